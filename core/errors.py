@@ -1,0 +1,236 @@
+"""Every failure this package raises, with what to do about it.
+
+ReflexError
+├── ConfigError                    a stage0.toml that cannot be used
+│   └── UntrustedEndpoint          named by a project's file, not trusted by the user
+├── BackendError                   one attempt at one backend failed
+│   ├── ConnectFailed              refused, unresolvable, TLS, reset before a reply
+│   ├── AttemptTimeout             the attempt's wall-clock deadline passed
+│   ├── StatusError                an error status, in the header or inside a 200 stream
+│   │   ├── BadRequest             400, 409, 413, 422 and other 4xx: the request is at fault
+│   │   ├── Misconfigured          401, 403, 404: the configuration is at fault
+│   │   ├── RateLimited            408, 429: later, perhaps
+│   │   └── ServerError            5xx
+│   ├── ProtocolError              not an OpenAI-compatible reply (HTML, redirect, bad JSON)
+│   │   └── LimitExceeded          a line or body longer than we read
+│   ├── IncompleteReply            the stream broke off, or ended without finish_reason
+│   ├── CutReply                   finish_reason other than stop or tool_calls
+│   └── NotCompliant               the text is not the JSON that the schema asks for
+├── CapsuleError                   the evidence could not be written or read
+│   ├── CapsuleCorrupt             the hash chain does not hold
+│   └── CapsulePoisoned            an earlier sync failed; this writer stopped
+├── EngineError                    the embedded engine or the stand-in did not start
+└── HarnessError                   a suite, patch, sandbox or report is at fault
+    ├── SuiteError
+    ├── EditRejected
+    ├── SandboxError
+    └── ReportError
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Counting(StrEnum):
+    """What a failed attempt does to the backend's failure count (DESIGN §7)."""
+
+    COUNTED = "counted"
+    OPENS = "opens"
+    NOT_COUNTED = "not_counted"
+
+
+class ReflexError(Exception):
+    """Base of all; ``message`` says what happened, ``remedy`` what to do (may be empty)."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class ConfigError(ReflexError):
+    """A configuration that cannot be used; ``str()`` names file, line and key where known."""
+
+    code = "config"
+    exit_code = 2
+
+
+class UntrustedEndpoint(ConfigError):
+    """An endpoint off loopback, named by a project's file and not trusted by the user."""
+
+    code = "untrusted_endpoint"
+
+
+class NoBackend(ReflexError):
+    """Reflex may not answer, and nobody else is allowed to."""
+
+    code = "no_backend"
+
+
+class BackendError(ReflexError):
+    """One attempt at one backend failed; ``ttft_ms`` is set when content had begun to arrive."""
+
+    code = "backend"
+    counting: ClassVar[Counting] = Counting.COUNTED
+
+    def __init__(self, message: str, *, remedy: str = "", ttft_ms: float | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.ttft_ms = ttft_ms
+
+
+class ConnectFailed(BackendError):
+    """No reply at all; ``kind`` is ``refused``, ``dns``, ``tls``, ``reset`` or ``network``."""
+
+    code = "connect_failed"
+
+    def __init__(self, message: str, *, kind: str = "network", remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.kind = kind
+
+
+class AttemptTimeout(BackendError):
+    """The attempt's deadline, from connect to last byte, passed."""
+
+    code = "timeout"
+
+
+class StatusError(BackendError):
+    """The server answered with an error; ``status`` is the HTTP status or the stream's code."""
+
+    code = "status"
+
+    def __init__(
+        self, message: str, *, status: int, remedy: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class BadRequest(StatusError):
+    """The server refuses this request; another attempt would be refused as well."""
+
+    code = "bad_request"
+    counting = Counting.NOT_COUNTED
+
+
+class Misconfigured(StatusError):
+    """401, 403 or 404: the key, the model's name or the path is wrong."""
+
+    code = "misconfigured"
+    counting = Counting.OPENS
+
+
+class RateLimited(StatusError):
+    """408 or 429; ``retry_after_s`` holds the server's wish, capped."""
+
+    code = "rate_limited"
+
+
+class ServerError(StatusError):
+    """5xx."""
+
+    code = "server_error"
+
+
+class ProtocolError(BackendError):
+    """What arrived is not an OpenAI-compatible reply."""
+
+    code = "protocol"
+
+
+class LimitExceeded(ProtocolError):
+    """A line over 1 MiB or a decoded body over 8 MiB."""
+
+    code = "limit"
+
+
+class IncompleteReply(BackendError):
+    """The stream ended before the reply did."""
+
+    code = "incomplete"
+
+
+class CutReply(BackendError):
+    """The model stopped for another reason than being done; see ``finish_reason``."""
+
+    code = "cut"
+
+    def __init__(self, message: str, *, finish_reason: str, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.finish_reason = finish_reason
+
+
+class NotCompliant(BackendError):
+    """The reply is complete but is not the JSON asked for; ``text`` is the reply as it came."""
+
+    code = "not_compliant"
+
+    def __init__(self, message: str, *, text: str = "", remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.text = text
+
+
+class CapsuleError(ReflexError):
+    """The capsule could not be written or read."""
+
+    code = "capsule"
+
+
+class CapsuleCorrupt(CapsuleError):
+    """A record is not what was written; ``segment`` and ``line`` (from 1) say where."""
+
+    code = "capsule_corrupt"
+
+    def __init__(self, message: str, *, segment: str, line: int, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.segment = segment
+        self.line = line
+
+
+class CapsulePoisoned(CapsuleError):
+    """An earlier sync failed, so nothing this writer says can be trusted to be durable."""
+
+    code = "capsule_poisoned"
+
+
+class EngineError(ReflexError):
+    """The embedded engine or the scripted stand-in did not start."""
+
+    code = "engine"
+
+
+class HarnessError(ReflexError):
+    """A suite, patch, sandbox or report is at fault."""
+
+    code = "harness"
+    exit_code = 2
+
+
+class SuiteError(HarnessError):
+    """A suite or task that cannot be used."""
+
+    code = "suite"
+
+
+class EditRejected(HarnessError):
+    """An edit that may not or cannot be applied; ``str()`` is fed back to the model."""
+
+    code = "edit"
+
+
+class SandboxError(HarnessError):
+    """No sandbox holds, or one could not be started."""
+
+    code = "sandbox"
+
+
+class ReportError(HarnessError):
+    """A bakeoff report that cannot be read or written."""
+
+    code = "report"

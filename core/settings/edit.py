@@ -1,0 +1,56 @@
+"""Changing stage0.toml in place: one key, comments and order kept, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING
+
+import tomlkit
+
+from core.errors import ConfigError
+from core.settings.find import NAMES
+from core.settings.locate import key_lines
+from core.settings.read import parse, read_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.settings.read import Settings
+
+
+def set_enabled(settings: Settings, *, on: bool) -> tuple[Path, int]:
+    """Set ``[reflex] enabled`` in the file the settings came from, or in a new one.
+
+    Returns the file and the line that now holds it.
+
+    Raises:
+        ConfigError: the file cannot be read or written, or the result would not be valid.
+    """
+    path = settings.source.path or settings.source.root / NAMES[0]
+    document = tomlkit.parse(read_text(path) if path.exists() else "")
+    document.setdefault("reflex", tomlkit.table())["enabled"] = on
+    text = tomlkit.dumps(document)
+    parse(text, str(path))
+    replace_text(path, text)
+    return path, key_lines(text)["reflex", "enabled"]
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` atomically, keeping its mode.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    target = path.resolve()
+    try:
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)  # noqa: PTH105  one atomic call
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error

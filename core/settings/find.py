@@ -1,0 +1,77 @@
+"""Which configuration file counts, and where the workspace it governs begins."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ConfigError
+
+NAMES = ("stage0.toml", "speckit.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file found (None: built-in defaults) and the root that ``.speckit/`` hangs off.
+
+    ``trusted`` is true for the user's own file only: whatever else named it, a file that travels
+    with a project may not choose which servers are contacted.
+    """
+
+    path: Path | None
+    root: Path
+    trusted: bool
+
+
+def user_config_dir() -> Path:
+    """The user's own configuration directory; not created."""
+    from platformdirs import user_config_path  # noqa: PLC0415  costs start-up where unused
+
+    return user_config_path("speckit-reflex", appauthor=False)
+
+
+def find(explicit: Path | None = None, *, cwd: Path | None = None) -> Source:
+    """The file that counts: ``--config``, ``$SPECKIT_CONFIG``, the project's, the user's, none.
+
+    Raises:
+        ConfigError: a file that was named does not exist.
+    """
+    here = (cwd or Path.cwd()).resolve()
+    named = explicit or _from_environment()
+    if named is not None:
+        path = here / named
+        if not path.exists():
+            raise ConfigError(
+                f"{path}: no such file",
+                remedy="Check --config and $SPECKIT_CONFIG, or copy stage0.toml.sample there.",
+            )
+        return Source(path, path.resolve().parent, trusted=False)
+    repository = _repository(here)
+    for directory in _upwards(here, repository):
+        for name in NAMES:
+            if (directory / name).exists():
+                return Source(directory / name, directory, trusted=False)
+    own = user_config_dir() / NAMES[0]
+    root = repository or here
+    if own.exists():
+        return Source(own, root, trusted=True)
+    return Source(None, root, trusted=True)
+
+
+def _from_environment() -> Path | None:
+    value = os.environ.get("SPECKIT_CONFIG", "")
+    return Path(value).expanduser() if value else None
+
+
+def _repository(here: Path) -> Path | None:
+    return next((d for d in (here, *here.parents) if (d / ".git").exists()), None)
+
+
+def _upwards(here: Path, repository: Path | None) -> list[Path]:
+    # Without a repository only the working directory counts: going up to / would let anybody
+    # who can write to /tmp configure what runs below it.
+    if repository is None:
+        return [here]
+    chain = [here, *here.parents]
+    return chain[: chain.index(repository) + 1]

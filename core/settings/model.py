@@ -1,0 +1,181 @@
+"""What may stand in ``[reflex]`` and ``[cloud]``: names, types, ranges and defaults.
+
+The field descriptions are the configuration reference.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+CLOUD = "cloud"
+PRIMARY = "reflex"
+
+
+def _endpoint(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not value.isprintable() or " " in value:
+        raise ValueError("must be a URL such as http://127.0.0.1:3009/v1")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold credentials; keys come from the environment")
+    if parts.query or parts.fragment:
+        raise ValueError("must not have a query or fragment")
+    return value.rstrip("/")
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("must be printable, without blanks around it")
+    return value
+
+
+Endpoint = Annotated[str, Field(max_length=2048), AfterValidator(_endpoint)]
+Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
+Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+
+
+class Section(BaseModel):
+    """A table that is read strictly and never changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Fallback(Section):
+    """``[reflex.fallback]``: what happens when the local model fails."""
+
+    to_cloud: bool = Field(
+        default=True, description="Whether the cloud may answer when reflex fails."
+    )
+    max_failures: int = Field(
+        default=3, ge=1, le=100, description="Consecutive failures after which calls go elsewhere."
+    )
+    order: tuple[Name, ...] = Field(
+        default=(CLOUD,),
+        strict=False,
+        max_length=16,
+        description="Who is asked next, first to last.",
+    )
+    recovery_s: float = Field(
+        default=30,
+        gt=0,
+        le=300,
+        description="How long the breaker stays open at first, in seconds.",
+    )
+
+
+class Thresholds(Section):
+    """``[reflex.thresholds]``: what a bakeoff must show before reflex serves anything."""
+
+    p95_latency_ms: float = Field(
+        default=2000, gt=0, le=600_000, description="P95 of the total latency must be below; ms."
+    )
+    success_parity_percent: Percent = Field(
+        default=85, description="Solved by reflex relative to cloud, at least; percent."
+    )
+    json_schema_compliance_percent: Percent = Field(
+        default=100, description="Responses that meet the schema, at least; percent."
+    )
+    confidence: float = Field(
+        default=0.95, ge=0, lt=1, description="Of the bounds that must clear too; 0 = points only."
+    )
+    max_age_days: float = Field(
+        default=30, gt=0, le=3650, description="After this the gate pass is stale; days."
+    )
+
+
+class LocalBackend(Section):
+    """``[reflex.backends.NAME]``: a further local server, for ``fallback.order``."""
+
+    endpoint: Endpoint = Field(description="Base URL of its OpenAI-compatible API.")
+    model: Name = Field(description="The model's id as the server serves it.")
+    timeout_ms: Milliseconds | None = Field(
+        default=None, description="Deadline of one attempt; default: that of [reflex]."
+    )
+
+
+class Reflex(Section):
+    """``[reflex]``: the local server and whether it may serve the Implement stage."""
+
+    enabled: bool = Field(
+        default=False, description="Whether Implement calls may go to reflex at all."
+    )
+    endpoint: Endpoint = Field(
+        default="http://127.0.0.1:3009/v1",
+        description="Base URL of the local OpenAI-compatible API.",
+    )
+    model: Name = Field(
+        default="qwen2.5-coder-7b-instruct", description="The model's id as the server serves it."
+    )
+    timeout_ms: Milliseconds = Field(
+        default=1500, description="Deadline of one attempt, from connect to the last byte."
+    )
+    json_schema: bool = Field(
+        default=True, description="Constrain replies by schema; false: validate and ask again."
+    )
+    candidates: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Replies asked at once in the patch loop; first pass wins.",
+    )
+    capture_mode: Literal["none", "prompts_only", "full_io"] = Field(
+        default="prompts_only", description="What the capsule keeps of requests and responses."
+    )
+    fallback: Fallback = Fallback()
+    thresholds: Thresholds = Thresholds()
+    backends: dict[Name, LocalBackend] = Field(
+        default={}, description="Further local servers by name."
+    )
+
+    @model_validator(mode="after")
+    def _order_names_backends(self) -> Self:
+        for name in self.backends:
+            if name in {CLOUD, PRIMARY}:
+                raise ValueError(f"backends.{name}: is taken; choose another name")
+        known = {CLOUD, *self.backends}
+        for name in self.fallback.order:
+            if name not in known:
+                raise ValueError(
+                    f"fallback.order: {name!r} is no backend; known: {', '.join(sorted(known))}"
+                )
+        if len(set(self.fallback.order)) != len(self.fallback.order):
+            raise ValueError("fallback.order: names a backend twice")
+        return self
+
+
+class Cloud(Section):
+    """``[cloud]``: the model that answers when reflex may not or cannot."""
+
+    endpoint: Endpoint = Field(
+        default="https://api.openai.com/v1",
+        description="Base URL of the cloud's OpenAI-compatible API.",
+    )
+    model: Name = Field(default="gpt-5-mini", description="The cloud model's id.")
+    api_key_env: EnvName = Field(
+        default="OPENAI_API_KEY", description="The environment variable that holds the API key."
+    )
+    timeout_ms: Milliseconds = Field(default=60_000, description="Deadline of one attempt.")
+    price_input_per_million: float | None = Field(
+        default=None,
+        ge=0,
+        le=1e6,
+        description="USD for a million prompt tokens; for the cost saved.",
+    )
+    price_output_per_million: float | None = Field(
+        default=None, ge=0, le=1e6, description="USD for a million completion tokens."
+    )
+
+
+class Document(Section):
+    """Both tables together."""
+
+    reflex: Reflex = Reflex()
+    cloud: Cloud = Cloud()

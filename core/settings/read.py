@@ -1,0 +1,185 @@
+"""Reading stage0.toml strictly: every mistake names file, line, key and what was expected."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pydantic import BaseModel, ValidationError
+
+from core.errors import ConfigError
+from core.plain import plain
+from core.settings.find import Source, find
+from core.settings.locate import key_lines, line_of
+from core.settings.model import (
+    Cloud,
+    Document,
+    Fallback,
+    LocalBackend,
+    Reflex,
+    Thresholds,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+MAX_BYTES = 64 << 10
+MAX_LINE_BYTES = 4 << 10
+_MAX_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A configuration as read: values, where they came from, and the workspace's root."""
+
+    reflex: Reflex
+    cloud: Cloud
+    source: Source
+    lines: dict[tuple[str, ...], int] = field(default_factory=dict, repr=False)
+
+    @property
+    def state_dir(self) -> Path:
+        """``.speckit`` of this workspace."""
+        return self.source.root / ".speckit"
+
+    def origin(self, *path: str) -> str:
+        """Where the value at ``path`` came from: ``default``, or ``file:line``."""
+        line = self.lines.get(path)
+        if line is None or self.source.path is None:
+            return "default"
+        return f"{self.source.path.name}:{line}"
+
+    def names(self, *path: str) -> bool:
+        """Whether the file itself sets the value at ``path``."""
+        return path in self.lines
+
+
+def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Settings:
+    """Find and read the configuration (DESIGN §4).
+
+    Raises:
+        ConfigError: the file cannot be read or used.
+    """
+    source = find(path, cwd=cwd)
+    if source.path is None:
+        return Settings(Reflex(), Cloud(), source)
+    text = read_text(source.path)
+    document, lines = parse(text, str(source.path))
+    return Settings(document.reflex, document.cloud, source, lines)
+
+
+def read_text(path: Path) -> str:
+    """The file's text, refused before parsing when it is no small regular UTF-8 file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path}: not a regular file")
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path}: over {MAX_BYTES >> 10} KiB; a configuration is small")
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if len(line) > MAX_LINE_BYTES:
+            raise ConfigError(f"{path}:{number}: line over {MAX_LINE_BYTES >> 10} KiB")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        at = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{at}: not UTF-8") from None
+
+
+def parse(text: str, name: str) -> tuple[Document, dict[tuple[str, ...], int]]:
+    """The document and the line of each key it sets; ``name`` is the file's, for messages.
+
+    Tables of other tools may stand in the same file and are left alone, unless their name looks
+    like a misspelt one of ours.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        _fail_syntax(name, text, str(error))
+    except RecursionError:
+        raise ConfigError(f"{name}: nested too deeply") from None
+    lines = key_lines(text)
+    ours: dict[str, Any] = {}
+    for key, value in raw.items():
+        if key in Document.model_fields:
+            ours[key] = value
+        elif not isinstance(value, dict) or _nearest(key, Document.model_fields):
+            _fail(name, lines, (key,), _unknown(key, Document.model_fields))
+    try:
+        document = Document.model_validate(ours)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        loc = tuple(str(part) for part in first["loc"])
+        _fail(name, lines, *_explain(loc, first))
+    return document, {path: line for path, line in lines.items() if _is_set(path, ours)}
+
+
+def _is_set(path: tuple[str, ...], raw: Any) -> bool:
+    for part in path:
+        if not isinstance(raw, dict) or part not in raw:
+            return False
+        raw = raw[part]
+    return not isinstance(raw, dict)
+
+
+def _explain(loc: tuple[str, ...], error: ErrorDetails) -> tuple[tuple[str, ...], str]:
+    if error["type"] == "extra_forbidden":
+        return loc, _unknown(loc[-1], _fields_at(loc[:-1]))
+    message = error["msg"].removeprefix("Value error, ")
+    head, colon, rest = message.partition(": ")
+    if error["type"] == "value_error" and colon and " " not in head:
+        return (*loc, *head.split(".")), rest
+    if error["type"] == "missing":
+        return loc, "is required"
+    return loc, f"{message[0].lower()}{message[1:]}, got {_shown(error['input'])}"
+
+
+def _fields_at(path: tuple[str, ...]) -> dict[str, Any]:
+    tables: dict[tuple[str, ...], type[BaseModel]] = {
+        (): Document,
+        ("reflex",): Reflex,
+        ("reflex", "fallback"): Fallback,
+        ("reflex", "thresholds"): Thresholds,
+        ("cloud",): Cloud,
+    }
+    return dict(tables.get(path, LocalBackend).model_fields)
+
+
+def _unknown(key: str, known: dict[str, Any]) -> str:
+    near = _nearest(key, known)
+    options = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
+    return f"unknown key; {options}"
+
+
+def _nearest(key: str, known: dict[str, Any]) -> str | None:
+    return next(iter(difflib.get_close_matches(key[:_MAX_SHOWN], list(known), 1)), None)
+
+
+def _shown(value: Any) -> str:
+    return plain(repr(value), _MAX_SHOWN)
+
+
+def _fail_syntax(name: str, text: str, message: str) -> NoReturn:
+    problem, _, place = message.partition(" (at ")
+    number = place.removeprefix("line ").partition(",")[0]
+    line = number if number.isdigit() else str(text.count("\n") + 1)
+    raise ConfigError(f"{name}:{line}: not valid TOML: {plain(problem, 200)}")
+
+
+def _fail(
+    name: str, lines: dict[tuple[str, ...], int], path: tuple[str, ...], problem: str
+) -> NoReturn:
+    line = line_of(path, lines)
+    where = f"{name}:{line}" if line else name
+    key = plain(".".join(path), 120)
+    raise ConfigError(f"{where}: {key}: {problem}", remedy="See stage0.toml.sample for every key.")
