@@ -1,0 +1,69 @@
+"""The servers a policy names, checked for trust and with the keys they may be given."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from core import trust
+from core.client.backend import Backend
+from core.errors import UntrustedEndpoint
+from core.settings.model import CLOUD, PRIMARY
+from core.stages import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.settings import Settings
+
+
+def primary(settings: Settings) -> Backend:
+    """The ``[reflex]`` server.
+
+    Raises:
+        UntrustedEndpoint: the project's file chose a server off this machine.
+    """
+    reflex = settings.reflex
+    _check(settings, reflex.endpoint, "reflex", "endpoint")
+    return Backend(PRIMARY, Mode.REFLEX, reflex.endpoint, reflex.model, reflex.timeout_ms)
+
+
+def local(settings: Settings, name: str) -> Backend:
+    """A server of ``[reflex.backends]`` by name; raises as ``primary``."""
+    backend = settings.reflex.backends[name]
+    _check(settings, backend.endpoint, "reflex", "backends", name, "endpoint")
+    timeout_ms = backend.timeout_ms or settings.reflex.timeout_ms
+    return Backend(name, Mode.REFLEX, backend.endpoint, backend.model, timeout_ms)
+
+
+def cloud(settings: Settings, environ: Mapping[str, str] = os.environ) -> Backend:
+    """The ``[cloud]`` server, with its key if it may have it; raises as ``primary``."""
+    cloud = settings.cloud
+    _check(settings, cloud.endpoint, "cloud", "endpoint")
+    key = environ.get(cloud.api_key_env) or None
+    if key and not trust.may_send_key(
+        cloud.endpoint, cloud.api_key_env, named_by_user=settings.source.trusted
+    ):
+        if settings.names("cloud", "api_key_env"):
+            raise UntrustedEndpoint(
+                f"{settings.origin('cloud', 'api_key_env')}: cloud.api_key_env: a project's file "
+                f"may not send ${cloud.api_key_env} to {cloud.endpoint}",
+                remedy=trust.remedy(cloud.endpoint),
+            )
+        key = None
+    return Backend(CLOUD, Mode.CLOUD, cloud.endpoint, cloud.model, cloud.timeout_ms, key)
+
+
+def all_backends(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, Backend]:
+    """Every configured server by name; raises as ``primary`` if any may not be contacted."""
+    servers = [primary(settings), cloud(settings, environ)]
+    servers += [local(settings, name) for name in settings.reflex.backends]
+    return {server.name: server for server in servers}
+
+
+def _check(settings: Settings, endpoint: str, *path: str) -> None:
+    trust.check(
+        endpoint,
+        named_by_user=settings.source.trusted,
+        where=f"{settings.origin(*path)}: {'.'.join(path)}",
+    )

@@ -1,0 +1,104 @@
+"""The routing rule: a pure function from what is known to who answers (DESIGN §7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from core.stages import Mode, Stage
+
+if TYPE_CHECKING:
+    from core.policy import PolicySnapshot
+    from core.router.health import Health
+
+
+class Reason(StrEnum):
+    """Why a backend was chosen."""
+
+    NOT_IMPLEMENT_STAGE = "not_implement_stage"
+    REFLEX_DISABLED = "reflex_disabled"
+    SERVER_UNHEALTHY = "server_unhealthy"
+    MODEL_NOT_AVAILABLE = "model_not_available"
+    THRESHOLDS_NOT_MET = "thresholds_not_met"
+    MAX_FAILURES_REACHED = "max_failures_reached"
+    HEALTHY_AND_THRESHOLDS_MET = "healthy_and_thresholds_met"
+    # Not the table's: a fallback after an attempt that failed, and calls that bypass the rule.
+    BACKEND_FAILED = "backend_failed"
+    BAKEOFF = "bakeoff"
+    SHADOW = "shadow"
+
+
+class BreakerState(StrEnum):
+    """Closed lets calls through, open does not, half-open lets one probe through."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerView:
+    """The circuit breaker as a decision sees it; ``retry_in_s`` until a probe is due."""
+
+    state: BreakerState
+    failure_count: int
+    max_failures: int
+    retry_in_s: float | None = None
+
+    @property
+    def lets_through(self) -> bool:
+        """Whether a call may go to reflex now."""
+        return self.state is BreakerState.CLOSED or (
+            self.state is BreakerState.HALF_OPEN and self.retry_in_s == 0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """Whether the last gate pass holds now; ``detail`` says why not.
+
+    ``event`` is the GateDecision believed or refused, as it stands in the capsule.
+    """
+
+    valid: bool
+    detail: str | None = None
+    event: dict[str, Any] | None = None
+    age_days: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingDecision:
+    """Who answers, and why; ``detail`` narrows the reason down."""
+
+    mode: Mode
+    reason: Reason
+    detail: str | None = None
+
+
+def decide(  # noqa: PLR0911  one return a row of the table
+    policy: PolicySnapshot,
+    stage: Stage,
+    health: Health | None,
+    breaker: BreakerView | None,
+    gate: GateView | None,
+) -> RoutingDecision:
+    """The first rule of the table that applies; what was not looked at may be None.
+
+    A missing health, gate or breaker counts as bad: the gate fails closed.
+    """
+    if stage is not Stage.IMPLEMENT:
+        return RoutingDecision(Mode.CLOUD, Reason.NOT_IMPLEMENT_STAGE)
+    if not policy.reflex.enabled:
+        return RoutingDecision(Mode.CLOUD, Reason.REFLEX_DISABLED)
+    if health is None:
+        return RoutingDecision(Mode.CLOUD, Reason.SERVER_UNHEALTHY, "unknown")
+    if not health.ok:
+        return RoutingDecision(Mode.CLOUD, Reason(health.reason), str(health.cause))
+    if gate is None or not gate.valid:
+        detail = gate.detail if gate else "no_bakeoff"
+        return RoutingDecision(Mode.CLOUD, Reason.THRESHOLDS_NOT_MET, detail)
+    if breaker is None or not breaker.lets_through:
+        detail = str(breaker.state) if breaker else "unknown"
+        return RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, detail)
+    return RoutingDecision(Mode.REFLEX, Reason.HEALTHY_AND_THRESHOLDS_MET)
