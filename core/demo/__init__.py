@@ -1,0 +1,1 @@
+"""The demo: a workspace of its own, real servers in it, and real calls flowing."""

@@ -1,0 +1,176 @@
+"""``events``: the capsule's newest records, live, or its whole chain verified."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from core.capsule import EventLog
+from core.clock import rfc3339
+from core.errors import ConfigError
+from core.settings import load_settings
+from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator, Mapping
+
+    from core.capsule import Record
+
+_PAGE = 1000
+_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def events(arguments: argparse.Namespace) -> int:
+    """Show, follow or verify the workspace's capsule."""
+    settings = load_settings(arguments.config)
+    log = EventLog(settings.state_dir / "capsule")
+    try:
+        if arguments.action == "verify":
+            return _verify(log, arguments)
+        return _list(log, arguments)
+    finally:
+        log.close()
+
+
+def _verify(log: EventLog, arguments: argparse.Namespace) -> int:
+    found = log.verify(head=arguments.head)
+    if arguments.json:
+        problem = found.problem
+        print_json(
+            {
+                "ok": found.ok,
+                "records": found.records,
+                "head": found.head,
+                "problem": problem
+                and {
+                    "message": problem.message,
+                    "segment": problem.segment,
+                    "line": problem.line,
+                },
+            }
+        )
+    elif found.ok:
+        print(f"{coloured('✓ holds', 'green')}  {found.records:,} records, head {found.head}")
+    else:
+        message = found.problem.message if found.problem else "the chain does not hold"
+        print(f"{coloured('✖ broken', 'red')}  {message}")
+        if found.problem and found.problem.remedy:
+            print(found.problem.remedy)
+    return 0 if found.ok else 1
+
+
+def _list(log: EventLog, arguments: argparse.Namespace) -> int:
+    wanted = _filter(arguments)
+    newest = _newest(log, wanted, arguments.n, _since(arguments.since))
+    if arguments.json and not arguments.follow:
+        print_json([_document(record) for record in newest])
+        return 0
+    show = _show_json if arguments.json else _show_line
+    for record in newest:
+        show(record)
+    if not arguments.follow:
+        if not newest and not arguments.json:
+            sys.stderr.write("no such events in this workspace's capsule yet\n")
+        return 0
+    last = newest[-1].seq if newest else log.head()[0]
+    for record in log.follow(after=last):
+        if wanted(record.body):
+            show(record)
+            sys.stdout.flush()
+    return 0
+
+
+def _newest(
+    log: EventLog, wanted: Callable[[Mapping[str, Any]], bool], count: int, since: str
+) -> list[Record]:
+    """The newest ``count`` wanted records not older than ``since``, oldest first."""
+    found: list[Record] = []
+    for record in _backwards(log):
+        if len(found) >= count or record.time < since:
+            break
+        if wanted(record.body):
+            found.append(record)
+    return found[::-1]
+
+
+def _backwards(log: EventLog) -> Iterator[Record]:
+    page = log.tail(_PAGE)
+    while page:
+        yield from reversed(page)
+        page = log.before(page[0].seq, _PAGE)
+
+
+def _filter(arguments: argparse.Namespace) -> Callable[[Mapping[str, Any]], bool]:
+    asked = {"event_type": arguments.type, "mode": arguments.mode, "reason": arguments.reason}
+    needed = {name: value for name, value in asked.items() if value is not None}
+    return lambda body: all(body.get(name) == value for name, value in needed.items())
+
+
+def _since(text: str | None) -> str:
+    """The moment ``text`` names, as records write theirs; "" for ever."""
+    if text is None:
+        return ""
+    if ago := _AGO.fullmatch(text):
+        moment = datetime.now(UTC) - timedelta(seconds=float(ago[1]) * _SECONDS[ago[2]])
+        return rfc3339(moment)
+    try:
+        return rfc3339(datetime.fromisoformat(text).astimezone(UTC))
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"--since {text!r} is neither a duration nor a moment",
+            remedy="For example 30s, 15m, 2h, 7d, or 2026-01-12T10:30:00Z.",
+        ) from None
+
+
+def _document(record: Record) -> dict[str, Any]:
+    return dict(record.body)
+
+
+def _show_json(record: Record) -> None:
+    print_json(_document(record), indent=None)
+
+
+def _show_line(record: Record) -> None:
+    body = record.body
+    print(
+        columns(
+            [
+                (
+                    f"{record.seq:>6}",
+                    record.time[11:23],
+                    f"{record.event_type:<20}",
+                    f"{body.get('mode') or '':<6}",
+                    f"{milliseconds(_number(body.get('latency_ms'))):>8}",
+                    _gist(record),
+                )
+            ]
+        )[0]
+    )
+
+
+def _gist(record: Record) -> str:
+    """What a person wants to know of an event, in a few words."""
+    body = record.body
+    match record.event_type:
+        case "RoutingDecision":
+            words = [body.get("reason"), body.get("detail"), "→", body.get("backend")]
+        case "LLMCall":
+            outcome = "✓" if body.get("success") else f"✖ {body.get('error')}"
+            tokens = body.get("completion_tokens")
+            words = [outcome, body.get("backend"), f"{tokens} tokens" if tokens else None]
+        case "BreakerStateChanged":
+            words = [body.get("before"), "→", body.get("after"), body.get("cause")]
+        case "GateDecision":
+            words = [body.get("verdict"), body.get("suite"), *(body.get("stamps") or [])]
+        case _:
+            words = [body.get("path"), body.get("report_path"), body.get("suite")]
+    call = str(body.get("call_id") or "")[:4]
+    return " ".join(str(word) for word in [*words, call] if word)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

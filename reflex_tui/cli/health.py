@@ -1,0 +1,103 @@
+"""``health`` and ``models``: what the reflex server says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from core.router.backends import primary
+from core.router.probing import probe
+from core.settings import load_settings
+from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from core.client.backend import Backend
+    from core.router.condition import Health
+
+
+def health(arguments: argparse.Namespace) -> int:
+    """0 when the server is healthy, 1 with what to do when not."""
+    backend = primary(load_settings(arguments.config))
+    timeout_ms = arguments.timeout or backend.timeout_ms
+    if arguments.watch is None:
+        return _show(
+            asyncio.run(probe(backend, timeout_ms=timeout_ms, deep=arguments.deep)),
+            as_json=arguments.json,
+        )
+    return asyncio.run(_watch(backend, timeout_ms, arguments))
+
+
+def models(arguments: argparse.Namespace) -> int:
+    """The ids the server serves, the configured one marked; 1 when it is not among them."""
+    backend = primary(load_settings(arguments.config))
+    found = asyncio.run(probe(backend, timeout_ms=backend.timeout_ms))
+    if arguments.json:
+        print_json(
+            {
+                "endpoint": found.endpoint,
+                "configured": found.model,
+                "models": [{"id": m, "configured": m == found.model} for m in found.models],
+            }
+        )
+    elif found.models:
+        rows = [
+            ("●" if m == found.model else " ", m, "configured" if m == found.model else "")
+            for m in found.models
+        ]
+        print("\n".join(columns(rows)))
+    if found.model in found.models:
+        return 0
+    if not arguments.json:
+        _explain(found)
+    return 1
+
+
+async def _watch(backend: Backend, timeout_ms: float, arguments: argparse.Namespace) -> int:
+    while True:
+        found = await probe(backend, timeout_ms=timeout_ms, deep=arguments.deep)
+        if arguments.json:
+            print_json(found.as_json(), indent=None)
+        else:
+            time = found.checked_at.astimezone().strftime("%H:%M:%S")
+            print(f"{time}  {_state(found)}  {milliseconds(found.latency_ms):>7}  {found.summary}")
+        sys.stdout.flush()
+        await asyncio.sleep(arguments.watch)
+
+
+def _show(found: Health, *, as_json: bool) -> int:
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print(f"{_state(found)}  {found.summary}  ({milliseconds(found.latency_ms)})")
+        if found.deep and found.deep.error is None:
+            _show_generation(found)
+        if not found.ok:
+            _explain(found)
+    return 0 if found.ok else 1
+
+
+def _show_generation(found: Health) -> None:
+    deep = found.deep
+    assert deep is not None
+    rows = [
+        ("TTFT", milliseconds(deep.ttft_ms)),
+        ("total", milliseconds(deep.total_ms)),
+        ("speed", f"{deep.tokens_per_s:.0f} tokens/s" if deep.tokens_per_s else "–"),
+        ("cached", f"{deep.cached_tokens} tokens" if deep.cached_tokens is not None else "–"),
+        ("schema", "held" if deep.schema_held else "not held"),
+    ]
+    print("\n".join(columns(rows)))
+
+
+def _explain(found: Health) -> None:
+    sentence, *commands = found.remedy or ("",)
+    print(f"\n{sentence}")
+    for line in commands:
+        print(f"  {line}")
+
+
+def _state(found: Health) -> str:
+    return coloured("● up", "green") if found.ok else coloured("✖ down", "red")

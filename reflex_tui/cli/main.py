@@ -1,0 +1,63 @@
+"""The entry points, and how an error becomes one clear line and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from core.errors import ReflexError
+from core.plain import plain, plain_block
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+
+
+def code() -> NoReturn:
+    """``code``: ours when the first word is ``reflex``, else the next ``code`` on PATH."""
+    if sys.argv[1:2] != ["reflex"]:
+        from reflex_tui.cli.passthrough import pass_through  # noqa: PLC0415  rarely needed
+
+        pass_through(sys.argv[1:])
+    sys.exit(run(sys.argv[2:], "code reflex"))
+
+
+def speckit_reflex() -> NoReturn:
+    """``speckit-reflex``: the same without the name that an editor also has."""
+    sys.exit(run(sys.argv[1:], "speckit-reflex"))
+
+
+def reflex_tui() -> NoReturn:
+    """``reflex-tui``: straight to the dashboard."""
+    sys.exit(run(["tui", *sys.argv[1:]], "speckit-reflex"))
+
+
+def run(argv: Sequence[str], prog: str) -> int:
+    """Run one command line; returns its exit status (0, 1, 2, 3 or 130)."""
+    from reflex_tui.cli.parser import build_parser  # noqa: PLC0415  pass-through skips it
+
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    arguments = build_parser(prog).parse_args(argv)
+    try:
+        return int(arguments.handler(arguments))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `… | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ReflexError as error:
+        _report(error, as_json=getattr(arguments, "json", False))
+        return error.exit_code
+
+
+def _report(error: ReflexError, *, as_json: bool) -> None:
+    if as_json:
+        from reflex_tui.cli.output import print_json  # noqa: PLC0415
+
+        print_json({"error": {"code": error.code, "message": error.message, "do": error.remedy}})
+    sys.stderr.write(f"error: {plain(error.message)}\n")
+    if error.remedy:
+        sys.stderr.write(f"{plain_block(error.remedy)}\n")

@@ -1,0 +1,50 @@
+"""Writing to a terminal or a pipe: JSON, colour where it is wanted, aligned columns."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from core.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+def print_json(document: Any, *, indent: int | None = 2) -> None:
+    """One JSON document on stdout; non-ASCII escaped, so no control character gets through."""
+    print(json.dumps(document, indent=indent, allow_nan=False, default=str))
+
+
+def coloured(text: str, colour: str) -> str:
+    """``text`` in a colour when stdout is a terminal that takes it."""
+    wanted = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if wanted else text
+
+
+def columns(rows: Iterable[Sequence[object]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Rows as aligned lines, two blanks apart; columns in ``right`` are right-aligned."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    if not cells:
+        return []
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def milliseconds(value: float | None) -> str:
+    """``61 ms``, ``1.31 s`` or ``–``."""
+    if value is None:
+        return "–"
+    if value < 1:
+        return f"{value:.1f} ms"
+    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.2f} s"  # noqa: PLR2004

@@ -1,0 +1,67 @@
+"""``trust``, ``enable`` and ``disable``: the commands that change a configuration."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from core import trust as trusting
+from core.errors import ReflexError
+from core.settings import load_settings
+from reflex_tui.cli.output import print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from core.settings import Settings
+
+
+def trust(arguments: argparse.Namespace) -> int:
+    """Remember a server as trusted."""
+    origin = trusting.trust(arguments.url)
+    if arguments.json:
+        print_json({"trusted": origin, "file": str(trusting.store())})
+    else:
+        print(f"trusted: {origin} (in {trusting.store()})")
+    return 0
+
+
+def enable(arguments: argparse.Namespace) -> int:
+    """Set ``enabled = true`` over a valid gate pass, or with ``--force``."""
+    settings = load_settings(arguments.config)
+    detail = asyncio.run(_gate_detail(settings))
+    if detail and not arguments.force:
+        raise ReflexError(
+            f"reflex is not enabled: no valid gate pass ({detail})",
+            remedy="Run a bakeoff: code reflex bakeoff. Or, on your own head: --force",
+        )
+    return _switch(settings, on=True, as_json=arguments.json, forced=detail)
+
+
+def disable(arguments: argparse.Namespace) -> int:
+    """Set ``enabled = false``."""
+    return _switch(load_settings(arguments.config), on=False, as_json=arguments.json)
+
+
+async def _gate_detail(settings: Settings) -> str | None:
+    from core.router.outlook import Lookout  # noqa: PLC0415  disable needs none of it
+
+    lookout = Lookout(settings)
+    try:
+        gate = (await lookout.look()).gate
+    finally:
+        await lookout.aclose()
+    return None if gate.valid else gate.detail
+
+
+def _switch(settings: Settings, *, on: bool, as_json: bool, forced: str | None = None) -> int:
+    from core.settings.edit import set_enabled  # noqa: PLC0415  tomlkit costs start-up
+
+    path, line = set_enabled(settings, on=on)
+    if as_json:
+        print_json({"file": str(path), "line": line, "enabled": on, "forced": forced})
+    else:
+        print(f"{path}:{line}: enabled = {str(on).lower()}")
+        if forced:
+            print(f"forced without a gate pass ({forced}): calls still go to the cloud until one")
+    return 0
