@@ -1,0 +1,162 @@
+"""The embedded engine: llama.cpp's own server, from the ``xllamacpp`` wheel, on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from core.engine.child import add_child_arguments, ensure_free, run_server
+from core.engine.process import ServerProcess, python_module
+from core.engine.weights import SMOLLM2, check_gguf, default_weights, require_xllamacpp
+from core.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DEFAULT_PORT = 3009
+_MOST_THREADS = 16
+_PROMPT_CACHE_MIB = 512
+_ERRORS_ONLY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What is served, and how: ``n_ctx`` tokens are divided among ``n_parallel`` slots."""
+
+    gguf: Path
+    model: str
+    port: int = 0
+    n_ctx: int = 8192
+    n_parallel: int = 2
+    n_threads: int = 1
+
+
+def start_engine(
+    *,
+    gguf: Path | None = None,
+    port: int = 0,
+    model: str | None = None,
+    n_ctx: int = 8192,
+    n_parallel: int = 2,
+    n_threads: int | None = None,
+    log: Path | None = None,
+) -> ServerProcess:
+    """Start the engine as a child process and return it once it answers.
+
+    Args:
+        gguf: The model file; the default weights when None.
+        port: On 127.0.0.1; 0 for any free one.
+        model: The name it serves under; by default told from the file.
+        n_ctx: Context in tokens, divided among the slots.
+        n_parallel: Slots, that is requests served at once.
+        n_threads: Threads that compute; by default the CPUs less one.
+        log: Where llama.cpp's messages go; kept nowhere when None.
+
+    Raises:
+        EngineError: Not installed, no such model, not a model, port taken, or it did not start.
+    """
+    require_xllamacpp()
+    path = default_weights() if gguf is None else check_gguf(gguf)
+    name = model or model_name(path)
+    command = python_module("core.engine.local")
+    command += ["--gguf", str(path), "--model", name, "--n-ctx", str(n_ctx)]
+    command += ["--n-parallel", str(n_parallel)]
+    command += ["--n-threads", str(n_threads or default_threads(_usable_cpus()))]
+    return ServerProcess(
+        command, name="the embedded engine", model=name, port=port, log=log
+    ).start()
+
+
+def serve_forever(options: EngineOptions, on_ready: Callable[[int], None]) -> None:
+    """Serve in this process until it is interrupted; ``on_ready(port)`` once it answers.
+
+    Raises:
+        EngineError: The port is taken, or llama.cpp cannot serve the file.
+    """
+    require_xllamacpp()
+    ensure_free(options.port)
+    import xllamacpp  # noqa: PLC0415  loads llama.cpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(options.gguf)
+    params.model_alias = {options.model}
+    params.hostnames = ["127.0.0.1"]
+    params.port = options.port
+    params.verbosity = _ERRORS_ONLY
+    params.n_ctx = options.n_ctx
+    params.n_parallel = options.n_parallel
+    params.cpuparams.n_threads = options.n_threads
+    params.cpuparams_batch.n_threads = options.n_threads
+    params.endpoint_metrics = params.endpoint_props = params.endpoint_slots = True
+    params.cache_prompt = True
+    params.cache_ram_mib = _PROMPT_CACHE_MIB
+    params.offline = True
+    # Web pages have no business with it: no page of its own, and no CORS for other pages'.
+    params.ui = False
+    params.cors_origins = ""
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise EngineError(
+            f"llama.cpp cannot serve {options.gguf}",
+            remedy="its log says why; a file cut short by a broken download is the usual cause",
+        ) from error
+    on_ready(urlsplit(server.listening_address).port or options.port)
+    threading.Event().wait()
+
+
+def model_name(path: Path) -> str:
+    """The name a model file is served under: its own without ``.gguf``, in lower case."""
+    return SMOLLM2.model if path.name == SMOLLM2.filename else path.stem.lower()
+
+
+def default_threads(cpus: int) -> int:
+    """How many threads compute on ``cpus``: one is left to the callers, and at most 16 help."""
+    return min(max(1, cpus - 1), _MOST_THREADS)
+
+
+def _usable_cpus() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m core.engine.local``: what ``start_engine`` runs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m core.engine.local",
+        description="Serve a GGUF model on 127.0.0.1 with llama.cpp's OpenAI-compatible server.",
+    )
+    add_child_arguments(parser, default_port=DEFAULT_PORT)
+    parser.add_argument("--gguf", type=Path, help="the model file; default: SmolLM2-135M-Instruct")
+    parser.add_argument("--model", help="the name to serve it under; default: the file's")
+    parser.add_argument("--n-ctx", type=int, default=8192, help="context in tokens, for all slots")
+    parser.add_argument("--n-parallel", type=int, default=2, help="requests served at once")
+    parser.add_argument("--n-threads", type=int, default=default_threads(_usable_cpus()))
+    given = parser.parse_args(arguments)
+
+    def serve(on_ready: Callable[[int], None]) -> None:
+        path = default_weights() if given.gguf is None else check_gguf(given.gguf)
+        options = EngineOptions(
+            gguf=path,
+            model=given.model or model_name(path),
+            port=given.port,
+            n_ctx=given.n_ctx,
+            n_parallel=given.n_parallel,
+            n_threads=given.n_threads,
+        )
+        serve_forever(options, on_ready)
+
+    return run_server(
+        serve, child=given.child, describe=lambda port: f"serving at http://127.0.0.1:{port}/v1"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

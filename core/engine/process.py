@@ -1,0 +1,211 @@
+"""A server as a child process: a clean start, a clean stop, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO, TYPE_CHECKING, Self
+
+from core.errors import EngineError
+from core.plain import plain, plain_block
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+_LOG_TAIL_BYTES = 4096
+_LOG_TAIL_LINES = 8
+_READY_LINE_LIMIT = 16_384
+
+
+def python_module(module: str) -> list[str]:
+    """The command that runs ``module`` with this interpreter.
+
+    ``-P`` keeps the working directory, an untrusted project's, off the child's import path.
+    """
+    return [sys.executable, "-P", "-m", module]
+
+
+class ServerProcess:
+    """A child that serves ``model`` at ``http://127.0.0.1:PORT/v1`` until it is stopped.
+
+    The child runs ``[*command, "--child", "--port", PORT]`` in a session of its own, so a
+    terminal's Ctrl-C reaches this process alone, and says when it is ready as ``core.engine.child``
+    describes. It ends by itself when this process does, however that comes about. ``start``
+    blocks until the server answers; a second ``start`` after ``stop`` takes the same port.
+    ``start``, ``stop`` and ``wait`` may be called from different threads.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        name: str,
+        model: str,
+        port: int = 0,
+        log: Path | None = None,
+        ready_timeout_s: float = 60.0,
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.port = port
+        self.log_path = log
+        self._command = list(command)
+        self._ready_timeout_s = ready_timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The API's base URL; its port is 0 before the first ``start`` chose one."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None while there is no child."""
+        return self._process.pid if self._process else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the child is running now."""
+        process = self._process
+        return process is not None and process.poll() is None
+
+    def start(self) -> Self:
+        """Start the child and return once it is ready.
+
+        Raises:
+            EngineError: It is running already, died, said why it cannot serve, or was not ready
+                in time; the message ends with the last lines of its log.
+        """
+        if self.alive:
+            raise EngineError(f"{self.name} is already running as process {self.pid}")
+        with self._open_log() as log:
+            process = self._process = self._spawn(log)
+            assert process.stdout is not None
+            with process.stdout:
+                try:
+                    self.port = self._await_ready(process)
+                except EngineError as error:
+                    self.stop()
+                    message = _with_tail(error.message, _tail(log))
+                    raise EngineError(message, remedy=error.remedy) from None
+                except BaseException:
+                    self.stop()
+                    raise
+        return self
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End the child and all it started: SIGTERM, then SIGKILL after ``timeout_s``."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        _signal_group(process, signal.SIGTERM)
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+    def wait(self) -> int:
+        """Block until the child ends and return its exit status; 0 when there is no child."""
+        process = self._process
+        return process.wait() if process else 0
+
+    def __enter__(self) -> Self:
+        return self if self.alive else self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                [*self._command, "--child", "--port", str(self.port)],
+                stdin=subprocess.PIPE,  # never written to: its end tells the child that we ended
+                stdout=subprocess.PIPE,
+                stderr=log,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(f"cannot start {self.name}: {error}") from error
+
+    def _open_log(self) -> IO[bytes]:
+        if self.log_path is None:
+            return tempfile.TemporaryFile()
+        try:
+            self.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return open(self.log_path, "w+b", opener=_open_private)
+        except OSError as error:
+            raise EngineError(f"cannot write {self.name}'s log: {error}") from error
+
+    def _await_ready(self, process: subprocess.Popen[bytes]) -> int:
+        line = _first_line(process, self._ready_timeout_s)
+        if line is None:
+            raise EngineError(f"{self.name} was not ready within {self._ready_timeout_s:g} s")
+        if not line:
+            status = process.wait()
+            ending = f"signal {-status}" if status < 0 else f"exit status {status}"
+            raise EngineError(f"{self.name} ended with {ending} before it was ready")
+        try:
+            said = json.loads(line)
+            if "error" in said:
+                raise EngineError(plain(said["error"]), remedy=plain(said.get("remedy", "")))
+            return int(said["port"])
+        except (ValueError, TypeError, KeyError):
+            raise EngineError(f"{self.name} said {plain(line, 200)!r} instead of ready") from None
+
+
+def _first_line(process: subprocess.Popen[bytes], timeout_s: float) -> str | None:
+    """The child's first line; empty when it closed its output before, None when time ran out."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + timeout_s
+    received = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while b"\n" not in received and len(received) < _READY_LINE_LIMIT:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                return None
+            chunk = os.read(process.stdout.fileno(), 4096)
+            if not chunk:
+                break
+            received += chunk
+    return received.partition(b"\n")[0].decode("utf-8", "replace")
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if process.poll() is None:
+        # The child leads its own group and is not reaped yet, so the number is still its own.
+        # Systems differ in what they say of one that ended this very moment.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _tail(log: IO[bytes]) -> str:
+    end = log.seek(0, os.SEEK_END)
+    log.seek(max(0, end - _LOG_TAIL_BYTES))
+    lines = plain_block(log.read().decode("utf-8", "replace")).strip().splitlines()
+    return "\n".join(lines[-_LOG_TAIL_LINES:])
+
+
+def _with_tail(message: str, tail: str) -> str:
+    return f"{message}\nlast lines of its log:\n{tail}" if tail else message

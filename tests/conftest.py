@@ -1,0 +1,39 @@
+"""What all tests share: real servers, and a home of their own."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest_plugins = ["tests.fixtures_engine"]
+
+_HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's own configuration, key or trust."""
+    home = tmp_path_factory.mktemp("home")
+    for variable in _HOME_VARIABLES:
+        monkeypatch.setenv(variable, str(home / variable.lower()))
+    for variable in ("SPECKIT_CONFIG", "REFLEX_TRUSTED_ENDPOINTS", "OPENAI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def torture() -> bool:
+    """Whether the reliability tests run in their full form."""
+    return bool(os.environ.get("REFLEX_TORTURE"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty repository, away from this one's configuration."""
+    repository = tmp_path / "project"
+    (repository / ".git").mkdir(parents=True)
+    return repository

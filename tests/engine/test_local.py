@@ -1,0 +1,182 @@
+"""The real engine: llama.cpp in a child process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import jsonschema
+import pytest
+
+from core.engine.local import default_threads, model_name, start_engine
+from core.engine.weights import default_weights
+from core.errors import EngineError
+from tests.engine.processes import eventually, listening, running
+
+if TYPE_CHECKING:
+    from core.engine.process import ServerProcess
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "path": {"type": "string", "enum": ["calc.py", "test_calc.py"]},
+        "line": {"type": "integer", "minimum": 1, "maximum": 9},
+    },
+    "required": ["path", "line"],
+    "additionalProperties": False,
+}
+
+
+def ask(server: ServerProcess, **more: Any) -> dict[str, Any]:
+    """A chat completion request's body."""
+    return {
+        "model": server.model,
+        "messages": [{"role": "user", "content": "Which file and line is wrong?"}],
+        "max_tokens": 64,
+        "temperature": 0,
+        **more,
+    }
+
+
+@pytest.mark.engine
+def test_it_serves_under_its_name(engine: ServerProcess) -> None:
+    """The model list, readiness, slots and metrics answer, and name the engine."""
+    root = engine.endpoint.removesuffix("/v1")
+    with httpx.Client(trust_env=False) as client:
+        (model,) = client.get(f"{engine.endpoint}/models").json()["data"]
+        assert (model["id"], model["owned_by"]) == ("smollm2-135m-instruct", "llamacpp")
+        assert client.get(f"{root}/health").json() == {"status": "ok"}
+        assert len(client.get(f"{root}/slots").json()) == 2
+        assert "llamacpp:" in client.get(f"{root}/metrics").text
+
+
+@pytest.mark.engine
+def test_a_streamed_reply_keeps_to_its_schema(engine: ServerProcess) -> None:
+    """Constrained decoding holds over a real stream, with usage and a finish reason."""
+    form = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA}}
+    body = ask(engine, response_format=form, stream=True, stream_options={"include_usage": True})
+    text, finish, usage = "", None, None
+    with (
+        httpx.Client(trust_env=False, timeout=60) as client,
+        client.stream("POST", f"{engine.endpoint}/chat/completions", json=body) as response,
+    ):
+        assert response.status_code == 200
+        for line in response.iter_lines():
+            if not line.startswith("data: {"):
+                continue
+            chunk = json.loads(line.removeprefix("data: "))
+            usage = chunk.get("usage") or usage
+            for choice in chunk["choices"]:
+                text += choice["delta"].get("content") or ""
+                finish = choice["finish_reason"] or finish
+    jsonschema.validate(json.loads(text), SCHEMA)
+    assert finish == "stop"
+    assert usage is not None
+    assert usage["completion_tokens"] > 0
+
+
+@pytest.mark.engine
+def test_web_pages_are_not_let_in(engine: ServerProcess) -> None:
+    """A page from elsewhere gets no leave to read, and there is no page of its own."""
+    root = engine.endpoint.removesuffix("/v1")
+    with httpx.Client(trust_env=False) as client:
+        models = client.get(f"{engine.endpoint}/models", headers={"Origin": "http://evil.example"})
+        assert not models.headers.get("access-control-allow-origin")
+        assert client.get(f"{root}/").status_code == 404
+
+
+@pytest.mark.engine
+def test_stop_leaves_no_process_and_no_port(tmp_path: Path) -> None:
+    """After stop both are gone; a restart after traffic takes the same port again."""
+    with start_engine(n_ctx=512, n_parallel=1, model="mine", log=tmp_path / "log") as server:
+        pid, port = server.pid, server.port
+        assert pid is not None
+        reply = httpx.post(
+            f"{server.endpoint}/chat/completions", json=ask(server, max_tokens=4), timeout=60
+        )
+        assert reply.json()["model"] == "mine"
+        server.stop()
+        assert not running(pid)
+        assert not listening(port)
+        server.start()
+        assert server.port == port
+        assert listening(port)
+
+
+@pytest.mark.engine
+def test_a_file_of_ones_own_is_served_under_its_name(tmp_path: Path) -> None:
+    """Another GGUF file's model is called by the file's name in lower case."""
+    own = tmp_path / "My-Model.Q4.gguf"
+    own.symlink_to(default_weights())
+    assert model_name(own) == "my-model.q4"
+    with start_engine(gguf=own, n_ctx=512, n_parallel=1) as server:
+        (model,) = httpx.get(f"{server.endpoint}/models").json()["data"]
+        assert model["id"] == server.model == "my-model.q4"
+
+
+@pytest.mark.engine
+def test_the_engine_ends_when_its_parent_is_killed() -> None:
+    """``kill -9`` of the parent leaves neither process nor port."""
+    code = (
+        "import time; from core.engine.local import start_engine;"
+        "s = start_engine(n_ctx=512, n_parallel=1); print(s.pid, s.port, flush=True);"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid, port = map(int, parent.stdout.readline().split())
+        assert listening(port)
+        parent.send_signal(signal.SIGKILL)
+    assert eventually(lambda: not running(pid) and not listening(port), within_s=2)
+
+
+@pytest.mark.engine
+def test_a_taken_port_is_said_so() -> None:
+    """Before anything is loaded, the port is named with what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(
+            EngineError, match=rf"port {port} on 127\.0\.0\.1 is already in use"
+        ) as it:
+            start_engine(port=port)
+    assert "--port" in it.value.remedy
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("content", [b"GGUF" + b"\xaf" * 5000, None])
+def test_a_corrupt_model_is_reported_with_llama_cpps_words(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    """Nonsense after the magic, and a download cut short, each end in an EngineError."""
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(content or default_weights().read_bytes()[:2_000_000])
+    with pytest.raises(
+        EngineError, match=r"cannot serve .*broken\.gguf(.|\n)*failed to load model"
+    ):
+        start_engine(gguf=path)
+
+
+@pytest.mark.engine
+def test_a_project_cannot_put_its_code_in_the_engines_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ``core`` package in the working directory is not what the child imports."""
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").write_text("raise SystemExit('hijacked')")
+    (tmp_path / "not.gguf").write_bytes(b"GGUF")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EngineError) as caught:
+        start_engine(gguf=Path("not.gguf"))
+    assert "hijacked" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("cpus", "threads"), [(1, 1), (2, 1), (4, 3), (128, 16)])
+def test_threads_leave_a_cpu_to_the_callers(cpus: int, threads: int) -> None:
+    """One thread on two CPUs, never none, and no more than help."""
+    assert default_threads(cpus) == threads
