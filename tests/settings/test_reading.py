@@ -13,20 +13,11 @@ from hypothesis import strategies as st
 
 from core.errors import ConfigError
 from core.settings import load_settings
+from core.settings.find import user_config_dir
 from core.settings.model import Document
 from core.settings.read import MAX_BYTES, parse
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository of its own, with no configuration of the user's."""
-    monkeypatch.delenv("SPECKIT_CONFIG", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
-    repository = tmp_path / "repository"
-    (repository / ".git").mkdir(parents=True)
-    return repository
 
 
 def test_the_sample_holds_every_key_with_its_default() -> None:
@@ -121,7 +112,7 @@ def test_a_file_above_the_repository_does_not_count(project: Path) -> None:
 
 def test_the_users_own_file_counts_last_and_is_trusted(project: Path) -> None:
     """Without a project's file the user's own applies, to the repository's root."""
-    own = project.parent / "xdg" / "speckit-reflex"
+    own = user_config_dir()
     own.mkdir(parents=True)
     (own / "stage0.toml").write_text("[reflex]\nenabled = true\n")
     settings = load_settings(cwd=project)

@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def _own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
-    monkeypatch.delenv(trust.ENVIRONMENT, raising=False)
-
-
 def project(tmp_path: Path, text: str) -> Settings:
     """The settings of a project's file with ``text``."""
     path = tmp_path / "stage0.toml"
