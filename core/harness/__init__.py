@@ -1,0 +1,26 @@
+"""Who has earned it: suites of repair tasks, the patch loop, the bakeoff and its gate."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.harness.bakeoff import run_bakeoff
+    from core.harness.plan import Plan
+    from core.harness.suite import load_suite
+
+_HOMES = {
+    "Plan": "core.harness.plan",
+    "load_suite": "core.harness.suite",
+    "run_bakeoff": "core.harness.bakeoff",
+}
+
+__all__ = ["Plan", "load_suite", "run_bakeoff"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names on first use: a suite's reader needs no client, and the other way."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'core.harness' has no attribute {name!r}")
