@@ -1,0 +1,1 @@
+"""One OpenAI-compatible server: decoding, one attempt, schemas, identity."""

@@ -1,0 +1,174 @@
+"""One HTTP exchange with one server under one wall-clock deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import httpx
+
+from core.client.decoding import decoder
+from core.client.faults import error_in, retry_after, status_error
+from core.client.reading import BodyReader
+from core.client.replies import Assembly
+from core.client.transport_errors import TRANSPORT_ERRORS, transport_error
+from core.errors import AttemptTimeout, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from core.client.backend import Backend
+    from core.client.decoding import Decode
+    from core.client.faults import Quote
+    from core.clock import Clock
+    from core.errors import StatusError
+
+    Send = Callable[[httpx.Request], Awaitable[httpx.Response]]
+
+_ERROR_BODY = 64 << 10
+_ERROR_BODY_S = 0.5
+_DRAIN_S = 0.02
+_LAST_STATUS = 599
+
+
+class Attempt:
+    """Sends one request and reads its answer into ``assembly``.
+
+    ``sent_at`` and ``last_at`` are the moments the request had left and the last byte of the reply
+    arrived, in seconds of the clock.
+    """
+
+    def __init__(self, backend: Backend, send: Send, clock: Clock, quote: Quote) -> None:
+        self._backend = backend
+        self._send = send
+        self._clock = clock
+        self._quote = quote
+        self._reader: BodyReader | None = None
+        self.assembly = Assembly(backend, quote)
+        self.sent_at = 0.0
+
+    @property
+    def last_at(self) -> float:
+        """When the last byte of the reply arrived; before that, when the request had left."""
+        return (self._reader.last_at if self._reader else None) or self.sent_at
+
+    def since_sent_ms(self, moment: float | None) -> float | None:
+        """Milliseconds from the request's leaving to ``moment``."""
+        return None if moment is None else (moment - self.sent_at) * 1000
+
+    async def run(self, request: httpx.Request, timeout_ms: float) -> None:
+        """Send ``request`` and read the answer to its end.
+
+        Raises:
+            BackendError: anything but an answer that has ended; whether it is whole, the assembly
+                judges.
+        """
+        response: httpx.Response | None = None
+        deadline = asyncio.timeout(timeout_ms / 1000)
+        try:
+            async with deadline:
+                self.sent_at = self._clock.monotonic()
+                response = await self._send(request)
+                await self._receive(response)
+        except TRANSPORT_ERRORS as error:
+            if deadline.expired():
+                raise self._late(timeout_ms) from None
+            # Once the reply has said that it is finished, how its connection ends is no matter.
+            if self.assembly.finish_reason is None:
+                answered = response is not None
+                raise transport_error(error, self._backend, answered=answered) from error
+        finally:
+            if response is not None:
+                await self._part(response)
+
+    async def _receive(self, response: httpx.Response) -> None:
+        wire = response.extensions.get("wire")
+        if wire is not None:
+            self.sent_at = wire.sent_at
+        status = response.status_code
+        decode = decoder(response.headers.get("content-encoding", ""))
+        if status >= 400:  # noqa: PLR2004  the error statuses
+            raise await self._refused(response, decode)
+        if status >= 300:  # noqa: PLR2004  redirects
+            raise self._redirected(response)
+        reader = BodyReader(response.headers.get("content-type", ""), self.assembly)
+        self._reader = reader
+        async for raw in _stream(response):
+            at = wire.arrived_at if wire is not None else self._clock.monotonic()
+            for piece in decode(raw):
+                reader.feed(piece, at)
+            if reader.done:
+                return
+        reader.end()
+
+    async def _part(self, response: httpx.Response) -> None:
+        """Close the response; a finished stream's last frame is taken, to keep the connection."""
+        finished = self._reader is not None and self._reader.done
+        try:
+            if finished and "wire" in response.extensions:
+                with suppress(*TRANSPORT_ERRORS):
+                    async with asyncio.timeout(_DRAIN_S):
+                        async for _ in _stream(response):
+                            pass
+        finally:
+            with suppress(*TRANSPORT_ERRORS):
+                await response.aclose()
+
+    async def _refused(self, response: httpx.Response, decode: Decode) -> StatusError:
+        status = min(response.status_code, _LAST_STATUS)
+        now = self._clock.now()
+        return status_error(
+            self._backend,
+            status,
+            self._quote(_words(await _beginning(response, decode))),
+            retry_after_s=retry_after(response.headers.get("retry-after"), now),
+        )
+
+    def _redirected(self, response: httpx.Response) -> ProtocolError:
+        target = self._quote(response.headers.get("location", ""))
+        return ProtocolError(
+            f"{self._backend.name} at {self._backend.address} redirects"
+            + (f" to {target}" if target else ""),
+            remedy="Redirects are not followed: put the server's own address in the endpoint.",
+        )
+
+    def _late(self, timeout_ms: float) -> AttemptTimeout:
+        seen = self.since_sent_ms(self.assembly.first_content_at)
+        stage = "no content came" if seen is None else f"content came after {seen:.0f} ms"
+        return AttemptTimeout(
+            f"{self._backend.name} at {self._backend.address} was not done within"
+            f" {timeout_ms:.0f} ms: {stage}",
+            remedy="Raise timeout_ms, ask for fewer tokens, or look at the server's load.",
+        )
+
+
+def _stream(response: httpx.Response) -> AsyncIterator[bytes]:
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
+    return aiter(stream)
+
+
+async def _beginning(response: httpx.Response, decode: Decode) -> bytes:
+    """The first 64 KiB of an error's body, or what of it comes in half a second."""
+    body = bytearray()
+    with suppress(ProtocolError, *TRANSPORT_ERRORS):
+        async with asyncio.timeout(_ERROR_BODY_S):
+            async for raw in _stream(response):
+                for piece in decode(raw):
+                    body += piece
+                    if len(body) > _ERROR_BODY:
+                        return bytes(body)
+    return bytes(body)
+
+
+def _words(body: bytes) -> str:
+    """What an error's body says, in whichever engine's shape; a web page says nothing."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        payload = json.loads(text)
+    except (ValueError, RecursionError):
+        return "" if text.startswith(("<", "{", "[")) else text
+    fault = error_in(payload) if isinstance(payload, dict) else None
+    return fault.message if fault else ""

@@ -1,0 +1,90 @@
+"""Which server is asked, what it is asked, and what it answered: the client's values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.stages import Mode
+
+
+class Message(TypedDict, total=False):
+    """One chat message in OpenAI's form; ``content`` is a string or a list of parts."""
+
+    role: str
+    content: Any
+    name: str
+    tool_calls: list[dict[str, Any]]
+    tool_call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A server that can answer: ``name`` is ``reflex``, ``cloud`` or a ``[reflex.backends]`` key.
+
+    ``endpoint`` is the API's base, usually ending in ``/v1``; ``api_key`` never shows in ``repr``.
+    """
+
+    name: str
+    mode: Mode
+    endpoint: str
+    model: str
+    timeout_ms: int
+    api_key: str | None = field(default=None, repr=False)
+
+    @property
+    def root(self) -> str:
+        """The server's base without ``/v1``, where ``/health`` and ``/metrics`` are."""
+        return self.endpoint.rstrip("/").removesuffix("/v1")
+
+    @property
+    def address(self) -> str:
+        """``host:port`` as a person would say it."""
+        parts = urlsplit(self.endpoint)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return f"{parts.hostname or '?'}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One question to a model.
+
+    ``schema`` is what the reply must meet, and is sent along unless ``constrain`` is false: then
+    the reply is only validated. ``extra`` holds further OpenAI fields (tools, stop, …) that are
+    passed on as they are.
+    """
+
+    messages: Sequence[Message]
+    schema: Mapping[str, Any] | None = None
+    constrain: bool = True
+    schema_name: str = "reply"
+    max_tokens: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete, valid answer. Times are in ms from the moment the request was sent.
+
+    ``ttft_ms`` is the first chunk with non-empty content (None when there was none, as in a pure
+    tool call), ``first_chunk_ms`` the first chunk of any kind; token counts are None where the
+    server does not report them. ``data`` is the parsed, validated object when a schema was given.
+    """
+
+    text: str
+    finish_reason: str
+    latency_ms: float
+    ttft_ms: float | None
+    first_chunk_ms: float | None
+    model: str = ""
+    data: Any = None
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None

@@ -1,0 +1,172 @@
+"""What a server's error means: its class, its words made safe, and what to do about it."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from core.errors import BadRequest, Misconfigured, RateLimited, ServerError, StatusError
+from core.plain import plain
+from core.stages import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from core.client.backend import Backend
+
+    Quote = Callable[[str], str]
+
+RETRY_AFTER_CAP_S = 300.0
+_QUOTED = 300
+_INTERNAL = 500
+
+# Where an error carries no number, its OpenAI-style type or code tells the status.
+_NAMED = {
+    "authentication_error": 401,
+    "badrequesterror": 400,
+    "exceed_context_size_error": 400,
+    "insufficient_quota": 429,
+    "invalid_api_key": 401,
+    "invalid_request_error": 400,
+    "model_not_found": 404,
+    "not_found_error": 404,
+    "notfounderror": 404,
+    "overloaded_error": 503,
+    "permission_error": 403,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "unauthorized": 401,
+    "unavailable_error": 503,
+}
+
+
+class ServerFault(NamedTuple):
+    """An error as a server words it; ``status`` is None where it gives no usable code."""
+
+    status: int | None
+    message: str
+
+
+def quoting(secret: str | None) -> Quote:
+    """A function that makes a server's words fit for a message: one plain, bounded line.
+
+    A server that echoes the key it was sent does not get it onto a screen or disk.
+    """
+
+    def quote(words: str) -> str:
+        # A little more than is shown, so that a key across the cut is still found.
+        text = words[: _QUOTED + (len(secret) if secret else 0)]
+        return plain(text.replace(secret, "[api key]") if secret else text, _QUOTED)
+
+    return quote
+
+
+def error_in(payload: Mapping[str, Any]) -> ServerFault | None:
+    """The error that a JSON object reports in any engine's shape; None when it reports none.
+
+    Known: ``{"error": {…}}``, ``{"error": "words"}``, SGLang's flat ``{"object": "error", …}`` and
+    FastAPI's ``{"detail": …}``.
+    """
+    error = payload.get("error")
+    if isinstance(error, dict) and error:
+        return ServerFault(_status(error), _words(error.get("message")))
+    if error:
+        named = _NAMED.get(error.lower()) if isinstance(error, str) else None
+        return ServerFault(_status(payload) or named, _words(error))
+    if payload.get("object") == "error":
+        return ServerFault(_status(payload), _words(payload.get("message")))
+    if payload.get("detail") and "choices" not in payload:
+        return ServerFault(_status(payload), _words(payload["detail"]))
+    return None
+
+
+def status_error(
+    backend: Backend,
+    status: int,
+    words: str,
+    *,
+    in_stream: bool = False,
+    retry_after_s: float | None = None,
+) -> StatusError:
+    """The error for ``status`` (400 to 599), with the server's quoted ``words`` (may be empty)."""
+    where = " inside its stream" if in_stream else ""
+    said = f": {words}" if words else ""
+    kind = _class(status)
+    return kind(
+        f"{backend.name} at {backend.address} answered {status}{where}{said}",
+        status=status,
+        retry_after_s=retry_after_s,
+        remedy=_remedy(backend, status),
+    )
+
+
+def fault_error(backend: Backend, fault: ServerFault, quote: Quote) -> StatusError:
+    """The error for a fault reported inside a reply that began with 200."""
+    return status_error(backend, fault.status or _INTERNAL, quote(fault.message), in_stream=True)
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds to wait by a ``Retry-After`` header (seconds or HTTP date), within 0 and the cap."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (aware - now).total_seconds()
+    if math.isnan(seconds):
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
+
+
+def _class(status: int) -> type[StatusError]:
+    if status >= _INTERNAL:
+        return ServerError
+    if status in (401, 403, 404):
+        return Misconfigured
+    return RateLimited if status in (408, 429) else BadRequest
+
+
+def _words(value: object) -> str:
+    """The text of a message: a string, or the first entry of FastAPI's list of violations."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        value = value[0].get("msg")
+    return value if isinstance(value, str) else ""
+
+
+def _status(source: Mapping[str, Any]) -> int | None:
+    for key in ("code", "status", "status_code"):
+        value = source.get(key)
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:  # noqa: PLR2004  a status has three digits
+            value = int(value)
+        if type(value) is int and 400 <= value <= 599:  # noqa: PLR2004  the error statuses
+            return value
+    for key in ("code", "type"):
+        value = source.get(key)
+        if isinstance(value, str) and value.lower() in _NAMED:
+            return _NAMED[value.lower()]
+    return None
+
+
+def _remedy(backend: Backend, status: int) -> str:
+    local = backend.mode is Mode.REFLEX
+    if status in (401, 403):
+        if local:
+            return "Start the local server without an API key: none is ever sent to it."
+        return "Check the key in the environment variable that api_key_env names."
+    if status == 404:  # noqa: PLR2004  Not Found
+        return (
+            f"Check that {backend.name} serves the model {backend.model!r} (`code reflex models`)"
+            " and that its endpoint ends in the API's path, usually /v1."
+        )
+    if status in (408, 429):
+        return "Ask less often, or raise the server's limits."
+    if status >= _INTERNAL:
+        return "The server's log says more; wait while it loads or its queue is full."
+    return "The server refuses this request as it is: shorten the prompt or simplify the schema."

@@ -1,0 +1,138 @@
+"""One small GET of a server: bounded, never redirected, every failure a typed error."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.client.decoding import decoder
+from core.client.faults import error_in, quoting, status_error
+from core.errors import LimitExceeded, Misconfigured, ProtocolError, StatusError
+from core.plain import plain
+from core.stages import Mode
+
+if TYPE_CHECKING:
+    import httpx
+
+    from core.client.backend import Backend
+
+BODY_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: ``body`` is whole and at most ``BODY_LIMIT`` bytes."""
+
+    path: str
+    status: int
+    content_type: str
+    body: bytes
+
+    @property
+    def is_html(self) -> bool:
+        """Whether a page for people came."""
+        return "html" in self.content_type or self.body.lstrip()[:1] == b"<"
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            ProtocolError: it is something else, such as an HTML page.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            found = "an HTML page" if self.is_html else "something that is not JSON"
+            raise ProtocolError(f"GET {self.path} brings {found}") from None
+
+
+def open_http(backend: Backend) -> httpx.AsyncClient:
+    """A client for short requests to ``backend``, without a time limit of its own.
+
+    On loopback the environment's proxies do not apply.
+    """
+    # A health check's start-up time is mostly these imports; the second reads the settings' model.
+    import httpx  # noqa: PLC0415
+
+    from core.client.transport import DirectTransport  # noqa: PLC0415
+    from core.clock import SystemClock  # noqa: PLC0415
+    from core.trust import is_loopback  # noqa: PLC0415
+
+    if is_loopback(backend.endpoint):
+        return httpx.AsyncClient(transport=DirectTransport(SystemClock().monotonic), timeout=None)  # noqa: S113  the caller has one deadline for all of it
+    # Loading the certificate store takes 40 ms, and plain HTTP needs none.
+    verify = backend.endpoint.lower().startswith("https:")
+    return httpx.AsyncClient(verify=verify, timeout=None)  # noqa: S113
+
+
+async def get(http: httpx.AsyncClient, backend: Backend, url: str) -> Answer:
+    """``GET url`` whatever the status, except that a redirect is an error.
+
+    Only a cloud backend is sent its key. There is no deadline here: the caller has it.
+
+    Raises:
+        ConnectFailed: no reply at all; its ``__cause__`` is the transport's exception.
+        IncompleteReply: the body broke off.
+        ProtocolError: not HTTP, a redirect, or an unknown compression.
+        LimitExceeded: a body over 1 MiB.
+        Misconfigured: a key that no header can carry.
+    """
+    import httpx  # noqa: PLC0415
+
+    from core.client.transport_errors import TRANSPORT_ERRORS, transport_error  # noqa: PLC0415
+
+    answered = False
+    try:
+        # Built bare, so that nothing of the client's own (cookies, per-read timeouts) joins it.
+        unlimited = {"timeout": httpx.Timeout(None).as_dict()}
+        request = httpx.Request("GET", url, headers=_headers(backend), extensions=unlimited)
+        response = await http.send(request, stream=True, follow_redirects=False, auth=None)
+        answered = True
+        try:
+            return await _read(response, request.url.path)
+        finally:
+            await response.aclose()
+    except TRANSPORT_ERRORS as error:
+        raise transport_error(error, backend, answered=answered) from error
+
+
+def refusal(answer: Answer, backend: Backend) -> StatusError:
+    """The typed error for an error status, with the server's own words in it."""
+    fault = None
+    with suppress(ProtocolError):
+        body = answer.json()
+        fault = error_in(body) if isinstance(body, dict) else None
+    words = quoting(backend.api_key)(fault.message) if fault else ""
+    return status_error(backend, answer.status, words)
+
+
+def _headers(backend: Backend) -> dict[str, str]:
+    headers = {
+        "accept": "application/json, text/plain;q=0.9",
+        "accept-encoding": "identity",
+        # Whether a new connection is taken is part of the question.
+        "connection": "close",
+        "user-agent": "speckit-reflex",
+    }
+    if backend.mode is Mode.CLOUD and backend.api_key:
+        if not (backend.api_key.isascii() and backend.api_key.isprintable()):
+            raise Misconfigured("the API key holds characters that no header can carry", status=401)
+        headers["authorization"] = f"Bearer {backend.api_key}"
+    return headers
+
+
+async def _read(response: httpx.Response, path: str) -> Answer:
+    if response.is_redirect:
+        target = plain(response.headers.get("location", "?"), 120)
+        raise ProtocolError(f"GET {path} redirects to {target}, which is not followed")
+    decode = decoder(response.headers.get("content-encoding", ""))
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        for piece in decode(chunk):
+            body += piece
+            if len(body) > BODY_LIMIT:
+                raise LimitExceeded(f"GET {path} brings more than 1 MiB")
+    content_type = response.headers.get("content-type", "").lower()
+    return Answer(path, response.status_code, content_type, bytes(body))

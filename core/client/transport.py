@@ -1,0 +1,176 @@
+"""HTTP/1.1 over ``Wire``, as an httpx transport for many calls at once to one server.
+
+httpx's own pool looks at every connection for every request, which at 64 calls at once costs more
+than the requests, and does not say when bytes arrived.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import h11
+import httpx
+
+from core.client.wire import connect
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from core.client.wire import Wire
+
+_KEEP_ALIVE_S = 5.0
+_MAX_HEAD = 100 << 10
+
+
+class DirectTransport(httpx.AsyncBaseTransport):
+    """Without a proxy or HTTP/2; ``now`` (seconds) stamps what is sent and what arrives.
+
+    A response's ``extensions["wire"]`` is its ``Wire``. A request that meets a kept connection
+    which the server has just closed is sent once more on a new one, provided that no byte of an
+    answer had come. Raises ``OSError`` and ``h11.RemoteProtocolError``.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._free: dict[_Origin, list[_Connection]] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send ``request`` and return once the head of the answer is here."""
+        url = request.url
+        origin = _Origin(url.host, url.port or (443 if url.scheme == "https" else 80), url.scheme)
+        kept = self._take(origin)
+        if kept is not None:
+            try:
+                return await self._exchange(kept, request)
+            except (OSError, h11.RemoteProtocolError):
+                if not kept.wire.silent:
+                    raise
+        return await self._exchange(await self._open(origin), request)
+
+    async def aclose(self) -> None:
+        """Close the connections, those in use as soon as their call is done."""
+        self._closed = True
+        for connection in [kept for stack in self._free.values() for kept in stack]:
+            connection.wire.close()
+        self._free.clear()
+
+    async def _exchange(self, connection: _Connection, request: httpx.Request) -> httpx.Response:
+        try:
+            head = await connection.ask(request)
+        except BaseException:
+            connection.wire.close()
+            raise
+        return httpx.Response(
+            status_code=head.status_code,
+            headers=head.headers.raw_items(),
+            stream=_Body(connection, self._give_back),
+            extensions={"wire": connection.wire},
+        )
+
+    async def _open(self, origin: _Origin) -> _Connection:
+        if origin.scheme == "https" and self._tls is None:
+            self._tls = httpx.create_ssl_context()
+            self._tls.set_alpn_protocols(["http/1.1"])
+        tls = self._tls if origin.scheme == "https" else None
+        return _Connection(origin, await connect(origin.host, origin.port, tls, self._now))
+
+    def _take(self, origin: _Origin) -> _Connection | None:
+        stack = self._free.get(origin, [])
+        while stack:
+            connection = stack.pop()
+            if self._now() < connection.good_until and not connection.wire.stale():
+                return connection
+            connection.wire.close()
+        return None
+
+    def _give_back(self, connection: _Connection) -> None:
+        if self._closed or not connection.renew():
+            connection.wire.close()
+            return
+        connection.good_until = self._now() + _KEEP_ALIVE_S
+        stack = self._free.setdefault(connection.origin, [])
+        stack.append(connection)
+        # The one unused for longest lies at the bottom.
+        if stack[0].good_until <= self._now():
+            stack.pop(0).wire.close()
+
+
+class _Origin(NamedTuple):
+    host: str
+    port: int
+    scheme: str
+
+
+class _Connection:
+    """One exchange after the other over one wire."""
+
+    def __init__(self, origin: _Origin, wire: Wire) -> None:
+        self.origin = origin
+        self.wire = wire
+        self.good_until = 0.0
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+
+    async def ask(self, request: httpx.Request) -> h11.Response:
+        send = self._http.send
+        asked = h11.Request(
+            method=request.method, target=request.url.raw_path, headers=request.headers.raw
+        )
+        parts = (send(asked), send(h11.Data(await request.aread())), send(h11.EndOfMessage()))
+        await self.wire.write(b"".join(part for part in parts if part))
+        while True:
+            event = await self._event()
+            if type(event) is h11.Response:
+                return event
+
+    async def data(self) -> bytes | None:
+        """The next piece of the body; None after the last."""
+        event = await self._event()
+        return bytes(event.data) if type(event) is h11.Data else None
+
+    def renew(self) -> bool:
+        """Make ready for the next exchange; false when the connection cannot be used again."""
+        http = self._http
+        if not (http.our_state is http.their_state is h11.DONE) or http.trailing_data[0]:
+            return False
+        http.start_next_cycle()
+        return True
+
+    async def _event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+        http = self._http
+        while (event := http.next_event()) is h11.NEED_DATA:
+            data = await self.wire.read()
+            if (
+                not data
+                and http.their_state is h11.SEND_RESPONSE
+                # Cut in what began like an answer; an end after anything else h11 refuses itself.
+                and b"HTTP/".startswith(http.trailing_data[0][:5])
+            ):
+                raise ConnectionResetError("closed before an answer")
+            http.receive_data(data)
+        return event
+
+
+class _Body(httpx.AsyncByteStream):
+    """An answer's body as it arrives; closed early, it takes the connection with it."""
+
+    def __init__(self, connection: _Connection, give_back: Callable[[_Connection], None]) -> None:
+        self._connection = connection
+        self._give_back = give_back
+        self._closed = False
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._connection.data()
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._give_back(self._connection)

@@ -1,0 +1,139 @@
+"""A connection that notes when bytes left and when they arrived.
+
+An arrival is stamped in the event loop's callback, before any task that waits for it runs, so that
+the time we take to parse other replies does not count as the server's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+_HIGH_WATER = 256 << 10
+_LOW_WATER = 64 << 10
+_STAGGER_S = 0.25
+
+
+async def connect(
+    host: str, port: int, tls: ssl.SSLContext | None, now: Callable[[], float]
+) -> Wire:
+    """Open a connection whose times are seconds of the clock ``now``.
+
+    Raises:
+        OSError: refused, unresolvable (``socket.gaierror``), unreachable, or ``ssl.SSLError``.
+    """
+    try:
+        _, wire = await asyncio.get_running_loop().create_connection(
+            lambda: Wire(now), host, port, ssl=tls, happy_eyeballs_delay=_STAGGER_S
+        )
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+    return wire
+
+
+class Wire(asyncio.Protocol):
+    """One TCP or TLS connection, read and written by one task at a time.
+
+    ``sent_at`` is when the last write was handed to the system, ``arrived_at`` when the bytes last
+    read came, ``silent`` whether nothing has come since the last write. There are no timeouts: the
+    attempt has one deadline, which cancels whatever waits here.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._transport: asyncio.Transport | None = None
+        self._arrived: deque[tuple[float, bytes]] = deque()
+        self._buffered = 0
+        self._ended = False
+        self._error: Exception | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self.sent_at = 0.0
+        self.arrived_at = 0.0
+        self.silent = True
+
+    async def write(self, data: bytes) -> None:
+        """Send ``data``; on a closed connection nothing happens, and reading tells why."""
+        self.silent = True
+        if self._ended or self._transport is None:
+            return
+        self._transport.write(data)
+        if self._writer is not None:
+            await self._writer
+        self.sent_at = self._now()
+
+    async def read(self) -> bytes:
+        """The next bytes that arrived; empty at the end.
+
+        Raises:
+            OSError: the connection was reset.
+        """
+        while not self._arrived:
+            if self._error is not None:
+                raise ConnectionResetError(str(self._error)) from self._error
+            if self._ended:
+                return b""
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        self.arrived_at, data = self._arrived.popleft()
+        before = self._buffered
+        self._buffered -= len(data)
+        if before > _LOW_WATER >= self._buffered and self._transport and not self._ended:
+            self._transport.resume_reading()
+        return data
+
+    def stale(self) -> bool:
+        """Between replies: whether the server has closed the connection, or speaks unasked."""
+        if self._ended or self._arrived or self._transport is None:
+            return True
+        # The server may have closed since the event loop last looked.
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
+    def close(self) -> None:
+        """Close at once: what is unsent is of no use to anybody."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # The event loop's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:  # noqa: D102
+        self.silent = False
+        self._arrived.append((self._now(), data))
+        self._buffered += len(data)
+        if self._buffered > _HIGH_WATER and self._transport:
+            self._transport.pause_reading()
+        _wake(self._reader)
+
+    def eof_received(self) -> None:  # noqa: D102
+        self._ended = True
+        _wake(self._reader)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
+        self._ended = True
+        self._error = exc
+        _wake(self._reader)
+        _wake(self._writer)
+
+    def pause_writing(self) -> None:  # noqa: D102
+        self._writer = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:  # noqa: D102
+        _wake(self._writer)
+        self._writer = None
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

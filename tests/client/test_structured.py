@@ -1,0 +1,210 @@
+"""Structured output: strict JSON, the schema, and what of it is sent."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.client.structured import compiled, parse, portable, response_format
+from core.errors import BadRequest, NotCompliant
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"path": {"enum": ["calc.py"]}, "n": {"type": "integer", "maximum": 5}},
+    "required": ["path", "n"],
+    "additionalProperties": False,
+}
+GOOD = '{"path": "calc.py", "n": 1}'
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty"),
+        ("  \n", "empty"),
+        (f"```json\n{GOOD}\n```", "Markdown fence"),
+        (f"```\n{GOOD}", "Markdown fence"),
+        (f"Sure! {GOOD}", "before the JSON, up to character 6"),
+        (f"\ufeff{GOOD}", "before the JSON"),
+        (f"<think>hm</think>{GOOD}", "before the JSON"),
+        (f"{GOOD} Done.", "after the JSON, from character 29"),
+        (f"{GOOD}{GOOD}", "after the JSON"),
+        ("I cannot do that.", "not JSON"),
+        (GOOD[:-1], "breaks off at character 26"),
+        (GOOD[:12], "breaks off"),
+        ('{"path": "calc.py", "n": 1,}', "malformed at line 1, column 28"),
+        ("{'path': 1}", "malformed"),
+        ('{"n": 1, "path": "calc.py", "n": 1}', "'n' stands twice"),
+        ('{"n": {"a": 1, "a": 1}}', "'a' stands twice"),
+        ('{"n": NaN}', "NaN is not"),
+        ('{"n": -Infinity}', "-Infinity is not"),
+        ('{"n": 1e999}', "too large"),
+        (f'{{"n": {"9" * 5000}}}', "too many digits"),
+        ('{"path": "\\ud800", "n": 1}', "surrogate"),
+        ('{"path": "\ud800", "n": 1}', "surrogate"),
+        ("[" * 200_000, "deeper than 100"),
+        ("[" * 200_000 + "]" * 200_000, "deeper than 100"),
+        ('{"a":' * 200_000, "deeper than 100"),
+        ("[" * 101 + "]" * 101, "deeper than 100"),
+        (f"[{'0,' * 100_000}0]", "more than 100000 values"),
+        (f'"{"x" * (1 << 20)}"', "longer than"),
+        ('{"path": "calc.py", "n": 9}', "$.n: 9 is greater than the maximum of 5"),
+        ('{"path": "calc.py"}', "$: 'n' is a required property"),
+        ('{"path": "calc.py", "n": 1, "x": 1}', "$: Additional properties"),
+        (f'{{"path": "{"a" * 9000}", "n": 1}}', "$.path: the value does not meet enum"),
+        ("[1]", "$: [1] is not of type 'object'"),
+        ('{"path": "calc.py", "n": "\\u001b]52;c"}', "$.n"),
+    ],
+)
+def test_not_compliant(text: str, words: str) -> None:
+    """Each way to miss the schema is told precisely, briefly and in plain characters."""
+    with pytest.raises(NotCompliant) as caught:
+        parse(text, SCHEMA)
+    assert words in caught.value.message
+    assert len(caught.value.message) <= 301
+    assert caught.value.message.isprintable()
+    assert caught.value.text == text
+
+
+@given(JSON)
+def test_json_is_taken_as_it_is(value: Any) -> None:
+    """Whatever JSON says is parsed as the standard library parses it, white space around or not."""
+    text = json.dumps(value)
+    assert parse(f" \n{text}\n", {}) == json.loads(text)
+
+
+@given(st.text(max_size=60))
+def test_anything_else_is_not_compliant(text: str) -> None:
+    """Any text is either JSON or not compliant."""
+    try:
+        parse(text, {})
+    except NotCompliant:
+        return
+    json.loads(text)
+
+
+def test_huge_number_against_a_float_keyword() -> None:
+    """A number that overflows the validator's arithmetic is not compliant, and no crash."""
+    with pytest.raises(NotCompliant, match="cannot be checked"):
+        parse("1" + "0" * 400, {"multipleOf": 0.5})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "bogus"},
+        {"pattern": "("},
+        {"patternProperties": {"(": {}}},
+        {"$ref": 5},
+        {"$schema": 5},
+        {"x": {1, 2}},
+        {"maximum": float("nan")},
+        {"$ref": "#/$defs/none"},
+        {"$ref": "other.json"},
+    ],
+)
+def test_unusable_schema(schema: dict[str, Any]) -> None:
+    """A schema that no validator can use is the request's fault."""
+    with pytest.raises(BadRequest) as caught:
+        parse("1", schema)
+    assert caught.value.status == 400
+
+
+def test_deep_schema() -> None:
+    """A schema nested without end is refused, and no crash."""
+    schema: dict[str, Any] = {}
+    for _ in range(5000):
+        schema = {"items": schema}
+    with pytest.raises(BadRequest):
+        compiled(schema)
+
+
+def test_remote_reference_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A $ref to another host opens no connection."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with pytest.raises(BadRequest):
+        parse("1", {"$ref": "http://127.0.0.1:9/schema.json"})
+
+
+def test_endless_reference() -> None:
+    """A schema that refers to itself alone cannot be met, and is no crash."""
+    with pytest.raises(NotCompliant):
+        parse("1", {"$ref": "#"})
+
+
+def test_compiled_once() -> None:
+    """Equal schemas share one validator."""
+    assert compiled(dict(SCHEMA)) is compiled(json.loads(json.dumps(SCHEMA)))
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        (SCHEMA, SCHEMA),
+        (
+            {"type": "string", "format": "date", "minLength": 1, "maxLength": 9, "title": "x"},
+            {"type": "string", "maxLength": 9},
+        ),
+        ({"pattern": "^a$", "maxLength": 9}, {"pattern": "^a$"}),
+        ({"pattern": "a", "maxLength": 9}, {"maxLength": 9}),
+        ({"pattern": "^a\\$"}, {}),
+        ({"pattern": "^a\\\\$"}, {"pattern": "^a\\\\$"}),
+        ({"type": "integer", "minimum": 1}, {"type": "integer", "minimum": 1}),
+        ({"type": "number", "minimum": 1}, {"type": "number"}),
+        (
+            {"type": "array", "items": {"not": {}}, "minItems": 1, "uniqueItems": True},
+            {"type": "array", "items": {}, "minItems": 1},
+        ),
+        (
+            {"properties": {"minLength": {"const": 1}, "b": True}},
+            {"properties": {"minLength": {"const": 1}, "b": {}}},
+        ),
+        ({"additionalProperties": {"type": "string"}}, {}),
+        ({"anyOf": [{"type": "string"}], "description": "d"}, {"description": "d"}),
+        (
+            {
+                "$defs": {"a": {"type": "null", "title": "t"}},
+                "items": {"$ref": "#/$defs/a", "x": 1},
+            },
+            {"$defs": {"a": {"type": "null"}}, "items": {"$ref": "#/$defs/a"}},
+        ),
+        ({"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}),
+        ({"items": {"$ref": "#/$defs/gone"}}, {"items": {}}),
+        ({"items": {"$ref": "http://x/y"}}, {"items": {}}),
+        ({"$defs": {"a": {}}, "$ref": "#/$defs/a"}, {"$defs": {"a": {}}, "$ref": "#/$defs/a"}),
+    ],
+)
+def test_portable(schema: dict[str, Any], sent: dict[str, Any]) -> None:
+    """Only what every engine enforces is sent."""
+    assert portable(schema) == sent
+
+
+def test_response_format() -> None:
+    """The form that OpenAI defined, with a name that OpenAI accepts."""
+    form = response_format("edit reply/1", SCHEMA)
+    assert form == {
+        "type": "json_schema",
+        "json_schema": {"name": "edit_reply_1", "strict": True, "schema": SCHEMA},
+    }
+    assert response_format("", {})["json_schema"]["name"] == "reply"
