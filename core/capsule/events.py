@@ -1,0 +1,179 @@
+"""The events a capsule holds, one model a type; the field descriptions are the reference.
+
+``EventLog`` adds ``seq``, ``time``, ``schema_version``, ``prev`` and ``hash`` to each.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.stages import Mode, Role, Stage
+
+SCHEMA_VERSION = 1
+
+
+class Event(BaseModel):
+    """What every event says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
+    event_type: ClassVar[str]
+
+    run_id: str = Field(description="The run that wrote it: one process's or pipeline's work.")
+    policy_hash: str = Field(default="", description="The PolicySnapshot the run went by.")
+
+    def body(self) -> dict[str, Any]:
+        """The event as JSON-ready values, ``event_type`` first."""
+        return {"event_type": self.event_type, **self.model_dump(mode="json")}
+
+
+class RoutingDecisionEvent(Event):
+    """Who was chosen for an attempt, and why; durable before the call leaves."""
+
+    event_type: ClassVar[str] = "RoutingDecision"
+
+    role: Literal[Role.IMPLEMENTER] = Field(default=Role.IMPLEMENTER, description="Always so.")
+    mode: Mode = Field(description="reflex or cloud.")
+    reason: str = Field(description="The rule that decided, e.g. healthy_and_thresholds_met.")
+    latency_ms: float = Field(description="What deciding took, health probe included; ms.")
+    detail: str | None = Field(default=None, description="Why the gate is not met, or the cause.")
+    is_fallback: bool = Field(default=False, description="True when an earlier backend failed.")
+    stage: Stage = Field(description="The pipeline's stage.")
+    backend: str = Field(description="The backend's name: reflex, cloud, or a configured one.")
+    endpoint: str = Field(description="The backend's base URL.")
+    model: str = Field(description="The model asked for.")
+    failure_count: int = Field(description="Consecutive reflex failures at the time.")
+    call_id: str = Field(description="The caller's request; several attempts may share it.")
+    origin: str = Field(
+        default="live", description="live, or bakeoff, shadow, demo: left out of live statistics."
+    )
+
+
+class LLMCallEvent(Event):
+    """One attempt (one HTTP request) and its end."""
+
+    event_type: ClassVar[str] = "LLMCall"
+
+    role: Literal[Role.IMPLEMENTER] = Field(default=Role.IMPLEMENTER, description="Always so.")
+    mode: Mode = Field(description="reflex or cloud.")
+    model: str = Field(description="The model asked for.")
+    request: Any = Field(description="The request, or its keyed hash, as the capture mode says.")
+    response: Any = Field(description="The response, or its keyed hash, as the capture mode says.")
+    latency_ms: float = Field(description="Request sent to last byte; ms.")
+    fallback_reason: str | None = Field(default=None, description="Why an earlier backend failed.")
+    ttft_ms: float | None = Field(default=None, description="Request sent to first content; ms.")
+    success: bool = Field(description="A complete and valid reply.")
+    json_compliant: bool | None = Field(
+        default=None, description="Parses and meets the schema; null without a schema."
+    )
+    error: str | None = Field(default=None, description="The error's code when it failed.")
+    error_message: str | None = Field(default=None, description="The error in words, redacted.")
+    finish_reason: str | None = Field(default=None, description="As the server said.")
+    prompt_tokens: int | None = Field(default=None, description="As the server counted.")
+    completion_tokens: int | None = Field(default=None, description="As the server counted.")
+    cached_tokens: int | None = Field(default=None, description="Prompt tokens from its cache.")
+    attempt: int = Field(description="1 for the call's first attempt at any backend.")
+    stage: Stage = Field(description="The pipeline's stage.")
+    backend: str = Field(description="The backend's name.")
+    endpoint: str = Field(description="The backend's base URL.")
+    call_id: str = Field(description="The caller's request.")
+    capture_mode: str = Field(description="none, prompts_only or full_io.")
+    origin: str = Field(default="live", description="As in the RoutingDecision.")
+
+
+class PolicySnapshotRefEvent(Event):
+    """A run began under this snapshot, stored in ``.speckit/policies/``."""
+
+    event_type: ClassVar[str] = "PolicySnapshotRef"
+
+    path: str = Field(description="The snapshot's file, relative to the workspace.")
+
+
+class BreakerStateChangedEvent(Event):
+    """The circuit breaker of one (endpoint, model) went from one state to another."""
+
+    event_type: ClassVar[str] = "BreakerStateChanged"
+
+    endpoint: str = Field(description="The backend's base URL.")
+    model: str = Field(description="The model asked for.")
+    before: Literal["closed", "open", "half_open"] = Field(description="The state left.")
+    after: Literal["closed", "open", "half_open"] = Field(description="The state entered.")
+    failure_count: int = Field(description="Consecutive failures at the time.")
+    cause: str = Field(description="The error's code, or success, or recovery_due.")
+    retry_in_s: float | None = Field(default=None, description="Until a probe is due; s.")
+
+
+class GateDecisionEvent(Event):
+    """A bakeoff's verdict, sealed with the user's key: what the router believes."""
+
+    event_type: ClassVar[str] = "GateDecision"
+
+    verdict: Literal["pass", "fail", "inconclusive"] = Field(description="Only pass promotes.")
+    misses: list[str] = Field(
+        default_factory=list,
+        description="p95_latency, success_parity, json_compliance: the points that miss.",
+    )
+    backend: str = Field(default="reflex", description="The reflex arm's backend by name.")
+    endpoint: str = Field(description="The reflex arm's base URL.")
+    model: str = Field(description="The reflex arm's model.")
+    server_identity: str = Field(description="The engine and version that served it.")
+    suite: str = Field(description="The suite's name.")
+    suite_hash: str = Field(description="sha256 of the suite's content.")
+    prompt_hash: str = Field(description="sha256 of the patch loop's prompt template.")
+    thresholds: dict[str, float] = Field(description="The thresholds it was judged by.")
+    metrics: dict[str, Any] = Field(
+        default_factory=dict, description="Value, bound and threshold of each criterion."
+    )
+    report_path: str = Field(default="", description="The JSON report, relative to the workspace.")
+    report_sha256: str = Field(default="", description="The report's sha256.")
+    stamps: list[str] = Field(
+        default_factory=list,
+        description="demo, scripted, unsandboxed, reused_cloud, partial: what limits its worth.",
+    )
+    seal: str = Field(description="HMAC with the user's key over all of this and the workspace.")
+
+
+class BakeoffStartedEvent(Event):
+    """A bakeoff began."""
+
+    event_type: ClassVar[str] = "BakeoffStarted"
+
+    suite: str = Field(description="The suite's name.")
+    suite_hash: str = Field(description="sha256 of the suite's content.")
+    arms: list[str] = Field(description="The backends compared.")
+    tasks: int = Field(description="How many tasks.")
+    trials: int = Field(description="How many trials of each.")
+    seed: int = Field(description="The seed of the random order.")
+
+
+class BakeoffFinishedEvent(Event):
+    """A bakeoff ended, whole or stopped."""
+
+    event_type: ClassVar[str] = "BakeoffFinished"
+
+    report_path: str = Field(description="The JSON report, relative to the workspace.")
+    report_sha256: str = Field(description="The report's sha256.")
+    partial: bool = Field(description="True when it was stopped before its end.")
+
+
+class PatchAppliedEvent(Event):
+    """An edit was written to the user's files by ``implement``."""
+
+    event_type: ClassVar[str] = "PatchApplied"
+
+    call_id: str = Field(description="The call whose reply it was.")
+    files: list[str] = Field(description="Paths relative to the workspace.")
+    lines_changed: int = Field(description="Added plus removed.")
+    solved: bool = Field(description="The user's check passed afterwards.")
+
+
+class CapsuleExportedEvent(Event):
+    """Somebody took a copy of the evidence."""
+
+    event_type: ClassVar[str] = "CapsuleExported"
+
+    first_seq: int = Field(description="The first record exported.")
+    last_seq: int = Field(description="The last record exported.")
+    with_io: bool = Field(description="True when requests and responses were included.")
+    destination: str = Field(description="File, standard output or URL without credentials.")

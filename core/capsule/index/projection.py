@@ -1,0 +1,264 @@
+"""Keeping the index in step with the log, and answering from it whatever state it is in."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from core.capsule.index.chunk import CHUNK, Chunk, kinds_of, position_of
+from core.capsule.index.columns import Kind, call_hash
+from core.capsule.index.query import (
+    BlockCounts,
+    Condition,
+    Filter,
+    Latency,
+    Row,
+    latency_of,
+    rows_of,
+)
+from core.capsule.index.store import (
+    INDEXES,
+    identity_of,
+    open_store,
+    remove_store,
+)
+from core.capsule.reader import line_at
+from core.capsule.segments import open_segment, segment_name, segment_numbers
+from core.capsule.walk import Place, decode
+from core.clock import Clock, SystemClock
+from core.errors import CapsuleCorrupt, CapsuleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from core.capsule.log import EventLog
+    from core.capsule.record import Record
+
+T = TypeVar("T")
+
+_MUCH_BYTES = 16 << 20
+_CACHED_FILTERS = 16
+_MOST_OF_A_CALL = 1000
+LIVE_ORIGINS = ("live", "demo")
+
+
+class Index:
+    """The projection beside a log; any thread may ask, while one calls ``update`` now and then.
+
+    Answers cover what was indexed so far. Nothing here ever stops a writer.
+    """
+
+    def __init__(self, log: EventLog, *, clock: Clock | None = None) -> None:
+        self._directory = log.path
+        self._clock = clock or SystemClock()
+        self._lock = threading.RLock()
+        self._db: sqlite3.Connection | None = None
+        self._identity = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._kinds: dict[Kind, int] = {}
+        self._counts: dict[Filter, BlockCounts] = {}
+        self._seen = 0
+
+    def update(
+        self,
+        progress: Callable[[int, float], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> int:
+        """Index what the log holds beyond the index; the ``seq`` up to which it is indexed now.
+
+        ``progress`` is told that ``seq`` and the share of the log's bytes (0 to 1) after every few
+        thousand records; ``stop`` ends early, and the next call goes on from there.
+
+        Raises:
+            CapsuleCorrupt: at a damaged line; what comes before it is indexed.
+            CapsuleError: another process holds the index for long.
+        """
+        if not segment_numbers(self._directory):
+            self.close()
+            return 0
+        self._answer(self._check, None)
+        while True:
+            nothing: tuple[int, CapsuleCorrupt | None] = (0, None)
+            indexed, damage = self._answer(self._extend, nothing)
+            if progress:
+                progress(self._seen, self._answer(self._share, 1.0))
+            if damage:
+                raise damage
+            if indexed < CHUNK or (stop and stop.is_set()):
+                break
+        self._answer(_complete, None)
+        return self._seen
+
+    def page(self, wanted: Filter, offset: int, limit: int) -> list[Row]:
+        """Rows ``offset`` to ``offset + limit`` of a filter, oldest first."""
+
+        def ask(db: sqlite3.Connection) -> list[Row]:
+            condition, counts = self._counted(db, wanted)
+            return rows_of(
+                db, condition, counts, list(self._kinds), offset=max(offset, 0), limit=limit
+            )
+
+        return self._answer(ask, [])
+
+    def count(self, wanted: Filter) -> int:
+        """How many events match."""
+        return self._answer(lambda db: self._counted(db, wanted)[1].total, 0)
+
+    def latency(
+        self, window_s: float, mode: str, *, origins: Collection[str] = LIVE_ORIGINS
+    ) -> Latency:
+        """Percentiles over the mode's calls of the last ``window_s`` seconds that were answered."""
+        since_ms = round((self._clock.now().timestamp() - window_s) * 1000)
+        return self._answer(
+            lambda db: latency_of(db, self._kinds, mode, origins, since_ms),
+            Latency(0, None, None, None, None),
+        )
+
+    def call(self, call_id: str) -> list[Record]:
+        """The log's records of one call, oldest first.
+
+        Raises:
+            CapsuleCorrupt: one of them is damaged.
+        """
+
+        def ask(db: sqlite3.Connection) -> list[Place]:
+            found = db.execute(
+                "SELECT segment, offset FROM events WHERE call = ? ORDER BY seq LIMIT ?",
+                (call_hash(call_id), _MOST_OF_A_CALL),
+            )
+            return [Place(*place) for place in found]
+
+        places: list[Place] = []
+        records = [self._record(place) for place in self._answer(ask, places)]
+        return [record for record in records if record.body.get("call_id") == call_id]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the next question opens it again."""
+        with self._lock:
+            db, self._db = self._db, None
+            if db:
+                db.close()
+            self._forget()
+
+    def _record(self, place: Place) -> Record:
+        fd = open_segment(self._directory, place.segment)
+        try:
+            return decode(self._directory, place, line_at(fd, place.offset))
+        finally:
+            os.close(fd)
+
+    def _answer(self, ask: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+        """What ``ask`` finds; a damaged index is thrown away, and asked once more when empty."""
+        with self._lock:
+            for _ in range(2):
+                try:
+                    db = self._opened()
+                    return nothing if db is None else ask(db)
+                except sqlite3.DatabaseError as error:
+                    if error.sqlite_errorcode & 0xFF in {
+                        sqlite3.SQLITE_BUSY,
+                        sqlite3.SQLITE_LOCKED,
+                    }:
+                        raise CapsuleError(
+                            "the capsule's index is being written by another process",
+                            remedy="Try again in a moment.",
+                        ) from error
+                    self._discard()
+            return nothing
+
+    def _opened(self) -> sqlite3.Connection | None:
+        db = self._db
+        if db and self._identity and identity_of(db, self._directory) != self._identity:
+            self.close()  # somebody removed it, or made it anew
+            db = None
+        if db is None:
+            if not self._directory.is_dir():
+                return None
+            db = self._db = open_store(self._directory)
+            self._identity = identity_of(db, self._directory)
+        seq = position_of(db).seq
+        if seq != self._seen:
+            self._seen = seq
+            self._kinds = kinds_of(db)
+        return db
+
+    def _discard(self) -> None:
+        temporary = self._identity == 0
+        self.close()
+        if not temporary:
+            remove_store(self._directory)
+
+    def _counted(self, db: sqlite3.Connection, wanted: Filter) -> tuple[Condition, BlockCounts]:
+        condition = Condition(wanted, self._kinds)
+        counts = self._counts.pop(wanted, None) or BlockCounts()
+        counts.extend(db, condition, self._seen)
+        self._counts[wanted] = counts  # the newest last
+        if len(self._counts) > _CACHED_FILTERS:
+            self._counts.pop(next(iter(self._counts)))
+        return condition, counts
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        """Throw the index away when the log no longer holds what was indexed last."""
+        position = position_of(db)
+        if not position.seq:
+            if sum(self._sizes().values()) > _MUCH_BYTES:
+                for name in INDEXES:  # quicker made at the end, all at once
+                    db.execute(f"DROP INDEX IF EXISTS {name}")
+            return
+        try:
+            record = self._record(Place(position.segment, position.offset))
+            held = (record.seq, record.hash) == (position.seq, position.hash)
+        except (FileNotFoundError, CapsuleError):
+            held = False
+        if not held:
+            raise sqlite3.DatabaseError("this index is of another log")
+
+    def _extend(self, db: sqlite3.Connection) -> tuple[int, CapsuleCorrupt | None]:
+        """Index one chunk: how many records, and the damage that ended it, if any."""
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have been at it since.
+            position, kinds = position_of(db), kinds_of(db)
+            chunk = Chunk(self._directory, position, dict(kinds))
+            damage = chunk.read()
+            chunk.write(db, len(kinds))
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        self._kinds, self._seen = chunk.kinds, chunk.position.seq
+        return self._seen - position.seq, damage
+
+    def _sizes(self) -> dict[int, int]:
+        sizes: dict[int, int] = {}
+        for number in segment_numbers(self._directory):
+            try:
+                sizes[number] = (self._directory / segment_name(number)).stat().st_size
+            except OSError:
+                sizes[number] = 0
+        return sizes
+
+    def _share(self, db: sqlite3.Connection) -> float:
+        position, sizes = position_of(db), self._sizes()
+        done = sum(size for number, size in sizes.items() if number < position.segment)
+        return min((done + position.following) / (sum(sizes.values()) or 1), 1.0)
+
+
+def _complete(db: sqlite3.Connection) -> None:
+    for statement in INDEXES.values():
+        db.execute(statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS"))
+
+
+def _is_busy(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the errors that we raise have none
+    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

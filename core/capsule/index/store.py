@@ -1,0 +1,107 @@
+"""The SQLite file itself: opened privately, checked for being ours, thrown away when it is not."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING
+
+from core.capsule.segments import open_private
+from core.errors import CapsuleError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "index.sqlite"
+BLOCK_BITS = 10  # a block is 1,024 consecutive seq
+
+_TABLES = {
+    "meta": "CREATE TABLE meta (version INTEGER, seq INTEGER, hash TEXT, segment INTEGER,"
+    " offset INTEGER, following INTEGER)",
+    "kinds": "CREATE TABLE kinds (id INTEGER PRIMARY KEY, event_type TEXT, mode TEXT, reason TEXT,"
+    " backend TEXT, model TEXT, origin TEXT, error TEXT, success INTEGER, is_fallback INTEGER)",
+    "events": "CREATE TABLE events (seq INTEGER PRIMARY KEY, kind INTEGER, time_ms INTEGER,"
+    " call INTEGER, latency_ms REAL, ttft_ms REAL, answered INTEGER, note TEXT, segment INTEGER,"
+    " offset INTEGER)",
+    "blocks": "CREATE TABLE blocks (block INTEGER, kind INTEGER, events INTEGER,"
+    " latest_ms INTEGER, PRIMARY KEY (block, kind)) WITHOUT ROWID",
+}
+INDEXES = {
+    "calls": "CREATE INDEX calls ON events (call) WHERE call IS NOT NULL",
+    "answered": "CREATE INDEX answered ON events (kind, time_ms, latency_ms, ttft_ms)"
+    " WHERE answered",
+}
+_VERSION = 1
+_SIDE_FILES = ("", "-wal", "-shm", "-journal")
+
+
+def open_store(directory: Path) -> sqlite3.Connection:
+    """The directory's index, empty when it was not there or not ours.
+
+    Where none can be kept (a read-only directory) it is a private temporary one.
+    """
+    path = directory / NAME
+    for _ in range(2):
+        try:
+            return _opened(path)
+        except (sqlite3.DatabaseError, CapsuleError, OSError):
+            remove_store(directory)
+    return _prepared(sqlite3.connect("", isolation_level=None, check_same_thread=False))
+
+
+def remove_store(directory: Path) -> None:
+    """Remove the index's files, as far as that is allowed."""
+    for suffix in _SIDE_FILES:
+        try:
+            (directory / (NAME + suffix)).unlink(missing_ok=True)
+        except OSError:
+            return
+
+
+def identity_of(connection: sqlite3.Connection, directory: Path) -> int:
+    """The file's inode; 0 for a temporary index, -1 where the file is gone."""
+    if not connection.execute("PRAGMA database_list").fetchone()[2]:
+        return 0
+    try:
+        return (directory / NAME).stat().st_ino
+    except OSError:
+        return -1
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    # SQLite gives its side files the modes of this one. None may be a link that was planted.
+    os.close(open_private(path, os.O_RDWR | os.O_CREAT))
+    for suffix in _SIDE_FILES[1:]:
+        side = path.with_name(path.name + suffix)
+        if side.is_symlink():
+            side.unlink()
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return _prepared(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("BEGIN IMMEDIATE")
+    found = dict(
+        connection.execute("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+    )
+    if not found:
+        for statement in _TABLES.values():
+            connection.execute(statement)
+        connection.execute("INSERT INTO meta VALUES (?, 0, '', 0, 0, 0)", (_VERSION,))
+        found = _TABLES
+    (version,) = connection.execute("SELECT version FROM meta").fetchone() or (None,)
+    connection.execute("COMMIT")
+    expected = _TABLES | INDEXES
+    if version != _VERSION or not (
+        _TABLES.keys() <= found.keys() and found.items() <= expected.items()
+    ):
+        raise sqlite3.DatabaseError("this index is of another make")
+    return connection

@@ -1,0 +1,96 @@
+"""The user's secret key, and what is made with it: keyed hashes, and seals on gate decisions."""
+
+from __future__ import annotations
+
+import fcntl
+import hmac
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from core.capsule.disk import make_private
+from core.capsule.segments import open_private
+from core.errors import CapsuleError
+from core.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+KEY_BYTES = 32
+_NAME = "capsule.key"
+_UNSEALED = frozenset({"seal", "seq", "time", "prev", "hash", "schema_version"})
+
+
+def user_key(*, directory: Path | None = None) -> bytes:
+    """The user's 32 secret bytes, made on first use; ``directory`` is the user's own by default.
+
+    Raises:
+        CapsuleError: the key cannot be read or made, is not whole, or is another user's.
+    """
+    directory = directory or _own_directory()
+    path = directory / _NAME
+    try:
+        make_private(directory)
+        fd = open_private(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise CapsuleError(
+            f"the secret key {plain(path)} cannot be opened: {plain(error.strerror or error)}",
+            remedy=f"Make {plain(directory)} a directory that you can write to.",
+        ) from error
+    try:
+        return _read_or_make(fd, path)
+    finally:
+        os.close(fd)
+
+
+def _own_directory() -> Path:
+    from platformdirs import user_data_path  # noqa: PLC0415  for the default alone
+
+    return user_data_path("speckit-reflex")
+
+
+def _read_or_make(fd: int, path: Path) -> bytes:
+    if os.fstat(fd).st_uid != os.geteuid():
+        raise CapsuleError(
+            f"the secret key {plain(path)} belongs to another user",
+            remedy="Run as the user whose home directory this is.",
+        )
+    # Of several processes that come first, one makes the key and the others wait for it.
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    key = os.pread(fd, KEY_BYTES + 1, 0)
+    if not key:
+        key = os.urandom(KEY_BYTES)
+        os.pwrite(fd, key, 0)
+        os.fsync(fd)
+    if len(key) != KEY_BYTES:
+        raise CapsuleError(
+            f"the secret key {plain(path)} is damaged",
+            remedy="Remove it: a new one is made, and earlier gate passes no longer hold.",
+        )
+    return key
+
+
+def keyed_hash(key: bytes, obj: Any) -> str:
+    """``hmac-sha256:…`` of a JSON value: equal values compare equal, and nobody can guess back."""
+    return "hmac-sha256:" + _mac(key, b"capture", obj)
+
+
+def seal(body: Mapping[str, Any], workspace: Path, key: bytes) -> str:
+    """The seal for an event's body in this workspace; what the log adds to it does not count."""
+    sealed = {name: value for name, value in body.items() if name not in _UNSEALED}
+    return "hmac-sha256:" + _mac(key, b"seal", [sealed, str(workspace.resolve())])
+
+
+def seal_holds(body: Mapping[str, Any], workspace: Path, key: bytes) -> bool:
+    """Whether the body carries the seal that this user's key gives it in this workspace."""
+    found = body.get("seal")
+    if not isinstance(found, str):
+        return False
+    return hmac.compare_digest(found.encode(errors="replace"), seal(body, workspace, key).encode())
+
+
+def _mac(key: bytes, purpose: bytes, obj: Any) -> str:
+    # Escaped to ASCII, so that text which is no valid Unicode has a hash as well.
+    canonical = json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.digest(key, purpose + b"\0" + canonical, "sha256").hex()

@@ -1,0 +1,214 @@
+"""What is kept of a call by each mode, and that no secret is."""
+
+from __future__ import annotations
+
+import base64
+import json
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import capsule
+from core.capsule.capture import Capture, redact
+from core.capsule.patterns import PHRASES, TOKENS
+
+KEY = bytes(range(32))
+LOWER = string.ascii_lowercase
+MIXED = "aB3dE5fG7hJ9kL1mN0pQ2rS4tU6vW8xY" * 8
+HEX = "0123456789abcdef" * 8
+UPPER = "A2B3C4D5E6F7G8H9" * 4
+PEM = "\n".join(
+    ["-----BEGIN RSA PRIVATE KEY-----", *[MIXED[:64]] * 4, "-----END RSA PRIVATE KEY-----"]
+)
+JWT = f"eyJ{MIXED[:20]}.eyJ{MIXED[:40]}.{MIXED[:43]}"
+
+# Each kind as (text, the part that must not be stored).
+PLANTED = {
+    "anthropic": (f"key is sk-ant-api03-{MIXED[:90]}", MIXED[:90]),
+    "openai": (f"sk-{MIXED[:48]} and more", MIXED[:48]),
+    "openai project": (f'"sk-proj-{MIXED[:60]}"', MIXED[:60]),
+    "github classic": (f"ghp_{MIXED[:36]}", MIXED[:36]),
+    "github fine": (f"github_pat_{MIXED[:22]}_{MIXED[:59]}", MIXED[:22]),
+    "gitlab": (f"glpat-{MIXED[:20]}", MIXED[:20]),
+    "slack": (f"xoxb-123456789012-{MIXED[:24]}", MIXED[:24]),
+    "slack webhook": (f"https://hooks.slack.com/services/T0/B0/{MIXED[:24]}", MIXED[:24]),
+    "aws id": ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7EXAMPLE"),
+    "aws secret": (f"aws_secret_access_key = {MIXED[:40]}", MIXED[:40]),
+    "google api": (f"AIza{MIXED[:35]}", MIXED[:35]),
+    "google oauth": (f"ya29.{MIXED[:60]}", MIXED[:60]),
+    "gcp service account": (json.dumps({"private_key": PEM, "type": "x"}), MIXED[:64]),
+    "azure storage": (
+        f"DefaultEndpointsProtocol=https;AccountKey={MIXED[:86]}==;EndpointSuffix=x",
+        MIXED[:86],
+    ),
+    "azure sas": (f"https://x.blob/c?sv=1&sig={MIXED[:43]}%3D", MIXED[:43]),
+    "azure client": (f"abc8Q~{MIXED[:34]}", MIXED[:34]),
+    "huggingface": (f"hf_{MIXED[:34]}", MIXED[:34]),
+    "npm": (f"//registry/:_authToken=npm_{MIXED[:36]}", MIXED[:36]),
+    "pypi": (f"pypi-AgEIcHlwaS5vcmc{MIXED[:80]}", MIXED[:80]),
+    "stripe": (f"sk_live_{MIXED[:24]}", MIXED[:24]),
+    "twilio": (f"SK{HEX[:32]}", HEX[:32]),
+    "sendgrid": (f"SG.{MIXED[:22]}.{MIXED[:43]}", MIXED[:43]),
+    "jwt": (f"token {JWT}", MIXED[:40]),
+    "pem": (f"before\n{PEM}\nafter", MIXED[:64]),
+    "pem escaped": (json.dumps(PEM), MIXED[:64]),
+    "bearer": ("Authorization: Bearer canary-token-value", "canary-token-value"),
+    "bearer json": (f'{{"Authorization": "Bearer {MIXED[:30]}"}}', MIXED[:30]),
+    "basic": (f"Basic {base64.b64encode(b'user:pa55word').decode()}", "dXNlcjpwYTU1d29yZA"),
+    "url": ("postgres://app:hunter2@db/x", "hunter2"),
+    "assigned": ("password=hunter2", "hunter2"),
+    "assigned quoted": ('api_key: "correct horse battery"', "correct horse battery"),
+    "assigned json in json": (json.dumps(json.dumps({"apiKey": "hunter-two"})), "hunter-two"),
+    "environment file": ("export DB_PASSWORD=correcthorse\n", "correcthorse"),
+    "connection string": ("Server=db;User=app;Password=hunter;Port=1", "hunter"),
+    "digitalocean": (f"dop_v1_{HEX[:64]}", HEX[:64]),
+    "databricks": (f"dapi{HEX[:32]}", HEX[:32]),
+    "vault": (f"hvs.{MIXED[:30]}", MIXED[:30]),
+    "groq": (f"gsk_{MIXED[:52]}", MIXED[:52]),
+    "age": (f"AGE-SECRET-KEY-1{UPPER[:58]}", UPPER[:58]),
+}
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_planted_secrets_are_taken_out(kind: str) -> None:
+    """Each kind is found in a text, in a key and deep in a request; what stands around it stays."""
+    text, secret = PLANTED[kind]
+    prompt = f"def f(x):\n    return x  # {text}\nprint(f(1))"
+    stored = redact({"messages": [{"role": "user", "content": prompt}, {text: [text]}]})
+    assert secret not in json.dumps(stored)
+    content = stored["messages"][0]["content"]
+    assert content.startswith("def f(x):\n    return x  # ")
+    assert content.endswith("print(f(1))")
+    assert "[redacted:" in content
+
+
+def test_a_private_key_that_was_cut_is_taken_out() -> None:
+    """What looks like the beginning of a key goes, whether its end is there or not."""
+    assert redact(f"see {PEM[:150]}") == "see [redacted:pem]"
+
+
+def test_secret_fields_are_taken_out_whatever_they_hold() -> None:
+    """A field named like a secret is one; a schema that describes such a field is none."""
+    stored = redact({"X-Api-Key": "abc", "password": "p", "token": "the", "max_tokens": 512})
+    assert stored == {
+        "X-Api-Key": "[redacted:field]",
+        "password": "[redacted:field]",
+        "token": "the",
+        "max_tokens": 512,
+    }
+    schema = {"properties": {"password": {"type": "string"}}, "required": ["password"]}
+    assert redact(schema) == schema
+
+
+def test_known_secrets_are_taken_out_by_value() -> None:
+    """A configured key of no known shape never stays, not as part of a longer one either."""
+    known = ("canary", "canary-and-more", "EMPTY")
+    assert redact("a canary-and-more b canary EMPTY", known=known) == (
+        "a [redacted:known] b [redacted:known] EMPTY"
+    )
+
+
+def test_ordinary_code_stays_readable() -> None:
+    """This package's own source, and code that handles secrets, come out as they went in."""
+    sources = sorted(Path(capsule.__file__).parent.glob("*.py"))
+    assert len(sources) > 10
+    for source in sources:
+        if source.name != "patterns.py":
+            text = source.read_text()
+            assert redact(text) == text
+    for line in (
+        'api_key = os.environ["OPENAI_API_KEY"]',
+        "password = getpass.getpass()",
+        "def login(user: str, password: str) -> Token: ...",
+        "if token == expected_token and secret is not None:",
+        'headers = {"Authorization": f"Bearer {token}"}',
+        "token = tokens[position2]",
+        "self.api_key: str | None = config.api_key",
+        'url = f"postgres://{user}:{password}@{host}/db"',
+        "see https://example.org:8080/a@b and http://127.0.0.1:3009/v1",
+        "a basic understanding of bearer authentication",
+        "task-oriented sk-learn risk-averse",
+        "SKIP ACCEPT SG.1 eyJ",
+    ):
+        assert redact(line) == line
+
+
+@given(st.lists(st.sampled_from([text for text, _ in PLANTED.values()]) | st.text(), max_size=5))
+def test_redacting_again_changes_nothing(parts: list[str]) -> None:
+    """What was redacted once is left alone."""
+    once = redact(" ".join(parts))
+    assert redact(once) == once
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(LOWER), inner),
+        max_leaves=8,
+    )
+)
+def test_the_shape_of_a_value_is_kept(value: Any) -> None:
+    """Lists stay lists, numbers numbers; the copy is JSON again."""
+    stored = redact(value)
+    assert type(stored) is type(value)
+    if isinstance(value, dict | list):
+        assert len(stored) == len(value)
+    json.dumps(stored)
+
+
+def test_deep_values_are_bounded() -> None:
+    """A value nested without end is cut, not an error."""
+    deep: Any = "password=hunter2"
+    for _ in range(5000):
+        deep = [deep]
+    assert "hunter2" not in repr(redact(deep))
+
+
+HOSTILE = sorted(
+    {"a", " ", '"', "\\", "-----BEGIN", "-----BEGIN RSA PRIVATE KEY-----", "://a:", "eyJaaaaaaaa."}
+    | {anchor for rule in TOKENS + PHRASES for anchor in rule.anchors}
+    | {f"{anchor}=" for rule in PHRASES for anchor in rule.anchors}
+    | {f'{anchor}="' for rule in PHRASES for anchor in rule.anchors}
+    | {"SG.aaaaaaaaaaaaaaaaaa.", "bearer aaaaaaaaaaaaaaa", "api_key", "api_key='", "\u0130"}
+)
+
+
+def test_hostile_text_takes_linear_time() -> None:
+    """Anything repeated costs milliseconds; a quadratic pattern would run into the time limit."""
+    for text in HOSTILE:
+        redact((text * 20_000)[:30_000])
+    for text in ("a", "-----BEGIN", "-----BEGIN RSA PRIVATE KEY-----"):
+        redact((text * (1 << 20))[: 1 << 20])
+
+
+REQUEST = {"messages": [{"role": "user", "content": "a canary prompt, password=hunter2"}]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "request_kept", "response_kept"),
+    [("none", False, False), ("prompts_only", True, False), ("full_io", True, True)],
+)
+def test_modes_keep_what_they_say(mode: str, *, request_kept: bool, response_kept: bool) -> None:
+    """Each side is stored without secrets, or as a keyed hash that tells nothing."""
+    capture = Capture(mode, KEY, known=("api-key-of-the-user",))
+    for stored, kept in (
+        (capture.request(REQUEST), request_kept),
+        (capture.response(REQUEST), response_kept),
+    ):
+        if kept:
+            assert stored["messages"][0]["content"].startswith("a canary prompt, password=[red")
+        else:
+            assert stored.startswith("hmac-sha256:")
+            assert stored == Capture(mode, KEY).request(REQUEST) or mode != "none"
+            assert stored != Capture("none", bytes(32)).request(REQUEST)
+        assert "hunter2" not in json.dumps(stored)
+
+
+def test_unknown_modes_are_refused() -> None:
+    """A mode that is none keeps nothing by accident."""
+    with pytest.raises(ValueError, match="unknown capture mode"):
+        Capture("everything", KEY)
