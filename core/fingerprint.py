@@ -13,9 +13,11 @@ SUITES = _PACKAGE / "harness" / "suites"
 def tree_hash(root: Path) -> str:
     """``sha256:…`` over relative paths and contents, the same on every machine.
 
-    Bytecode and hidden files do not count. An absent directory has a hash of its own, so that a
-    suite which was deleted differs from the one that was judged.
+    Bytecode and hidden files do not count; ``root`` may also be one file. An absent directory has
+    a hash of its own, so that a suite which was deleted differs from the one that was judged.
     """
+    if root.is_file():
+        return f"sha256:{hashlib.sha256(root.read_bytes()).hexdigest()}"
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*"), key=lambda path: path.relative_to(root).as_posix()):
         relative = path.relative_to(root)

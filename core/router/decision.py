@@ -94,7 +94,8 @@ def decide(  # noqa: PLR0911  one return a row of the table
     if health is None:
         return RoutingDecision(Mode.CLOUD, Reason.SERVER_UNHEALTHY, "unknown")
     if not health.ok:
-        return RoutingDecision(Mode.CLOUD, Reason(health.reason), str(health.cause))
+        reason = health.reason or Reason.SERVER_UNHEALTHY
+        return RoutingDecision(Mode.CLOUD, reason, str(health.cause))
     if gate is None or not gate.valid:
         detail = gate.detail if gate else "no_bakeoff"
         return RoutingDecision(Mode.CLOUD, Reason.THRESHOLDS_NOT_MET, detail)

@@ -1,0 +1,265 @@
+"""One call on its way: decide, record, ask, and go down the fallback order (DESIGN §7)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.errors import BackendError, Counting, NoBackend
+from core.router.answer import Answer
+from core.router.correction import corrected, unconstrained
+from core.router.decision import Reason, RoutingDecision
+from core.router.evidence import Call, Evidence, Outcome
+from core.settings.model import CLOUD, PRIMARY
+from core.stages import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from core.client.backend import Backend, ChatRequest, Reply
+    from core.client.chat import ChatClient
+    from core.clock import Clock
+    from core.policy import PolicySnapshot
+    from core.router.breaker_file import Admission, Breaker
+    from core.router.situation import Sight, Situation
+    from core.stages import Stage
+
+# "Reflex has earned it but cannot": the next in fallback.order may be local.
+_ILL = frozenset(
+    {
+        Reason.SERVER_UNHEALTHY,
+        Reason.MODEL_NOT_AVAILABLE,
+        Reason.MAX_FAILURES_REACHED,
+        Reason.BACKEND_FAILED,
+    }
+)
+# "This is the cloud's own work", not a fallback that to_cloud could forbid.
+_CLOUD_WORK = frozenset({Reason.NOT_IMPLEMENT_STAGE, Reason.REFLEX_DISABLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all calls of a run share."""
+
+    run_id: str
+    origin: str
+    policy: PolicySnapshot
+    backends: Mapping[str, Backend]
+    breakers: Mapping[str, Breaker]
+    situation: Situation
+    evidence: Evidence
+    clock: Clock
+    client: Callable[[Backend], ChatClient]
+
+
+class Conduct:
+    """Conducts one call to its answer."""
+
+    def __init__(self, run: Run, request: ChatRequest, stage: Stage) -> None:
+        self._run = run
+        self._request = request
+        self._call = Call(uuid.uuid4().hex, stage, run.origin)
+        self._started = self._deciding_since = run.clock.monotonic()
+        self._limit = run.policy.reflex.fallback.max_failures
+        self._attempts = 0
+        self._failed: BackendError | None = None
+        self._warnings: list[str] = []
+
+    async def answer(self) -> Answer:
+        """The first complete, valid answer of whoever may give one.
+
+        Raises:
+            BackendError: the last one asked failed, and nobody else may answer.
+            NoBackend: nobody may answer.
+            CapsuleError: the decision could not be recorded; nothing was sent.
+        """
+        sight = await self._run.situation.look(self._call.stage)
+        decision = sight.decision
+        if decision.mode is Mode.REFLEX:
+            answer = await self._ask_primary(decision)
+            if answer:
+                return answer
+            decision = self._after_primary()
+        for backend in self._successors(decision, sight):
+            answer = await self._ask_once(backend, decision)
+            if answer:
+                return answer
+        if self._failed:
+            raise self._failed
+        raise _nobody(decision)
+
+    async def _ask_primary(self, decision: RoutingDecision) -> Answer | None:
+        """Ask the primary until it answers, or its failure count reaches the limit.
+
+        Other calls' successes set the count back meanwhile, so this call's own attempts count too.
+        """
+        backend, breaker = self._run.backends[PRIMARY], self._run.breakers[PRIMARY]
+        request = self._prepared(backend)
+        recorded = False
+        for _ in range(self._limit):
+            admission = breaker.admit(backend.timeout_ms / 1000)
+            if admission is None:
+                break
+            try:
+                if admission.transition:
+                    await self._run.evidence.breaker_changed(
+                        backend, admission.transition, "recovery_due"
+                    )
+                if not recorded:
+                    await self._record(backend, decision, is_fallback=False)
+                    recorded = True
+                outcome = await self._attempt(backend, request)
+            except BaseException:
+                breaker.released(admission)
+                raise
+            await self._settle(backend, breaker, admission, outcome)
+            if outcome.reply:
+                return self._answered(backend, decision, outcome.reply, is_fallback=False)
+            assert outcome.error is not None
+            if outcome.error.counting is not Counting.COUNTED or admission.lease:
+                break
+            request = corrected(request, outcome.error)
+        return None
+
+    def _after_primary(self) -> RoutingDecision:
+        breaker = self._run.breakers[PRIMARY].view()
+        exhausted = max(breaker.failure_count, self._attempts) >= self._limit
+        reason = Reason.MAX_FAILURES_REACHED if exhausted else Reason.BACKEND_FAILED
+        cause = self._failed.code if self._failed else breaker.state.value
+        return RoutingDecision(Mode.CLOUD, reason, cause)
+
+    async def _ask_once(self, backend: Backend, decision: RoutingDecision) -> Answer | None:
+        """Ask a successor once; a local one only if its own breaker lets the call through."""
+        breaker = self._run.breakers.get(backend.name)
+        admission = breaker.admit(backend.timeout_ms / 1000) if breaker else None
+        if breaker and not admission:
+            return None
+        is_fallback = self._failed is not None or backend.name != CLOUD
+        try:
+            await self._record(backend, decision, is_fallback=is_fallback)
+            outcome = await self._attempt(backend, self._prepared(backend))
+        except BaseException:
+            if breaker and admission:
+                breaker.released(admission)
+            raise
+        if breaker and admission:
+            await self._settle(backend, breaker, admission, outcome)
+        if outcome.reply is None:
+            return None
+        return self._answered(backend, decision, outcome.reply, is_fallback=is_fallback)
+
+    def _successors(self, decision: RoutingDecision, sight: Sight) -> Iterator[Backend]:
+        """Who is asked when reflex is not, or no longer, the one to answer."""
+        backends, fallback = self._run.backends, self._run.policy.reflex.fallback
+        if decision.reason in _CLOUD_WORK:
+            yield backends[CLOUD]
+            return
+        # A local server stands in for a primary that has earned its place and is ill; it is no
+        # way round the gate.
+        earned = (
+            decision.reason in _ILL and (sight.gate or self._run.situation.gates.view(None)).valid
+        )
+        order = fallback.order if CLOUD in fallback.order else (*fallback.order, CLOUD)
+        for name in order:
+            if fallback.to_cloud if name == CLOUD else earned:
+                yield backends[name]
+
+    async def _attempt(self, backend: Backend, request: ChatRequest) -> Outcome:
+        """One HTTP request and its record."""
+        self._attempts += 1
+        fallback_reason = self._failed.code if self._failed else None
+        start = self._run.clock.monotonic()
+        interrupted: BaseException | None = None
+        try:
+            reply = await self._run.client(backend).complete(request)
+            outcome = Outcome(reply.latency_ms, reply=reply)
+        except BackendError as error:
+            self._failed = error
+            outcome = Outcome(1000 * (self._run.clock.monotonic() - start), error=error)
+            if backend.name == PRIMARY:
+                self._run.situation.monitor.invalidate()
+        except BaseException as error:  # noqa: BLE001  raised again once it is on record
+            interrupted = error
+            outcome = Outcome(1000 * (self._run.clock.monotonic() - start), cancelled=True)
+        warning = await self._run.evidence.called(
+            self._call,
+            backend,
+            request,
+            outcome,
+            attempt=self._attempts,
+            fallback_reason=fallback_reason,
+        )
+        if interrupted:
+            raise interrupted
+        if warning:
+            self._warnings.append(warning)
+        self._deciding_since = self._run.clock.monotonic()
+        return outcome
+
+    async def _record(
+        self, backend: Backend, decision: RoutingDecision, *, is_fallback: bool
+    ) -> None:
+        await self._run.evidence.decided(
+            self._call,
+            backend,
+            decision.reason,
+            decision.detail,
+            latency_ms=1000 * (self._run.clock.monotonic() - self._deciding_since),
+            failure_count=self._run.breakers[PRIMARY].view().failure_count,
+            is_fallback=is_fallback,
+        )
+
+    async def _settle(
+        self, backend: Backend, breaker: Breaker, admission: Admission, outcome: Outcome
+    ) -> None:
+        """Tell the breaker how it ended, and the capsule what that changed."""
+        if outcome.error is None:
+            transition, cause = breaker.succeeded(), "success"
+        elif outcome.error.counting is Counting.NOT_COUNTED:
+            breaker.released(admission)
+            return
+        else:
+            transition, cause = breaker.failed(outcome.error.counting), outcome.error.code
+        if transition:
+            await self._run.evidence.breaker_changed(backend, transition, cause)
+
+    def _prepared(self, backend: Backend) -> ChatRequest:
+        constrain = backend.mode is Mode.CLOUD or self._run.policy.reflex.json_schema
+        if constrain or self._request.schema is None:
+            return self._request
+        return unconstrained(self._request)
+
+    def _answered(
+        self, backend: Backend, decision: RoutingDecision, reply: Reply, *, is_fallback: bool
+    ) -> Answer:
+        return Answer(
+            text=reply.text,
+            data=reply.data,
+            mode=backend.mode,
+            reason=decision.reason,
+            detail=decision.detail,
+            backend=backend.name,
+            model=backend.model,
+            finish_reason=reply.finish_reason,
+            ttft_ms=reply.ttft_ms,
+            latency_ms=reply.latency_ms,
+            total_ms=1000 * (self._run.clock.monotonic() - self._started),
+            attempts=self._attempts,
+            call_id=self._call.call_id,
+            run_id=self._run.run_id,
+            is_fallback=is_fallback,
+            tool_calls=reply.tool_calls,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            cached_tokens=reply.cached_tokens,
+            warnings=tuple(self._warnings),
+        )
+
+
+def _nobody(decision: RoutingDecision) -> NoBackend:
+    why = f"{decision.reason}: {decision.detail}" if decision.detail else str(decision.reason)
+    return NoBackend(
+        f"nobody may answer this call ({why})",
+        remedy="See `code reflex status`; with [reflex.fallback] to_cloud = true the cloud may.",
+    )

@@ -1,0 +1,223 @@
+"""What the router writes into the capsule: decisions before the call, calls after it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.capsule.capture import Capture, redact
+from core.capsule.events import (
+    BreakerStateChangedEvent,
+    Event,
+    LLMCallEvent,
+    PolicySnapshotRefEvent,
+    RoutingDecisionEvent,
+)
+from core.errors import BackendError, CapsuleError, CutReply, NotCompliant
+from core.plain import plain
+
+if TYPE_CHECKING:
+    from core.capsule import EventLog
+    from core.client.backend import Backend, ChatRequest, Reply
+    from core.policy import PolicySnapshot
+    from core.router.breaker_file import Transition
+    from core.router.decision import Reason
+    from core.settings import Settings
+    from core.stages import Stage
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What all events of one caller's request share."""
+
+    call_id: str
+    stage: Stage
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended: a reply or an error, never both."""
+
+    latency_ms: float
+    reply: Reply | None = None
+    error: BackendError | None = None
+    cancelled: bool = False
+
+
+class Evidence:
+    """One run's writer: knows the run, its policy, what to keep and what to keep out."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        policy: PolicySnapshot,
+        run_id: str,
+        *,
+        key: bytes,
+        secrets: tuple[str, ...],
+    ) -> None:
+        self._log = log
+        self._policy = policy
+        self._run_id = run_id
+        self._secrets = secrets
+        self._capture = Capture(policy.capture_mode, key, known=secrets)
+        # Many appends wait for one shared sync, so the threads mostly sleep.
+        self._threads = ThreadPoolExecutor(64, thread_name_prefix="capsule")
+
+    async def began(self, settings: Settings) -> None:
+        """Store the policy snapshot and say that a run goes by it."""
+        path = self._policy.store(settings.state_dir / "policies")
+        await self.append(
+            PolicySnapshotRefEvent(
+                run_id=self._run_id,
+                policy_hash=self._policy.policy_hash,
+                path=path.relative_to(settings.source.root).as_posix(),
+            )
+        )
+
+    async def decided(
+        self,
+        call: Call,
+        backend: Backend,
+        reason: Reason,
+        detail: str | None,
+        *,
+        latency_ms: float,
+        failure_count: int,
+        is_fallback: bool,
+    ) -> None:
+        """Make the decision durable; raises CapsuleError, and then nothing may be sent."""
+        await self.append(
+            RoutingDecisionEvent(
+                run_id=self._run_id,
+                policy_hash=self._policy.policy_hash,
+                mode=backend.mode,
+                reason=reason,
+                latency_ms=round(latency_ms, 3),
+                detail=detail,
+                is_fallback=is_fallback,
+                stage=call.stage,
+                backend=backend.name,
+                endpoint=backend.endpoint,
+                model=backend.model,
+                failure_count=failure_count,
+                call_id=call.call_id,
+                origin=call.origin,
+            )
+        )
+
+    async def called(
+        self,
+        call: Call,
+        backend: Backend,
+        request: ChatRequest,
+        outcome: Outcome,
+        *,
+        attempt: int,
+        fallback_reason: str | None,
+    ) -> str | None:
+        """Record the attempt's end; a failure to is returned as a warning, not raised."""
+        reply, error = outcome.reply, outcome.error
+        return await self._or_warn(
+            LLMCallEvent(
+                run_id=self._run_id,
+                policy_hash=self._policy.policy_hash,
+                mode=backend.mode,
+                model=backend.model,
+                request=self._capture.request(_as_sent(request)),
+                response=self._capture.response(_as_received(outcome)),
+                latency_ms=round(outcome.latency_ms, 3),
+                fallback_reason=fallback_reason,
+                ttft_ms=_rounded(reply.ttft_ms if reply else getattr(error, "ttft_ms", None)),
+                success=reply is not None,
+                json_compliant=_compliant(request, outcome),
+                error="cancelled" if outcome.cancelled else error.code if error else None,
+                error_message=self._message(error),
+                finish_reason=getattr(reply or error, "finish_reason", None),
+                prompt_tokens=reply.prompt_tokens if reply else None,
+                completion_tokens=reply.completion_tokens if reply else None,
+                cached_tokens=reply.cached_tokens if reply else None,
+                attempt=attempt,
+                stage=call.stage,
+                backend=backend.name,
+                endpoint=backend.endpoint,
+                call_id=call.call_id,
+                capture_mode=self._policy.capture_mode,
+                origin=call.origin,
+            )
+        )
+
+    def _message(self, error: BackendError | None) -> str | None:
+        if error is None:
+            return None
+        return str(redact(plain(error.message, 500), known=self._secrets))
+
+    async def breaker_changed(self, backend: Backend, transition: Transition, cause: str) -> None:
+        """Record a breaker's change of state, if that is possible."""
+        await self._or_warn(
+            BreakerStateChangedEvent(
+                run_id=self._run_id,
+                policy_hash=self._policy.policy_hash,
+                endpoint=backend.endpoint,
+                model=backend.model,
+                before=transition.before.value,
+                after=transition.after.state.value,
+                failure_count=transition.after.failure_count,
+                cause=cause,
+                retry_in_s=transition.after.retry_in_s,
+            )
+        )
+
+    async def append(self, event: Event) -> None:
+        """Append off the event loop; returns once durable."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._log.append, event)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False)
+
+    async def _or_warn(self, event: Event) -> str | None:
+        try:
+            # Shielded: a caller that goes away does not take the evidence with it.
+            await asyncio.shield(self.append(event))
+        except CapsuleError as error:
+            logger.warning("%s is not in the capsule: %s", event.event_type, error)
+            return f"this call is not in the capsule: {error.message}"
+        return None
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 3)
+
+
+def _as_sent(request: ChatRequest) -> dict[str, Any]:
+    sent: dict[str, Any] = {"messages": list(request.messages)}
+    for name in ("schema", "max_tokens", "temperature", "seed"):
+        if (value := getattr(request, name)) is not None:
+            sent[name] = value
+    return {**sent, **request.extra}
+
+
+def _as_received(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.reply is not None:
+        received: dict[str, Any] = {"text": outcome.reply.text}
+        if outcome.reply.tool_calls:
+            received["tool_calls"] = list(outcome.reply.tool_calls)
+        return received
+    if isinstance(outcome.error, NotCompliant) and outcome.error.text:
+        return {"text": outcome.error.text}
+    return None
+
+
+def _compliant(request: ChatRequest, outcome: Outcome) -> bool | None:
+    if request.schema is None:
+        return None
+    if outcome.reply is not None:
+        return True
+    return False if isinstance(outcome.error, NotCompliant | CutReply) else None

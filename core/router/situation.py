@@ -1,0 +1,88 @@
+"""What a decision is made from: the server's health, the breaker and the gate, kept fresh."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.capsule import EventLog
+from core.clock import Clock, SystemClock
+from core.router.backends import primary
+from core.router.breaker import Rule
+from core.router.breaker_file import Breaker
+from core.router.decision import BreakerView, GateView, RoutingDecision, decide
+from core.router.gates import GateWatch
+from core.router.health import HealthMonitor
+from core.stages import Stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.client.backend import Backend
+    from core.policy import PolicySnapshot
+    from core.router.health import Health
+    from core.settings import Settings
+
+HEALTH_TIMEOUT_MS = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen, and what the rule makes of it; None was not looked at."""
+
+    decision: RoutingDecision
+    health: Health | None
+    breaker: BreakerView | None
+    gate: GateView | None
+
+
+class Situation:
+    """One workspace's view of its primary reflex server."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        policy: PolicySnapshot,
+        *,
+        log: EventLog | None = None,
+        clock: Clock | None = None,
+        key_directory: Path | None = None,
+    ) -> None:
+        self.policy = policy
+        self.backend: Backend = primary(settings)
+        self.log = log or EventLog(settings.state_dir / "capsule")
+        self._clock = clock or SystemClock()
+        self.monitor = HealthMonitor(self.backend, timeout_ms=HEALTH_TIMEOUT_MS, clock=self._clock)
+        self.breaker = breaker_of(settings, self.backend)
+        self.gates = GateWatch(
+            self.log, policy, settings.source.root, clock=self._clock, key_directory=key_directory
+        )
+
+    async def look(self, stage: Stage = Stage.IMPLEMENT) -> Sight:
+        """Look at what the rule needs for ``stage``, in its order, and apply it."""
+        if stage is not Stage.IMPLEMENT or not self.policy.reflex.enabled:
+            return Sight(decide(self.policy, stage, None, None, None), None, None, None)
+        health = await self.monitor.current()
+        gate = await self.gate(health)
+        breaker = self.breaker.view()
+        return Sight(decide(self.policy, stage, health, breaker, gate), health, breaker, gate)
+
+    async def gate(self, health: Health) -> GateView:
+        """Whether the gate pass holds for the server as it is."""
+        identity = health.engine.fingerprint if health.ok and health.engine else None
+        if self.gates.fresh:
+            return self.gates.view(identity)
+        return await asyncio.to_thread(self.gates.view, identity)
+
+    async def aclose(self) -> None:
+        """Stop probing in the background."""
+        await self.monitor.aclose()
+        self.breaker.close()
+
+
+def breaker_of(settings: Settings, backend: Backend) -> Breaker:
+    """The breaker of ``backend``, shared by all processes of the workspace."""
+    fallback = settings.reflex.fallback
+    rule = Rule(fallback.max_failures, fallback.recovery_s)
+    return Breaker(settings.state_dir / "breaker", backend.endpoint, backend.model, rule)

@@ -1,0 +1,1 @@
+"""Tests of what a server is and whether it is well."""

@@ -1,0 +1,131 @@
+"""The deep probe: one constrained generation, what it took, and what it says when it fails."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.router.health import Cause, Health, probe
+from tests.health.servers import Reply, local, models, serving, silent
+
+if TYPE_CHECKING:
+    from tests.health.servers import Behaviour
+
+ANSWER = json.dumps({"answer": "yes", "numbers": [1, 2, 3, 4, 5, 6, 7, 8]})
+
+
+def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    """One event of a chat stream."""
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"object": "chat.completion.chunk", "model": "m", "choices": [choice]}
+
+
+def stream(text: str, finish: str = "stop") -> Reply:
+    """A chat stream with this text in two pieces, 22 tokens of which 3 were cached."""
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 22,
+        "total_tokens": 31,
+        "prompt_tokens_details": {"cached_tokens": 3},
+    }
+    events = [
+        chunk({"role": "assistant", "content": ""}),
+        chunk({"content": text[:9]}),
+        chunk({"content": text[9:]}),
+        chunk({}, finish),
+        {"object": "chat.completion.chunk", "model": "m", "choices": [], "usage": usage},
+    ]
+    lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+    return Reply(
+        body="".join([*lines, "data: [DONE]\n\n"]).encode(), content_type="text/event-stream"
+    )
+
+
+async def deep(chat: Behaviour, owned_by: str = "sglang") -> Health:
+    """The deep health of a server whose chat behaves so."""
+    routes: dict[str, Behaviour] = {
+        "/v1/models": models("m", owned_by=owned_by),
+        "/ready": Reply(),
+        "/health": Reply(),
+        "/v1/chat/completions": chat,
+    }
+    async with serving(routes) as server:
+        return await probe(local(server.endpoint), timeout_ms=2000, deep=True)
+
+
+async def test_a_generation_that_holds_the_schema() -> None:
+    """Times, cached tokens, and the schema's verdict."""
+    health = await deep(stream(ANSWER))
+    assert health.ok
+    assert health.deep is not None
+    assert health.deep.schema_held
+    assert health.deep.error is None
+    assert health.deep.cached_tokens == 3
+    assert health.deep.ttft_ms is not None
+    assert health.deep.total_ms is not None
+    assert 0 < health.deep.ttft_ms <= health.deep.total_ms
+    assert health.as_json()["deep"]["schema_held"] is True
+
+
+@pytest.mark.parametrize("owner", ["sglang", "vllm", "llamacpp", "acme"])
+@pytest.mark.parametrize(
+    "text", ["Sure! " + ANSWER, f"```json\n{ANSWER}\n```", '{"answer":"maybe"}']
+)
+async def test_a_server_that_ignores_the_schema_is_not_well(text: str, owner: str) -> None:
+    """It lists the model and answers, yet every Implement call would fail."""
+    health = await deep(stream(text), owner)
+    assert (health.ok, health.cause, health.reason) == (
+        False,
+        Cause.GENERATION_FAILED,
+        "server_unhealthy",
+    )
+    assert health.deep is not None
+    assert not health.deep.schema_held
+    assert health.deep.error
+    assert "JSON by a schema" in health.remedy[0]
+    if owner in {"sglang", "vllm"}:
+        assert "xgrammar" in health.remedy[1]
+
+
+async def test_a_reply_cut_by_endless_whitespace() -> None:
+    """The model ran to its limit: not a reply, and not well."""
+    health = await deep(stream(ANSWER[:20] + "\n" * 99, finish="length"))
+    assert health.cause is Cause.GENERATION_FAILED
+    assert health.remedy
+
+
+async def test_a_chat_that_refuses() -> None:
+    """The server's own words reach the summary, with what the client advises."""
+    health = await deep(Reply.of({"error": {"message": "no such\x1b[1m adapter"}}, 400))
+    assert health.cause is Cause.GENERATION_FAILED
+    assert "no such" in health.summary
+    assert "\x1b" not in health.summary
+    assert health.remedy[0]
+
+
+async def test_a_chat_that_never_answers() -> None:
+    """It ends by the backend's own deadline."""
+    routes: dict[str, Behaviour] = {
+        "/v1/models": models("m", owned_by="acme"),
+        "/v1/chat/completions": silent,
+    }
+    async with serving(routes) as server:
+        backend = local(server.endpoint)
+        health = await probe(
+            type(backend)("reflex", backend.mode, backend.endpoint, "m", timeout_ms=100),
+            timeout_ms=2000,
+            deep=True,
+        )
+    assert health.cause is Cause.GENERATION_FAILED
+    assert health.deep is not None
+    assert health.deep.error
+
+
+async def test_an_unhealthy_server_is_not_asked_to_generate() -> None:
+    """There is no point, and it may be busy loading."""
+    async with serving({"/v1/models": models("other")}) as server:
+        health = await probe(local(server.endpoint), timeout_ms=2000, deep=True)
+        assert server.paths == ["/v1/models"]
+    assert health.deep is None

@@ -1,0 +1,180 @@
+"""An engine's load from its Prometheus text: recorded, imitated and hostile."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.client.fetch import open_http
+from core.client.metrics import EngineLoad, MetricsReader, load_between, parse_metrics
+from core.errors import LimitExceeded
+from tests.health.clocks import FakeClock
+from tests.health.servers import NOT_FOUND, Reply, local, recorded, serving
+
+
+def text_of(engine: str) -> str:
+    """A recorded exposition."""
+    return recorded(engine, "get_metrics").body.decode()
+
+
+def load_of(text: str) -> EngineLoad | None:
+    """The load one sample shows."""
+    sample = parse_metrics(text)
+    return None if sample is None else load_between(None, sample, 0)
+
+
+def llamacpp(running: int, predicted: int, cached: int, computed: int) -> str:
+    """An exposition as llama.cpp writes it."""
+    return (
+        "# TYPE llamacpp:requests_processing gauge\n"
+        f"llamacpp:requests_processing {running}\nllamacpp:requests_deferred 3\n"
+        f"llamacpp:tokens_predicted_total {predicted}\n"
+        f"llamacpp:prompt_tokens_cached_total {cached}\n"
+        f"llamacpp:prompt_tokens_total {computed}\n"
+    )
+
+
+def test_sglang_as_recorded() -> None:
+    """Everything is a gauge, also its own throughput."""
+    load = load_of(text_of("sglang"))
+    assert load is not None
+    assert (load.running, load.queued, load.cache_hit_rate) == (2, 1, 0.3)
+    assert load.tokens_per_s == pytest.approx(86.249, abs=0.001)
+
+
+def test_vllm_as_recorded() -> None:
+    """Rates come from counters, so that the first sample has no throughput."""
+    load = load_of(text_of("vllm"))
+    assert load == EngineLoad(running=1, queued=1, cache_hit_rate=0.0, tokens_per_s=None)
+
+
+def test_an_idle_sglang_generates_nothing() -> None:
+    """Its throughput gauge stays at the last value, which is not the load now."""
+    text = "sglang:num_running_reqs 0\nsglang:gen_throughput 118.0\n"
+    assert load_of(text) == EngineLoad(0, 0, None, 0.0)
+
+
+def test_replicas_are_summed() -> None:
+    """Requests and tokens add up over data-parallel ranks; the hit rate is their mean."""
+    text = "".join(
+        f'sglang:{name}{{dp_rank="{rank}"}} {value}\n'
+        for name, values in {
+            "num_running_reqs": (2, 3),
+            "num_queue_reqs": (1, 0),
+            "gen_throughput": (50.5, 49.5),
+            "cache_hit_rate": (0.25, 0.75),
+        }.items()
+        for rank, value in enumerate(values)
+    )
+    assert load_of(text) == EngineLoad(5, 1, 0.5, 100.0)
+
+
+@pytest.mark.parametrize("text", ["", "<html></html>", "go_goroutines 7\n", "vllm:other 1\n"])
+def test_other_text_has_no_load(text: str) -> None:
+    """Another program's metrics, or none."""
+    assert parse_metrics(text) is None
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "+Inf", "-Inf", "-1", "1e999", "9" * 400, "1_0", "٣", "0x1", "", "1 2 3x"]
+)
+def test_values_that_are_no_count_are_left_out(value: str) -> None:
+    """What is not finite, negative, absurd or not a number does not reach a sum."""
+    load = load_of(f"vllm:num_requests_running 4\nvllm:num_requests_running {value}\n")
+    assert load is not None
+    assert load.running in {4, 5}  # "1 2 3x" begins like a value and a timestamp
+
+
+def test_labels_may_hold_anything() -> None:
+    """Braces, quotes and blanks inside quoted values do not confuse the line."""
+    text = 'vllm:num_requests_running{a="} 9",b="\\"",c="{",model_name="x y"} 4.0 1795361374\n'
+    assert load_of(text) == EngineLoad(4, 0, None, None)
+
+
+def test_huge_labels_cost_no_more_than_reading_them() -> None:
+    """A megabyte of labels, of open quotes and of nested braces end at once."""
+    size = 1 << 20
+    for filler in ("x" * size, '"' * size, "{" * size, '\\"' * (size // 2), '""' * (size // 2)):
+        assert parse_metrics(f"vllm:num_requests_running{{a={filler}") is None
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_taken(text: str) -> None:
+    """The parser ends on anything, and what it finds is finite."""
+    for line in (
+        text,
+        f"vllm:num_requests_running {text}\n",
+        f"sglang:num_running_reqs{{{text}}} 1",
+    ):
+        load = load_of(line)
+        assert load is None or math.isfinite(load.running)
+
+
+counts = st.integers(min_value=0, max_value=10**12)
+
+
+@given(st.tuples(counts, counts, counts), st.tuples(counts, counts, counts))
+def test_rates_are_shares_and_never_negative(
+    start: tuple[int, int, int], growth: tuple[int, int, int]
+) -> None:
+    """Over any growth of the counters the hit rate is a share and the throughput what was made."""
+    (predicted, cached, computed), (more, hits, misses) = start, growth
+    before = parse_metrics(llamacpp(1, predicted, cached, computed))
+    after = parse_metrics(llamacpp(1, predicted + more, cached + hits, computed + misses))
+    assert before is not None
+    assert after is not None
+    load = load_between(before, after, 2.0)
+    assert load.tokens_per_s == more / 2
+    asked = hits + misses or cached + computed
+    expected = (hits if hits + misses else cached) / asked if asked else None
+    assert load.cache_hit_rate == (None if expected is None else pytest.approx(expected))
+
+
+@given(st.tuples(counts, counts, counts), st.tuples(counts, counts, counts))
+def test_counters_that_fall_yield_no_nonsense(
+    first: tuple[int, int, int], second: tuple[int, int, int]
+) -> None:
+    """Whatever two samples say, a restarted server between them included."""
+    before, after = (parse_metrics(llamacpp(1, *counters)) for counters in (first, second))
+    assert before is not None
+    assert after is not None
+    load = load_between(before, after, 1.0)
+    assert load.tokens_per_s is None or load.tokens_per_s >= 0
+    assert load.cache_hit_rate is None or 0 <= load.cache_hit_rate <= 1
+
+
+async def test_a_reader_takes_rates_between_its_samples() -> None:
+    """The second reading knows what was generated since the first."""
+    clock = FakeClock()
+    routes = {"/metrics": Reply(body=llamacpp(0, 100, 10, 90).encode())}
+    async with serving(routes) as server, open_http(local(server.endpoint)) as http:
+        reader = MetricsReader(local(server.endpoint), clock=clock)
+        assert await reader.read(http) == EngineLoad(0, 3, 0.1, None)
+        clock.advance(2)
+        routes["/metrics"] = Reply(body=llamacpp(1, 300, 40, 100).encode())
+        assert await reader.read(http) == EngineLoad(1, 3, 0.75, 100.0)
+        clock.advance(2)
+        assert await reader.read(http) == EngineLoad(1, 3, 40 / 140, 0.0)
+
+
+async def test_a_gap_starts_the_rates_anew() -> None:
+    """After a failed reading there is nothing to measure from."""
+    routes = {"/metrics": Reply(body=llamacpp(0, 100, 0, 0).encode())}
+    async with serving(routes) as server, open_http(local(server.endpoint)) as http:
+        reader = MetricsReader(local(server.endpoint), clock=FakeClock())
+        await reader.read(http)
+        routes["/metrics"] = NOT_FOUND
+        assert await reader.read(http) is None
+        routes["/metrics"] = Reply(body=llamacpp(0, 400, 0, 0).encode())
+        assert await reader.read(http) == EngineLoad(0, 3, None, None)
+
+
+async def test_a_body_over_the_limit_is_refused() -> None:
+    """More than a megabyte is not read to its end."""
+    flood = Reply(body=b"# x\n" * (1 << 19))
+    async with serving({"/metrics": flood}) as server, open_http(local(server.endpoint)) as http:
+        with pytest.raises(LimitExceeded):
+            await MetricsReader(local(server.endpoint)).read(http)

@@ -1,0 +1,268 @@
+"""What happens when reflex fails: counted, tried again, handed on, and all of it on record."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.capsule import EventLog
+from core.engine.script import Script
+from core.engine.scripted import ScriptedServer
+from core.errors import AttemptTimeout, NoBackend, ServerError
+from core.router.implementer import Implementer
+from core.settings import load_settings
+from core.stages import Mode
+from tests.router.world import QUESTION, SCHEMA, promote, world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FAULTS = {
+    "status:500": "server_error",
+    "status:429": "rate_limited",
+    "reset": "connect_failed",
+    "cut": "incomplete",
+    "error:503": "server_error",
+    "html": "protocol",
+    "badchunk": "protocol",
+    "offschema": "not_compliant",
+    "length": "cut",
+}
+
+
+@pytest.mark.parametrize(("fault", "code"), [*FAULTS.items()])
+async def test_three_requests_then_the_cloud_for_a_hundred_calls(
+    project: Path, fault: str, code: str
+) -> None:
+    """max_failures = 3: exactly three requests reach the sick server, every call is answered."""
+    async with world(project) as w:
+        w.faults(fault)
+        async with w.implementer() as implementer:
+            answers = [await implementer.complete(QUESTION, schema=SCHEMA) for _ in range(100)]
+        assert w.reflex.requests == 3
+        assert w.cloud.requests == 100
+    assert {answer.mode for answer in answers} == {Mode.CLOUD}
+    assert {answer.reason for answer in answers} == {"max_failures_reached"}
+    assert [answer.attempts for answer in answers] == [4] + [1] * 99
+    decisions, calls = w.events("RoutingDecision"), w.events("LLMCall")
+    assert [d["is_fallback"] for d in decisions[:3]] == [False, True, False]
+    assert decisions[1]["detail"] == code
+    assert [c["error"] for c in calls[:4]] == [code] * 3 + [None]
+    assert [c["fallback_reason"] for c in calls[:4]] == [None, code, code, code]
+    assert [c["attempt"] for c in calls[:4]] == [1, 2, 3, 4]
+    (change,) = w.events("BreakerStateChanged")
+    assert (change["before"], change["after"], change["cause"]) == ("closed", "open", code)
+
+
+async def test_a_hang_costs_its_deadline_and_no_more(project: Path) -> None:
+    """Each attempt ends with timeout_ms; the record says timeout."""
+    async with world(project) as w:
+        path = w.settings.source.path
+        assert path
+        path.write_text(path.read_text().replace("[reflex]", "[reflex]\ntimeout_ms = 80"))
+        w.faults("hang")
+        settings = load_settings(path)
+        await promote(settings)
+        async with Implementer.from_settings(settings) as implementer:
+            answer = await implementer.complete(QUESTION)
+    assert (answer.mode, answer.attempts) == (Mode.CLOUD, 4)
+    failed = w.events("LLMCall")[:3]
+    assert {call["error"] for call in failed} == {"timeout"}
+    assert all(call["latency_ms"] >= 79 for call in failed)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_wrong_configuration_opens_at_once(project: Path, status: int) -> None:
+    """Trying again would not mend a key or a name."""
+    async with world(project) as w:
+        w.faults(f"status:{status}")
+        async with w.implementer() as implementer:
+            answer = await implementer.complete(QUESTION)
+            await implementer.complete(QUESTION)
+        assert w.reflex.requests == 1
+    assert (answer.reason, answer.detail) == ("max_failures_reached", "misconfigured")
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_bad_request_goes_straight_on_and_is_not_counted(
+    project: Path, status: int
+) -> None:
+    """The server is well; this request is not for it."""
+    async with world(project) as w:
+        w.faults(f"status:{status}")
+        async with w.implementer() as implementer:
+            for _ in range(5):
+                answer = await implementer.complete(QUESTION)
+        assert w.reflex.requests == 5
+    assert (answer.reason, answer.detail) == ("backend_failed", "bad_request")
+    assert {d["failure_count"] for d in w.events("RoutingDecision")} == {0}
+
+
+async def test_success_sets_the_count_back(project: Path) -> None:
+    """Consecutive failures count, not their sum."""
+    async with world(project) as w, w.implementer() as implementer:
+        for _ in range(4):
+            w.faults("status:500@0.5")  # which strikes is the seed's to say; two in a row at most
+            await implementer.complete(QUESTION)
+            w.faults("")
+            assert (await implementer.complete(QUESTION)).mode is Mode.REFLEX
+    assert not w.events("BreakerStateChanged")
+
+
+async def test_a_probe_closes_the_breaker_when_it_is_answered(project: Path) -> None:
+    """Open, then half-open after recovery_s, then closed by a real answer; each on record."""
+    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 0.3\n"
+    async with world(project, text) as w, w.implementer() as implementer:
+        w.faults("status:500")
+        assert (await implementer.complete(QUESTION)).mode is Mode.CLOUD
+        w.faults("")
+        assert (await implementer.complete(QUESTION)).reason == "max_failures_reached"
+        await asyncio.sleep(0.4)
+        assert (await implementer.complete(QUESTION)).mode is Mode.REFLEX
+    changes = [(e["before"], e["after"]) for e in w.events("BreakerStateChanged")]
+    assert changes == [("closed", "open"), ("open", "half_open"), ("half_open", "closed")]
+
+
+async def test_a_green_probe_of_health_does_not_close_it(project: Path) -> None:
+    """Only a real answer proves that the server can answer."""
+    async with world(project) as w:
+        w.faults("status:500")
+        async with w.implementer() as implementer:
+            await implementer.complete(QUESTION)
+            w.faults("")
+        async with w.implementer() as implementer:
+            assert (await implementer.decide()).reason == "max_failures_reached"
+
+
+async def test_the_order_is_honoured_with_its_decisions(project: Path) -> None:
+    """["vllm", "cloud"]: the second local server answers when the first has failed."""
+    at_once = Script(ttft_ms=0, tokens_per_s=0, model="second", owned_by="vllm")
+    async with ScriptedServer(at_once) as vllm:
+        text = (
+            '[reflex.fallback]\norder = ["vllm", "cloud"]\n'
+            f'[reflex.backends.vllm]\nendpoint = "{vllm.endpoint}"\nmodel = "second"\n'
+        )
+        async with world(project, text) as w:
+            w.faults("status:500")
+            async with w.implementer() as implementer:
+                first = await implementer.complete(QUESTION)
+                w.reflex.script = w.reflex.script.changed({"down": True})
+                second = await implementer.complete(QUESTION)
+                vllm.script = vllm.script.changed({"faults": "status:500"})
+                third = await implementer.complete(QUESTION)
+    assert [a.backend for a in (first, second, third)] == ["vllm", "vllm", "cloud"]
+    assert [a.mode for a in (first, third)] == [Mode.REFLEX, Mode.CLOUD]
+    assert first.is_fallback
+    decisions = [(d["backend"], d["is_fallback"]) for d in w.events("RoutingDecision")]
+    assert decisions[:2] == [("reflex", False), ("vllm", True)]
+    assert decisions[-2:] == [("vllm", True), ("cloud", True)]
+
+
+async def test_a_local_fallback_is_no_way_round_the_gate(project: Path) -> None:
+    """A server that stands in for an unpromoted one would serve what nobody has earned."""
+    async with ScriptedServer(Script(ttft_ms=0, tokens_per_s=0, model="second")) as vllm:
+        text = (
+            '[reflex.fallback]\norder = ["vllm", "cloud"]\n'
+            f'[reflex.backends.vllm]\nendpoint = "{vllm.endpoint}"\nmodel = "second"\n'
+        )
+        async with world(project, text, promoted=False) as w:
+            w.reflex.script = w.reflex.script.changed({"down": True})
+            async with w.implementer() as implementer:
+                answer = await implementer.complete(QUESTION)
+        assert (answer.backend, vllm.requests) == ("cloud", 0)
+
+
+async def test_without_the_cloud_the_typed_error_is_raised(project: Path) -> None:
+    """to_cloud = false and nothing else in order: first the server's error, then the breaker's."""
+    async with world(project, "[reflex.fallback]\nto_cloud = false\n") as w:
+        w.faults("status:500")
+        async with w.implementer() as implementer:
+            with pytest.raises(ServerError):
+                await implementer.complete(QUESTION)
+            with pytest.raises(NoBackend, match="max_failures_reached"):
+                await implementer.complete(QUESTION)
+        assert w.cloud.requests == 0
+
+
+async def test_a_clouds_hang_is_its_own_timeout(project: Path) -> None:
+    """The cloud has a deadline too."""
+    async with world(project, "timeout_ms = 60\n", promoted=False) as w:
+        w.cloud.script = w.cloud.script.changed({"faults": "hang"})
+        async with w.implementer() as implementer:
+            with pytest.raises(AttemptTimeout):
+                await implementer.complete(QUESTION)
+
+
+async def test_one_probe_goes_of_many_at_half_open(project: Path) -> None:
+    """200 concurrent calls when the probe is due: one request, 200 answers."""
+    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 0.2\n"
+    async with world(project, text) as w:
+        w.faults("status:500")
+        async with w.implementer() as implementer:
+            await implementer.complete(QUESTION)
+            await asyncio.sleep(0.3)
+            answers = await asyncio.gather(*[implementer.complete(QUESTION) for _ in range(200)])
+        assert w.reflex.requests == 2
+    assert len({answer.call_id for answer in answers}) == 200
+
+
+async def test_a_flapping_server_answers_every_call_once(project: Path, *, torture: bool) -> None:
+    """Faults at random: every call has one answer, and no more requests than the limit allows."""
+    calls = 10_000 if torture else 300
+    text = "[reflex.fallback]\nrecovery_s = 0.05\n"
+    async with world(project, text) as w, w.implementer() as implementer:
+        w.faults("status:500@0.2,reset@0.1,cut@0.1,offschema@0.1")
+        gate = asyncio.Semaphore(16)
+
+        async def one() -> str:
+            async with gate:
+                return (await implementer.complete(QUESTION, schema=SCHEMA)).call_id
+
+        answered = await asyncio.gather(*[one() for _ in range(calls)])
+    assert len(set(answered)) == calls
+    events = w.events("LLMCall")
+    requests = Counter(e["call_id"] for e in events)
+    assert set(requests) == set(answered)
+    assert max(requests.values()) <= 4
+    assert Counter(e["call_id"] for e in events if e["success"]) == Counter(answered)
+    with EventLog(project / ".speckit" / "capsule") as log:
+        assert log.verify().ok
+
+
+_ONE_CALL = """
+import asyncio, sys
+from pathlib import Path
+from core import Implementer, load_settings
+
+async def main():
+    async with Implementer.from_settings(load_settings(Path(sys.argv[1]))) as implementer:
+        answer = await implementer.complete([{"role": "user", "content": "?"}])
+        print(answer.backend)
+
+asyncio.run(main())
+"""
+
+
+async def test_the_count_is_shared_by_processes(project: Path, *, torture: bool) -> None:
+    """One call each in many processes: three requests in all, every call answered by the cloud."""
+    processes = 100 if torture else 5
+    async with world(project) as w:
+        w.faults("status:500")
+        for _ in range(processes):
+            done = await asyncio.to_thread(
+                subprocess.run,
+                [sys.executable, "-c", _ONE_CALL, str(w.settings.source.path)],
+                env=os.environ,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.stdout == "cloud\n", done.stderr
+        assert w.reflex.requests == 3
+        assert w.cloud.requests == processes

@@ -1,0 +1,97 @@
+"""A workspace over two stand-in servers, with or without a gate pass."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from core.capsule import EventLog
+from core.capsule.events import GateDecisionEvent
+from core.capsule.keys import seal, user_key
+from core.engine.faults import parse_faults
+from core.engine.script import Script
+from core.engine.scripted import ScriptedServer
+from core.fingerprint import PROMPTS, suite_root, tree_hash
+from core.policy import PolicySnapshot
+from core.router.backends import primary
+from core.router.implementer import Implementer
+from core.router.probing import probe
+from core.router.promotion import thresholds_of
+from core.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+SUITE = "reflex_patchloop_v1"
+SCHEMA = {
+    "type": "object",
+    "properties": {"path": {"type": "string", "enum": ["a.py"]}, "n": {"type": "integer"}},
+    "required": ["path", "n"],
+    "additionalProperties": False,
+}
+QUESTION = [{"role": "user", "content": "Which line is wrong?"}]
+
+
+@dataclass
+class World:
+    """The servers, the configuration that names them, and the workspace's capsule."""
+
+    reflex: ScriptedServer
+    cloud: ScriptedServer
+    settings: Settings
+
+    def implementer(self, **options: Any) -> Implementer:
+        """An Implementer of this workspace."""
+        return Implementer.from_settings(self.settings, **options)
+
+    def faults(self, pattern: str) -> None:
+        """Make the reflex server ill, or well with ``""``."""
+        self.reflex.script = replace(self.reflex.script, faults=parse_faults(pattern))
+
+    def events(self, *types: str) -> list[dict[str, Any]]:
+        """The capsule's records of these types (all without), oldest first."""
+        with EventLog(self.settings.state_dir / "capsule") as log:
+            return [dict(r.body) for r in log.read() if not types or r.event_type in types]
+
+
+@asynccontextmanager
+async def world(project: Path, text: str = "", *, promoted: bool = True) -> AsyncIterator[World]:
+    """Two stand-ins that answer at once, and a stage0.toml with ``text`` added."""
+    at_once = Script(ttft_ms=0, tokens_per_s=0)
+    local = replace(at_once, model="local", owned_by="test")
+    async with ScriptedServer(local) as reflex, ScriptedServer(at_once) as cloud:
+        path = project / "stage0.toml"
+        path.write_text(
+            f'[reflex]\nenabled = true\nendpoint = "{reflex.endpoint}"\nmodel = "local"\n'
+            f'[cloud]\nendpoint = "{cloud.endpoint}"\nmodel = "{cloud.script.model}"\n{text}'
+        )
+        settings = load_settings(path)
+        if promoted:
+            await promote(settings)
+        yield World(reflex, cloud, settings)
+
+
+async def promote(settings: Settings, **changes: Any) -> None:
+    """Put a sealed pass for the configuration as it is into the capsule, as a bakeoff would."""
+    policy = PolicySnapshot.capture(settings)
+    health = await probe(primary(settings), timeout_ms=2000)
+    assert health.engine
+    fields: dict[str, Any] = {
+        "run_id": uuid.uuid4().hex,
+        "verdict": "pass",
+        "endpoint": settings.reflex.endpoint,
+        "model": settings.reflex.model,
+        "server_identity": health.engine.fingerprint,
+        "suite": SUITE,
+        "suite_hash": tree_hash(suite_root(SUITE, settings.source.root)),
+        "prompt_hash": tree_hash(PROMPTS),
+        "thresholds": thresholds_of(policy),
+        "seal": "",
+    }
+    event = GateDecisionEvent(**{**fields, **changes})
+    sealed = event.model_copy(update={"seal": seal(event.body(), settings.source.root, user_key())})
+    with EventLog(settings.state_dir / "capsule") as log:
+        log.append(sealed)
