@@ -1,0 +1,263 @@
+"""Whether a workspace passes its tests, by a verdict that the workspace cannot write itself.
+
+The tests are read, listed and compiled out here and are not on disk in there; what is reported
+comes over a pipe of its own, bears a nonce and must cover exactly the tests listed, so what the
+code prints, how it exits and which files (``conftest.py``, ``sitecustomize.py``, ``pytest/``) it
+brings decide nothing. Comparisons are made by a judge that an ``__eq__`` cannot bribe; a skip is
+a failure; spying on the runner (``gc``, tracing, ctypes) ends the run.
+
+The tests do share an interpreter with the code, so code that walks the stack may find the nonce
+and forge the report. Therefore nothing counts as solved until a second, fresh run, the control,
+has *failed* each test: it runs the same tests rewritten so that they cannot pass. A forger, a
+patched ``unittest`` or a test whose code was swapped passes there as well, and is caught.
+
+Not protected: code written with this runner in view, which tells the two runs apart, and code
+that answers the tests' questions without solving the task. Held-out tests are the answer to that.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from core.harness.sandbox import tree
+from core.harness.sandbox.instrument import Instrumented, read_tests
+from core.harness.sandbox.layout import SCRATCH_PREFIX, WORK, interpreter_paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.harness.sandbox.box import Sandbox
+    from core.harness.sandbox.limits import Limits
+    from core.harness.sandbox.process import Ended
+
+_WORK = re.compile(rf"(?<![\w/]){WORK}/|(?:/[^\s/'\"]+)*/{SCRATCH_PREFIX}\w+/")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+@dataclass(frozen=True, slots=True)
+class TestFailure:
+    """A test that did not pass; ``message`` names lines by file, never by full path."""
+
+    __test__: ClassVar[bool] = False
+    id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """What the tests said.
+
+    ``complete`` means that every test ended; ``error`` says why the run as a whole does not count
+    (time, early exit, tampering). ``solved`` is the verdict. ``output`` is what the code printed;
+    ``wall_s`` includes the control run.
+    """
+
+    __test__: ClassVar[bool] = False
+    passed: tuple[str, ...]
+    failed: tuple[TestFailure, ...]
+    error: str | None
+    complete: bool
+    solved: bool
+    output: str
+    wall_s: float
+
+    def feedback(self, limit: int = 4000) -> str:
+        """What a model should read: failures first, no paths, no timings, the same every time."""
+        total = len(self.passed) + len(self.failed)
+        parts = [f"{len(self.failed)} of {total} tests fail."] if self.failed else []
+        parts += [self.error] if self.error else []
+        parts += [f"{failure.id}\n{failure.message}" for failure in self.failed]
+        parts += [f"Output:\n{self.output}"] if self.output.strip() and not self.solved else []
+        text = "\n\n".join(parts)
+        return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The records of one run: by test how it ended, and what began and did not end."""
+
+    ended: dict[str, list[str]]
+    running: str | None
+    tampered: str | None
+    finished: bool
+
+
+async def run_tests(
+    sandbox: Sandbox, *, workspace: Path, tests: Path, limits: Limits | None = None
+) -> TestReport:
+    """Run the tests in the directory ``tests`` against a copy of ``workspace``.
+
+    ``tests`` must lie outside the workspace; ``limits`` hold for each of the two runs. Raises
+    ``SuiteError`` for tests that cannot be used and ``SandboxError`` when no sandbox could be set
+    up; everything the code does is in the report.
+    """
+    code = read_tests(tests)
+    limits = limits or sandbox.limits
+    ended, told = await _run(sandbox, code, workspace, tests, limits, control=False)
+    report = _report(code, workspace, ended, told, limits)
+    if not report.solved:
+        return report
+    control, told = await _run(sandbox, code, workspace, tests, limits, control=True)
+    doubt = _doubt(code, control, told, limits)
+    return TestReport(
+        passed=report.passed,
+        failed=(),
+        error=doubt,
+        complete=True,
+        solved=doubt is None,
+        output=report.output,
+        wall_s=report.wall_s + control.wall_s,
+    )
+
+
+async def _run(
+    sandbox: Sandbox,
+    code: Instrumented,
+    workspace: Path,
+    tests: Path,
+    limits: Limits,
+    *,
+    control: bool,
+) -> tuple[Ended, _Told]:
+    nonce = secrets.token_hex(16)
+    shown = [tests] if code.has_data else []
+    root = f"{tests.resolve()}/" if code.has_data else ""  # noqa: ASYNC240  one system call
+    job: dict[str, Any] = {
+        "nonce": nonce,
+        "preload": list(code.preload),
+        "cases": [(c.id, c.module, c.kind, c.function, c.coroutine) for c in code.cases],
+        "modules": [(name, "", None) for name in code.packages]
+        + [
+            (each.name, root + each.file, each.control if control else each.verdict)
+            for each in code.modules
+        ],
+    }
+    unittest = ("testcase",) if "unittest" in code.preload else ()
+    modules = ("judge", "integrity", *unittest, "runner")
+    program = {"tests": job, "modules": modules}
+    ended = await sandbox.execute(program, workspace, shown, limits)
+    return ended, _read(ended.report, nonce)
+
+
+def _read(report: bytes, nonce: str) -> _Told:
+    ended: dict[str, list[str]] = {}
+    running = tampered = None
+    finished = False
+    for line in report.splitlines():
+        match _record(line, nonce):
+            case ["start", case]:
+                running = case
+            case ["pass" | "fail" as how, case, *rest] if case in ended:
+                ended[case] = ["fail", "", f"it ended twice, also by: {how}", *rest[2:]]
+            case ["pass" | "fail", case, *_] as record:
+                ended[case] = [record[0], *record[2:]]
+                running = None
+            case ["tampered", what]:
+                tampered = what
+            case ["end"]:
+                finished = True
+    return _Told(ended, running, tampered, finished)
+
+
+def _record(line: bytes, nonce: str) -> list[str]:
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return []
+    if not isinstance(fields, list) or not all(isinstance(each, str) for each in fields):
+        return []
+    return fields[1:] if fields[:1] == [nonce] else []
+
+
+def _report(
+    code: Instrumented, workspace: Path, ended: Ended, told: _Told, limits: Limits
+) -> TestReport:
+    passed = tuple(c.id for c in code.cases if told.ended.get(c.id, [""])[0] == "pass")
+    failing = [c.id for c in code.cases if told.ended.get(c.id, [""])[0] == "fail"]
+    sources = _sources(code, workspace, limits.file_mb << 20) if failing else {}
+    failed = tuple(TestFailure(each, _message(told.ended[each], sources)) for each in failing)
+    error = _why_not_whole(ended, told, limits)
+    complete = error is None and len(told.ended) == len(code.cases) == len(passed) + len(failed)
+    if error is None and not complete:
+        error = "The tests did not all run."
+    return TestReport(
+        passed=passed,
+        failed=failed,
+        error=error,
+        complete=complete,
+        solved=complete and not failed,
+        output=_clean(_output(ended)),
+        wall_s=ended.wall_s,
+    )
+
+
+def _why_not_whole(ended: Ended, told: _Told, limits: Limits) -> str | None:
+    if told.tampered:
+        return f"The code interfered with its tests: {told.tampered}."
+    if ended.killed_by is None and told.finished:
+        return None
+    words = {
+        None: "The process ended before the tests did",
+        "wall": f"The tests were stopped after {limits.wall_s:g} s",
+        "cpu": f"The tests were stopped after {limits.cpu_s} s of computing",
+        "memory": f"The tests used more than {limits.memory_mb} MiB of memory",
+    }
+    what = words.get(ended.killed_by, f"The tests were ended by {ended.killed_by}")
+    return f"{what} in {told.running}." if told.running else f"{what}."
+
+
+def _doubt(code: Instrumented, ended: Ended, told: _Told, limits: Limits) -> str | None:
+    """Why a control run does not confirm the verdict, if it does not."""
+    passed = [case.id for case in code.cases if told.ended.get(case.id, [""])[0] == "pass"]
+    if passed:
+        return f"The verdict does not hold: {passed[0]} also passes when it must fail."
+    error = _why_not_whole(ended, told, limits)
+    if error is None and set(told.ended) != {case.id for case in code.cases}:
+        error = "The tests did not all run."
+    return None if error is None else f"The verdict could not be confirmed. {error}"
+
+
+def _message(ended: list[str], sources: dict[str, list[str]]) -> str:
+    _, kind, text, frames = (*ended, "", "", "")[:4]
+    head = f"{kind}: {text}" if kind and text else kind or text
+    lines = [_line(frame, sources, head) for frame in frames.splitlines()]
+    return _clean("\n".join((head, *filter(None, lines))))
+
+
+def _sources(code: Instrumented, workspace: Path, max_bytes: int) -> dict[str, list[str]]:
+    """The lines of every file a traceback may name, by the name the runner gives it."""
+    packed = tree.pack(workspace, max_bytes=max_bytes)
+    lines = {
+        f"./{path}": content.decode(errors="replace").splitlines()
+        for path, _, content in packed
+        if path.endswith(".py") and isinstance(content, bytes)
+    }
+    return lines | {module.file: list(module.lines) for module in code.modules}
+
+
+def _line(frame: str, sources: dict[str, list[str]], head: str) -> str:
+    """``  file.py:12: the line`` for a frame in the tests or the workspace, else nothing.
+
+    The line is left out where ``head`` says it already.
+    """
+    path, _, number = frame.rpartition(":")
+    if path not in sources or not number.isdecimal() or len(number) > 6:  # noqa: PLR2004
+        return ""
+    lines = sources[path]
+    text = lines[int(number) - 1].strip() if 0 < int(number) <= len(lines) else ""
+    shown = "" if head.startswith(text) else f": {text}"
+    return f"  {path.removeprefix('./')}:{number}{shown}"
+
+
+def _output(ended: Ended) -> str:
+    return (ended.stdout + ended.stderr).decode(errors="replace")
+
+
+def _clean(text: str) -> str:
+    for path in interpreter_paths():
+        text = text.replace(f"{path}/", "")
+    return _ADDRESS.sub("", _WORK.sub("", text))
