@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.clock import rfc3339
-from core.router.decision import Reason
+from core.router.reason import Reason
 
 if TYPE_CHECKING:
     from datetime import datetime

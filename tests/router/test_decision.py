@@ -14,10 +14,10 @@ from core.router.decision import (
     BreakerState,
     BreakerView,
     GateView,
-    Reason,
     RoutingDecision,
     decide,
 )
+from core.router.reason import Reason
 from core.settings import Cloud, Reflex, Settings, Source
 from core.stages import Mode, Stage
 

@@ -14,9 +14,9 @@ from core.capsule.keys import seal
 from core.clock import SystemClock
 from core.demo.workspace import plant_gate
 from core.errors import ConfigError
-from core.router.decision import Reason
 from core.router.gates import demo_root
 from core.router.implementer import Implementer
+from core.router.reason import Reason
 from core.settings import load_settings
 from core.stages import Mode
 from tests.router.world import promote, world
