@@ -54,6 +54,9 @@ class Appender:
     def close(self) -> None:
         """Give the open files back; a later append opens them again."""
         self._group.close()
+        self._close_files()
+
+    def _close_files(self) -> None:
         self._end.lose_track()
         lock, self._lock = self._lock, None
         if lock:
@@ -61,8 +64,8 @@ class Appender:
 
     def after_fork(self) -> None:
         """Start anew in a forked child, whose copies of the files share the parent's lock."""
-        self.close()
-        self._group = GroupCommit(self._commit, self._interrupted)
+        self._group = GroupCommit(self._commit, self._interrupted)  # the old one's threads are gone
+        self._close_files()
 
     def _interrupted(self) -> CapsuleError:
         return CapsuleError(
@@ -111,7 +114,7 @@ class Appender:
             fcntl.flock(lock.fd, fcntl.LOCK_EX)
             if lock.in_place():
                 return
-            self.close()
+            self._close_files()
 
     def _release(self) -> None:
         if self._lock:
@@ -121,11 +124,11 @@ class Appender:
         made = make_private(self._directory)
         refuse_network(self._disk, self._directory)
         if self._directory in made:
-            keep_out_of_git(self._directory)
+            _keep_out_of_git(self._directory)
         return OpenFile.at(self._directory / "lock", os.O_RDWR | os.O_CREAT)
 
 
-def keep_out_of_git(directory: Path) -> None:
+def _keep_out_of_git(directory: Path) -> None:
     """Prompts do not belong into a repository's history."""
     note = OpenFile.at(directory / ".gitignore", os.O_WRONLY | os.O_CREAT)
     try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import _thread
-import asyncio
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Sequence
+    from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ class Ticket(Generic[T, R]):
     def outcome(self) -> R:
         """The result; raises the error instead where there is one."""
         if self.error is not None:
-            raise self.error
+            raise self.error.with_traceback(None)  # several may share it, and raise it often
         assert self.result is not None
         return self.result
 
@@ -67,21 +67,20 @@ class _Mailbox:
         self._futures: deque[asyncio.Future[None]] = deque()
 
     def post(self, future: asyncio.Future[None]) -> None:
-        first = not self._futures
         self._futures.append(future)
-        if first:
-            try:
-                self.loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:
-                self._futures.clear()  # the loop was closed, and nobody waits any more
+        if len(self._futures) > 1:
+            return  # a call is under way, and ends only after this one
+        try:
+            self.loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:
+            self._futures.clear()  # the loop was closed, and nobody waits any more
 
     def _deliver(self) -> None:
         while self._futures:
-            # Taken off last, so that who posts meanwhile is either seen here or calls again.
             future = self._futures[0]
             if not future.done():
                 future.set_result(None)
-            self._futures.popleft()
+            self._futures.popleft()  # last, so that who posts meanwhile sees that we are at it
 
 
 class GroupCommit(Generic[T, R]):
@@ -124,9 +123,11 @@ class GroupCommit(Generic[T, R]):
 
     async def run_async(self, wish: T) -> R:
         """As ``run``, for a task. Cancelling stops the waiting, not the commit."""
+        from asyncio import get_running_loop  # noqa: PLC0415  who calls this has loaded it
+
         mailbox = self._mailbox
-        if mailbox is None or mailbox.loop is not asyncio.get_running_loop():
-            mailbox = self._mailbox = _Mailbox(asyncio.get_running_loop())
+        if mailbox is None or mailbox.loop is not get_running_loop():
+            mailbox = self._mailbox = _Mailbox(get_running_loop())
         ticket = _TaskTicket[T, R](wish, mailbox, self._lead_in_thread)
         with self._mutex:
             self._waiting.append(ticket)
@@ -146,6 +147,8 @@ class GroupCommit(Generic[T, R]):
 
     def _lead_in_thread(self, ticket: Ticket[T, R]) -> None:
         if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  for tasks alone
+
             self._threads = ThreadPoolExecutor(1, thread_name_prefix="capsule")
         self._threads.submit(self._lead_and_leave, ticket)
 

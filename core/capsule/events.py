@@ -82,6 +82,25 @@ class LLMCallEvent(Event):
     origin: str = Field(default="live", description="As in the RoutingDecision.")
 
 
+class ShadowComparedEvent(Event):
+    """What reflex would have said to a call that the cloud answered; nobody was shown it."""
+
+    event_type: ClassVar[str] = "ShadowCompared"
+
+    call_id: str = Field(description="The shadow call: its RoutingDecision and LLMCall.")
+    original_call_id: str = Field(description="The caller's request, answered by the cloud.")
+    endpoint: str = Field(description="Reflex's base URL.")
+    model: str = Field(description="Reflex's model.")
+    success: bool = Field(description="A complete and valid reply came within timeout_ms.")
+    agreed: bool = Field(description="It says the same as the cloud's; false without success.")
+    compared: Literal["data", "text", "tool_calls"] = Field(
+        description="data: the parsed objects; text: blanks aside; tool_calls: names and arguments."
+    )
+    latency_ms: float | None = Field(description="Request sent to last byte; null: no reply; ms.")
+    ttft_ms: float | None = Field(default=None, description="Request sent to first content; ms.")
+    cloud_latency_ms: float = Field(description="The same of the cloud's answer; ms.")
+
+
 class PolicySnapshotRefEvent(Event):
     """A run began under this snapshot, stored in ``.speckit/policies/``."""
 

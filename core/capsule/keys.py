@@ -72,7 +72,11 @@ def _read_or_make(fd: int, path: Path) -> bytes:
 
 
 def keyed_hash(key: bytes, obj: Any) -> str:
-    """``hmac-sha256:…`` of a JSON value: equal values compare equal, and nobody can guess back."""
+    """``hmac-sha256:…`` of a JSON value: equal values compare equal, and nobody can guess back.
+
+    Raises:
+        CapsuleError: it is no JSON, or nested too deeply.
+    """
     return "hmac-sha256:" + _mac(key, b"capture", obj)
 
 
@@ -87,10 +91,20 @@ def seal_holds(body: Mapping[str, Any], workspace: Path, key: bytes) -> bool:
     found = body.get("seal")
     if not isinstance(found, str):
         return False
-    return hmac.compare_digest(found.encode(errors="replace"), seal(body, workspace, key).encode())
+    try:
+        expected = seal(body, workspace, key)
+    except CapsuleError:
+        return False
+    return hmac.compare_digest(found.encode(errors="replace"), expected.encode())
 
 
 def _mac(key: bytes, purpose: bytes, obj: Any) -> str:
     # Escaped to ASCII, so that text which is no valid Unicode has a hash as well.
-    canonical = json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
+    try:
+        canonical = json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CapsuleError(
+            f"a value cannot be hashed: {type(error).__name__}",
+            remedy="It must be JSON: strings, numbers, lists, objects; not too deep.",
+        ) from error
     return hmac.digest(key, purpose + b"\0" + canonical, "sha256").hex()

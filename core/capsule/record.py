@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.errors import CapsuleError
 
@@ -60,8 +60,7 @@ class Record:
         return body
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What the log itself wrote at the end of a line; not yet checked against the line."""
 
     seq: int
@@ -170,7 +169,8 @@ def stamp_in(body: Mapping[str, Any], line: bytes) -> Stamp:
     Raises:
         ValueError: as ``check_line``.
     """
-    seq, time, prev, digest = map(body.get, ("seq", "time", "prev", "hash"))
+    get = body.get
+    seq, time, prev, digest = get("seq"), get("time"), get("prev"), get("hash")
     if not (
         isinstance(seq, int)
         and isinstance(time, str)

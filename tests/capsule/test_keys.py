@@ -161,3 +161,15 @@ def test_a_seal_holds_for_nothing_else(tmp_path: Path) -> None:
     assert not seal_holds({**body, "extra": 1}, tmp_path, KEY)
     for planted in ("", None, 7, "\ud800", "hmac-sha256:" + "0" * 64):
         assert not seal_holds({**body, "seal": planted}, tmp_path, KEY)
+
+
+def test_what_cannot_be_hashed_is_told_and_not_believed(tmp_path: Path) -> None:
+    """A value that is nested without end has no hash, and a body that holds it no seal."""
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(CapsuleError, match="cannot be hashed"):
+        keyed_hash(KEY, deep)
+    with pytest.raises(CapsuleError, match="cannot be hashed"):
+        keyed_hash(KEY, object())
+    assert not seal_holds({"seal": "hmac-sha256:0", "deep": deep}, tmp_path, KEY)

@@ -64,20 +64,24 @@ class Chunk:
         if not position.seq:
             place = Place(segment_numbers(self._directory)[0], 0)
         chain = Chain(position.seq, position.hash) if position.seq else Chain()
+        last: tuple[Place, bytes] | None = None
+        damage: CapsuleCorrupt | None = None
         try:
             for here, line in islice(lines_from(self._directory, place), CHUNK):
                 try:
                     body = from_json(line)
                     stamp = stamp_in(body, line)
                     chain.join(stamp.seq, stamp.prev, stamp.hash)
-                    self._take(stamp.seq, here, body)
                 except ValueError as error:
                     raise corrupt(self._directory, here, str(error)) from error
-                following = here.offset + len(line)
-                self.position = Position(stamp.seq, stamp.hash, *here, following)
-        except CapsuleCorrupt as damage:
-            return damage
-        return None
+                self._take(stamp.seq, here, body)
+                last = here, line
+        except CapsuleCorrupt as found:
+            damage = found
+        if last and chain.seq:
+            here, line = last
+            self.position = Position(chain.seq, chain.hash, *here, here.offset + len(line))
+        return damage
 
     def _take(self, seq: int, place: Place, body: dict[str, Any]) -> None:
         kind, number = self._kind(raw_kind(body))

@@ -165,10 +165,7 @@ class Index:
                     db = self._opened()
                     return nothing if db is None else ask(db)
                 except sqlite3.DatabaseError as error:
-                    if error.sqlite_errorcode & 0xFF in {
-                        sqlite3.SQLITE_BUSY,
-                        sqlite3.SQLITE_LOCKED,
-                    }:
+                    if _is_busy(error):
                         raise CapsuleError(
                             "the capsule's index is being written by another process",
                             remedy="Try again in a moment.",
