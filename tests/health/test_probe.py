@@ -136,6 +136,7 @@ NOT_OPENAI = {
     "gzip bomb": Reply(200, gzip.compress(bytes(1 << 24)), headers=(("content-encoding", "gzip"),)),
     "unknown compression": Reply(200, b"x", headers=(("content-encoding", "br"),)),
     "not http": raw(b"220 mail.example ESMTP\r\n\r\n"),
+    "ssh": raw(b"SSH-2.0-OpenSSH_9.9\r\n"),
     "endless header": raw(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000),
 }
 
@@ -150,7 +151,6 @@ async def test_what_is_no_openai_server_is_called_so(behaviour: Behaviour) -> No
 
 CUT_OFF = {
     "hangs up": hang_up,
-    "ssh": raw(b"SSH-2.0-OpenSSH_9.9\r\n"),
     "short head": raw(b"HTTP/1.1 200"),
     "short body": raw(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{}"),
 }

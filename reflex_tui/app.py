@@ -1,0 +1,257 @@
+"""The application: settings, watchers, themes and commands put together around the dashboard."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+
+from core.clock import Clock, SystemClock
+from core.plain import plain
+from reflex_tui import clipboard, theme
+from reflex_tui.messages import (
+    CommandWanted,
+    ConfigBroken,
+    ConfigRead,
+    CopyWanted,
+    LookWanted,
+    WatcherDied,
+)
+from reflex_tui.screens.dashboard import Dashboard
+from reflex_tui.slash import COMMANDS, Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from textual.binding import BindingType
+    from textual.content import Content
+    from textual.screen import Screen
+
+    from core.errors import ConfigError
+    from core.settings import Settings
+    from reflex_tui.feed import Feed
+    from reflex_tui.files import ConfigWatcher
+
+
+class ReflexApp(App[None]):
+    """The dashboard over one workspace.
+
+    ``settings`` may be None: they are then read by ``read`` after the first paint, and what is
+    wrong with them is shown. With ``watch`` it sees the workspace by itself; without, only what is
+    posted to it, as tests do.
+    """
+
+    TITLE = "Reflex"
+    CSS_PATH = "reflex_tui.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "quit", "Quit", show=False, id="interrupt"),
+    ]
+
+    def __init__(
+        self,
+        settings: Settings | None,
+        *,
+        read: Callable[[], Settings] | None = None,
+        clock: Clock | None = None,
+        watch: bool = True,
+        theme_file: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self._read = read or partial(_read_again, settings)
+        self._clock = clock or SystemClock()
+        self._watch = watch
+        self._feed: Feed | None = None
+        self._config: ConfigWatcher | None = None
+        self._dashboard = Dashboard(self.settings, self._clock)
+        self._theme_file = theme_file or theme.user_state_file()
+        for each in theme.THEMES:
+            self.register_theme(each)
+        self.theme = theme.remembered(self._theme_file, set(self.available_themes))
+
+    def get_default_screen(self) -> Screen[None]:
+        """The dashboard is the screen that is always there."""
+        return self._dashboard
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables for themes that are not ours."""
+        return theme.derived(self.current_theme)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """The slash commands, in the palette as well."""
+        for command in COMMANDS:
+            yield SystemCommand(
+                command.name.capitalize(), command.does, partial(self._run_command, Call(command))
+            )
+
+    def on_mount(self) -> None:
+        """Remember themes chosen from now on."""
+        self.theme_changed_signal.subscribe(
+            self, lambda chosen: theme.remember(self._theme_file, chosen.name)
+        )
+
+    def on_dashboard_ready(self) -> None:
+        """There is a picture: begin to watch."""
+        if not self._watch:
+            return
+        from reflex_tui.files import ConfigWatcher  # noqa: PLC0415  not for the first paint
+
+        self._config = ConfigWatcher(self.settings, self.post_message, self._read)
+        self._config.start()
+        if self.settings is not None:
+            self._begin()
+
+    def on_unmount(self) -> None:
+        """Let the threads end."""
+        if self._config is not None:
+            self._config.stop()
+            self._config.join()
+        if self._feed is not None:
+            self._feed.stop()
+
+    def on_config_read(self, message: ConfigRead) -> None:
+        """The file changed and is good: in force from now on."""
+        before, self.settings = self.settings, message.settings
+        self._dashboard.use(message.settings)
+        mended = self._show_mended()
+        if self._feed is None or before is None or before.state_dir != message.settings.state_dir:
+            self._begin()
+        else:
+            self._feed.outlook.use(message.settings)
+        if before is None and not mended:
+            return
+        path = message.settings.source.path
+        name = plain(path.name, 80) if path else "The built-in defaults"
+        self.notify(f"{name}: in force from now on, as a new policy", title="Configuration read")
+
+    def on_config_broken(self, message: ConfigBroken) -> None:
+        """The file changed and cannot be used: the last good one stays."""
+        self._show_broken(message.error)
+
+    def on_watcher_died(self, message: WatcherDied) -> None:
+        """A bug in a watcher is a bug in the application."""
+        raise message.error
+
+    def on_look_wanted(self, message: LookWanted) -> None:
+        """Look at the server now."""
+        if message.deep:
+            self.notify("One short, constrained generation …", title="Deep probe", timeout=2)
+        if self._feed is not None:
+            self._feed.outlook.look_now(deep=message.deep)
+
+    def on_copy_wanted(self, message: CopyWanted) -> None:
+        """To the clipboard; what is too long for it goes to a file."""
+        if clipboard.fits(message.text):
+            self.copy_to_clipboard(message.text)
+            self.notify(f"Copied {message.what}", timeout=2)
+            return
+        try:
+            path = clipboard.to_file(message.text)
+        except OSError as error:
+            self.notify(f"Too long for the clipboard, and {error.strerror}", severity="error")
+        else:
+            self.notify(f"Too long for the clipboard; it is in {path}", timeout=10)
+
+    def on_command_wanted(self, message: CommandWanted) -> None:
+        """Run a slash command."""
+        self._run_command(message.call)
+
+    def _begin(self) -> None:
+        from reflex_tui.feed import Feed  # noqa: PLC0415  not for the first paint
+
+        if self._feed is not None:
+            self._feed.stop()
+            self._feed = None
+        assert self.settings is not None
+        self._feed = Feed(self.settings, self._dashboard.post_message, clock=self._clock)
+        self._feed.start()
+
+    def _show_broken(self, error: ConfigError) -> None:
+        from reflex_tui.screens.broken_config import BrokenConfigScreen  # noqa: PLC0415  rare
+
+        if isinstance(self.screen, BrokenConfigScreen):
+            self.screen.say(error)
+        else:
+            self.push_screen(BrokenConfigScreen(error, in_force=self.settings is not None))
+
+    def _show_mended(self) -> bool:
+        from reflex_tui.screens.broken_config import BrokenConfigScreen  # noqa: PLC0415  rare
+
+        if not isinstance(self.screen, BrokenConfigScreen):
+            return False
+        self.screen.dismiss()
+        return True
+
+    def _run_command(self, call: Call) -> None:
+        while self.screen is not self._dashboard:
+            self.pop_screen()
+        match call.command.name:
+            case "health":
+                self._dashboard.action_pane("health")
+                self.post_message(LookWanted(deep=call.argument == "--deep"))
+            case "events":
+                self._dashboard.filter(call.argument)
+            case "bakeoff":
+                self._dashboard.action_pane("bakeoff")
+            case "models" | "status" | "check" | "help" as name:
+                self._open(name)
+            case "probe":
+                self.post_message(LookWanted())
+            case "theme":
+                self.action_change_theme()
+            case "quit":
+                self.exit()
+
+    def _open(self, name: str) -> None:
+        from reflex_tui.screens import pages  # noqa: PLC0415  not for the first paint
+        from reflex_tui.screens.help import help_page, readable  # noqa: PLC0415
+        from reflex_tui.screens.sheet import Sheet  # noqa: PLC0415
+
+        outlook, settings = self._dashboard.outlook, self.settings
+        keys = readable(
+            (self.get_key_display(active.binding), active.binding.description)
+            for active in self.screen.active_bindings.values()
+            if active.enabled and active.binding.id and active.binding.description
+        )
+        built: dict[str, Callable[[int], list[Content]]] = {
+            "models": partial(pages.models_page, outlook),
+            "check": partial(pages.check_page, outlook),
+            "status": partial(pages.status_page, settings, outlook),
+            "help": partial(help_page, keys, self._places()),
+        }
+        self.push_screen(Sheet(name.capitalize(), built[name]))
+
+    def _places(self) -> dict[str, str]:
+        if self.settings is None:
+            return {}
+        source = self.settings.source
+        return {
+            "configuration": plain(source.path or "none: built-in defaults", 500),
+            "evidence": plain(self.settings.state_dir / "capsule", 500),
+            "reports": plain(self.settings.state_dir / "eval", 500),
+            "theme": plain(self._theme_file, 500),
+        }
+
+
+def run(settings: Settings | None = None, *, read: Callable[[], Settings] | None = None) -> int:
+    """Open the dashboard and return the exit status when it is left.
+
+    Args:
+        settings: The configuration; None to have it read after the first paint, where what is
+            wrong with it is shown until the file is mended.
+        read: How to read it, then and when it changes; by default as ``settings`` was found.
+    """
+    app = ReflexApp(settings, read=read)
+    app.run()
+    return app.return_code or 0
+
+
+def _read_again(settings: Settings | None) -> Settings:
+    from core.settings import load_settings  # noqa: PLC0415  pydantic costs the first paint
+
+    if settings is None or settings.source.path is None or settings.source.trusted:
+        return load_settings()
+    return load_settings(settings.source.path)

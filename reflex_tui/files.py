@@ -1,0 +1,84 @@
+"""The watchers of files: the configuration and the bakeoff reports, by their times and sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import ConfigError
+from reflex_tui.messages import ConfigBroken, ConfigRead, ReportsSeen
+from reflex_tui.panes.reports import Report, Stamp, newest, read_report
+from reflex_tui.watcher import Post, Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from core.settings import Settings
+
+EVERY_S = 1.0
+
+
+class ConfigWatcher(Watcher):
+    """Reads the configuration anew when its file changes; ``settings`` None: not read yet."""
+
+    def __init__(self, settings: Settings | None, post: Post, read: Callable[[], Settings]) -> None:
+        super().__init__("config", post)
+        self._settings = settings
+        self._read = read
+        self._seen = _times(settings.source.path) if settings else None
+        self._error = ""
+
+    def watch(self) -> None:
+        """Look every second; at once when there is nothing to go by."""
+        if self._settings is None:
+            self._look()
+        while not self._stopping.wait(EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        known = self._settings
+        steady = known is not None and known.source.path is not None and not self._error
+        if steady and known and _times(known.source.path) == self._seen:
+            return
+        try:
+            settings = self._read()
+        except ConfigError as error:
+            if str(error) != self._error:
+                self._error = str(error)
+                self._post(ConfigBroken(error))
+            return
+        self._seen = _times(settings.source.path)
+        if settings != known or self._error:
+            self._settings, self._error = settings, ""
+            self._post(ConfigRead(settings))
+
+
+class ReportsWatcher(Watcher):
+    """Sees reports come, change and go."""
+
+    def __init__(self, directory: Path, post: Post) -> None:
+        super().__init__("reports", post)
+        self._directory = directory
+        self._reports: dict[Stamp, Report] | None = None
+
+    def watch(self) -> None:
+        """Look at once, then every second."""
+        while not self._stopping.is_set():
+            self._look()
+            self._stopping.wait(EVERY_S)
+
+    def _look(self) -> None:
+        known = self._reports or {}
+        found = newest(self._directory)
+        reports = {stamp: known.get(stamp) or read_report(path) for path, stamp in found}
+        if self._reports is None or list(reports) != list(known):
+            self._reports = reports
+            self._post(ReportsSeen(tuple(reports.values())))
+
+
+def _times(path: Path | None) -> tuple[int, int] | None:
+    try:
+        status = path.stat() if path else None
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size) if status else None

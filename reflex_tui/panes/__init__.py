@@ -1,0 +1,1 @@
+"""The three panes, and what is computed for them."""

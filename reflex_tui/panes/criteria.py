@@ -1,0 +1,120 @@
+"""The gate's three criteria as text: value, bound, threshold, verdict; or what they still lack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.plain import plain
+from reflex_tui.panes.rows import number
+from reflex_tui.widgets.units import duration, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from core.router.decision import GateView
+    from core.settings import Thresholds
+
+SUITE = "reflex_patchloop_v1"
+MAKE_FIRST = f"code reflex bakeoff --suite {SUITE}"
+_CHANGED = "lapsed: earned with another {}"
+_WHY = {
+    "no_bakeoff": "no bakeoff yet, so reflex may not serve",
+    "stale": "lapsed: the pass is too old",
+    "model_changed": _CHANGED.format("model"),
+    "server_changed": _CHANGED.format("server"),
+    "suite_changed": _CHANGED.format("suite"),
+    "prompt_changed": _CHANGED.format("prompt"),
+    "thresholds_changed": _CHANGED.format("set of thresholds"),
+    "p95_latency": "too slow: P95 misses its limit",
+    "success_parity": "too weak: it solves too few tasks",
+    "json_compliance": "replies that miss the schema",
+    "inconclusive": "too few tasks to be sure",
+}
+
+
+_TABLE: tuple[tuple[str, str, str, Callable[[float | None], str], str], ...] = (
+    ("p95_latency", "P95 latency", "at most", duration, "<"),
+    ("success_parity", "success parity", "at least", percent, "≥"),
+    ("json_compliance", "JSON compliance", "at least", percent, "≥"),
+)
+_STATES = frozenset({"pass", "fail", "inconclusive"})
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One line of the gate table; ``verdict`` is ``pass``, ``fail``, ``inconclusive`` or empty."""
+
+    key: str
+    name: str
+    value: str
+    bound: str
+    threshold: str
+    verdict: str
+
+
+def why(gate: GateView) -> str:
+    """Why the gate is not met, in words; empty when it is."""
+    if gate.valid or gate.detail is None:
+        return ""
+    return _WHY.get(gate.detail, plain(gate.detail.replace("_", " "), 120))
+
+
+def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Criterion, ...]:
+    """The table of a GateDecision or of a report's ``gate``; what has to be shown without one.
+
+    Each criterion is looked for by name, in ``criteria`` (a list) or ``metrics`` (by name), with
+    ``value``, ``bound`` and ``threshold`` in ms or percent, ``state`` and ``note``. What is missing
+    or of another kind is shown as a dash.
+    """
+    entries = _entries(gate or {})
+    limits = {
+        "p95_latency": thresholds.p95_latency_ms,
+        "success_parity": thresholds.success_parity_percent,
+        "json_compliance": thresholds.json_schema_compliance_percent,
+    }
+    found = []
+    for key, name, at, say, sign in _TABLE:
+        entry = entries.get(key, {})
+        judged_by = number(entry, "threshold")
+        limit = limits[key] if judged_by is None else judged_by
+        state = _state(gate or {}, entry, key)
+        value = number(entry, "value")
+        endless = value is None and state == "fail"
+        found.append(
+            Criterion(
+                key,
+                name,
+                value="∞" if endless else say(value),
+                bound=_bound(entry, at, say),
+                threshold=f"{sign} {say(limit)}",
+                verdict=state,
+            )
+        )
+    return tuple(found)
+
+
+def _entries(gate: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    given = gate.get("criteria") or gate.get("metrics")
+    if isinstance(given, dict):
+        given = [{"name": name, **each} for name, each in given.items() if isinstance(each, dict)]
+    if not isinstance(given, list):
+        return {}
+    return {str(each.get("name")): each for each in given if isinstance(each, dict)}
+
+
+def _bound(entry: Mapping[str, Any], at: str, say: Callable[[float | None], str]) -> str:
+    if (bound := number(entry, "bound")) is not None:
+        return f"{at} {say(bound)}"
+    return plain(entry.get("note") or "", 60)
+
+
+def _state(gate: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> str:
+    if not entry:
+        return ""
+    if (state := entry.get("state")) in _STATES:
+        return str(state)
+    misses = gate.get("misses")
+    if isinstance(misses, list) and key in misses:
+        return "fail"
+    return "pass" if gate.get("verdict") == "pass" else "inconclusive"

@@ -1,0 +1,240 @@
+"""The routing pane: every decision with what became of it, live, filtered as you type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import reactive
+
+from reflex_tui.panes.book import Book
+from reflex_tui.panes.filters import Filter, FilterError, parse_filter
+from reflex_tui.panes.listing import Listing
+from reflex_tui.widgets.filter_bar import FilterBar
+from reflex_tui.widgets.latency import LatencySection
+from reflex_tui.widgets.log_view import LogHeader, LogView
+from reflex_tui.widgets.notice import Notice
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.widgets import Input
+
+    from core.errors import CapsuleError
+    from core.stages import Mode
+    from reflex_tui.panes.book import Added
+    from reflex_tui.panes.latencies import Figures
+
+
+class RoutingPane(Vertical, can_focus=True):
+    """Draws ``book``; whoever puts rows into it says so by ``appended`` and the like."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "filter", "Filter", id="routing.filter"),
+        Binding("escape", "unfilter", "Clear filter", id="routing.unfilter"),
+    ]
+
+    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
+    limit_ms: reactive[float] = reactive(2000.0)
+    now: reactive[datetime | None] = reactive(None)
+    patience_s: reactive[float] = reactive(60.0)
+    broken: reactive[CapsuleError | None] = reactive(None)
+    loaded: reactive[bool] = reactive(default=False)
+
+    class OlderWanted(Message):
+        """The oldest row is in sight, and there may be older ones."""
+
+    def __init__(self, book: Book | None = None) -> None:
+        super().__init__(id="routing")
+        self.book = book or Book()
+        self.listing = Listing(self.book)
+        self.more_before = False
+        # The row under the cursor, also while a filter that is being typed lets no row pass.
+        self._stayed_at = 0
+
+    def compose(self) -> ComposeResult:
+        """Filter, column names, rows, latencies; or the notice that there are none."""
+        yield FilterBar()
+        yield LogHeader()
+        yield LogView(self.listing, id="log")
+        yield Notice(id="log-notice")
+        yield LatencySection()
+
+    def on_mount(self) -> None:
+        """Say what there is."""
+        self._show_state()
+
+    def appended(self, added: Added) -> None:
+        """The book got newer rows, or calls that ended."""
+        if added.completed or added.rows or added.calls:
+            self.query_one(LogView).appended(self.listing.appended(added.rows, added.completed))
+        if self.query_one(LogView).following and (gone := self.book.trim()):
+            self.query_one(LogView).shifted(-self.listing.trimmed(gone))
+            self.more_before = True
+        self._show_state()
+
+    def prepended(self, rows: int, *, more_before: bool) -> None:
+        """The book got ``rows`` older rows."""
+        self.more_before = more_before
+        self.query_one(LogView).shifted(self.listing.prepended(rows))
+        self._show_state()
+
+    def replaced(self, *, more_before: bool) -> None:
+        """The book holds another capsule's rows, or the first ones."""
+        self.loaded = True
+        self.more_before = more_before
+        self.listing.use(self.listing.filter)
+        self.query_one(LogView).reread()
+        self._show_state()
+
+    def apply(self, chosen: Filter) -> None:
+        """Show what passes ``chosen``, staying at the row under the cursor if it does."""
+        view = self.query_one(LogView)
+        if view.row_at_cursor():
+            self._stayed_at = self.listing.ordinal(view.cursor)
+        self.listing.use(chosen)
+        view.reread(self.listing.index(self._stayed_at))
+        self._show_state()
+
+    def watch_figures(self, figures: dict[Mode, Figures]) -> None:
+        """Pass new figures on."""
+        self.query_one(LatencySection).figures = figures
+
+    def watch_limit_ms(self, limit_ms: float) -> None:
+        """Pass the limit on."""
+        self.query_one(LatencySection).limit_ms = limit_ms
+
+    def watch_now(self, now: datetime | None) -> None:
+        """Waiting rows may have become unknown."""
+        self.query_one(LogView).now = now
+        self.query_one(LogView).refresh()
+
+    def watch_patience_s(self, patience_s: float) -> None:
+        """Pass on how long a call may take."""
+        self.query_one(LogView).patience_s = patience_s
+
+    def watch_broken(self) -> None:
+        """The capsule broke or mended."""
+        self._show_state()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as it is typed; what cannot be understood leaves the rows as they are."""
+        event.stop()
+        bar = self.query_one(FilterBar)
+        try:
+            chosen = parse_filter(event.value)
+        except FilterError as error:
+            bar.problem = str(error)
+            return
+        bar.problem = ""
+        self.apply(chosen)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Back to the rows, the filter kept."""
+        event.stop()
+        self.query_one(FilterBar).editing = False
+        self.take_focus()
+
+    def on_log_view_moved(self) -> None:
+        """Say whether the newest are followed."""
+        self._show_state()
+
+    def on_log_view_oldest_reached(self) -> None:
+        """Ask for what lies before, if anything does."""
+        if self.more_before:
+            self.more_before = False
+            self.post_message(self.OlderWanted())
+
+    def take_focus(self) -> None:
+        """Let the keys act on the rows."""
+        view = self.query_one(LogView)
+        (view if view.display else self).focus()
+
+    def filter_by(self, text: str) -> None:
+        """Filter as if ``text`` had been typed."""
+        self.query_one(FilterBar).set(text)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterBar).edit()
+
+    def action_unfilter(self) -> None:
+        """Show all rows again."""
+        self.query_one(FilterBar).set("")
+        self.take_focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There is nothing to filter in an empty log, and nothing to clear without a filter."""
+        if action == "filter":
+            return bool(len(self.book))
+        if action == "unfilter":
+            bar = self.query_one(FilterBar)
+            return bar.editing or bool(bar.text)
+        return True
+
+    def _show_state(self) -> None:
+        bar, view, notice = (
+            self.query_one(FilterBar),
+            self.query_one(LogView),
+            self.query_one(Notice),
+        )
+        bar.shown, bar.total = len(self.listing), len(self.book)
+        bar.more_before = self.more_before
+        bar.following, bar.waiting = view.following, view.waiting
+        bar.broken = self.broken is not None
+        empty = not len(self.listing)
+        notice.display = empty
+        self.query_one(LatencySection).display = bool(len(self.book))
+        view.display = not empty
+        self.query_one(LogHeader).display = not empty
+        bar.display = bool(len(self.book))
+        if empty:
+            notice.show(*self._why_empty())
+
+    def _why_empty(self) -> tuple[str, str, tuple[str, ...]]:
+        if self.broken is not None:
+            return broken_capsule(self.broken)
+        if len(self.book):
+            return (
+                "No row passes the filter",
+                "muted",
+                ("Escape clears it. Rows that pass appear here as they come.",),
+            )
+        if not self.loaded:
+            return "Reading the capsule …", "muted", ()
+        return EMPTY
+
+
+EMPTY = (
+    "No decision yet",
+    "muted",
+    (
+        "Every call that asks for an Implementer is decided, recorded and shown here",
+        "within a second, whichever process makes it:",
+        "",
+        "$ code reflex implement PROMPT --file FILE --check COMMAND",
+        "",
+        "or from Python:",
+        "",
+        "$ await Implementer.from_settings(load_settings()).complete(messages)",
+    ),
+)
+
+
+def broken_capsule(error: CapsuleError) -> tuple[str, str, tuple[str, ...]]:
+    """What is wrong with the evidence, and what to do."""
+    lines = (
+        error.message,
+        "",
+        *error.remedy.splitlines(),
+        "",
+        "$ code reflex events verify",
+        "",
+        "Read again every two seconds. Calls go on being answered, and fail closed:",
+        "without evidence that can be written, nothing is sent.",
+    )
+    return "✖ The evidence cannot be read", "error", lines

@@ -1,0 +1,197 @@
+"""The routing log's rows: each decision with what became of it, and the rarer events between.
+
+The capsule is a file that anybody may have written: every field is taken as text or number if it
+is one, and made plain here, once, before anything shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from core.plain import plain
+from core.stages import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.capsule import Record
+
+DECISION = "RoutingDecision"
+CALL = "LLMCall"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Outcome(StrEnum):
+    """What became of a decision."""
+
+    PENDING = "pending"
+    ANSWERED = "answered"
+    FAILED = "failed"
+    UNKNOWN = "outcome_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt's end, from an LLMCall event; times in ms."""
+
+    seq: int
+    at: datetime
+    mode: Mode | None
+    backend: str
+    call_id: str
+    origin: str
+    success: bool
+    attempt: int
+    latency_ms: float | None
+    ttft_ms: float | None
+    tokens: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the log; ``title`` is the mode of a decision, else the event's short name.
+
+    ``last`` is the newest attempt that belongs to the decision, ``attempts`` how many there were.
+    """
+
+    seq: int
+    at: datetime
+    event_type: str
+    title: str
+    text: str
+    stage: str = ""
+    backend: str = ""
+    model: str = ""
+    detail: str = ""
+    call_id: str = ""
+    origin: str = ""
+    fallback: bool = False
+    decided_ms: float | None = None
+    attempts: int = 0
+    last: Call | None = field(default=None, compare=False)
+
+    @property
+    def is_decision(self) -> bool:
+        """Whether it is a decision, which a call follows."""
+        return self.event_type == DECISION
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What an LLMCall names its decision by."""
+        return self.call_id, self.backend
+
+    def outcome(self, now: datetime, patience_s: float) -> Outcome:
+        """What became of it as of ``now``; after ``patience_s`` without an end it is unknown."""
+        if self.last is not None:
+            return Outcome.ANSWERED if self.last.success else Outcome.FAILED
+        waited = (now - self.at).total_seconds()
+        return Outcome.PENDING if waited <= patience_s else Outcome.UNKNOWN
+
+
+def decision_row(record: Record) -> Row:
+    """The row of a RoutingDecision."""
+    body = record.body
+    return Row(
+        seq=record.seq,
+        at=moment(record.time),
+        event_type=DECISION,
+        title=word(body, "mode", "?"),
+        text=word(body, "reason", "?"),
+        stage=word(body, "stage"),
+        backend=word(body, "backend"),
+        model=word(body, "model"),
+        detail=word(body, "detail"),
+        call_id=word(body, "call_id"),
+        origin=word(body, "origin", "live"),
+        fallback=body.get("is_fallback") is True,
+        decided_ms=number(body, "latency_ms"),
+    )
+
+
+def call_end(record: Record) -> Call:
+    """The end of an attempt, from an LLMCall."""
+    body = record.body
+    mode = body.get("mode")
+    attempt, tokens = number(body, "attempt"), number(body, "completion_tokens")
+    return Call(
+        seq=record.seq,
+        at=moment(record.time),
+        mode=Mode(mode) if mode in set(Mode) else None,
+        backend=word(body, "backend"),
+        call_id=word(body, "call_id"),
+        origin=word(body, "origin", "live"),
+        success=body.get("success") is True,
+        attempt=int(attempt or 1),
+        latency_ms=number(body, "latency_ms"),
+        ttft_ms=number(body, "ttft_ms"),
+        tokens=None if tokens is None else int(tokens),
+        error=word(body, "error"),
+    )
+
+
+def other_row(record: Record) -> Row:
+    """The row of any other event: a short name and a sentence."""
+    title, text = _sentence(record.event_type, record.body)
+    return Row(
+        seq=record.seq,
+        at=moment(record.time),
+        event_type=plain(record.event_type, 64),
+        title=title,
+        text=text,
+        model=word(record.body, "model"),
+        call_id=word(record.body, "call_id"),
+        origin=word(record.body, "origin"),
+    )
+
+
+def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
+    def say(key: str) -> str:
+        return word(body, key, "?")
+
+    retry = number(body, "retry_in_s")
+    due = f", next probe in {retry:.0f} s" if retry else ""
+    partial = " (stopped before its end)" if body.get("partial") is True else ""
+    solved = "check passed" if body.get("solved") is True else "check failed"
+    known = {
+        "BreakerStateChanged": (
+            "breaker",
+            f"{say('before')} → {say('after')}: {say('cause')}{due}",
+        ),
+        "GateDecision": ("gate", f"{say('verdict')}: {say('suite')}, {say('model')}"),
+        "BakeoffStarted": ("bakeoff", f"started: {say('suite')}, {say('tasks')} tasks"),
+        "BakeoffFinished": ("bakeoff", f"finished: {say('report_path')}{partial}"),
+        "PolicySnapshotRef": ("policy", f"a run began under {say('policy_hash')[:19]}"),
+        "PatchApplied": ("patch", f"{say('lines_changed')} lines changed, {solved}"),
+        "CapsuleExported": (
+            "export",
+            f"{say('first_seq')}-{say('last_seq')} to {say('destination')}",
+        ),
+    }
+    return known.get(event_type, ("event", plain(event_type, 64)))
+
+
+def word(body: Mapping[str, Any], key: str, default: str = "") -> str:
+    """The field as plain text of at most 200 characters."""
+    value = body.get(key)
+    return default if value is None else plain(value, 200)
+
+
+def number(body: Mapping[str, Any], key: str) -> float | None:
+    """The field as a finite number, else None."""
+    value = body.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e15 else None  # noqa: PLR2004  also leaves out NaN
+
+
+def moment(text: object) -> datetime:
+    """A record's time; the epoch when it is none."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return _EPOCH
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

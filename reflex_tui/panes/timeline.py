@@ -1,0 +1,86 @@
+"""One call's events in order, each with where on the call's time it lies: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reflex_tui.panes.rows import CALL, DECISION, call_end, decision_row, moment, other_row
+from reflex_tui.widgets.units import count, duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from core.capsule import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A decision or an attempt: from ``start`` for ``length`` of the whole, both 0 to 1.
+
+    ``good`` is None where there is nothing to judge.
+    """
+
+    record: Record
+    name: str
+    who: str
+    text: str
+    took: str
+    good: bool | None
+    start: float
+    length: float
+
+
+def timeline(records: Sequence[Record]) -> list[Step]:
+    """The steps of a call, oldest first."""
+    spans = [_span(record) for record in records]
+    if not spans:
+        return []
+    first = min(begin for begin, _ in spans)
+    whole = max(max(end for _, end in spans) - first, 1e-6)
+    return [
+        _step(record, (begin - first) / whole, (end - begin) / whole)
+        for record, (begin, end) in zip(records, spans, strict=True)
+    ]
+
+
+def _span(record: Record) -> tuple[float, float]:
+    """Begin and end in seconds; a record is written at its end, a decision before its call."""
+    end = _seconds(moment(record.time))
+    took = record.body.get("latency_ms")
+    number = float(took) if isinstance(took, int | float) and not isinstance(took, bool) else 0.0
+    return end - max(0.0, min(number, 1e9)) / 1000, end
+
+
+def _seconds(at: datetime) -> float:
+    return at.timestamp()
+
+
+def _step(record: Record, start: float, length: float) -> Step:
+    if record.event_type == DECISION:
+        row = decision_row(record)
+        name = "fallback" if row.fallback else "decision"
+        text = f"{row.text} ({row.detail})" if row.detail else row.text
+        return Step(record, name, row.title, text, duration(row.decided_ms), None, start, length)
+    if record.event_type == CALL:
+        call = call_end(record)
+        who = call.backend or str(call.mode or "?")
+        if call.success:
+            ttft = f"TTFT {duration(call.ttft_ms)}" if call.ttft_ms is not None else ""
+            tokens = f"{count(call.tokens)} tokens" if call.tokens is not None else ""
+            text = "✓ " + (", ".join(part for part in (ttft, tokens) if part) or "answered")
+        else:
+            text = f"✖ {call.error or 'failed'}"
+        return Step(
+            record,
+            f"attempt {call.attempt}",
+            who,
+            text,
+            duration(call.latency_ms),
+            call.success,
+            start,
+            length,
+        )
+    row = other_row(record)
+    return Step(record, row.title, "", row.text, "", None, start, length)

@@ -1,0 +1,68 @@
+"""The screen for a configuration that cannot be used: what is wrong where, until it is mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.screen import Screen
+
+from reflex_tui.widgets.key_bar import KeyBar
+from reflex_tui.widgets.notice import Notice
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from core.errors import ConfigError
+
+
+class BrokenConfigScreen(Screen[None]):
+    """Goes by itself when the file is good; with ``in_force`` there is something to go back to."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Back, with the last good one", id="config.close"),
+        Binding("q", "app.quit", "Quit", id="config.quit"),
+    ]
+
+    def __init__(self, error: ConfigError, *, in_force: bool) -> None:
+        super().__init__()
+        self._error = error
+        self._in_force = in_force
+
+    def compose(self) -> ComposeResult:
+        """The notice and the keys."""
+        yield Notice()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Say what is wrong."""
+        self.say(self._error)
+
+    def say(self, error: ConfigError) -> None:
+        """Say what is wrong now."""
+        force = (
+            ("The last good one stays in force.",)
+            if self._in_force
+            else ("Nothing is watched and nothing is contacted until it can be used.",)
+        )
+        self.query_one(Notice).show(
+            "✖ The configuration cannot be used",
+            "error",
+            (
+                error.message,
+                "",
+                *error.remedy.splitlines(),
+                "",
+                *force,
+                "It is read again as soon as the file changes; this screen then goes by itself.",
+            ),
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There is a way back only when something is in force."""
+        return self._in_force if action == "close" else True
+
+    def action_close(self) -> None:
+        """Back to the dashboard."""
+        self.dismiss()

@@ -1,0 +1,350 @@
+"""The dashboard itself: what the watchers tell goes into the panes, keys and commands act here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Input, Static
+
+from core.errors import CapsuleError, UntrustedEndpoint
+from core.plain import plain
+from core.stages import Mode
+from reflex_tui.messages import (
+    CapsuleBroken,
+    CommandWanted,
+    LookWanted,
+    OlderCame,
+    OutlookBarred,
+    OutlookSeen,
+    RecordsCame,
+    ReportRead,
+    ReportsSeen,
+    TabClicked,
+)
+from reflex_tui.panes.health import HealthPane
+from reflex_tui.panes.latencies import Latencies
+from reflex_tui.panes.rows import moment
+from reflex_tui.widgets.condition import BAD, Condition
+from reflex_tui.widgets.key_bar import KeyBar
+from reflex_tui.widgets.masthead import Masthead
+from reflex_tui.widgets.recent import KEPT
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from core.capsule import Record
+    from core.clock import Clock
+    from core.router.outlook import Outlook
+    from core.settings import Settings
+    from reflex_tui.panes.bakeoff import BakeoffPane
+    from reflex_tui.panes.reports import Report
+    from reflex_tui.panes.routing import RoutingPane
+    from reflex_tui.panes.rows import Row
+    from reflex_tui.widgets.command_bar import CommandBar
+    from reflex_tui.widgets.log_view import LogView
+
+LEAST_WIDTH, LEAST_HEIGHT = 60, 14
+_GRACE_S = 2.0
+PANES = ("health", "routing", "bakeoff")
+
+
+class Dashboard(Screen[None]):
+    """Three panes over one workspace; ``settings`` is None while there are none that are good."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "command", "Command", id="command"),
+        Binding("question_mark", "help", "Help", id="help"),
+        Binding("1", "pane('health')", "Health", show=False, id="pane.health"),
+        Binding("2", "pane('routing')", "Routing", show=False, id="pane.routing"),
+        Binding("3", "pane('bakeoff')", "Bakeoff", show=False, id="pane.bakeoff"),
+        Binding("r", "probe", "Probe now", show=False, id="probe"),
+        Binding("q", "app.quit", "Quit", id="quit"),
+    ]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  Textual declares it so
+        (0, "-tiny-width"),
+        (LEAST_WIDTH, "-single"),
+        (116, "-columns"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012  as above
+        (0, "-tiny-height"),
+        (LEAST_HEIGHT, "-short"),
+        (30, "-tall"),
+    ]
+
+    now: reactive[datetime | None] = reactive(None)
+    pane: reactive[str] = reactive("health", init=False)
+
+    class Ready(Message):
+        """The first picture is drawn: the watchers may start."""
+
+    def __init__(self, settings: Settings | None, clock: Clock) -> None:
+        super().__init__(id="dashboard")
+        self.settings = settings
+        self.outlook: Outlook | None = None
+        self._clock = clock
+        self._latencies = Latencies()
+        self._events = 0
+        self._newest: datetime | None = None
+        self.is_whole = False
+        self.routing: RoutingPane
+        self.bakeoff: BakeoffPane
+        self.bar: CommandBar
+
+    def compose(self) -> ComposeResult:
+        """What is seen first: masthead, health, the keys. The rest comes after the first paint."""
+        with Vertical(id="main"):
+            yield Masthead(_workspace(self.settings))
+            with ContentSwitcher(initial="health", id="panes"):
+                yield HealthPane()
+            yield KeyBar()
+        yield Static(id="too-small")
+
+    def on_mount(self) -> None:
+        """Set the clock going; once there is something to see, let the watchers start."""
+        self.use(self.settings)
+        self.now = self._clock.now()
+        self.set_interval(1.0, self._tick)
+        self.query_one(HealthPane).focus()
+        self.call_after_refresh(self._complete)
+
+    async def _complete(self) -> None:
+        """Add what is not seen at first, and say that the dashboard is whole."""
+        from reflex_tui.panes.bakeoff import BakeoffPane  # noqa: PLC0415  not for the first paint
+        from reflex_tui.panes.routing import RoutingPane  # noqa: PLC0415
+        from reflex_tui.widgets.command_bar import CommandBar  # noqa: PLC0415
+
+        self.routing, self.bakeoff, self.bar = RoutingPane(), BakeoffPane(), CommandBar()
+        await self.query_one(ContentSwitcher).add_content(self.routing)
+        await self.query_one(ContentSwitcher).add_content(self.bakeoff)
+        await self.query_one("#main").mount(self.bar, before=self.query_one(KeyBar))
+        self.is_whole = True
+        self.use(self.settings)
+        self.routing.now = self.now
+        self._show_pane()
+        self.post_message(self.Ready())
+
+    def use(self, settings: Settings | None) -> None:
+        """Go by these settings from now on."""
+        self.settings = settings
+        if settings is None:
+            return
+        self.query_one(Masthead).workspace = _workspace(settings)
+        if not self.is_whole:
+            return
+        routing = self.routing
+        routing.limit_ms = settings.reflex.thresholds.p95_latency_ms
+        slowest_ms = max(settings.reflex.timeout_ms, settings.cloud.timeout_ms)
+        routing.patience_s = slowest_ms / 1000 + _GRACE_S
+        self.bakeoff.thresholds = settings.reflex.thresholds
+
+    def on_resize(self) -> None:
+        """Say so when nothing would fit."""
+        size = self.app.size
+        need = f"{LEAST_WIDTH}×{LEAST_HEIGHT}"
+        self.query_one("#too-small", Static).update(
+            f"Terminal too small\nneeds {need}, is {size.width}×{size.height}"
+        )
+
+    def on_outlook_seen(self, message: OutlookSeen) -> None:
+        """A new look at server, gate and breaker."""
+        self.outlook = message.outlook
+        self.query_one(Masthead).blocked = None
+        self.query_one(Masthead).outlook = message.outlook
+        health = self.query_one(HealthPane)
+        health.barred = None
+        health.outlook = message.outlook
+        health.refresh_bindings()
+
+    def on_outlook_barred(self, message: OutlookBarred) -> None:
+        """Nothing may be contacted, or nothing can be decided."""
+        word, why = "blocked", "nothing can be decided"
+        if isinstance(message.error, UntrustedEndpoint):
+            word, why = "untrusted", "nothing is contacted"
+        self.outlook = None
+        self.query_one(Masthead).blocked = Condition("✖", word, BAD, why)
+        self.query_one(HealthPane).barred = message.error
+
+    def on_records_came(self, message: RecordsCame) -> None:
+        """Newer events, or another capsule's."""
+        routing = self.routing
+        if message.fresh:
+            routing.book.clear()
+            self._latencies.clear()
+            self._events, self._newest = 0, None
+        added = routing.book.append(message.records)
+        for call in added.calls:
+            self._latencies.add(call)
+        routing.broken = None
+        if message.fresh:
+            routing.replaced(more_before=message.more_before)
+        else:
+            routing.appended(added)
+        if message.records:
+            self._note_newest(message.records[-1])
+        self._show_figures()
+
+    def on_older_came(self, message: OlderCame) -> None:
+        """Events before the oldest that was loaded."""
+        routing = self.routing
+        rows = routing.book.prepend(message.records)
+        routing.prepended(rows, more_before=message.more_before)
+
+    def on_capsule_broken(self, message: CapsuleBroken) -> None:
+        """The evidence cannot be read."""
+        routing = self.routing
+        routing.loaded = True
+        routing.broken = message.error
+
+    def on_reports_seen(self, message: ReportsSeen) -> None:
+        """The bakeoff reports there are."""
+        self.bakeoff.reports = message.reports
+
+    def on_tab_clicked(self, message: TabClicked) -> None:
+        """A tab was clicked."""
+        self.action_pane(message.pane)
+
+    def on_routing_pane_older_wanted(self) -> None:
+        """The oldest row is in sight."""
+        if (oldest := self.routing.book.oldest_seq) is not None:
+            self._fetch_older(oldest)
+
+    def on_log_view_opened(self, message: LogView.Opened) -> None:
+        """Show one call whole."""
+        from reflex_tui.panes.evidence import call_records  # noqa: PLC0415  as in _complete
+        from reflex_tui.screens.detail import DetailScreen  # noqa: PLC0415
+
+        if self.settings is None:
+            return
+        path = self.settings.state_dir / "capsule"
+        self.app.push_screen(DetailScreen(message.row, lambda row: call_records(path, row)))
+
+    def on_bakeoff_pane_opened(self, message: BakeoffPane.Opened) -> None:
+        """Read one report whole."""
+        self._read_report(message.report)
+
+    def on_report_read(self, message: ReportRead) -> None:
+        """Show a report that was read."""
+        from reflex_tui.screens.sheet import Sheet  # noqa: PLC0415  as in _complete
+        from reflex_tui.widgets.json_text import indented, json_text  # noqa: PLC0415
+
+        document = message.document
+        self.app.push_screen(
+            Sheet(message.name, lambda _: [json_text(document)], copies=indented(document))
+        )
+
+    def on_command_bar_ran(self, message: CommandBar.Ran) -> None:
+        """Run what was typed."""
+        self._focus_pane()
+        self.post_message(CommandWanted(message.call))
+
+    def on_command_bar_closed(self) -> None:
+        """Back to the pane."""
+        self._focus_pane()
+
+    def watch_now(self, now: datetime | None) -> None:
+        """Ages grow, rows become unknown."""
+        self.query_one(HealthPane).now = now
+        if self.is_whole:
+            self.routing.now = now
+
+    def watch_pane(self) -> None:
+        """Show that pane."""
+        if self.is_whole:
+            self._show_pane()
+
+    def action_pane(self, pane: str) -> None:
+        """Go to a pane."""
+        self.pane = pane
+        if self.is_whole:
+            self._focus_pane()
+
+    def action_command(self) -> None:
+        """Type a slash command."""
+        self.bar.open()
+
+    def action_help(self) -> None:
+        """Ask for the help page."""
+        self.post_message(CommandWanted.named("help"))
+
+    def action_probe(self) -> None:
+        """Look at the server now."""
+        self.post_message(LookWanted())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """A key that is text for what has the focus is no key."""
+        if action == "command":
+            return self.is_whole and not isinstance(self.focused, Input)
+        return True
+
+    def filter(self, text: str) -> None:
+        """Filter the log by ``text``, as if typed."""
+        self.action_pane("routing")
+        if text:
+            self.routing.filter_by(text)
+
+    @work(thread=True, group="older", exclusive=True, exit_on_error=False)
+    def _fetch_older(self, oldest: int) -> None:
+        from reflex_tui.panes.evidence import older  # noqa: PLC0415  as in _complete
+
+        assert self.settings is not None
+        try:
+            self.post_message(older(self.settings.state_dir / "capsule", oldest))
+        except CapsuleError as error:
+            self.post_message(CapsuleBroken(error))
+
+    @work(thread=True, group="report", exclusive=True)
+    def _read_report(self, report: Report) -> None:
+        self.post_message(ReportRead(report.name, report.read()))
+
+    def _show_pane(self) -> None:
+        self.query_one(ContentSwitcher).current = self.pane
+        self.query_one(Masthead).active = self.pane
+        self._show_figures()
+        self._focus_pane()
+
+    def _focus_pane(self) -> None:
+        health = self.query_one(HealthPane)
+        panes: dict[str, HealthPane | RoutingPane | BakeoffPane]
+        panes = {"health": health, "routing": self.routing, "bakeoff": self.bakeoff}
+        panes[self.pane].take_focus()
+
+    def _note_newest(self, record: Record) -> None:
+        self._events, self._newest = record.seq, moment(record.time)
+
+    def _tick(self) -> None:
+        self.now = self._clock.now()
+        self._show_figures()
+
+    def _show_figures(self) -> None:
+        if not self.is_whole:
+            return
+        now = self._clock.now()
+        figures = {mode: self._latencies.figures(mode, now) for mode in Mode}
+        self.query_one(Masthead).live = figures[Mode.REFLEX]
+        health, routing = self.query_one(HealthPane), self.routing
+        if self.pane == "routing":
+            routing.figures = figures
+        if self.pane == "health":
+            health.figures = figures
+            health.show_evidence(self._events, self._newest)
+            health.show_decisions(self._latest(), routing.patience_s)
+
+    def _latest(self) -> tuple[Row, ...]:
+        book = self.routing.book
+        return book.latest_decisions(KEPT)
+
+
+def _workspace(settings: Settings | None) -> str:
+    if settings is None:
+        return ""
+    parts = settings.source.root.parts[-2:]
+    return plain("/".join(part.strip("/") for part in parts), 60)

@@ -1,0 +1,107 @@
+"""``/speckit.reflex …``: one table of commands, which the bar, the palette and the help share."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PREFIX = "/speckit.reflex"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: ``action`` is the application's; ``argument`` names what may follow, if anything.
+
+    ``key`` does the same without typing, where it is frequent.
+    """
+
+    name: str
+    action: str
+    does: str
+    key: str = ""
+    argument: str = ""
+
+    @property
+    def usage(self) -> str:
+        """``/speckit.reflex events [FILTER]``."""
+        return f"{PREFIX} {self.name}" + (f" [{self.argument}]" if self.argument else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command with what was typed after it."""
+
+    command: Command
+    argument: str = ""
+
+
+class NoSuchCommand(ValueError):
+    """What was typed is no command; ``str()`` says what would be."""
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("health", "health", "Is the server well, and how fast", "1", "--deep"),
+    Command("events", "events", "The decisions as they are made", "2", "FILTER"),
+    Command("bakeoff", "bakeoff", "Has reflex earned the work", "3"),
+    Command("models", "models", "What the server serves"),
+    Command("status", "status", "Every setting and its origin"),
+    Command("check", "check", "Does the gate hold, and if not, why"),
+    Command("probe", "probe", "Look at the server now", "r"),
+    Command("theme", "change_theme", "Dark, light, or the terminal's own"),
+    Command("help", "help", "Keys, commands, files", "?"),
+    Command("quit", "quit", "Leave", "q"),
+)
+_BY_NAME = {command.name: command for command in COMMANDS}
+
+
+def parse(text: str) -> Call:
+    """The command that was typed, with or without the prefix; the prefix alone asks for help.
+
+    Raises:
+        NoSuchCommand: it is none, or takes no such argument.
+    """
+    words = _after_prefix(text).split(maxsplit=1)
+    if not words:
+        return Call(_BY_NAME["help"])
+    name, argument = words[0].lower(), words[1].strip() if len(words) > 1 else ""
+    command = _BY_NAME.get(name)
+    if command is None:
+        raise NoSuchCommand(_nearest(name))
+    if argument and not command.argument:
+        raise NoSuchCommand(f"{command.name} takes no argument")
+    if command.argument.startswith("--") and argument not in {"", command.argument}:
+        raise NoSuchCommand(f"{command.name} takes {command.argument} only")
+    return Call(command, argument)
+
+
+def complete(text: str) -> Sequence[Command]:
+    """The commands that begin like what is typed, else those that hold it; all for nothing."""
+    typed = _after_prefix(text).lstrip()
+    if " " in typed:
+        return ()
+    typed = typed.lower()
+    begin = [command for command in COMMANDS if command.name.startswith(typed)]
+    return begin or [command for command in COMMANDS if typed in command.name]
+
+
+def _after_prefix(text: str) -> str:
+    """What follows the prefix; nothing while the prefix itself is still being typed."""
+    text = text.lstrip()
+    if text.startswith(PREFIX):
+        return text.removeprefix(PREFIX)
+    bare = text.removeprefix("/")
+    if PREFIX.startswith("/" + bare.rstrip()) and not any(n.startswith(bare) for n in _BY_NAME):
+        return ""
+    return bare
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name[:40], _BY_NAME, 1, cutoff=0.4)
+    hint = f"did you mean {PREFIX} {near[0]} ?" if near else f"{PREFIX} help lists them all"
+    return f"no command {plain(name, 40)!r}; {hint}"

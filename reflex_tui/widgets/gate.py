@@ -1,0 +1,139 @@
+"""The gate's table, the breaker, and where the evidence lies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.reactive import reactive
+
+from core.plain import plain
+from reflex_tui.panes.criteria import MAKE_FIRST, Criterion, criteria, why
+from reflex_tui.widgets.condition import (
+    BAD,
+    GOOD,
+    POOR,
+    breaker_condition,
+    gate_condition,
+)
+from reflex_tui.widgets.lines import LABEL, MUTED, fitting, left, line, right, spread, title
+from reflex_tui.widgets.section import Section
+from reflex_tui.widgets.units import ago, count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from textual.content import Content
+
+    from core.router.outlook import Outlook
+
+VERDICTS = {
+    "pass": ("✓ pass", GOOD),
+    "fail": ("✖ fail", BAD),
+    "inconclusive": ("▲ open", POOR),
+    "": ("", MUTED),
+}
+_NAME, _VALUE, _THRESHOLD, _VERDICT = 16, 7, 10, 8
+_LAPSED = frozenset(
+    [
+        "stale",
+        "model_changed",
+        "server_changed",
+        "suite_changed",
+        "prompt_changed",
+        "thresholds_changed",
+    ]
+)
+
+
+class GateSection(Section):
+    """Value, bound, threshold and verdict of each criterion, or what is still to be shown."""
+
+    outlook: reactive[Outlook | None] = reactive(None, layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """A title and three lines, and one more while it is not met."""
+        if self.outlook is None:
+            return [title("GATE"), line(("◌ looking", MUTED))]
+        gate, thresholds = self.outlook.gate, self.outlook.policy.reflex.thresholds
+        state = gate_condition(gate)
+        lines = [self._title(width, state.label, state.style)]
+        lines += [criterion_line(each, width) for each in criteria(gate.event, thresholds)]
+        if "demo" in _stamps(gate.event):
+            lines.append(left(line(("the demo's own pass: no bakeoff was run", MUTED)), width))
+        if not gate.valid:
+            again = " again" if gate.event else ""
+            lines.append(left(line((f"earn it{again}:  ", MUTED), (MAKE_FIRST, "$reflex")), width))
+        return lines
+
+    def _title(self, width: int, label: str, style: str) -> Content:
+        assert self.outlook is not None
+        gate = self.outlook.gate
+        verdict = line((label, f"bold {style}"))
+        if not gate.valid and (gate.event is None or gate.detail in _LAPSED):
+            return left(title("GATE", (f"✖ {why(gate)}", BAD)), width)
+        event = gate.event or {}
+        marks = ", ".join(_stamps(event))
+        age = "" if gate.age_days is None else f", {ago(gate.age_days * 86_400)}"
+        stamped = (f"   stamped {marks}" if marks else "", POOR)
+        suite = plain(event.get("suite", ""), 40)
+        room = width - verdict.cell_length - 2
+        told = fitting(
+            [title("GATE", suite, (age, MUTED), stamped), title("GATE", suite, stamped)], room
+        )
+        return spread(told, verdict, width)
+
+
+def _stamps(event: Mapping[str, Any] | None) -> list[str]:
+    stamps = (event or {}).get("stamps")
+    return [plain(mark, 20) for mark in stamps] if isinstance(stamps, list) else []
+
+
+def criterion_line(criterion: Criterion, width: int) -> Content:
+    """One criterion in columns; the bound goes first where there is no room."""
+    verdict, style = VERDICTS[criterion.verdict]
+    fixed = _NAME + _VALUE + _THRESHOLD + _VERDICT
+    room = max(0, width - fixed)
+    bound = left(line(("  " + criterion.bound, MUTED)), room)
+    return line(
+        left(criterion.name, _NAME),
+        right(criterion.value, _VALUE),
+        bound,
+        right(line((criterion.threshold, MUTED)), _THRESHOLD),
+        right(line((verdict, style)), _VERDICT),
+    )
+
+
+class BreakerSection(Section):
+    """The circuit breaker, with its countdown while it is open."""
+
+    outlook: reactive[Outlook | None] = reactive(None)
+
+    def lines(self, width: int) -> list[Content]:
+        """One line."""
+        state = breaker_condition(self.outlook.breaker if self.outlook else None)
+        shown = title("BREAKER", (state.label, f"bold {state.style}"), "   ", (state.why, MUTED))
+        return [left(shown, width)]
+
+
+class EvidenceSection(Section):
+    """The capsule in a line: how many events, how fresh, what is kept, under which policy."""
+
+    outlook: reactive[Outlook | None] = reactive(None)
+    events: reactive[int] = reactive(0)
+    newest: reactive[datetime | None] = reactive(None)
+    now: reactive[datetime | None] = reactive(None)
+
+    def lines(self, width: int) -> list[Content]:
+        """A title with the count, and the policy below it."""
+        age = ""
+        if self.newest and self.now:
+            age = ago(max(0.0, (self.now - self.newest).total_seconds()))
+        said = f"{count(self.events)} events" if self.events else "no events yet"
+        first = title("EVIDENCE", said, (f"   newest {age}" if age else "", MUTED))
+        if self.outlook is None:
+            return [left(first, width), line("")]
+        policy = self.outlook.policy
+        kept = (f"   keeps {policy.capture_mode.replace('_', ' ')}", MUTED)
+        second = line(" " * LABEL, (policy.policy_hash[:19], MUTED), kept)
+        return [left(first, width), left(second, width)]

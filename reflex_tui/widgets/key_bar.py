@@ -1,0 +1,76 @@
+"""The keys that are true here and now, in one line; a click presses them.
+
+Textual's own footer builds a widget for every key anew whenever one changes; with rows coming ten
+times a second that is most of the work. This draws a line, and only when it says something else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.style import Style
+from textual.widget import Widget
+
+from reflex_tui.widgets.lines import MUTED, line, spread
+
+if TYPE_CHECKING:
+    from textual.events import Click
+    from textual.screen import Screen
+
+_GAP = "   "
+_PALETTE = "palette"
+
+
+class KeyBar(Widget):
+    """Shows the bindings of what has the focus, nearest first; those that do not fit are left out.
+
+    ``keys`` holds (key, as displayed, what it does).
+    """
+
+    DEFAULT_CSS = """
+    KeyBar { height: 1; width: 1fr; dock: bottom; text-wrap: nowrap; padding: 0 1; }
+    """
+    ALLOW_SELECT = False
+
+    keys: reactive[tuple[tuple[str, str, str], ...]] = reactive(())
+
+    def on_mount(self) -> None:
+        """Hear of changes."""
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        self._changed(self.screen)
+
+    def render(self) -> Content:
+        """One line."""
+        width = self.content_size.width
+        palette = _piece(self.app.COMMAND_PALETTE_BINDING, "^p", _PALETTE)
+        room = width - palette.cell_length - len(_GAP)
+        shown = Content("")
+        for key in self.keys:
+            longer = shown + (_GAP if shown else "") + _piece(*key)
+            if longer.cell_length > room:
+                break
+            shown = longer
+        return spread(shown, palette, width)
+
+    def on_click(self, event: Click) -> None:
+        """Press the key under the pointer."""
+        if key := event.style.meta.get("key"):
+            self.app.simulate_key(str(key))
+
+    def _changed(self, screen: Screen[object]) -> None:
+        if screen is not self.screen:
+            return
+        found: dict[str, tuple[str, str, str]] = {}
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.show and active.enabled:
+                told = self.app.get_key_display(binding), binding.description
+                found.setdefault(binding.action, (binding.key, *told))
+        self.keys = tuple(found.values())
+
+
+def _piece(key: str, display: str, does: str) -> Content:
+    piece = line((display, "bold $reflex"), (f" {does}", MUTED))
+    return piece.stylize(Style.from_meta({"key": key}))

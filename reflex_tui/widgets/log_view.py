@@ -1,0 +1,249 @@
+"""A list of rows as long as it likes: only the lines in sight are drawn, the newest followed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.cache import LRUCache
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.visual import Visual
+
+from reflex_tui.widgets.lines import line
+from reflex_tui.widgets.log_line import Columns, log_line
+from reflex_tui.widgets.section import Section
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from textual.binding import BindingType
+    from textual.content import Content
+    from textual.events import Click, MouseScrollDown, MouseScrollUp
+
+    from reflex_tui.panes.listing import Rows
+    from reflex_tui.panes.rows import Row
+
+GUTTER = 2
+_CACHED = 512
+
+
+class LogHeader(Section):
+    """The names of the log's columns, above it."""
+
+    def lines(self, width: int) -> list[Content]:
+        """One line, past the cursor's gutter and short of the scrollbar."""
+        return [" " * GUTTER + Columns(max(0, width - GUTTER - 1)).header()]
+
+
+class LogView(ScrollView, can_focus=True):
+    """Draws ``rows``; follows the newest until moved up, and again from End or the last row on."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"log-view--cursor"}
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False, id="log.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="log.down"),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False, id="log.page-up"),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, id="log.page-down"),
+        Binding("home,g", "oldest", "Oldest", show=False, id="log.oldest"),
+        Binding("end,G", "follow", "Newest", id="log.follow"),
+        Binding("enter", "open", "Open", id="log.open"),
+    ]
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+    following: reactive[bool] = reactive(default=True, repaint=False)
+    waiting: reactive[int] = reactive(0, repaint=False)
+    now: reactive[datetime | None] = reactive(None, repaint=False)
+    patience_s: reactive[float] = reactive(60.0)
+
+    class Opened(Message):
+        """The user wants to see all of a row."""
+
+        def __init__(self, row: Row) -> None:
+            super().__init__()
+            self.row = row
+
+    class Moved(Message):
+        """Following, waiting or the cursor changed."""
+
+    class OldestReached(Message):
+        """The first row is in sight: older ones may be fetched."""
+
+    def __init__(self, rows: Rows, *, id: str | None = None) -> None:  # noqa: A002  Textual's name
+        super().__init__(id=id)
+        self._rows = rows
+        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED)
+
+    def reread(self, cursor: int = 0) -> None:
+        """Draw anew after ``rows`` changed altogether; while paused, stay at ``cursor``."""
+        self._resize()
+        if self.following:
+            self.action_follow()
+        else:
+            self._go(cursor)
+        self.refresh()
+
+    def appended(self, rows: int) -> None:
+        """``rows`` more at the end, or none but some of those in sight changed."""
+        self._resize()
+        if self.following:
+            self._go(len(self._rows) - 1)
+        else:
+            self.waiting += rows
+        self.refresh()
+
+    def shifted(self, rows: int) -> None:
+        """``rows`` more in front (fewer when negative): keep what is in sight where it is."""
+        self._resize()
+        self.set_reactive(LogView.cursor, max(0, self.cursor + rows))
+        self.scroll_to(y=max(0, self.scroll_offset.y + rows), animate=False, force=True)
+        self.refresh()
+
+    def row_at_cursor(self) -> Row | None:
+        """The row under the cursor, if there is one and it is loaded."""
+        return self._rows.row(self.cursor) if 0 <= self.cursor < len(self._rows) else None
+
+    def render_line(self, y: int) -> Strip:
+        """One line of what is in sight."""
+        index = self.scroll_offset.y + y
+        width = self.scrollable_content_region.width
+        if index >= len(self._rows) or self.now is None:
+            return Strip.blank(width, self.rich_style)
+        row = self._rows.row(index)
+        chosen = index == self.cursor and (self.has_focus or not self.following)
+        today = self.now.astimezone().date()
+        state = row.outcome(self.now, self.patience_s) if row and row.is_decision else None
+        key = (row, row and row.attempts, state, width, chosen, self.app.theme, today)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._draw(row, width, chosen=chosen)
+            self._strips[key] = strip
+        return strip
+
+    def _draw(self, row: Row | None, width: int, *, chosen: bool) -> Strip:
+        assert self.now is not None
+        mark = ("▌ " if chosen else "  ", "bold $reflex")
+        columns = Columns(width - GUTTER)
+        text = log_line(row, columns, self.now, self.patience_s) if row else line(("…", "$muted"))
+        style = self.visual_style
+        if chosen:
+            style += self.get_visual_style("log-view--cursor")
+        strips = Visual.to_strips(self, line(mark, text), width, 1, style, pad=True)
+        return strips[0].adjust_cell_length(width, style.rich_style)
+
+    def notify_style_update(self) -> None:
+        """Another theme: nothing drawn holds any more."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    def on_resize(self) -> None:
+        """Another size: keep the newest in sight while following."""
+        self._resize()
+        if self.following:
+            self._go(len(self._rows) - 1)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Notice when the first row comes into sight."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value <= 0 < old_value:
+            self.post_message(self.OldestReached())
+
+    def watch_following(self) -> None:
+        """Tell those who show it, and the footer."""
+        self.post_message(self.Moved())
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """What is followed need not be followed again."""
+        return not self.following if action == "follow" else True
+
+    def watch_waiting(self) -> None:
+        """Tell those who show it."""
+        self.post_message(self.Moved())
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Draw the cursor where it is now."""
+        self.refresh_line(before)
+        self.refresh_line(after)
+
+    def action_move(self, by: int) -> None:
+        """One row up or down."""
+        self._step(self.cursor + by, upwards=by < 0)
+
+    def action_page(self, by: int) -> None:
+        """A screenful up or down."""
+        self._step(self.cursor + by * max(1, self.size.height - 1), upwards=by < 0)
+
+    def action_oldest(self) -> None:
+        """To the first row there is."""
+        self._step(0, upwards=True)
+        self.post_message(self.OldestReached())
+
+    def action_follow(self) -> None:
+        """To the newest, and stay with it."""
+        self.following = True
+        self.waiting = 0
+        self._go(len(self._rows) - 1)
+
+    def action_open(self) -> None:
+        """Show all of the row under the cursor."""
+        if row := self.row_at_cursor():
+            self.post_message(self.Opened(row))
+
+    def on_click(self, event: Click) -> None:
+        """A click moves the cursor; a second one opens the row."""
+        index = self.scroll_offset.y + event.y
+        if index < len(self._rows):
+            self._step(index, upwards=index < len(self._rows) - 1)
+            if event.chain > 1:
+                self.action_open()
+
+    def on_scroll_to(self) -> None:
+        """The scrollbar was dragged: stay where it is."""
+        self.following = False
+
+    def on_scroll_up(self) -> None:
+        """The scrollbar was clicked."""
+        self.following = False
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """The wheel moves the cursor: what is in sight and what is chosen stay together."""
+        event.stop().prevent_default()
+        self._step(self.cursor - 3, upwards=True)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """As for up."""
+        event.stop().prevent_default()
+        self._step(self.cursor + 3, upwards=False)
+
+    def _step(self, index: int, *, upwards: bool) -> None:
+        last = len(self._rows) - 1
+        if last < 0:
+            return
+        if upwards:
+            self.following = False
+        elif index >= last:
+            self.action_follow()
+            return
+        self._go(index)
+
+    def _go(self, index: int) -> None:
+        last = max(0, len(self._rows) - 1)
+        self.cursor = max(0, min(index, last))
+        height = max(1, self.scrollable_content_region.height)
+        top = self.scroll_offset.y
+        if self.following:
+            top = max(0, last + 1 - height)
+        elif self.cursor < top:
+            top = self.cursor
+        elif self.cursor >= top + height:
+            top = self.cursor - height + 1
+        if top != self.scroll_offset.y:
+            self.scroll_to(y=top, animate=False, force=True)
+
+    def _resize(self) -> None:
+        self.virtual_size = Size(0, len(self._rows))

@@ -1,0 +1,92 @@
+"""What to do about a server that is not well: takes the place of the charts."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from textual.reactive import reactive
+from textual.style import Style
+
+from core.plain import plain
+from reflex_tui.messages import CopyWanted
+from reflex_tui.widgets.condition import MODE_STYLE
+from reflex_tui.widgets.lines import MUTED, line, title
+from reflex_tui.widgets.section import Section
+
+if TYPE_CHECKING:
+    from textual.content import Content
+    from textual.events import Click
+
+    from core.router.condition import Health
+    from core.router.outlook import Outlook
+
+_INDENT = 4
+_SHORT_ROWS, _ROWS = 2, 6
+_WIDE = 100
+
+
+def commands(health: Health) -> tuple[str, ...]:
+    """The lines of the remedy that are meant to be pasted."""
+    return tuple(text for text in health.remedy[1:] if not text.endswith(":"))
+
+
+class RemedySection(Section):
+    """The remedy's sentences and commands; ``copied`` is the command copied last, from 0."""
+
+    outlook: reactive[Outlook | None] = reactive(None, layout=True)
+    copied: reactive[int | None] = reactive(None)
+
+    def lines(self, width: int) -> list[Content]:
+        """Sentences as they are, commands numbered and shortened; copying takes them whole."""
+        if self.outlook is None or self.outlook.health.ok:
+            return []
+        health = self.outlook.health
+        pastable = commands(health)
+        airy = self.app.size.width >= _WIDE
+        lines = [title("WHAT TO DO")]
+        number = 0
+        for text in health.remedy:
+            if text in pastable:
+                lines += self._command(number, text, width)
+                lines += [line("")] * airy
+                number += 1
+            else:
+                lines += [line(part) for part in wrap(plain(text, 500), max(20, width))]
+        lines += [line("")] * (not airy or not number)
+        if pastable:
+            lines.append(_how_to_copy(len(pastable)))
+        decision = self.outlook.decision
+        mode = (str(decision.mode), MODE_STYLE[decision.mode])
+        lines.append(line(("Until it is well, Implement calls go to ", MUTED), mode))
+        return lines
+
+    def on_click(self, event: Click) -> None:
+        """A click copies the command under the pointer."""
+        number = event.style.meta.get("command")
+        if self.outlook is not None and isinstance(number, int):
+            self.copied = number
+            self.post_message(CopyWanted(commands(self.outlook.health)[number], "the command"))
+
+    def _command(self, number: int, text: str, width: int) -> list[Content]:
+        most = _ROWS if self.app.size.width >= _WIDE else _SHORT_ROWS
+        room = max(20, width - _INDENT)
+        rows = wrap(text, room, break_on_hyphens=False)
+        if len(rows) > most:
+            rows = [*rows[: most - 1], rows[most - 1][: room - 2] + " …"]
+        copied = number == self.copied
+        mark = (
+            ("✓ " if copied else f"{number + 1} "),
+            "bold $success" if copied else "bold $muted",
+        )
+        starts = [line("  ", mark), *[line(" " * _INDENT)] * (len(rows) - 1)]
+        clickable = Style.from_meta({"command": number})
+        return [
+            line(start, (row, "$reflex")).stylize(clickable)
+            for start, row in zip(starts, rows, strict=True)
+        ]
+
+
+def _how_to_copy(number: int) -> Content:
+    which = "the command" if number == 1 else f"the first, again for the next of {number}"
+    return line(("c", "bold $reflex"), (f" copies {which}, whole", MUTED))

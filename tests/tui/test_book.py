@@ -1,0 +1,177 @@
+"""Decisions joined with their calls, whatever order they come in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.capsule import EventLog, Record
+from core.stages import Mode
+from reflex_tui.panes.book import Book
+from reflex_tui.panes.filters import FilterError, parse_filter
+from reflex_tui.panes.listing import Listing
+from reflex_tui.panes.rows import Outcome, Row
+from tests.tui.making import NOW, StillClock, call, decision
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def shown(book: Book) -> list[tuple[int, int, float | None]]:
+    """What a book says of each row: its event, its attempts, how long the last took."""
+    rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
+    return [(row.seq, row.attempts, row.last.latency_ms if row.last else None) for row in rows]
+
+
+def test_a_call_completes_its_decision(a_day: tuple[Record, ...]) -> None:
+    """Each decision has the last of its own attempts; other events have none."""
+    book = Book()
+    book.append(a_day)
+    rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
+    decisions = [row for row in rows if row.is_decision]
+    assert len(decisions) == 43
+    assert all(row.last is not None for row in decisions)
+    failed = [row for row in decisions if row.outcome(NOW, 60) is Outcome.FAILED]
+    assert [(row.title, row.attempts, row.last and row.last.error) for row in failed] == [
+        ("reflex", 3, "timeout")
+    ] * 3
+    fallbacks = [row for row in decisions if row.fallback]
+    assert [(row.title, row.attempts) for row in fallbacks] == [("cloud", 1)] * 3
+    others = [row.title for row in rows if not row.is_decision]
+    assert others == ["policy", "breaker", "breaker", "breaker"]
+
+
+@given(st.integers(0, 95), st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=20))
+def test_pages_in_any_order_make_the_same_book(
+    a_day: tuple[Record, ...], start: int, pages: list[tuple[bool, int]]
+) -> None:
+    """The newest page, then newer batches and older pages as they come: nothing differs."""
+    book, low, high = Book(), start, start
+    for newer, size in [*pages, (True, len(a_day)), (False, len(a_day))]:
+        if newer:
+            book.append(a_day[high : high + size])
+            high = min(len(a_day), high + size)
+        else:
+            book.prepend(a_day[max(0, low - size) : low])
+            low = max(0, low - size)
+    whole = Book()
+    whole.append(a_day)
+    assert shown(book) == shown(whole)
+
+
+@given(st.lists(st.integers(1, 30), max_size=12), st.sampled_from(["", "mode:cloud", ">1s", "tim"]))
+def test_a_listing_is_what_going_through_all_would_find(
+    a_day: tuple[Record, ...], sizes: list[int], text: str
+) -> None:
+    """Kept up to date batch by batch, from both sides and while the oldest are dropped."""
+    book = Book(keep=30)
+    listing = Listing(book)
+    listing.use(wanted := parse_filter(text))
+    middle = low = high = len(a_day) // 2
+    for number, size in enumerate(sizes):
+        if number % 3 == 1:
+            listing.prepended(book.prepend(a_day[max(0, low - size) : low]))
+            low = max(0, low - size)
+        else:
+            added = book.append(a_day[high : high + size])
+            listing.appended(added.rows, added.completed)
+            high += size
+        if number % 4 == 3 and low == middle:
+            listing.trimmed(book.trim())
+        expected = [row for o in range(book.first, book.end) if wanted.accepts(row := book.row(o))]
+        assert [listing.row(index) for index in range(len(listing))] == expected
+
+
+def test_the_oldest_rows_go_when_there_are_too_many(a_day: tuple[Record, ...]) -> None:
+    """A day of running holds no more than an hour; ordinals of the rest stay."""
+    book = Book(keep=20)
+    book.append(a_day)
+    last = book.row(book.end - 1)
+    gone = book.trim()
+    assert (len(book), book.first) == (20, gone)
+    assert book.row(book.end - 1) == last
+    with pytest.raises(IndexError):
+        book.row(0)
+
+
+def test_a_decision_without_an_end_is_unknown_in_time(tmp_path: Path) -> None:
+    """It waits while its call may be under way, and says so when it no longer can be."""
+    log = EventLog(tmp_path, clock=StillClock())
+    log.append(decision("a1"))
+    book = Book()
+    book.append(log.tail(9))
+    row = book.row(0)
+    assert row.outcome(NOW + timedelta(seconds=59), 60) is Outcome.PENDING
+    assert row.outcome(NOW + timedelta(seconds=61), 60) is Outcome.UNKNOWN
+    log.append(call("a1"))
+    book.append(log.tail(1))
+    assert book.row(0).outcome(NOW + timedelta(days=1), 60) is Outcome.ANSWERED
+    log.close()
+
+
+HOSTILE = '{"event_type":"RoutingDecision","mode":[1],"reason":"[red]\\u001b[2J","latency_ms":"x"}'
+
+
+def test_fields_of_any_kind_make_a_plain_row() -> None:
+    """A file that anybody may have written cannot break the log, or draw in it."""
+    record = Record(1, "not a time", "RoutingDecision", "", "", 1, 0, HOSTILE.encode())
+    book = Book()
+    book.append([record])
+    row = book.row(0)
+    assert (row.title, row.text) == ("[1]", "[red]\N{REPLACEMENT CHARACTER}[2J")
+    assert row.decided_ms is None
+    assert row.at.year == 1970
+
+
+def passing(text: str, rows: list[Row]) -> set[str]:
+    """The calls whose rows pass."""
+    return {row.call_id for row in rows if parse_filter(text).accepts(row)}
+
+
+def test_filters_ask_for_all_of_their_terms(tmp_path: Path) -> None:
+    """Fields, words and bounds are joined by and, whatever their case."""
+    log = EventLog(tmp_path, clock=StillClock())
+    for event in (
+        decision("aa"),
+        call("aa", total_ms=300),
+        decision("bb", Mode.CLOUD),
+        call("bb", Mode.CLOUD, 2500),
+        decision("cc", Mode.CLOUD, detail="not_listening"),
+        call("cc", Mode.CLOUD, 900, error="timeout"),
+        decision("dd"),
+    ):
+        log.append(event)
+    book = Book()
+    book.append(log.tail(9))
+    rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
+    assert passing("", rows) == {"aa", "bb", "cc", "dd"}
+    assert passing("MODE:cloud", rows) == {"bb", "cc"}
+    assert passing("reason:not_listening", rows) == {"cc"}
+    assert passing(">500ms", rows) == {"bb", "cc"}
+    assert passing(">=0.5s <1000", rows) == {"cc"}
+    assert passing("cloud timeout", rows) == {"cc"}
+    assert passing("error:time mode:reflex", rows) == set()
+    log.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("mod:cloud", "did you mean mode: ?"), ("zzz:1", "known: mode"), (">fast", "write a latency")],
+)
+def test_a_filter_that_cannot_be_understood_says_what_would_be(text: str, told: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(FilterError, match=told.replace("?", r"\?")):
+        parse_filter(text)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_filter_or_an_error(text: str) -> None:
+    """Typing never breaks the pane."""
+    try:
+        parse_filter(text)
+    except FilterError as error:
+        assert str(error).isprintable()  # noqa: PT017  it may also be none
