@@ -6,9 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("reflex", deadline=None)
+settings.load_profile("reflex")
 
 pytest_plugins = ["tests.fixtures_engine"]
 

@@ -1,0 +1,128 @@
+"""``check``: the gate for CI, derived anew from a report's trials."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.clock import rfc3339
+from core.errors import ReportError
+from core.harness.checking import Checked, check, present
+from core.harness.compare import compare
+from core.harness.criteria import Verdict
+from core.harness.junit import write_junit
+from core.harness.markdown import GLYPHS, render
+from core.harness.neutral import code
+from core.harness.report import newest, read, read_hashed
+from core.harness.summary import summaries
+from core.plain import plain
+from core.router.gates import in_demo
+from core.settings import load_settings
+from reflex_tui.cli import github
+from reflex_tui.cli.output import columns, print_json
+from reflex_tui.cli.verdict import about, gate_lines, marked
+
+if TYPE_CHECKING:
+    import argparse
+
+    from core.harness.report_model import Report
+
+_OUTCOMES = {0: Verdict.PASS, 1: Verdict.FAIL, 3: Verdict.INCONCLUSIVE}
+_LEVELS = {0: "notice", 1: "error", 3: "warning"}
+
+
+def check_report(arguments: argparse.Namespace) -> int:
+    """0 when the pass holds, 1 when not, 3 when nobody can say; 2 without a readable report."""
+    settings = load_settings(arguments.config)
+    root = settings.source.root
+    path = arguments.report or _newest(settings.state_dir / "eval")
+    report, sha256 = read_hashed(path)
+    baseline = None
+    if arguments.baseline:
+        confidence = settings.reflex.thresholds.confidence
+        baseline = compare(report, read(arguments.baseline), confidence=confidence)
+    now = present(report, root, datetime.now(UTC), in_demo=in_demo(root))
+    found = check(report, settings, now, baseline)
+    if arguments.junit:
+        write_junit(report, arguments.junit)
+    if arguments.json:
+        print_json(_document(report, path, sha256, found))
+    else:
+        print("\n".join(map(github.defused, _lines(report, path, found))))
+    if github.on_github():
+        _tell_github(report, found)
+    return found.exit_status
+
+
+def _newest(directory: Path) -> Path:
+    path = newest(directory)
+    if path is None:
+        raise ReportError(
+            f"{plain(directory)}: no report of a whole bakeoff",
+            remedy="Make one with: code reflex bakeoff. Or name one: --report PATH",
+        )
+    return path
+
+
+def _document(report: Report, path: Path, sha256: str, found: Checked) -> dict[str, Any]:
+    return {
+        "outcome": _OUTCOMES[found.exit_status].value,
+        "exit_status": found.exit_status,
+        "headline": found.headline,
+        "report": str(path),
+        "sha256": f"sha256:{sha256}",
+        "finished_at": rfc3339(report.finished_at),
+        "age_days": round(found.age_days, 3),
+        "suite": report.suite.name,
+        "stamps": list(report.stamps),
+        "stored_verdict": found.stored,
+        "gate": found.gate.as_json(),
+        "lapses": [{"code": one.code, "message": one.message} for one in found.lapses],
+        "notes": list(found.notes),
+        "baseline": found.comparison and found.comparison.as_json(),
+        "arms": {name: one.as_json() for name, one in summaries(report).items()},
+    }
+
+
+def _lines(report: Report, path: Path, found: Checked) -> list[str]:
+    age = "today" if abs(found.age_days) < 1 else f"{found.age_days:.0f} days old"
+    said = [
+        *((f"lapsed ({one.code})", one.message) for one in found.lapses),
+        *(("worse", reason) for reason in found.worse),
+        *(("note", note) for note in found.notes),
+    ]
+    return [
+        marked(_OUTCOMES[found.exit_status], found.headline),
+        about(report),
+        f"{plain(_shown(path))}, {age}",
+        "",
+        *gate_lines(found.gate),
+        *([""] if said else []),
+        *columns(said),
+    ]
+
+
+def _tell_github(report: Report, found: Checked) -> None:
+    status = found.exit_status
+    said = [found.headline, *(one.message for one in found.lapses), *found.worse, *found.notes]
+    # On stderr, so that --json stays one document; the runner obeys either stream.
+    line = github.annotation(_LEVELS[status], "Reflex gate", "; ".join(said))
+    sys.stderr.write(f"{line}\n")
+    notices = [
+        *(f"**lapsed** ({one.code}): {code(one.message, 400)}" for one in found.lapses),
+        *(f"**worse**: {code(reason, 1200)}" for reason in found.worse),
+        *(f"note: {code(note, 400)}" for note in found.notes),
+    ]
+    headline = f"{GLYPHS[_OUTCOMES[status]]} {found.headline}"
+    for diffs in (True, False):
+        page = render(report, found.gate, headline=headline, notices=notices, diffs=diffs)
+        if len(page.encode()) <= github.MOST_SUMMARY_BYTES:
+            break
+    github.add_summary(page)
+
+
+def _shown(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,44 @@
+"""A gate's verdict on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.harness.criteria import Verdict
+from core.harness.markdown import GLYPHS, bounds
+from core.plain import plain
+from reflex_tui.cli.output import coloured, columns
+
+if TYPE_CHECKING:
+    from core.harness.gate import GateResult
+    from core.harness.report_model import Report
+
+COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
+
+
+def gate_lines(gate: GateResult) -> list[str]:
+    """A line a criterion: glyph, value, bound, threshold and what was seen."""
+    rows = [
+        (GLYPHS[one.state], one.title, *bounds(one), one.state.value, one.note)
+        for one in gate.criteria
+    ]
+    head = ("", "criterion", "value", "bound", "threshold", "verdict", "seen")
+    return columns([head, *rows], right=frozenset({2, 3, 4}))
+
+
+def about(report: Report) -> str:
+    """Who was on trial, against whom, at what."""
+    models = [
+        plain(report.arms[name].model, 80) if name in report.arms else "nobody"
+        for name in report.pair
+    ]
+    stamps = f" [{', '.join(report.stamps)}]" if report.stamps else ""
+    return (
+        f"{models[0]} against {models[1]}, {plain(report.suite.name, 80)}, "
+        f"{len(report.suite.selected)} tasks × {report.settings.trials}{stamps}"
+    )
+
+
+def marked(verdict: Verdict, words: str) -> str:
+    """``words`` with the verdict's glyph, in its colour where there is one."""
+    return coloured(f"{GLYPHS[verdict]} {words}", COLOURS[verdict])

@@ -1,0 +1,212 @@
+"""The Markdown a person reads: verdict first, and nothing of a stranger's becomes markup."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from core.harness.latency_chart import WIDTH, chart, duration
+from core.harness.markdown import percent, render
+from core.harness.neutral import code, fence
+from core.harness.trial import FailureKind, Trial
+from core.plain import plain
+from tests.report.strategies import clean_texts, trials
+from tests.report.synthetic import (
+    HOSTILE,
+    arm,
+    attempt,
+    candidates,
+    environment,
+    made,
+    planted,
+    run_settings,
+    suite,
+)
+
+# As GitHub: tables, links made of bare addresses, and HTML that is let through.
+RENDERER = MarkdownIt("gfm-like", {"html": True})
+OURS = frozenset(
+    {"h1", "h2", "h3", "p", "code", "pre", "strong", "blockquote", "details", "summary"}
+    | {"table", "thead", "tbody", "tr", "th", "td", "ul", "li"}
+)
+
+
+class _Tags(HTMLParser):
+    """All tags of a page, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text = ""
+        self.feed(RENDERER.render(page))
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.add(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_verdict_stands_first_and_then_what_limits_it() -> None:
+    """One line with the reason, the models, the stamps, the gate's table."""
+    page = render(made(planted(64, lost=20), stamps=["scripted"]))
+    lines = page.splitlines()
+    assert lines[0] == "# ✖ fail: success parity 68.75 % is under 85 %"
+    assert "`qwen2.5-coder-7b-instruct` on trial against `gpt-5-mini`" in lines[2]
+    assert lines[4].startswith("> **scripted**: ")
+    assert "| ✓ | P95 latency | 159 ms | ≤ 163 ms | < 2.00 s | pass |" in page
+    assert "proves at least" in page
+    assert "| test | tests fail | 40 | 0 |" in page
+    assert "### `cloud` alone: 20" in page
+    assert "+HOURS = 24" in page
+    assert "`qwen2.5-coder-7b-instruct` at `http://127.0.0.1:3009/v1`, `sglang 0.5.2`" in page
+
+
+def test_an_inconclusive_verdict_says_what_would_decide_it() -> None:
+    """In calls or tasks."""
+    page = render(made(planted(20)))
+    assert page.startswith("# ◐ inconclusive")
+    assert "What would decide it: P95 latency: about 39 more tasks or trials" in page
+
+
+def test_the_command_runs_the_same_again() -> None:
+    """With every option that matters, quoted for a shell."""
+    own = suite(["task-000"], root="./my suite", glob="cache-*", tasks=9)
+    page = render(made(planted(1), suite=own))
+    command = next(line for line in page.splitlines() if line.startswith("code reflex bakeoff"))
+    assert "--suite './my suite' --arms reflex,cloud --tasks 'cache-*'" in command
+    assert command.endswith("--edit-format auto --concurrency 1 --seed 7")
+    assert "one task of 9, one trial each" in page
+
+
+def test_candidates_and_false_alarms_have_their_parts() -> None:
+    """When there were several replies at once; when both arms are one model."""
+    row = candidates((False, 300), (True, 200), (False, None))
+    own = Trial("a", "reflex", 0, (attempt(200, candidates=row),), solved=True)
+    page = render(made([own], settings=run_settings(candidates=3)))
+    assert "| first attempts solved | 0 | 1 of 1 |" in page
+    assert "| `reflex` | first reply alone | any of 3 |" in page
+    both = [replace(one, arm=name) for one in planted(20, lost=5) for name in ("cloud", "cloud-b")]
+    both = list({(one.task, one.arm): one for one in both}.values())
+    arms = {name: arm(name) for name in ("cloud", "cloud-b")}
+    assert "dealt anew to both arms 2,000 times" in render(made(both, arms=arms, stamps=["aa"]))
+
+
+def test_a_report_of_nothing_is_still_a_page() -> None:
+    """A run that was stopped before its first trial ended."""
+    page = render(made([], stamps=["partial"]))
+    assert page.startswith("# ◐ inconclusive")
+    assert "**partial**" in page
+    assert "No attempt failed." in page
+
+
+@given(st.data())
+@settings(max_examples=40)
+def test_nothing_from_outside_becomes_markup(data: st.DataObject) -> None:
+    """Rendered with HTML let through: no tag but ours, no control character, every table whole."""
+    word = st.sampled_from(HOSTILE).map(lambda text: text.encode(errors="replace").decode())
+    name = word.map(lambda text: text.strip() or "x")
+
+    def draw() -> str:
+        return data.draw(name)
+
+    def record(key: str) -> object:
+        hostile = {field: draw() for field in ("model", "endpoint", "label", "server_identity")}
+        return arm(key, **hostile)
+
+    keys = data.draw(st.lists(name, min_size=2, max_size=2, unique=True))
+    tasks = data.draw(st.lists(name, min_size=1, max_size=3, unique=True))
+    bad = attempt(50, FailureKind.TEST, detail=draw())
+    report = made(
+        [
+            Trial(task, keys[index % 2], 0, (bad, attempt(60)), solved=True, diff=draw())
+            for index, task in enumerate(tasks)
+        ]
+        + [
+            Trial(task, keys[1 - index % 2], 0, (bad,), solved=False)
+            for index, task in enumerate(tasks)
+        ],
+        arms={key: record(key) for key in keys},
+        suite=suite(tasks, name=draw(), version=draw(), hash=draw(), root=draw(), glob=draw()),
+        environment=environment(cpu=draw(), platform=draw(), python=draw()),
+        settings=run_settings(edit_format=draw()),
+        run_id=draw(),
+        prompt_hash=draw(),
+        capsule_head=draw(),
+        reused_from=draw(),
+    )
+    page = render(report)
+    assert all(line.isprintable() for line in page.splitlines())
+    assert _Tags(page).tags <= OURS
+    for block in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
+        assert len({line.count("|") for line in block.splitlines()}) == 1
+
+
+@given(trials())
+@settings(max_examples=40)
+def test_any_trials_make_a_page(made_up: list[Trial]) -> None:
+    """Whatever was observed, however odd."""
+    assert render(made(made_up)).startswith("# ")
+
+
+@given(st.sampled_from(HOSTILE) | st.text() | st.text("`\\ <a|"))
+def test_a_code_span_holds_its_text_alone(text: str) -> None:
+    """Whatever it is, it comes out as one ``code`` element, all of it."""
+    parsed = _Tags(f"x {code(text)} y")
+    assert parsed.tags <= {"p", "code"}
+    shown = plain(text, 200).strip().replace("|", "\N{BROKEN BAR}") or "–"
+    assert " ".join(parsed.text.split()) == " ".join(f"x {shown} y".split())
+
+
+@given(clean_texts | st.text("`\n a~"))
+def test_a_fence_is_closed_by_us_alone(text: str) -> None:
+    """Whatever runs of backticks the text has."""
+    parsed = _Tags("\n".join([*fence(text, "diff"), "", "after"]))
+    assert parsed.tags == {"pre", "code", "p"}
+    assert parsed.text.endswith("after\n")
+
+
+def test_the_chart_shows_each_arm_and_the_threshold() -> None:
+    """One axis for all, an arm's most frequent latency at full height, lost calls beside it."""
+    top, reflex, cloud, axis = chart(
+        {"reflex": [100, 100, 200, math.inf], "cloud": [8000]}, threshold_ms=2000
+    )
+    assert top.endswith("threshold 2.00 s ▾")
+    assert reflex.index("█") == 14
+    assert reflex.endswith("1 got no reply")
+    assert cloud.index("█") == 14 + WIDTH - 1
+    assert axis.split() == ["100", "ms", "8.00", "s"]
+    assert reflex[top.index("▾")] == cloud[top.index("▾")] == " "
+
+
+@given(st.lists(st.floats(0, 1e12) | st.just(math.inf), max_size=20), st.floats(1e-3, 1e6))
+def test_the_chart_takes_any_latencies(latencies: list[float], threshold: float) -> None:
+    """Zero, ∞, a single one, or all the same; nothing finite makes no chart."""
+    lines = chart({"reflex": latencies}, threshold)
+    assert bool(lines) == any(map(math.isfinite, latencies))
+    assert all(len(line) <= 14 + WIDTH + 40 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), (100, "100 %"), (99.99, "99.9 %"), (92.24, "92.2 %"), (0, "0 %")],
+)
+def test_a_share_is_never_rounded_up_to_all(value: float | None, shown: str) -> None:
+    """99.99 % compliance is not 100 %."""
+    assert percent(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), (math.inf, "∞"), (0.5, "0.5 ms"), (61.4, "61 ms"), (1310, "1.31 s")],
+)
+def test_durations_are_short(value: float | None, shown: str) -> None:
+    """In the unit that fits."""
+    assert duration(value) == shown
