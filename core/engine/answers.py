@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
 from typing import Any, Protocol
@@ -51,12 +51,16 @@ class SampleAnswerer:
 
 @dataclass(frozen=True, slots=True)
 class SolvedTask:
-    """A repair task with its solution: the prompt by which it is known, and files by path."""
+    """A repair task with its solution: the prompt by which it is known, and files by path.
+
+    ``wrong`` is what a failing answer makes of them; where it is empty, they stay ``broken``.
+    """
 
     task_id: str
     prompt: str
     broken: Mapping[str, str]
     solved: Mapping[str, str]
+    wrong: Mapping[str, str] = field(default_factory=dict)
 
 
 EditForm = Callable[[Mapping[str, Any], Mapping[str, str], Mapping[str, str]], str]
@@ -66,8 +70,8 @@ EditForm = Callable[[Mapping[str, Any], Mapping[str, str], Mapping[str, str]], s
 class SuiteAnswerer:
     """Solves the tasks of a suite, ``success_rate`` of the times each is asked.
 
-    A failing answer is a well-formed edit that changes nothing. Which times fail depends on the
-    seed, the task and how often it was asked before, not on the order of the tasks.
+    A failing answer is a well-formed edit that does not solve the task. Which times fail depends
+    on the seed, the task and how often it was asked before, not on the order of the tasks.
     """
 
     def __init__(
@@ -88,7 +92,8 @@ class SuiteAnswerer:
         occurrence = self._asked[task.task_id]
         self._asked[task.task_id] += 1
         chance = Random(f"{self._seed}:{task.task_id}:{occurrence}")  # noqa: S311  not a secret
-        after = task.solved if chance.random() < self._success_rate else task.broken
+        good = chance.random() < self._success_rate
+        after = task.solved if good else task.wrong or task.broken
         return self._form(question.schema, task.broken, after)
 
 

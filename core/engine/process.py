@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 from core.errors import EngineError
 from core.plain import plain, plain_block
+from core.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +150,7 @@ class ServerProcess:
         if self.log_path is None:
             return tempfile.TemporaryFile()
         try:
-            self.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.log_path.parent)
             return open(self.log_path, "w+b", opener=_open_private)
         except OSError as error:
             raise EngineError(f"cannot write {self.name}'s log: {error}") from error

@@ -6,11 +6,13 @@ import contextlib
 import hashlib
 import importlib.util
 import json
-import tempfile
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import EngineError
+from core.errors import EngineError, UnusableModel
+from core.plain import plain
+from core.private import write_private
 
 _MAGIC = b"GGUF"
 
@@ -64,38 +66,49 @@ def default_weights(weights: Weights = SMOLLM2, *, cache_dir: Path | None = None
     path = _installed(weights)
     if not path.is_file():
         raise EngineError(f"there is no model file at {path}", remedy=_remedy(weights))
-    stat = path.stat()
-    mark = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    memory = (cache_dir or _user_cache_dir()) / "verified-weights.json"
-    if stat.st_size == weights.size and _recall(memory) == {**mark, "sha256": weights.sha256}:
-        return path
-    if stat.st_size != weights.size or _sha256(path) != weights.sha256:
+    memory = (cache_dir or user_cache_dir()) / "verified-weights.json"
+    if path.stat().st_size != weights.size or not holds(path, weights.sha256, memory):
         raise EngineError(
             f"{path} is not the file that {weights.requirement} holds: size or sha256 differ",
             remedy=_remedy(weights, "--force-reinstall "),
         )
-    # A cache that cannot be written costs the next start a tenth of a second, nothing else.
-    with contextlib.suppress(OSError):
-        _remember(memory, {**mark, "sha256": weights.sha256})
     return path
+
+
+def holds(path: Path, sha256: str, memory: Path) -> bool:
+    """Whether the file has this hash; ``memory`` is where that is kept for this version of it."""
+    stat = path.stat()
+    mark = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    if _recall(memory) == {**mark, "sha256": sha256}:
+        return True
+    if _sha256(path) != sha256:
+        return False
+    # A cache that cannot be written costs the next start a reading of the file, nothing else.
+    with contextlib.suppress(OSError):
+        write_private(memory, json.dumps({**mark, "sha256": sha256}))
+    return True
 
 
 def check_gguf(path: Path) -> Path:
     """``path`` made absolute, links kept, if it is a file that begins as every GGUF file does.
 
     Raises:
-        EngineError: It is absent, unreadable or of another format.
+        UnusableModel: It is absent, unreadable or of another format.
     """
     try:
-        with path.open("rb") as file:
+        # A pipe under this name must not make us wait.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
             magic = file.read(len(_MAGIC))
     except OSError as error:
-        raise EngineError(
-            f"cannot read {path}: {error.strerror or error}", remedy="name a GGUF file you can read"
+        raise UnusableModel(
+            f"cannot read {plain(path, 300)}: {error.strerror or error}",
+            remedy="name a GGUF file you can read",
         ) from error
     if magic != _MAGIC:
-        raise EngineError(
-            f"{path} is not a GGUF file", remedy="llama.cpp serves GGUF files only; convert it"
+        raise UnusableModel(
+            f"{plain(path, 300)} is not a GGUF file",
+            remedy="llama.cpp serves GGUF files only; convert it",
         )
     return path.absolute()
 
@@ -115,7 +128,8 @@ def _remedy(weights: Weights, flags: str = "") -> str:
     return f"{install}, or: code reflex engine --gguf FILE"
 
 
-def _user_cache_dir() -> Path:
+def user_cache_dir() -> Path:
+    """The user's own cache directory; not created."""
     from platformdirs import user_cache_path  # noqa: PLC0415  costs start-up where unused
 
     return user_cache_path("speckit-reflex", appauthor=False)
@@ -131,10 +145,3 @@ def _recall(memory: Path) -> object:
         return json.loads(memory.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def _remember(memory: Path, verified: dict[str, object]) -> None:
-    memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=memory.parent, delete=False) as file:
-        json.dump(verified, file)
-    Path(file.name).replace(memory)

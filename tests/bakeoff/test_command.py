@@ -1,0 +1,242 @@
+"""``code reflex bakeoff`` as a user runs it: exit status, streams, Ctrl-C, kill -9 and --resume."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.engine.scripted import start_scripted
+from core.harness.report import read
+from tests.bakeoff.arena import LITTLE, make_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CODE = Path(sys.executable).parent / "code"
+TASKS = 5
+PATIENCE_S = 60
+
+
+class Bench:
+    """A workspace over two stand-ins in processes of their own."""
+
+    def __init__(self, root: Path, suite: Path) -> None:
+        self.root = root
+        self.suite = suite
+
+    @property
+    def eval(self) -> Path:
+        """Where reports lie."""
+        return self.root / ".speckit" / "eval"
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line, in the order that seed 1 gives."""
+        return [str(CODE), "reflex", "bakeoff", "--suite", "suite", "--seed", "1", *arguments]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            self.command(*arguments), cwd=self.root, capture_output=True, text=True, check=False
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it with both streams as pipes."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def until_some_trials_are_done(self, count: int) -> Path:
+        """Wait for the journal to hold so many; returns it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            for journal in self.eval.glob("*.journal.jsonl"):
+                if journal.read_bytes().count(b"\n") > count:
+                    return journal
+            time.sleep(0.02)
+        pytest.fail("no trial ended")
+
+
+@contextmanager
+def bench(project: Path, *, reflex: float, ttft_ms: float = 0) -> Iterator[Bench]:
+    """Reflex solves this share of the times it is asked, the cloud all."""
+    suite = make_suite(project / "suite", TASKS)
+    at_once: dict[str, Any] = {"ttft_ms": ttft_ms, "tokens_per_s": 0, "suite": suite}
+    with (
+        start_scripted(model="a", owned_by="test", success_rate=reflex, **at_once) as a,
+        start_scripted(model="b", owned_by="test", **at_once) as b,
+    ):
+        (project / "stage0.toml").write_text(
+            f'[reflex]\nendpoint = "{a.endpoint}"\nmodel = "a"\n'
+            f'[cloud]\nendpoint = "{b.endpoint}"\nmodel = "b"\n{LITTLE}',
+            encoding="utf-8",
+        )
+        yield Bench(project, suite)
+
+
+def test_pass_says_what_follows_from_it(project: Path) -> None:
+    """Progress goes to stderr, line by line without a terminal; the verdict comes first."""
+    with bench(project, reflex=1) as b:
+        ended = b.run("--junit", "junit.xml")
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("✓ pass")
+    assert any("code reflex enable" in line for line in lines)
+    assert lines[-1].startswith("report: .speckit/eval/reflex-bakeoff-")
+    progress = ended.stderr.splitlines()
+    assert "small: 5 tasks × 1, reflex against cloud: 10 trials, seed 1" in progress[0]
+    assert len(progress) == 11
+    assert "\r" not in ended.stderr
+    assert "<testsuite" in (project / "junit.xml").read_text(encoding="utf-8")
+
+
+def test_fail_in_one_document(project: Path) -> None:
+    """``--json`` writes one document to stdout, whatever is told meanwhile."""
+    with bench(project, reflex=0) as b:
+        ended = b.run("--json", "--concurrency", "2")
+    assert ended.returncode == 1
+    document = json.loads(ended.stdout)
+    assert document["verdict"] == "fail"
+    assert document["gate"]["misses"] == ["success_parity"]
+    assert document["arms"]["reflex"]["solved"] == 0
+    assert document["gate_decision"] == {"recorded": True, "reason": None}
+    assert read(Path(document["report"])).gate == document["gate"]
+
+
+def test_inconclusive_and_no_decision(project: Path) -> None:
+    """A part of the tasks decides nothing, and the command says so."""
+    with bench(project, reflex=1) as b:
+        ended = b.run("--tasks", "t01")
+    assert ended.returncode == 3
+    assert ended.stdout.startswith("◐ inconclusive")
+    assert "promotes nothing: 1 of the suite's 5 tasks" in ended.stdout
+
+
+def test_ctrl_c_leaves_a_partial_report_and_resume_goes_on(project: Path) -> None:
+    """130 and where it lies; the next run makes what was left and ends as usual."""
+    with bench(project, reflex=1, ttft_ms=100) as b:
+        process = b.start()
+        b.until_some_trials_are_done(2)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 130
+        assert stdout.startswith("◐ partial: interrupted")
+        assert "--resume" in stdout
+        assert "stopping; what is done is kept" in stderr
+        (report,) = b.eval.glob("*.json")
+        assert read(report).partial
+
+        ended = b.run("--resume")
+        assert ended.returncode == 0
+        assert ended.stdout.startswith("✓ pass")
+        assert "kept, seed 1" in ended.stderr
+        assert not list(b.eval.glob("*.journal.jsonl"))
+
+
+def test_kill_loses_nothing_that_was_done(project: Path) -> None:
+    """Kill -9 leaves the journal; resumed, only what it lacks is made."""
+    with bench(project, reflex=1, ttft_ms=100) as b:
+        process = b.start()
+        b.until_some_trials_are_done(3)
+        process.kill()
+        process.communicate(timeout=PATIENCE_S)
+        assert not list(b.eval.glob("*.json"))
+        (journal,) = b.eval.glob("*.journal.jsonl")
+        kept = journal.read_bytes().count(b"\n") - 1
+        ended = b.run("--resume", "--json")
+        assert ended.returncode == 0
+        assert f"{kept} kept" in ended.stderr
+        report = read(Path(json.loads(ended.stdout)["report"]))
+    assert len(report.trials) == 2 * TASKS
+    assert not report.partial
+
+
+def test_a_terminal_sees_one_line_written_over(project: Path) -> None:
+    """Place, rate, time left, what was solved, who is at what; never wider than the terminal."""
+    with bench(project, reflex=1) as b:
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            b.command("--tasks", "t0[12]"),
+            cwd=project,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            env={**os.environ, "COLUMNS": "60"},
+        )
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the end of a terminal, on Linux
+            while chunk := os.read(ours, 4096):
+                seen += chunk
+        os.close(ours)
+        assert process.wait(PATIENCE_S) == 3
+    frames = [frame.rstrip() for frame in seen.decode().split("\r")]
+    assert all(len(frame) < 60 for frame in frames)
+    assert "\n" not in seen.decode()
+    assert any(
+        frame.startswith("4/4") and "solved reflex 2/2, cloud 2/2" in frame for frame in frames
+    )
+    assert frames[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--suite", "nonesuch"], "no suite or path"),
+        (["--arms", "reflex"], "two different arms"),
+        (["--shard", "3/2"], "no shard"),
+        (["--trials", "0"], "less than 1"),
+        (["--trials", "1000"], "from 1 to 100"),
+        (["--resume"], "no bakeoff to resume"),
+        (["--tasks", "nothing*"], "no task matches"),
+        (["--baseline", "none.json"], "cannot be read"),
+        (["--reuse-cloud", "none.json"], "cannot be read"),
+    ],
+)
+def test_usage(project: Path, arguments: list[str], told: str) -> None:
+    """2, and what to do, before anything is asked."""
+    make_suite(project / "suite", 1)
+    (project / "stage0.toml").write_text(
+        '[reflex]\nendpoint = "http://127.0.0.1:9/v1"\n[cloud]\nendpoint = "http://127.0.0.1:9/v1"\n',
+        encoding="utf-8",
+    )
+    ended = subprocess.run(
+        [CODE, "reflex", "bakeoff", "--suite", "suite", *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert told in ended.stderr
+    assert not (project / ".speckit" / "capsule").exists()
+
+
+def test_shards_are_merged(project: Path) -> None:
+    """Two halves and ``bakeoff merge`` come to what one run comes to."""
+    with bench(project, reflex=1) as b:
+        for part in ("1/2", "2/2"):
+            assert b.run("--shard", part, "--out", "shards").returncode in {0, 3}
+        shards = sorted(map(str, (project / "shards").glob("*.json")))
+        merged = subprocess.run(
+            [CODE, "reflex", "bakeoff", "merge", *shards, "--json"],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert merged.returncode == 0, merged.stderr
+    assert json.loads(merged.stdout)["gate"]["verdict"] == "pass"

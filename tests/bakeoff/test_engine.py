@@ -1,0 +1,48 @@
+"""A run against a real model that is far too weak: an honest fail, with its reasons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.engine.script import Script
+from core.engine.scripted import ScriptedServer
+from core.engine.suite_tasks import suite_answerer
+from core.harness import Plan, run_bakeoff
+from core.harness.plan import DEFAULT_SUITE
+from core.harness.progress import Finished
+from core.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.engine.process import ServerProcess
+
+
+@pytest.mark.engine
+async def test_the_embedded_engine_fails_honestly(engine: ServerProcess, project: Path) -> None:
+    """Its replies meet the schema, as a grammar makes them; they do not mend the code."""
+    solver = suite_answerer(DEFAULT_SUITE, success_rate=1.0, seed=0)
+    async with ScriptedServer(Script(ttft_ms=0, tokens_per_s=0), [solver]) as cloud:
+        (project / "stage0.toml").write_text(
+            f'[reflex]\nendpoint = "{engine.endpoint}"\nmodel = "{engine.model}"\n'
+            "timeout_ms = 30000\n[reflex.thresholds]\nconfidence = 0\np95_latency_ms = 30000\n"
+            f'[cloud]\nendpoint = "{cloud.endpoint}"\nmodel = "{cloud.script.model}"\n',
+            encoding="utf-8",
+        )
+        plan = Plan(tasks="ca[rs]*-[cr]*", attempts=1, seed=3)
+        events = [
+            event async for event in run_bakeoff(load_settings(project / "stage0.toml"), plan)
+        ]
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    report = finished.report
+    assert report.gate["verdict"] == "fail"
+    assert "success_parity" in report.gate["misses"]
+    assert report.stamps == ("scripted",)
+    assert report.arms["reflex"].label.startswith("llama.cpp")
+    own = [one.attempts[0] for one in report.trials if one.arm == "reflex"]
+    assert all(one.failure is not None for one in own)
+    assert all(one.ttft_ms is not None and one.completion_tokens for one in own if one.compliant)
+    assert all(one.solved for one in report.trials if one.arm == "cloud")

@@ -1,0 +1,146 @@
+"""What the router makes of a bakeoff: believed while nothing changed, and never taken on trust."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import SandboxError
+from core.harness import preparation
+from core.harness.edits import EditFormat
+from core.harness.sandbox import SelfTest, Tier
+from core.router import gates
+from core.router.implementer import Implementer
+from core.router.reason import Reason
+from core.stages import Mode
+from tests.bakeoff.arena import LITTLE, arena
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.settings import Settings
+
+
+async def detail(settings: Settings) -> str | None:
+    """Why the next Implement call would not go to reflex; None when it would."""
+    async with Implementer.from_settings(settings) as implementer:
+        decision = await implementer.decide()
+    if decision.mode is Mode.REFLEX:
+        return None
+    assert decision.reason is Reason.THRESHOLDS_NOT_MET
+    return decision.detail
+
+
+async def test_a_pass_promotes_until_something_changes(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Model, server, suite, prompt or thresholds: each change is told by its name."""
+    async with arena(project) as a:
+        assert await detail(a.settings) == "no_bakeoff"
+        finished, _ = await a.run()
+        assert finished.recorded
+        assert await detail(a.settings) is None
+
+        a.configure(LITTLE + "p95_latency_ms = 1999\n")
+        assert await detail(a.settings) == "thresholds_changed"
+        a.configure(LITTLE)
+        assert await detail(a.settings) is None
+
+        as_it_was = a.reflex.script
+        a.reflex.script = replace(as_it_was, owned_by="somebody-else")
+        assert await detail(a.settings) is None  # an unknown engine has no name to tell it by
+        a.reflex.script = replace(as_it_was, owned_by="vllm")
+        assert await detail(a.settings) == "server_changed"
+
+        a.reflex.script = replace(as_it_was, model="larger")
+        a.configure(LITTLE, model="larger")
+        assert await detail(a.settings) == "model_changed"
+        a.reflex.script = as_it_was
+        a.configure(LITTLE)
+
+        task = a.suite / "t01" / "task.toml"
+        before = task.read_text(encoding="utf-8")
+        task.write_text(before + "# easier\n", encoding="utf-8")
+        assert await detail(a.settings) == "suite_changed"
+        task.write_text(before, encoding="utf-8")
+        assert await detail(a.settings) is None
+
+        prompts = project / "prompts"
+        shutil.copytree(gates.PROMPTS, prompts)
+        monkeypatch.setattr(gates, "PROMPTS", prompts)
+        assert await detail(a.settings) is None
+        (prompts / "system.txt").write_text("Be clever.", encoding="utf-8")
+        assert await detail(a.settings) == "prompt_changed"
+
+
+@pytest.mark.parametrize(("solved", "expected"), [(3, "success_parity"), (5, None)])
+@pytest.mark.usefixtures("no_sandbox")
+async def test_the_newest_verdict_counts(project: Path, solved: int, expected: str | None) -> None:
+    """A fail takes an earlier pass away, and says what missed."""
+    async with arena(project) as a:
+        await a.run()
+        a.solve(solved, 5)
+        await a.run()
+        assert await detail(a.settings) == expected
+
+
+async def test_a_stand_in_promotes_nothing(project: Path) -> None:
+    """Its pass is recorded, stamped, and not believed outside of the demo."""
+    async with arena(project, owned_by="scripted") as a:
+        finished, _ = await a.run()
+        assert finished.report.gate["verdict"] == "pass"
+        assert finished.report.stamps == ("scripted",)
+        (decision,) = a.capsule("GateDecision")
+        assert decision["stamps"] == ["scripted"]
+        assert await detail(a.settings) == "no_bakeoff"
+
+
+async def test_without_a_sandbox_it_is_refused_or_stamped(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing runs unless it is allowed, and what then passes promotes nothing."""
+
+    async def none_holds(*, allow_unsandboxed: bool) -> SelfTest:
+        return SelfTest(Tier.NONE, (), "no sandbox holds here", allow_unsandboxed)
+
+    monkeypatch.setattr(preparation, "choose_tier", none_holds)
+    async with arena(project) as a:
+        with pytest.raises(SandboxError, match="no sandbox holds here") as refused:
+            await a.run()
+        assert "--allow-unsandboxed" in refused.value.remedy
+        assert a.by_reflex.asked == []
+
+        finished, _ = await a.run(allow_unsandboxed=True)
+        assert finished.report.gate["verdict"] == "pass"
+        assert finished.report.stamps == ("unsandboxed",)
+        assert finished.report.sandbox.tier == "none"
+        assert await detail(a.settings) == "no_bakeoff"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"tasks": "t0[1-5]"}, "5 of the suite's 6"),
+        ({"shard": (1, 2)}, "a shard"),
+        ({"aa": True}, "A/A"),
+        ({"arms": ("cloud", "reflex")}, "only reflex against cloud"),
+        ({"attempts": 2}, "attempts"),
+        ({"candidates": 2}, "candidates = 1"),
+        ({"edit_format": EditFormat.LINE_RANGE}, "edit format"),
+    ],
+)
+@pytest.mark.usefixtures("no_sandbox")
+async def test_what_is_not_the_whole_test_leaves_no_decision(
+    project: Path, changes: dict[str, object], reason: str
+) -> None:
+    """The earlier verdict stands: only a whole run, as calls are really made, can move it."""
+    async with arena(project, tasks=6) as a:
+        a.configure(LITTLE + "success_parity_percent = 0\np95_latency_ms = 60000\n")
+        finished, _ = await a.run(**changes)
+        assert not finished.recorded
+        assert reason in finished.unrecorded
+        assert a.capsule("GateDecision") == []
+        assert len(a.capsule("BakeoffFinished")) == 1

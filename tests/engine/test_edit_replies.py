@@ -1,0 +1,68 @@
+"""The stand-in's edits do what they should, in every form the patch loop asks for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.client.structured import parse as parse_reply
+from core.engine.edit_replies import edit_reply
+from core.engine.scalar_sample import UnsampleableError
+from core.engine.suite_tasks import suite_answerer
+from core.harness.edits import EditFormat, apply, parse, schema
+from core.harness.suite import load_suite
+
+FORMATS = [one for one in EditFormat if one is not EditFormat.AUTO]
+LINES = st.lists(st.sampled_from(["a", "b", "b", "", "  c"]), min_size=1, max_size=8)
+FILES = st.tuples(LINES, LINES).filter(lambda pair: pair[0] != pair[1])
+
+
+@pytest.mark.parametrize("edit_format", FORMATS)
+@given(FILES)
+def test_the_edit_makes_the_new_file(
+    edit_format: EditFormat, files: tuple[list[str], list[str]]
+) -> None:
+    """Valid by the schema, accepted by the applier, and exact, also where lines repeat."""
+    before, after = ("".join(f"{line}\n" for line in lines) for lines in files)
+    form = schema(edit_format, ["a.py"])
+    data = parse_reply(edit_reply(form, {"a.py": before}, {"a.py": after}), form)
+    applied = apply({"a.py": before}, parse(edit_format, data), ["a.py"])
+    assert applied.files == {"a.py": after}
+
+
+def test_files_that_stay_are_left_out() -> None:
+    """Only what changes is named."""
+    files = {"a.py": "1\n", "b.py": "2\n"}
+    reply = edit_reply(schema(EditFormat.WHOLE_FILE, list(files)), files, {**files, "b.py": "3\n"})
+    assert [edit["path"] for edit in json.loads(reply)["edits"]] == ["b.py"]
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"properties": {"edits": {"items": {"properties": {"x": 1}}}}}]
+)
+def test_another_schema_is_refused(form: dict[str, object]) -> None:
+    """It cannot be answered by an edit."""
+    with pytest.raises(UnsampleableError):
+        edit_reply(form, {"a": "1"}, {"a": "2"})
+
+
+@pytest.mark.parametrize("edit_format", FORMATS)
+@pytest.mark.parametrize("success_rate", [0.0, 1.0])
+def test_a_suite_is_answered_from_its_solutions(
+    edit_format: EditFormat, success_rate: float
+) -> None:
+    """A good answer is the reference, a failing one a valid edit that is not."""
+    from core.engine.answers import Question  # noqa: PLC0415  beside its only use
+
+    suite = load_suite("reflex_patchloop_v1")
+    answerer = suite_answerer(suite.name, success_rate=success_rate, seed=0)
+    for task in suite.tasks[:12]:
+        form = schema(edit_format, task.editable)
+        said = answerer.answer(Question(f"You are…\n{task.prompt}\nGo.", form))
+        assert said is not None
+        applied = apply(task.workspace, parse(edit_format, parse_reply(said, form)), task.editable)
+        solved = {**task.workspace, **task.solution}
+        assert (applied.files == solved) is (success_rate == 1.0)

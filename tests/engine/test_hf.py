@@ -1,0 +1,237 @@
+"""``engine --hf``: a model from a hub on this machine, resumed, checked and served."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from core.engine.hub import Listing, chosen, parts
+from core.engine.weights import default_weights
+from core.errors import ConfigError, EngineError
+from core.settings import load_settings
+from tests.engine.hub import hub_of
+
+MODEL = b"GGUF" + bytes(range(256)) * 8192
+FETCH = """
+import sys
+from pathlib import Path
+from core.engine.hub import fetch
+from core.errors import ReflexError
+try:
+    print(fetch(sys.argv[1]))
+except ReflexError as error:
+    print(error.message, error.remedy, sep="\\n")
+    sys.exit(error.exit_code)
+"""
+CODE = "import sys; from reflex_tui.cli.main import run; sys.exit(run(sys.argv[1:], 'x'))"
+
+needs_library = pytest.mark.skipif(
+    find_spec("huggingface_hub") is None, reason="the hf extra is not installed"
+)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A hub cache of its own, and nothing of the user's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    return kept | {
+        "HF_HOME": str(tmp_path / "hf"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "HF_HUB_DISABLE_XET": "1",
+    }
+
+
+def fetch(spec: str, environment: dict[str, str], url: str) -> tuple[int, str]:
+    """``fetch`` in a process of its own, as HF_ENDPOINT counts at import; status and output."""
+    done = subprocess.run(
+        [sys.executable, "-c", FETCH, spec],
+        env=environment | {"HF_ENDPOINT": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout.strip()
+
+
+@needs_library
+def test_the_only_model_is_fetched_once(environment: dict[str, str]) -> None:
+    """The second time it is taken from the cache."""
+    with hub_of({"README.md": b"x", "m-q4.gguf": MODEL}) as hub:
+        for _ in range(2):
+            status, path = fetch("someone/m-GGUF", environment, hub.url)
+            assert status == 0, path
+            assert path.endswith("/m-q4.gguf")
+            assert Path(path).read_bytes() == MODEL
+        assert hub.fetched == [("m-q4.gguf", None)]
+
+
+@needs_library
+def test_what_broke_off_is_resumed(environment: dict[str, str]) -> None:
+    """A killed process leaves what it had; the next one asks for the rest alone."""
+    model = b"GGUF" + bytes(24 << 20)
+    with hub_of({"m.gguf": model}) as hub:
+        hub.hang_at = 16 << 20
+        with subprocess.Popen(
+            [sys.executable, "-c", FETCH, "someone/m"],
+            env=environment | {"HF_ENDPOINT": hub.url},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            assert hub.hung.wait(30)
+            models = Path(environment["XDG_CACHE_HOME"]).rglob("*.part")
+            while not any(part.stat().st_size for part in models):
+                models = Path(environment["XDG_CACHE_HOME"]).rglob("*.part")
+                time.sleep(0.02)
+            process.kill()
+        hub.hang_at = None
+        status, path = fetch("someone/m", environment, hub.url)
+        assert status == 0, path
+        assert Path(path).read_bytes() == model
+        assert [wanted for _, wanted in hub.fetched] == [None, f"bytes={10 << 20}-"]
+        assert not list(Path(path).parent.glob("*.part"))
+
+
+@needs_library
+def test_a_file_that_is_not_what_was_listed_is_removed(environment: dict[str, str]) -> None:
+    """Neither served nor kept; the right one is fetched when it is there."""
+    with hub_of({"m.gguf": MODEL}) as hub:
+        hub.listed["m.gguf"] = "0" * 64
+        status, said = fetch("someone/m", environment, hub.url)
+        assert status == 1
+        assert "sha256 differs" in said
+        del hub.listed["m.gguf"]
+        status, said = fetch("someone/m", environment, hub.url)
+        assert status == 0, said
+
+
+@needs_library
+@pytest.mark.parametrize(
+    ("files", "spec", "status", "told"),
+    [
+        ({"a.gguf": MODEL, "b.gguf": MODEL}, "o/m", 2, "--hf o/m:b.gguf"),
+        ({"a.gguf": MODEL}, "o/m:c.gguf", 2, "holds no c.gguf"),
+        ({"a.safetensors": MODEL}, "o/m", 2, "holds no GGUF file"),
+        ({"a.gguf": b"<html>"}, "o/m", 2, "is not a GGUF file"),
+        ({"a.gguf": MODEL}, "not a/name/at all", 1, "cannot be fetched"),
+        ({"../a.gguf": MODEL}, "o/m", 2, "holds no GGUF file"),
+    ],
+)
+def test_what_cannot_be_served_is_said(
+    environment: dict[str, str], files: dict[str, bytes], spec: str, status: int, told: str
+) -> None:
+    """One clear message, with the names that would work."""
+    with hub_of(files) as hub:
+        assert (found := fetch(spec, environment, hub.url))[0] == status, found
+    assert told in found[1]
+
+
+@needs_library
+def test_a_file_without_a_hash_is_refused(environment: dict[str, str]) -> None:
+    """What cannot be checked is not served."""
+    with hub_of({"m.gguf": MODEL}) as hub:
+        hub.listed["m.gguf"] = None
+        status, said = fetch("o/m", environment, hub.url)
+    assert status == 1
+    assert "no sha256" in said
+
+
+@needs_library
+def test_nobody_there_is_one_clear_line(environment: dict[str, str]) -> None:
+    """Offline, and nothing in the cache."""
+    with hub_of({}) as hub:
+        pass
+    status, said = fetch("o/m", environment, hub.url)
+    assert status == 1
+    assert "cannot be fetched" in said
+
+
+def test_without_the_library_the_extra_is_named(project: Path) -> None:
+    """What to install, not an ImportError."""
+    script = f"import sys; sys.modules['huggingface_hub'] = None\n{CODE}"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "engine", "--hf", "o/m"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "speckit-reflex[hf]" in done.stderr
+
+
+def test_a_split_model_needs_all_its_parts() -> None:
+    """The first is named, all are fetched; a missing one is said before anything is."""
+    names = [f"m-0000{n}-of-00003.gguf" for n in (1, 2, 3)]
+    whole = Listing("o/m", "c", dict.fromkeys(names))
+    assert chosen(whole, "") == names[0]
+    assert parts(names[0], whole) == names
+    assert parts("m.gguf", whole) == ["m.gguf"]
+    with pytest.raises(EngineError, match="lacks m-00003"):
+        parts(names[0], Listing("o/m", "c", dict.fromkeys(names[:2])))
+
+
+def test_a_hostile_listing_shows_no_control_characters() -> None:
+    """File names are a server's word."""
+    listing = Listing("o/m", "c", {"a\x1b[2J.gguf": None, "b.gguf": None})
+    with pytest.raises(ConfigError) as caught:
+        chosen(listing, "")
+    assert "\x1b" not in caught.value.message + caught.value.remedy
+
+
+def serve(project: Path, environment: dict[str, str], *arguments: str) -> str:
+    """``code reflex engine …`` until it serves, then Ctrl-C; its first JSON document."""
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE, "engine", "--json", "--port", "0", *arguments],
+        cwd=project,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        document = ""
+        for line in process.stdout:
+            document += line
+            if line.startswith("}"):
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert document, errors
+    return document
+
+
+@pytest.mark.engine
+def test_write_puts_the_lines_into_the_file(project: Path, environment: dict[str, str]) -> None:
+    """Comments and all other keys stay; the next command goes by them."""
+    path = project / "stage0.toml"
+    path.write_text('# mine\n[reflex]\ntimeout_ms = 900 # fast\nmodel = "old" # the model\n')
+    served = json.loads(serve(project, environment, "--write", "--model", 'a "b"'))
+    settings = load_settings(path)
+    assert settings.reflex.endpoint == served["endpoint"]
+    assert settings.reflex.model == served["model"] == 'a "b"'
+    text = path.read_text()
+    assert text.startswith("# mine\n[reflex]\ntimeout_ms = 900 # fast\n")
+    assert "# the model" in text
+    assert str(path) in served["written"]
+
+
+@needs_library
+@pytest.mark.engine
+def test_a_fetched_model_is_served(project: Path, environment: dict[str, str]) -> None:
+    """From the hub over HTTP into llama.cpp, under its own name."""
+    with hub_of({"some-Model.gguf": default_weights().read_bytes()}) as hub:
+        environment["HF_ENDPOINT"] = hub.url
+        served = json.loads(serve(project, environment, "--hf", "o/m"))
+    assert served["model"] == "some-model"
+    assert served["written"] is None
+    assert not (project / "stage0.toml").exists()
