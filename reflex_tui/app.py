@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -9,7 +10,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 
 from core.clock import Clock, SystemClock
-from core.plain import plain
+from core.plain import plain, plain_block
 from reflex_tui import clipboard, theme
 from reflex_tui.messages import (
     CommandWanted,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
     from textual.content import Content
+    from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
     from core.errors import ConfigError
@@ -87,6 +89,19 @@ class ReflexApp(App[None]):
                 command.name.capitalize(), command.does, partial(self._run_command, Call(command))
             )
 
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,  # noqa: ARG002  names of files and models are in what is said
+    ) -> None:
+        """As Textual's, but never read as markup."""
+        shown = plain_block(message, 2000)
+        super().notify(shown, title=title, severity=severity, timeout=timeout, markup=False)
+
     def on_mount(self) -> None:
         """Remember themes chosen from now on."""
         self.theme_changed_signal.subscribe(
@@ -99,6 +114,8 @@ class ReflexApp(App[None]):
             return
         from reflex_tui.files import ConfigWatcher  # noqa: PLC0415  not for the first paint
 
+        # What is there now stays: without this each full collection stops the picture for 0.1 s.
+        gc.freeze()
         self._config = ConfigWatcher(self.settings, self.post_message, self._read)
         self._config.start()
         if self.settings is not None:

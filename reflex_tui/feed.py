@@ -91,6 +91,8 @@ class OutlookWatcher(Watcher):
             self._post(OutlookSeen(await lookout.look(deep=deep), deep=deep))
         except (ConfigError, CapsuleError) as error:
             self._post(OutlookBarred(error))
+        except OSError as error:
+            self._post(OutlookBarred(CapsuleError(_unreadable(error))))
         return lookout
 
     async def _pause(self) -> None:
@@ -102,16 +104,18 @@ class OutlookWatcher(Watcher):
 
 
 class _Beat(threading.Event):
-    """A stop event whose ``wait`` is where a follower has read all there is for the moment."""
+    """A stop event whose ``wait`` is where a follower has read all there is for the moment.
 
-    def __init__(self, pause: Callable[[], None]) -> None:
+    ``goes_on`` is called there, and ends the following when it returns False.
+    """
+
+    def __init__(self, goes_on: Callable[[], bool]) -> None:
         super().__init__()
-        self._pause = pause
+        self._goes_on = goes_on
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Tell that there is a pause, then wait."""
-        self._pause()
-        return super().wait(timeout)
+        """Whether to end, after ``timeout`` at the latest."""
+        return not self._goes_on() or super().wait(timeout)
 
 
 class CapsuleWatcher(Watcher):
@@ -136,10 +140,15 @@ class CapsuleWatcher(Watcher):
             try:
                 self._follow(log)
             except CapsuleError as error:
-                self._send()
-                self._broken = True
-                self._post(CapsuleBroken(error))
-                threading.Event.wait(self._stopping, RETRY_AFTER_S)
+                self._tell_broken(error)
+            except OSError as error:
+                self._tell_broken(CapsuleError(_unreadable(error)))
+
+    def _tell_broken(self, error: CapsuleError) -> None:
+        self._send()
+        self._broken = True
+        self._post(CapsuleBroken(error))
+        threading.Event.wait(self._stopping, RETRY_AFTER_S)
 
     def _follow(self, log: EventLog) -> None:
         if self._fresh:
@@ -159,20 +168,24 @@ class CapsuleWatcher(Watcher):
                 self._send()
                 threading.Event.wait(self._stopping, UPDATE_EVERY_S)
 
-    def _all_read(self) -> None:
-        """Nothing more for the moment, and nothing damaged up to here."""
+    def _all_read(self) -> bool:
+        """Nothing more for the moment, and nothing damaged up to here; False to begin anew."""
         if self._broken:
             self._broken = False
             self._post(RecordsCame(()))
         self._send()
-        if self._last and not self._path.exists():
-            self._last = 0
-            self._post(RecordsCame((), fresh=True))
+        # Told by its directory, since a new file may have the inode and the size of the old one.
+        self._fresh = self._last > 0 and not self._path.exists()
+        return not self._fresh
 
     def _send(self) -> None:
         batch, self._batch = tuple(self._batch), []
         if batch:
             self._post(RecordsCame(batch))
+
+
+def _unreadable(error: OSError) -> str:
+    return f"{error.filename or 'the workspace'}: {error.strerror or error}"
 
 
 class Feed:

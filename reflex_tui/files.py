@@ -27,30 +27,42 @@ class ConfigWatcher(Watcher):
         self._read = read
         self._seen = _times(settings.source.path) if settings else None
         self._error = ""
+        self._before: Settings | str | None = None
 
     def watch(self) -> None:
         """Look every second; at once when there is nothing to go by."""
         if self._settings is None:
-            self._look()
+            self._tell(self._found())
         while not self._stopping.wait(EVERY_S):
             self._look()
 
     def _look(self) -> None:
-        known = self._settings
-        steady = known is not None and known.source.path is not None and not self._error
-        if steady and known and _times(known.source.path) == self._seen:
+        path = self._settings.source.path if self._settings and not self._error else None
+        if path is not None and _times(path) == self._seen:
             return
+        found = self._found()
+        key = str(found) if isinstance(found, ConfigError) else found
+        # A file that is being written is empty for a moment: what counts is seen twice.
+        settled, self._before = key == self._before, key
+        if settled:
+            self._tell(found)
+
+    def _found(self) -> Settings | ConfigError:
         try:
-            settings = self._read()
+            return self._read()
         except ConfigError as error:
-            if str(error) != self._error:
-                self._error = str(error)
-                self._post(ConfigBroken(error))
+            return error
+
+    def _tell(self, found: Settings | ConfigError) -> None:
+        if isinstance(found, ConfigError):
+            if str(found) != self._error:
+                self._error = str(found)
+                self._post(ConfigBroken(found))
             return
-        self._seen = _times(settings.source.path)
-        if settings != known or self._error:
-            self._settings, self._error = settings, ""
-            self._post(ConfigRead(settings))
+        self._seen = _times(found.source.path)
+        if found != self._settings or self._error:
+            self._settings, self._error = found, ""
+            self._post(ConfigRead(found))
 
 
 class ReportsWatcher(Watcher):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule.record import Record
+
+# Enough to hold the first record's run and time, which no other log shares.
+_BEGINNING_BYTES = 512
 
 
 def follow(
@@ -50,7 +52,7 @@ class _Follower:
 
     def _restart(self) -> None:
         self._place: Place | None = None
-        self._identity: tuple[int, int] | None = None
+        self._beginning = b""
         self._chain = Chain()
         self._after = 0
 
@@ -94,24 +96,28 @@ class _Follower:
 
     def _stand(self, place: Place) -> None:
         if self._place is None or self._place.segment != place.segment:
-            self._identity = self._seen(place.segment)
+            self._beginning = b""
+        if len(self._beginning) < _BEGINNING_BYTES:
+            self._beginning = self._begins(place.segment, _BEGINNING_BYTES)
         self._place = place
 
-    def _seen(self, segment: int) -> tuple[int, int] | None:
+    def _begins(self, segment: int, size: int) -> bytes:
         try:
-            found = os.stat(self._directory / segment_name(segment))  # noqa: PTH116
+            with (self._directory / segment_name(segment)).open("rb") as file:
+                return file.read(size)
         except OSError:
-            return None
-        return found.st_dev, found.st_ino
+            return b""
 
     def _replaced(self) -> bool:
-        """Whether the segment read last is gone, another file, or shorter than what was read."""
+        """Whether the segment read last is gone, another file, or shorter than what was read.
+
+        It is known by how it begins: a new file may well get the old one's number.
+        """
         if self._place is None:
             return False
-        path = self._directory / segment_name(self._place.segment)
         try:
-            found = path.stat()
+            size = (self._directory / segment_name(self._place.segment)).stat().st_size
         except OSError:
             return True
-        shrunk = found.st_size < self._place.offset
-        return shrunk or (found.st_dev, found.st_ino) != self._identity
+        same = self._begins(self._place.segment, len(self._beginning)) == self._beginning
+        return size < self._place.offset or not same

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
-from core.settings import load_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +26,7 @@ def tui(arguments: argparse.Namespace) -> int:
             "the dashboard needs a terminal",
             remedy="Without one: code reflex status --json, code reflex events -f --json",
         )
+    from core.settings import load_settings  # noqa: PLC0415  read after the first paint
     from reflex_tui.app import run  # noqa: PLC0415  Textual costs start-up
 
-    return run(load_settings(arguments.config))
+    return run(read=partial(load_settings, arguments.config))

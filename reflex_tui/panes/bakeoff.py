@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from core.plain import plain
 from core.settings.model import Thresholds
 from reflex_tui.panes.criteria import MAKE_FIRST, criteria
 from reflex_tui.widgets.condition import BAD
@@ -51,7 +52,7 @@ class ReportSection(Section):
         lines += [criterion_line(each, width) for each in criteria(report.gate, self.thresholds)]
         if report.decides:
             lines.append(line(("would decide:  ", MUTED), report.decides))
-        lines += [line(""), title("REPORT", (str(report.path), MUTED))]
+        lines += [line(""), title("REPORT", (plain(report.path, 500), MUTED))]
         return [left(each, width) for each in lines]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from core.capsule import Record
 
-KEEP = 50_000
+KEEP = 20_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,8 @@ def _bound(entry: Mapping[str, Any], at: str, say: Callable[[float | None], str]
 def _state(gate: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> str:
     if not entry:
         return ""
-    if (state := entry.get("state")) in _STATES:
-        return str(state)
+    if (state := plain(entry.get("state"), 20)) in _STATES:
+        return state
     misses = gate.get("misses")
     if isinstance(misses, list) and key in misses:
         return "fail"

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
 
-from reflex_tui.panes.book import Book
+from reflex_tui.panes.book import KEEP, Book
 from reflex_tui.panes.filters import Filter, FilterError, parse_filter
 from reflex_tui.panes.listing import Listing
 from reflex_tui.widgets.filter_bar import FilterBar
@@ -72,7 +72,9 @@ class RoutingPane(Vertical, can_focus=True):
         """The book got newer rows, or calls that ended."""
         if added.completed or added.rows or added.calls:
             self.query_one(LogView).appended(self.listing.appended(added.rows, added.completed))
-        if self.query_one(LogView).following and (gone := self.book.trim()):
+        # While paused nothing is taken away, up to a point: a night of waiting is not kept.
+        may_trim = self.query_one(LogView).following or len(self.book) > 2 * KEEP
+        if may_trim and (gone := self.book.trim()):
             self.query_one(LogView).shifted(-self.listing.trimmed(gone))
             self.more_before = True
         self._show_state()
@@ -128,9 +130,9 @@ class RoutingPane(Vertical, can_focus=True):
         try:
             chosen = parse_filter(event.value)
         except FilterError as error:
-            bar.problem = str(error)
+            bar.state.problem = str(error)
             return
-        bar.problem = ""
+        bar.state.problem = ""
         self.apply(chosen)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -173,7 +175,7 @@ class RoutingPane(Vertical, can_focus=True):
             return bool(len(self.book))
         if action == "unfilter":
             bar = self.query_one(FilterBar)
-            return bar.editing or bool(bar.text)
+            return bar.editing or bool(bar.state.text)
         return True
 
     def _show_state(self) -> None:
@@ -182,10 +184,11 @@ class RoutingPane(Vertical, can_focus=True):
             self.query_one(LogView),
             self.query_one(Notice),
         )
-        bar.shown, bar.total = len(self.listing), len(self.book)
-        bar.more_before = self.more_before
-        bar.following, bar.waiting = view.following, view.waiting
-        bar.broken = self.broken is not None
+        state = bar.state
+        state.shown, state.total = len(self.listing), len(self.book)
+        state.more_before = self.more_before
+        state.following, state.waiting = view.following, view.waiting
+        state.broken = self.broken is not None
         empty = not len(self.listing)
         notice.display = empty
         self.query_one(LatencySection).display = bool(len(self.book))
@@ -213,14 +216,14 @@ EMPTY = (
     "No decision yet",
     "muted",
     (
-        "Every call that asks for an Implementer is decided, recorded and shown here",
-        "within a second, whichever process makes it:",
-        "",
-        "$ code reflex implement PROMPT --file FILE --check COMMAND",
-        "",
-        "or from Python:",
+        "Every call through the router is decided, recorded and shown here",
+        "within a second, whichever process makes it: from Python",
         "",
         "$ await Implementer.from_settings(load_settings()).complete(messages)",
+        "",
+        "or from any agent whose base URL can be set:",
+        "",
+        "$ code reflex serve",
     ),
 )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DECISION = "RoutingDecision"
 CALL = "LLMCall"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 
 class Outcome(StrEnum):
@@ -115,7 +116,7 @@ def decision_row(record: Record) -> Row:
 def call_end(record: Record) -> Call:
     """The end of an attempt, from an LLMCall."""
     body = record.body
-    mode = body.get("mode")
+    mode = word(body, "mode")
     attempt, tokens = number(body, "attempt"), number(body, "completion_tokens")
     return Call(
         seq=record.seq,
@@ -191,7 +192,10 @@ def number(body: Mapping[str, Any], key: str) -> float | None:
 def moment(text: object) -> datetime:
     """A record's time; the epoch when it is none."""
     try:
-        found = datetime.fromisoformat(str(text))
+        found = datetime.fromisoformat(plain(text, 64))
     except ValueError:
+        return _EPOCH
+    # Further off, a time has no local counterpart on every machine.
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         return _EPOCH
     return found if found.tzinfo else found.replace(tzinfo=UTC)

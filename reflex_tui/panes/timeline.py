@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reflex_tui.panes.rows import CALL, DECISION, call_end, decision_row, moment, other_row
+from reflex_tui.panes.rows import (
+    CALL,
+    DECISION,
+    call_end,
+    decision_row,
+    moment,
+    number,
+    other_row,
+)
 from reflex_tui.widgets.units import count, duration
 
 if TYPE_CHECKING:
@@ -48,9 +56,8 @@ def timeline(records: Sequence[Record]) -> list[Step]:
 def _span(record: Record) -> tuple[float, float]:
     """Begin and end in seconds; a record is written at its end, a decision before its call."""
     end = _seconds(moment(record.time))
-    took = record.body.get("latency_ms")
-    number = float(took) if isinstance(took, int | float) and not isinstance(took, bool) else 0.0
-    return end - max(0.0, min(number, 1e9)) / 1000, end
+    took = number(record.body, "latency_ms") or 0.0
+    return end - max(0.0, min(took, 1e9)) / 1000, end
 
 
 def _seconds(at: datetime) -> float:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from reflex_tui.widgets.log_view import LogView
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 14
+FIGURES_EVERY_S = 0.4
 _GRACE_S = 2.0
 PANES = ("health", "routing", "bakeoff")
 
@@ -94,6 +95,7 @@ class Dashboard(Screen[None]):
         self._latencies = Latencies()
         self._events = 0
         self._newest: datetime | None = None
+        self._figures_wait = False
         self.is_whole = False
         self.routing: RoutingPane
         self.bakeoff: BakeoffPane
@@ -113,6 +115,7 @@ class Dashboard(Screen[None]):
         self.use(self.settings)
         self.now = self._clock.now()
         self.set_interval(1.0, self._tick)
+        self.set_interval(FIGURES_EVERY_S, self._show_waiting_figures)
         self.query_one(HealthPane).focus()
         self.call_after_refresh(self._complete)
 
@@ -190,7 +193,9 @@ class Dashboard(Screen[None]):
             routing.appended(added)
         if message.records:
             self._note_newest(message.records[-1])
-        self._show_figures()
+        self._figures_wait = not message.fresh
+        if message.fresh:
+            self._show_figures()
 
     def on_older_came(self, message: OlderCame) -> None:
         """Events before the oldest that was loaded."""
@@ -324,9 +329,14 @@ class Dashboard(Screen[None]):
         self.now = self._clock.now()
         self._show_figures()
 
+    def _show_waiting_figures(self) -> None:
+        if self._figures_wait:
+            self._show_figures()
+
     def _show_figures(self) -> None:
         if not self.is_whole:
             return
+        self._figures_wait = False
         now = self._clock.now()
         figures = {mode: self._latencies.figures(mode, now) for mode in Mode}
         self.query_one(Masthead).live = figures[Mode.REFLEX]

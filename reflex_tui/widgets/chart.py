@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 FAILED = "×"
+_THICKEST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,10 @@ class Chart:
     limit: float | None = None
 
     def lines(self, width: int, rows: int) -> list[Content]:
-        """``rows`` lines of ``width`` cells, highest first."""
-        shown = list(self.values[-width:]) if width > 0 else []
+        """``rows`` lines of ``width`` cells, highest first; few values make thicker columns."""
+        thick = 1 if rows == 1 else max(1, min(_THICKEST, width // max(1, len(self.values))))
+        newest = self.values[-(width // thick) :] if width > 0 else []
+        shown = [value for value in newest for _ in range(thick)]
         blank = width - len(shown)
         drawn = bars(shown, self.top, width, rows)
         at = self._limit_row(rows)

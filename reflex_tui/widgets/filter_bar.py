@@ -11,7 +11,8 @@ from textual.widgets import Input, Static
 
 from core.plain import plain
 from reflex_tui.widgets.condition import BAD, GOOD, POOR
-from reflex_tui.widgets.lines import MUTED, line
+from reflex_tui.widgets.lines import MUTED, line, spread
+from reflex_tui.widgets.section import Section
 from reflex_tui.widgets.units import count
 
 if TYPE_CHECKING:
@@ -30,20 +31,9 @@ class FilterInput(Input):
     ]
 
 
-class FilterBar(Horizontal):
-    """Holds the filter's text; ``edit`` lets it be typed, Enter in it and Escape end that."""
+class FilterState(Section):
+    """The filter when it is not being typed, and at the right what became of it."""
 
-    DEFAULT_CSS = """
-    FilterBar { height: 1; }
-    FilterBar #filter-label { width: auto; padding: 0 1 0 0; }
-    FilterBar Input { width: 1fr; display: none; }
-    FilterBar #filter-text { width: 1fr; }
-    FilterBar #filter-state { width: auto; text-wrap: nowrap; padding: 0 0 0 2; }
-    FilterBar.-editing Input { display: block; }
-    FilterBar.-editing #filter-text { display: none; }
-    """
-
-    editing: reactive[bool] = reactive(default=False, toggle_class="-editing")
     text: reactive[str] = reactive("")
     problem: reactive[str] = reactive("")
     shown: reactive[int] = reactive(0)
@@ -52,48 +42,12 @@ class FilterBar(Horizontal):
     following: reactive[bool] = reactive(default=True)
     waiting: reactive[int] = reactive(0)
     broken: reactive[bool] = reactive(default=False)
+    editing: reactive[bool] = reactive(default=False)
 
-    def compose(self) -> ComposeResult:
-        """A label, the text or the input, and the state at the right."""
-        yield Static(line(("f", "bold $reflex"), (" filter", MUTED)), id="filter-label")
-        yield Static(id="filter-text")
-        yield FilterInput(placeholder=EXAMPLE, compact=True, id="filter-input")
-        yield Static(id="filter-state")
-
-    def on_mount(self) -> None:
-        """Show what there is."""
-        self._update()
-
-    def edit(self) -> None:
-        """Let the filter be typed."""
-        self.editing = True
-        self.query_one(Input).focus()
-
-    def set(self, text: str) -> None:
-        """Filter by ``text``, and let it be."""
-        self.query_one(Input).value = text
-        self.problem = ""
-        self.editing = False
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Remember what is typed; the pane applies it."""
-        self.text = event.value
-
-    def watch_editing(self) -> None:
-        """The keys that are true have changed."""
-        self.refresh_bindings()
-
-    def _watch_any(self) -> None:
-        if self.is_mounted:
-            self._update()
-
-    watch_text = watch_problem = watch_shown = watch_total = watch_following = _watch_any
-    watch_waiting = watch_broken = watch_more_before = _watch_any
-
-    def _update(self) -> None:
-        self.query_one("#filter-text", Static).update(line(plain(self.text, 200)))
-        self.query_one("#filter-state", Static).update(self._state())
-        self.refresh_bindings()
+    def lines(self, width: int) -> list[Content]:
+        """One line."""
+        text = line("" if self.editing else plain(self.text, 200))
+        return [spread(text, self._state(), width)]
 
     def _state(self) -> Content:
         if self.problem:
@@ -108,3 +62,49 @@ class FilterBar(Horizontal):
         if self.waiting:
             return line(state, "   ", (f"{count(self.waiting)} new", "bold"), (" ↓ End", MUTED))
         return line(state, ("   End follows", MUTED))
+
+
+class FilterBar(Horizontal):
+    """Holds the filter; ``edit`` lets it be typed, Enter in it and Escape end that."""
+
+    DEFAULT_CSS = """
+    FilterBar { height: 1; }
+    FilterBar #filter-label { width: 9; }
+    FilterBar Input { width: 1fr; display: none; }
+    FilterBar.-editing Input { display: block; }
+    FilterBar.-editing FilterState { width: 42; padding-left: 2; }
+    """
+
+    editing: reactive[bool] = reactive(default=False, toggle_class="-editing")
+
+    @property
+    def state(self) -> FilterState:
+        """What is said beside the filter."""
+        return self.query_one(FilterState)
+
+    def compose(self) -> ComposeResult:
+        """A label, the input while it is typed, and the state."""
+        yield Static(line(("f", "bold $reflex"), (" filter", MUTED)), id="filter-label")
+        yield FilterInput(placeholder=EXAMPLE, compact=True, id="filter-input")
+        yield FilterState()
+
+    def edit(self) -> None:
+        """Let the filter be typed."""
+        self.editing = True
+        self.query_one(Input).focus()
+
+    def set(self, text: str) -> None:
+        """Filter by ``text``, and let it be."""
+        self.query_one(Input).value = text
+        self.state.problem = ""
+        self.editing = False
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Remember what is typed; the pane applies it."""
+        self.state.text = event.value
+
+    def watch_editing(self, editing: bool) -> None:  # noqa: FBT001  Textual calls it by position
+        """The keys that are true have changed."""
+        if self.is_mounted:
+            self.state.editing = editing
+        self.refresh_bindings()

@@ -33,6 +33,7 @@ VERDICTS = {
     "inconclusive": ("▲ open", POOR),
     "": ("", MUTED),
 }
+ENABLE = "code reflex enable"
 _NAME, _VALUE, _THRESHOLD, _VERDICT = 16, 7, 10, 8
 _LAPSED = frozenset(
     [
@@ -61,6 +62,9 @@ class GateSection(Section):
         lines += [criterion_line(each, width) for each in criteria(gate.event, thresholds)]
         if "demo" in _stamps(gate.event):
             lines.append(left(line(("the demo's own pass: no bakeoff was run", MUTED)), width))
+        if gate.valid and not self.outlook.policy.reflex.enabled:
+            hint = ("reflex is disabled; let it serve:  ", MUTED), (ENABLE, "$reflex")
+            lines.append(left(line(*hint), width))
         if not gate.valid:
             again = " again" if gate.event else ""
             lines.append(left(line((f"earn it{again}:  ", MUTED), (MAKE_FIRST, "$reflex")), width))

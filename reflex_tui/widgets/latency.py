@@ -127,9 +127,7 @@ def _calls(mode: Mode, figures: Figures, width: int) -> Content:
     name = (str(mode).ljust(LABEL), f"bold {MODE_STYLE[mode]}")
     if not figures.calls:
         return line(name, ("no calls yet", MUTED))
-    calls = plural(figures.calls, "call")
     if not figures.failed:
-        return line(name, (calls, MUTED))
-    failed = (f"{figures.failed} failed", BAD)
-    long, short = line(name, (f"{calls}, ", MUTED), failed), line(name, failed)
-    return fitting([long, short], width)
+        return line(name, (plural(figures.calls, "call"), MUTED))
+    failed = (f"{figures.failed} of {figures.calls} failed", BAD)
+    return left(line(name, failed), width)

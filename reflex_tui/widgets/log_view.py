@@ -246,4 +246,7 @@ class LogView(ScrollView, can_focus=True):
             self.scroll_to(y=top, animate=False, force=True)
 
     def _resize(self) -> None:
-        self.virtual_size = Size(0, len(self._rows))
+        # Assigning the reactive would lay the whole screen out anew, ten times a second.
+        size = Size(0, len(self._rows))
+        self.set_reactive(LogView.virtual_size, size)
+        self._scroll_update(size)

@@ -127,6 +127,19 @@ def test_a_replaced_capsule_is_followed_anew(
     assert [record.seq for record in records if isinstance(record, Record)] == [1, 2, 3]
 
 
+def test_a_new_log_in_the_old_ones_file_is_noticed(follow: type[Following], tmp_path: Path) -> None:
+    """A file is known by how it begins: a new one may have the old one's number and more in it."""
+    with EventLog(tmp_path / "one") as one, EventLog(tmp_path / "other") as other:
+        append(one, 0, 5)
+        append(other, 50, 70)
+        following = follow(one, 0)
+        assert following.next(5) == names(0, 5)
+        segment = "events-000001.jsonl"
+        (one.path / segment).write_bytes((other.path / segment).read_bytes())
+        records = [following.seen.get(timeout=10) for _ in range(3)]
+    assert [record.seq for record in records if isinstance(record, Record)] == [1, 2, 3]
+
+
 def test_a_seq_beyond_the_end_is_waited_for(log: EventLog, follow: type[Following]) -> None:
     """Only records after the seq that was asked for come."""
     append(log, 0, 3)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 1, 12, 10, 31, 0, tzinfo=UTC)
 ROOT = Path("/src/acme/api")
+POLICY = "sha256:" + "5eed" * 16
 ENDPOINT = "http://127.0.0.1:3009/v1"
 LOCAL, REMOTE = "qwen2.5-coder-7b-instruct", "gpt-5-mini"
 REQUEST = {
@@ -130,7 +131,8 @@ def outlook(
 ) -> Outlook:
     """What would be seen; by default all is well and the gate was passed three days ago."""
     chosen = configured or settings()
-    policy = PolicySnapshot.capture(chosen, StillClock())
+    # Its hash is in the pictures, and must not change with every new setting.
+    policy = replace(PolicySnapshot.capture(chosen, StillClock()), policy_hash=POLICY)
     health = health or healthy(chosen)
     gate = gate or GateView(valid=True, event=passed(), age_days=3.2)
     breaker = breaker or BreakerView(BreakerState.CLOSED, 0, 3)

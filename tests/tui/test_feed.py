@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from textual.message import Message
 
+    from core.capsule import Record
+
 M = TypeVar("M")
 PATIENCE_S = 10.0
 
@@ -161,6 +163,20 @@ def test_a_damaged_capsule_is_told_and_followed_once_it_is_mended(
         assert "line 1" in error.message
         segment.write_bytes(good)
         assert seqs(inbox.next(RecordsCame)) == [1]
+
+
+def test_an_unreadable_capsule_is_told(
+    capsule: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file where the directory should be, say, or one that may not be read."""
+    monkeypatch.setattr("reflex_tui.feed.RETRY_AFTER_S", 0.05)
+
+    def refused(self: EventLog, n: int) -> list[Record]:
+        raise PermissionError(13, "Permission denied", str(capsule))
+
+    monkeypatch.setattr(EventLog, "tail", refused)
+    with running(CapsuleWatcher(capsule, inbox)):
+        assert inbox.next(CapsuleBroken).error.message == f"{capsule}: Permission denied"
 
 
 def project(root: Path, text: str) -> Path:

@@ -59,3 +59,11 @@ def test_a_failed_call_is_marked_and_the_limit_drawn() -> None:
     chart = Chart([1000.0, None, 2500.0], 4000.0, "$reflex", limit=2000.0)
     lines = [line.plain for line in chart.lines(4, 4)]
     assert lines == ["    ", "   ▄", "╌╌╌█", f"·█{FAILED}█"]
+
+
+def test_few_calls_make_thick_columns() -> None:
+    """A wide chart of two calls is no pair of hairs; one that fills up is a column a call."""
+    chart = Chart([1000.0, 2000.0], 2000.0, "$reflex")
+    assert [line.plain for line in chart.lines(6, 2)] == ["   ███", "██████"]
+    many = Chart([2000.0] * 5, 2000.0, "$reflex")
+    assert [line.plain for line in many.lines(6, 2)] == [" █████", "·█████"]
