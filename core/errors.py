@@ -18,8 +18,11 @@ ReflexError
 │   └── NotCompliant               the text is not the JSON that the schema asks for
 ├── CapsuleError                   the evidence could not be written or read
 │   ├── CapsuleCorrupt             the hash chain does not hold
+│   ├── NotReplayable              no such call, or its reply was not kept
 │   └── CapsulePoisoned            an earlier sync failed; this writer stopped
+├── ExportError                    a collector did not take what was shipped
 ├── EngineError                    the embedded engine or the stand-in did not start
+│   └── UnusableModel              the file named is no model that it can serve
 └── HarnessError                   a suite, patch, sandbox or report is at fault
     ├── SuiteError
     ├── EditRejected
@@ -30,7 +33,7 @@ ReflexError
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class Counting(StrEnum):
@@ -73,14 +76,28 @@ class NoBackend(ReflexError):
 
 
 class BackendError(ReflexError):
-    """One attempt at one backend failed; ``ttft_ms`` is set when content had begun to arrive."""
+    """One attempt at one backend failed; ``ttft_ms`` is set when content had begun to arrive.
+
+    ``partial`` is the client's ``Reply`` where one came to its end and was not right: cut, or not
+    the JSON asked for. ``own_words`` is the message without anything that the server said,
+    which may be the prompt or the reply; by default the whole message.
+    """
 
     code = "backend"
     counting: ClassVar[Counting] = Counting.COUNTED
 
-    def __init__(self, message: str, *, remedy: str = "", ttft_ms: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        ttft_ms: float | None = None,
+        own_words: str | None = None,
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.ttft_ms = ttft_ms
+        self.own_words = message if own_words is None else own_words
+        self.partial: Any = None
 
 
 class ConnectFailed(BackendError):
@@ -105,9 +122,15 @@ class StatusError(BackendError):
     code = "status"
 
     def __init__(
-        self, message: str, *, status: int, remedy: str = "", retry_after_s: float | None = None
+        self,
+        message: str,
+        *,
+        status: int,
+        remedy: str = "",
+        retry_after_s: float | None = None,
+        own_words: str | None = None,
     ) -> None:
-        super().__init__(message, remedy=remedy)
+        super().__init__(message, remedy=remedy, own_words=own_words)
         self.status = status
         self.retry_after_s = retry_after_s
 
@@ -161,8 +184,10 @@ class CutReply(BackendError):
 
     code = "cut"
 
-    def __init__(self, message: str, *, finish_reason: str, remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
+    def __init__(
+        self, message: str, *, finish_reason: str, remedy: str = "", own_words: str | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy, own_words=own_words)
         self.finish_reason = finish_reason
 
 
@@ -172,7 +197,7 @@ class NotCompliant(BackendError):
     code = "not_compliant"
 
     def __init__(self, message: str, *, text: str = "", remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
+        super().__init__(message, remedy=remedy, own_words="the reply is not the JSON asked for")
         self.text = text
 
 
@@ -193,16 +218,36 @@ class CapsuleCorrupt(CapsuleError):
         self.line = line
 
 
+class NotReplayable(CapsuleError):
+    """A call that the capsule does not hold, or of which it did not keep what is asked for."""
+
+    code = "not_replayable"
+    exit_code = 2
+
+
 class CapsulePoisoned(CapsuleError):
     """An earlier sync failed, so nothing this writer says can be trusted to be durable."""
 
     code = "capsule_poisoned"
 
 
+class ExportError(ReflexError):
+    """A collector cannot be reached, or refuses what is shipped to it."""
+
+    code = "export"
+
+
 class EngineError(ReflexError):
     """The embedded engine or the scripted stand-in did not start."""
 
     code = "engine"
+
+
+class UnusableModel(EngineError):
+    """A model file that was named is absent, unreadable or of another format."""
+
+    code = "unusable_model"
+    exit_code = 2
 
 
 class HarnessError(ReflexError):

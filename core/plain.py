@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import unicodedata
+from typing import Any
 
 _KEPT = frozenset("\n")
+_MAX_DEPTH = 64
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -15,11 +19,49 @@ def plain(text: object, limit: int = 4096) -> str:
 
 def plain_block(text: object, limit: int = 1 << 20) -> str:
     """As ``plain``, but lines are kept and tabs become four spaces."""
-    source = str(text)
+    source = text if isinstance(text, str) else _written(text)
     cut = source[:limit]
     if not (cut.isascii() and cut.isprintable()):
         cut = "".join(map(_safe, cut.replace("\r\n", "\n")))
     return cut if len(source) <= limit else cut + "…"
+
+
+def plain_json(
+    value: Any, *, indent: int | None = None, separators: tuple[str, str] | None = None
+) -> str:
+    """``value`` as JSON in printable ASCII; never raises.
+
+    What JSON has no word for, and a stranger's file may hold all the same, is left out: infinity
+    becomes null, what is nested too deeply ``[too deep]``.
+    """
+    try:
+        text = _dumped(value, indent, separators)
+    except (ValueError, RecursionError):
+        text = _dumped(_sayable(value), indent, separators)
+    return text.replace("\x7f", "\\u007f")  # the one control character that JSON does not escape
+
+
+def _dumped(value: Any, indent: int | None, separators: tuple[str, str] | None) -> str:
+    return json.dumps(value, indent=indent, separators=separators, allow_nan=False, default=str)
+
+
+def _sayable(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict | list | tuple) and depth == _MAX_DEPTH:
+        return "[too deep]"
+    if isinstance(value, dict):
+        return {str(key): _sayable(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(inner, depth + 1) for inner in value]
+    return value
+
+
+def _written(value: object) -> str:
+    try:
+        return str(value)
+    except (RecursionError, ValueError):  # nested too deeply, or a number of thousands of digits
+        return f"[{type(value).__name__}]"
 
 
 def _safe(char: str) -> str:

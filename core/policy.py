@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.clock import Clock, SystemClock, rfc3339
 from core.errors import CapsuleError
+from core.private import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,13 +65,7 @@ class PolicySnapshot:
             return path
         text = json.dumps(self.as_json(), indent=2) + "\n"
         try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".policy-")
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)  # noqa: PTH105  one atomic call on both platforms
+            write_private(path, text)
         except OSError as error:
             raise CapsuleError(
                 f"{directory}: the policy snapshot cannot be stored: {error.strerror}",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core.errors import ConfigError, UntrustedEndpoint
+from core.private import write_private
 from core.settings.find import user_config_dir
 from core.settings.model import Cloud
 
@@ -70,10 +71,9 @@ def trust(endpoint: str) -> str:
         raise ConfigError(f"{endpoint!r} is not a URL such as https://llm.example.com/v1")
     path = store()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         if found[0] not in known:
-            path.write_text("".join(f"{line}\n" for line in [*known, found[0]]), encoding="utf-8")
+            write_private(path, "".join(f"{line}\n" for line in [*known, found[0]]))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     return found[0]

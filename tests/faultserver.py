@@ -150,5 +150,5 @@ async def _request(reader: asyncio.StreamReader, nth: int) -> Seen:
 
 
 async def _left(reader: asyncio.StreamReader) -> None:
-    while not reader.at_eof() and not reader.exception():  # noqa: ASYNC110  reading would eat the next request
+    while not reader.at_eof() and not reader.exception():
         await asyncio.sleep(0.01)

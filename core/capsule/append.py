@@ -11,12 +11,13 @@ import os
 from typing import TYPE_CHECKING
 
 from core.capsule.commit import GroupCommit, Ticket
-from core.capsule.disk import explained, make_private, refuse_network
+from core.capsule.disk import explained, refuse_network
 from core.capsule.logend import Draft, LogEnd, OpenFile
 from core.capsule.record import Record
 from core.clock import Clock, rfc3339
 from core.errors import CapsuleError, CapsulePoisoned
 from core.plain import plain
+from core.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -91,20 +91,6 @@ def refuse_network(disk: Disk, directory: Path) -> None:
         )
 
 
-def make_private(directory: Path) -> list[Path]:
-    """Make the directory and its missing parents, 0700 whatever the umask; those made."""
-    missing = [directory, *directory.parents]
-    made: list[Path] = []
-    for path in reversed([path for path in missing if not path.exists()]):
-        try:
-            path.mkdir(0o700)
-        except FileExistsError:
-            continue  # another process was faster
-        path.chmod(0o700)
-        made.append(path)
-    return made
-
-
 def explained(error: OSError, directory: Path) -> CapsuleError:
     """The typed error for a failed call, with what to do about it."""
     where = plain(directory)

@@ -46,7 +46,8 @@ class RoutingDecisionEvent(Event):
     failure_count: int = Field(description="Consecutive reflex failures at the time.")
     call_id: str = Field(description="The caller's request; several attempts may share it.")
     origin: str = Field(
-        default="live", description="live, or bakeoff, shadow, demo: left out of live statistics."
+        default="live",
+        description="live, or bakeoff, shadow, replay, demo: left out of live statistics.",
     )
 
 
@@ -196,3 +197,6 @@ class CapsuleExportedEvent(Event):
     last_seq: int = Field(description="The last record exported.")
     with_io: bool = Field(description="True when requests and responses were included.")
     destination: str = Field(description="File, standard output or URL without credentials.")
+    follows: bool = Field(
+        default=False, description="True when later records went there too, while it ran."
+    )

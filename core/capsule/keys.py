@@ -8,10 +8,10 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.disk import make_private
 from core.capsule.segments import open_private
 from core.errors import CapsuleError
 from core.plain import plain
+from core.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -61,15 +61,16 @@ TOKENS = (
     Rule("azure-client", ("8Q~",), r"8Q~[\w.~-]{31,34}"),
 )
 
-# What may stand between a name and its value; the quote may be escaped, as JSON within JSON has it.
-_ASSIGNS = r"""\\?["']?\]?\s{0,4}(?::=|=>|[:=])"""
+# What may stand between a name and its value; the quote may be escaped, and its escape again, as
+# JSON within JSON within JSON has it.
+_ASSIGNS = r"""\\{0,7}["']?\]?\s{0,4}(?::=|=>|[:=])"""
 # A quoted literal without placeholders; or a bare word that no code would be: it stands right at
 # the sign and has a digit, or its name is in capitals, as in a file of environment variables.
-_QUOTED = r"""\s{0,4}[bru]?\\?["']([^\r\n"'\\{}<>$]{4,256}+)\\?["']"""
+_QUOTED = r"""\s{0,4}[bru]?\\{0,7}["']([^\r\n"'\\{}<>$]{4,256}+)\\{0,7}["']"""
 _ENDS = r"""\s"'`,;(){}\[\]<>$&|\\"""
 _WITH_DIGIT = rf" ?(?=[^{_ENDS}\d]{{0,64}}\d)([^{_ENDS}]{{6,512}}+)(?![(\[])"
 _CAPITALS = rf"(?-i:(?<=[A-Z]=))([^{_ENDS}]{{4,512}}+)(?![(\[])"
-_VALUE = rf"(?!\s{{0,4}}\S?\[redacted:)(?:{_QUOTED}|{_WITH_DIGIT}|{_CAPITALS})"
+_VALUE = rf"(?!\s{{0,4}}\S{{0,8}}\[redacted:)(?:{_QUOTED}|{_WITH_DIGIT}|{_CAPITALS})"
 _OWNERS = ("api", "access", "auth", "account", "private", "secret", "client", "refresh", "session")
 _OWNED = "|".join(rf"(?<={owner})|(?<={owner}[_-])" for owner in _OWNERS)
 
@@ -88,7 +89,8 @@ PHRASES = (
     Rule(
         "header",
         ("authorization",),
-        rf"""authorization{_ASSIGNS}\s{{0,4}}\\?["']?(?:(?:bearer|basic|token|apikey) {{1,4}})?"""
+        rf"""authorization{_ASSIGNS}\s{{0,4}}\\{{0,7}}["']?"""
+        r"(?:(?:bearer|basic|token|apikey) {1,4})?"
         r"([\w.~+/=-]{12,4096}+)(?![(\[{])",
     ),
     Rule("url", ("://",), r"""://[^\s/:@"'<>]{0,256}+:(?![{$%<*\[])([^\s/@"'<>]{1,256}+)@"""),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.client.backend import Backend
     from core.client.decoding import Decode
     from core.client.faults import Quote
+    from core.client.replies import Heard
     from core.clock import Clock
     from core.errors import StatusError
 
@@ -40,13 +41,20 @@ class Attempt:
     arrived, in seconds of the clock.
     """
 
-    def __init__(self, backend: Backend, send: Send, clock: Clock, quote: Quote) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        send: Send,
+        clock: Clock,
+        quote: Quote,
+        heard: Heard | None = None,
+    ) -> None:
         self._backend = backend
         self._send = send
         self._clock = clock
         self._quote = quote
         self._reader: BodyReader | None = None
-        self.assembly = Assembly(backend, quote)
+        self.assembly = Assembly(backend, quote, heard)
         self.sent_at = 0.0
 
     @property
@@ -128,9 +136,10 @@ class Attempt:
 
     def _redirected(self, response: httpx.Response) -> ProtocolError:
         target = self._quote(response.headers.get("location", ""))
+        own_words = f"{self._backend.name} at {self._backend.address} redirects"
         return ProtocolError(
-            f"{self._backend.name} at {self._backend.address} redirects"
-            + (f" to {target}" if target else ""),
+            f"{own_words} to {target}" if target else own_words,
+            own_words=own_words,
             remedy="Redirects are not followed: put the server's own address in the endpoint.",
         )
 

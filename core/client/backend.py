@@ -55,7 +55,8 @@ class ChatRequest:
 
     ``schema`` is what the reply must meet, and is sent along unless ``constrain`` is false: then
     the reply is only validated. ``extra`` holds further OpenAI fields (tools, stop, …) that are
-    passed on as they are.
+    passed on as they are. ``response_format`` is the caller's own wording of ``schema``, where
+    there is one; the router sends it to a cloud as it stands.
     """
 
     messages: Sequence[Message]
@@ -66,6 +67,7 @@ class ChatRequest:
     temperature: float | None = None
     seed: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    response_format: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class Reply:
 
     ``ttft_ms`` is the first chunk with non-empty content (None when there was none, as in a pure
     tool call), ``first_chunk_ms`` the first chunk of any kind; token counts are None where the
-    server does not report them. ``data`` is the parsed, validated object when a schema was given.
+    server does not report them. ``data`` is the parsed, validated object when a schema was given;
+    ``refusal`` the model's words where it refused, which only a partial reply holds.
     """
 
     text: str
@@ -88,3 +91,4 @@ class Reply:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    refusal: str = ""

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from core.client import structured
 from core.client.attempt import Attempt
 from core.client.backend import Reply
-from core.client.faults import quoting
-from core.client.transport import DirectTransport
+from core.client.faults import hidden, quoting
+from core.client.opening import open_transport
+from core.client.transport_errors import shed
 from core.clock import SystemClock
-from core.errors import BackendError, BadRequest, ConnectFailed, Misconfigured
+from core.errors import (
+    BackendError,
+    BadRequest,
+    ConnectFailed,
+    CutReply,
+    Misconfigured,
+    NotCompliant,
+)
 from core.stages import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
+    from core.client.attempt import Send
     from core.client.backend import Backend, ChatRequest
+    from core.client.replies import Heard
     from core.clock import Clock
 
 _OPENAI = "api.openai.com"
@@ -46,32 +55,45 @@ class ChatClient:
         self._backend = backend
         self._clock = clock or SystemClock()
         self._quote = quoting(backend.api_key)
-        self._own = None if http else _open(backend.endpoint, self._clock.monotonic)
-        if isinstance(self._own, DirectTransport):
+        self._own = None if http else open_transport(backend.endpoint, self._clock.monotonic)
+        self._send: Send
+        if http:
+            self._send = partial(http.send, stream=True, follow_redirects=False)
+        elif self._own:
             self._send = self._own.handle_async_request
-        else:
-            client = http or self._own
-            assert client is not None
-            self._send = partial(client.send, stream=True, follow_redirects=False)
 
-    async def complete(self, request: ChatRequest, *, timeout_ms: float | None = None) -> Reply:
+    async def complete(
+        self,
+        request: ChatRequest,
+        *,
+        timeout_ms: float | None = None,
+        heard: Heard | None = None,
+    ) -> Reply:
         """Ask, and return the whole and valid answer.
 
         ``timeout_ms`` (the backend's by default) runs from connecting to the last byte. The
-        reply's times run from the moment the request had left.
+        reply's times run from the moment the request had left. ``heard`` is told each delta of
+        the reply as it comes, before anybody knows whether the reply will be whole; it must not
+        block.
 
         Raises:
             BackendError: whatever went wrong; ``ttft_ms`` is set when content had begun to come.
         """
         message = self._message(request)
-        attempt = Attempt(self._backend, self._send, self._clock, self._quote)
+        attempt = Attempt(self._backend, self._send, self._clock, self._quote, heard)
         limit = self._backend.timeout_ms if timeout_ms is None else timeout_ms
         try:
             await attempt.run(message, limit)
             attempt.assembly.judge()
-            return self._reply(attempt, request)
+            return self._reply(attempt, self._data(attempt, request))
         except BackendError as error:
             error.ttft_ms = attempt.since_sent_ms(attempt.assembly.first_content_at)
+            if isinstance(error, CutReply | NotCompliant):
+                error.partial = self._reply(attempt)
+            shed(error)
+            raise
+        except asyncio.CancelledError as error:
+            error.__traceback__ = None  # as the errors of ours shed theirs
             raise
 
     async def aclose(self) -> None:
@@ -91,25 +113,17 @@ class ChatClient:
         await self.aclose()
 
     def _message(self, request: ChatRequest) -> httpx.Request:
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "text/event-stream, application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": "speckit-reflex",
-        }
-        key = self._backend.api_key
-        if key and self._backend.mode is Mode.CLOUD:  # a local server is never sent one
-            if not (key.isascii() and key.isprintable() and " " not in key):
-                raise Misconfigured(
-                    "the API key holds characters that no key has, such as a line break",
-                    status=401,
-                    remedy="Check the environment variable that api_key_env names.",
-                )
-            headers["Authorization"] = f"Bearer {key}"
+        if not _sendable(self._backend.api_key or ""):
+            raise Misconfigured(
+                "the API key holds characters that no key has, such as a line break",
+                status=401,
+                remedy="Check the environment variable that api_key_env names.",
+            )
         url = f"{self._backend.endpoint.rstrip('/')}/chat/completions"
         try:
             _ = urlsplit(url).port  # raises when it is out of range, which httpx lets pass
-            return httpx.Request("POST", url, headers=headers, content=self._body(request))
+            content = self._body(request)
+            return httpx.Request("POST", url, headers=_headers(self._backend), content=content)
         except (httpx.InvalidURL, ValueError) as error:
             raise ConnectFailed(
                 f"the endpoint of {self._backend.name} is not a usable URL",
@@ -147,13 +161,24 @@ class ChatClient:
                 remedy="Messages and extra fields hold JSON values and whole characters only.",
             ) from error
 
-    def _reply(self, attempt: Attempt, request: ChatRequest) -> Reply:
+    def _data(self, attempt: Attempt, request: ChatRequest) -> Any:
         said = attempt.assembly
         # Only a caller who offered tools can be answered by a call of one.
         answers_by_tool = bool(said.tool_calls) and "tools" in request.extra
-        data = None
-        if request.schema is not None and not answers_by_tool:
-            data = structured.parse(said.text, request.schema)
+        if request.schema is None or answers_by_tool:
+            return None
+        try:
+            return structured.parse(said.text, request.schema)
+        except NotCompliant as error:
+            # Its account quotes the reply, in parts too.
+            text = hidden(said.text, self._backend.api_key)
+            if text == said.text:
+                raise
+            structured.parse(text, request.schema)
+            raise NotCompliant(error.own_words, text=text, remedy=error.remedy) from None
+
+    def _reply(self, attempt: Attempt, data: Any = None) -> Reply:
+        said = attempt.assembly
         return Reply(
             text=said.text,
             finish_reason=said.finish_reason or "",
@@ -166,17 +191,21 @@ class ChatClient:
             prompt_tokens=said.prompt_tokens,
             completion_tokens=said.completion_tokens,
             cached_tokens=said.cached_tokens,
+            refusal=said.refusal,
         )
 
 
-def _open(endpoint: str, now: Callable[[], float]) -> DirectTransport | httpx.AsyncClient:
-    """Our own transport, or httpx's where the environment names a proxy for the endpoint."""
-    # Settings and their models load with it, which whoever asks has by now.
-    from core.trust import is_loopback  # noqa: PLC0415
+def _sendable(key: str) -> bool:
+    return key.isascii() and key.isprintable() and " " not in key
 
-    parts = urlsplit(endpoint)
-    proxies = {} if is_loopback(endpoint) else getproxies()
-    proxied = proxies.get(parts.scheme) or proxies.get("all")
-    if proxied and not proxy_bypass(parts.hostname or ""):
-        return httpx.AsyncClient(timeout=None)  # noqa: S113  the attempt has its own deadline
-    return DirectTransport(now)
+
+def _headers(backend: Backend) -> dict[str, str]:
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "text/event-stream, application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "speckit-reflex",
+    }
+    if backend.api_key and backend.mode is Mode.CLOUD:  # a local server is never sent one
+        headers["Authorization"] = f"Bearer {backend.api_key}"
+    return headers

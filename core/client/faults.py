@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_CAP_S = 300.0
 _QUOTED = 300
+_LOOKED_AT = 8192
 _INTERNAL = 500
 
 # Where an error carries no number, its OpenAI-style type or code tells the status.
@@ -56,11 +57,17 @@ def quoting(secret: str | None) -> Quote:
     """
 
     def quote(words: str) -> str:
-        # A little more than is shown, so that a key across the cut is still found.
-        text = words[: _QUOTED + (len(secret) if secret else 0)]
-        return plain(text.replace(secret, "[api key]") if secret else text, _QUOTED)
+        from core.capsule.capture import redact  # noqa: PLC0415  errors are rare
+
+        # Before the cut: what stands across it would be a part of a key, and be shown.
+        return plain(redact(hidden(words, secret)[:_LOOKED_AT]), _QUOTED)
 
     return quote
+
+
+def hidden(words: str, secret: str | None) -> str:
+    """``words`` without the API key."""
+    return words.replace(secret, "[api key]") if secret else words
 
 
 def error_in(payload: Mapping[str, Any]) -> ServerFault | None:
@@ -92,10 +99,11 @@ def status_error(
 ) -> StatusError:
     """The error for ``status`` (400 to 599), with the server's quoted ``words`` (may be empty)."""
     where = " inside its stream" if in_stream else ""
-    said = f": {words}" if words else ""
+    own_words = f"{backend.name} at {backend.address} answered {status}{where}"
     kind = _class(status)
     return kind(
-        f"{backend.name} at {backend.address} answered {status}{where}{said}",
+        f"{own_words}: {words}" if words else own_words,
+        own_words=own_words,
         status=status,
         retry_after_s=retry_after_s,
         remedy=_remedy(backend, status),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,18 +54,14 @@ def open_http(backend: Backend) -> httpx.AsyncClient:
 
     On loopback the environment's proxies do not apply.
     """
-    # A health check's start-up time is mostly these imports; the second reads the settings' model.
+    # A health check's start-up time is mostly these imports.
     import httpx  # noqa: PLC0415
 
-    from core.client.transport import DirectTransport  # noqa: PLC0415
+    from core.client.opening import open_transport  # noqa: PLC0415
     from core.clock import SystemClock  # noqa: PLC0415
-    from core.trust import is_loopback  # noqa: PLC0415
 
-    if is_loopback(backend.endpoint):
-        return httpx.AsyncClient(transport=DirectTransport(SystemClock().monotonic), timeout=None)  # noqa: S113  the caller has one deadline for all of it
-    # Loading the certificate store takes 40 ms, and plain HTTP needs none.
-    verify = backend.endpoint.lower().startswith("https:")
-    return httpx.AsyncClient(verify=verify, timeout=None)  # noqa: S113
+    transport = open_transport(backend.endpoint, SystemClock().monotonic)
+    return httpx.AsyncClient(transport=transport, timeout=None)  # noqa: S113  the caller has one deadline for all of it
 
 
 async def get(http: httpx.AsyncClient, backend: Backend, url: str) -> Answer:
@@ -81,7 +78,11 @@ async def get(http: httpx.AsyncClient, backend: Backend, url: str) -> Answer:
     """
     import httpx  # noqa: PLC0415
 
-    from core.client.transport_errors import TRANSPORT_ERRORS, transport_error  # noqa: PLC0415
+    from core.client.transport_errors import (  # noqa: PLC0415
+        TRANSPORT_ERRORS,
+        own_cause,
+        transport_error,
+    )
 
     answered = False
     try:
@@ -95,7 +96,11 @@ async def get(http: httpx.AsyncClient, backend: Backend, url: str) -> Answer:
         finally:
             await response.aclose()
     except TRANSPORT_ERRORS as error:
-        raise transport_error(error, backend, answered=answered) from error
+        failure = transport_error(error, backend, answered=answered)
+        raise failure from own_cause(error)
+    except asyncio.CancelledError as error:
+        error.__traceback__ = None  # frames below hold the request, and its key
+        raise
 
 
 def refusal(answer: Answer, backend: Backend) -> StatusError:

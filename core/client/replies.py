@@ -9,8 +9,12 @@ from core.client.faults import ServerFault, error_in, fault_error
 from core.errors import CutReply, IncompleteReply, ProtocolError, StatusError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from core.client.backend import Backend
     from core.client.faults import Quote
+
+    Heard = Callable[[Mapping[str, Any]], None]
 
 FINISHED = frozenset({"stop", "tool_calls"})
 _LARGEST_COUNT = 1 << 53
@@ -20,12 +24,14 @@ class Assembly:
     """What one reply has said so far, and when (on the caller's clock) it began to.
 
     Feed it with ``chunk`` or ``body``; ``judge`` then raises unless the reply is whole, after which
-    ``text``, ``tool_calls`` and the counts hold.
+    ``text``, ``tool_calls`` and the counts hold. ``heard`` is told each delta, in OpenAI's form,
+    as it comes: nobody knows yet whether the reply will be whole.
     """
 
-    def __init__(self, backend: Backend, quote: Quote) -> None:
+    def __init__(self, backend: Backend, quote: Quote, heard: Heard | None = None) -> None:
         self._backend = backend
         self._quote = quote
+        self._heard = heard
         self._parts: list[str] = []
         self._refusal: list[str] = []
         self._calls: dict[int, _ToolCall] = {}
@@ -81,12 +87,14 @@ class Assembly:
             )
         if self._refusal:
             raise CutReply(
-                f"the model refused: {self._quote(''.join(self._refusal))}",
+                f"the model refused: {self._quote(self.refusal)}",
+                own_words="the model refused",
                 finish_reason="refusal",
             )
         if reason not in FINISHED:
             raise CutReply(
                 f"the reply was cut: finish_reason is {self._quote(reason)!r}",
+                own_words="the reply was cut",
                 finish_reason=self._quote(reason),
                 remedy="Raise max_tokens or the server's context size."
                 if reason == "length"
@@ -107,6 +115,11 @@ class Assembly:
     def text(self) -> str:
         """The content so far."""
         return "".join(self._parts)
+
+    @property
+    def refusal(self) -> str:
+        """The words with which the model refused; empty where it did not."""
+        return "".join(self._refusal)
 
     @property
     def tool_calls(self) -> tuple[dict[str, Any], ...]:
@@ -164,8 +177,10 @@ class Assembly:
                 if self.first_content_at is None:
                     self.first_content_at = at
                 self._parts.append(content)
-            if len(delta) > 1:
+            if len(delta) > 1 or not content:
                 self._further(delta)
+            if self._heard:
+                self._heard(delta)
         reason = choice.get("finish_reason")
         if reason:
             if type(reason) is not str:

@@ -70,6 +70,24 @@ def transport_error(error: Exception, backend: Backend, *, answered: bool) -> Ba
     return ConnectFailed(f"{who}: {words}", kind=kind, remedy=remedy)
 
 
+def shed(error: BackendError) -> None:
+    """Take from ``error``, before it is raised again, what its traceback shows of the exchange.
+
+    Collectors of tracebacks print the frames' variables, the request's bytes among them.
+    """
+    error.__cause__ = own_cause(error.__cause__)
+    error.__context__ = None
+    error.__traceback__ = None
+
+
+def own_cause(error: BaseException | None) -> OSError | None:
+    """``error`` without its frames where it is the system's; others quote what the server sent."""
+    if not isinstance(error, OSError):
+        return None
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 def _kind(causes: tuple[BaseException, ...]) -> str:
     for types, kind in (
         ((socket.gaierror,), "dns"),

@@ -13,6 +13,7 @@ from core.capsule.keys import seal, user_key
 from core.errors import ConfigError
 from core.fingerprint import PROMPTS, suite_root, tree_hash
 from core.policy import PolicySnapshot
+from core.private import make_private, write_private
 from core.router.gates import demo_root, in_demo
 from core.router.promotion import thresholds_of
 
@@ -50,11 +51,11 @@ def make_workspace() -> Path:
     """A new, empty demo workspace; those of earlier demos but the last few are removed."""
     root = demo_root()
     try:
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(root)
         for old in sorted(root.iterdir())[: 1 - _KEPT]:
             shutil.rmtree(old, ignore_errors=True)
         workspace = root / f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
-        workspace.mkdir(mode=0o700)
+        make_private(workspace)
     except OSError as error:
         raise ConfigError(
             f"{root}: the demo's workspace cannot be made: {error.strerror}",
@@ -68,11 +69,11 @@ def configure(
 ) -> Path:
     """Write the workspace's stage0.toml for the two servers; returns its path."""
     path = workspace / "stage0.toml"
-    path.write_text(
+    write_private(
+        path,
         _CONFIGURATION.format(
             engine=engine, engine_model=engine_model, cloud=cloud, cloud_model=cloud_model
         ),
-        encoding="utf-8",
     )
     return path
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.router.decision import Reason
+    from core.router.reason import Reason
     from core.stages import Mode
 
 

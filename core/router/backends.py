@@ -36,25 +36,28 @@ def local(settings: Settings, name: str) -> Backend:
     return Backend(name, Mode.REFLEX, backend.endpoint, backend.model, timeout_ms)
 
 
-def cloud(settings: Settings, environ: Mapping[str, str] = os.environ) -> Backend:
+def cloud(settings: Settings, environ: Mapping[str, str] | None = None) -> Backend:
     """The ``[cloud]`` server, with its key if it may have it; raises as ``primary``."""
     cloud = settings.cloud
     _check(settings, cloud.endpoint, "cloud", "endpoint")
-    key = environ.get(cloud.api_key_env) or None
-    if key and not trust.may_send_key(
+    may_have_it = trust.may_send_key(
         cloud.endpoint, cloud.api_key_env, named_by_user=settings.source.trusted
-    ):
+    )
+    key = (os.environ if environ is None else environ).get(cloud.api_key_env) or None
+    if key and not may_have_it:
+        key = None
         if settings.names("cloud", "api_key_env"):
             raise UntrustedEndpoint(
                 f"{settings.origin('cloud', 'api_key_env')}: cloud.api_key_env: a project's file "
                 f"may not send ${cloud.api_key_env} to {cloud.endpoint}",
                 remedy=trust.remedy(cloud.endpoint),
             )
-        key = None
     return Backend(CLOUD, Mode.CLOUD, cloud.endpoint, cloud.model, cloud.timeout_ms, key)
 
 
-def all_backends(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, Backend]:
+def all_backends(
+    settings: Settings, environ: Mapping[str, str] | None = None
+) -> dict[str, Backend]:
     """Every configured server by name; raises as ``primary`` if any may not be contacted."""
     servers = [primary(settings), cloud(settings, environ)]
     servers += [local(settings, name) for name in settings.reflex.backends]

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.private import make_private
 from core.router.breaker import Memory, Moment, Rule
 from core.router.decision import BreakerState, BreakerView
 
@@ -179,7 +180,7 @@ class Breaker:
     def _reopen(self) -> None:
         # By name each time: somebody may have deleted the file, and the others use the new one.
         self.close()
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.path.parent)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def _remember(self, memory: Memory) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from core.errors import BackendError, Counting, NoBackend
 from core.router.answer import Answer
 from core.router.correction import corrected, unconstrained
-from core.router.decision import Reason, RoutingDecision
+from core.router.decision import RoutingDecision
 from core.router.evidence import Call, Evidence, Outcome
+from core.router.reason import Reason
+from core.router.recorded import attempted
+from core.router.stream import Asked, Stream, said
 from core.settings.model import CLOUD, PRIMARY
 from core.stages import Mode
 
@@ -19,9 +22,11 @@ if TYPE_CHECKING:
 
     from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
+    from core.client.replies import Heard
     from core.clock import Clock
     from core.policy import PolicySnapshot
     from core.router.breaker_file import Admission, Breaker
+    from core.router.shadow import Shadow
     from core.router.situation import Sight, Situation
     from core.stages import Stage
 
@@ -51,29 +56,48 @@ class Run:
     evidence: Evidence
     clock: Clock
     client: Callable[[Backend], ChatClient]
+    shadow: Shadow | None = None
 
 
 class Conduct:
-    """Conducts one call to its answer."""
+    """Conducts one call to its answer, once; ``asked`` tells who was asked last, and why."""
 
     def __init__(self, run: Run, request: ChatRequest, stage: Stage) -> None:
+        self.call_id = uuid.uuid4().hex
+        self.asked: Asked | None = None
         self._run = run
         self._request = request
-        self._call = Call(uuid.uuid4().hex, stage, run.origin)
+        self._call = Call(self.call_id, stage, run.origin)
         self._started = self._deciding_since = run.clock.monotonic()
         self._limit = run.policy.reflex.fallback.max_failures
         self._attempts = 0
         self._failed: BackendError | None = None
         self._warnings: list[str] = []
+        self._listener: Heard | None = None
+        self._heard = False
 
-    async def answer(self) -> Answer:
+    async def answer(self, heard: Heard | None = None) -> Answer:
         """The first complete, valid answer of whoever may give one.
+
+        ``heard`` is told a cloud's reply piece by piece, as it comes; what it was told cannot be
+        taken back, so nobody else is asked from then on. It hears nothing of a local server.
 
         Raises:
             BackendError: the last one asked failed, and nobody else may answer.
             NoBackend: nobody may answer.
             CapsuleError: the decision could not be recorded; nothing was sent.
         """
+        self._listener = heard
+        answer = await self._first_answer()
+        if self._run.shadow:
+            self._run.shadow.consider(self._request, self._call.stage, answer)
+        return answer
+
+    def stream(self) -> Stream:
+        """The call as a context whose body hears the answer piece by piece."""
+        return Stream(self.answer)
+
+    async def _first_answer(self) -> Answer:
         sight = await self._run.situation.look(self._call.stage)
         decision = sight.decision
         if decision.mode is Mode.REFLEX:
@@ -85,6 +109,8 @@ class Conduct:
             answer = await self._ask_once(backend, decision)
             if answer:
                 return answer
+            if self._heard:
+                break
         if self._failed:
             raise self._failed
         raise _nobody(decision)
@@ -168,34 +194,31 @@ class Conduct:
     async def _attempt(self, backend: Backend, request: ChatRequest) -> Outcome:
         """One HTTP request and its record."""
         self._attempts += 1
-        fallback_reason = self._failed.code if self._failed else None
-        start = self._run.clock.monotonic()
-        interrupted: BaseException | None = None
-        try:
-            reply = await self._run.client(backend).complete(request)
-            outcome = Outcome(reply.latency_ms, reply=reply)
-        except BackendError as error:
-            self._failed = error
-            outcome = Outcome(1000 * (self._run.clock.monotonic() - start), error=error)
+        outcome, warning = await attempted(
+            self._run.client(backend),
+            request,
+            call=self._call,
+            backend=backend,
+            evidence=self._run.evidence,
+            clock=self._run.clock,
+            number=self._attempts,
+            fallback_reason=self._failed.code if self._failed else None,
+            heard=self._hear if self._listener and backend.mode is Mode.CLOUD else None,
+        )
+        if outcome.error:
+            self._failed = outcome.error
             if backend.name == PRIMARY:
                 self._run.situation.monitor.invalidate()
-        except BaseException as error:  # noqa: BLE001  raised again once it is on record
-            interrupted = error
-            outcome = Outcome(1000 * (self._run.clock.monotonic() - start), cancelled=True)
-        warning = await self._run.evidence.called(
-            self._call,
-            backend,
-            request,
-            outcome,
-            attempt=self._attempts,
-            fallback_reason=fallback_reason,
-        )
-        if interrupted:
-            raise interrupted
         if warning:
             self._warnings.append(warning)
         self._deciding_since = self._run.clock.monotonic()
         return outcome
+
+    def _hear(self, delta: Mapping[str, Any]) -> None:
+        assert self._listener is not None
+        if piece := said(delta):
+            self._heard = True
+            self._listener(piece)
 
     async def _record(
         self, backend: Backend, decision: RoutingDecision, *, is_fallback: bool
@@ -209,6 +232,7 @@ class Conduct:
             failure_count=self._run.breakers[PRIMARY].view().failure_count,
             is_fallback=is_fallback,
         )
+        self.asked = Asked(backend.mode, decision.reason, backend.name, backend.model)
 
     async def _settle(
         self, backend: Backend, breaker: Breaker, admission: Admission, outcome: Outcome
@@ -225,10 +249,12 @@ class Conduct:
             await self._run.evidence.breaker_changed(backend, transition, cause)
 
     def _prepared(self, backend: Backend) -> ChatRequest:
-        constrain = backend.mode is Mode.CLOUD or self._run.policy.reflex.json_schema
-        if constrain or self._request.schema is None:
-            return self._request
-        return unconstrained(self._request)
+        request = self._request
+        if backend.mode is Mode.CLOUD:
+            return _worded_by_caller(request)
+        if self._run.policy.reflex.json_schema or request.schema is None:
+            return request
+        return unconstrained(request)
 
     def _answered(
         self, backend: Backend, decision: RoutingDecision, reply: Reply, *, is_fallback: bool
@@ -255,6 +281,14 @@ class Conduct:
             cached_tokens=reply.cached_tokens,
             warnings=tuple(self._warnings),
         )
+
+
+def _worded_by_caller(request: ChatRequest) -> ChatRequest:
+    """What a cloud is sent: the schema as the caller wrote it, where he did."""
+    if request.response_format is None:
+        return request
+    extra = {**request.extra, "response_format": request.response_format}
+    return replace(request, constrain=False, extra=extra)
 
 
 def _nobody(decision: RoutingDecision) -> NoBackend:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from core.capsule.events import (
     PolicySnapshotRefEvent,
     RoutingDecisionEvent,
 )
-from core.errors import BackendError, CapsuleError, CutReply, NotCompliant
+from core.errors import BackendError, CapsuleError, CutReply, NotCompliant, StatusError
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from core.client.backend import Backend, ChatRequest, Reply
     from core.policy import PolicySnapshot
     from core.router.breaker_file import Transition
-    from core.router.decision import Reason
+    from core.router.reason import Reason
     from core.settings import Settings
     from core.stages import Stage
 
 logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[a-z_]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,6 @@ class Evidence:
         self._run_id = run_id
         self._secrets = secrets
         self._capture = Capture(policy.capture_mode, key, known=secrets)
-        # Many appends wait for one shared sync, so the threads mostly sleep.
-        self._threads = ThreadPoolExecutor(64, thread_name_prefix="capsule")
 
     async def began(self, settings: Settings) -> None:
         """Store the policy snapshot and say that a run goes by it."""
@@ -139,7 +139,7 @@ class Evidence:
                 json_compliant=_compliant(request, outcome),
                 error="cancelled" if outcome.cancelled else error.code if error else None,
                 error_message=self._message(error),
-                finish_reason=getattr(reply or error, "finish_reason", None),
+                finish_reason=_finish_reason(reply or error),
                 prompt_tokens=reply.prompt_tokens if reply else None,
                 completion_tokens=reply.completion_tokens if reply else None,
                 cached_tokens=reply.cached_tokens if reply else None,
@@ -154,9 +154,13 @@ class Evidence:
         )
 
     def _message(self, error: BackendError | None) -> str | None:
+        """The error in words, the server's own only where what they may repeat is kept as well."""
         if error is None:
             return None
-        return str(redact(plain(error.message, 500), known=self._secrets))
+        mode = self._policy.capture_mode
+        quotes = mode == "full_io" or (mode == "prompts_only" and isinstance(error, StatusError))
+        words = error.message if quotes else error.own_words
+        return str(redact(plain(words, 500), known=self._secrets))
 
     async def breaker_changed(self, backend: Backend, transition: Transition, cause: str) -> None:
         """Record a breaker's change of state, if that is possible."""
@@ -175,12 +179,8 @@ class Evidence:
         )
 
     async def append(self, event: Event) -> None:
-        """Append off the event loop; returns once durable."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._log.append, event)
-
-    def close(self) -> None:
-        """Let the threads go."""
-        self._threads.shutdown(wait=False)
+        """Append without blocking the event loop; returns once durable."""
+        await self._log.append_async(event)
 
     async def _or_warn(self, event: Event) -> str | None:
         try:
@@ -190,6 +190,12 @@ class Evidence:
             logger.warning("%s is not in the capsule: %s", event.event_type, error)
             return f"this call is not in the capsule: {error.message}"
         return None
+
+
+def _finish_reason(end: Reply | BackendError | None) -> str | None:
+    reason = getattr(end, "finish_reason", None)
+    # A server may write there what it likes; only a name is one.
+    return reason if reason is None or _NAME.fullmatch(reason) else "other"
 
 
 def _rounded(milliseconds: float | None) -> float | None:

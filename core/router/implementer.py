@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import random
 import uuid
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,16 +15,18 @@ from core.policy import PolicySnapshot
 from core.router.answer import Answer
 from core.router.backends import all_backends
 from core.router.conduct import Conduct, Run
+from core.router.decision import RoutingDecision, decide
 from core.router.evidence import Evidence
+from core.router.outlook import Outlook
+from core.router.shadow import Shadow
 from core.router.situation import Situation, breaker_of
 from core.settings.model import PRIMARY
 from core.stages import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from core.router.decision import RoutingDecision
     from core.settings import Settings
 
 __all__ = ["Answer", "Implementer"]
@@ -41,9 +43,10 @@ class Implementer:
         settings: Settings,
         *,
         clock: Clock | None = None,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
         key_directory: Path | None = None,
         origin: str = "live",
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
         self.run_id = uuid.uuid4().hex
@@ -61,6 +64,15 @@ class Implementer:
             secrets=tuple(b.api_key for b in backends.values() if b.api_key),
         )
         self._clients: dict[str, ChatClient] = {}
+        self._shadow = Shadow(
+            self.policy,
+            self._situation,
+            self._evidence,
+            self._client,
+            clock or SystemClock(),
+            run_id=self.run_id,
+            chance=chance,
+        )
         self._run = Run(
             run_id=self.run_id,
             origin=origin,
@@ -71,6 +83,7 @@ class Implementer:
             evidence=self._evidence,
             clock=clock or SystemClock(),
             client=self._client,
+            shadow=self._shadow,
         )
         self._beginning = asyncio.Lock()
         self._begun = False
@@ -91,18 +104,35 @@ class Implementer:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close connections, background probes and the evidence's threads."""
+        """Close connections, shadow calls, background probes and the evidence's threads."""
+        await self._shadow.aclose()
         for client in self._clients.values():
             await client.aclose()
         await self._situation.aclose()
         for breaker in self._breakers.values():
             breaker.close()
-        self._evidence.close()
         self._situation.log.close()
 
     async def decide(self, stage: Stage = Stage.IMPLEMENT) -> RoutingDecision:
         """What a call of ``stage`` would do now; nothing is sent or recorded."""
         return (await self._situation.look(stage)).decision
+
+    async def outlook(self) -> Outlook:
+        """What the next Implement call would do and why, by the health as remembered.
+
+        Raises:
+            CapsuleError: the evidence cannot be read.
+        """
+        situation = self._situation
+        health = await situation.monitor.current()
+        gate, breaker = await situation.gate(health), situation.breaker.view()
+        decision = decide(self.policy, Stage.IMPLEMENT, health, breaker, gate)
+        return Outlook(self.settings, self.policy, health, breaker, gate, decision)
+
+    @property
+    def shadow(self) -> Shadow:
+        """The calls that reflex is asked in the background."""
+        return self._shadow
 
     async def complete(
         self,
@@ -139,11 +169,19 @@ class Implementer:
             seed=seed,
             extra=extra or {},
         )
+        return await (await self.conduct(request, stage=stage)).answer()
+
+    async def conduct(self, request: ChatRequest, *, stage: Stage = Stage.IMPLEMENT) -> Conduct:
+        """One call before it is made: ``answer()`` makes it, ``stream()`` lets it be heard.
+
+        Raises:
+            CapsuleError: the run's policy could not be recorded.
+        """
         async with self._beginning:
             if not self._begun:
                 await self._evidence.began(self.settings)
                 self._begun = True
-        return await Conduct(self._run, request, stage).answer()
+        return Conduct(self._run, request, stage)
 
     def _client(self, backend: Backend) -> ChatClient:
         if backend.name not in self._clients:

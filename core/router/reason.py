@@ -19,3 +19,4 @@ class Reason(StrEnum):
     BACKEND_FAILED = "backend_failed"
     BAKEOFF = "bakeoff"
     SHADOW = "shadow"
+    REPLAY = "replay"

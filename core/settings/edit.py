@@ -1,4 +1,4 @@
-"""Changing stage0.toml in place: one key, comments and order kept, whole or not at all."""
+"""Changing stage0.toml in place: some keys, comments and order kept, whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,26 +14,34 @@ from core.settings.locate import key_lines
 from core.settings.read import parse, read_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from core.settings.read import Settings
 
 
 def set_enabled(settings: Settings, *, on: bool) -> tuple[Path, int]:
-    """Set ``[reflex] enabled`` in the file the settings came from, or in a new one.
+    """Set ``[reflex] enabled``; as ``set_reflex``, with the line that now holds it."""
+    path, lines = set_reflex(settings, {"enabled": on})
+    return path, lines["enabled"]
 
-    Returns the file and the line that now holds it.
+
+def set_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple[Path, dict[str, int]]:
+    """Set keys of ``[reflex]`` in the file the settings came from, or in a new one.
+
+    Comments, order and all else stay. Returns the file and the line that now holds each key.
 
     Raises:
         ConfigError: the file cannot be read or written, or the result would not be valid.
     """
     path = settings.source.path or settings.source.root / NAMES[0]
     document = tomlkit.parse(read_text(path) if path.exists() else "")
-    document.setdefault("reflex", tomlkit.table())["enabled"] = on
+    document.setdefault("reflex", tomlkit.table()).update(values)
     text = tomlkit.dumps(document)
     parse(text, str(path))
     replace_text(path, text)
-    return path, key_lines(text)["reflex", "enabled"]
+    lines = key_lines(text)
+    return path, {name: lines["reflex", name] for name in values}
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -37,35 +37,51 @@ def find(explicit: Path | None = None, *, cwd: Path | None = None) -> Source:
     Raises:
         ConfigError: a file that was named does not exist.
     """
-    here = (cwd or Path.cwd()).resolve()
-    named = explicit or _from_environment()
+    here = _real(cwd or _working_directory())
+    named = explicit if explicit is not None else _from_environment()
     if named is not None:
         path = here / named
-        if not path.exists():
+        if not os.path.lexists(path):
             raise ConfigError(
                 f"{path}: no such file",
                 remedy="Check --config and $SPECKIT_CONFIG, or copy stage0.toml.sample there.",
             )
-        return Source(path, path.resolve().parent, trusted=False)
+        return Source(path, _real(path).parent, trusted=False)
     repository = _repository(here)
     for directory in _upwards(here, repository):
         for name in NAMES:
-            if (directory / name).exists():
+            # Also a link that leads nowhere: who set it up is told, not passed over.
+            if os.path.lexists(directory / name):
                 return Source(directory / name, directory, trusted=False)
     own = user_config_dir() / NAMES[0]
     root = repository or here
-    if own.exists():
+    if os.path.lexists(own):
         return Source(own, root, trusted=True)
     return Source(None, root, trusted=True)
 
 
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigError(
+            f"the working directory cannot be used: {error.strerror}",
+            remedy="Go to a directory that exists.",
+        ) from error
+
+
+def _real(path: Path) -> Path:
+    # Path.resolve raises on links that go in a circle.
+    return Path(os.path.realpath(path))
+
+
 def _from_environment() -> Path | None:
     value = os.environ.get("SPECKIT_CONFIG", "")
-    return Path(value).expanduser() if value else None
+    return Path(os.path.expanduser(value)) if value else None  # noqa: PTH111  never raises
 
 
 def _repository(here: Path) -> Path | None:
-    return next((d for d in (here, *here.parents) if (d / ".git").exists()), None)
+    return next((d for d in (here, *here.parents) if os.path.lexists(d / ".git")), None)
 
 
 def _upwards(here: Path, repository: Path | None) -> list[Path]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_TABLE = re.compile(r"^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+# Each part can end in one place only: a line of blanks costs no more than its length.
+_TABLE = re.compile(r"^\s*\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?$")
 _ONE = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _PART = re.compile(_ONE)
 _KEY = re.compile(rf"^\s*({_ONE}(?:\s*\.\s*{_ONE})*)\s*=")

@@ -12,12 +12,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 CLOUD = "cloud"
 PRIMARY = "reflex"
+_LONGEST_NAME = 253  # that the domain name system has
 
 
 def _endpoint(value: str) -> str:
     try:
         parts = urlsplit(value)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        valid = parts.scheme in {"http", "https"} and parts.port != 0
+        valid = valid and 0 < len(parts.hostname or "") <= _LONGEST_NAME
     except ValueError:
         valid = False
     if not valid or not value.isprintable() or " " in value:
@@ -91,6 +93,17 @@ class Thresholds(Section):
     )
 
 
+class Shadow(Section):
+    """``[reflex.shadow]``: calls that reflex is asked in the background, to see how it would do."""
+
+    sample: float = Field(
+        default=0, ge=0, le=1, description="Share of the cloud's Implement calls; 0 = off."
+    )
+    concurrency: int = Field(
+        default=1, ge=1, le=64, description="Asked at once, at most; further ones are left out."
+    )
+
+
 class LocalBackend(Section):
     """``[reflex.backends.NAME]``: a further local server, for ``fallback.order``."""
 
@@ -131,6 +144,7 @@ class Reflex(Section):
     )
     fallback: Fallback = Fallback()
     thresholds: Thresholds = Thresholds()
+    shadow: Shadow = Shadow()
     backends: dict[Name, LocalBackend] = Field(
         default={}, description="Further local servers by name."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import os
 import stat
@@ -21,6 +22,7 @@ from core.settings.model import (
     Fallback,
     LocalBackend,
     Reflex,
+    Shadow,
     Thresholds,
 )
 
@@ -84,6 +86,8 @@ def read_text(path: Path) -> str:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if data.startswith(codecs.BOM_UTF8):
+        raise ConfigError(f"{path}:1: begins with a byte order mark; save it as UTF-8 without one")
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{path}: over {MAX_BYTES >> 10} KiB; a configuration is small")
     for number, line in enumerate(data.split(b"\n"), 1):
@@ -150,6 +154,7 @@ def _fields_at(path: tuple[str, ...]) -> dict[str, Any]:
         ("reflex",): Reflex,
         ("reflex", "fallback"): Fallback,
         ("reflex", "thresholds"): Thresholds,
+        ("reflex", "shadow"): Shadow,
         ("cloud",): Cloud,
     }
     return dict(tables.get(path, LocalBackend).model_fields)
@@ -166,7 +171,10 @@ def _nearest(key: str, known: dict[str, Any]) -> str | None:
 
 
 def _shown(value: Any) -> str:
-    return plain(repr(value), _MAX_SHOWN)
+    try:
+        return plain(repr(value), _MAX_SHOWN)
+    except ValueError:  # Python writes no integer of thousands of digits
+        return "a number of thousands of digits"
 
 
 def _fail_syntax(name: str, text: str, message: str) -> NoReturn:

@@ -15,6 +15,7 @@ from core.engine.local import start_engine
 from core.engine.process import python_module
 from core.engine.scripted import start_scripted
 from core.errors import EngineError
+from core.plain import plain_block
 from core.router.backends import primary
 from core.router.probing import probe
 from core.settings import load_settings
@@ -118,7 +119,7 @@ def _one_call(settings: Settings, *, as_json: bool) -> int:
         return 0
     print(
         f"\ndecided    {answer.mode}: {answer.reason}\n"
-        f"answered   by {answer.backend} ({answer.model}): {answer.text}\n"
+        f"answered   by {answer.backend} ({answer.model}): {plain_block(answer.text)}\n"
         f"took       {milliseconds(answer.ttft_ms)} to the first token, "
         f"{milliseconds(answer.latency_ms)} in all\n"
         f"evidence   {capsule}\n\n"

@@ -1,16 +1,14 @@
-"""``events``: the capsule's newest records, live, or its whole chain verified."""
+"""``events``: the capsule's newest records, live; ``events verify``: its whole chain."""
 
 from __future__ import annotations
 
-import re
 import sys
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
-from core.clock import rfc3339
-from core.errors import ConfigError
+from core.plain import plain
 from core.settings import load_settings
+from reflex_tui.cli.moment import moment
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
 
 if TYPE_CHECKING:
@@ -20,24 +18,18 @@ if TYPE_CHECKING:
     from core.capsule import Record
 
 _PAGE = 1000
-_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def events(arguments: argparse.Namespace) -> int:
-    """Show, follow or verify the workspace's capsule."""
-    settings = load_settings(arguments.config)
-    log = EventLog(settings.state_dir / "capsule")
-    try:
-        if arguments.action == "verify":
-            return _verify(log, arguments)
+    """Show or follow the workspace's capsule."""
+    with _capsule(arguments) as log:
         return _list(log, arguments)
-    finally:
-        log.close()
 
 
-def _verify(log: EventLog, arguments: argparse.Namespace) -> int:
-    found = log.verify(head=arguments.head)
+def verify(arguments: argparse.Namespace) -> int:
+    """Check the whole chain: 0 when it holds, else 1."""
+    with _capsule(arguments) as log:
+        found = log.verify(head=arguments.head)
     if arguments.json:
         problem = found.problem
         print_json(
@@ -63,9 +55,13 @@ def _verify(log: EventLog, arguments: argparse.Namespace) -> int:
     return 0 if found.ok else 1
 
 
+def _capsule(arguments: argparse.Namespace) -> EventLog:
+    return EventLog(load_settings(arguments.config).state_dir / "capsule")
+
+
 def _list(log: EventLog, arguments: argparse.Namespace) -> int:
     wanted = _filter(arguments)
-    newest = _newest(log, wanted, arguments.n, _since(arguments.since))
+    newest = _newest(log, wanted, arguments.n, moment(arguments.since))
     if arguments.json and not arguments.follow:
         print_json([_document(record) for record in newest])
         return 0
@@ -110,22 +106,6 @@ def _filter(arguments: argparse.Namespace) -> Callable[[Mapping[str, Any]], bool
     return lambda body: all(body.get(name) == value for name, value in needed.items())
 
 
-def _since(text: str | None) -> str:
-    """The moment ``text`` names, as records write theirs; "" for ever."""
-    if text is None:
-        return ""
-    if ago := _AGO.fullmatch(text):
-        moment = datetime.now(UTC) - timedelta(seconds=float(ago[1]) * _SECONDS[ago[2]])
-        return rfc3339(moment)
-    try:
-        return rfc3339(datetime.fromisoformat(text).astimezone(UTC))
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            f"--since {text!r} is neither a duration nor a moment",
-            remedy="For example 30s, 15m, 2h, 7d, or 2026-01-12T10:30:00Z.",
-        ) from None
-
-
 def _document(record: Record) -> dict[str, Any]:
     return dict(record.body)
 
@@ -143,8 +123,8 @@ def _show_line(record: Record) -> None:
                     f"{record.seq:>6}",
                     record.time[11:23],
                     f"{record.event_type:<20}",
-                    f"{body.get('mode') or '':<6}",
-                    f"{milliseconds(_number(body.get('latency_ms'))):>8}",
+                    f"{plain(body.get('mode') or '', 40):<6}",
+                    f"{milliseconds(body.get('latency_ms')):>8}",
                     _gist(record),
                 )
             ]
@@ -165,12 +145,16 @@ def _gist(record: Record) -> str:
         case "BreakerStateChanged":
             words = [body.get("before"), "→", body.get("after"), body.get("cause")]
         case "GateDecision":
-            words = [body.get("verdict"), body.get("suite"), *(body.get("stamps") or [])]
+            stamps = body.get("stamps")
+            words = [body.get("verdict"), body.get("suite")]
+            words += stamps if isinstance(stamps, list) else []
+        case "CapsuleExported":
+            words = [
+                f"{body.get('first_seq')}-{body.get('last_seq')}",
+                "→",
+                body.get("destination"),
+            ]
         case _:
             words = [body.get("path"), body.get("report_path"), body.get("suite")]
-    call = str(body.get("call_id") or "")[:4]
-    return " ".join(str(word) for word in [*words, call] if word)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    call = plain(body.get("call_id") or "")[:4]
+    return " ".join(plain(word, 300) for word in [*words, call] if word)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = 130
+_UNUSABLE = 2
+_MOST_SHOWN = 2000
 
 
 def code() -> NoReturn:
@@ -36,21 +38,41 @@ def reflex_tui() -> NoReturn:
 
 def run(argv: Sequence[str], prog: str) -> int:
     """Run one command line; returns its exit status (0, 1, 2, 3 or 130)."""
-    from reflex_tui.cli.parser import build_parser  # noqa: PLC0415  pass-through skips it
-
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    arguments = build_parser(prog).parse_args(argv)
+    as_json = False
     try:
-        return int(arguments.handler(arguments))
+        from reflex_tui.cli.parser import build_parser  # noqa: PLC0415  pass-through skips it
+
+        _prepare_streams()
+        arguments = build_parser(prog).parse_args(argv)
+        as_json = getattr(arguments, "json", False)
+        status = int(arguments.handler(arguments))
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `… | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 0
     except ReflexError as error:
-        _report(error, as_json=getattr(arguments, "json", False))
+        _report(error, as_json=as_json)
         return error.exit_code
+    except OSError as error:  # of the machine and no bug of ours: a full disk, a limit reached
+        _write_no_more()
+        sys.stderr.write(f"error: {plain(error, 600)}\n")
+        return _UNUSABLE
+    return status
+
+
+def _prepare_streams() -> None:
+    """What a terminal cannot show is replaced; a stream that was closed swallows all."""
+    if sys.stdout is None or sys.stderr is None:
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  until the end
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def _write_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: ReflexError, *, as_json: bool) -> None:
@@ -58,6 +80,6 @@ def _report(error: ReflexError, *, as_json: bool) -> None:
         from reflex_tui.cli.output import print_json  # noqa: PLC0415
 
         print_json({"error": {"code": error.code, "message": error.message, "do": error.remedy}})
-    sys.stderr.write(f"error: {plain(error.message)}\n")
+    sys.stderr.write(f"error: {plain(error.message, _MOST_SHOWN)}\n")
     if error.remedy:
         sys.stderr.write(f"{plain_block(error.remedy)}\n")

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from core.plain import plain
+from core.plain import plain, plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_ENDLESS = 1e15
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
 def print_json(document: Any, *, indent: int | None = 2) -> None:
-    """One JSON document on stdout; non-ASCII escaped, so no control character gets through."""
-    print(json.dumps(document, indent=indent, allow_nan=False, default=str))
+    """One JSON document on stdout, in ASCII, so that no control character gets through."""
+    print(plain_json(document, indent=indent))
 
 
 def coloured(text: str, colour: str) -> str:
@@ -41,9 +41,9 @@ def columns(rows: Iterable[Sequence[object]], *, right: frozenset[int] = frozens
     ]
 
 
-def milliseconds(value: float | None) -> str:
-    """``61 ms``, ``1.31 s`` or ``–``."""
-    if value is None:
+def milliseconds(value: object) -> str:
+    """``61 ms``, ``1.31 s``, or ``–`` for what is no number of milliseconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _ENDLESS:
         return "–"
     if value < 1:
         return f"{value:.1f} ms"

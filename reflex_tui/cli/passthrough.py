@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from core.plain import plain
+
 NAME = "code"
 
 
@@ -26,14 +28,18 @@ def pass_through(argv: list[str]) -> NoReturn:
     """Become the next ``code`` on PATH: arguments, exit status and terminal are its own."""
     target = next_on_path(Path(sys.argv[0]), os.environ.get("PATH", os.defpath))
     if target is None:
-        asked = f"`code {' '.join(argv)}`".replace(" `", "`")
+        asked = plain(f"`code {' '.join(argv)}`".replace(" `", "`"), 300)
         sys.stderr.write(
             f"code: {asked} is not for Reflex, and there is no other `code` on PATH.\n"
             "For Reflex: code reflex --help. For the editor: install its `code` command.\n"
         )
         raise SystemExit(127)
     sys.stdout.flush()
-    os.execv(target, [NAME, *argv])  # noqa: S606  no shell: the arguments go on untouched
+    try:
+        os.execv(target, [NAME, *argv])  # noqa: S606  no shell: the arguments go on untouched
+    except OSError as error:
+        sys.stderr.write(f"code: {plain(target)} cannot be run: {error.strerror}\n")
+        raise SystemExit(126) from None
 
 
 def _same(path: Path, own: Path) -> bool:

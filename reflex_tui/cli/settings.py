@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core import trust as trusting
 from core.errors import ReflexError
+from core.plain import plain
 from core.settings import load_settings
 from reflex_tui.cli.output import print_json
 
@@ -22,7 +23,7 @@ def trust(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"trusted": origin, "file": str(trusting.store())})
     else:
-        print(f"trusted: {origin} (in {trusting.store()})")
+        print(f"trusted: {plain(origin)} (in {plain(trusting.store())})")
     return 0
 
 
@@ -61,7 +62,7 @@ def _switch(settings: Settings, *, on: bool, as_json: bool, forced: str | None =
     if as_json:
         print_json({"file": str(path), "line": line, "enabled": on, "forced": forced})
     else:
-        print(f"{path}:{line}: enabled = {str(on).lower()}")
+        print(f"{plain(path)}:{line}: enabled = {str(on).lower()}")
         if forced:
             print(f"forced without a gate pass ({forced}): calls still go to the cloud until one")
     return 0

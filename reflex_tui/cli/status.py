@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from core.capsule import EventLog
+from core.plain import plain
 from core.router.outlook import Lookout, Outlook
+from core.router.shadow import ShadowSummary, shadow_summary
 from core.settings import load_settings
-from reflex_tui.cli.output import coloured, columns, print_json
+from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -19,10 +23,11 @@ def status(arguments: argparse.Namespace) -> int:
     """Show everything a decision rests on; 0 unless the configuration cannot be used."""
     settings = load_settings(arguments.config)
     seen = asyncio.run(_look(settings))
+    shadow = _shadow(settings)
     if arguments.json:
-        print_json(_document(seen))
+        print_json(_document(seen) | {"shadow": asdict(shadow)})
     else:
-        print("\n".join(_lines(seen)))
+        print("\n".join(_lines(seen, shadow)))
     return 0
 
 
@@ -32,6 +37,12 @@ async def _look(settings: Settings) -> Outlook:
         return await lookout.look()
     finally:
         await lookout.aclose()
+
+
+def _shadow(settings: Settings) -> ShadowSummary:
+    reflex = settings.reflex
+    with EventLog(settings.state_dir / "capsule") as log:
+        return shadow_summary(log, endpoint=reflex.endpoint, model=reflex.model)
 
 
 def _document(seen: Outlook) -> dict[str, Any]:
@@ -65,7 +76,7 @@ def _document(seen: Outlook) -> dict[str, Any]:
     }
 
 
-def _lines(seen: Outlook) -> list[str]:
+def _lines(seen: Outlook, shadow: ShadowSummary) -> list[str]:
     health = seen.health
     state = coloured("● up", "green") if health.ok else coloured("✖ down", "red")
     decision = seen.decision
@@ -74,6 +85,7 @@ def _lines(seen: Outlook) -> list[str]:
         f"server    {state}  {health.summary}",
         f"breaker   {_breaker(seen)}",
         f"gate      {_gate(seen)}",
+        f"shadow    {_shadow_words(seen, shadow)}",
         f"next Implement call → {coloured(str(decision.mode), 'bold')}: {why}",
     ]
     if not health.ok:
@@ -81,8 +93,8 @@ def _lines(seen: Outlook) -> list[str]:
     settings = seen.settings
     lines += [
         "",
-        f"workspace {settings.source.root}",
-        f"config    {settings.source.path or 'none: built-in defaults'}",
+        f"workspace {plain(settings.source.root)}",
+        f"config    {plain(settings.source.path or 'none: built-in defaults')}",
         f"policy    {seen.policy.policy_hash}",
         "",
     ]
@@ -103,11 +115,23 @@ def _gate(seen: Outlook) -> str:
     gate = seen.gate
     if gate.event is None:
         return "not passed: no bakeoff yet (code reflex bakeoff)"
-    stamps = gate.event.get("stamps") or []
+    stamps = [plain(stamp, 40) for stamp in gate.event.get("stamps") or []]
     age = "" if gate.age_days is None else f", {gate.age_days:.0f} days ago"
-    stamped = f" [{', '.join(map(str, stamps))}]" if stamps else ""
+    stamped = f" [{', '.join(stamps)}]" if stamps else ""
     verdict = coloured("✓ pass", "green") if gate.valid else f"✖ not met: {gate.detail}"
-    return f"{verdict}, {gate.event.get('suite')}{age}{stamped}"
+    return f"{verdict}, {plain(gate.event.get('suite'), 80)}{age}{stamped}"
+
+
+def _shadow_words(seen: Outlook, shadow: ShadowSummary) -> str:
+    sample = seen.policy.reflex.shadow.sample
+    state = f"{100 * sample:g} % of the cloud's Implement calls" if sample else "off"
+    if not shadow.calls:
+        return f"{state}; nothing gathered yet" if sample else state
+    calls = "1 call" if shadow.calls == 1 else f"{shadow.calls} calls"
+    return (
+        f"{calls}, {shadow.agreed_percent:.0f} % agreed with the cloud, {shadow.failed} failed, "
+        f"P50 {milliseconds(shadow.p50_ms)}, P95 {milliseconds(shadow.p95_ms)} (now {state})"
+    )
 
 
 def _values(settings: Settings) -> list[tuple[tuple[str, ...], Any]]:

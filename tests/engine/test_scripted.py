@@ -322,7 +322,7 @@ async def test_fifty_at_once(scripted: ScriptedServer) -> None:
 async def until_hanging(server: ScriptedServer, count: int) -> None:
     """Wait until so many requests hang."""
     async with asyncio.timeout(20):
-        while server.faults["hang"] < count:  # noqa: ASYNC110  the server tells no other way
+        while server.faults["hang"] < count:
             await asyncio.sleep(0.005)
 
 

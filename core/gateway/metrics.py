@@ -1,0 +1,108 @@
+"""What Prometheus is told: calls and their times as they end, breaker and gate when it asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+
+from core.router.decision import BreakerState
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from core.router.answer import Answer
+    from core.router.outlook import Outlook
+    from core.router.shadow import Shadow
+    from core.router.stream import Asked
+
+_NOBODY = "none"
+# Seconds: a small local model at one end, a thinking cloud model at the other.
+_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60, 120)
+
+
+class Metrics:
+    """One gateway's figures, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._calls = Counter(
+            "reflex_calls",
+            "Calls by who was asked last, why, and how they ended.",
+            ["mode", "reason", "outcome"],
+            registry=registry,
+        )
+        self._duration = Histogram(
+            "reflex_call_duration_seconds",
+            "From the call's arrival to its answer's end, of answered calls.",
+            ["mode"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._ttft = Histogram(
+            "reflex_time_to_first_token_seconds",
+            "From request to first content of the attempt that answered.",
+            ["mode"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._refused = Counter(
+            "reflex_refused_requests",
+            "Requests turned away before they became calls.",
+            ["code"],
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "reflex_calls_in_flight", "Calls being answered.", registry=registry
+        )
+        self._breaker = Gauge(
+            "reflex_breaker_state",
+            "1 for the circuit breaker's state, 0 for the others.",
+            ["state"],
+            registry=registry,
+        )
+        self._gate = Gauge(
+            "reflex_gate_valid", "1 while the gate pass holds, else 0.", registry=registry
+        )
+        self._healthy = Gauge(
+            "reflex_server_healthy", "1 while the reflex server is well.", registry=registry
+        )
+        self._shadow = Gauge(
+            "reflex_shadow_calls",
+            "Shadow calls since the start, by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
+
+    def in_flight(self) -> AbstractContextManager[object]:
+        """A context that counts as a call being answered."""
+        return self._in_flight.track_inprogress()
+
+    def ended(self, asked: Asked | None, outcome: str, answer: Answer | None) -> None:
+        """A call ended: ``answered``, ``cancelled`` or an error's code."""
+        mode = str(asked.mode) if asked else _NOBODY
+        reason = str(asked.reason) if asked else _NOBODY
+        self._calls.labels(mode, reason, outcome).inc()
+        if answer is not None:
+            self._duration.labels(mode).observe(answer.total_ms / 1000)
+            if answer.ttft_ms is not None:
+                self._ttft.labels(mode).observe(answer.ttft_ms / 1000)
+
+    def refused(self, code: str) -> None:
+        """A request was turned away."""
+        self._refused.labels(code).inc()
+
+    def exposition(self, seen: Outlook, shadow: Shadow, accept: str) -> tuple[bytes, str]:
+        """The figures with the situation as ``seen``, and their content type."""
+        for state in BreakerState:
+            self._breaker.labels(str(state)).set(seen.breaker.state is state)
+        self._gate.set(seen.gate.valid)
+        self._healthy.set(seen.health.ok)
+        for outcome, count in shadow.counts.items():
+            self._shadow.labels(outcome).set(count)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # it names a version that is none
+            encode, content_type = choose_encoder("")
+        return encode(self._registry), content_type

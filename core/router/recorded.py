@@ -1,0 +1,48 @@
+"""One attempt and its record, whichever way it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import BackendError
+from core.router.evidence import Call, Evidence, Outcome
+
+if TYPE_CHECKING:
+    from core.client.backend import Backend, ChatRequest
+    from core.client.chat import ChatClient
+    from core.client.replies import Heard
+    from core.clock import Clock
+
+
+async def attempted(
+    client: ChatClient,
+    request: ChatRequest,
+    *,
+    call: Call,
+    backend: Backend,
+    evidence: Evidence,
+    clock: Clock,
+    number: int = 1,
+    fallback_reason: str | None = None,
+    heard: Heard | None = None,
+) -> tuple[Outcome, str | None]:
+    """Ask once and record the end; returns it with a warning when it could not be recorded.
+
+    ``number`` counts the call's attempts from 1. Cancelled, it is recorded as such and raises.
+    """
+    start = clock.monotonic()
+    interrupted: BaseException | None = None
+    try:
+        reply = await client.complete(request, heard=heard)
+        outcome = Outcome(reply.latency_ms, reply=reply)
+    except BackendError as error:
+        outcome = Outcome(1000 * (clock.monotonic() - start), error=error)
+    except BaseException as error:  # noqa: BLE001  raised again once it is on record
+        interrupted = error
+        outcome = Outcome(1000 * (clock.monotonic() - start), cancelled=True)
+    warning = await evidence.called(
+        call, backend, request, outcome, attempt=number, fallback_reason=fallback_reason
+    )
+    if interrupted:
+        raise interrupted
+    return outcome, warning

@@ -1,0 +1,188 @@
+"""``events export``: evidence as JSON Lines, or shipped to a collector; the capsule notes it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from core.capsule import EventLog
+from core.errors import ConfigError, ExportError
+from core.export.lines import announce, exported_lines, range_since
+from core.plain import plain, plain_block
+from core.settings import load_settings
+from reflex_tui.cli.moment import moment
+from reflex_tui.cli.output import print_json
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from core.export.cursor import Cursor
+    from core.export.lines import Range
+    from core.export.shipping import Destination
+    from core.settings import Settings
+
+_POLL_S = 0.5
+_MOST_PAUSE_S = 30.0
+_STDOUT = "standard output"
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Hand out the records, after the capsule has noted that they were."""
+    settings = load_settings(arguments.config)
+    _check(arguments)
+    since = moment(arguments.since)
+    with EventLog(settings.state_dir / "capsule") as log:
+        if arguments.otlp is not None:
+            return _ship(log, settings, since, arguments)
+        return _write(log, range_since(log, since), arguments)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.follow and arguments.otlp is None:
+        raise ConfigError(
+            "--follow goes with --otlp", remedy="code reflex events -f --json follows as JSON Lines"
+        )
+    if arguments.otlp is not None and arguments.out is not None:
+        raise ConfigError("--otlp and --out exclude each other")
+    if arguments.json and arguments.otlp is None and arguments.out is None:
+        raise ConfigError("--json prints one document about the export: it needs --out FILE")
+
+
+def _write(log: EventLog, span: Range, arguments: argparse.Namespace) -> int:
+    out: Path | None = arguments.out
+    if not span:
+        sys.stderr.write("there is nothing to export\n")
+    else:
+        destination = str(out.absolute()) if out else _STDOUT
+        announce(
+            log,
+            span,
+            run_id=uuid.uuid4().hex,
+            with_io=arguments.with_io,
+            destination=destination,
+        )
+        lines = exported_lines(log, span, with_io=arguments.with_io)
+        if out is None and sys.stdout.isatty():
+            for line in lines:
+                print(plain_block(line.decode(errors="replace")), end="")
+        elif out is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.writelines(lines)
+            sys.stdout.buffer.flush()
+        else:
+            _replace(out, lines)
+    if arguments.json:
+        _tell_json(span, str(out), arguments)
+    elif span and out:
+        print(f"{_count(span):,} events to {plain(out)}{_about_io(arguments)}")
+    return 0
+
+
+def _replace(path: Path, lines: Iterable[bytes]) -> None:
+    """Write the file whole or not at all, for its owner only."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(lines)
+        Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _ship(log: EventLog, settings: Settings, since: str, arguments: argparse.Namespace) -> int:
+    from core.export.cursor import cursor_for  # noqa: PLC0415  only shipping needs them
+    from core.export.otlp import Collector, traces_url  # noqa: PLC0415
+    from core.export.shipping import ship_batch  # noqa: PLC0415
+
+    url = traces_url(arguments.otlp)
+    with ExitStack() as stack:
+        cursor = stack.enter_context(cursor_for(settings.state_dir, url))
+        collector = stack.enter_context(Collector(url))
+        span = range_since(log, since, after=cursor.after(log))
+        if span or arguments.follow:
+            announce(
+                log,
+                span,
+                run_id=uuid.uuid4().hex,
+                with_io=arguments.with_io,
+                destination=url,
+                follows=arguments.follow,
+            )
+        # Without --since the cursor alone says where to go on, also in a log that was replaced.
+        after = span.first - 1 if since else 0
+        if arguments.follow:
+            _follow(log, cursor, collector, after, arguments)
+        while ship_batch(
+            log, cursor, collector, with_io=arguments.with_io, after=after, until=span.last
+        ):
+            pass
+    if arguments.json:
+        _tell_json(span, url, arguments)
+    else:
+        print(f"{_count(span):,} events to {plain(url)}{_about_io(arguments)}")
+    return 0
+
+
+def _follow(
+    log: EventLog,
+    cursor: Cursor,
+    collector: Destination,
+    after: int,
+    arguments: argparse.Namespace,
+) -> NoReturn:
+    """Ship for ever; a collector that is away is waited for. Ends by KeyboardInterrupt."""
+    from core.export.shipping import ship_batch  # noqa: PLC0415
+
+    pause_s = 1.0
+    while True:
+        try:
+            batch = ship_batch(log, cursor, collector, with_io=arguments.with_io, after=after)
+        except ExportError as error:
+            sys.stderr.write(f"{plain(error.message)}; again in {pause_s:.0f} s\n")
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _MOST_PAUSE_S)
+            continue
+        pause_s = 1.0
+        if not batch:
+            time.sleep(_POLL_S)
+        elif arguments.json:
+            print_json(
+                {"records": len(batch), "first_seq": batch[0].seq, "last_seq": batch[-1].seq},
+                indent=None,
+            )
+        else:
+            print(f"{len(batch):,} events, to {batch[-1].seq}", flush=True)
+
+
+def _count(span: Range) -> int:
+    return max(0, span.last - span.first + 1)
+
+
+def _about_io(arguments: argparse.Namespace) -> str:
+    return ", requests and replies included" if arguments.with_io else ""
+
+
+def _tell_json(span: Range, destination: str, arguments: argparse.Namespace) -> None:
+    print_json(
+        {
+            "destination": destination,
+            "records": _count(span),
+            "first_seq": span.first if span else None,
+            "last_seq": span.last if span else None,
+            "with_io": arguments.with_io,
+        }
+    )

@@ -1,0 +1,152 @@
+"""Ctrl-C ends a command with 130: no traceback, and no process left behind."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.capsule import EventLog
+from tests.capsule.making import decision
+from tests.hostile.commands import commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CODE = Path(sys.executable).with_name("code")
+_PATIENCE_S = 60
+# The command line, and what it writes when it is well under way.
+UNDER_WAY = {
+    "health --watch 0.05": "down",
+    "health --watch 0.05 --json": "not_listening",
+    "events -f": "RoutingDecision",
+    "events -f --json": "RoutingDecision",
+    "engine --port 0": "serving",
+    "engine --port 0 --json": "endpoint",
+    "demo --headless": "llama.cpp",
+    "serve --port 0": "http://",
+}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("line", UNDER_WAY)
+def test_a_command_under_way(project: Path, line: str) -> None:
+    """Whatever it does, and whatever processes it has started for that."""
+    with EventLog(project / ".speckit" / "capsule") as log:
+        log.append(decision())
+    process = subprocess.Popen(
+        [CODE, "reflex", *line.split()],
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        before = _until(process, UNDER_WAY[line])
+        children = descendants(process.pid)
+        process.send_signal(signal.SIGINT)
+        rest, told = process.communicate(timeout=_PATIENCE_S)
+    finally:
+        process.kill()
+        process.wait()
+    assert b"Traceback" not in before + rest + told, told.decode()
+    assert process.returncode == 130, (before + rest + told).decode()
+    assert children or not line.startswith("engine")
+    deadline = time.monotonic() + _PATIENCE_S
+    while left := [pid for pid in children if _is_running(pid)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+AT_IMPORT = """
+import builtins, signal, sys
+plainly, late = builtins.__import__, sys.argv.pop(1)
+
+def interrupted(name, *rest):
+    if name == late:
+        builtins.__import__ = plainly
+        signal.raise_signal(signal.SIGINT)
+    return plainly(name, *rest)
+
+builtins.__import__ = interrupted
+from reflex_tui.cli.main import code
+code()
+"""
+
+
+@pytest.mark.parametrize(
+    ("late", "line"),
+    [
+        ("reflex_tui.cli.parser", "health"),
+        ("core.settings", "health"),
+        ("core.router.probing", "models"),
+        ("httpx", "status"),
+        ("pydantic", "events"),
+        ("tomlkit", "disable"),
+        ("core.harness.report", "check"),
+    ],
+)
+def test_a_command_that_is_still_starting(project: Path, late: str, line: str) -> None:
+    """Even while it is being imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", AT_IMPORT, late, "reflex", line],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_every_command_that_goes_on_is_interrupted_here() -> None:
+    """A new command that serves or follows is to be added above."""
+    known = {line.split()[0] for line in UNDER_WAY}
+    ends_by_itself = {
+        *("models", "status", "trust", "enable", "disable", "check", "replay", "completion"),
+        *("bakeoff", "implement"),  # as long as a run takes: interrupted in their own tests
+        "tui",  # Ctrl-C is a key there
+    }
+    assert {command.name for command in commands()} <= known | ends_by_itself
+
+
+def _until(process: subprocess.Popen[bytes], words: str) -> bytes:
+    """What it has written once ``words`` are among it."""
+    assert process.stdout is not None
+    seen = b""
+    deadline = time.monotonic() + _PATIENCE_S
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while words.encode() not in seen:
+            assert time.monotonic() < deadline, seen
+            if selector.select(0.05):
+                chunk = os.read(process.stdout.fileno(), 4096)
+                assert chunk, (seen, process.stderr and process.stderr.read())
+                seen += chunk
+    return seen
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes that it has started, and theirs."""
+    return list(_below(pid))
+
+
+def _below(pid: int) -> Iterator[int]:
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, file.read_text().split()):
+            yield child
+            yield from _below(child)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
