@@ -1,0 +1,139 @@
+"""OpenTelemetry's names for what a record says: the one place that follows its conventions.
+
+They are those of the GenAI semantic conventions for client spans, still in development there.
+What they have no name for goes out as ``reflex.FIELD``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from core.export.lines import RAW
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Value = str | bool | int | float | Sequence[str]
+
+OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+REQUEST_MODEL = "gen_ai.request.model"
+INPUT_TOKENS = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+CACHED_TOKENS = "gen_ai.usage.cache_read.input_tokens"
+FINISH_REASONS = "gen_ai.response.finish_reasons"
+TTFT_S = "gen_ai.response.time_to_first_chunk"
+OUTPUT_TYPE = "gen_ai.output.type"
+INPUT_MESSAGES = "gen_ai.input.messages"
+OUTPUT_MESSAGES = "gen_ai.output.messages"
+ERROR_TYPE = "error.type"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+OWN = "reflex."
+
+_INT64 = 1 << 63
+
+CHAT = "chat"
+# Every backend is asked in OpenAI's form, and that is what the conventions want named then.
+OPENAI = "openai"
+
+_COUNTS = {
+    "prompt_tokens": INPUT_TOKENS,
+    "completion_tokens": OUTPUT_TOKENS,
+    "cached_tokens": CACHED_TOKENS,
+}
+_NAMED = frozenset({*_COUNTS, "model", "endpoint", "finish_reason", "ttft_ms", "error"})
+
+
+def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
+    """A record's attributes; without ``with_io`` nothing raw is among them."""
+    named = _of_call(body, with_io=with_io) if body.get("event_type") == "LLMCall" else {}
+    for name, value in body.items():
+        # A keyed hash of a request says nothing to a collector; raw ones are named above.
+        if value is None or name in RAW or (named and name in _NAMED):
+            continue
+        named[OWN + name] = _flat(value)
+    if with_io and isinstance(message := body.get("error_message"), str):
+        named[f"{OWN}error_message"] = message
+    return named
+
+
+def _of_call(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
+    server = urlsplit(str(body.get("endpoint") or ""))
+    finish, ttft_ms, compliant = map(body.get, ("finish_reason", "ttft_ms", "json_compliant"))
+    named: dict[str, Value | None] = {
+        OPERATION: CHAT,
+        PROVIDER: OPENAI,
+        REQUEST_MODEL: str(body.get("model")),
+        SERVER_ADDRESS: server.hostname,
+        SERVER_PORT: server.port or (443 if server.scheme == "https" else 80),
+        OUTPUT_TYPE: "text" if compliant is None else "json",
+        FINISH_REASONS: None if finish is None else [str(finish)],
+        TTFT_S: None if ttft_ms is None else float(ttft_ms) / 1000,
+        ERROR_TYPE: body.get("error"),
+        **{name: body.get(field) for field, name in _COUNTS.items()},
+    }
+    if with_io:
+        named[INPUT_MESSAGES] = _messages(body.get("request"))
+        named[OUTPUT_MESSAGES] = _reply(body.get("response"), str(finish or "error"))
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _messages(request: Any) -> str | None:
+    """The conventions' JSON for messages; None where a hash alone was kept."""
+    if not isinstance(request, dict):
+        return None
+    return _json([_message(message) for message in request.get("messages", ())])
+
+
+def _message(message: Any) -> dict[str, Any]:
+    if not isinstance(message, dict):
+        return {"role": "user", "parts": [_part(message)]}
+    content = message.get("content")
+    parts = [_part(one) for one in (content if isinstance(content, list) else [content]) if one]
+    parts += _called(message.get("tool_calls"))
+    return {"role": message.get("role", "user"), "parts": parts}
+
+
+def _part(content: Any) -> dict[str, Any]:
+    if isinstance(content, dict) and content.get("type") == "text":
+        content = content.get("text")
+    text = content if isinstance(content, str) else _json(content)
+    return {"type": "text", "content": text}
+
+
+def _reply(response: Any, finish_reason: str) -> str | None:
+    if not isinstance(response, dict):
+        return None
+    parts = [_part(response["text"])] if response.get("text") else []
+    parts += _called(response.get("tool_calls"))
+    return _json([{"role": "assistant", "parts": parts, "finish_reason": finish_reason}])
+
+
+def _called(tool_calls: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "tool_call",
+            "id": call.get("id"),
+            "name": call.get("function", {}).get("name"),
+            "arguments": call.get("function", {}).get("arguments"),
+        }
+        for call in tool_calls or ()
+    ]
+
+
+def _flat(value: Any) -> Value:
+    """A value as an attribute may be: a scalar, a list of texts, else JSON."""
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        return str(value)
+    if isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,298 @@
+"""``events export --otlp`` against a receiver that parses what OpenTelemetry's exporter sends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.capsule import EventLog
+from core.errors import CapsuleError, ConfigError, ExportError, UntrustedEndpoint
+from core.export import shipping
+from core.export.cursor import cursor_for
+from core.export.otlp import Collector, traces_url
+from core.export.shipping import ship_batch
+from tests.capsule.making import decision
+from tests.export.receiver import receiver
+from tests.export.running import CODE, PROMPT, QUOTED, REPLY, capsule, code, three_events
+from tests.replay.test_offline import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from core.export.spans import SpanFields
+    from tests.export.receiver import Receiver
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def collector() -> Iterator[Receiver]:
+    """A collector that takes everything, until told otherwise."""
+    with receiver() as state:
+        yield state
+
+
+def test_records_arrive_as_genai_spans(project: Path, collector: Receiver) -> None:
+    """Names, times, ids and status as the conventions have them; nothing raw."""
+    hashes = three_events(project)
+    done = code(project, "events", "export", "--otlp", collector.url)
+    assert done.returncode == 0, done.stderr
+    assert collector.requests == ["/v1/traces"]
+    chosen, failed, good = collector.spans
+    assert [span["name"] for span in collector.spans] == ["RoutingDecision", "chat m", "chat m"]
+    assert [span["span"] for span in collector.spans] == [digest[-16:] for digest in hashes]
+    assert len({span["trace"] for span in collector.spans}) == 1
+    assert good["end"] - good["start"] == 145_000_000
+    assert failed["status"] == (2, "server_error")
+    assert (good["status"][0], chosen["status"][0]) == (0, 0)
+    assert (good["kind"], chosen["kind"]) == (3, 1)
+    attributes = good["attributes"]
+    expected = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "m",
+        "gen_ai.usage.input_tokens": 12,
+        "gen_ai.usage.output_tokens": 3,
+        "gen_ai.usage.cache_read.input_tokens": 10,
+        "gen_ai.response.finish_reasons": ["stop"],
+        "gen_ai.response.time_to_first_chunk": 0.061,
+        "gen_ai.output.type": "json",
+        "server.address": "127.0.0.1",
+        "server.port": 3009,
+        "reflex.mode": "reflex",
+        "reflex.call_id": "c1",
+        "reflex.attempt": 2,
+        "reflex.seq": 3,
+        "reflex.hash": hashes[2],
+    }
+    assert expected.items() <= attributes.items()
+    assert failed["attributes"]["error.type"] == "server_error"
+    assert chosen["attributes"]["reflex.reason"] == "healthy_and_thresholds_met"
+    assert good["resource"]["service.name"] == "speckit-reflex"
+    for words in (PROMPT, REPLY, QUOTED):
+        assert words not in repr(collector.spans)
+
+
+def test_every_genai_name_is_one_of_the_conventions() -> None:
+    """The one module's names are those of OpenTelemetry's own package."""
+    from opentelemetry.semconv._incubating.attributes import (  # noqa: PLC0415
+        error_attributes,
+        gen_ai_attributes,
+        server_attributes,
+    )
+
+    from core.export import genai  # noqa: PLC0415
+
+    known = {
+        value
+        for module in (gen_ai_attributes, error_attributes, server_attributes)
+        for value in vars(module).values()
+        if isinstance(value, str)
+    }
+    texts = {value for value in vars(genai).values() if isinstance(value, str)}
+    ours = {text for text in texts if text.startswith(("gen_ai.", "error.", "server."))}
+    assert ours <= known
+    assert len(ours) > 10
+
+
+def test_with_io_the_messages_go_too(project: Path, collector: Receiver) -> None:
+    """In the conventions' form."""
+    three_events(project)
+    code(project, "events", "export", "--otlp", collector.url, "--with-io")
+    attributes = collector.spans[-1]["attributes"]
+    assert json.loads(attributes["gen_ai.input.messages"]) == [
+        {"role": "user", "parts": [{"type": "text", "content": PROMPT}]}
+    ]
+    assert json.loads(attributes["gen_ai.output.messages"]) == [
+        {
+            "role": "assistant",
+            "parts": [{"type": "text", "content": REPLY}],
+            "finish_reason": "stop",
+        }
+    ]
+    assert collector.spans[1]["attributes"]["reflex.error_message"] == QUOTED
+
+
+def test_the_cursor_goes_on_where_it_ended(project: Path, collector: Receiver) -> None:
+    """The next export ships what came since, the record of the first export included."""
+    three_events(project)
+    code(project, "events", "export", "--otlp", collector.url)
+    audit = capsule(project)[-1]
+    assert (audit.event_type, audit.body["last_seq"]) == ("CapsuleExported", 3)
+    assert audit.body["destination"] == f"{collector.url}/v1/traces"
+    record(project, decision("c2"))
+    done = code(project, "events", "export", "--otlp", collector.url, "--json")
+    assert json.loads(done.stdout)["first_seq"] == 4
+    assert [span["attributes"]["reflex.seq"] for span in collector.spans] == [1, 2, 3, 4, 5]
+
+
+def test_a_redirect_is_no_success(project: Path, collector: Receiver) -> None:
+    """The exporter would count a 302 as taken; the records would be lost."""
+    three_events(project)
+    collector.statuses = [302]
+    done = code(project, "events", "export", "--otlp", collector.url)
+    assert done.returncode == 1
+    assert "302" in done.stderr
+    assert "/elsewhere" not in collector.requests
+    assert code(project, "events", "export", "--otlp", collector.url).returncode == 0
+    assert [span["attributes"]["reflex.seq"] for span in collector.spans] == [1, 2, 3, 4]
+
+
+def test_what_was_refused_is_shipped_again_with_the_same_ids(
+    project: Path, collector: Receiver
+) -> None:
+    """At least once: a batch that was taken but not noted comes again, and can be told."""
+    three_events(project)
+
+    class Taken:
+        """Takes the spans, and the process dies before that is noted."""
+
+        def send(self, spans: Sequence[SpanFields]) -> None:
+            with Collector(traces_url(collector.url)) as real:
+                real.send(spans)
+            raise ExportError("gone")
+
+    log = EventLog(project / ".speckit" / "capsule")
+    state = project / ".speckit"
+    with log, cursor_for(state, "d") as cursor:
+        with pytest.raises(ExportError):
+            ship_batch(log, cursor, Taken(), with_io=False)
+        with Collector(traces_url(collector.url)) as real:
+            assert len(ship_batch(log, cursor, real, with_io=False)) == 3
+            assert ship_batch(log, cursor, real, with_io=False) == []
+    ids = [(span["trace"], span["span"]) for span in collector.spans]
+    assert ids[:3] == ids[3:]
+    assert len(set(ids)) == 3
+
+
+def test_following_ships_what_is_appended(project: Path, collector: Receiver) -> None:
+    """Old and new ones, through a time in which the collector refuses; Ctrl-C ends it."""
+    three_events(project)
+    collector.statuses = [400]
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE, "events", "export", "-f", "--otlp", collector.url],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert collector.came.wait(20)
+            collector.came.clear()
+            record(project, decision("later"))
+            assert collector.came.wait(20)
+        finally:
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "400" in errors
+    sent = [span["attributes"]["reflex.seq"] for span in collector.spans]
+    assert sent == [1, 2, 3, 4, 5]
+    audits = [r.body for r in capsule(project) if r.event_type == "CapsuleExported"]
+    assert [(a["last_seq"], a["follows"]) for a in audits] == [(3, True)]
+
+
+class Counting:
+    """Takes everything; keeps the sizes of the batches."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def send(self, spans: Sequence[SpanFields]) -> None:
+        self.sizes.append(len(spans))
+
+
+def test_batches_are_bounded_by_number_and_bytes(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long capsule goes in many requests, and one large record alone."""
+    monkeypatch.setattr(shipping, "MOST_RECORDS", 4)
+    monkeypatch.setattr(shipping, "MOST_BYTES", 3000)
+    directory = record(project, *(decision(str(n)) for n in range(6)), decision("x" * 4000))
+    sink = Counting()
+    with EventLog(directory) as log, cursor_for(project, "d") as cursor:
+        while ship_batch(log, cursor, sink, with_io=False):
+            pass
+    assert sum(sink.sizes) == 7
+    assert max(sink.sizes) <= 4
+    assert sink.sizes[-1] == 1
+
+
+def test_a_replaced_capsule_is_shipped_from_its_beginning(project: Path) -> None:
+    """A cursor belongs to the log whose record it names; a torn cursor is none."""
+    directory = record(project, decision("a"), decision("b"))
+    sink = Counting()
+    with cursor_for(project, "d") as cursor:
+        with EventLog(directory) as log:
+            ship_batch(log, cursor, sink, with_io=False)
+            assert cursor.after(log) == 2
+        for segment in directory.glob("*.jsonl"):
+            segment.unlink()
+        record(project, decision("c"), decision("d"), decision("e"))
+        with EventLog(directory) as log:
+            assert len(ship_batch(log, cursor, sink, with_io=False)) == 3
+    next((project / "export").glob("*.json")).write_text('{"seq": 3')
+    with EventLog(directory) as log, cursor_for(project, "d") as cursor:
+        assert cursor.after(log) == 0
+
+
+def test_one_process_ships_to_a_destination(project: Path) -> None:
+    """A second would send everything twice."""
+    with (
+        cursor_for(project, "d"),
+        cursor_for(project, "other"),
+        pytest.raises(CapsuleError, match="another process"),
+        cursor_for(project, "d"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("url", ["https://collector.invalid", "http://10.0.0.1:4318"])
+def test_evidence_goes_only_where_the_user_trusts(
+    project: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused before anything is recorded or sent; one word of the user's allows it."""
+    three_events(project)
+    done = code(project, "events", "export", "--otlp", url)
+    assert done.returncode == 2
+    assert "code reflex trust" in done.stderr
+    assert len(capsule(project)) == 3
+    monkeypatch.setenv("REFLEX_TRUSTED_ENDPOINTS", url)
+    assert traces_url(url) == f"{url}/v1/traces"
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:4318", "http://u:p@127.0.0.1:4318", "ftp://x"])
+def test_a_url_that_is_none_is_refused(url: str) -> None:
+    """Credentials belong into the environment."""
+    with pytest.raises(ConfigError) as caught:
+        traces_url(url)
+    assert not isinstance(caught.value, UntrustedEndpoint)
+
+
+def test_nobody_there_is_one_clear_line(project: Path) -> None:
+    """Which URL it was, what is tried next time, and the usual mistake."""
+    three_events(project)
+    with receiver() as gone:
+        pass
+    script = CODE.replace(
+        "sys.exit(",
+        "import core.export.otlp as o; o.Collector.__init__.__kwdefaults__['timeout_s'] = 0.5;"
+        "sys.exit(",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "events", "export", "--otlp", gone.url],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the collector did not take 3 records")
+    assert "4318" in done.stderr
+    assert "Traceback" not in done.stderr
