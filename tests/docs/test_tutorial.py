@@ -1,0 +1,76 @@
+"""The tutorial, played with stand-in servers from an empty project to a promoted model."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.engine.scripted import start_scripted
+from core.harness.plan import DEFAULT_SUITE
+from tests.docs.pages import ROOT, blocks, commands
+
+PAGE = ROOT / "docs" / "tutorial.md"
+PATIENCE_S = 100
+EXPECTED = {"code reflex bakeoff --tasks 'ca*'": 3}
+
+
+def steps() -> list[str]:
+    """The tutorial's own commands in their order."""
+    lines = [line for block in blocks(PAGE) for line in commands(block)]
+    return [line for line in lines if line.startswith("code reflex ")]
+
+
+def run(line: str, project: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command line of the tutorial; two trials at a time, as only time is saved by it."""
+    more = ["--concurrency", "2"] if " bakeoff" in line else []
+    return subprocess.run(
+        [*shlex.split(line), *more],
+        cwd=project,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(PATIENCE_S * 3)
+def test_from_nothing_to_a_promoted_model(project: Path) -> None:
+    """Each command ends as the tutorial says, and after ``enable`` the next call goes to reflex."""
+    before, *rest = (line for line in steps() if "--version" not in line)
+    told = run(before, project)
+    assert (told.returncode, before) == (1, "code reflex health")
+    assert "code reflex engine" in told.stdout
+    # Named as a server of its own kind: what a stand-in passes promotes nothing.
+    at_once = {"ttft_ms": 0, "tokens_per_s": 0, "suite": DEFAULT_SUITE, "owned_by": "somebody"}
+    with (
+        start_scripted(model="local", **at_once) as local,  # type: ignore[arg-type]
+        start_scripted(model="distant", **at_once) as distant,  # type: ignore[arg-type]
+    ):
+        sample = (ROOT / "stage0.toml.sample").read_text(encoding="utf-8")
+        for old, new in (
+            ("http://127.0.0.1:3009/v1", local.endpoint),
+            ("qwen2.5-coder-7b-instruct", "local"),
+            ("https://api.openai.com/v1", distant.endpoint),
+            ("gpt-5-mini", "distant"),
+        ):
+            assert old in sample
+            sample = sample.replace(old, new)
+        (project / "stage0.toml").write_text(sample, encoding="utf-8")
+        said: dict[str, str] = {}
+        for line in rest:
+            told = run(line, project)
+            assert told.returncode == EXPECTED.get(line, 0), f"{line}: {told.stdout}{told.stderr}"
+            said[line] = told.stdout
+            if line == "code reflex enable":
+                status = json.loads(run("code reflex status --json", project).stdout)
+                assert status["next_implement_call"]["mode"] == "reflex"
+    assert said["code reflex bakeoff"].startswith("✓ pass")
+    assert "reflex: healthy_and_thresholds_met" in said["code reflex status"]
+    assert "GateDecision" in said["code reflex events --type GateDecision"]
+    assert "enabled = false" in said["code reflex disable"]
