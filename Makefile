@@ -13,7 +13,7 @@ demo: $(VENV)/.local ## The dashboard over an embedded engine, in a workspace of
 	@exec $(BIN)/code reflex demo
 
 test: $(VENV)/.dev ## All tests, the real-engine ones included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto -q
 
 lint: $(VENV)/.dev ## Style and formatting
 	$(BIN)/ruff check .
