@@ -93,8 +93,10 @@ def complete(text: str) -> Sequence[Command]:
 def _after_prefix(text: str) -> str:
     """What follows the prefix; nothing while the prefix itself is still being typed."""
     text = text.lstrip()
-    if text.startswith(PREFIX):
-        return text.removeprefix(PREFIX)
+    if text.startswith((PREFIX, PREFIX[1:])):
+        # The bar opens with the prefix; who types the whole command types it again.
+        rest = text.removeprefix("/").removeprefix(PREFIX[1:])
+        return _after_prefix(rest) if rest.strip() else rest
     bare = text.removeprefix("/")
     if PREFIX.startswith("/" + bare.rstrip()) and not any(n.startswith(bare) for n in _BY_NAME):
         return ""

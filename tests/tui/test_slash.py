@@ -10,7 +10,9 @@ from reflex_tui.slash import COMMANDS, PREFIX, NoSuchCommand, complete, parse
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-@pytest.mark.parametrize("start", [f"{PREFIX} ", "/", ""])
+@pytest.mark.parametrize(
+    "start", [f"{PREFIX} ", "/", "", f"{PREFIX} {PREFIX} ", f"{PREFIX} {PREFIX[1:]} "]
+)
 def test_every_command_can_be_typed_with_or_without_the_prefix(command: object, start: str) -> None:
     """What the list shows is what runs."""
     name = command.name  # type: ignore[attr-defined]
