@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,6 @@ from core.capsule.events import PolicySnapshotRefEvent
 from core.capsule.segments import lines_backward, lines_forward
 from core.errors import CapsuleCorrupt
 from tests.capsule.making import QuickDisk, decision
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COUNT = 400
 
@@ -155,8 +153,10 @@ for touch in (lambda log: list(log.read()), lambda log: log.tail(1), lambda log:
     log.close()
     segment = capsule / "events-000001.jsonl"
     segment.chmod(0)
-    for path in (capsule, tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        path.chmod(0o755)
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for path in (capsule, *capsule.parents):
+        if path != temporary and path.is_relative_to(temporary):
+            path.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-c", script, str(capsule)], check=True, capture_output=True, text=True
     )

@@ -94,11 +94,12 @@ def test_the_grace_is_bounded(project: Path, slow_cloud: ServerProcess) -> None:
     configured(project, slow_cloud.endpoint)
     got: list[httpx.Response] = []
     with serving(project, "--grace", "0") as (process, url):
+        before = _asked(slow_cloud)
         asking = threading.Thread(
             target=lambda: got.append(httpx.post(f"{url}/{CHAT}", json=ASKED, timeout=10))
         )
         asking.start()
-        _wait_until_asked(slow_cloud)
+        _wait_until_asked(slow_cloud, more_than=before)
         process.send_signal(signal.SIGTERM)
         asking.join(10)
         assert process.wait(10) == 0
@@ -183,11 +184,14 @@ def _wait_until_refused(url: str) -> None:
     raise AssertionError("the server still takes new connections")
 
 
-def _wait_until_asked(server: ServerProcess) -> None:
+def _asked(server: ServerProcess) -> int:
     control = server.endpoint.replace("/v1", "/__scripted")
-    before = httpx.get(control).json()["requests"]
+    return int(httpx.get(control).json()["requests"])
+
+
+def _wait_until_asked(server: ServerProcess, *, more_than: int) -> None:
     for _ in range(500):
-        if httpx.get(control).json()["requests"] > before:
+        if _asked(server) > more_than:
             return
         time.sleep(0.01)
     raise AssertionError("the call did not arrive")
