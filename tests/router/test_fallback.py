@@ -252,7 +252,7 @@ asyncio.run(main())
 async def test_the_count_is_shared_by_processes(project: Path, *, torture: bool) -> None:
     """One call each in many processes: three requests in all, every call answered by the cloud."""
     processes = 100 if torture else 5
-    async with world(project) as w:
+    async with world(project, "[reflex.fallback]\nrecovery_s = 300\n") as w:
         w.faults("status:500")
         for _ in range(processes):
             done = await asyncio.to_thread(
