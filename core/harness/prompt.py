@@ -1,7 +1,8 @@
 """What the patch loop says to a model, from the text files in ``prompts/``.
 
 The long part comes first and never changes between attempts, so that a server with a prefix cache
-reads it once: the rules of the edit format, the files, the task, and only then what went wrong.
+reads it once: the files, the task, what the tests say, the rules of the edit format; what went
+wrong follows in further turns.
 The hash of that directory is part of a gate pass: other words are another test.
 """
 
@@ -49,13 +50,14 @@ def opening(
         )
         for path in shown
     )
-    task = _text("task").substitute(files=listing.strip("\n"), instruction=instruction.strip())
+    parts = [_text("task").substitute(files=listing.strip("\n"), instruction=instruction.strip())]
     if failing.strip():
-        task += "\n" + _text("failing").substitute(output=_tidy(failing))
-    rules = _text("system").substitute() + "\n" + _text(edit_format.value).substitute()
+        parts.append(_text("failing").substitute(output=_tidy(failing)))
+    # Last, as small models forget rules that stand far from their reply.
+    parts.append(_text(edit_format.value).substitute())
     return (
-        {"role": "system", "content": rules.strip()},
-        {"role": "user", "content": task.strip()},
+        {"role": "system", "content": _text("system").substitute().strip()},
+        {"role": "user", "content": "\n\n".join(part.strip() for part in parts)},
     )
 
 
@@ -75,9 +77,10 @@ def reply_tokens(edit_format: EditFormat, texts: Sequence[str]) -> int:
 
     A small model that has lost its way repeats itself until it is stopped.
     """
-    # Code in JSON comes to about three characters a token, and may grow by half.
-    whole = sum(map(len, texts)) // 2 if edit_format is EditFormat.WHOLE_FILE else 0
-    return 512 + whole
+    if edit_format is not EditFormat.WHOLE_FILE:
+        return 512
+    # Code in JSON comes to about three characters a token; it may grow to twice its length.
+    return 160 + 2 * sum(map(len, texts)) // 3
 
 
 def _shown(text: str, *, numbers: bool) -> str:

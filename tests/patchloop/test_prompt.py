@@ -20,13 +20,13 @@ FORMATS = [one for one in EditFormat if one is not EditFormat.AUTO]
 
 @pytest.mark.parametrize("edit_format", FORMATS)
 def test_the_long_part_comes_first(edit_format: EditFormat) -> None:
-    """Rules, files, task, and last what the tests say; the task is quoted word for word."""
-    system, user = opening("Mend\nthe cart.", FILES, ["cart.py"], edit_format, "1 test fails")
+    """Files, task, what the tests say, and last the rules; the task is quoted word for word."""
+    _, user = opening("Mend\nthe cart.", FILES, ["cart.py"], edit_format, "1 test fails")
     assert edit_format.value in {path.stem for path in PROMPTS.glob("*.txt")}
-    assert '{"edits":' in system["content"]
     text = user["content"]
     places = [
-        text.index(part) for part in ("cart.py", "notes.py", "Mend\nthe cart.", "1 test fails")
+        text.index(part)
+        for part in ("cart.py", "notes.py", "Mend\nthe cart.", "1 test fails", '{"edits":')
     ]
     assert places == sorted(places)
     assert "x = '$files'" in text
