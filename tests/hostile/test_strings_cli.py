@@ -8,8 +8,6 @@ import random
 import shlex
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.hostile.commands import commands
 from tests.hostile.forged import bodies, forge
 from tests.hostile.guarded import Line, guarded
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.hostile.guarded import Ended
 
-STRINGS = hostile_strings(10_000 if FULL else 300)
+STRINGS = hostile_strings(10_000 if FULL else 240)
 _SERVE = {"engine", "serve", "demo", "tui", "completion"}
 _PLAIN = {"NO_COLOR": "1"}
 
@@ -46,7 +44,6 @@ def on_terminal(argv: list[str], cwd: Path) -> Line:
     return Line(argv, cwd, _PLAIN, terminal=argv[0] != "bakeoff")
 
 
-@pytest.mark.timeout(1200)
 def test_a_capsule_by_a_stranger(project: Path) -> None:
     """Every field of every type of event, hostile and well-chained, through every command."""
     written = bodies(hostile_values(STRINGS))
@@ -76,7 +73,6 @@ def test_a_capsule_by_a_stranger(project: Path) -> None:
     assert {one.status for one in ended if one.argv[0] == "replay"} == {0, 1, 2}
 
 
-@pytest.mark.timeout(1200)
 def test_a_server_that_says_what_it_likes(project: Path) -> None:
     """Model names, owners, versions, errors and replies, through the commands that ask it."""
     asking = [
@@ -90,7 +86,7 @@ def test_a_server_that_says_what_it_likes(project: Path) -> None:
     ]
     with saying(STRINGS) as endpoint:
         (project / "stage0.toml").write_text(f'[reflex]\nendpoint = "{endpoint}"\nmodel = "m"\n')
-        turns = len(STRINGS) // (2 if FULL else 3)
+        turns = len(STRINGS) // (2 if FULL else 6)
         lines = [on_terminal(asking[turn % len(asking)], project) for turn in range(turns)]
         shown_safely(guarded(lines))
 
@@ -99,7 +95,7 @@ def test_names_that_a_configuration_may_hold(project: Path) -> None:
     """What is printable may be a model's name, and a line to paste into a shell stays one word."""
     names = [word for word in STRINGS if word.strip() == word and word and word.isprintable()]
     lines = []
-    for number, name in enumerate(names[: 2000 if FULL else 40]):
+    for number, name in enumerate(names[: 2000 if FULL else 15]):
         path = project / f"{number}.toml"
         quoted = json.dumps(name, ensure_ascii=False)
         path.write_text(
@@ -144,7 +140,7 @@ def test_directories_and_files_of_any_name(tmp_path: Path) -> None:
                 ["engine", "--gguf", name],
             )
         ]
-        if not FULL and len(lines) > 300:
+        if not FULL and len(lines) > 100:
             break
     shown_safely(guarded(lines))
 
@@ -157,7 +153,6 @@ def _can_be_typed(value: Any) -> bool:
         return False
 
 
-@pytest.mark.timeout(1200)
 def test_reports_by_a_stranger(project: Path) -> None:
     """Texts of a report, hostile one by one, on a terminal and in a workflow's log."""
     chance = random.Random(1)
@@ -165,7 +160,7 @@ def test_reports_by_a_stranger(project: Path) -> None:
     honest["trials"] = honest["trials"][:40]
     leaves = [path for path in _texts(honest, ()) if path[0] != "trials" or path[1] < 3]
     lines = []
-    for number, path in enumerate(leaves if FULL else leaves[::2]):
+    for number, path in enumerate(leaves if FULL else leaves[::7]):
         report = json.loads(json.dumps(honest))
         for each in {path, chance.choice(leaves)}:
             _put(report, each, chance.choice(STRINGS))
