@@ -25,14 +25,18 @@ from typing import TYPE_CHECKING, Any
 from core.client import structured
 from core.client.attempt import Attempt
 from core.engine.scripted import start_scripted
-from core.harness import Plan, candidate, checker, patchloop, run_bakeoff, running
-from core.harness.journal import Journal
-from core.harness.plan import DEFAULT_SUITE
+from core.harness import Plan, run_bakeoff
+from core.harness.bakeoff import checker
+from core.harness.bakeoff import trials as running
+from core.harness.bakeoff.journal import Journal
+from core.harness.bakeoff.plan import DEFAULT_SUITE
+from core.harness.patchloop import candidate
+from core.harness.patchloop import loop as patchloop
 from core.router.evidence import Evidence
 from core.settings import load_settings
 
 if TYPE_CHECKING:
-    from core.harness.trial import Trial
+    from core.harness.gate.trial import Trial
 
 OUTSIDE = ("model", "tests, before", "tests and lint, after")
 LIMIT_MS = 5.0

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
-PROMPTS = _PACKAGE / "harness" / "prompts"
+PROMPTS = _PACKAGE / "harness" / "patchloop" / "prompts"
 SUITES = _PACKAGE / "harness" / "suites"
 
 

@@ -8,7 +8,7 @@ from core.engine.answers import SolvedTask, SuiteAnswerer
 from core.engine.edit_replies import edit_reply
 
 if TYPE_CHECKING:
-    from core.harness.suite import Task
+    from core.harness.suites.find import Task
 
 
 def suite_answerer(name_or_path: str, *, success_rate: float, seed: int) -> SuiteAnswerer:
@@ -17,7 +17,7 @@ def suite_answerer(name_or_path: str, *, success_rate: float, seed: int) -> Suit
     Raises:
         SuiteError: There is no such suite, or it cannot be used.
     """
-    from core.harness.suite import load_suite  # noqa: PLC0415  the harness costs start-up
+    from core.harness.suites.find import load_suite  # noqa: PLC0415  the harness costs start-up
 
     tasks = [_solved(task) for task in load_suite(name_or_path).tasks]
     return SuiteAnswerer(tasks, edit_reply, success_rate=success_rate, seed=seed)

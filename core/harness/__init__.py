@@ -6,14 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from core.harness.bakeoff import run_bakeoff
-    from core.harness.plan import Plan
-    from core.harness.suite import load_suite
+    from core.harness.bakeoff.plan import Plan
+    from core.harness.bakeoff.run import run_bakeoff
+    from core.harness.suites.find import load_suite
 
 _HOMES = {
-    "Plan": "core.harness.plan",
-    "load_suite": "core.harness.suite",
-    "run_bakeoff": "core.harness.bakeoff",
+    "Plan": "core.harness.bakeoff.plan",
+    "load_suite": "core.harness.suites.find",
+    "run_bakeoff": "core.harness.bakeoff.run",
 }
 
 __all__ = ["Plan", "load_suite", "run_bakeoff"]

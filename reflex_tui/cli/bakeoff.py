@@ -9,17 +9,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.harness.bakeoff import run_bakeoff
-from core.harness.compare import Comparison, compare
-from core.harness.criteria import Verdict
-from core.harness.edits import EditFormat
-from core.harness.junit import write_junit
-from core.harness.plan import Plan
-from core.harness.progress import Finished
-from core.harness.report import read, rederive
-from core.harness.running import INTERRUPTED
-from core.harness.summary import summaries
-from core.harness.verdict import EXIT_STATUS
+from core.harness.bakeoff.plan import Plan
+from core.harness.bakeoff.progress import Finished
+from core.harness.bakeoff.run import run_bakeoff
+from core.harness.bakeoff.trials import INTERRUPTED
+from core.harness.gate.criteria import Verdict
+from core.harness.patchloop.edits import EditFormat
+from core.harness.report.compare import Comparison, compare
+from core.harness.report.files import read, rederive
+from core.harness.report.junit import write_junit
+from core.harness.report.summary import summaries
+from core.harness.report.verdict import EXIT_STATUS
 from core.plain import plain
 from core.settings import load_settings
 from reflex_tui.cli.main import INTERRUPTED as INTERRUPTED_STATUS
@@ -30,7 +30,7 @@ from reflex_tui.cli.verdict import about, gate_lines, marked
 if TYPE_CHECKING:
     import argparse
 
-    from core.harness.report_model import Report
+    from core.harness.report.model import Report
     from core.settings import Settings
 
 _INCONCLUSIVE = 3

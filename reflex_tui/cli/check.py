@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.clock import rfc3339
 from core.errors import ReportError
-from core.harness.checking import Checked, check, present
-from core.harness.compare import compare
-from core.harness.criteria import Verdict
-from core.harness.junit import write_junit
-from core.harness.markdown import GLYPHS, render
-from core.harness.neutral import code
-from core.harness.report import newest, read, read_hashed
-from core.harness.summary import summaries
+from core.harness.gate.criteria import Verdict
+from core.harness.report.checking import Checked, check, present
+from core.harness.report.compare import compare
+from core.harness.report.files import newest, read, read_hashed
+from core.harness.report.junit import write_junit
+from core.harness.report.markdown import GLYPHS, render
+from core.harness.report.neutral import code
+from core.harness.report.summary import summaries
 from core.plain import plain
 from core.router.gates import in_demo
 from core.settings import load_settings
@@ -27,7 +27,7 @@ from reflex_tui.cli.verdict import about, gate_lines, marked
 if TYPE_CHECKING:
     import argparse
 
-    from core.harness.report_model import Report
+    from core.harness.report.model import Report
 
 _OUTCOMES = {0: Verdict.PASS, 1: Verdict.FAIL, 3: Verdict.INCONCLUSIVE}
 _LEVELS = {0: "notice", 1: "error", 3: "warning"}

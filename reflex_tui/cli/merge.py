@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.harness.merge import merge
-from core.harness.report import read, rederive, write
-from core.harness.verdict import EXIT_STATUS
+from core.harness.report.files import read, rederive, write
+from core.harness.report.merge import merge
+from core.harness.report.verdict import EXIT_STATUS
 from core.plain import plain
 from core.settings import load_settings
 from reflex_tui.cli.output import print_json

@@ -7,15 +7,15 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from core.harness.latency_chart import duration
-from core.harness.progress import Finished, Started, TrialEnded, TrialStarted
+from core.harness.bakeoff.progress import Finished, Started, TrialEnded, TrialStarted
+from core.harness.report.latency_chart import duration
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.harness.progress import Progress
-    from core.harness.trial import Trial
+    from core.harness.bakeoff.progress import Progress
+    from core.harness.gate.trial import Trial
 
 _MINUTE, _HOUR = 60, 3600
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.harness.criteria import Verdict
-from core.harness.markdown import GLYPHS, bounds
+from core.harness.gate.criteria import Verdict
+from core.harness.report.markdown import GLYPHS, bounds
 from core.plain import plain
 from reflex_tui.cli.output import coloured, columns
 
 if TYPE_CHECKING:
-    from core.harness.gate import GateResult
-    from core.harness.report_model import Report
+    from core.harness.gate.judge import GateResult
+    from core.harness.report.model import Report
 
 COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 

@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 
 from core.client.backend import ChatRequest
-from core.harness.edits import EditFormat, schema
-from core.harness.patchloop import Job
-from core.harness.prompt import opening
+from core.harness.patchloop.edits import EditFormat, schema
+from core.harness.patchloop.loop import Job
+from core.harness.patchloop.prompt import opening
 from core.router.implementer import Implementer
 from core.stages import Mode
 from tests.acceptance.workplace import EDIT_SCHEMA, PROMPTS, events, promoted, question

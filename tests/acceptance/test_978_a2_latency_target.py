@@ -22,10 +22,10 @@ from core.engine.script import Script
 from core.engine.scripted import ScriptedServer
 from core.engine.suite_tasks import suite_answerer
 from core.harness import Plan, run_bakeoff
-from core.harness.gate import judge
-from core.harness.plan import DEFAULT_SUITE
-from core.harness.progress import Finished
-from core.harness.summary import summaries
+from core.harness.bakeoff.plan import DEFAULT_SUITE
+from core.harness.bakeoff.progress import Finished
+from core.harness.gate.judge import judge
+from core.harness.report.summary import summaries
 from core.settings import load_settings
 from tests.acceptance.workplace import PATIENT_MS, configure, events
 

@@ -12,7 +12,7 @@ from core.engine.edit_replies import edit_reply
 from core.engine.script import Script
 from core.engine.scripted import ScriptedServer
 from core.harness import Plan, run_bakeoff
-from core.harness.progress import Finished
+from core.harness.bakeoff.progress import Finished
 from core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.engine.answers import Question
-    from core.harness.progress import Progress
+    from core.harness.bakeoff.progress import Progress
 
 BROKEN = "def answer():\n    return 0\n"
 # At this confidence five calls in time are enough: 0.95 ** 5 ≤ 1 - 0.2 < 0.95 ** 4.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.harness import checker, preparation
+from core.harness.bakeoff import checker, preparation
 from core.harness.sandbox import SelfTest, TestFailure, TestReport, choose_tier
 
 if TYPE_CHECKING:

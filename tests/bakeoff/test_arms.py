@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import ConfigError, ReflexError, UntrustedEndpoint
-from core.harness import asker, run_bakeoff
-from core.harness.arms import choose_arms
+from core.harness import run_bakeoff
+from core.harness.bakeoff import asker
+from core.harness.bakeoff.arms import choose_arms
 from core.stages import Mode
 from tests.bakeoff.arena import LITTLE, arena
 

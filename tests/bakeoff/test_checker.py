@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import SuiteError
-from core.harness.checker import Checks
-from core.harness.lint import lint_findings
-from core.harness.suite import load_suite
-from core.harness.trial import FailureKind
+from core.harness.bakeoff.checker import Checks
+from core.harness.bakeoff.lint import lint_findings
+from core.harness.gate.trial import FailureKind
+from core.harness.suites.find import load_suite
 from tests.bakeoff.arena import make_suite, solution
 
 if TYPE_CHECKING:

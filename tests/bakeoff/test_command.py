@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.engine.scripted import start_scripted
-from core.harness.report import read
+from core.harness.report.files import read
 from tests.bakeoff.arena import LITTLE, make_suite
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from core.engine.script import Script
 from core.engine.scripted import ScriptedServer
 from core.engine.suite_tasks import suite_answerer
 from core.harness import Plan, run_bakeoff
-from core.harness.plan import DEFAULT_SUITE
-from core.harness.progress import Finished
+from core.harness.bakeoff.plan import DEFAULT_SUITE
+from core.harness.bakeoff.progress import Finished
 from core.settings import load_settings
 
 if TYPE_CHECKING:

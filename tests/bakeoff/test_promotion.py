@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import SandboxError
-from core.harness import preparation
-from core.harness.edits import EditFormat
+from core.harness.bakeoff import preparation
+from core.harness.patchloop.edits import EditFormat
 from core.harness.sandbox import SelfTest, Tier
 from core.router import gates
 from core.router.implementer import Implementer

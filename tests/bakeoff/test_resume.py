@@ -12,9 +12,11 @@ import pytest
 
 from core.engine.faults import parse_faults
 from core.errors import CapsuleError, Misconfigured, ReportError, ServerError
-from core.harness import arms, run_bakeoff, running
-from core.harness.progress import Finished, Started, TrialEnded
-from core.harness.report import newest, read
+from core.harness import run_bakeoff
+from core.harness.bakeoff import arms
+from core.harness.bakeoff import trials as running
+from core.harness.bakeoff.progress import Finished, Started, TrialEnded
+from core.harness.report.files import newest, read
 from core.router.evidence import Evidence
 from tests.bakeoff.arena import LITTLE, Arena, arena
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule.events import Event
-    from core.harness.progress import Progress
+    from core.harness.bakeoff.progress import Progress
 
 pytestmark = pytest.mark.usefixtures("no_sandbox")
 

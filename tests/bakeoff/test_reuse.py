@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import ReportError
-from core.harness.merge import merge
+from core.harness.report.merge import merge
 from tests.bakeoff.arena import arena
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.engine.faults import parse_faults
-from core.harness.progress import AttemptEnded, Started, TrialEnded, TrialStarted
-from core.harness.report import read, rederive
-from core.harness.trial import FailureKind
+from core.harness.bakeoff.progress import AttemptEnded, Started, TrialEnded, TrialStarted
+from core.harness.gate.trial import FailureKind
+from core.harness.report.files import read, rederive
 from tests.bakeoff.arena import LITTLE, arena
 
 if TYPE_CHECKING:

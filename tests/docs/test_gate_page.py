@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 
 from core.harness import load_suite
-from core.harness.criteria import Thresholds, Verdict, judge_compliance, judge_latency, judge_parity
-from core.harness.plan import DEFAULT_SUITE
-from core.harness.statistics import PairedTable, binomial_cdf, p95_slow_allowed, proven_rate
+from core.harness.bakeoff.plan import DEFAULT_SUITE
+from core.harness.gate.criteria import (
+    Thresholds,
+    Verdict,
+    judge_compliance,
+    judge_latency,
+    judge_parity,
+)
+from core.harness.gate.statistics import PairedTable, binomial_cdf, p95_slow_allowed, proven_rate
 from core.settings import Thresholds as Configured
 from tests.gate.tables import cells, promotion_rate
 

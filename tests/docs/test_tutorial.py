@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.engine.scripted import start_scripted
-from core.harness.plan import DEFAULT_SUITE
+from core.harness.bakeoff.plan import DEFAULT_SUITE
 from tests.docs.pages import ROOT, blocks, commands
 
 PAGE = ROOT / "docs" / "tutorial.md"

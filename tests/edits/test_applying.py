@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import EditRejected
-from core.harness.edits import (
+from core.harness.patchloop.edits import (
     Edit,
     EditFormat,
     LineRange,

@@ -8,8 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.harness.edits import WholeFile, apply
-from core.harness.edits.matching import MOST_DIFFERENCES, matches
+from core.harness.patchloop.edits import WholeFile, apply
+from core.harness.patchloop.edits.matching import MOST_DIFFERENCES, matches
 from tests.edits.patching import patched
 
 lines = st.lists(st.sampled_from("abc"), max_size=14)

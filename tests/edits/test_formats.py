@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import EditRejected
 from core.fingerprint import PROMPTS
-from core.harness.edits import (
+from core.harness.patchloop.edits import (
     WHOLE_FILE_CHARACTERS,
     EditFormat,
     apply,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.harness.edits import Applied, EditFormat, apply, parse
+from core.harness.patchloop.edits import Applied, EditFormat, apply, parse
 from tests.edits.patching import patched, ranges_reply, search_reply
 
 PATH = "pkg/mod.py"

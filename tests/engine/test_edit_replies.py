@@ -12,8 +12,8 @@ from core.client.structured import parse as parse_reply
 from core.engine.edit_replies import edit_reply
 from core.engine.scalar_sample import UnsampleableError
 from core.engine.suite_tasks import suite_answerer
-from core.harness.edits import EditFormat, apply, parse, schema
-from core.harness.suite import load_suite
+from core.harness.patchloop.edits import EditFormat, apply, parse, schema
+from core.harness.suites.find import load_suite
 
 FORMATS = [one for one in EditFormat if one is not EditFormat.AUTO]
 LINES = st.lists(st.sampled_from(["a", "b", "b", "", "  c"]), min_size=1, max_size=8)

@@ -6,7 +6,7 @@ import math
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-from core.harness.statistics import PairedTable
+from core.harness.gate.statistics import PairedTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

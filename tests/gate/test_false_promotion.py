@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from core.harness.statistics import PairedTable
+from core.harness.gate.statistics import PairedTable
 from tests.gate.tables import Clusters, cells, clustered, promotion_rate
 
 TORTURE = os.environ.get("REFLEX_TORTURE") == "1"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ReportError
-from core.harness.gate import (
+from core.harness.gate.judge import (
     Criterion,
     GateResult,
     Thresholds,
@@ -20,7 +20,7 @@ from core.harness.gate import (
     false_alarm_rate,
     judge,
 )
-from core.harness.trial import Attempt, Candidate, FailureKind, Trial
+from core.harness.gate.trial import Attempt, Candidate, FailureKind, Trial
 
 THRESHOLDS = Thresholds(
     p95_latency_ms=2000,

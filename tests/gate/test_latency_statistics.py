@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.harness.statistics import (
+from core.harness.gate.statistics import (
     binomial_cdf,
     p95_bound,
     p95_calls_needed,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.harness.statistics import (
+from core.harness.gate.statistics import (
     PairedTable,
     ratio_lower_bound,
     ratio_score,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.harness.statistics import paired_regression
+from core.harness.gate.statistics import paired_regression
 
 runs = st.lists(
     st.tuples(

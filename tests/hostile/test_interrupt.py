@@ -90,7 +90,7 @@ code()
         ("httpx", "status"),
         ("pydantic", "events"),
         ("tomlkit", "disable"),
-        ("core.harness.report", "check"),
+        ("core.harness.report.files", "check"),
     ],
 )
 def test_a_command_that_is_still_starting(project: Path, late: str, line: str) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from core.client.backend import ChatRequest, Reply
 from core.client.structured import parse
 from core.errors import BackendError, NotCompliant
-from core.harness.patchloop import Checked, Job
-from core.harness.trial import FailureKind
+from core.harness.gate.trial import FailureKind
+from core.harness.patchloop.loop import Checked, Job
 from core.router.evidence import Outcome
 
 if TYPE_CHECKING:

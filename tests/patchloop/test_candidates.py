@@ -7,8 +7,8 @@ import math
 import pytest
 
 from core.errors import AttemptTimeout, ConnectFailed, SandboxError
-from core.harness.patchloop import Checked, repair
-from core.harness.trial import FailureKind
+from core.harness.gate.trial import FailureKind
+from core.harness.patchloop.loop import Checked, repair
 from tests.patchloop.loop import GOOD, WRONG, Answers, Wants42, job, whole
 
 LONG_S = 30.0

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.harness import report as reports
-from core.harness.criteria import Thresholds
-from core.harness.report_model import (
+from core.harness.gate.criteria import Thresholds
+from core.harness.gate.trial import Attempt, Candidate, FailureKind, Trial
+from core.harness.report import files as reports
+from core.harness.report.model import (
     ArmRecord,
     Environment,
     Report,
@@ -17,7 +18,6 @@ from core.harness.report_model import (
     SandboxRecord,
     SuiteRecord,
 )
-from core.harness.trial import Attempt, Candidate, FailureKind, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.harness.checking import Checked, Present, check, present
-from core.harness.compare import compare
-from core.harness.criteria import Verdict
+from core.harness.gate.criteria import Verdict
+from core.harness.report.checking import Checked, Present, check, present
+from core.harness.report.compare import compare
 from core.settings import load_settings
 from tests.report.synthetic import LIMITS, arm, made, planted, run_settings, suite, task_ids
 from tests.report.workspace import Workspace
@@ -18,7 +18,7 @@ from tests.report.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.harness.report_model import Report
+    from core.harness.report.model import Report
 
 
 @pytest.fixture

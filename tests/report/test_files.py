@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator, FormatChecker
 
 from core.errors import ReportError
-from core.harness import atomic, report_schema
-from core.harness.report import newest, read, read_hashed, write
-from core.harness.report_read import MAX_BYTES
-from core.harness.trial import Trial
+from core.harness.gate.trial import Trial
+from core.harness.report import atomic
+from core.harness.report import schema as report_schema
+from core.harness.report.files import newest, read, read_hashed, write
+from core.harness.report.reading import MAX_BYTES
 from tests.report.strategies import trials
 from tests.report.synthetic import ENDED, HOSTILE, attempt, made, planted, run_settings, trial
 
@@ -30,7 +31,7 @@ SCHEMA = Draft202012Validator(
 
 
 def test_the_published_schema_is_that_of_the_models() -> None:
-    """After a change of the models: ``python -m core.harness.report_schema``."""
+    """After a change of the models: ``python -m core.harness.report.schema``."""
     assert report_schema.PUBLISHED.read_text() == report_schema.schema_text()
     Draft202012Validator.check_schema(report_schema.report_schema())
 
@@ -252,7 +253,7 @@ def test_a_report_nobody_could_read_again_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of reading holds for writing."""
-    monkeypatch.setattr("core.harness.report.MAX_BYTES", 1000)
+    monkeypatch.setattr("core.harness.report.files.MAX_BYTES", 1000)
     with pytest.raises(ReportError, match="could not be read again"):
         write(made(), tmp_path)
     assert list(tmp_path.iterdir()) == []

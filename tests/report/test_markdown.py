@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from core.harness.latency_chart import WIDTH, chart, duration
-from core.harness.markdown import percent, render
-from core.harness.neutral import code, fence
-from core.harness.trial import FailureKind, Trial
+from core.harness.gate.trial import FailureKind, Trial
+from core.harness.report.latency_chart import WIDTH, chart, duration
+from core.harness.report.markdown import percent, render
+from core.harness.report.neutral import code, fence
 from core.plain import plain
 from tests.report.strategies import clean_texts, trials
 from tests.report.synthetic import (

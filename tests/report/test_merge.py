@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ReportError
-from core.harness.criteria import Verdict
-from core.harness.merge import merge
-from core.harness.report import rederive, summaries
-from core.harness.report_model import SandboxRecord
+from core.harness.gate.criteria import Verdict
+from core.harness.report.files import rederive, summaries
+from core.harness.report.merge import merge
+from core.harness.report.model import SandboxRecord
 from tests.report.synthetic import (
     ENDED,
     LIMITS,
@@ -28,8 +28,8 @@ from tests.report.synthetic import (
 )
 
 if TYPE_CHECKING:
-    from core.harness.report_model import Report
-    from core.harness.trial import Trial
+    from core.harness.gate.trial import Trial
+    from core.harness.report.model import Report
 
 
 def _shards(trials: list[Trial], parts: int, **values: Any) -> list[Report]:

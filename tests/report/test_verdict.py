@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.harness.criteria import Verdict
-from core.harness.report import rederive, summaries
-from core.harness.trial import FailureKind, Trial
+from core.harness.gate.criteria import Verdict
+from core.harness.gate.trial import FailureKind, Trial
+from core.harness.report.files import rederive, summaries
 from tests.report.synthetic import (
     LIMITS,
     arm,

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.fingerprint import PROMPTS, tree_hash
-from core.harness.report import write
+from core.harness.report.files import write
 from tests.report.synthetic import made, planted, suite
 
 if TYPE_CHECKING:
-    from core.harness.report_model import Report
-    from core.harness.trial import Trial
+    from core.harness.gate.trial import Trial
+    from core.harness.report.model import Report
 
 CODE = Path(sys.executable).parent / "code"
 

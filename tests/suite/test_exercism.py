@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import SuiteError
-from core.harness.suite import load_suite
+from core.harness.suites.find import load_suite
 from tests.suite.making import write
 from tests.suite.variants import try_tasks
 

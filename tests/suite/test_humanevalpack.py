@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import SuiteError
-from core.harness.suite import Suite, load_suite
+from core.harness.suites.find import Suite, load_suite
 from tests.suite.making import write
 from tests.suite.variants import try_tasks
 

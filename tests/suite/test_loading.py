@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import SuiteError
-from core.harness.suite import available_suites, lay_out, load_suite
+from core.harness.suites.find import available_suites, lay_out, load_suite
 from tests.suite.making import BROKEN, SOLVED, TASK_TOML, TESTS, WRONG, make_suite, write
 from tests.suite.variants import try_tasks
 

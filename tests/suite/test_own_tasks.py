@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.harness.suite import Suite, Task, load_suite
+from core.harness.suites.find import Suite, Task, load_suite
 from tests.suite.variants import Ended, try_tasks
 
 if TYPE_CHECKING:

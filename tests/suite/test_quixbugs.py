@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import SuiteError
-from core.harness.suite import Suite, load_suite
+from core.harness.suites.find import Suite, load_suite
 from tests.suite.making import write
 from tests.suite.variants import try_tasks
 

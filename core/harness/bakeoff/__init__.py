@@ -1,0 +1,1 @@
+"""A bakeoff: both arms over a suite, interleaved, journalled, and concluded."""

@@ -1,0 +1,132 @@
+"""Asks an arm's backend directly, past gate and breaker, and leaves evidence of every call."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.client.chat import ChatClient
+from core.errors import (
+    ConnectFailed,
+    IncompleteReply,
+    Misconfigured,
+    RateLimited,
+    ServerError,
+    StatusError,
+)
+from core.router.correction import unconstrained
+from core.router.evidence import Call
+from core.router.reason import Reason
+from core.router.recorded import attempted
+from core.stages import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.client.backend import ChatRequest
+    from core.clock import Clock
+    from core.errors import BackendError
+    from core.harness.bakeoff.arms import Arm
+    from core.harness.patchloop.loop import Ask
+    from core.router.evidence import Evidence, Outcome
+
+ORIGIN = "bakeoff"
+# A cloud that is busy or away for a moment has not failed the task.
+PAUSES_S = (1.0, 4.0, 15.0)
+_MOST_PAUSE_S = 60.0
+_PASSING = (RateLimited, ServerError, ConnectFailed, IncompleteReply)
+
+
+class Asker:
+    """Asks one arm, any number of calls at once; close it at the end.
+
+    ``constrain`` is whether a local server is sent the schema as a constraint. ``pauses_s`` are
+    the waits before a cloud that refused is asked again.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        evidence: Evidence,
+        clock: Clock,
+        *,
+        constrain: bool = True,
+        pauses_s: Sequence[float] = PAUSES_S,
+    ) -> None:
+        self._arm = arm
+        self._evidence = evidence
+        self._clock = clock
+        self._constrain = constrain
+        self._pauses_s = () if arm.local else tuple(pauses_s)
+        patient = replace(arm.backend, timeout_ms=math.ceil(arm.request_timeout_ms))
+        self._client = ChatClient(patient, clock=clock)
+
+    def on_behalf_of(self, what: str) -> Ask:
+        """An ``Ask`` whose decisions name ``what`` they were for."""
+
+        async def ask(request: ChatRequest) -> Outcome:
+            return await self._ask(self._fitted(request), what)
+
+        return ask
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def _fitted(self, request: ChatRequest) -> ChatRequest:
+        """Cloud models refuse a temperature, and think before they answer within ``max_tokens``."""
+        if not self._arm.local:
+            return replace(request, temperature=None, seed=None, max_tokens=None)
+        return request if self._constrain else unconstrained(request)
+
+    async def _ask(self, request: ChatRequest, what: str) -> Outcome:
+        """One call: several attempts at a cloud that is away for a moment, else one.
+
+        Raises:
+            BackendError: The arm cannot be asked at all, as its configuration is at fault or the
+                cloud stays away: no verdict could rest on that.
+            CapsuleError: The decision could not be recorded; nothing was sent.
+        """
+        call = Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN)
+        await self._evidence.decided(
+            call,
+            self._arm.backend,
+            Reason.BAKEOFF,
+            what,
+            latency_ms=0.0,
+            failure_count=0,
+            is_fallback=False,
+        )
+        outcome = await self._attempt(call, request, 1, None)
+        for number, pause_s in enumerate(self._pauses_s, 2):
+            if not isinstance(outcome.error, _PASSING):
+                break
+            wished_s = getattr(outcome.error, "retry_after_s", None) or 0.0
+            await asyncio.sleep(min(max(pause_s, wished_s), _MOST_PAUSE_S))
+            outcome = await self._attempt(call, request, number, outcome.error)
+        if outcome.error is not None and self._hopeless(outcome.error):
+            raise outcome.error
+        return outcome
+
+    def _hopeless(self, error: BackendError) -> bool:
+        return isinstance(error, Misconfigured) or (
+            not self._arm.local and isinstance(error, (*_PASSING, StatusError))
+        )
+
+    async def _attempt(
+        self, call: Call, request: ChatRequest, number: int, before: BackendError | None
+    ) -> Outcome:
+        outcome, _ = await attempted(
+            self._client,
+            request,
+            call=call,
+            backend=self._arm.backend,
+            evidence=self._evidence,
+            clock=self._clock,
+            number=number,
+            fallback_reason=before.code if before else None,
+        )
+        return outcome

@@ -1,0 +1,189 @@
+"""What is left of a bakeoff when it ends: reports, and the decision that the router believes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from core.capsule.events import BakeoffFinishedEvent, GateDecisionEvent
+from core.capsule.keys import seal
+from core.errors import CapsuleError
+from core.harness.bakeoff.arms import AGAIN
+from core.harness.bakeoff.environment import environment
+from core.harness.bakeoff.progress import Finished
+from core.harness.bakeoff.scope import eval_directory
+from core.harness.gate.judge import FalseAlarms, GateResult, Thresholds, false_alarm_rate, judge
+from core.harness.report import files as reports
+from core.harness.report.model import ArmRecord, SandboxRecord
+from core.plain import plain
+from core.router.promotion import thresholds_of
+from core.settings.model import CLOUD, PRIMARY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from core.capsule import EventLog
+    from core.clock import Clock
+    from core.harness.bakeoff.arms import Arm
+    from core.harness.bakeoff.journal import Journal
+    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.gate.trial import Trial
+    from core.harness.report.model import Report
+    from core.policy import PolicySnapshot
+    from core.router.evidence import Evidence
+
+
+def verdict_over(trials: Sequence[Trial], prepared: Prepared, policy: PolicySnapshot) -> GateResult:
+    """The gate over these trials, by the policy's thresholds."""
+    on_trial, against = prepared.arms
+    return judge(
+        trials,
+        reflex=on_trial,
+        cloud=against,
+        thresholds=Thresholds(**thresholds_of(policy)),
+        timeout_ms=prepared.arms[on_trial].backend.timeout_ms,
+    )
+
+
+class Conclusion:
+    """Draws one run's conclusion from what its journal holds."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        *,
+        policy: PolicySnapshot,
+        journal: Journal,
+        evidence: Evidence,
+        log: EventLog,
+        key: bytes,
+        clock: Clock,
+    ) -> None:
+        self._prepared = prepared
+        self._policy = policy
+        self._journal = journal
+        self._evidence = evidence
+        self._log = log
+        self._key = key
+        self._clock = clock
+
+    async def draw(self, stopped: str) -> Finished:
+        """Write the reports and say so in the capsule; ``stopped`` is why it ended early, if so.
+
+        Raises:
+            ReportError: The reports cannot be written; the journal still holds everything.
+            CapsuleError: A whole run could not be put on record.
+        """
+        scope = self._prepared.scope
+        report = await asyncio.to_thread(self._report, stopped)
+        json_path, md_path, sha256 = await asyncio.to_thread(
+            reports.write, report, eval_directory(scope.plan, scope.settings)
+        )
+        finished = BakeoffFinishedEvent(
+            run_id=report.run_id,
+            policy_hash=self._policy.policy_hash,
+            report_path=self._from_workspace(json_path),
+            report_sha256=f"sha256:{sha256}",
+            partial=report.partial,
+        )
+        # A run that broke off because the capsule cannot be written has nothing to say there.
+        with contextlib.suppress(*((CapsuleError,) if stopped else ())):
+            await self._evidence.append(finished)
+        unrecorded = "it ended early" if stopped else self._prepared.no_decision_because()
+        if not unrecorded:
+            await self._evidence.append(self._decision(report, finished))
+        if not stopped:
+            self._journal.remove()
+        return Finished(
+            report=report,
+            json_path=json_path,
+            md_path=md_path,
+            sha256=sha256,
+            stopped=stopped,
+            recorded=not unrecorded,
+            unrecorded=unrecorded,
+            false_alarms=self._false_alarms(report),
+        )
+
+    def _report(self, stopped: str) -> Report:
+        prepared, scope, beginning = self._prepared, self._prepared.scope, self._journal.beginning
+        return reports.build(
+            run_id=beginning.run_id,
+            created_at=beginning.created_at,
+            finished_at=self._clock.now(),
+            suite=scope.suite_record(),
+            arms={arm.name: self._arm(arm) for arm in prepared.arms.values()},
+            settings=scope.run_settings(prepared.on_trial, beginning.seed),
+            thresholds=Thresholds(**thresholds_of(self._policy)),
+            prompt_hash=scope.prompt_hash,
+            sandbox=SandboxRecord(
+                tier=prepared.self_test.tier.value,
+                escapes_held=sum(escape.held for escape in prepared.self_test.escapes),
+                reason=plain(prepared.self_test.reason, 1000),
+            ),
+            environment=environment(),
+            trials=[*self._journal.trials, *prepared.reused_trials],
+            stamps=prepared.stamps | ({"partial"} if stopped else set()),
+            capsule_head=self._log.head()[1],
+            reused_from=prepared.reused.sha256 if prepared.reused else None,
+        )
+
+    def _arm(self, arm: Arm) -> ArmRecord:
+        prepared = self._prepared
+        if prepared.reused and arm.name not in prepared.asked:
+            return prepared.reused.found.arm
+        identity, cloud = arm.identity, prepared.scope.settings.cloud
+        return ArmRecord(
+            name=arm.name,
+            backend=arm.backend.name,
+            endpoint=arm.backend.endpoint,
+            model=arm.backend.model,
+            label=identity.label if identity else "",
+            server_identity=identity.fingerprint if identity else "",
+            price_input_per_million=None if arm.local else cloud.price_input_per_million,
+            price_output_per_million=None if arm.local else cloud.price_output_per_million,
+            timeout_ms=float(arm.backend.timeout_ms),
+        )
+
+    def _decision(self, report: Report, finished: BakeoffFinishedEvent) -> GateDecisionEvent:
+        gate, arm = report.gate, report.arms[PRIMARY]
+        unsealed = GateDecisionEvent(
+            run_id=report.run_id,
+            policy_hash=self._policy.policy_hash,
+            verdict=gate["verdict"],
+            misses=gate["misses"],
+            backend=PRIMARY,
+            endpoint=arm.endpoint,
+            model=arm.model,
+            server_identity=arm.server_identity,
+            suite=report.suite.root,
+            suite_hash=report.suite.hash,
+            prompt_hash=report.prompt_hash,
+            thresholds=thresholds_of(self._policy),
+            metrics={one["name"]: _metric(one) for one in gate["criteria"]},
+            report_path=finished.report_path,
+            report_sha256=finished.report_sha256,
+            stamps=list(report.stamps),
+            seal="",
+        )
+        workspace = self._prepared.scope.settings.source.root
+        return unsealed.model_copy(update={"seal": seal(unsealed.body(), workspace, self._key)})
+
+    def _false_alarms(self, report: Report) -> FalseAlarms | None:
+        if not self._prepared.scope.plan.aa:
+            return None
+        return false_alarm_rate(
+            report.trials, first=CLOUD, second=AGAIN, thresholds=report.thresholds
+        )
+
+    def _from_workspace(self, path: Path) -> str:
+        root = self._prepared.scope.settings.source.root.resolve()
+        path = path.resolve()
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _metric(criterion: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: criterion[name] for name in ("value", "bound", "threshold", "unit", "note")}
+    return {**kept, "verdict": criterion["state"]}

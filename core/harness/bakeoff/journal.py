@@ -1,0 +1,204 @@
+"""The trials of a run under way, on disk as they end, so that nothing done is ever done again.
+
+Each line is sealed with the user's key: a gate pass may come to rest on it, and anybody can put a
+file into a project.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from core.capsule.keys import seal, seal_holds
+from core.clock import rfc3339
+from core.errors import ReportError
+from core.harness.gate.trial import Trial
+from core.plain import plain
+from core.private import make_private
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SUFFIX = ".journal.jsonl"
+_PATTERN = f"reflex-bakeoff-*{SUFFIX}"
+_MOST_BYTES = 64 << 20
+_REMEDY = "Start anew without --resume."
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """Whose seal a journal's lines bear, and for which workspace."""
+
+    workspace: Path
+    key: bytes = field(repr=False)
+
+    def sealed(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """The line with its seal."""
+        return {**line, "seal": seal(line, self.workspace, self.key)}
+
+    def holds(self, line: Mapping[str, Any]) -> bool:
+        """Whether the line bears this seal."""
+        return seal_holds(line, self.workspace, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A journal's first line: when and with which seed the run began, and what it is about.
+
+    ``about`` holds all that a trial's outcome depends on; a run may only be resumed with the same.
+    """
+
+    created_at: datetime
+    run_id: str
+    seed: int
+    about: dict[str, Any]
+
+
+class Journal:
+    """One run's journal, locked until it is closed; ``trials`` are those it holds."""
+
+    def __init__(self, path: Path, file: BinaryIO, beginning: Beginning, sealing: Sealing) -> None:
+        self.path = path
+        self.beginning = beginning
+        self.trials: list[Trial] = []
+        self._file = file
+        self._sealing = sealing
+
+    @classmethod
+    def begin(cls, directory: Path, beginning: Beginning, sealing: Sealing) -> Self:
+        """A new journal in ``directory``, which is made if need be.
+
+        Raises:
+            ReportError: It cannot be written.
+        """
+        line = {
+            "created_at": rfc3339(beginning.created_at),
+            "run_id": beginning.run_id,
+            "bakeoff_seed": beginning.seed,
+            "about": beginning.about,
+        }
+        try:
+            make_private(directory)
+            path, file = _create(directory, f"reflex-bakeoff-{beginning.created_at:%Y%m%dT%H%M%SZ}")
+        except OSError as error:
+            raise _unusable(directory, error) from error
+        journal = cls(path, file, beginning, sealing)
+        journal._write(line)
+        return journal
+
+    @classmethod
+    def newest(cls, directory: Path, sealing: Sealing) -> Self | None:
+        """The journal that was written to last, of a run that ended before its end.
+
+        Raises:
+            ReportError: It is damaged, or not this user's.
+        """
+        paths = sorted(directory.glob(_PATTERN), key=lambda path: path.stat().st_mtime_ns)
+        return next(filter(None, (cls.read(path, sealing) for path in reversed(paths))), None)
+
+    @classmethod
+    def read(cls, path: Path, sealing: Sealing) -> Self | None:
+        """The journal at ``path``, or None when its run is still under way.
+
+        A last line that was torn off is left out, and mended.
+
+        Raises:
+            ReportError: It cannot be read, or a line is not what this user's run wrote.
+        """
+        try:
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), "r+b")
+        except OSError as error:
+            raise _unusable(path, error) from error
+        with ExitStack() as unless_usable:
+            unless_usable.callback(file.close)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            beginning, trials = _content(path, file, sealing)
+            unless_usable.pop_all()
+        journal = cls(path, file, beginning, sealing)
+        journal.trials += trials
+        return journal
+
+    def add(self, trial: Trial) -> None:
+        """Append a trial that has ended; it survives this process, however that ends.
+
+        Raises:
+            ReportError: It cannot be written.
+        """
+        self._write({"run_id": self.beginning.run_id, "trial": trial.as_json()})
+        self.trials.append(trial)
+
+    def remove(self) -> None:
+        """The run is over and its report written."""
+        self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let others resume it."""
+        self._file.close()
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        text = json.dumps(self._sealing.sealed(line), separators=(",", ":"), allow_nan=False)
+        try:
+            self._file.write(text.encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+
+
+def _create(directory: Path, stem: str) -> tuple[Path, BinaryIO]:
+    """A new file under a name that nobody else has taken, open and locked."""
+    for number in count(1):
+        path = directory / f"{stem}{f'-{number}' if number > 1 else ''}{SUFFIX}"
+        with suppress(FileExistsError):
+            file = open(path, "xb", opener=_open_private)  # noqa: SIM115  the journal closes it
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return path, file
+    raise AssertionError("count ended")
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _content(path: Path, file: BinaryIO, sealing: Sealing) -> tuple[Beginning, list[Trial]]:
+    """What stands in a journal, its torn end cut off."""
+    try:
+        data = file.read(_MOST_BYTES + 1)
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(data) > _MOST_BYTES or not whole:
+            raise _damaged(path, "it is no journal of a bakeoff")
+        head, *lines = map(json.loads, whole.splitlines())
+        if not all(isinstance(line, dict) and sealing.holds(line) for line in [head, *lines]):
+            raise _damaged(path, "a line was not written by you here")
+        if any(line["run_id"] != head["run_id"] for line in lines):
+            raise _damaged(path, "it is of two runs")
+        created_at = datetime.fromisoformat(head["created_at"])
+        beginning = Beginning(created_at, head["run_id"], head["bakeoff_seed"], head["about"])
+        trials = [Trial.from_json(line["trial"]) for line in lines]
+        if len(whole) < len(data):
+            file.truncate(len(whole))
+    except OSError as error:
+        raise _unusable(path, error) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path, error) from None
+    return beginning, trials
+
+
+def _damaged(path: Path, why: object) -> ReportError:
+    return ReportError(f"{plain(path)} cannot be resumed: {plain(why, 120)}", remedy=_REMEDY)
+
+
+def _unusable(path: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"{plain(path)}: {plain(error.strerror or error, 200)}",
+        remedy="Make the directory writable, free some disk, or name another by --out.",
+    )

@@ -1,0 +1,195 @@
+"""Everything settled before a bakeoff's first call: its arms, the sandbox, and what is reused."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.capsule import EventLog
+from core.capsule.keys import seal_holds, user_key
+from core.errors import SandboxError
+from core.harness.bakeoff.arms import check_key, choose_arms, identified
+from core.harness.bakeoff.scope import Scope
+from core.harness.report.files import read_hashed
+from core.harness.report.reusable import Reusable, reusable_cloud_trials
+from core.harness.sandbox import SelfTest, Tier, choose_tier
+from core.plain import plain
+from core.router.gates import in_demo
+from core.settings.model import CLOUD, PRIMARY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from core.harness.bakeoff.arms import Arm
+    from core.harness.bakeoff.plan import Plan
+    from core.harness.gate.trial import Trial
+    from core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """Trials from an earlier report; ``vouched`` that a sealed GateDecision here names it."""
+
+    found: Reusable
+    sha256: str
+    vouched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A bakeoff ready to run.
+
+    ``arms`` are both, the one on trial first; of these ``asked`` have trials to make.
+    """
+
+    scope: Scope
+    arms: Mapping[str, Arm]
+    asked: tuple[str, ...]
+    self_test: SelfTest
+    reused: Reused | None
+
+    @property
+    def on_trial(self) -> Arm:
+        """The first arm."""
+        return next(iter(self.arms.values()))
+
+    @property
+    def reused_trials(self) -> tuple[Trial, ...]:
+        """Trials taken over from an earlier report."""
+        return self.reused.found.trials if self.reused else ()
+
+    @property
+    def stamps(self) -> set[str]:
+        """What limits the worth of this run, however it goes."""
+        stamps: set[str] = {"reused_cloud", *self.reused.found.stamps} if self.reused else set()
+        stamps |= {"demo"} if in_demo(self.scope.settings.source.root) else set()
+        stamps |= {"unsandboxed"} if self.self_test.tier is Tier.NONE else set()
+        stamps |= {"scripted"} if any(arm.scripted for arm in self.arms.values()) else set()
+        return stamps | ({"aa"} if self.scope.plan.aa else set())
+
+    def about(self) -> dict[str, Any]:
+        """All that a trial's outcome depends on, in JSON: what a resumed run must agree with."""
+        scope = self.scope
+        return {
+            "suite": scope.root,
+            "suite_hash": scope.suite_hash,
+            "prompt_hash": scope.prompt_hash,
+            "tasks": [task.id for task in scope.tasks],
+            "arms": {name: _described(arm) for name, arm in self.arms.items()},
+            "trials": scope.plan.trials,
+            "attempts": scope.attempts,
+            "candidates": scope.candidates,
+            "edit_format": scope.edit_format.value,
+            "concurrency": scope.plan.concurrency,
+            "json_schema": scope.settings.reflex.json_schema,
+            "sandbox": self.self_test.tier.value,
+            "reused_report": self.reused.sha256 if self.reused else None,
+        }
+
+    def no_decision_because(self) -> str:
+        """Why a run like this leaves no GateDecision, whatever its verdict; empty where it does.
+
+        What the router believes is one whole run, seen by this process from its first call to its
+        last, and set up as Implement calls are.
+        """
+        scope, suite = self.scope, self.scope.suite
+        configured = scope.settings.reflex.candidates
+        reasons = {
+            "an A/A run holds the cloud against itself": scope.plan.aa,
+            "only reflex against cloud can promote reflex": tuple(self.arms) != (PRIMARY, CLOUD),
+            "a shard is a part, and what is merged later was not all seen here": scope.plan.shard,
+            f"{len(scope.tasks)} of the suite's {len(suite.tasks)} tasks are not the suite": (
+                len(scope.tasks) < len(suite.tasks)
+            ),
+            "the attempts are not the suite's own": scope.attempts != suite.attempts,
+            "the edit format is not the suite's own": scope.edit_format != suite.edit_format,
+            f"[reflex] has candidates = {configured}": scope.candidates != configured,
+            "the reused report is not one that this workspace's capsule vouches for": (
+                self.reused and not self.reused.vouched
+            ),
+        }
+        return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+async def prepare(
+    settings: Settings,
+    plan: Plan,
+    *,
+    environ: Mapping[str, str] | None = None,
+    key_directory: Path | None = None,
+) -> Prepared:
+    """Settle everything; nothing has been asked of a model when it returns.
+
+    Raises:
+        ConfigError: The plan, or an arm's configuration, cannot be used.
+        SuiteError: There is no such suite or task.
+        ReportError: The report to reuse does not fit.
+        SandboxError: No sandbox holds, and the plan does not allow to go without.
+        ReflexError: A server is not well.
+    """
+    scope = Scope.of(plan, settings)
+    arms = choose_arms(settings, plan.arms, aa=plan.aa, environ=environ)
+    reused = _reused(scope, arms, key_directory) if plan.reuse_cloud else None
+    asked = tuple(name for name in arms if not _all_reused(name, scope, reused))
+    for name in asked:
+        check_key(arms[name], settings)
+    self_test, known = await asyncio.gather(
+        choose_tier(allow_unsandboxed=plan.allow_unsandboxed),
+        identified([arms[name] for name in asked]),
+    )
+    if self_test.tier is Tier.NONE and not plan.allow_unsandboxed:
+        raise SandboxError(
+            f"model-written code would run without a sandbox: {self_test.reason}",
+            remedy="Install bubblewrap, or pass --allow-unsandboxed; such a run is stamped and "
+            "cannot promote.",
+        )
+    return Prepared(scope, arms | {arm.name: arm for arm in known}, asked, self_test, reused)
+
+
+def _reused(scope: Scope, arms: Mapping[str, Arm], key_directory: Path | None) -> Reused:
+    assert scope.plan.reuse_cloud is not None
+    on_trial, against = arms.values()
+    report, sha256 = read_hashed(scope.plan.reuse_cloud)
+    found = reusable_cloud_trials(
+        report,
+        suite_hash=scope.suite_hash,
+        tasks=tuple(task.id for task in scope.tasks),
+        prompt_hash=scope.prompt_hash,
+        endpoint=against.backend.endpoint,
+        model=against.backend.model,
+        settings=scope.run_settings(on_trial, seed=0),
+        name=against.name,
+    )
+    return Reused(found, sha256, _vouched(scope.settings, sha256, key_directory))
+
+
+def _vouched(settings: Settings, sha256: str, key_directory: Path | None) -> bool:
+    """Anybody can write a report; only this user's own runs leave a sealed GateDecision of it."""
+    key = user_key(directory=key_directory)
+    root = settings.source.root
+
+    def names_it(body: Mapping[str, Any]) -> bool:
+        return body.get("report_sha256") == f"sha256:{sha256}" and seal_holds(body, root, key)
+
+    log = EventLog(settings.state_dir / "capsule")
+    try:
+        return log.last("GateDecision", where=names_it) is not None
+    finally:
+        log.close()
+
+
+def _all_reused(name: str, scope: Scope, reused: Reused | None) -> bool:
+    taken = sum(one.arm == name for one in reused.found.trials) if reused else 0
+    return taken == len(scope.tasks) * scope.plan.trials
+
+
+def _described(arm: Arm) -> dict[str, Any]:
+    return {
+        "endpoint": arm.backend.endpoint,
+        "model": plain(arm.backend.model, 256),
+        "server": arm.identity.fingerprint if arm.identity else None,
+        "timeout_ms": arm.backend.timeout_ms,
+        "request_timeout_ms": arm.request_timeout_ms,
+    }

@@ -1,0 +1,82 @@
+"""What a bakeoff tells while it runs; the command line and the dashboard show these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.harness.gate.judge import FalseAlarms, GateResult
+    from core.harness.gate.trial import Attempt, Trial
+    from core.harness.report.model import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run begins: ``total`` trials, of which ``done`` were kept from a run before."""
+
+    run_id: str
+    suite: str
+    tasks: tuple[str, ...]
+    arms: tuple[str, ...]
+    trials: int
+    seed: int
+    total: int
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """An arm turns to a task."""
+
+    task: str
+    arm: str
+    trial: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """An arm's attempt ended."""
+
+    task: str
+    arm: str
+    trial: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    """An arm is through with a task.
+
+    ``verdict_now`` is the gate over what there is so far, None until the other arm is through with
+    that task as well.
+    """
+
+    trial: Trial
+    done: int
+    total: int
+    verdict_now: GateResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The reports are written; the last event.
+
+    ``stopped`` says why the run ended early, and is empty for a whole one. ``recorded``
+    tells whether the capsule holds a GateDecision of it, which alone the router believes;
+    ``unrecorded`` says why not. ``false_alarms`` is that of an A/A run.
+    """
+
+    report: Report
+    json_path: Path
+    md_path: Path
+    sha256: str
+    stopped: str = ""
+    recorded: bool = False
+    unrecorded: str = ""
+    false_alarms: FalseAlarms | None = None
+
+
+Progress = Started | TrialStarted | AttemptEnded | TrialEnded | Finished

@@ -1,0 +1,1 @@
+"""The gate: trials in, a verdict with its bounds out; pure."""

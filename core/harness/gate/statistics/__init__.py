@@ -1,0 +1,32 @@
+"""The arithmetic of promotion: percentiles, bounds, and tests for paired successes."""
+
+from __future__ import annotations
+
+from core.harness.gate.statistics.latency import (
+    binomial_cdf,
+    p95_bound,
+    p95_calls_needed,
+    p95_passes,
+    p95_slow_allowed,
+    percentile,
+    proven_rate,
+)
+from core.harness.gate.statistics.parity import PairedTable, ratio_lower_bound, ratio_score
+from core.harness.gate.statistics.regression import Regression, paired_regression
+from core.harness.gate.statistics.student import student_quantile
+
+__all__ = [
+    "PairedTable",
+    "Regression",
+    "binomial_cdf",
+    "p95_bound",
+    "p95_calls_needed",
+    "p95_passes",
+    "p95_slow_allowed",
+    "paired_regression",
+    "percentile",
+    "proven_rate",
+    "ratio_lower_bound",
+    "ratio_score",
+    "student_quantile",
+]

@@ -1,0 +1,1 @@
+"""Bakeoff reports: written, read, rendered, compared, merged and checked again."""

@@ -1,0 +1,206 @@
+"""A report held against the configuration as it is now: would its pass still count?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.fingerprint import PROMPTS, suite_root, tree_hash
+from core.harness.gate.criteria import Thresholds, Verdict
+from core.harness.report.verdict import EXIT_STATUS, rederive
+from core.plain import plain
+from core.settings.model import PRIMARY
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from core.harness.gate.judge import GateResult
+    from core.harness.report.compare import Comparison
+    from core.harness.report.model import Report
+    from core.settings import Settings
+
+SECONDS_A_DAY = 86_400
+_STAMPS = {
+    "partial": "the run was stopped, or shards of it are missing",
+    "unsandboxed": "model-written code ran without a sandbox",
+    "aa": "both arms are the same model",
+}
+_DEMO_STAMPS = {
+    "demo": "it was made in the demo's workspace, and this is another",
+    "scripted": "a scripted stand-in answered, not a model",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """Why a report says nothing of reflex as configured; ``code`` is the router's word for it."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a report is held against besides the configuration."""
+
+    suite_hash: str | None
+    prompt_hash: str
+    now: datetime
+    in_demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the check found.
+
+    ``gate`` is derived from the report's trials by the thresholds of the configuration;
+    ``stored`` is the verdict the report gives itself. ``notes`` are to be read but change nothing.
+    """
+
+    gate: GateResult
+    stored: str
+    lapses: tuple[Lapse, ...]
+    notes: tuple[str, ...]
+    comparison: Comparison | None
+    age_days: float
+
+    @property
+    def worse(self) -> tuple[str, ...]:
+        """What is worse than in the baseline."""
+        return self.comparison.reasons if self.comparison else ()
+
+    @property
+    def exit_status(self) -> int:
+        """0 pass, 1 fail, lapsed or worse than the baseline, 3 inconclusive."""
+        return 1 if self.lapses or self.worse else EXIT_STATUS[self.gate.verdict]
+
+    @property
+    def headline(self) -> str:
+        """The outcome in one line."""
+        if self.gate.verdict is Verdict.FAIL or not (self.lapses or self.worse):
+            return self.gate.summary
+        if self.lapses:
+            codes = ", ".join(one.code for one in self.lapses)
+            return f"not met: the trials say {self.gate.verdict}, but {codes}"
+        return f"worse than the baseline: the trials say {self.gate.verdict}"
+
+
+def present(report: Report, workspace: Path, now: datetime, *, in_demo: bool = False) -> Present:
+    """What is there now; the suite's hash is None when its place is not one to be looked into.
+
+    A report may come from a stranger, so the path it names counts inside the workspace alone, or
+    where a suite of our own format lies.
+    """
+    root = suite_root(report.suite.root, workspace)
+    inside = root.resolve().is_relative_to(workspace.resolve())
+    known = inside or root.name == report.suite.root or (root / "suite.toml").is_file()
+    return Present(
+        suite_hash=tree_hash(root) if known else None,
+        prompt_hash=tree_hash(PROMPTS),
+        now=now,
+        in_demo=in_demo,
+    )
+
+
+def check(
+    report: Report, settings: Settings, present: Present, comparison: Comparison | None = None
+) -> Checked:
+    """Derive the verdict anew by the configuration, and say what has changed since the run."""
+    reflex, on_trial = settings.reflex, report.arms.get(report.pair[0])
+    limits = Thresholds(
+        p95_latency_ms=reflex.thresholds.p95_latency_ms,
+        success_parity_percent=reflex.thresholds.success_parity_percent,
+        json_schema_compliance_percent=reflex.thresholds.json_schema_compliance_percent,
+        confidence=reflex.thresholds.confidence,
+    )
+    primary = on_trial is not None and on_trial.backend == PRIMARY
+    gate = rederive(
+        report, thresholds=limits, timeout_ms=float(reflex.timeout_ms) if primary else None
+    )
+    age_days = (present.now - report.finished_at).total_seconds() / SECONDS_A_DAY
+    return Checked(
+        gate=gate,
+        stored=str(report.gate["verdict"]),
+        lapses=(
+            *_stamped(report, present),
+            *_arm(report, settings),
+            *_changed(report, present),
+            *_stale(age_days, reflex.thresholds.max_age_days),
+        ),
+        notes=(
+            *_notes(report, settings, limits, gate),
+            *(comparison.notes if comparison else ()),
+        ),
+        comparison=comparison,
+        age_days=age_days,
+    )
+
+
+def _stamped(report: Report, present: Present) -> list[Lapse]:
+    words = _STAMPS if present.in_demo else _STAMPS | _DEMO_STAMPS
+    lapses = [Lapse(stamp, words[stamp]) for stamp in report.stamps if stamp in words]
+    if report.settings.shard:
+        lapses.append(Lapse("shard", f"it is shard {report.settings.shard} of a run: merge them"))
+    return lapses
+
+
+def _arm(report: Report, settings: Settings) -> list[Lapse]:
+    arm = report.arms.get(report.pair[0])
+    if arm is None or arm.backend != PRIMARY:
+        name = plain(arm.backend if arm else report.pair[0], 80)
+        return [Lapse("other_backend", f"it is about {name}, not about the [reflex] server")]
+    lapses = []
+    if arm.model != settings.reflex.model:
+        was, now = plain(arm.model, 120), plain(settings.reflex.model, 120)
+        lapses.append(Lapse("model_changed", f"the model was {was} and is {now}"))
+    if arm.endpoint != settings.reflex.endpoint:
+        was, now = plain(arm.endpoint, 120), plain(settings.reflex.endpoint, 120)
+        lapses.append(Lapse("server_changed", f"the endpoint was {was} and is {now}"))
+    return lapses
+
+
+def _changed(report: Report, present: Present) -> list[Lapse]:
+    lapses = []
+    if present.suite_hash is None:
+        where = plain(report.suite.root, 120)
+        lapses.append(Lapse("suite_changed", f"its suite {where} is not in this workspace"))
+    elif report.suite.hash != present.suite_hash:
+        lapses.append(Lapse("suite_changed", "the suite has changed, or is gone"))
+    elif len(report.suite.selected) < report.suite.tasks and not report.settings.shard:
+        some = f"{len(report.suite.selected)} of the suite's {report.suite.tasks} tasks"
+        lapses.append(Lapse("suite_changed", f"it is about {some} alone"))
+    if report.prompt_hash != present.prompt_hash:
+        lapses.append(Lapse("prompt_changed", "the patch loop's prompts have changed"))
+    return lapses
+
+
+def _stale(age_days: float, most: float) -> list[Lapse]:
+    if age_days > most:
+        return [Lapse("stale", f"it is {age_days:.0f} days old, and max_age_days is {most:g}")]
+    # A clock that was set may be a day off, no more.
+    return [Lapse("stale", "it is from the future")] if age_days < -1 else []
+
+
+def _notes(report: Report, settings: Settings, limits: Thresholds, gate: GateResult) -> list[str]:
+    notes = []
+    own = rederive(report)
+    stored = plain(report.gate["verdict"], 20)
+    if stored != own.verdict:
+        notes.append(
+            f"the report says {stored} of itself, but its trials say {own.verdict}: it was "
+            "altered, or made by another version"
+        )
+    if limits != report.thresholds:
+        notes.append(
+            "the thresholds have changed since: the trials were judged by those of the "
+            "configuration, but the router wants a new bakeoff"
+        )
+    if report.settings.candidates != settings.reflex.candidates:
+        notes.append(
+            f"it was run with candidates = {report.settings.candidates}, and the configuration "
+            f"has {settings.reflex.candidates}"
+        )
+    if gate.decides:
+        notes.append(f"what would decide it: {gate.decides}")
+    return notes

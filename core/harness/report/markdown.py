@@ -1,0 +1,212 @@
+"""A bakeoff report for a person: the verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.harness.gate.criteria import Criterion, Verdict
+from core.harness.gate.judge import GateResult, false_alarm_rate
+from core.harness.report.latency_chart import chart, duration
+from core.harness.report.markdown_evidence import (
+    failures,
+    fingerprint,
+    one_arm_only,
+    reproduce,
+    tasks,
+)
+from core.harness.report.neutral import code, fence, table
+from core.harness.report.summary import ArmSummary, summaries
+from core.harness.report.verdict import rederive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.harness.report.model import Report, Stamp
+
+GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✖", Verdict.INCONCLUSIVE: "◐"}
+STAMP_WORDS: dict[Stamp, str] = {
+    "demo": "made in the demo: it promotes nothing outside of the demo's own workspace.",
+    "scripted": "a scripted stand-in answered, not a model: it promotes nothing outside of the "
+    "demo's own workspace.",
+    "unsandboxed": "model-written code ran without a sandbox: it promotes nothing.",
+    "reused_cloud": "the cloud arm's trials are an earlier report's.",
+    "partial": "the run was stopped, or shards are missing: it promotes nothing.",
+    "aa": "an A/A run: both arms are the same model, so it promotes nothing.",
+    "mixed_hardware": "shards ran on different hardware, so latency is not judged.",
+}
+
+
+def render(
+    report: Report,
+    gate: GateResult | None = None,
+    *,
+    headline: str = "",
+    notices: Sequence[str] = (),
+    diffs: bool = True,
+) -> str:
+    """The report as Markdown (GitHub's), derived from its trials; ends with a line feed.
+
+    ``gate`` is the verdict to show where it is not by the report's own thresholds, ``headline``
+    what stands for its summary; ``notices`` are further lines of Markdown beside the verdict.
+    """
+    gate = gate or rederive(report)
+    figures = summaries(report)
+    lines = [
+        *_head(report, headline or f"{GLYPHS[gate.verdict]} {gate.summary}", notices),
+        *_gate(gate),
+        *_arms(report, figures),
+        *_latency(report, gate),
+        *failures(figures),
+        *one_arm_only(report, diffs=diffs),
+        *tasks(report),
+        *_candidates(figures),
+        *_false_alarms(report, gate),
+        *reproduce(report),
+        *fingerprint(report),
+    ]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def bounds(one: Criterion) -> tuple[str, str, str]:
+    """Value, bound and threshold of a criterion as a person reads them."""
+    if one.unit == "ms":
+        bound = "–" if one.bound is None else f"≤ {duration(one.bound)}"
+        return duration(one.value), bound, f"< {duration(one.threshold)}"
+    bound = "–" if one.bound is None else f"≥ {percent(one.bound)}"
+    return percent(one.value), bound, f"≥ {percent(one.threshold)}"
+
+
+def percent(value: float | None) -> str:
+    """``92.2 %``, ``100 %`` or ``–``; never rounded up to a whole it does not reach."""
+    if value is None:
+        return "–"
+    rounded = round(value, 1)
+    if rounded == 100 and value < 100:  # noqa: PLR2004
+        rounded = 99.9
+    return f"{rounded:g} %"
+
+
+def _head(report: Report, headline: str, notices: Sequence[str]) -> list[str]:
+    on_trial, against = (report.arms.get(name) for name in report.pair)
+    number = len(report.suite.selected)
+    many = "one task" if number == 1 else f"{number} tasks"
+    if number < report.suite.tasks:
+        many += f" of {report.suite.tasks}"
+    trials = "one trial" if report.settings.trials == 1 else f"{report.settings.trials} trials"
+    who = (
+        f"{code(on_trial.model if on_trial else 'nobody')} on trial against "
+        f"{code(against.model if against else 'nobody')} at {code(report.suite.name)}: {many}, "
+        f"{trials} each, {report.finished_at:%Y-%m-%d %H:%M} UTC."
+    )
+    limits = [f"**{stamp}**: {STAMP_WORDS[stamp]}" for stamp in report.stamps]
+    quoted = "\n>\n".join(f"> {line}" for line in [*limits, *notices])
+    lines = [f"# {headline}", "", who, ""]
+    return [*lines, quoted, ""] if quoted else lines
+
+
+def _gate(gate: GateResult) -> list[str]:
+    rows = [
+        (GLYPHS[one.state], one.title, *bounds(one), one.state.value, one.note)
+        for one in gate.criteria
+    ]
+    head = ("", "criterion", "value", "bound", "threshold", "verdict", "seen")
+    lines = ["## Gate", "", *table(head, rows, "clrrrll"), ""]
+    if gate.decides:
+        lines += [f"What would decide it: {gate.decides}.", ""]
+    return lines
+
+
+def _arms(report: Report, figures: dict[str, ArmSummary]) -> list[str]:
+    on_trial = report.pair[0]
+    names = [code(one) + (" on trial" if one == on_trial else "") for one in report.arms]
+    rows: list[list[str]] = [
+        ["model", *(code(one.model) for one in report.arms.values())],
+        ["served by", *(code(one.label or one.server_identity) for one in report.arms.values())],
+    ]
+    columns = [_column(one) for one in figures.values()]
+    labels = dict.fromkeys(label for column in columns for label in column)
+    rows += [[label, *(column.get(label, "–") for column in columns)] for label in labels]
+    shown = [row for row in rows if any(cell != "–" for cell in row[1:])]
+    return ["## Arms", "", *table(["", *names], shown, "l" + "r" * len(names)), ""]
+
+
+def _column(one: ArmSummary) -> dict[str, str]:
+    """An arm's figures by their labels."""
+    column = {
+        "solved": _share(one.solved, one.trials, one.solved_percent),
+        "solved at first attempt": _share(one.solved_first, one.trials, one.solved_first_percent),
+    }
+    for level, (won, tried) in one.by_level.items():
+        column[f"solved at level {level}"] = _share(won, tried, 100 * won / tried)
+    rate = "–" if one.tokens_per_s is None else f"{one.tokens_per_s:.0f}"
+    return column | {
+        "TTFT, P50 / P95": f"{duration(one.ttft_p50_ms)} / {duration(one.ttft_p95_ms)}",
+        "total, P50 / P95": f"{duration(one.total_p50_ms)} / {duration(one.total_p95_ms)}",
+        "JSON compliance": _share(one.compliant, one.replies, one.compliance_percent),
+        "solutions that lint accepts": percent(one.lint_percent),
+        "lines changed, median": "–" if one.lines_changed is None else f"{one.lines_changed:g}",
+        "code fences taken off": f"{one.fences_stripped:,}" if one.fences_stripped else "–",
+        "tokens/s, median": rate,
+        "prompt tokens": _number(one.prompt_tokens),
+        "prompt tokens from cache": _number(one.cached_tokens),
+        "completion tokens": _number(one.completion_tokens),
+        "cost": "–" if one.cost_usd is None else f"{one.cost_usd:,.4f} USD",
+    }
+
+
+def _latency(report: Report, gate: GateResult) -> list[str]:
+    arms = {
+        name: [
+            attempt.answered_ms
+            for one in report.trials
+            if one.arm == name
+            for attempt in one.attempts
+        ]
+        for name in report.arms
+    }
+    drawn = chart(arms, gate.criteria[0].threshold)
+    if not drawn:
+        return []
+    words = "How often each latency was seen, request to last byte; the axis is logarithmic."
+    return ["## Latency", "", words, "", *fence("\n".join(drawn), "text"), ""]
+
+
+def _candidates(figures: dict[str, ArmSummary]) -> list[str]:
+    lines: list[str] = []
+    for one in figures.values():
+        gain = one.gain
+        if gain is None:
+            continue
+        first = str(gain.first_solved)
+        if gain.first_unknown:
+            first += f" (and up to {gain.first_unknown} more, cut off when another had won)"
+        rows = [
+            ["first attempts solved", first, f"{gain.any_solved} of {gain.attempts}"],
+            ["completion tokens", _number(gain.tokens_first), _number(gain.tokens_all)],
+            ["latency, P50", duration(gain.first_p50_ms), duration(gain.winner_p50_ms)],
+        ]
+        head = [code(one.arm), "first reply alone", f"any of {gain.candidates}"]
+        lines += [*table(head, rows, "lrr"), ""]
+    return ["## What asking for several replies bought", "", *lines] if lines else []
+
+
+def _false_alarms(report: Report, gate: GateResult) -> list[str]:
+    if "aa" not in report.stamps:
+        return []
+    first, second = report.pair
+    seen = false_alarm_rate(report.trials, first=first, second=second, thresholds=report.thresholds)
+    words = (
+        f"Both arms are the same model, and parity came to {gate.criteria[1].state.value}. With "
+        f"the results of its {seen.tasks} tasks dealt anew to both arms {seen.rounds:,} times, the "
+        f"gate would have failed {percent(100 * seen.failed)} of them and left "
+        f"{percent(100 * seen.inconclusive)} undecided."
+    )
+    return ["## False alarms", "", words, ""]
+
+
+def _share(part: int, whole: int, share: float | None) -> str:
+    return f"{part:,} of {whole:,} ({percent(share)})" if whole else "–"
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

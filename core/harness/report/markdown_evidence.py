@@ -1,0 +1,173 @@
+"""The later pages of a report: what failed, which tasks, how to run it again."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from core.harness.gate.trial import FailureKind
+from core.harness.report.neutral import code, details, fence, html_code, table
+from core.harness.report.verdict import solved
+from core.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.harness.gate.trial import Trial
+    from core.harness.report.model import Report
+    from core.harness.report.summary import ArmSummary
+
+_KINDS = {
+    FailureKind.TRANSPORT: "no connection, or it broke off",
+    FailureKind.TIMEOUT: "no reply in time",
+    FailureKind.FORMAT: "the reply was not the JSON asked for",
+    FailureKind.APPLY: "the edit could not be applied",
+    FailureKind.COMPILE: "the edited files do not compile",
+    FailureKind.TEST: "tests fail",
+    FailureKind.LINT: "lint finds faults",
+    FailureKind.SANDBOX: "the sandbox ended the tests",
+}
+_MOST_DIFFS = 40
+_MOST_DIFF = 8_192
+
+
+def failures(figures: Mapping[str, ArmSummary]) -> list[str]:
+    """Failed attempts by what first went wrong."""
+    rows = [
+        [kind.value, words, *(str(one.failures.get(kind, 0)) for one in figures.values())]
+        for kind, words in _KINDS.items()
+        if any(kind in one.failures for one in figures.values())
+    ]
+    if not rows:
+        return ["## Failures", "", "No attempt failed.", ""]
+    total = ["", "attempts in all", *(f"{one.calls:,}" for one in figures.values())]
+    head = ["kind", "what it means", *map(code, figures)]
+    return ["## Failures", "", *table(head, [*rows, total], "ll" + "r" * len(figures)), ""]
+
+
+def one_arm_only(report: Report, *, diffs: bool = True) -> list[str]:
+    """Tasks that one arm of the pair solved at least once and the other never."""
+    rows = _by_task(report)
+    lines: list[str] = []
+    left = _MOST_DIFFS if diffs else 0
+    for winner, loser in (report.pair, report.pair[::-1]):
+        alone = [
+            task
+            for task, trials in rows.items()
+            if _won(report, trials, winner)
+            and not _won(report, trials, loser)
+            and _of(trials, loser)
+        ]
+        if alone:
+            lines += [f"### {code(winner)} alone: {len(alone)}", ""]
+        for task in alone:
+            diff = _won(report, rows[task], winner)[0].diff
+            if diff and left > 0:
+                left -= 1
+                lines += details(html_code(task), fence(diff, "diff", _MOST_DIFF))
+            else:
+                lines += [f"- {code(task)}", ""]
+    return ["## Tasks that only one arm solved", "", *lines] if lines else []
+
+
+def tasks(report: Report) -> list[str]:
+    """Every task with how often each arm solved it."""
+    rows = []
+    for task, trials in _by_task(report).items():
+        cells = [
+            f"{len(_won(report, trials, name))} of {tried}"
+            if (tried := len(_of(trials, name)))
+            else "–"
+            for name in report.arms
+        ]
+        rows.append([code(task), str(report.suite.levels.get(task, "–")), *cells])
+    head = ["task", "level", *map(code, report.arms)]
+    lines = table(head, rows, "lr" + "r" * len(report.arms))
+    return details(f"All {len(rows)} tasks", lines)
+
+
+def reproduce(report: Report) -> list[str]:
+    """The command that runs the same again."""
+    words = ["code", "reflex", "bakeoff", *_arguments(report)]
+    line = " ".join(shlex.quote(plain(word, 500)) for word in words)
+    return [
+        "## Run it again",
+        "",
+        "With the same configuration and servers (see below):",
+        "",
+        *fence(line, "sh"),
+        "",
+    ]
+
+
+def fingerprint(report: Report) -> list[str]:
+    """What the verdict is about: it lapses when any of this changes."""
+    limits, settings, where = report.thresholds, report.settings, report.environment
+    rows = [
+        ["suite", f"{code(report.suite.name)} {code(report.suite.version)}"],
+        ["suite hash", code(report.suite.hash)],
+        ["prompt hash", code(report.prompt_hash)],
+    ]
+    for name, arm in report.arms.items():
+        server = f"{code(arm.model)} at {code(arm.endpoint)}, {code(arm.server_identity)}"
+        rows.append([f"arm {code(name)}", f"{server}, {arm.timeout_ms:g} ms"])
+    judged = (
+        f"P95 < {limits.p95_latency_ms:g} ms, parity ≥ {limits.success_parity_percent:g} %, "
+        f"compliance ≥ {limits.json_schema_compliance_percent:g} %, "
+        f"confidence {limits.confidence:g}"
+    )
+    run = (
+        f"attempts {settings.attempts}, trials {settings.trials}, "
+        f"candidates {settings.candidates}, edits {code(settings.edit_format)}, "
+        f"{settings.concurrency} at once, seed {settings.seed}"
+        + (f", shard {settings.shard}" if settings.shard else "")
+    )
+    rows += [
+        ["thresholds", judged],
+        ["run", run],
+        ["sandbox", f"{code(report.sandbox.tier)}, {report.sandbox.escapes_held} attacks held"],
+        ["machine", f"{code(where.cpu)}, {where.cpus} processors, {where.memory_mb:,} MiB"],
+        ["system", f"{code(where.platform)}, Python {code(where.python)}"],
+        ["speckit-reflex", code(where.reflex_version)],
+        [
+            "begun, ended",
+            f"{report.created_at:%Y-%m-%d %H:%M:%S}, {report.finished_at:%H:%M:%S} UTC",
+        ],
+        ["run id", code(report.run_id)],
+        ["capsule head", code(report.capsule_head)],
+    ]
+    if report.reused_from:
+        rows.append(["cloud trials from", code(report.reused_from)])
+    return ["## Fingerprint", "", *table(["", ""], rows, "ll"), ""]
+
+
+def _arguments(report: Report) -> list[str]:
+    settings = report.settings
+    words = ["--suite", report.suite.root or report.suite.name]
+    words += ["--aa"] if "aa" in report.stamps else ["--arms", ",".join(report.arms)]
+    if report.suite.glob != "*":
+        words += ["--tasks", report.suite.glob]
+    words += [
+        *("--trials", str(settings.trials)),
+        *("--attempts", str(settings.attempts)),
+        *("--candidates", str(settings.candidates)),
+        *("--edit-format", settings.edit_format),
+        *("--concurrency", str(settings.concurrency)),
+        *("--seed", str(settings.seed)),
+    ]
+    return [*words, "--shard", settings.shard] if settings.shard else words
+
+
+def _by_task(report: Report) -> dict[str, list[Trial]]:
+    rows: dict[str, list[Trial]] = {task: [] for task in report.suite.selected}
+    for one in report.trials:
+        rows[one.task].append(one)
+    return rows
+
+
+def _of(trials: Sequence[Trial], arm: str) -> list[Trial]:
+    return [one for one in trials if one.arm == arm]
+
+
+def _won(report: Report, trials: Sequence[Trial], arm: str) -> list[Trial]:
+    return [one for one in _of(trials, arm) if solved(report, one)]

@@ -1,0 +1,217 @@
+"""What a bakeoff report holds; the field descriptions are its reference and its JSON Schema."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from core.harness.gate.criteria import Thresholds, Verdict
+from core.harness.gate.trial import Trial  # noqa: TC001  pydantic reads it
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+REFLEX = "reflex"
+CLOUD = "cloud"
+
+Stamp = Literal[
+    "demo", "scripted", "unsandboxed", "reused_cloud", "partial", "aa", "mixed_hardware"
+]
+STAMPS: tuple[Stamp, ...] = get_args(Stamp)
+_GATE = frozenset({"verdict", "criteria", "misses", "decides", "summary"})
+_VERDICTS = [one.value for one in Verdict]
+
+
+def _utc(moment: datetime) -> datetime:
+    """As it is, when it is in UTC.
+
+    Raises:
+        ValueError: It is in another zone.
+    """
+    if moment.utcoffset():
+        raise ValueError("must be in UTC")
+    return moment
+
+
+def _in_range(limits: Thresholds) -> Thresholds:
+    """The gate's arithmetic holds for these only.
+
+    Raises:
+        ValueError: One of the four is out of its range.
+    """
+    percents = (limits.success_parity_percent, limits.json_schema_compliance_percent)
+    if not 0 < limits.p95_latency_ms < float("inf"):
+        raise ValueError("p95_latency_ms must be above 0")
+    if not all(0 <= one <= 100 for one in percents):  # noqa: PLR2004  percent
+        raise ValueError("a percentage must be from 0 to 100")
+    if not 0 <= limits.confidence < 1:
+        raise ValueError("confidence must be from 0 up to, but not including, 1")
+    return limits
+
+
+def _judged(gate: dict[str, Any]) -> dict[str, Any]:
+    """What ``GateResult.as_json`` makes.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if set(gate) != _GATE or gate["verdict"] not in _VERDICTS:
+        raise ValueError("must be a verdict with criteria, misses, decides and summary")
+    return gate
+
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Text = Annotated[str, Field(max_length=4096)]
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Price = Annotated[float, Field(ge=0)] | None
+Milliseconds = Annotated[float, Field(gt=0)]
+Gate = Annotated[
+    dict[str, Any],
+    AfterValidator(_judged),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": sorted(_GATE),
+            "properties": {name: {} for name in sorted(_GATE)} | {"verdict": {"enum": _VERDICTS}},
+        }
+    ),
+]
+
+
+class Section(BaseModel):
+    """A part of the report: read strictly, never changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ArmRecord(Section):
+    """Who answered: one arm's server, model and prices."""
+
+    name: Name = Field(description="reflex, cloud, or another backend's name.")
+    backend: Name = Field(description="The backend of the configuration that the arm used.")
+    endpoint: Text = Field(description="The backend's base URL.")
+    model: Text = Field(description="The model asked for.")
+    label: Text = Field(description="What a person should call it, such as a stand-in's name.")
+    server_identity: Text = Field(description="The engine and version that served it.")
+    price_input_per_million: Price = Field(default=None, description="USD; null when not given.")
+    price_output_per_million: Price = Field(default=None, description="USD; null when not given.")
+    timeout_ms: Milliseconds = Field(description="The backend's configured deadline; ms.")
+
+
+class SuiteRecord(Section):
+    """What was asked."""
+
+    name: Name = Field(description="The suite's name.")
+    version: Text = Field(description="The suite's version.")
+    hash: Text = Field(description="sha256 of the suite's content.")
+    root: Text = Field(description="As given: a built-in name, or a path from the workspace.")
+    tasks: Count = Field(description="How many tasks the suite has.")
+    glob: Text = Field(default="*", description="What the tasks were chosen by.")
+    selected: tuple[Name, ...] = Field(description="Ids of the tasks that were to be run.")
+    levels: dict[Name, int] = Field(default={}, description="Difficulty of each task, from 1.")
+
+
+class Environment(Section):
+    """Where it ran; the host's name is hashed."""
+
+    python: Text = Field(description="The interpreter's version.")
+    platform: Text = Field(description="Operating system and architecture.")
+    cpu: Text = Field(description="The processor's name.")
+    cpus: Count = Field(description="How many processors.")
+    memory_mb: Count = Field(description="Main memory; MiB.")
+    reflex_version: Text = Field(description="The version of this package.")
+    hostname_hash: Text = Field(description="Tells two hosts apart without naming either.")
+
+    @property
+    def hardware(self) -> tuple[str, str, int, int]:
+        """What must agree before latencies may be thrown together; memory in whole GiB."""
+        return self.platform, self.cpu, self.cpus, round(self.memory_mb / 1024)
+
+
+class RunSettings(Section):
+    """How it was run."""
+
+    attempts: Positive = Field(description="Attempts an arm has at a task.")
+    trials: Positive = Field(description="How often each arm tries each task.")
+    candidates: Positive = Field(description="Replies the reflex arm asks for at once.")
+    edit_format: Name = Field(description="auto, whole_file, search_replace or line_range.")
+    concurrency: Positive = Field(description="Trials under way at once.")
+    seed: int = Field(description="Of the random order.")
+    timeout_ms: Milliseconds = Field(description="A later reflex reply counts as failed; ms.")
+    request_timeout_ms: Milliseconds = Field(description="When a request is given up; ms.")
+    shard: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}/[1-9][0-9]{0,4}$")] | None = Field(
+        default=None, description="I/N when this is one part of N, else null."
+    )
+
+
+class SandboxRecord(Section):
+    """What enclosed the code that models wrote."""
+
+    tier: Name = Field(description="bubblewrap, namespaces, sandbox_exec or none.")
+    escapes_held: Count = Field(description="How many attacks of the self-test it held in.")
+    reason: Text = Field(default="", description="Why no better tier was taken.")
+
+
+class Report(Section):
+    """One bakeoff, whole or as far as it came."""
+
+    schema_version: Literal[1] = Field(description="Of this format.")
+    created_at: Moment = Field(description="When the run began, in UTC.")
+    finished_at: Moment = Field(description="When it ended, in UTC.")
+    run_id: Name = Field(description="The run's id in the capsule.")
+    partial: bool = Field(default=False, description="Stopped, or shards missing.")
+    stamps: tuple[Stamp, ...] = Field(default=(), description="What limits its worth.")
+    suite: SuiteRecord
+    arms: dict[Name, ArmRecord] = Field(
+        min_length=1, description="The arm on trial, then the other."
+    )
+    settings: RunSettings
+    thresholds: Annotated[Thresholds, AfterValidator(_in_range)] = Field(
+        description="What the stored verdict was judged by."
+    )
+    prompt_hash: Text = Field(description="sha256 of the patch loop's prompts.")
+    sandbox: SandboxRecord
+    environment: Environment
+    trials: tuple[Trial, ...] = Field(description="Everything that was observed.")
+    gate: Gate = Field(description="The verdict as judged then; derived from the trials.")
+    capsule_head: Text = Field(default="", description="Hash of the capsule's newest record.")
+    reused_from: Text | None = Field(
+        default=None, description="sha256 of the report whose cloud trials stand in here."
+    )
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Names of the arm on trial, which comes first, and of the one it is held against."""
+        first, second, *_ = [*self.arms, CLOUD if REFLEX in self.arms else REFLEX]
+        return first, second
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if any(name != arm.name for name, arm in self.arms.items()):
+            raise ValueError("an arm is filed under another's name")
+        if self.partial != ("partial" in self.stamps):
+            raise ValueError("partial and its stamp disagree")
+        selected = set(self.suite.selected)
+        if len(selected) != len(self.suite.selected):
+            raise ValueError("a task is selected twice")
+        if any(one.arm not in self.arms or one.task not in selected for one in self.trials):
+            raise ValueError("a trial is of an arm or a task that is not among those run")
+        if any(one.solved and not one.attempts for one in self.trials):
+            raise ValueError("a trial is solved without an attempt")
+        seen = Counter((one.task, one.arm, one.trial) for one in self.trials)
+        if seen and max(seen.values()) > 1:
+            raise ValueError("a trial occurs twice")
+        return self

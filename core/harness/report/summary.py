@@ -1,0 +1,221 @@
+"""What each arm of a report did, in the figures a person compares."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.harness.gate.statistics import percentile
+from core.harness.report.verdict import deadline_ms, solved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from core.harness.gate.trial import Attempt, Candidate, FailureKind, Trial
+    from core.harness.report.model import ArmRecord, Report
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateGain:
+    """What asking for several replies at once bought, over the first attempts that did.
+
+    ``first_solved`` of ``attempts`` were solved by the first reply, the one a single candidate
+    would have been; ``first_unknown`` more first replies were cut off when another had won.
+    ``any_solved`` were solved by any. Tokens are completion tokens; latencies are P50 in ms, of
+    the first reply where it came and of the winner's arrival.
+    """
+
+    attempts: int
+    candidates: int
+    first_solved: int
+    first_unknown: int
+    any_solved: int
+    tokens_first: int
+    tokens_all: int
+    first_p50_ms: float | None
+    winner_p50_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSummary:
+    """One arm's figures; percent, ms, tokens, USD. None where there is nothing to take it from.
+
+    ``ttft_…`` and ``total_…`` count a call that got no reply as ∞. ``failures`` counts attempts by
+    what first went wrong. ``lines_changed`` is the median of the solving edits, ``lint_percent``
+    the share of them that lint accepts. ``tokens_per_s`` is the median rate of generation.
+    """
+
+    arm: str
+    trials: int
+    solved: int
+    solved_first: int
+    calls: int
+    replies: int
+    compliant: int
+    solved_percent: float | None
+    solved_first_percent: float | None
+    compliance_percent: float | None
+    lint_percent: float | None
+    ttft_p50_ms: float | None
+    ttft_p95_ms: float | None
+    total_p50_ms: float | None
+    total_p95_ms: float | None
+    failures: dict[FailureKind, int]
+    by_level: dict[int, tuple[int, int]]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    tokens_per_s: float | None
+    cost_usd: float | None
+    lines_changed: float | None
+    fences_stripped: int
+    gain: CandidateGain | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary in RFC JSON; ∞ is null."""
+        values: dict[str, Any] = _finite(asdict(self))
+        return values
+
+
+def summaries(report: Report) -> dict[str, ArmSummary]:
+    """The figures of every arm by its name, in the report's order."""
+    return {name: _summary(report, arm) for name, arm in report.arms.items()}
+
+
+def _summary(report: Report, arm: ArmRecord) -> ArmSummary:
+    trials = [one for one in report.trials if one.arm == arm.name]
+    good = [one for one in trials if solved(report, one)]
+    attempts = [attempt for one in trials for attempt in one.attempts]
+    replies = [compliant for one in attempts for compliant in one.replies]
+    linted = [
+        last.lint_passed for one in good if (last := one.attempts[-1]).lint_passed is not None
+    ]
+    changed = [
+        last.lines_changed for one in good if (last := one.attempts[-1]).lines_changed is not None
+    ]
+    totals = [one.answered_ms for one in attempts]
+    firsts = [_first_token_ms(one) for one in attempts]
+    at_once = sum(1 for one in good if one.solved_first)
+    prompt_tokens = _sum(one.prompt_tokens for one in attempts)
+    completion_tokens = _sum(_completion_tokens(one) for one in attempts)
+    return ArmSummary(
+        arm=arm.name,
+        trials=len(trials),
+        solved=len(good),
+        solved_first=at_once,
+        calls=len(attempts),
+        replies=len(replies),
+        compliant=sum(replies),
+        solved_percent=_percent(len(good), len(trials)),
+        solved_first_percent=_percent(at_once, len(trials)),
+        compliance_percent=_percent(sum(replies), len(replies)),
+        lint_percent=_percent(sum(linted), len(linted)),
+        ttft_p50_ms=percentile(firsts, 50),
+        ttft_p95_ms=percentile(firsts, 95),
+        total_p50_ms=percentile(totals, 50),
+        total_p95_ms=percentile(totals, 95),
+        failures=dict(
+            sorted(Counter(one.failure for one in attempts if one.failure is not None).items())
+        ),
+        by_level=_by_level(report.suite.levels, trials, good),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cached_tokens=_sum(one.cached_tokens for one in attempts),
+        tokens_per_s=percentile([rate for one in attempts for rate in _rates(one)], 50),
+        cost_usd=_cost(arm, prompt_tokens, completion_tokens),
+        lines_changed=percentile(changed, 50),
+        fences_stripped=sum(one.fences_stripped for one in attempts),
+        gain=_gain(report, trials),
+    )
+
+
+def _first_token_ms(attempt: Attempt) -> float:
+    """TTFT; a reply whose first token nobody saw counts from its end, a call without reply as ∞."""
+    if math.isinf(attempt.answered_ms):
+        return math.inf
+    return attempt.answered_ms if attempt.ttft_ms is None else attempt.ttft_ms
+
+
+def _completion_tokens(attempt: Attempt) -> int | None:
+    """All that were generated, as far as they were counted."""
+    if attempt.candidates:
+        return _sum(one.completion_tokens for one in attempt.candidates)
+    return attempt.completion_tokens
+
+
+def _rates(attempt: Attempt) -> list[float]:
+    """Tokens a second after the first token; none where it cannot be told."""
+    tokens, first = attempt.completion_tokens, attempt.ttft_ms
+    several = bool(attempt.candidates) and not any(one.passed for one in attempt.candidates)
+    # With several candidates only a winner's latency is that of the reply whose tokens are known.
+    if tokens is None or tokens < 2 or first is None or several:  # noqa: PLR2004  a rate takes two
+        return []
+    seconds = (attempt.answered_ms - first) / 1000
+    return [(tokens - 1) / seconds] if 0 < seconds < math.inf else []
+
+
+def _by_level(
+    levels: Mapping[str, int], trials: Sequence[Trial], good: Sequence[Trial]
+) -> dict[int, tuple[int, int]]:
+    """Solved and tried at each level."""
+    tried = Counter(levels[one.task] for one in trials if one.task in levels)
+    won = Counter(levels[one.task] for one in good if one.task in levels)
+    return {level: (won[level], tried[level]) for level in sorted(tried)}
+
+
+def _cost(arm: ArmRecord, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
+    """USD, as far as tokens were counted; None without prices or counts."""
+    prices = (arm.price_input_per_million, arm.price_output_per_million)
+    if None in prices or prompt_tokens is None or completion_tokens is None:
+        return None
+    price_in, price_out = (price or 0.0 for price in prices)
+    return (prompt_tokens * price_in + completion_tokens * price_out) / 1_000_000
+
+
+def _gain(report: Report, trials: Sequence[Trial]) -> CandidateGain | None:
+    firsts = [one.attempts[0].candidates for one in trials if one.attempts]
+    rows = [row for row in firsts if len(row) > 1]
+    if not rows:
+        return None
+    limit = deadline_ms(report) if trials[0].arm == report.pair[0] else math.inf
+
+    def wins(one: Candidate) -> bool:
+        return one.passed and one.latency_ms <= limit
+
+    winners = [min(map(_latency, filter(wins, row))) for row in rows if any(map(wins, row))]
+    came = [row[0].latency_ms for row in rows if math.isfinite(row[0].latency_ms)]
+    return CandidateGain(
+        attempts=len(rows),
+        candidates=max(map(len, rows)),
+        first_solved=sum(1 for row in rows if wins(row[0])),
+        first_unknown=sum(1 for row in rows if row[0].compliant is None and any(map(wins, row))),
+        any_solved=len(winners),
+        tokens_first=sum(row[0].completion_tokens or 0 for row in rows),
+        tokens_all=sum(one.completion_tokens or 0 for row in rows for one in row),
+        first_p50_ms=percentile(came, 50),
+        winner_p50_ms=percentile(winners, 50),
+    )
+
+
+def _latency(candidate: Candidate) -> float:
+    return candidate.latency_ms
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return 100 * part / whole if whole else None
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """The sum of what was counted; None when nothing was."""
+    known = [one for one in counts if one is not None]
+    return sum(known) if known else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,62 @@
+"""The verdict of a report, derived from its trials alone: what it says of itself does not count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.harness.gate.criteria import P95_LATENCY, Criterion, Thresholds, Verdict
+from core.harness.gate.judge import GateResult, conclude, judge, solved_in_time
+
+if TYPE_CHECKING:
+    from core.harness.gate.trial import Trial
+    from core.harness.report.model import Report
+
+EXIT_STATUS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3}
+
+
+def rederive(
+    report: Report, *, thresholds: Thresholds | None = None, timeout_ms: float | None = None
+) -> GateResult:
+    """Judge the report's trials, by its own thresholds and deadline (ms) unless others are given.
+
+    Latencies of shards that ran on different hardware are no sample of anything: the latency
+    criterion is then inconclusive.
+    """
+    on_trial, against = report.pair
+    gate = judge(
+        report.trials,
+        reflex=on_trial,
+        cloud=against,
+        thresholds=thresholds or report.thresholds,
+        timeout_ms=timeout_ms or deadline_ms(report),
+    )
+    if "mixed_hardware" not in report.stamps:
+        return gate
+    return conclude(tuple(map(_without_latency, gate.criteria)))
+
+
+def deadline_ms(report: Report) -> float:
+    """When a reply of the arm on trial comes too late to count; ms."""
+    arm = report.arms.get(report.pair[0])
+    return arm.timeout_ms if arm else report.settings.timeout_ms
+
+
+def solved(report: Report, trial: Trial) -> bool:
+    """Whether a trial of the report counts as solved: of the arm on trial, only in time."""
+    on_trial = trial.arm == report.pair[0]
+    return solved_in_time(trial, deadline_ms(report) if on_trial else None)
+
+
+def _without_latency(criterion: Criterion) -> Criterion:
+    if criterion.name != P95_LATENCY:
+        return criterion
+    return replace(
+        criterion,
+        value=None,
+        bound=None,
+        state=Verdict.INCONCLUSIVE,
+        note="shards ran on different hardware, so their latencies are not thrown together",
+        needed=None,
+        remedy="run all shards on one kind of machine",
+    )

@@ -1,0 +1,65 @@
+"""Finds and reads suites of repair tasks, in our own format or a public one."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import SuiteError
+from core.harness.suites import exercism, humanevalpack, native, quixbugs
+from core.harness.suites.model import EditFormat, Suite, Task, lay_out
+from core.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["EditFormat", "Suite", "Task", "available_suites", "lay_out", "load_suite"]
+
+_BUILT_IN = Path(__file__).parent
+_READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Suite]], ...] = tuple(
+    (reader.detect, reader.read) for reader in (native, quixbugs, exercism, humanevalpack)
+)
+
+
+def available_suites() -> tuple[str, ...]:
+    """Names of the suites that come with the package."""
+    return tuple(sorted(path.parent.name for path in _BUILT_IN.glob("*/suite.toml")))
+
+
+def load_suite(name_or_path: str | Path) -> Suite:
+    """A suite of the package by its name, or the one at a path.
+
+    A path may lead to a directory in this package's format, a clone of QuixBugs or of an Exercism
+    track, or a HumanEvalPack JSON Lines file; which of them it is shows from what is there.
+
+    Raises:
+        SuiteError: There is no such suite, or something in it cannot be used; the text names the
+            task and file, ``remedy`` what to do.
+    """
+    shown = plain(name_or_path, 200)
+    try:
+        if str(name_or_path) in available_suites():
+            return native.read(_BUILT_IN / str(name_or_path))
+        return _load(Path(name_or_path).absolute(), shown)
+    except OSError as error:
+        raise SuiteError(
+            f"{shown}: {error.strerror}", remedy="Name a directory or file that can be read."
+        ) from None
+
+
+def _load(root: Path, shown: str) -> Suite:
+    if not root.exists():
+        known = available_suites()
+        near = difflib.get_close_matches(root.name, known, n=1, cutoff=0) or known
+        raise SuiteError(
+            f"there is no suite or path {shown!r}",
+            remedy=f"Name a directory, or a suite of the package such as {near[0]}.",
+        )
+    for detect, read in _READERS:
+        if detect(root):
+            return read(root)
+    raise SuiteError(
+        f"{shown} holds no suite in a format that is known",
+        remedy="It needs a suite.toml, or the layout of QuixBugs, Exercism or HumanEvalPack.",
+    )
