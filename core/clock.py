@@ -31,4 +31,4 @@ class SystemClock:
 
 def rfc3339(moment: datetime) -> str:
     """``2026-01-12T10:30:16.050Z``: UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat("T", "milliseconds").removesuffix("+00:00") + "Z"

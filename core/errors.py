@@ -27,7 +27,8 @@ ReflexError
     ├── SuiteError
     ├── EditRejected
     ├── SandboxError
-    └── ReportError
+    ├── ReportError
+    └── WorkerError                a bakeoff's worker cannot take part
 """
 
 from __future__ import annotations
@@ -279,3 +280,9 @@ class ReportError(HarnessError):
     """A bakeoff report that cannot be read or written."""
 
     code = "report"
+
+
+class WorkerError(HarnessError):
+    """A bakeoff's worker would make other trials than the run's, or was lost."""
+
+    code = "worker"

@@ -1,4 +1,4 @@
-"""Content hashes of directories: how a gate pass notices that its suite or prompts changed."""
+"""Content hashes of directories: how a gate pass notices a changed suite, prompt or schema."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 PROMPTS = _PACKAGE / "harness" / "patchloop" / "prompts"
+SCHEMAS = _PACKAGE / "harness" / "patchloop" / "schemas"
 SUITES = _PACKAGE / "harness" / "suites"
 
 

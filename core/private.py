@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; what was there still is.
     """
+    import tempfile  # noqa: PLC0415  rarely needed by who only looks
+
     make_private(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}-")
     try:

@@ -1,8 +1,12 @@
-"""Stage, Mode and Role: the three words every decision is made of."""
+"""Stage, Mode, Role and the backends' names: the words every decision is made of."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+# The two backends that there always are; a configuration names further ones.
+PRIMARY = "reflex"
+CLOUD = "cloud"
 
 
 class Stage(StrEnum):

@@ -11,20 +11,25 @@ from textual.binding import Binding
 
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
-from reflex_tui import clipboard, theme
+from reflex_tui import clipboard, keymap, theme
 from reflex_tui.messages import (
     CommandWanted,
     ConfigBroken,
     ConfigRead,
     CopyWanted,
+    CountWanted,
     LookWanted,
+    PageWanted,
+    TimeWanted,
     WatcherDied,
+    WindowWanted,
 )
+from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.slash import COMMANDS, Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from textual.binding import BindingType
@@ -60,6 +65,7 @@ class ReflexApp(App[None]):
         clock: Clock | None = None,
         watch: bool = True,
         theme_file: Path | None = None,
+        keymap_file: Path | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -70,6 +76,8 @@ class ReflexApp(App[None]):
         self._config: ConfigWatcher | None = None
         self._dashboard = Dashboard(self.settings, self._clock)
         self._theme_file = theme_file or theme.user_state_file()
+        self._keymap_file = keymap_file
+        self.keymap: Mapping[str, str] = {}
         for each in theme.THEMES:
             self.register_theme(each)
         self.theme = theme.remembered(self._theme_file, set(self.available_themes))
@@ -110,6 +118,7 @@ class ReflexApp(App[None]):
 
     def on_dashboard_ready(self) -> None:
         """There is a picture: begin to watch."""
+        self._use_keymap()
         if not self._watch:
             return
         from reflex_tui.files import ConfigWatcher  # noqa: PLC0415  not for the first paint
@@ -120,6 +129,12 @@ class ReflexApp(App[None]):
         self._config.start()
         if self.settings is not None:
             self._begin()
+
+    async def action_quit(self) -> None:
+        """Leave; asked once before a bakeoff under way is stopped by that."""
+        if self._dashboard.is_whole and self._dashboard.bakeoff.asks_before(self.exit):
+            return
+        self.exit()
 
     def on_unmount(self) -> None:
         """Let the threads end."""
@@ -138,6 +153,7 @@ class ReflexApp(App[None]):
             self._begin()
         else:
             self._feed.outlook.use(message.settings)
+            self._feed.windows.use(message.settings)
         if before is None and not mended:
             return
         path = message.settings.source.path
@@ -155,9 +171,20 @@ class ReflexApp(App[None]):
     def on_look_wanted(self, message: LookWanted) -> None:
         """Look at the server now."""
         if message.deep:
-            self.notify("One short, constrained generation …", title="Deep probe", timeout=2)
+            self._dashboard.query_one(HealthPane).show_generating()
         if self._feed is not None:
             self._feed.outlook.look_now(deep=message.deep)
+
+    def on_window_wanted(self, message: WindowWanted) -> None:
+        """Chart another window."""
+        if self._feed is not None:
+            self._feed.windows.show(message.window)
+
+    def _ask_archive(self, message: CountWanted | PageWanted | TimeWanted) -> None:
+        if self._feed is not None:
+            self._feed.archive.ask(message)
+
+    on_count_wanted = on_page_wanted = on_time_wanted = _ask_archive
 
     def on_copy_wanted(self, message: CopyWanted) -> None:
         """To the clipboard; what is too long for it goes to a file."""
@@ -175,6 +202,17 @@ class ReflexApp(App[None]):
     def on_command_wanted(self, message: CommandWanted) -> None:
         """Run a slash command."""
         self._run_command(message.call)
+
+    def _use_keymap(self) -> None:
+        """Let the user's own keys count, and say once what of them cannot be used."""
+        file = self._keymap_file = self._keymap_file or keymap.keymap_file()
+        if not file.exists():
+            return
+        found = keymap.read_keymap(file, keymap.every_binding())
+        self.keymap = found.keys
+        self.set_keymap(dict(found.keys))
+        if found.problems:
+            self.notify(found.told(), title=f"Keys: {file.name}", severity="warning", timeout=20)
 
     def _begin(self) -> None:
         from reflex_tui.feed import Feed  # noqa: PLC0415  not for the first paint
@@ -212,15 +250,27 @@ class ReflexApp(App[None]):
             case "events":
                 self._dashboard.filter(call.argument)
             case "bakeoff":
-                self._dashboard.action_pane("bakeoff")
+                self._dashboard.begin_bakeoff(call.argument)
+            case "enable" | "disable" as name:
+                self._dashboard.promote(on=name == "enable")
             case "models" | "status" | "check" | "help" as name:
                 self._open(name)
             case "probe":
                 self.post_message(LookWanted())
             case "theme":
-                self.action_change_theme()
+                self._choose_theme(call.argument)
             case "quit":
-                self.exit()
+                self.call_later(self.action_quit)
+
+    def _choose_theme(self, wanted: str) -> None:
+        """That theme, or ask for one; ``dark`` is ours, as are ``light`` and ``ansi``."""
+        named = [name for name in (f"reflex-{wanted}", wanted) if name in self.available_themes]
+        if named:
+            self.theme = named[0]
+            return
+        if wanted:
+            self.notify(f"no theme {plain(wanted, 40)!r}; choose one", severity="warning")
+        self.action_change_theme()
 
     def _open(self, name: str) -> None:
         from reflex_tui.screens import pages  # noqa: PLC0415  not for the first paint
@@ -229,7 +279,7 @@ class ReflexApp(App[None]):
 
         outlook, settings = self._dashboard.outlook, self.settings
         keys = readable(
-            (self.get_key_display(active.binding), active.binding.description)
+            (self.get_key_display(active.binding), active.binding.description, active.binding.id)
             for active in self.screen.active_bindings.values()
             if active.enabled and active.binding.id and active.binding.description
         )
@@ -250,6 +300,7 @@ class ReflexApp(App[None]):
             "evidence": plain(self.settings.state_dir / "capsule", 500),
             "reports": plain(self.settings.state_dir / "eval", 500),
             "theme": plain(self._theme_file, 500),
+            "own keys": plain(self._keymap_file or keymap.keymap_file(), 500),
         }
 
 

@@ -8,9 +8,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from core.errors import CapsuleError, ConfigError
+from reflex_tui.archive import Archive
 from reflex_tui.files import ReportsWatcher
 from reflex_tui.messages import CapsuleBroken, OutlookBarred, OutlookSeen, RecordsCame
 from reflex_tui.watcher import Post, Watcher
+from reflex_tui.windows import WindowWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,8 +156,7 @@ class CapsuleWatcher(Watcher):
         if self._fresh:
             page = log.tail(self._first_page)
             self._last = page[-1].seq if page else 0
-            more = bool(page) and page[0].seq > 1
-            self._post(RecordsCame(tuple(page), fresh=True, more_before=more))
+            self._post(RecordsCame(tuple(page), fresh=True))
             self._fresh = self._broken = False
         for record in log.follow(self._last, poll_s=UPDATE_EVERY_S, stop=self._stopping):
             if record.seq <= self._last:  # another capsule stands there now
@@ -199,9 +200,11 @@ class Feed:
     ) -> None:
         self.outlook = OutlookWatcher(settings, post, clock)
         self.capsule = CapsuleWatcher(settings.state_dir / "capsule", post)
+        self.archive = Archive(settings.state_dir / "capsule", post)
         self.reports = ReportsWatcher(settings.state_dir / "eval", post)
+        self.windows = WindowWatcher(settings, post, clock)
 
-        self._watchers = (self.outlook, self.capsule, self.reports)
+        self._watchers = (self.outlook, self.capsule, self.archive, self.reports, self.windows)
 
     def start(self) -> None:
         """Begin to watch."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from reflex_tui.messages import ConfigBroken, ConfigRead, ReportsSeen
+from reflex_tui.messages import ConfigBroken, ConfigRead, ReportsSeen, UnfinishedSeen
 from reflex_tui.panes.reports import Report, Stamp, newest, read_report
+from reflex_tui.panes.unfinished import Unfinished, newest_unfinished
 from reflex_tui.watcher import Post, Watcher
 
 if TYPE_CHECKING:
@@ -66,12 +67,13 @@ class ConfigWatcher(Watcher):
 
 
 class ReportsWatcher(Watcher):
-    """Sees reports come, change and go."""
+    """Sees reports come, change and go, and bakeoffs that have not come to their end."""
 
     def __init__(self, directory: Path, post: Post) -> None:
         super().__init__("reports", post)
         self._directory = directory
         self._reports: dict[Stamp, Report] | None = None
+        self._unfinished: Unfinished | None = None
 
     def watch(self) -> None:
         """Look at once, then every second."""
@@ -86,6 +88,9 @@ class ReportsWatcher(Watcher):
         if self._reports is None or list(reports) != list(known):
             self._reports = reports
             self._post(ReportsSeen(tuple(reports.values())))
+        if (unfinished := newest_unfinished(self._directory)) != self._unfinished:
+            self._unfinished = unfinished
+            self._post(UnfinishedSeen(unfinished))
 
 
 def _times(path: Path | None) -> tuple[int, int] | None:

@@ -5,20 +5,28 @@ A thread posts these and touches nothing else of the application.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from reflex_tui.panes.rows import entries_of
 from reflex_tui.slash import parse
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.capsule import Record
     from core.errors import CapsuleError, ConfigError, ReflexError
+    from core.harness.bakeoff.progress import Progress
     from core.router.outlook import Outlook
     from core.settings import Settings
+    from reflex_tui.panes.filters import Filter
     from reflex_tui.panes.reports import Report
-    from reflex_tui.slash import Call
+    from reflex_tui.panes.rows import Call, Row
+    from reflex_tui.panes.unfinished import Unfinished
+    from reflex_tui.slash import Call as SlashCall
+    from reflex_tui.windows import Window, Windowed
 
 
 @dataclass
@@ -38,19 +46,82 @@ class OutlookBarred(Message):
 
 @dataclass
 class RecordsCame(Message):
-    """Newer events, oldest first; ``fresh`` when they replace all that was shown before."""
+    """Newer events, oldest first; ``fresh`` when they replace all that was shown before.
+
+    They are read as rows where the message is made, which is a watcher's thread.
+    """
 
     records: tuple[Record, ...]
     fresh: bool = False
-    more_before: bool = False
+    entries: tuple[Row | Call, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.entries = entries_of(self.records)
 
 
 @dataclass
-class OlderCame(Message):
-    """Events before the oldest shown, oldest first; ``more_before`` when there are still more."""
+class IndexGrew(Message):
+    """Up to ``seq`` the capsule is indexed; ``share`` (0 to 1) of its bytes while it is built.
 
-    records: tuple[Record, ...]
-    more_before: bool
+    ``damage`` is what ended it.
+    """
+
+    seq: int
+    share: float
+    damage: CapsuleError | None = None
+
+
+@dataclass
+class CountWanted(Message):
+    """How many rows of a filter lie before ``edge``, and what number has the row ``anchor``?"""
+
+    filter: Filter
+    edge: int
+    anchor: int
+
+
+@dataclass
+class RowsCounted(Message):
+    """The answer, with how many rows there are ``in_all`` before ``edge``, filter or no."""
+
+    question: CountWanted
+    before: int
+    in_all: int
+    anchor: int
+
+
+@dataclass
+class PageWanted(Message):
+    """A page of older rows is looked at."""
+
+    filter: Filter
+    page: int
+
+
+@dataclass
+class PageCame(Message):
+    """The answer, oldest row first."""
+
+    question: PageWanted
+    rows: tuple[Row, ...]
+
+
+@dataclass
+class TimeWanted(Message):
+    """Which row of a filter is the first at ``at`` or later?"""
+
+    filter: Filter
+    at: datetime
+
+
+@dataclass
+class TimeFound(Message):
+    """The answer: its ``seq`` and its number within the filter; None when all are earlier."""
+
+    question: TimeWanted
+    seq: int | None
+    number: int
 
 
 @dataclass
@@ -82,14 +153,6 @@ class ReportsSeen(Message):
 
 
 @dataclass
-class ReportRead(Message):
-    """A report's whole document."""
-
-    name: str
-    document: Any
-
-
-@dataclass
 class TabClicked(Message):
     """The user wants the pane of that name."""
 
@@ -100,7 +163,7 @@ class TabClicked(Message):
 class CommandWanted(Message):
     """A slash command is to be run."""
 
-    call: Call
+    call: SlashCall
 
     @classmethod
     def named(cls, name: str) -> CommandWanted:
@@ -116,6 +179,21 @@ class LookWanted(Message):
 
 
 @dataclass
+class WindowSeen(Message):
+    """What the capsule's index shows; None while ``share`` (0 to 1) of the log has been read."""
+
+    seen: Windowed | None
+    share: float = 1.0
+
+
+@dataclass
+class WindowWanted(Message):
+    """The user wants the chart over another window."""
+
+    window: Window
+
+
+@dataclass
 class CopyWanted(Message):
     """The user wants ``text`` on the clipboard; ``what`` names it."""
 
@@ -128,3 +206,24 @@ class WatcherDied(Message):
     """A watching thread ended by a bug: the dashboard must not go on as if it saw."""
 
     error: Exception
+
+
+@dataclass
+class BakeoffTold(Message):
+    """What a bakeoff run from here tells of its progress."""
+
+    event: Progress
+
+
+@dataclass
+class BakeoffEnded(Message):
+    """A bakeoff run from here is over; ``error`` is why it could not go on, if so."""
+
+    error: ReflexError | None
+
+
+@dataclass
+class UnfinishedSeen(Message):
+    """The bakeoff that did not come to its end, or is run elsewhere; None: there is none."""
+
+    unfinished: Unfinished | None

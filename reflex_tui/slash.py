@@ -18,7 +18,8 @@ PREFIX = "/speckit.reflex"
 class Command:
     """A command: ``action`` is the application's; ``argument`` names what may follow, if anything.
 
-    ``key`` does the same without typing, where it is frequent.
+    ``key`` does the same without typing, where it is frequent, unless the user gave its
+    ``binding`` another one.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Command:
     does: str
     key: str = ""
     argument: str = ""
+    binding: str = ""
 
     @property
     def usage(self) -> str:
@@ -46,16 +48,18 @@ class NoSuchCommand(ValueError):
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("health", "health", "Is the server well, and how fast", "1", "--deep"),
-    Command("events", "events", "The decisions as they are made", "2", "FILTER"),
-    Command("bakeoff", "bakeoff", "Has reflex earned the work", "3"),
+    Command("health", "health", "Is the server well, and how fast", "1", "--deep", "pane.health"),
+    Command("events", "events", "The decisions as they are made", "2", "FILTER", "pane.routing"),
+    Command("bakeoff", "bakeoff", "Has reflex earned the work? Run one", "3 n", "OPTIONS"),
+    Command("enable", "enable", "Let reflex serve, once it has earned it", "3 p"),
+    Command("disable", "disable", "Keep reflex from serving", "3 d"),
     Command("models", "models", "What the server serves"),
     Command("status", "status", "Every setting and its origin"),
     Command("check", "check", "Does the gate hold, and if not, why"),
-    Command("probe", "probe", "Look at the server now", "r"),
-    Command("theme", "change_theme", "Dark, light, or the terminal's own"),
-    Command("help", "help", "Keys, commands, files", "?"),
-    Command("quit", "quit", "Leave", "q"),
+    Command("probe", "probe", "Look at the server now", "r", binding="probe"),
+    Command("theme", "change_theme", "dark, light, or ansi: the terminal's own", "", "NAME"),
+    Command("help", "help", "Keys, commands, files", "?", binding="help"),
+    Command("quit", "quit", "Leave", "q", binding="quit"),
 )
 _BY_NAME = {command.name: command for command in COMMANDS}
 
@@ -77,7 +81,18 @@ def parse(text: str) -> Call:
         raise NoSuchCommand(f"{command.name} takes no argument")
     if command.argument.startswith("--") and argument not in {"", command.argument}:
         raise NoSuchCommand(f"{command.name} takes {command.argument} only")
+    if name == "bakeoff":
+        _check_options(argument)
     return Call(command, argument)
+
+
+def _check_options(text: str) -> None:
+    from reflex_tui.panes.options import BadOptions, parse_options  # noqa: PLC0415  this one's own
+
+    try:
+        parse_options(text)
+    except BadOptions as error:
+        raise NoSuchCommand(str(error)) from None
 
 
 def complete(text: str) -> Sequence[Command]:

@@ -20,7 +20,7 @@ from core.plain import plain
 from core.private import make_private
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from core.capsule.disk import Disk
@@ -74,14 +74,16 @@ class Appender:
             remedy="Whether the event was recorded is not known; the log itself is whole.",
         )
 
-    def _commit(self, tickets: Sequence[_Ticket]) -> None:
+    def _commit(self, gather: Callable[[], Sequence[_Ticket]]) -> None:
         if self._poison:
-            self._fail(tickets, self._poison)
+            self._fail(gather(), self._poison)
             return
+        tickets: Sequence[_Ticket] = ()
         try:
             try:
                 self._acquire()
                 self._end.take_up()
+                tickets = gather()  # not before: others came while we waited for the lock
                 now = rfc3339(self._clock.now())
                 records, failure = self._end.extend([ticket.wish for ticket in tickets], now)
             finally:
@@ -89,11 +91,11 @@ class Appender:
             if records:
                 self._end.sync()
         except OSError as error:
-            self._fail(tickets, explained(error, self._directory))
+            self._fail(tickets or gather(), explained(error, self._directory))
         except CapsuleError as error:
             if isinstance(error, CapsulePoisoned):
                 self._poison = error
-            self._fail(tickets, error)
+            self._fail(tickets or gather(), error)
         except BaseException:
             self._end.lose_track()
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _thread
 import threading
-from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ R = TypeVar("R")
 
 
 class Ticket(Generic[T, R]):
-    """One wish of a thread, and what became of it."""
+    """One wish of a thread or a task, and what became of it."""
 
-    __slots__ = ("error", "gate", "result", "settled", "wish")
+    __slots__ = ("error", "future", "gate", "result", "settled", "wish")
 
     def __init__(self, wish: T) -> None:
         self.wish = wish
@@ -27,11 +27,7 @@ class Ticket(Generic[T, R]):
         self.error: BaseException | None = None
         self.settled = False
         self.gate: _thread.LockType | None = None  # held while the ticket's thread must wait
-
-    def wake(self) -> None:
-        """Let its owner go on: settled, or made the leader."""
-        if self.gate:
-            self.gate.release()
+        self.future: asyncio.Future[None] | None = None  # what the ticket's task waits for
 
     def outcome(self) -> R:
         """The result; raises the error instead where there is one."""
@@ -41,64 +37,25 @@ class Ticket(Generic[T, R]):
         return self.result
 
 
-class _TaskTicket(Ticket[T, R]):
-    """One wish of an asyncio task; when it has to lead, a thread of the group does so."""
-
-    __slots__ = ("_lead", "_mailbox", "future")
-
-    def __init__(self, wish: T, mailbox: _Mailbox, lead: Callable[[Ticket[T, R]], None]) -> None:
-        super().__init__(wish)
-        self.future: asyncio.Future[None] = mailbox.loop.create_future()
-        self._mailbox = mailbox
-        self._lead = lead
-
-    def wake(self) -> None:
-        if self.settled:
-            self._mailbox.post(self.future)
-        else:
-            self._lead(self)
-
-
-class _Mailbox:
-    """Wakes tasks of one event loop: one call into the loop for all that were settled together."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self._futures: deque[asyncio.Future[None]] = deque()
-
-    def post(self, future: asyncio.Future[None]) -> None:
-        self._futures.append(future)
-        if len(self._futures) > 1:
-            return  # a call is under way, and ends only after this one
-        try:
-            self.loop.call_soon_threadsafe(self._deliver)
-        except RuntimeError:
-            self._futures.clear()  # the loop was closed, and nobody waits any more
-
-    def _deliver(self) -> None:
-        while self._futures:
-            future = self._futures[0]
-            if not future.done():
-                future.set_result(None)
-            self._futures.popleft()  # last, so that who posts meanwhile sees that we are at it
-
-
 class GroupCommit(Generic[T, R]):
-    """Runs ``commit`` for all tickets that gathered while its last run was under way.
+    """Runs ``commit`` for all tickets that gathered until it asked for them.
 
-    Who finds nobody at it leads: commits for everyone who waits, then hands over. ``commit``
-    settles each ticket by its ``result`` or ``error``; one left without is given ``lost()``.
+    Who finds nobody at it leads: commits for everyone who waits, then hands over. ``commit`` is
+    given a function that returns the tickets; whoever comes after it was called waits for the next
+    commit. It settles each by its ``result`` or ``error``; one left without is given ``lost()``.
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Ticket[T, R]]], None], lost: Callable[[], Exception]
+        self,
+        commit: Callable[[Callable[[], Sequence[Ticket[T, R]]]], None],
+        lost: Callable[[], Exception],
     ) -> None:
         self._commit = commit
         self._lost = lost
         self._mutex = threading.Lock()
         self._waiting: list[Ticket[T, R]] = []
+        self._batch: list[Ticket[T, R]] = []
         self._leader: Ticket[T, R] | None = None
-        self._mailbox: _Mailbox | None = None
         self._threads: ThreadPoolExecutor | None = None
 
     def run(self, wish: T) -> R:
@@ -115,7 +72,7 @@ class GroupCommit(Generic[T, R]):
             if ticket.gate:
                 ticket.gate.acquire()
             if not ticket.settled:
-                self._lead()
+                self._lead(ticket)
         finally:
             # Also when Ctrl-C came at any point above: nobody may wait for a thread that left.
             self._leave(ticket)
@@ -125,10 +82,8 @@ class GroupCommit(Generic[T, R]):
         """As ``run``, for a task. Cancelling stops the waiting, not the commit."""
         from asyncio import get_running_loop  # noqa: PLC0415  who calls this has loaded it
 
-        mailbox = self._mailbox
-        if mailbox is None or mailbox.loop is not get_running_loop():
-            mailbox = self._mailbox = _Mailbox(get_running_loop())
-        ticket = _TaskTicket[T, R](wish, mailbox, self._lead_in_thread)
+        ticket = Ticket[T, R](wish)
+        future = ticket.future = get_running_loop().create_future()
         with self._mutex:
             self._waiting.append(ticket)
             leads = self._leader is None
@@ -136,7 +91,7 @@ class GroupCommit(Generic[T, R]):
                 self._leader = ticket
         if leads:
             self._lead_in_thread(ticket)
-        await ticket.future
+        await future
         return ticket.outcome()
 
     def close(self) -> None:
@@ -154,27 +109,50 @@ class GroupCommit(Generic[T, R]):
 
     def _lead_and_leave(self, ticket: Ticket[T, R]) -> None:
         try:
-            self._lead()
+            self._lead(ticket)
         finally:
             self._leave(ticket)
 
-    def _lead(self) -> None:
-        with self._mutex:
-            batch, self._waiting = self._waiting, []
+    def _lead(self, ticket: Ticket[T, R]) -> None:
         try:
-            self._commit(batch)
+            self._commit(self._gather)
         finally:
-            for ticket in batch:
-                if ticket.result is None and ticket.error is None:
-                    ticket.error = self._lost()
-                ticket.settled = True
-                ticket.wake()
+            # Nobody was asked for where the commit broke off early; the others find a new leader.
+            batch, self._batch = self._batch or [ticket], []
+            self._settle(batch)
+
+    def _gather(self) -> list[Ticket[T, R]]:
+        with self._mutex:
+            self._batch, self._waiting = self._waiting, []
+        return self._batch
+
+    def _settle(self, batch: list[Ticket[T, R]]) -> None:
+        tasks: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        for ticket in batch:
+            if ticket.result is None and ticket.error is None:
+                ticket.error = self._lost()
+            ticket.settled = True
+            if ticket.gate:
+                ticket.gate.release()
+            elif ticket.future:
+                tasks.setdefault(ticket.future.get_loop(), []).append(ticket.future)
+        for loop, futures in tasks.items():  # one call into a loop for all of its tasks
+            with suppress(RuntimeError):  # it was closed, and nobody waits any more
+                loop.call_soon_threadsafe(_wake, futures)
 
     def _leave(self, ticket: Ticket[T, R]) -> None:
         with self._mutex:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
             if self._leader is ticket:
-                self._leader = self._waiting[0] if self._waiting else None
-                if self._leader:
-                    self._leader.wake()
+                self._leader = leader = self._waiting[0] if self._waiting else None
+                if leader and leader.future:
+                    self._lead_in_thread(leader)
+                elif leader and leader.gate:
+                    leader.gate.release()
+
+
+def _wake(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)

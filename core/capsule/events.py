@@ -141,6 +141,11 @@ class GateDecisionEvent(Event):
     suite: str = Field(description="The suite's name.")
     suite_hash: str = Field(description="sha256 of the suite's content.")
     prompt_hash: str = Field(description="sha256 of the patch loop's prompt template.")
+    schema_hash: str = Field(default="", description="sha256 of the edit replies' JSON schemas.")
+    json_schema: bool = Field(
+        default=True, description="The server was held to the schema; false: only validated."
+    )
+    candidates: int = Field(default=1, description="Replies asked for at once.")
     thresholds: dict[str, float] = Field(description="The thresholds it was judged by.")
     metrics: dict[str, Any] = Field(
         default_factory=dict, description="Value, bound and threshold of each criterion."
@@ -149,7 +154,7 @@ class GateDecisionEvent(Event):
     report_sha256: str = Field(default="", description="The report's sha256.")
     stamps: list[str] = Field(
         default_factory=list,
-        description="demo, scripted, unsandboxed, reused_cloud, partial: what limits its worth.",
+        description="demo, scripted, unsandboxed or reused_cloud: what limits its worth.",
     )
     seal: str = Field(description="HMAC with the user's key over all of this and the workspace.")
 
@@ -186,6 +191,15 @@ class PatchAppliedEvent(Event):
     files: list[str] = Field(description="Paths relative to the workspace.")
     lines_changed: int = Field(description="Added plus removed.")
     solved: bool = Field(description="The user's check passed afterwards.")
+
+
+class PatchUndoneEvent(Event):
+    """What ``implement`` had written was taken back."""
+
+    event_type: ClassVar[str] = "PatchUndone"
+
+    call_id: str = Field(description="The call whose reply it was.")
+    files: list[str] = Field(description="Paths relative to the workspace.")
 
 
 class CapsuleExportedEvent(Event):

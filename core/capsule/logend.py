@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.capsule.record import GENESIS, MAX_LINE_BYTES, Record, complete_line, is_garbled_end
@@ -13,7 +12,7 @@ from core.errors import CapsulePoisoned
 from core.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from core.capsule.disk import Disk
@@ -46,7 +45,8 @@ class OpenFile(NamedTuple):
             found = os.stat(self.path)  # noqa: PTH116  runs for each append
         except FileNotFoundError:
             return False
-        return (found.st_dev, found.st_ino) == self.identity
+        device, inode = self.identity
+        return found.st_ino == inode and found.st_dev == device
 
 
 class LogEnd:
@@ -148,18 +148,18 @@ class LogEnd:
 
     def sync(self) -> None:
         """Return once all of the segment is durable; CapsulePoisoned if it never will be."""
-        self._durable(partial(self._disk.sync, self.fd))
-
-    def _durable(self, sync: Callable[[], None]) -> None:
         try:
-            sync()
+            self._disk.sync(self.fd)
         except OSError as error:
-            # The kernel drops what it could not write: a second sync would succeed, and lie.
-            raise CapsulePoisoned(
-                f"a sync in {plain(self._directory)} failed ({plain(error.strerror or error)}), so "
-                "nothing that this process records can be relied upon",
-                remedy="Look after the disk, then start again.",
-            ) from error
+            raise self._poisoned(error) from error
+
+    def _poisoned(self, error: OSError) -> CapsulePoisoned:
+        # The kernel drops what it could not write: a second sync would succeed, and lie.
+        return CapsulePoisoned(
+            f"a sync in {plain(self._directory)} failed ({plain(error.strerror or error)}), so "
+            "nothing that this process records can be relied upon",
+            remedy="Look after the disk, then start again.",
+        )
 
     def _find_end(self) -> None:
         self.lose_track()
@@ -208,5 +208,8 @@ class LogEnd:
     def _sync_entries(self) -> None:
         """Make the segment's directory entry durable; for the first one, the capsule's as well."""
         above = list(self._directory.parents[:2]) if self._number == 1 else []
-        for directory in (self._directory, *above):
-            self._durable(partial(self._disk.sync_directory, directory))
+        try:
+            for directory in (self._directory, *above):
+                self._disk.sync_directory(directory)
+        except OSError as error:
+            raise self._poisoned(error) from error

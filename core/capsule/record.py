@@ -90,11 +90,9 @@ def encode_fields(event: Event) -> bytes:
 
 
 def _straight(event: Event) -> bytes:
-    # The model's own JSON writer takes a quarter of the time of body() and json.dumps.
-    return b'{"event_type":"%b",%b' % (
-        event.event_type.encode(),
-        event.model_dump_json().encode()[1:-1],
-    )
+    # The model's own JSON writer, as bytes: model_dump_json() takes half as long again.
+    fields: bytes = event.__pydantic_serializer__.to_json(event)
+    return b'{"event_type":"%b",%b' % (event.event_type.encode(), fields[1:-1])
 
 
 def _scrubbed(event: Event) -> bytes:

@@ -64,7 +64,8 @@ class Attempt:
 
     def since_sent_ms(self, moment: float | None) -> float | None:
         """Milliseconds from the request's leaving to ``moment``."""
-        return None if moment is None else (moment - self.sent_at) * 1000
+        # A busy process may be told that its request has left after the answer had come.
+        return None if moment is None else max(0.0, moment - self.sent_at) * 1000
 
     async def run(self, request: httpx.Request, timeout_ms: float) -> None:
         """Send ``request`` and read the answer to its end.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -121,14 +121,17 @@ class ChatClient:
             )
         url = f"{self._backend.endpoint.rstrip('/')}/chat/completions"
         try:
-            _ = urlsplit(url).port  # raises when it is out of range, which httpx lets pass
             content = self._body(request)
-            return httpx.Request("POST", url, headers=_headers(self._backend), content=content)
+            return httpx.Request("POST", _parsed(url), headers=self._headers, content=content)
         except (httpx.InvalidURL, ValueError) as error:
             raise ConnectFailed(
                 f"the endpoint of {self._backend.name} is not a usable URL",
                 remedy="An endpoint looks like http://127.0.0.1:3009/v1.",
             ) from error
+
+    @cached_property
+    def _headers(self) -> httpx.Headers:
+        return httpx.Headers(_headers(self._backend))
 
     def _body(self, request: ChatRequest) -> bytes:
         body: dict[str, Any] = {
@@ -193,6 +196,13 @@ class ChatClient:
             cached_tokens=said.cached_tokens,
             refusal=said.refusal,
         )
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    """``url``, which is the same for every call; raises ValueError or httpx.InvalidURL."""
+    _ = urlsplit(url).port  # raises when it is out of range, which httpx lets pass
+    return httpx.URL(url)
 
 
 def _sendable(key: str) -> bool:

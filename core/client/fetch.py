@@ -6,20 +6,23 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import unquote, urlsplit
 
 from core.client.decoding import decoder
 from core.client.faults import error_in, quoting, status_error
-from core.errors import LimitExceeded, Misconfigured, ProtocolError, StatusError
+from core.errors import BackendError, LimitExceeded, Misconfigured, ProtocolError, StatusError
 from core.plain import plain
 from core.stages import Mode
 
 if TYPE_CHECKING:
-    import httpx
+    from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from core.client.backend import Backend
 
 BODY_LIMIT = 1 << 20
+_REDIRECTS, _ERRORS = 300, 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +52,50 @@ class Answer:
             raise ProtocolError(f"GET {self.path} brings {found}") from None
 
 
-def open_http(backend: Backend) -> httpx.AsyncClient:
-    """A client for short requests to ``backend``, without a time limit of its own.
+class Response(Protocol):
+    """An answer whose body has not been read; names of headers are in lower case."""
 
-    On loopback the environment's proxies do not apply.
-    """
+    @property
+    def status_code(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """One value a name, several joined by commas."""
+
+    def aiter_raw(self) -> AsyncIterator[bytes]:
+        """The body as it arrives."""
+
+
+class Http(Protocol):
+    """For short requests, without a time limit of its own; an async context manager."""
+
+    async def __aenter__(self) -> Self:
+        """Itself."""
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
+
+    def ask(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Response]:
+        """The answer to a bare ``GET url``; raises the transport's own exceptions."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
+def open_http(backend: Backend) -> Http:
+    """What ``get`` asks ``backend`` through. On loopback the environment's proxies do not apply."""
     # A health check's start-up time is mostly these imports.
-    import httpx  # noqa: PLC0415
+    from core.client.direct import DirectHttp, is_simple  # noqa: PLC0415
 
-    from core.client.opening import open_transport  # noqa: PLC0415
-    from core.clock import SystemClock  # noqa: PLC0415
+    if is_simple(backend.endpoint):
+        return DirectHttp()
+    from core.client.opening import HttpxHttp  # noqa: PLC0415
 
-    transport = open_transport(backend.endpoint, SystemClock().monotonic)
-    return httpx.AsyncClient(transport=transport, timeout=None)  # noqa: S113  the caller has one deadline for all of it
+    return HttpxHttp(backend.endpoint)
 
 
-async def get(http: httpx.AsyncClient, backend: Backend, url: str) -> Answer:
+async def get(http: Http, backend: Backend, url: str) -> Answer:
     """``GET url`` whatever the status, except that a redirect is an error.
 
     Only a cloud backend is sent its key. There is no deadline here: the caller has it.
@@ -76,26 +107,22 @@ async def get(http: httpx.AsyncClient, backend: Backend, url: str) -> Answer:
         LimitExceeded: a body over 1 MiB.
         Misconfigured: a key that no header can carry.
     """
-    import httpx  # noqa: PLC0415
-
-    from core.client.transport_errors import (  # noqa: PLC0415
-        TRANSPORT_ERRORS,
-        own_cause,
-        transport_error,
-    )
-
     answered = False
     try:
-        # Built bare, so that nothing of the client's own (cookies, per-read timeouts) joins it.
-        unlimited = {"timeout": httpx.Timeout(None).as_dict()}
-        request = httpx.Request("GET", url, headers=_headers(backend), extensions=unlimited)
-        response = await http.send(request, stream=True, follow_redirects=False, auth=None)
-        answered = True
-        try:
-            return await _read(response, request.url.path)
-        finally:
-            await response.aclose()
-    except TRANSPORT_ERRORS as error:
+        async with http.ask(url, _headers(backend)) as response:
+            answered = True
+            return await _read(response, unquote(urlsplit(url).path) or "/")
+    except BackendError:
+        raise
+    except Exception as error:
+        from core.client.transport_errors import (  # noqa: PLC0415  it brings httpx
+            TRANSPORT_ERRORS,
+            own_cause,
+            transport_error,
+        )
+
+        if not isinstance(error, TRANSPORT_ERRORS):
+            raise
         failure = transport_error(error, backend, answered=answered)
         raise failure from own_cause(error)
     except asyncio.CancelledError as error:
@@ -128,8 +155,8 @@ def _headers(backend: Backend) -> dict[str, str]:
     return headers
 
 
-async def _read(response: httpx.Response, path: str) -> Answer:
-    if response.is_redirect:
+async def _read(response: Response, path: str) -> Answer:
+    if _REDIRECTS <= response.status_code < _ERRORS:
         target = plain(response.headers.get("location", "?"), 120)
         raise ProtocolError(f"GET {path} redirects to {target}, which is not followed")
     decode = decoder(response.headers.get("content-encoding", ""))

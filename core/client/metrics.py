@@ -10,9 +10,8 @@ from core.client.fetch import get
 from core.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
-    import httpx
-
     from core.client.backend import Backend
+    from core.client.fetch import Http
 
 # A line of interest. Lengths are bounded and nothing can be matched in two ways, so that hostile
 # text costs no more than reading it; NaN and infinities are not numbers here.
@@ -60,7 +59,7 @@ class MetricsReader:
         self._clock = clock or SystemClock()
         self._last: tuple[float, Sample] | None = None
 
-    async def read(self, http: httpx.AsyncClient) -> EngineLoad | None:
+    async def read(self, http: Http) -> EngineLoad | None:
         """The load now, or None where the server publishes none; raises as ``fetch.get``."""
         last, self._last = self._last, None
         answer = await get(http, self._backend, f"{self._backend.root}/metrics")

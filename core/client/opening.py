@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from core.client.transport import DirectTransport
+from core.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 
 def open_transport(endpoint: str, now: Callable[[], float]) -> httpx.AsyncBaseTransport:
@@ -44,3 +46,33 @@ class ProxyTransport(httpx.AsyncHTTPTransport):
         response = await super().handle_async_request(request)
         response.extensions.pop("reason_phrase", None)
         return response
+
+
+class HttpxHttp:
+    """Asks any server, through the environment's proxy where it names one; see ``fetch.Http``."""
+
+    def __init__(self, endpoint: str) -> None:
+        transport = open_transport(endpoint, SystemClock().monotonic)
+        self._client = httpx.AsyncClient(transport=transport, timeout=None)  # noqa: S113  the caller has one deadline for all of it
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @asynccontextmanager
+    async def ask(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        """The answer to ``GET url``, whatever its status; raises as the transport does."""
+        # Built bare, so that nothing of the client's own (cookies, per-read timeouts) joins it.
+        unlimited = {"timeout": httpx.Timeout(None).as_dict()}
+        request = httpx.Request("GET", url, headers=headers, extensions=unlimited)
+        response = await self._client.send(request, stream=True, follow_redirects=False, auth=None)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()

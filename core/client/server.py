@@ -19,9 +19,8 @@ from core.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    import httpx
-
     from core.client.backend import Backend
+    from core.client.fetch import Http
 
 _OK, _ERRORS, _UNAUTHORIZED, _NOT_FOUND, _SERVER_ERRORS = 200, 400, 401, 404, 500
 
@@ -33,6 +32,7 @@ class Engine(StrEnum):
     VLLM = "vllm"
     LLAMACPP = "llamacpp"
     OLLAMA = "ollama"
+    LM_STUDIO = "lmstudio"
     SCRIPTED = "scripted"
     UNKNOWN = "unknown"
 
@@ -42,6 +42,7 @@ _NAMES = {
     Engine.VLLM: "vLLM",
     Engine.LLAMACPP: "llama.cpp",
     Engine.OLLAMA: "Ollama",
+    Engine.LM_STUDIO: "LM Studio",
     Engine.SCRIPTED: "scripted stand-in",
     Engine.UNKNOWN: "OpenAI-compatible server",
 }
@@ -50,10 +51,13 @@ _OWNERS = {
     "vllm": Engine.VLLM,
     "llamacpp": Engine.LLAMACPP,
     "library": Engine.OLLAMA,
+    "organization_owner": Engine.LM_STUDIO,
     "scripted": Engine.SCRIPTED,
 }
 # SGLang's /health runs a generation of a second or more; /ready takes 2 ms.
 _READINESS = {Engine.SGLANG: "/ready", Engine.VLLM: "/health", Engine.LLAMACPP: "/health"}
+# Of a router before several, whose /health wants all of them well; an engine has no such path.
+_ROUTER_READINESS = {Engine.VLLM: "/readiness"}
 _WEIGHTS = {Engine.SGLANG: "/model_info", Engine.LLAMACPP: "/props", Engine.OLLAMA: "/api/tags"}
 _VERSION = {Engine.SGLANG: "/v1/loads", Engine.VLLM: "/version", Engine.OLLAMA: "/api/version"}
 _WEIGHTS_KEYS = ("model_path", "weight_version", "architectures", "model_ftype")
@@ -106,7 +110,7 @@ class ModelEntry:
         return _OWNERS.get(self.owned_by, Engine.UNKNOWN)
 
 
-async def list_models(http: httpx.AsyncClient, backend: Backend) -> tuple[ModelEntry, ...]:
+async def list_models(http: Http, backend: Backend) -> tuple[ModelEntry, ...]:
     """The models of ``GET {endpoint}/models``; empty when the server serves none.
 
     Raises:
@@ -137,20 +141,27 @@ def find_model(entries: tuple[ModelEntry, ...], model: str) -> ModelEntry | None
     return None
 
 
-async def check_ready(http: httpx.AsyncClient, backend: Backend, engine: Engine) -> None:
+async def check_ready(http: Http, backend: Backend, engine: Engine) -> None:
     """Ask the engine's readiness path; an engine without one is ready.
+
+    A router is ready when it says so, though one of its workers is not.
 
     Raises:
         ServerError: it answers 5xx, 503 while it loads; or any error of ``fetch.get``.
     """
     if engine in _READINESS:
         answer = await get(http, backend, backend.root + _READINESS[engine])
-        if answer.status >= _SERVER_ERRORS:
-            raise refusal(answer, backend)
+        if answer.status < _SERVER_ERRORS:
+            return
+        if path := _ROUTER_READINESS.get(engine):
+            router = await get(http, backend, backend.root + path)
+            if router.status == _OK:
+                return
+        raise refusal(answer, backend)
 
 
 async def identify(
-    http: httpx.AsyncClient,
+    http: Http,
     backend: Backend,
     entry: ModelEntry,
     *,
@@ -190,7 +201,7 @@ async def together(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _ask(http: httpx.AsyncClient, backend: Backend, path: str | None) -> dict[str, Any]:
+async def _ask(http: Http, backend: Backend, path: str | None) -> dict[str, Any]:
     """The JSON object at ``path``; empty where the server has none."""
     if path is None:
         return {}
@@ -203,7 +214,7 @@ async def _ask(http: httpx.AsyncClient, backend: Backend, path: str | None) -> d
     return body if isinstance(body, dict) else {}
 
 
-async def _ask_version(http: httpx.AsyncClient, backend: Backend, path: str | None) -> str | None:
+async def _ask_version(http: Http, backend: Backend, path: str | None) -> str | None:
     try:
         version = (await _ask(http, backend, path)).get("version")
     except BackendError:  # an old release, or a path kept for administrators

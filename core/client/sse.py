@@ -58,6 +58,7 @@ class SSEDecoder:
             if self._first:
                 self._first = False
                 lines[0] = lines[0].removeprefix(_BOM)
+            self._check(max(map(len, lines)))
             self._read(lines, events)
         self._unfinished += rest
         self._check(len(self._unfinished))
@@ -78,7 +79,6 @@ class SSEDecoder:
 
     def _read(self, lines: list[bytes], events: list[SSEEvent]) -> None:
         for line in lines:
-            self._check(len(line))
             if line.startswith(b"data: "):
                 self._data.append(line[6:])
             elif line:
@@ -86,7 +86,7 @@ class SSEDecoder:
             else:
                 if self._data:
                     events.append(SSEEvent(self._event, self._text()))
-                    self._data = []
+                    self._data.clear()
                 self._event = ""
 
     def _field(self, line: bytes) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import h11
 import httpx
 
+from core.client.chunked import ChunkedBody
 from core.client.wire import connect
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _KEEP_ALIVE_S = 5.0
 _MAX_HEAD = 100 << 10
+_OK = 200
 
 
 class DirectTransport(httpx.AsyncBaseTransport):
@@ -105,13 +107,19 @@ class _Origin(NamedTuple):
 
 
 class _Connection:
-    """One exchange after the other over one wire."""
+    """One exchange after the other over one wire.
+
+    h11 writes requests and reads heads; of bodies, those that are not chunked, as a stream's is.
+    """
 
     def __init__(self, origin: _Origin, wire: Wire) -> None:
         self.origin = origin
         self.wire = wire
         self.good_until = 0.0
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+        self._chunked: ChunkedBody | None = None
+        self._waiting = b""
+        self._persists = True
 
     async def ask(self, request: httpx.Request) -> h11.Response:
         send = self._http.send
@@ -123,20 +131,46 @@ class _Connection:
         while True:
             event = await self._event()
             if type(event) is h11.Response:
+                self._begin(event)
                 return event
 
     async def data(self) -> bytes | None:
         """The next piece of the body; None after the last."""
+        if self._chunked:
+            return await self._content(self._chunked)
         event = await self._event()
         return bytes(event.data) if type(event) is h11.Data else None
 
     def renew(self) -> bool:
         """Make ready for the next exchange; false when the connection cannot be used again."""
-        http = self._http
+        http, chunked = self._http, self._chunked
+        if chunked:
+            if not (chunked.done and self._persists) or chunked.excess:
+                return False
+            self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+            self._chunked = None
+            return True
         if not (http.our_state is http.their_state is h11.DONE) or http.trailing_data[0]:
             return False
         http.start_next_cycle()
         return True
+
+    def _begin(self, head: h11.Response) -> None:
+        """Take over a body that is chunked, with what of it h11 has already been given."""
+        fields = dict(head.headers)
+        if head.status_code == _OK and b"transfer-encoding" in fields:
+            self._chunked = ChunkedBody()
+            self._waiting = self._http.trailing_data[0]
+            closing = b"close" in fields.get(b"connection", b"").lower()
+            self._persists = head.http_version >= b"1.1" and not closing
+
+    async def _content(self, chunked: ChunkedBody) -> bytes | None:
+        while not chunked.done:
+            arrived, self._waiting = self._waiting or await self.wire.read(), b""
+            content = chunked.feed(arrived)
+            if content:
+                return content
+        return None
 
     async def _event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
         http = self._http

@@ -1,7 +1,7 @@
 """A connection that notes when bytes left and when they arrived.
 
-An arrival is stamped in the event loop's callback, before any task that waits for it runs, so that
-the time we take to parse other replies does not count as the server's.
+An arrival is stamped by the kernel where that is possible, else in the event loop's callback,
+before any task that waits for it runs: the time we take to parse other replies is not the server's.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ import socket
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+from core.client.stamped import stamped_socket
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+
+    from core.client.stamped import StampedSocket
 
 _HIGH_WATER = 256 << 10
 _LOW_WATER = 64 << 10
@@ -29,12 +33,23 @@ async def connect(
     Raises:
         OSError: refused, unresolvable (``socket.gaierror``), unreachable, or ``ssl.SSLError``.
     """
+    loop = asyncio.get_running_loop()
+    # A name may have several addresses, and TLS reads in a way of its own: those asyncio opens.
+    stamped = None if tls else stamped_socket(host)
+    if stamped is None:
+        try:
+            _, wire = await loop.create_connection(
+                lambda: Wire(now), host, port, ssl=tls, happy_eyeballs_delay=_STAGGER_S
+            )
+        except UnicodeError as error:
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+        return wire
     try:
-        _, wire = await asyncio.get_running_loop().create_connection(
-            lambda: Wire(now), host, port, ssl=tls, happy_eyeballs_delay=_STAGGER_S
-        )
-    except UnicodeError as error:
-        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+        await loop.sock_connect(stamped, (host, port))
+        _, wire = await loop.create_connection(lambda: Wire(now, stamped), sock=stamped)
+    except BaseException:
+        stamped.close()
+        raise
     return wire
 
 
@@ -46,8 +61,9 @@ class Wire(asyncio.Protocol):
     attempt has one deadline, which cancels whatever waits here.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], stamped: StampedSocket | None = None) -> None:
         self._now = now
+        self._stamped = stamped
         self._transport: asyncio.Transport | None = None
         self._arrived: deque[tuple[float, bytes]] = deque()
         self._buffered = 0
@@ -110,7 +126,8 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
         self.silent = False
-        self._arrived.append((self._now(), data))
+        age_s = self._stamped.age_s if self._stamped else 0.0
+        self._arrived.append((self._now() - age_s, data))
         self._buffered += len(data)
         if self._buffered > _HIGH_WATER and self._transport:
             self._transport.pause_reading()

@@ -11,7 +11,7 @@ from core.capsule import EventLog
 from core.capsule.events import GateDecisionEvent
 from core.capsule.keys import seal, user_key
 from core.errors import ConfigError
-from core.fingerprint import PROMPTS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
 from core.policy import PolicySnapshot
 from core.private import make_private, write_private
 from core.router.gates import demo_root, in_demo
@@ -98,6 +98,9 @@ def plant_gate(settings: Settings, server_identity: str) -> None:
         suite=SUITE,
         suite_hash=tree_hash(suite_root(SUITE, workspace)),
         prompt_hash=tree_hash(PROMPTS),
+        schema_hash=tree_hash(SCHEMAS),
+        json_schema=policy.reflex.json_schema,
+        candidates=policy.reflex.candidates,
         thresholds=thresholds_of(policy),
         stamps=["demo"],
         seal="",

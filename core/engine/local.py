@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from core.engine.child import add_child_arguments, ensure_free, run_server
 from core.engine.process import ServerProcess, python_module
 from core.engine.weights import SMOLLM2, check_gguf, default_weights, require_xllamacpp
-from core.errors import EngineError
+from core.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +23,13 @@ DEFAULT_PORT = 3009
 _MOST_THREADS = 16
 _PROMPT_CACHE_MIB = 512
 _ERRORS_ONLY = 1
+DEFAULT_CTX = 8192
+DEFAULT_PARALLEL = 2
+# What llama.cpp takes at most; beyond, it aborts.
+_MOST_THREADS_TAKEN = 512
+_MOST_SLOTS = 256
+# A slot must hold a task's prompt and its reply; below this not even a short one fits.
+_LEAST_CTX_A_SLOT = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,8 @@ class EngineOptions:
     gguf: Path
     model: str
     port: int = 0
-    n_ctx: int = 8192
-    n_parallel: int = 2
+    n_ctx: int = DEFAULT_CTX
+    n_parallel: int = DEFAULT_PARALLEL
     n_threads: int = 1
 
 
@@ -42,8 +49,8 @@ def start_engine(
     gguf: Path | None = None,
     port: int = 0,
     model: str | None = None,
-    n_ctx: int = 8192,
-    n_parallel: int = 2,
+    n_ctx: int = DEFAULT_CTX,
+    n_parallel: int = DEFAULT_PARALLEL,
     n_threads: int | None = None,
     log: Path | None = None,
 ) -> ServerProcess:
@@ -59,18 +66,40 @@ def start_engine(
         log: Where llama.cpp's messages go; kept nowhere when None.
 
     Raises:
+        ConfigError: One of the three numbers is not one llama.cpp can use.
         EngineError: Not installed, no such model, not a model, port taken, or it did not start.
     """
+    threads = default_threads(_usable_cpus()) if n_threads is None else n_threads
+    check_size(n_ctx=n_ctx, n_parallel=n_parallel, n_threads=threads)
     require_xllamacpp()
     path = default_weights() if gguf is None else check_gguf(gguf)
     name = model or model_name(path)
     command = python_module("core.engine.local")
     command += ["--gguf", str(path), "--model", name, "--n-ctx", str(n_ctx)]
-    command += ["--n-parallel", str(n_parallel)]
-    command += ["--n-threads", str(n_threads or default_threads(_usable_cpus()))]
+    command += ["--n-parallel", str(n_parallel), "--n-threads", str(threads)]
     return ServerProcess(
         command, name="the embedded engine", model=name, port=port, log=log
     ).start()
+
+
+def check_size(*, n_ctx: int, n_parallel: int, n_threads: int) -> None:
+    """Let numbers pass that the engine can be started with.
+
+    Raises:
+        ConfigError: Too many or too few threads or slots, or too little context for each slot.
+    """
+    for name, value, most in (
+        ("--threads", n_threads, _MOST_THREADS_TAKEN),
+        ("--parallel", n_parallel, _MOST_SLOTS),
+    ):
+        if not 1 <= value <= most:
+            raise ConfigError(f"{name} must be from 1 to {most}, not {value}")
+    if n_ctx // n_parallel < _LEAST_CTX_A_SLOT:
+        raise ConfigError(
+            f"--ctx {n_ctx} over {n_parallel} requests at once leaves {n_ctx // n_parallel} tokens "
+            f"to each, and one needs {_LEAST_CTX_A_SLOT} at least",
+            remedy=f"Give --ctx {_LEAST_CTX_A_SLOT * n_parallel} or more, or a lower --parallel.",
+        )
 
 
 def serve_forever(options: EngineOptions, on_ready: Callable[[int], None]) -> None:
@@ -136,8 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_child_arguments(parser, default_port=DEFAULT_PORT)
     parser.add_argument("--gguf", type=Path, help="the model file; default: SmolLM2-135M-Instruct")
     parser.add_argument("--model", help="the name to serve it under; default: the file's")
-    parser.add_argument("--n-ctx", type=int, default=8192, help="context in tokens, for all slots")
-    parser.add_argument("--n-parallel", type=int, default=2, help="requests served at once")
+    add = parser.add_argument
+    add("--n-ctx", type=int, default=DEFAULT_CTX, help="context in tokens, for all slots")
+    add("--n-parallel", type=int, default=DEFAULT_PARALLEL, help="requests served at once")
     parser.add_argument("--n-threads", type=int, default=default_threads(_usable_cpus()))
     given = parser.parse_args(arguments)
 

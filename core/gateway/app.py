@@ -14,7 +14,7 @@ from core.errors import ReflexError
 from core.gateway.metrics import Metrics
 from core.gateway.refusal import Refusal, refusal_of
 from core.gateway.relay import ChatCompletions
-from core.settings.model import CLOUD, PRIMARY
+from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -19,8 +19,7 @@ from core.router.correction import unconstrained
 from core.router.evidence import Call, Evidence, Outcome
 from core.router.reason import Reason
 from core.router.recorded import attempted
-from core.settings.model import CLOUD, PRIMARY
-from core.stages import Mode, Stage
+from core.stages import CLOUD, PRIMARY, Mode, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from core import trust
 from core.client.backend import Backend
 from core.errors import UntrustedEndpoint
-from core.settings.model import CLOUD, PRIMARY
-from core.stages import Mode
+from core.stages import CLOUD, PRIMARY, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

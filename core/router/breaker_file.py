@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # In place and of fixed size: a reader without the lock sees the old record or the new one, or a
 # mixture that does not parse, and then it asks again under the lock.
 _SIZE = 512
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @lru_cache(maxsize=1)
@@ -39,8 +40,7 @@ def _boot() -> str:
 
 def since_boot() -> Moment:
     """The machine's own count, which no change of the wall clock moves."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return Moment(time.clock_gettime(clock), _boot())
+    return Moment(time.clock_gettime(_CLOCK), _boot())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class Breaker:
         name = hashlib.sha256(f"{endpoint}\n{model}".encode()).hexdigest()[:16]
         self.path = directory / f"{name}.json"
         self.rule = rule
+        self._place = os.fspath(self.path)
         self._now = now
         self._uniform = uniform
         self._raw = b""
@@ -143,8 +144,11 @@ class Breaker:
 
     def _read(self) -> Memory:
         if self._descriptor is None:
+            # Nothing has failed here yet, which is most often so, and told without an exception.
+            if not os.access(self._place, os.F_OK):
+                return self._memory
             try:
-                self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+                self._descriptor = os.open(self._place, os.O_RDWR | os.O_CLOEXEC)
             except OSError:
                 return self._memory
         raw = os.pread(self._descriptor, _SIZE, 0)

@@ -14,8 +14,8 @@ from core.router.evidence import Call, Evidence, Outcome
 from core.router.reason import Reason
 from core.router.recorded import attempted
 from core.router.stream import Asked, Stream, said
-from core.settings.model import CLOUD, PRIMARY
-from core.stages import Mode
+from core.router.terms import ATTEMPTS_FAILED, Terms
+from core.stages import CLOUD, PRIMARY, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -62,16 +62,20 @@ class Run:
 class Conduct:
     """Conducts one call to its answer, once; ``asked`` tells who was asked last, and why."""
 
-    def __init__(self, run: Run, request: ChatRequest, stage: Stage) -> None:
+    def __init__(
+        self, run: Run, request: ChatRequest, stage: Stage, terms: Terms | None = None
+    ) -> None:
         self.call_id = uuid.uuid4().hex
         self.asked: Asked | None = None
         self._run = run
         self._request = request
+        self._terms = terms or Terms()
         self._call = Call(self.call_id, stage, run.origin)
         self._started = self._deciding_since = run.clock.monotonic()
         self._limit = run.policy.reflex.fallback.max_failures
         self._attempts = 0
         self._failed: BackendError | None = None
+        self._left_behind = False
         self._warnings: list[str] = []
         self._listener: Heard | None = None
         self._heard = False
@@ -100,7 +104,10 @@ class Conduct:
     async def _first_answer(self) -> Answer:
         sight = await self._run.situation.look(self._call.stage)
         decision = sight.decision
-        if decision.mode is Mode.REFLEX:
+        if decision.mode is Mode.REFLEX and PRIMARY in self._terms.given_up:
+            self._left_behind = True
+            decision = RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, ATTEMPTS_FAILED)
+        elif decision.mode is Mode.REFLEX:
             answer = await self._ask_primary(decision)
             if answer:
                 return answer
@@ -161,7 +168,7 @@ class Conduct:
         admission = breaker.admit(backend.timeout_ms / 1000) if breaker else None
         if breaker and not admission:
             return None
-        is_fallback = self._failed is not None or backend.name != CLOUD
+        is_fallback = self._failed is not None or self._left_behind or backend.name != CLOUD
         try:
             await self._record(backend, decision, is_fallback=is_fallback)
             outcome = await self._attempt(backend, self._prepared(backend))
@@ -178,8 +185,10 @@ class Conduct:
     def _successors(self, decision: RoutingDecision, sight: Sight) -> Iterator[Backend]:
         """Who is asked when reflex is not, or no longer, the one to answer."""
         backends, fallback = self._run.backends, self._run.policy.reflex.fallback
+        given_up = self._terms.given_up
         if decision.reason in _CLOUD_WORK:
-            yield backends[CLOUD]
+            if CLOUD not in given_up:
+                yield backends[CLOUD]
             return
         # A local server stands in for a primary that has earned its place and is ill; it is no
         # way round the gate.
@@ -188,7 +197,8 @@ class Conduct:
         )
         order = fallback.order if CLOUD in fallback.order else (*fallback.order, CLOUD)
         for name in order:
-            if fallback.to_cloud if name == CLOUD else earned:
+            allowed = fallback.to_cloud if name == CLOUD else earned
+            if allowed and name not in given_up:
                 yield backends[name]
 
     async def _attempt(self, backend: Backend, request: ChatRequest) -> Outcome:
@@ -202,7 +212,7 @@ class Conduct:
             evidence=self._run.evidence,
             clock=self._run.clock,
             number=self._attempts,
-            fallback_reason=self._failed.code if self._failed else None,
+            fallback_reason=self._fallback_reason(),
             heard=self._hear if self._listener and backend.mode is Mode.CLOUD else None,
         )
         if outcome.error:
@@ -213,6 +223,11 @@ class Conduct:
             self._warnings.append(warning)
         self._deciding_since = self._run.clock.monotonic()
         return outcome
+
+    def _fallback_reason(self) -> str | None:
+        if self._failed:
+            return self._failed.code
+        return ATTEMPTS_FAILED if self._left_behind else None
 
     def _hear(self, delta: Mapping[str, Any]) -> None:
         assert self._listener is not None
@@ -251,6 +266,8 @@ class Conduct:
     def _prepared(self, backend: Backend) -> ChatRequest:
         request = self._request
         if backend.mode is Mode.CLOUD:
+            if self._terms.sampled_locally:
+                request = replace(request, temperature=None, seed=None, max_tokens=None)
             return _worded_by_caller(request)
         if self._run.policy.reflex.json_schema or request.schema is None:
             return request

@@ -44,12 +44,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended: a reply or an error, never both."""
+    """How one attempt ended: a reply or an error, never both; ``call_id`` where one is told."""
 
     latency_ms: float
     reply: Reply | None = None
     error: BackendError | None = None
     cancelled: bool = False
+    call_id: str | None = None
 
 
 class Evidence:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
-from core.fingerprint import PROMPTS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
 from core.router.promotion import Present, assess
-from core.settings.model import PRIMARY
+from core.stages import PRIMARY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +42,10 @@ class GateWatch:
         self._event: Mapping[str, Any] | None = None
         self._seen = 0
         self._read_at: float | None = None
-        self._hashes: tuple[str, str] = ("", "")
+        self._hashes: tuple[str, str, str] = ("", "", "")
         self._hashed: tuple[float, str] | None = None
+        self._view: GateView | None = None
+        self._viewed: tuple[float | None, str | None] = (None, None)
 
     @property
     def fresh(self) -> bool:
@@ -54,10 +56,21 @@ class GateWatch:
         """Whether the pass holds; ``server_identity`` is None while the server is not known."""
         if not self.fresh:
             self._read()
+        asked = (self._read_at, server_identity)
+        if self._view is None or self._viewed != asked:
+            self._view, self._viewed = self._assessed(server_identity), asked
+        return self._view
+
+    def _assessed(self, server_identity: str | None) -> GateView:
         suite = str((self._event or {}).get("suite", ""))
-        suite_hash, prompt_hash = self._current_hashes(suite)
+        suite_hash, prompt_hash, schema_hash = self._current_hashes(suite)
         present = Present(
-            server_identity, suite_hash, prompt_hash, self._clock.now(), in_demo(self._workspace)
+            server_identity=server_identity,
+            suite_hash=suite_hash,
+            prompt_hash=prompt_hash,
+            schema_hash=schema_hash,
+            now=self._clock.now(),
+            in_demo=in_demo(self._workspace),
         )
         return assess(self._event, self._policy, present)
 
@@ -76,11 +89,13 @@ class GateWatch:
             return False
         return seal_holds(body, self._workspace, user_key(directory=self._key_directory))
 
-    def _current_hashes(self, suite: str) -> tuple[str, str]:
+    def _current_hashes(self, suite: str) -> tuple[str, str, str]:
+        """Of the suite, the prompts and the reply schemas."""
         now = self._clock.monotonic()
         if self._hashed is None or self._hashed[1] != suite or now > self._hashed[0]:
             root = suite_root(suite, self._workspace)
-            self._hashes = (tree_hash(root) if suite else "", tree_hash(PROMPTS))
+            suite_hash = tree_hash(root) if suite else ""
+            self._hashes = (suite_hash, tree_hash(PROMPTS), tree_hash(SCHEMAS))
             self._hashed = (now + _HASHES_FRESH_S, suite)
         return self._hashes
 

@@ -17,9 +17,8 @@ from core.router.condition import Cause, DeepProbe, Health
 from core.router.probing import probe
 
 if TYPE_CHECKING:
-    import httpx
-
     from core.client.backend import Backend
+    from core.client.fetch import Http
     from core.client.server import EngineIdentity
 
 __all__ = ["Cause", "DeepProbe", "Health", "HealthMonitor", "MetricsReader", "Prober", "probe"]
@@ -36,7 +35,7 @@ class Prober(Protocol):
         backend: Backend,
         *,
         timeout_ms: float,
-        http: httpx.AsyncClient | None,
+        http: Http | None,
         clock: Clock | None,
         load: bool | MetricsReader,
         known: EngineIdentity | None,
@@ -68,7 +67,7 @@ class HealthMonitor:
         self._fresh_unhealthy_s = fresh_unhealthy_s
         self._load: bool | MetricsReader = load and MetricsReader(backend, clock=self._clock)
         self._probe = probe
-        self._http: httpx.AsyncClient | None = None
+        self._http: Http | None = None
         self._health: Health | None = None
         self._refresh_at = self._expires_at = self._seen_at = 0.0
         self._flight: asyncio.Task[Health] | None = None

@@ -20,13 +20,13 @@ from core.router.evidence import Evidence
 from core.router.outlook import Outlook
 from core.router.shadow import Shadow
 from core.router.situation import Situation, breaker_of
-from core.settings.model import PRIMARY
-from core.stages import Stage
+from core.stages import PRIMARY, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from core.router.terms import Terms
     from core.settings import Settings
 
 __all__ = ["Answer", "Implementer"]
@@ -171,7 +171,13 @@ class Implementer:
         )
         return await (await self.conduct(request, stage=stage)).answer()
 
-    async def conduct(self, request: ChatRequest, *, stage: Stage = Stage.IMPLEMENT) -> Conduct:
+    async def conduct(
+        self,
+        request: ChatRequest,
+        *,
+        stage: Stage = Stage.IMPLEMENT,
+        terms: Terms | None = None,
+    ) -> Conduct:
         """One call before it is made: ``answer()`` makes it, ``stream()`` lets it be heard.
 
         Raises:
@@ -181,7 +187,7 @@ class Implementer:
             if not self._begun:
                 await self._evidence.began(self.settings)
                 self._begun = True
-        return Conduct(self._run, request, stage)
+        return Conduct(self._run, request, stage, terms)
 
     def _client(self, backend: Backend) -> ChatClient:
         if backend.name not in self._clients:

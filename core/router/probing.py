@@ -35,9 +35,8 @@ from core.router.condition import Cause, DeepProbe, Health
 from core.router.remedies import remedy, shown
 
 if TYPE_CHECKING:
-    import httpx
-
     from core.client.backend import Backend
+    from core.client.fetch import Http
 
 _CONNECT_CAUSES = {"dns": Cause.UNRESOLVABLE, "tls": Cause.TLS, "reset": Cause.NO_REPLY}
 _STATUS_CAUSES = {
@@ -74,7 +73,7 @@ async def probe(
     backend: Backend,
     *,
     timeout_ms: float,
-    http: httpx.AsyncClient | None = None,
+    http: Http | None = None,
     clock: Clock | None = None,
     deep: bool = False,
     load: bool | MetricsReader = False,
@@ -118,9 +117,7 @@ async def probe(
 class _Look:
     """What is known of a server so far; an early end keeps what was seen before it."""
 
-    def __init__(
-        self, backend: Backend, http: httpx.AsyncClient, known: EngineIdentity | None
-    ) -> None:
+    def __init__(self, backend: Backend, http: Http, known: EngineIdentity | None) -> None:
         self._backend = backend
         self._http = http
         self._known = known
@@ -189,9 +186,7 @@ class _Look:
                 return Cause.HTTP_ERROR, error.message
 
 
-async def _read_load(
-    reader: MetricsReader, http: httpx.AsyncClient, deadline: float
-) -> EngineLoad | None:
+async def _read_load(reader: MetricsReader, http: Http, deadline: float) -> EngineLoad | None:
     """The engine's load, or None: a server is well without its metrics."""
     try:
         async with asyncio.timeout_at(deadline):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SECONDS_A_DAY = 86_400
 # What a stamp allows: nothing of these can promote, wherever it is.
-_WORTHLESS = frozenset({"unsandboxed", "partial"})
+_WORTHLESS = frozenset({"unsandboxed", "partial", "subset", "server_changed"})
 # These promote in the demo's own workspace alone.
 _DEMO_ONLY = frozenset({"demo", "scripted"})
 
@@ -27,6 +27,7 @@ class Present:
     server_identity: str | None
     suite_hash: str
     prompt_hash: str
+    schema_hash: str
     now: datetime
     in_demo: bool
 
@@ -66,6 +67,9 @@ def _lapse(
         or present.server_identity not in {None, event.get("server_identity")},
         "suite_changed": event.get("suite_hash") != present.suite_hash,
         "prompt_changed": event.get("prompt_hash") != present.prompt_hash,
+        "schema_changed": event.get("schema_hash") != present.schema_hash
+        or event.get("json_schema") is not policy.reflex.json_schema,
+        "candidates_changed": event.get("candidates") != policy.reflex.candidates,
         "thresholds_changed": event.get("thresholds") != thresholds_of(policy),
         "stale": age_days is None or age_days > policy.reflex.thresholds.max_age_days,
     }

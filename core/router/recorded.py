@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from core.clock import Clock
 
 
+async def ended(
+    client: ChatClient, request: ChatRequest, clock: Clock, heard: Heard | None = None
+) -> tuple[Outcome, BaseException | None]:
+    """Ask once; returns how it ended and what interrupted it, to be raised once it is on record."""
+    start = clock.monotonic()
+    try:
+        reply = await client.complete(request, heard=heard)
+    except BackendError as error:
+        return Outcome(1000 * (clock.monotonic() - start), error=error), None
+    except BaseException as error:  # noqa: BLE001  as the docstring says
+        return Outcome(1000 * (clock.monotonic() - start), cancelled=True), error
+    return Outcome(reply.latency_ms, reply=reply), None
+
+
 async def attempted(
     client: ChatClient,
     request: ChatRequest,
@@ -30,16 +44,7 @@ async def attempted(
 
     ``number`` counts the call's attempts from 1. Cancelled, it is recorded as such and raises.
     """
-    start = clock.monotonic()
-    interrupted: BaseException | None = None
-    try:
-        reply = await client.complete(request, heard=heard)
-        outcome = Outcome(reply.latency_ms, reply=reply)
-    except BackendError as error:
-        outcome = Outcome(1000 * (clock.monotonic() - start), error=error)
-    except BaseException as error:  # noqa: BLE001  raised again once it is on record
-        interrupted = error
-        outcome = Outcome(1000 * (clock.monotonic() - start), cancelled=True)
+    outcome, interrupted = await ended(client, request, clock, heard)
     warning = await evidence.called(
         call, backend, request, outcome, attempt=number, fallback_reason=fallback_reason
     )

@@ -28,6 +28,7 @@ _VLLM_SWITCHES = (
     """--structured-outputs-config '{"backend":"xgrammar","disable_any_whitespace":true}' """
     "--enable-prompt-tokens-details --enable-force-include-usage --max-num-queued-reqs 8"
 )
+_LM_STUDIO_PORT = "1234"
 _SENTENCES = {
     Cause.UNREACHABLE: "Check the network, and `endpoint` under {section} in stage0.toml.",
     Cause.UNRESOLVABLE: "Mend the host name of `endpoint` under {section} in stage0.toml.",
@@ -95,6 +96,13 @@ def _start(backend: Backend) -> tuple[str, ...]:
     name = shlex.quote(plain(backend.model, 256))
     place = f"--served-model-name {name} --host {host} --port {port}"
     weights = _weights(backend.model)
+    if port == _LM_STUDIO_PORT:
+        return (
+            "Start LM Studio's server, whose port this is, and load a model under that name:",
+            f"lms server start --port {port}",
+            f"lms load MODEL_KEY --identifier {name}",
+            "lms ls",
+        )
     return (
         "Start it with SGLang, with vLLM, or as the embedded engine:",
         f"sglang serve --model-path {weights} {place} {_SGLANG_SWITCHES}",
@@ -108,6 +116,11 @@ def _weights(model: str) -> str:
     if known := _KNOWN_WEIGHTS.fullmatch(model):
         return f"Qwen/Qwen2.5-Coder-{known[1]}B-Instruct"
     return shlex.quote(plain(model, 256)) if "/" in model else "HUGGINGFACE_NAME_OR_PATH"
+
+
+def _known_to_lm_studio(models: Sequence[str]) -> str:
+    """What ``lms load`` takes: the key of a model on disk, which is what its list shows."""
+    return shlex.quote(models[0]) if len(models) == 1 else "MODEL_KEY"
 
 
 def _key(backend: Backend) -> tuple[str, ...]:
@@ -148,6 +161,9 @@ def _model(backend: Backend, engine: Engine | None, models: Sequence[str]) -> tu
             lines += [restart, f"--alias {name}"]
         case Engine.OLLAMA:
             lines += ["or fetch it:" if lines else "Fetch a model:", f"ollama pull {name}"]
+        case Engine.LM_STUDIO:
+            load = "or load it under the configured name:" if lines else "Load a model:"
+            lines += [load, f"lms load {_known_to_lm_studio(models)} --identifier {name}"]
         case _:
             lines += [restart, f"--served-model-name {name}"]
     return tuple(lines)

@@ -34,14 +34,25 @@ def set_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple[Pa
     Raises:
         ConfigError: the file cannot be read or written, or the result would not be valid.
     """
-    path = settings.source.path or settings.source.root / NAMES[0]
-    document = tomlkit.parse(read_text(path) if path.exists() else "")
-    document.setdefault("reflex", tomlkit.table()).update(values)
-    text = tomlkit.dumps(document)
-    parse(text, str(path))
+    path, _, text = edited_reflex(settings, values)
     replace_text(path, text)
     lines = key_lines(text)
     return path, {name: lines["reflex", name] for name in values}
+
+
+def edited_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple[Path, str, str]:
+    """What ``set_reflex`` would write: the file, its text now (empty: there is none), and then.
+
+    Raises:
+        ConfigError: the file cannot be read, or the result would not be valid.
+    """
+    path = settings.source.path or settings.source.root / NAMES[0]
+    before = read_text(path) if path.exists() else ""
+    document = tomlkit.parse(before)
+    document.setdefault("reflex", tomlkit.table()).update(values)
+    after = tomlkit.dumps(document)
+    parse(after, str(path))
+    return path, before, after
 
 
 def replace_text(path: Path, text: str) -> None:

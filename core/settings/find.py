@@ -47,7 +47,7 @@ def find(explicit: Path | None = None, *, cwd: Path | None = None) -> Source:
                 remedy="Check --config and $SPECKIT_CONFIG, or copy stage0.toml.sample there.",
             )
         return Source(path, _real(path).parent, trusted=False)
-    repository = _repository(here)
+    repository = repository_above(here)
     for directory in _upwards(here, repository):
         for name in NAMES:
             # Also a link that leads nowhere: who set it up is told, not passed over.
@@ -80,7 +80,8 @@ def _from_environment() -> Path | None:
     return Path(os.path.expanduser(value)) if value else None  # noqa: PTH111  never raises
 
 
-def _repository(here: Path) -> Path | None:
+def repository_above(here: Path) -> Path | None:
+    """The nearest directory from ``here`` upwards that holds ``.git``; ``here`` is a real path."""
     return next((d for d in (here, *here.parents) if os.path.lexists(d / ".git")), None)
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-CLOUD = "cloud"
-PRIMARY = "reflex"
+from core.stages import CLOUD, PRIMARY
+
 _LONGEST_NAME = 253  # that the domain name system has
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 import os
 import stat
 import tomllib
@@ -167,6 +166,8 @@ def _unknown(key: str, known: dict[str, Any]) -> str:
 
 
 def _nearest(key: str, known: dict[str, Any]) -> str | None:
+    import difflib  # noqa: PLC0415  mistakes are rare
+
     return next(iter(difflib.get_close_matches(key[:_MAX_SHOWN], list(known), 1)), None)
 
 

@@ -37,11 +37,7 @@ _INCONCLUSIVE = 3
 
 
 def bakeoff(arguments: argparse.Namespace) -> int:
-    """0 pass, 1 fail, 3 inconclusive, 130 interrupted; ``merge`` is handed on."""
-    if arguments.action == "merge":
-        from reflex_tui.cli.merge import merge_command  # noqa: PLC0415  a command of its own
-
-        return merge_command(arguments)
+    """0 pass, 1 fail, 3 inconclusive, 130 interrupted."""
     settings = load_settings(arguments.config)
     plan = _plan(arguments)
     # Read before anything is run: an hour's work should not end in a wrong file name.
@@ -70,6 +66,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         candidates=arguments.candidates,
         edit_format=EditFormat(arguments.edit_format) if arguments.edit_format else None,
         concurrency=arguments.concurrency,
+        executor=arguments.executor,
         seed=arguments.seed,
         shard=arguments.shard,
         reuse_cloud=arguments.reuse_cloud,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from core.harness.report.model import Report
 
 _OUTCOMES = {0: Verdict.PASS, 1: Verdict.FAIL, 3: Verdict.INCONCLUSIVE}
+_MOST_NAMED = 3
 _LEVELS = {0: "notice", 1: "error", 3: "warning"}
 
 
@@ -37,7 +38,8 @@ def check_report(arguments: argparse.Namespace) -> int:
     """0 when the pass holds, 1 when not, 3 when nobody can say; 2 without a readable report."""
     settings = load_settings(arguments.config)
     root = settings.source.root
-    path = arguments.report or _newest(settings.state_dir / "eval")
+    named = arguments.report
+    path, passed_over = (named, ()) if named else _newest(settings.state_dir / "eval")
     report, sha256 = read_hashed(path)
     baseline = None
     if arguments.baseline:
@@ -48,22 +50,30 @@ def check_report(arguments: argparse.Namespace) -> int:
     if arguments.junit:
         write_junit(report, arguments.junit)
     if arguments.json:
-        print_json(_document(report, path, sha256, found))
+        print_json(_document(report, path, sha256, found) | {"passed_over": list(passed_over)})
     else:
-        print("\n".join(map(github.defused, _lines(report, path, found))))
+        print("\n".join(map(github.defused, _lines(report, path, found, passed_over))))
     if github.on_github():
         _tell_github(report, found)
     return found.exit_status
 
 
-def _newest(directory: Path) -> Path:
-    path = newest(directory)
-    if path is None:
+def _newest(directory: Path) -> tuple[Path, tuple[str, ...]]:
+    """The report to check, and the newer ones that are no verdict on their suite."""
+    found = newest(directory)
+    if found.path is None:
+        there = f", only {_listed(found.passed_over)}" if found.passed_over else ""
         raise ReportError(
-            f"{plain(directory)}: no report of a whole bakeoff",
+            f"{plain(directory)}: no report of a whole bakeoff{there}",
             remedy="Make one with: code reflex bakeoff. Or name one: --report PATH",
         )
-    return path
+    return found.path, found.passed_over
+
+
+def _listed(passed_over: tuple[str, ...]) -> str:
+    more = len(passed_over) - _MOST_NAMED
+    shown = plain(", ".join(passed_over[:_MOST_NAMED]), 400)
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _document(report: Report, path: Path, sha256: str, found: Checked) -> dict[str, Any]:
@@ -86,12 +96,17 @@ def _document(report: Report, path: Path, sha256: str, found: Checked) -> dict[s
     }
 
 
-def _lines(report: Report, path: Path, found: Checked) -> list[str]:
+def _lines(report: Report, path: Path, found: Checked, passed_over: tuple[str, ...]) -> list[str]:
     age = "today" if abs(found.age_days) < 1 else f"{found.age_days:.0f} days old"
     said = [
         *((f"lapsed ({one.code})", one.message) for one in found.lapses),
         *(("worse", reason) for reason in found.worse),
         *(("note", note) for note in found.notes),
+        *(
+            [("passed over", f"newer, but no verdict: {_listed(passed_over)}")]
+            if passed_over
+            else []
+        ),
     ]
     return [
         marked(_OUTCOMES[found.exit_status], found.headline),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from reflex_tui.cli.arguments.kinds import path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,12 +23,13 @@ class Commands:
             title="actions" if of_a_command else "commands",
             metavar="ACTION" if of_a_command else "COMMAND",
             required=not of_a_command,
+            prog=parser.prog,
         )
         # What an action's parser does not find must not undo what the command's had found.
         default: dict[str, Any] = {"default": argparse.SUPPRESS} if of_a_command else {}
         self._shared = argparse.ArgumentParser(add_help=False)
         self._shared.add_argument(
-            "--config", type=Path, metavar="PATH", help="the stage0.toml to go by", **default
+            "--config", type=path, metavar="PATH", help="the stage0.toml to go by", **default
         )
         self._shared.add_argument(
             "--json", action="store_true", help="one JSON document on standard output", **default

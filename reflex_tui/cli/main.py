@@ -43,7 +43,7 @@ def run(argv: Sequence[str], prog: str) -> int:
         from reflex_tui.cli.parser import build_parser  # noqa: PLC0415  pass-through skips it
 
         _prepare_streams()
-        arguments = build_parser(prog).parse_args(argv)
+        arguments = build_parser(prog, argv).parse_args(argv)
         as_json = getattr(arguments, "json", False)
         status = int(arguments.handler(arguments))
         sys.stdout.flush()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
+
+from reflex_tui.cli.arguments.kinds import path
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +94,5 @@ def _argument(action: argparse.Action) -> Argument:
     metavar = str(action.metavar or action.dest.upper())
     if metavar == "DIR":
         return Argument(flags, does, "directory", (), metavar, optional)
-    path = action.type is Path or "PATH" in metavar
-    return Argument(flags, does, "file" if path else "text", (), metavar, optional)
+    file = action.type is path or "PATH" in metavar
+    return Argument(flags, does, "file" if file else "text", (), metavar, optional)

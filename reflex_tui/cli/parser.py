@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.plain import plain
-from reflex_tui.cli.arguments import earning, evidence, looking, running, trusting
+from reflex_tui.cli.arguments import looking
 from reflex_tui.cli.commands import Commands
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
 
 _EPILOG = """\
 examples:
@@ -19,8 +23,11 @@ exit status: 0 good · 1 unhealthy or gate failed · 2 configuration or usage ·
 130 interrupted"""
 
 
-def build_parser(prog: str) -> argparse.ArgumentParser:
-    """The whole command line; ``arguments.handler(arguments)`` runs what was asked for."""
+def build_parser(prog: str, argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The whole command line; ``arguments.handler(arguments)`` runs what was asked for.
+
+    Where ``argv`` begins with one of the commands that look, and are run often, it knows those.
+    """
     parser = _Parser(
         prog=prog,
         description="Let a local model serve the Implement stage once it has earned it.",
@@ -30,9 +37,21 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = Commands(parser, prog)
-    for family in (looking, evidence, trusting, earning, running):
+    for family in (looking,) if argv[:1] and argv[0] in looking.COMMANDS else _families():
         family.add(commands)
     return parser
+
+
+def _families() -> tuple[ModuleType, ...]:
+    from reflex_tui.cli.arguments import (  # noqa: PLC0415  a third of what ``health`` imports here
+        earning,
+        evidence,
+        running,
+        trusting,
+        working,
+    )
+
+    return looking, evidence, trusting, earning, working, running
 
 
 class _Parser(argparse.ArgumentParser):

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
+from core.harness.sandbox import choose_tier
 from core.plain import plain
 from core.router.outlook import Lookout, Outlook
 from core.router.shadow import ShadowSummary, shadow_summary
@@ -16,25 +17,28 @@ from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
 if TYPE_CHECKING:
     import argparse
 
+    from core.harness.sandbox import SelfTest
     from core.settings import Settings
 
 
 def status(arguments: argparse.Namespace) -> int:
     """Show everything a decision rests on; 0 unless the configuration cannot be used."""
     settings = load_settings(arguments.config)
-    seen = asyncio.run(_look(settings))
+    seen, sandbox = asyncio.run(_look(settings))
     shadow = _shadow(settings)
     if arguments.json:
-        print_json(_document(seen) | {"shadow": asdict(shadow)})
+        held = {"tier": sandbox.tier.value, "reason": plain(sandbox.reason, 1000)}
+        print_json(_document(seen) | {"sandbox": held, "shadow": asdict(shadow)})
     else:
-        print("\n".join(_lines(seen, shadow)))
+        print("\n".join(_lines(seen, sandbox, shadow)))
     return 0
 
 
-async def _look(settings: Settings) -> Outlook:
+async def _look(settings: Settings) -> tuple[Outlook, SelfTest]:
+    """How things stand, and which sandbox a bakeoff would run model-written code in."""
     lookout = Lookout(settings)
     try:
-        return await lookout.look()
+        return await asyncio.gather(lookout.look(), choose_tier())
     finally:
         await lookout.aclose()
 
@@ -76,7 +80,7 @@ def _document(seen: Outlook) -> dict[str, Any]:
     }
 
 
-def _lines(seen: Outlook, shadow: ShadowSummary) -> list[str]:
+def _lines(seen: Outlook, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
     health = seen.health
     state = coloured("● up", "green") if health.ok else coloured("✖ down", "red")
     decision = seen.decision
@@ -85,6 +89,7 @@ def _lines(seen: Outlook, shadow: ShadowSummary) -> list[str]:
         f"server    {state}  {health.summary}",
         f"breaker   {_breaker(seen)}",
         f"gate      {_gate(seen)}",
+        f"sandbox   {plain(sandbox.reason, 1000)}",
         f"shadow    {_shadow_words(seen, shadow)}",
         f"next Implement call → {coloured(str(decision.mode), 'bold')}: {why}",
     ]

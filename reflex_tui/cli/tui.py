@@ -1,7 +1,8 @@
-"""``tui``: the dashboard."""
+"""``tui``: the dashboard, in this terminal or in a browser."""
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,7 +22,14 @@ class NoTerminal(ReflexError):
 
 def tui(arguments: argparse.Namespace) -> int:
     """Open the dashboard on the workspace's configuration."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if arguments.web:
+        from reflex_tui.web import serve  # noqa: PLC0415  rarely needed
+
+        serve(arguments.config, arguments.port)
+        return 0
+    # Below a web server the terminal is at the other end of a pipe.
+    is_web = os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
+    if not (is_web or (sys.stdin.isatty() and sys.stdout.isatty())):
         raise NoTerminal(
             "the dashboard needs a terminal",
             remedy="Without one: code reflex status --json, code reflex events -f --json",

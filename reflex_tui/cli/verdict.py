@@ -33,9 +33,12 @@ def about(report: Report) -> str:
         for name in report.pair
     ]
     stamps = f" [{', '.join(report.stamps)}]" if report.stamps else ""
+    many = f"{len(report.suite.selected)} tasks"
+    if report.subset:
+        many = f"{len(report.suite.selected)} of {report.suite.tasks} tasks"
     return (
         f"{models[0]} against {models[1]}, {plain(report.suite.name, 80)}, "
-        f"{len(report.suite.selected)} tasks × {report.settings.trials}{stamps}"
+        f"{many} × {report.settings.trials}{stamps}"
     )
 
 

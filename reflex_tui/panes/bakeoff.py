@@ -1,59 +1,43 @@
-"""The bakeoff pane: earlier reports with their verdicts, or how to make the first."""
+"""The bakeoff pane: a run as it goes, the reports there are, and how to make the first."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Vertical
-from textual.content import Content
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from core.plain import plain
 from core.settings.model import Thresholds
-from reflex_tui.panes.criteria import MAKE_FIRST, criteria
-from reflex_tui.widgets.condition import BAD
-from reflex_tui.widgets.gate import VERDICTS, criterion_line
-from reflex_tui.widgets.lines import MUTED, left, line, spread, title
+from reflex_tui.panes.bakeoff_lines import (
+    going_header,
+    going_line,
+    no_bakeoff,
+    report_header,
+    report_line,
+)
+from reflex_tui.widgets.arm_latency import ArmLatency
+from reflex_tui.widgets.banner import Banner
+from reflex_tui.widgets.lines import left
 from reflex_tui.widgets.notice import Notice
-from reflex_tui.widgets.section import Section
-from reflex_tui.widgets.units import NONE, day_time, duration, percent
+from reflex_tui.widgets.report_summary import AloneSection, ReportSection
+from reflex_tui.widgets.trial_grid import TrialGrid
 
 if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
+    from reflex_tui.panes.live import Go, Live
+    from reflex_tui.panes.report_detail import Detail
     from reflex_tui.panes.reports import Report
+    from reflex_tui.panes.unfinished import Unfinished
 
-_WHEN, _VERDICT, _SUITE = 18, 16, 24
-
-
-class ReportSection(Section):
-    """The gate table of one report, its stamps, and where it lies."""
-
-    report: reactive[Report | None] = reactive(None, layout=True)
-    thresholds: reactive[Thresholds] = reactive(Thresholds)
-
-    def lines(self, width: int) -> list[Content]:
-        """A title, three criteria, the file."""
-        if self.report is None:
-            return []
-        report = self.report
-        if report.problem:
-            return [title("REPORT", report.name), line((f"✖ {report.problem}", BAD))]
-        stamps = (f"stamped {', '.join(report.stamps)}" if report.stamps else "", "$warning")
-        verdict, style = VERDICTS.get(report.verdict, ("", MUTED))
-        told = line((verdict.replace("open", "inconclusive"), f"bold {style}"))
-        lines = [spread(title("GATE", report.suite, "   ", stamps), told, width)]
-        lines += [criterion_line(each, width) for each in criteria(report.gate, self.thresholds)]
-        if report.decides:
-            lines.append(line(("would decide:  ", MUTED), report.decides))
-        lines += [line(""), title("REPORT", (plain(report.path, 500), MUTED))]
-        return [left(each, width) for each in lines]
+_MOST_GOING = 200
+_TALL_ROWS = 4
 
 
 class ReportList(OptionList):
@@ -64,11 +48,42 @@ class ReportList(OptionList):
     ]
 
 
+class GoingList(OptionList):
+    """What is under way and what ended last; Enter shows a task's attempts and diff."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Attempts", id="bakeoff.attempts"),
+    ]
+
+
 class BakeoffPane(Vertical, can_focus=True):
-    """Shows ``reports``, newest first, by the ``thresholds`` in force."""
+    """Shows ``live`` while there is a run and ``watching`` it, else ``reports``, newest first.
+
+    ``detail`` is the chosen report whole, once it is read. ``enabled`` is whether reflex may serve
+    now; None while there is no configuration.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New bakeoff", id="bakeoff.new"),
+        Binding("s", "stop", "Stop", id="bakeoff.stop"),
+        Binding("r", "resume", "Resume", id="bakeoff.resume"),
+        Binding("v", "turn", "Run / reports", id="bakeoff.turn"),
+        Binding("p", "promote(True)", "Promote", id="bakeoff.promote"),
+        Binding("d", "promote(False)", "Disable reflex", id="bakeoff.disable"),
+        Binding("c", "compare", "Compare", id="bakeoff.compare"),
+        Binding("space", "mark", "Mark baseline", id="bakeoff.mark"),
+    ]
 
     reports: reactive[tuple[Report, ...]] = reactive(())
     thresholds: reactive[Thresholds] = reactive(Thresholds)
+    detail: reactive[Detail | None] = reactive(None)
+    live: reactive[Live | None] = reactive(None)
+    running: reactive[bool] = reactive(default=False)
+    stopping: reactive[bool] = reactive(default=False)
+    watching: reactive[bool] = reactive(default=False)
+    unfinished: reactive[Unfinished | None] = reactive(None)
+    enabled: reactive[bool | None] = reactive(None)
+    baseline: reactive[str] = reactive("")
 
     class Opened(Message):
         """The user wants to read a whole report."""
@@ -77,113 +92,288 @@ class BakeoffPane(Vertical, can_focus=True):
             super().__init__()
             self.report = report
 
-    def __init__(self) -> None:
-        super().__init__(id="bakeoff")
+    class Chosen(Opened):
+        """The cursor is on a report: its detail is wanted."""
+
+    class TaskOpened(Message):
+        """The user wants to see a task of the run."""
+
+        def __init__(self, go: Go) -> None:
+            super().__init__()
+            self.go = go
+
+    class NewWanted(Message):
+        """The user wants the start dialog."""
+
+    class StopWanted(Message):
+        """The user wants the run to end."""
+
+    class ResumeWanted(Message):
+        """The user wants to go on with the unfinished run."""
+
+    class PromoteWanted(Message):
+        """The user wants reflex to serve, or not to."""
+
+        def __init__(self, *, on: bool) -> None:
+            super().__init__()
+            self.on = on
+
+    class CompareWanted(Message):
+        """The user wants a report held against an earlier one."""
+
+        def __init__(self, report: Report, baseline: Report) -> None:
+            super().__init__()
+            self.report, self.baseline = report, baseline
 
     def compose(self) -> ComposeResult:
-        """The list above, the chosen report below; or the notice."""
-        yield Static(id="report-header")
-        yield ReportList(id="reports", markup=False, compact=True)
-        yield ReportSection()
+        """What is to be said above; then the run, or the list with the chosen report."""
+        yield Banner()
+        with Vertical(id="going"):
+            yield TrialGrid()
+            yield Static(id="going-header")
+            yield GoingList(id="going-list", markup=False, compact=True)
+        with Vertical(id="reported"):
+            yield Static(id="report-header")
+            yield ReportList(id="reports", markup=False, compact=True)
+            with VerticalScroll(id="report-scroll", can_focus=False):
+                yield ReportSection()
+                yield ArmLatency()
+                yield AloneSection()
         yield Notice()
 
     def on_mount(self) -> None:
         """Say what there is."""
-        self._show()
+        self._show_reports()
+        self.show_parts()
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the columns."""
-        self.query_one("#report-header", Static).update(left(_header(), max(0, event.size.width)))
+        width = max(0, event.size.width)
+        self.query_one("#report-header", Static).update(left(report_header(), width))
+        self.query_one(ArmLatency).rows = _TALL_ROWS if self.screen.has_class("-tall") else 1
+        self._show_live()
 
     def watch_reports(self) -> None:
         """Show the new list, staying at the report that was chosen."""
         if self.is_mounted:
-            self._show()
+            self._show_reports()
+            self.show_parts()
+
+    def watch_baseline(self) -> None:
+        """Show the mark."""
+        if self.is_mounted:
+            self._show_reports()
 
     def watch_thresholds(self, thresholds: Thresholds) -> None:
         """Pass the thresholds on."""
         if self.is_mounted:
             self.query_one(ReportSection).thresholds = thresholds
-            self._show()
+            self.show_parts()
+
+    def watch_detail(self) -> None:
+        """Show the report whole."""
+        if self.is_mounted:
+            self._show_detail()
+
+    def watch_live(self, live: Live | None) -> None:
+        """Another run, or none."""
+        if self.is_mounted:
+            self.query_one(TrialGrid).live = live
+            self.query_one(GoingList).clear_options()
+            self.show_parts()
+
+    def watch_watching(self) -> None:
+        """Turn to the run, or to the reports."""
+        if self.is_mounted:
+            self.show_parts()
+
+    def watch_running(self) -> None:
+        """Begun, or over."""
+        if self.is_mounted:
+            self.show_parts()
+
+    def watch_stopping(self, stopping: bool) -> None:  # noqa: FBT001  Textual calls it so
+        """It was asked to stop."""
+        if self.is_mounted:
+            self.query_one(TrialGrid).stopping = stopping
+            self.refresh_bindings()
+
+    def watch_unfinished(self) -> None:
+        """There is something to go on with, or not."""
+        if self.is_mounted:
+            self.refresh_bindings()
+
+    def watch_enabled(self) -> None:
+        """What ``p`` does has changed."""
+        if self.is_mounted:
+            self.refresh_bindings()
+
+    def refresh_live(self) -> None:
+        """Draw what has happened in the run since."""
+        self.query_one(TrialGrid).tick += 1
+        if self.query_one("#going").display:
+            self._show_live()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Show the report under the cursor."""
         event.stop()
-        if event.option_index < len(self.reports):
-            self.query_one(ReportSection).report = self.reports[event.option_index]
+        if isinstance(event.option_list, ReportList) and event.option_index < len(self.reports):
+            report = self.reports[event.option_index]
+            self.query_one(ReportSection).report = report
+            self._show_detail()
+            self.post_message(self.Chosen(report))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Read the whole report."""
+        """Read the whole report, or look at a task of the run."""
         event.stop()
-        if event.option_index < len(self.reports):
+        if isinstance(event.option_list, GoingList):
+            task, _, number = str(event.option_id).rpartition("/")
+            self.post_message(self.TaskOpened((task, int(number))))
+        elif event.option_index < len(self.reports):
             self.post_message(self.Opened(self.reports[event.option_index]))
 
     def take_focus(self) -> None:
         """Let the keys act on the list."""
-        listed = self.query_one(ReportList)
-        (listed if listed.display else self).focus()
+        for listed in (self.query_one(GoingList), self.query_one(ReportList)):
+            if listed.option_count and listed.parent is not None and listed.parent.display:
+                listed.focus()
+                return
+        self.focus()
 
-    def _show(self) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key is there when it does something."""
+        stopped = self.unfinished is not None and not self.unfinished.under_way
+        several = not self.shows_run and len(self._readable()) > 1
+        does = {
+            "new": not self.running and self.enabled is not None,
+            "stop": self.running and not self.stopping,
+            "resume": not self.running and stopped,
+            "turn": self.live is not None and bool(self.reports),
+            "promote": self.enabled is not None and parameters[:1] != (self.enabled,),
+            "compare": several,
+            "mark": several,
+        }
+        return does.get(action, True)
+
+    @property
+    def shows_run(self) -> bool:
+        """Whether the run is in sight, not the reports."""
+        return self.live is not None and (self.watching or not self.reports)
+
+    @property
+    def chosen(self) -> Report | None:
+        """The report under the cursor."""
+        at = self.query_one(ReportList).highlighted
+        return self.reports[at] if at is not None and at < len(self.reports) else None
+
+    def action_new(self) -> None:
+        """Ask for the start dialog."""
+        self.post_message(self.NewWanted())
+
+    def action_stop(self) -> None:
+        """Ask for the run's end."""
+        self.post_message(self.StopWanted())
+
+    def action_resume(self) -> None:
+        """Ask to go on."""
+        self.post_message(self.ResumeWanted())
+
+    def action_turn(self) -> None:
+        """From the run to the reports, or back."""
+        self.watching = not self.watching
+        self.call_after_refresh(self.take_focus)
+
+    def action_promote(self, on: bool) -> None:  # noqa: FBT001  a key's parameter
+        """Ask for the confirmation."""
+        self.post_message(self.PromoteWanted(on=on))
+
+    def action_mark(self) -> None:
+        """Mark the chosen report as the one that others are held against; again: take it off."""
+        if (report := self.chosen) is not None and not report.problem:
+            self.baseline = "" if self.baseline == report.name else report.name
+
+    def action_compare(self) -> None:
+        """Ask for the comparison with the marked report, or else with the one before."""
+        report = self.chosen
+        if report is None or report.problem:
+            return
+        readable = self._readable()
+        marked = [each for each in readable if each.name == self.baseline and each != report]
+        older = [
+            each for each in readable[readable.index(report) + 1 :] if each.suite == report.suite
+        ]
+        if found := marked or older:
+            self.post_message(self.CompareWanted(report, found[0]))
+        else:
+            self.notify("No earlier report of this suite; space marks the one to compare with")
+
+    def _readable(self) -> list[Report]:
+        return [each for each in self.reports if not each.problem]
+
+    def show_parts(self) -> None:
+        """Only what there is."""
+        run, some = self.shows_run, bool(self.reports)
+        self.query_one("#going").display = run
+        self.query_one("#reported").display = some and not run
+        notice = self.query_one(Notice)
+        notice.display = not some and not run and self.query_one(Banner).tone != "error"
+        notice.show(*no_bakeoff(self.thresholds))
+        if run:
+            self._show_live()
+        self.refresh_bindings()
+
+    def _show_reports(self) -> None:
         listed = self.query_one(ReportList)
-        before = listed.highlighted
-        chosen = None
-        if before is not None and before < listed.option_count:
-            chosen = listed.get_option_at_index(before).id
-        listed.set_options(Option(_report_line(each), id=each.name) for each in self.reports)
+        before = self.chosen_name
+        listed.set_options(
+            Option(report_line(each, marked=each.name == self.baseline), id=each.name)
+            for each in self.reports
+        )
         names = [each.name for each in self.reports]
         if names:
-            listed.highlighted = names.index(chosen) if chosen in names else 0
-        for each in (listed, self.query_one("#report-header"), self.query_one(ReportSection)):
-            each.display = bool(names)
-        notice = self.query_one(Notice)
-        notice.display = not names
-        notice.show(*no_bakeoff(self.thresholds))
+            listed.highlighted = names.index(before) if before in names else 0
 
+    @property
+    def chosen_name(self) -> str | None:
+        """The id of the option under the cursor."""
+        listed = self.query_one(ReportList)
+        at = listed.highlighted
+        if at is None or at >= listed.option_count:
+            return None
+        return listed.get_option_at_index(at).id
 
-def _header() -> Content:
-    names = ("WHEN", _WHEN), ("VERDICT", _VERDICT), ("SUITE", _SUITE)
-    columns = Content("").join(left(name, size) for name, size in names)
-    return line(columns, "ARMS").stylize(MUTED)
+    def choose(self, name: str) -> None:
+        """Put the cursor on a report."""
+        names = [each.name for each in self.reports]
+        if name in names:
+            self.query_one(ReportList).highlighted = names.index(name)
 
+    def _show_detail(self) -> None:
+        report = self.query_one(ReportSection).report
+        detail = self.detail if report and self.detail and self.detail.path == report.path else None
+        chart, alone = self.query_one(ArmLatency), self.query_one(AloneSection)
+        chart.display = alone.display = detail is not None
+        alone.detail = detail
+        if detail is not None:
+            chart.limit_ms = detail.report.thresholds.p95_latency_ms
+            chart.latencies = detail.latencies
 
-def _report_line(report: Report) -> Content:
-    when = left(day_time(report.at) if report.at else NONE, _WHEN)
-    if report.problem:
-        return line(when, (f"✖ {report.problem}", BAD), (f"   {report.name}", MUTED))
-    glyph, style = VERDICTS.get(report.verdict, ("", MUTED))
-    word = glyph.split(" ")[0] + " " + (report.verdict or "unknown")
-    return line(
-        when,
-        left(line((word, style)), _VERDICT),
-        left(report.suite or NONE, _SUITE),
-        (" / ".join(report.arms) or NONE, ""),
-    )
-
-
-def no_bakeoff(thresholds: Thresholds) -> tuple[str, str, tuple[str, ...]]:
-    """What a bakeoff is, what it has to show, and how to make the first."""
-    sure = f", {percent(100 * thresholds.confidence)} sure" if thresholds.confidence else ""
-    latency = duration(thresholds.p95_latency_ms)
-    parity = percent(thresholds.success_parity_percent)
-    compliance = percent(thresholds.json_schema_compliance_percent)
-    what = (
-        "A bakeoff gives the same repair tasks to reflex and to the cloud. Until reflex has passed "
-        "one, every Implement call goes to the cloud. It passes when"
-    )
-    return (
-        "No bakeoff yet",
-        "muted",
-        (
-            what,
-            "",
-            f"  P95 latency       is under {latency}{sure}",
-            f"  success parity    is at least {parity} of the cloud's{sure}",
-            f"  JSON compliance   is at least {compliance}",
-            "",
-            "Make the first:",
-            "",
-            f"$ {MAKE_FIRST}",
-            "",
-            "Its report appears here when it ends.",
-        ),
-    )
+    def _show_live(self) -> None:
+        live = self.live
+        if live is None or not live.begun:
+            return
+        width = max(20, self.size.width - 6)
+        self.query_one("#going-header", Static).update(left(going_header(live, width), width))
+        listed = self.query_one(GoingList)
+        at = listed.highlighted
+        stay = listed.get_option_at_index(at).id if at else None
+        goes = live.newest(_MOST_GOING)
+        ids = [f"{task}/{number}" for task, number in goes]
+        listed.set_options(
+            Option(going_line(live, go, width), id=name) for go, name in zip(goes, ids, strict=True)
+        )
+        if ids:
+            # At the top it stays at the top, so that what comes is seen.
+            listed.highlighted = ids.index(stay) if stay in ids else 0
+            if self.has_focus:
+                listed.focus()

@@ -1,19 +1,18 @@
-"""The rows that are loaded, in order, each decision joined with its call as that arrives."""
+"""The newest rows, in memory and in order, each decision joined with its call as that arrives."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from reflex_tui.panes.rows import CALL, DECISION, Call, Row, call_end, decision_row, other_row
+from reflex_tui.panes.rows import Call, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from core.capsule import Record
-
-KEEP = 20_000
+KEEP = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +25,18 @@ class Added:
 
 
 class Book:
-    """Rows under lasting ordinals: those that come in front get lower ones, also below zero."""
+    """Rows under lasting ordinals, which count from 0; the oldest beyond ``keep`` may go."""
 
     def __init__(self, keep: int = KEEP) -> None:
-        self._keep = keep
+        self.keep = keep
         self._rows: list[Row] = []
         self._ordinals: dict[tuple[str, str], int] = {}
-        self._orphans: dict[tuple[str, str], list[Call]] = {}
         self.first = 0
+        # The seq from which on all rows are here.
+        self.edge = 1
 
     def __len__(self) -> int:
-        """How many rows are loaded."""
+        """How many rows are here."""
         return len(self._rows)
 
     @property
@@ -45,76 +45,58 @@ class Book:
         return self.first + len(self._rows)
 
     @property
-    def oldest_seq(self) -> int | None:
-        """The seq of the oldest row; None while there is none."""
-        return self._rows[0].seq if self._rows else None
+    def is_full(self) -> bool:
+        """Whether there are enough too many for a trim to be worth it."""
+        return len(self._rows) > self.keep + self.keep // 10
 
     def row(self, ordinal: int) -> Row:
-        """The row with that ordinal; IndexError when it is not loaded."""
+        """The row with that ordinal; IndexError when it is not here."""
         if not self.first <= ordinal < self.end:
             raise IndexError(ordinal)
         return self._rows[ordinal - self.first]
+
+    def ordinal_of(self, seq: int) -> int:
+        """The ordinal of the first row with at least that ``seq``."""
+        return self.first + bisect_left(self._rows, seq, key=lambda row: row.seq)
 
     def clear(self) -> None:
         """Forget all: another capsule is watched now."""
         self._rows.clear()
         self._ordinals.clear()
-        self._orphans.clear()
-        self.first = 0
+        self.first, self.edge = 0, 1
 
-    def append(self, records: Iterable[Record]) -> Added:
-        """Take newer records, oldest first."""
+    def append(self, entries: Iterable[Row | Call]) -> Added:
+        """Take newer rows and ends of attempts, oldest first."""
         before = self.end
         completed: set[int] = set()
         calls = []
-        for record in records:
-            if record.event_type == CALL:
-                call = call_end(record)
-                calls.append(call)
-                if (ordinal := self._join(call)) is not None:
+        for entry in entries:
+            if isinstance(entry, Call):
+                calls.append(entry)
+                if (ordinal := self._join(entry)) is not None:
                     completed.add(ordinal)
                 continue
-            row = _row_of(record)
-            if row.is_decision:
-                self._ordinals[row.key] = self.end
-            self._rows.append(row)
+            if entry.is_decision:
+                self._ordinals[entry.key] = self.end
+            self._rows.append(entry)
         added = self.end - before
         return Added(added, tuple(sorted(o for o in completed if o < before)), tuple(calls))
 
-    def prepend(self, records: Sequence[Record]) -> int:
-        """Take older records, oldest first; returns how many rows they made."""
-        rows: list[Row] = []
-        waiting: dict[tuple[str, str], list[Call]] = {}
-        for record in reversed(records):
-            if record.event_type == CALL:
-                call = call_end(record)
-                waiting.setdefault((call.call_id, call.backend), []).insert(0, call)
-                continue
-            row = _row_of(record)
-            if row.is_decision:
-                ends = waiting.pop(row.key, []) + self._orphans.pop(row.key, [])
-                row = _with(row, ends)
-            rows.append(row)
-        for key, ends in waiting.items():
-            self._orphans[key] = ends + self._orphans.get(key, [])
-        rows.reverse()
-        self._rows[:0] = rows
-        self.first -= len(rows)
-        for offset, row in enumerate(rows):
-            if row.is_decision:
-                self._ordinals.setdefault(row.key, self.first + offset)
-        return len(rows)
+    def trim(self, below: int | None = None) -> int:
+        """Drop the oldest rows beyond what is kept, those with a ``seq`` under ``below`` alone.
 
-    def trim(self) -> int:
-        """Drop the oldest rows beyond what is kept; returns how many went."""
-        surplus = len(self._rows) - self._keep
-        if surplus <= self._keep // 10:
+        Returns how many went.
+        """
+        surplus = len(self._rows) - self.keep
+        if below is not None:
+            surplus = min(surplus, self.ordinal_of(below) - self.first)
+        if surplus <= 0:
             return 0
         for row in self._rows[:surplus]:
             if row.is_decision and self._ordinals.get(row.key, self.end) < self.first + surplus:
                 del self._ordinals[row.key]
+        self.edge = self._rows[surplus - 1].seq + 1
         del self._rows[:surplus]
-        self._orphans.clear()
         self.first += surplus
         return surplus
 
@@ -128,18 +110,9 @@ class Book:
         return tuple(islice(newest, most))[::-1]
 
     def _join(self, call: Call) -> int | None:
-        key = call.call_id, call.backend
-        ordinal = self._ordinals.get(key)
+        ordinal = self._ordinals.get((call.call_id, call.backend))
         if ordinal is None:
-            self._orphans.setdefault(key, []).append(call)
             return None
-        self._rows[ordinal - self.first] = _with(self.row(ordinal), [call])
+        row = self.row(ordinal)
+        self._rows[ordinal - self.first] = replace(row, attempts=row.attempts + 1, last=call)
         return ordinal
-
-
-def _row_of(record: Record) -> Row:
-    return decision_row(record) if record.event_type == DECISION else other_row(record)
-
-
-def _with(row: Row, ends: Sequence[Call]) -> Row:
-    return replace(row, attempts=row.attempts + len(ends), last=ends[-1]) if ends else row

@@ -25,6 +25,8 @@ _WHY = {
     "server_changed": _CHANGED.format("server"),
     "suite_changed": _CHANGED.format("suite"),
     "prompt_changed": _CHANGED.format("prompt"),
+    "schema_changed": _CHANGED.format("reply schema"),
+    "candidates_changed": _CHANGED.format("number of candidates"),
     "thresholds_changed": _CHANGED.format("set of thresholds"),
     "p95_latency": "too slow: P95 misses its limit",
     "success_parity": "too weak: it solves too few tasks",

@@ -1,11 +1,11 @@
-"""Reading the capsule for a pane: older pages, and one call's records. For threads: it blocks."""
+"""Reading one call's records from the capsule. For threads: it blocks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
-from reflex_tui.messages import OlderCame
+from core.capsule.index import Index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,19 +13,8 @@ if TYPE_CHECKING:
     from core.capsule import Record
     from reflex_tui.panes.rows import Row
 
-PAGE = 2000
-# A call's events lie close together: further off than this they are not looked for.
-_NEAR = 400
-
-
-def older(capsule: Path, before: int, page: int = PAGE) -> OlderCame:
-    """The page of events before ``before``.
-
-    Raises:
-        CapsuleError: they cannot be read.
-    """
-    records = EventLog(capsule).before(before, page)
-    return OlderCame(tuple(records), more_before=bool(records) and records[0].seq > 1)
+# So many events on both sides are looked through; the index knows those further off.
+_NEAR = 200
 
 
 def call_records(capsule: Path, row: Row) -> tuple[list[Record], list[bool]]:
@@ -37,20 +26,24 @@ def call_records(capsule: Path, row: Row) -> tuple[list[Record], list[bool]]:
         CapsuleError: they cannot be read.
     """
     log = EventLog(capsule)
-    around = [*log.before(row.seq, _NEAR), *log.read(row.seq - 1, limit=_NEAR)]
+    around = {
+        record.seq: record
+        for record in (*log.before(row.seq, _NEAR), *log.read(row.seq - 1, limit=_NEAR))
+    }
+    if row.call_id:
+        with Index(log) as index:
+            further = [seq for seq in index.seqs(row.call_id) if seq not in around]
+        around |= {seq: record for seq in further if (record := log.get(seq))}
     records = [
         record
-        for record in around
+        for _, record in sorted(around.items())
         if record.seq == row.seq or (row.call_id and str(record.body.get("call_id")) == row.call_id)
     ]
-    hashes = {record.seq: record.hash for record in around}
-    linked = []
-    for record in records:
-        if record.seq == 1:
-            linked.append(True)
-            continue
-        before = hashes.get(record.seq - 1)
-        if before is None and (found := log.get(record.seq - 1)):
-            before = found.hash
-        linked.append(before == record.prev)
-    return records, linked
+    return records, [_follows(log, around, record) for record in records]
+
+
+def _follows(log: EventLog, around: dict[int, Record], record: Record) -> bool:
+    if record.seq == 1:
+        return True
+    before = around.get(record.seq - 1) or log.get(record.seq - 1)
+    return before is not None and before.hash == record.prev

@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
     from reflex_tui.panes.rows import Row
 
+# As the index asks it, so that rows in memory and on disk pass alike.
 FIELDS: dict[str, Callable[[Row], str]] = {
-    "mode": lambda row: row.title,
-    "reason": lambda row: f"{row.text} {row.detail}",
+    "mode": lambda row: row.title if row.is_decision else "",
+    "reason": lambda row: f"{row.text} {row.detail}" if row.is_decision else row.detail,
     "stage": lambda row: row.stage,
     "backend": lambda row: row.backend,
     "model": lambda row: row.model,
-    "call": lambda row: row.call_id,
     "error": lambda row: row.last.error if row.last else "",
     "type": lambda row: row.event_type,
     "origin": lambda row: row.origin,
+    "call": lambda row: row.call_id,
 }
+# Of a call_id, as many characters as the index holds.
+_CALLED = 12
 _DURATION = re.compile(r"([<>])=?(\d{1,9}(?:\.\d{1,3})?)(ms|s|)")
 _FIELD = re.compile(r"([a-z]+):(.*)")
 
@@ -37,7 +40,8 @@ class FilterError(ValueError):
 class Filter:
     """What rows must have: ``fields`` and ``words`` contain, total latency within the bounds, ms.
 
-    Letters match whatever their case. A row without a latency is within no bound.
+    A call is known by how its id begins. Letters match whatever their case. A row without a
+    latency is within no bound.
     """
 
     fields: tuple[tuple[str, str], ...] = ()
@@ -52,9 +56,9 @@ class Filter:
 
     def accepts(self, row: Row) -> bool:
         """Whether the row is to be shown."""
-        if not all(value in FIELDS[field](row).lower() for field, value in self.fields):
+        if not all(_has(row, field, value) for field, value in self.fields):
             return False
-        if self.words and not all(word in _haystack(row) for word in self.words):
+        if self.words and not all(_says(row, word) for word in self.words):
             return False
         if self.over_ms is None and self.under_ms is None:
             return True
@@ -99,7 +103,16 @@ def _unknown(name: str) -> str:
     return f"{plain(name, 20)}: no such field; {hint}"
 
 
-def _haystack(row: Row) -> str:
+def _has(row: Row, field: str, value: str) -> bool:
+    return _is_called(row, value) if field == "call" else value in FIELDS[field](row).lower()
+
+
+def _says(row: Row, word: str) -> bool:
     error = row.last.error if row.last else ""
-    told = f"{row.title} {row.text} {row.detail} {row.stage} {row.backend} {row.model}"
-    return f"{told} {row.call_id} {error}".lower()
+    kind = f"{row.title} {row.text}" if row.is_decision else row.event_type
+    told = f"{kind} {row.detail} {row.stage} {row.backend} {row.model} {error}"
+    return word in told.lower() or _is_called(row, word)
+
+
+def _is_called(row: Row, text: str) -> bool:
+    return row.call_id[:_CALLED].lower().startswith(text[:_CALLED])

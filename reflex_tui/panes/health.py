@@ -6,18 +6,25 @@ from collections import deque
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.reactive import reactive
 
 from core.errors import ReflexError, UntrustedEndpoint
+from core.router.condition import Cause
 from core.stages import Mode
-from reflex_tui.messages import CopyWanted, LookWanted
+from reflex_tui.keymap import shown_key
+from reflex_tui.messages import CopyWanted, LookWanted, WindowWanted
+from reflex_tui.panes.uptime import Looks
+from reflex_tui.panes.worth import worth
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
 from reflex_tui.widgets.latency import LatencySection
 from reflex_tui.widgets.notice import Notice
+from reflex_tui.widgets.plot import PlotSection
 from reflex_tui.widgets.recent import RecentSection
 from reflex_tui.widgets.remedy import RemedySection, commands
 from reflex_tui.widgets.server import ServerSection
+from reflex_tui.widgets.worth import WorthSection
+from reflex_tui.windows import DEFAULT, WINDOWS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,41 +35,52 @@ if TYPE_CHECKING:
     from core.router.outlook import Outlook
     from reflex_tui.panes.latencies import Figures
     from reflex_tui.panes.rows import Row
+    from reflex_tui.windows import Windowed
 
 _PROBES_KEPT = 120
 
 
 class HealthPane(VerticalScroll):
-    """Shows an outlook and the live figures; both are set from outside.
+    """Shows an outlook, the live figures and what the capsule holds; all are set from outside.
 
-    ``barred`` is why there is no outlook: an untrusted endpoint, say.
+    ``barred`` is why there is no outlook: an untrusted endpoint, say. While ``charting`` the
+    latency has the whole pane.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "look(False)", "Probe", id="health.probe"),
         Binding("d", "look(True)", "Deep probe", id="health.deep"),
         Binding("c", "copy", "Copy", id="health.copy"),
+        Binding("l", "chart", "Chart", id="health.chart"),
+        Binding("w", "window", "Window", id="health.window"),
     ]
     barred: reactive[ReflexError | None] = reactive(None)
 
     outlook: reactive[Outlook | None] = reactive(None)
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
     now: reactive[datetime | None] = reactive(None)
+    charting: reactive[bool] = reactive(default=False, toggle_class="-charting")
 
     def __init__(self) -> None:
         super().__init__(id="health")
+        self._looks = Looks()
+        self._seen: Windowed | None = None
+        self._window = WINDOWS.index(DEFAULT)
         self._probes: deque[float | None] = deque(maxlen=_PROBES_KEPT)
 
     def compose(self) -> ComposeResult:
-        """Server, then charts or remedy, then gate, breaker, evidence."""
+        """Server, then charts or remedy, then gate, breaker, evidence, and what it is worth."""
         yield Notice()
         yield ServerSection()
-        yield LatencySection()
+        with Vertical(id="latency"):
+            yield LatencySection()
+            yield PlotSection()
         yield RemedySection()
         yield GateSection()
         yield BreakerSection()
         yield EvidenceSection()
         yield RecentSection()
+        yield WorthSection()
 
     def watch_outlook(self, outlook: Outlook | None) -> None:
         """Pass a new look on; an ill server's remedy takes the place of the charts."""
@@ -70,22 +88,36 @@ class HealthPane(VerticalScroll):
         self.set_class(ill, "-ill")
         if outlook is None:
             return
-        previous = self.query_one(ServerSection).outlook
-        if previous is None or previous.health.checked_at != outlook.health.checked_at:
-            self._probes.append(outlook.health.latency_ms if outlook.health.ok else None)
-        server = self.query_one(ServerSection)
+        health, server = outlook.health, self.query_one(ServerSection)
+        previous = server.outlook.health if server.outlook else None
+        if previous and (previous.endpoint, previous.model) != (health.endpoint, health.model):
+            self._looks.clear()
+            self._probes.clear()
+        if previous is None or previous.checked_at != health.checked_at:
+            # A failed generation comes from a server that answers.
+            up = health.ok or health.cause is Cause.GENERATION_FAILED
+            self._probes.append(health.latency_ms if up else None)
+            self._looks.add(health.checked_at, ok=up)
         server.probes = tuple(self._probes)
         server.outlook = outlook
-        if outlook.health.deep is not None or not outlook.health.ok:
-            server.deep = outlook.health.deep
+        if health.deep is not None or not health.ok:
+            server.deep = health.deep
+            failed = health.deep is not None and health.deep.error is not None
+            server.deep_advice = health.remedy[0] if failed and health.remedy else ""
         remedy = self.query_one(RemedySection)
         if remedy.outlook is None or remedy.outlook.health.cause != outlook.health.cause:
             remedy.copied = None
         remedy.outlook = outlook
         self.query_one(LatencySection).limit_ms = outlook.policy.reflex.thresholds.p95_latency_ms
         self.query_one(GateSection).outlook = outlook
-        self.query_one(BreakerSection).outlook = outlook
+        breaker = self.query_one(BreakerSection)
+        breaker.outlook, breaker.seen_at = outlook, self.now
         self.query_one(EvidenceSection).outlook = outlook
+        self.query_one(PlotSection).limit_ms = outlook.policy.reflex.thresholds.p95_latency_ms
+        self.query_one(WorthSection).sample = outlook.policy.reflex.shadow.sample
+        self._show_hour()
+        self._show_worth()
+        self.refresh_bindings()
 
     def watch_figures(self, figures: dict[Mode, Figures]) -> None:
         """Pass new figures on."""
@@ -95,8 +127,30 @@ class HealthPane(VerticalScroll):
     def watch_now(self, now: datetime | None) -> None:
         """Ages grow."""
         self.query_one(ServerSection).now = now
+        self.query_one(BreakerSection).now = now
         self.query_one(EvidenceSection).now = now
         self.query_one(RecentSection).now = now
+        self._show_hour()
+
+    def show_window(self, seen: Windowed | None, share: float) -> None:
+        """What the capsule's index shows, or how much of the log it has read so far."""
+        plot = self.query_one(PlotSection)
+        plot.share = share
+        if seen is None:
+            return
+        self._seen = seen
+        if seen.window is WINDOWS[self._window]:  # not the answer to a question before the last
+            plot.shown = seen
+        self._show_hour()
+        self._show_worth()
+
+    def show_generating(self) -> None:
+        """A deep probe has been asked for, and its result is waited for."""
+        self.query_one(ServerSection).generating = True
+
+    def show_generated(self) -> None:
+        """It is here."""
+        self.query_one(ServerSection).generating = False
 
     def show_evidence(self, events: int, newest: datetime | None) -> None:
         """How many events the capsule holds and when the newest came."""
@@ -112,7 +166,8 @@ class HealthPane(VerticalScroll):
         """Say why nothing is looked at."""
         self.set_class(error is not None, "-barred")
         if error is not None:
-            self.query_one(Notice).show(*barred_notice(error))
+            key = shown_key(self.app, "health.copy", "c")
+            self.query_one(Notice).show(*barred_notice(error, key))
         self.refresh_bindings()
 
     def take_focus(self) -> None:
@@ -120,8 +175,32 @@ class HealthPane(VerticalScroll):
         self.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """There is a command to copy only while something is wrong."""
-        return bool(self._copyable()) if action == "copy" else True
+        """Nothing is offered that would do nothing."""
+        match action:
+            case "copy":
+                return bool(self._copyable())
+            case "chart":
+                return self.barred is None
+            case "window":
+                plot = self.query_one(PlotSection)
+                shown = plot.display and self.query_one("#latency").display
+                return self.barred is None and shown
+        return True
+
+    def watch_charting(self) -> None:
+        """The keys change with what is seen."""
+        self.refresh_bindings()
+
+    def action_chart(self) -> None:
+        """Give the latency the whole pane, or take it back."""
+        self.charting = not self.charting
+        self.scroll_home(animate=False)
+
+    def action_window(self) -> None:
+        """Chart the next longer window; after the longest the shortest."""
+        self._window = (self._window + 1) % len(WINDOWS)
+        self.query_one(PlotSection).shown = None
+        self.post_message(WindowWanted(WINDOWS[self._window]))
 
     def action_look(self, deep: bool) -> None:  # noqa: FBT001  Textual calls it by position
         """Ask for a look at the server."""
@@ -133,6 +212,18 @@ class HealthPane(VerticalScroll):
             remedy = self.query_one(RemedySection)
             remedy.copied = 0 if remedy.copied is None else (remedy.copied + 1) % len(found)
             self.post_message(CopyWanted(found[remedy.copied], "the command"))
+
+    def _show_hour(self) -> None:
+        if self.now is not None:
+            known = self._seen.hour if self._seen else {}
+            self.query_one(ServerSection).hour = self._looks.hour(known, self.now)
+
+    def _show_worth(self) -> None:
+        section = self.query_one(WorthSection)
+        if self._seen is None or self.outlook is None:
+            return
+        section.worth = worth(self._seen.today, self.outlook.settings, self.outlook.gate)
+        section.shadow = self._seen.shadow
 
     def _copyable(self) -> tuple[str, ...]:
         if self.barred is not None:
@@ -148,8 +239,8 @@ def command_in(error: ReflexError) -> tuple[str, ...]:
     return (command,) if colon and command.startswith("code ") else ()
 
 
-def barred_notice(error: ReflexError) -> tuple[str, str, tuple[str, ...]]:
-    """Why nothing is contacted, and what lets it be."""
+def barred_notice(error: ReflexError, key: str) -> tuple[str, str, tuple[str, ...]]:
+    """Why nothing is contacted, and what lets it be; ``key`` copies the command."""
     found = command_in(error)
     remedy = error.remedy.removesuffix(found[0]).rstrip() if found else error.remedy
     untrusted = isinstance(error, UntrustedEndpoint)
@@ -162,7 +253,7 @@ def barred_notice(error: ReflexError) -> tuple[str, str, tuple[str, ...]]:
             error.message,
             "",
             *([remedy] if remedy else []),
-            *(("", f"$ {found[0]}", "", "c copies it.") if found else ()),
+            *(("", f"$ {found[0]}", "", f"{key} copies it.") if found else ()),
             "",
             "Looked at again every second. Until then Implement calls fail closed.",
         ),

@@ -1,4 +1,4 @@
-"""Which rows the log shows, by position: all that are loaded, or those that pass a filter."""
+"""Which rows the log shows, by position: older ones from the index, then the newest in memory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Protocol
 
 from reflex_tui.panes.filters import Filter
+from reflex_tui.panes.stock import PAGE, Stock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from reflex_tui.panes.book import Book
     from reflex_tui.panes.rows import Row
@@ -25,35 +26,60 @@ class Rows(Protocol):
 
 
 class Listing:
-    """The rows of a book that pass a filter, kept up to date without going through all again."""
+    """The rows that pass a filter: ``before`` of them older than the book, then the book's.
 
-    def __init__(self, book: Book) -> None:
+    ``before`` is None until it was counted: only the book's rows are shown then.
+    ``want`` is told which page of the older ones to fetch.
+    """
+
+    def __init__(self, book: Book, want: Callable[[int], object]) -> None:
         self._book = book
-        self.filter = Filter()
+        self._stock = Stock(want)
         self._matched: list[int] = []
+        self.filter = Filter()
+        self.before: int | None = None
 
     def __len__(self) -> int:
         """How many rows pass."""
+        return (self.before or 0) + self._here
+
+    @property
+    def _here(self) -> int:
         return len(self._book) if self.filter.is_empty else len(self._matched)
 
     def row(self, index: int) -> Row | None:
         """The row at that position."""
-        return self._book.row(self.ordinal(index))
+        at = index - (self.before or 0)
+        if at < 0:
+            return self._stock.row(index)
+        return self._book.row(self._book.first + at if self.filter.is_empty else self._matched[at])
 
-    def ordinal(self, index: int) -> int:
-        """The lasting number of the row at that position."""
-        return self._book.first + index if self.filter.is_empty else self._matched[index]
-
-    def index(self, ordinal: int) -> int:
-        """The position of that row, or of the next one that passes."""
+    def index(self, seq: int) -> int:
+        """The position of the first row in memory with at least that ``seq``."""
+        ordinal = self._book.ordinal_of(seq)
         if self.filter.is_empty:
-            return ordinal - self._book.first
-        return bisect_left(self._matched, ordinal)
+            at = ordinal - self._book.first
+        else:
+            at = bisect_left(self._matched, ordinal)
+        return (self.before or 0) + at
 
     def use(self, chosen: Filter) -> None:
-        """Show what passes ``chosen``."""
+        """Show what passes ``chosen``; what is older has to be counted."""
         self.filter = chosen
+        self.before = None
+        self._stock.clear()
         self._matched = [] if chosen.is_empty else self._book.matching(chosen.accepts)
+
+    def counted(self, before: int) -> int:
+        """There are ``before`` older rows; returns how many more that is than was known."""
+        more = before - (self.before or 0)
+        self._stock.clear()
+        self.before = before
+        return more
+
+    def fetched(self, page: int, rows: Sequence[Row]) -> None:
+        """A page of older rows came."""
+        self._stock.came(page, rows, last=((self.before or 1) - 1) // PAGE)
 
     def appended(self, rows: int, completed: Iterable[int]) -> int:
         """Account for rows at the end and rows whose call ended; returns how many more pass."""
@@ -66,22 +92,20 @@ class Listing:
                 insort(self._matched, ordinal)
         return len(self._matched) - before
 
-    def prepended(self, rows: int) -> int:
-        """Account for rows in front; returns how many of them pass."""
-        if self.filter.is_empty:
-            return rows
-        first = self._book.first
-        found = [o for o in range(first, first + rows) if self.filter.accepts(self._book.row(o))]
-        self._matched[:0] = found
-        return len(found)
-
     def trimmed(self, rows: int) -> int:
-        """Account for the oldest rows having been dropped; returns how many of them passed."""
-        if self.filter.is_empty:
-            return rows
-        gone = bisect_left(self._matched, self._book.first)
-        del self._matched[:gone]
-        return gone
+        """Account for the book's oldest having gone; returns how many rows went from sight.
+
+        Those that are counted only move from memory to the index.
+        """
+        gone = rows
+        if not self.filter.is_empty:
+            gone = bisect_left(self._matched, self._book.first)
+            del self._matched[:gone]
+        if self.before is None:
+            return gone
+        self.before += gone
+        self._stock.grown()
+        return 0
 
     def _has(self, ordinal: int) -> bool:
         at = bisect_left(self._matched, ordinal)

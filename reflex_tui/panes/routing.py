@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.message import Message
 from textual.reactive import reactive
 
-from reflex_tui.panes.book import KEEP, Book
+from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
+from reflex_tui.panes.book import Book
 from reflex_tui.panes.filters import Filter, FilterError, parse_filter
 from reflex_tui.panes.listing import Listing
 from reflex_tui.widgets.filter_bar import FilterBar
 from reflex_tui.widgets.latency import LatencySection
 from reflex_tui.widgets.log_view import LogHeader, LogView
 from reflex_tui.widgets.notice import Notice
+from reflex_tui.widgets.time_bar import TimeBar, moment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from core.errors import CapsuleError
     from core.stages import Mode
+    from reflex_tui.messages import PageCame, RowsCounted, TimeFound
     from reflex_tui.panes.book import Added
     from reflex_tui.panes.latencies import Figures
 
@@ -35,6 +37,7 @@ class RoutingPane(Vertical, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "filter", "Filter", id="routing.filter"),
+        Binding("t", "time", "Go to time", id="routing.time"),
         Binding("escape", "unfilter", "Clear filter", id="routing.unfilter"),
     ]
 
@@ -45,20 +48,20 @@ class RoutingPane(Vertical, can_focus=True):
     broken: reactive[CapsuleError | None] = reactive(None)
     loaded: reactive[bool] = reactive(default=False)
 
-    class OlderWanted(Message):
-        """The oldest row is in sight, and there may be older ones."""
-
     def __init__(self, book: Book | None = None) -> None:
         super().__init__(id="routing")
         self.book = book or Book()
-        self.listing = Listing(self.book)
-        self.more_before = False
+        self.listing = Listing(self.book, self._want_page)
+        # Rows older than the book's, filter or no; None until counted.
+        self._older: int | None = None
+        self._index = IndexGrew(0, 0.0)
         # The row under the cursor, also while a filter that is being typed lets no row pass.
         self._stayed_at = 0
 
     def compose(self) -> ComposeResult:
         """Filter, column names, rows, latencies; or the notice that there are none."""
         yield FilterBar()
+        yield TimeBar()
         yield LogHeader()
         yield LogView(self.listing, id="log")
         yield Notice(id="log-notice")
@@ -70,37 +73,96 @@ class RoutingPane(Vertical, can_focus=True):
 
     def appended(self, added: Added) -> None:
         """The book got newer rows, or calls that ended."""
-        if added.completed or added.rows or added.calls:
+        if added.completed or added.rows:
             self.query_one(LogView).appended(self.listing.appended(added.rows, added.completed))
-        # While paused nothing is taken away, up to a point: a night of waiting is not kept.
-        may_trim = self.query_one(LogView).following or len(self.book) > 2 * KEEP
-        if may_trim and (gone := self.book.trim()):
-            self.query_one(LogView).shifted(-self.listing.trimmed(gone))
-            self.more_before = True
+        self._trim()
         self._show_state()
 
-    def prepended(self, rows: int, *, more_before: bool) -> None:
-        """The book got ``rows`` older rows."""
-        self.more_before = more_before
-        self.query_one(LogView).shifted(self.listing.prepended(rows))
-        self._show_state()
-
-    def replaced(self, *, more_before: bool) -> None:
-        """The book holds another capsule's rows, or the first ones."""
+    def replaced(self, edge: int) -> None:
+        """The book holds another capsule's rows, or the first ones, from the event ``edge`` on."""
         self.loaded = True
-        self.more_before = more_before
+        self.book.edge = edge
+        self._older = None if edge > 1 else 0
         self.listing.use(self.listing.filter)
         self.query_one(LogView).reread()
+        self._count()
         self._show_state()
+
+    def indexed(self, grew: IndexGrew) -> None:
+        """More of the capsule is indexed, or its index stops at damage."""
+        self._index = grew
+        if self._older is None or grew.damage:
+            self._show_state()
+
+    def counted(self, answer: RowsCounted) -> None:
+        """Older rows can be reached from now on; the cursor stays where it is."""
+        question = answer.question
+        if question.filter != self.listing.filter:
+            return
+        if question.edge != self.book.edge:
+            self._count()
+            return
+        view = self.query_one(LogView)
+        self._older = answer.in_all
+        more = self.listing.counted(answer.before)
+        view.shifted(more)
+        if not view.following and self._stayed_at < self.book.edge:
+            view.reread(answer.anchor)
+        self._show_state()
+
+    def fetched(self, answer: PageCame) -> None:
+        """Older rows came that are looked at."""
+        if answer.question.filter == self.listing.filter:
+            self.listing.fetched(answer.question.page, answer.rows)
+            self.query_one(LogView).refresh()
+
+    def found(self, answer: TimeFound) -> None:
+        """Go to the row that was found for a time."""
+        if answer.question.filter != self.listing.filter:
+            return
+        if answer.seq is None:
+            self.query_one(LogView).action_follow()
+            return
+        older = answer.seq < self.book.edge
+        self.query_one(LogView).jump(answer.number if older else self.listing.index(answer.seq))
+        self.take_focus()
 
     def apply(self, chosen: Filter) -> None:
         """Show what passes ``chosen``, staying at the row under the cursor if it does."""
         view = self.query_one(LogView)
-        if view.row_at_cursor():
-            self._stayed_at = self.listing.ordinal(view.cursor)
+        if row := view.row_at_cursor():
+            self._stayed_at = row.seq
         self.listing.use(chosen)
         view.reread(self.listing.index(self._stayed_at))
+        self._count()
         self._show_state()
+
+    def _want_page(self, page: int) -> None:
+        self.app.post_message(PageWanted(self.listing.filter, page))
+
+    def _count(self) -> None:
+        """Have the older rows counted; where there are none that is known."""
+        if self.book.edge > 1:
+            self.app.post_message(CountWanted(self.listing.filter, self.book.edge, self._stayed_at))
+        else:
+            self.listing.counted(0)
+
+    def _trim(self) -> None:
+        """Let the oldest go that the index has; without an index only what is far too much."""
+        if not self.book.is_full:
+            return
+        reachable = self.listing.before is not None and self._older is not None
+        below: int | None = self._index.seq + 1 if reachable else 0
+        if len(self.book) > 2 * self.book.keep:
+            below = None
+        gone = self.book.trim(below)
+        if not gone:
+            return
+        if self._older is not None:
+            self._older += gone
+        if lost := self.listing.trimmed(gone):
+            self.query_one(LogView).shifted(-lost)
+            self._older = None
 
     def watch_figures(self, figures: dict[Mode, Figures]) -> None:
         """Pass new figures on."""
@@ -126,6 +188,8 @@ class RoutingPane(Vertical, can_focus=True):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed; what cannot be understood leaves the rows as they are."""
         event.stop()
+        if event.input.id != "filter-input":
+            return
         bar = self.query_one(FilterBar)
         try:
             chosen = parse_filter(event.value)
@@ -138,18 +202,26 @@ class RoutingPane(Vertical, can_focus=True):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Back to the rows, the filter kept."""
         event.stop()
+        if event.input.id == "time-input":
+            self._go_to(event.value)
+            return
         self.query_one(FilterBar).editing = False
+        self.take_focus()
+
+    def _go_to(self, text: str) -> None:
+        if text.strip() and self.now is not None:
+            try:
+                time = moment(text, self.now)
+            except ValueError as error:
+                self.notify(str(error), severity="warning")
+                return
+            self.app.post_message(TimeWanted(self.listing.filter, time))
+        self.query_one(TimeBar).close()
         self.take_focus()
 
     def on_log_view_moved(self) -> None:
         """Say whether the newest are followed."""
         self._show_state()
-
-    def on_log_view_oldest_reached(self) -> None:
-        """Ask for what lies before, if anything does."""
-        if self.more_before:
-            self.more_before = False
-            self.post_message(self.OlderWanted())
 
     def take_focus(self) -> None:
         """Let the keys act on the rows."""
@@ -164,18 +236,26 @@ class RoutingPane(Vertical, can_focus=True):
         """Type a filter."""
         self.query_one(FilterBar).edit()
 
+    def action_time(self) -> None:
+        """Type a time to go to."""
+        self.query_one(TimeBar).edit()
+
     def action_unfilter(self) -> None:
-        """Show all rows again."""
+        """Show all rows again; or leave the time that is being typed."""
+        if self.query_one(TimeBar).editing:
+            self.query_one(TimeBar).close()
+            self.take_focus()
+            return
         self.query_one(FilterBar).set("")
         self.take_focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There is nothing to filter in an empty log, and nothing to clear without a filter."""
-        if action == "filter":
+        if action in {"filter", "time"}:
             return bool(len(self.book))
         if action == "unfilter":
             bar = self.query_one(FilterBar)
-            return bar.editing or bool(bar.state.text)
+            return bar.editing or bool(bar.state.text) or self.query_one(TimeBar).editing
         return True
 
     def _show_state(self) -> None:
@@ -185,10 +265,10 @@ class RoutingPane(Vertical, can_focus=True):
             self.query_one(Notice),
         )
         state = bar.state
-        state.shown, state.total = len(self.listing), len(self.book)
-        state.more_before = self.more_before
+        state.shown, state.total = len(self.listing), (self._older or 0) + len(self.book)
+        state.indexed = self._index.share if self._older is None else None
         state.following, state.waiting = view.following, view.waiting
-        state.broken = self.broken is not None
+        state.broken = self.broken is not None or self._index.damage is not None
         empty = not len(self.listing)
         notice.display = empty
         self.query_one(LatencySection).display = bool(len(self.book))
@@ -197,6 +277,8 @@ class RoutingPane(Vertical, can_focus=True):
         bar.display = bool(len(self.book))
         if empty:
             notice.show(*self._why_empty())
+        elif self.has_focus:
+            view.focus()  # it had the focus only while there were no rows
 
     def _why_empty(self) -> tuple[str, str, tuple[str, ...]]:
         if self.broken is not None:

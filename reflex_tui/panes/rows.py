@@ -6,7 +6,7 @@ is one, and made plain here, once, before anything shows it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from core.plain import plain
 from core.stages import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from core.capsule import Record
+    from core.capsule.index import End, ListedRow
 
 DECISION = "RoutingDecision"
 CALL = "LLMCall"
@@ -56,6 +57,7 @@ class Call:
 class Row:
     """One line of the log; ``title`` is the mode of a decision, else the event's short name.
 
+    ``detail`` is a decision's, else the names in the event that a person may look for.
     ``last`` is the newest attempt that belongs to the decision, ``attempts`` how many there were.
     """
 
@@ -91,6 +93,43 @@ class Row:
             return Outcome.ANSWERED if self.last.success else Outcome.FAILED
         waited = (now - self.at).total_seconds()
         return Outcome.PENDING if waited <= patience_s else Outcome.UNKNOWN
+
+
+def entries_of(records: Iterable[Record]) -> tuple[Row | Call, ...]:
+    """The records as rows, and as the ends of attempts."""
+    return tuple(call_end(each) if each.event_type == CALL else _row(each) for each in records)
+
+
+def listed_row(found: ListedRow) -> Row:
+    """A row that was fetched from the index, with the end of its last attempt."""
+    if found.record is None:
+        return Row(found.seq, _EPOCH, "damaged", "damaged", "this line of the log does not hold")
+    row = _row(found.record)
+    if found.end is None:
+        return row
+    return replace(row, attempts=found.attempts, last=_indexed_end(row, found.attempts, found.end))
+
+
+def _indexed_end(row: Row, attempts: int, end: End) -> Call:
+    kind = end.kind
+    return Call(
+        seq=row.seq,
+        at=row.at,
+        mode=Mode(kind.mode) if kind.mode in set(Mode) else None,
+        backend=row.backend,
+        call_id=row.call_id,
+        origin=plain(kind.origin, 200),
+        success=kind.success is True,
+        attempt=attempts,
+        latency_ms=end.latency_ms,
+        ttft_ms=end.ttft_ms,
+        tokens=end.tokens,
+        error=plain(kind.error, 200),
+    )
+
+
+def _row(record: Record) -> Row:
+    return decision_row(record) if record.event_type == DECISION else other_row(record)
 
 
 def decision_row(record: Record) -> Row:
@@ -136,6 +175,8 @@ def call_end(record: Record) -> Call:
 
 def other_row(record: Record) -> Row:
     """The row of any other event: a short name and a sentence."""
+    from core.capsule.index.columns import note_of  # noqa: PLC0415  not for the first paint
+
     title, text = _sentence(record.event_type, record.body)
     return Row(
         seq=record.seq,
@@ -143,7 +184,10 @@ def other_row(record: Record) -> Row:
         event_type=plain(record.event_type, 64),
         title=title,
         text=text,
+        stage=word(record.body, "stage"),
+        backend=word(record.body, "backend"),
         model=word(record.body, "model"),
+        detail=plain(note_of(record.body, record.event_type), 200),
         call_id=word(record.body, "call_id"),
         origin=word(record.body, "origin"),
     )
@@ -167,6 +211,7 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
         "BakeoffFinished": ("bakeoff", f"finished: {say('report_path')}{partial}"),
         "PolicySnapshotRef": ("policy", f"a run began under {say('policy_hash')[:19]}"),
         "PatchApplied": ("patch", f"{say('lines_changed')} lines changed, {solved}"),
+        "PatchUndone": ("patch", "undone"),
         "CapsuleExported": (
             "export",
             f"{say('first_seq')}-{say('last_seq')} to {say('destination')}",

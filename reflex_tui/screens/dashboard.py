@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.message import Message
@@ -12,20 +12,24 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input, Static
 
-from core.errors import CapsuleError, UntrustedEndpoint
+from core.errors import UntrustedEndpoint
 from core.plain import plain
 from core.stages import Mode
 from reflex_tui.messages import (
     CapsuleBroken,
     CommandWanted,
+    IndexGrew,
     LookWanted,
-    OlderCame,
     OutlookBarred,
     OutlookSeen,
+    PageCame,
     RecordsCame,
-    ReportRead,
     ReportsSeen,
+    RowsCounted,
     TabClicked,
+    TimeFound,
+    UnfinishedSeen,
+    WindowSeen,
 )
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.panes.latencies import Latencies
@@ -45,8 +49,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.router.outlook import Outlook
     from core.settings import Settings
-    from reflex_tui.panes.bakeoff import BakeoffPane
-    from reflex_tui.panes.reports import Report
+    from reflex_tui.panes.bakeoff_desk import BakeoffDesk
     from reflex_tui.panes.routing import RoutingPane
     from reflex_tui.panes.rows import Row
     from reflex_tui.widgets.command_bar import CommandBar
@@ -98,7 +101,7 @@ class Dashboard(Screen[None]):
         self._figures_wait = False
         self.is_whole = False
         self.routing: RoutingPane
-        self.bakeoff: BakeoffPane
+        self.bakeoff: BakeoffDesk
         self.bar: CommandBar
 
     def compose(self) -> ComposeResult:
@@ -121,11 +124,13 @@ class Dashboard(Screen[None]):
 
     async def _complete(self) -> None:
         """Add what is not seen at first, and say that the dashboard is whole."""
-        from reflex_tui.panes.bakeoff import BakeoffPane  # noqa: PLC0415  not for the first paint
+        await asyncio.to_thread(_load_panes)
+        from reflex_tui.panes.bakeoff_desk import BakeoffDesk  # noqa: PLC0415  after the first paint
         from reflex_tui.panes.routing import RoutingPane  # noqa: PLC0415
         from reflex_tui.widgets.command_bar import CommandBar  # noqa: PLC0415
 
-        self.routing, self.bakeoff, self.bar = RoutingPane(), BakeoffPane(), CommandBar()
+        self.routing, self.bar = RoutingPane(), CommandBar()
+        self.bakeoff = BakeoffDesk(self._clock)
         await self.query_one(ContentSwitcher).add_content(self.routing)
         await self.query_one(ContentSwitcher).add_content(self.bakeoff)
         await self.query_one("#main").mount(self.bar, before=self.query_one(KeyBar))
@@ -147,7 +152,7 @@ class Dashboard(Screen[None]):
         routing.limit_ms = settings.reflex.thresholds.p95_latency_ms
         slowest_ms = max(settings.reflex.timeout_ms, settings.cloud.timeout_ms)
         routing.patience_s = slowest_ms / 1000 + _GRACE_S
-        self.bakeoff.thresholds = settings.reflex.thresholds
+        self.bakeoff.use(settings)
 
     def on_resize(self) -> None:
         """Say so when nothing would fit."""
@@ -160,11 +165,15 @@ class Dashboard(Screen[None]):
     def on_outlook_seen(self, message: OutlookSeen) -> None:
         """A new look at server, gate and breaker."""
         self.outlook = message.outlook
+        if self.is_whole:
+            self.bakeoff.see(message.outlook)
         self.query_one(Masthead).blocked = None
         self.query_one(Masthead).outlook = message.outlook
         health = self.query_one(HealthPane)
         health.barred = None
         health.outlook = message.outlook
+        if message.deep:
+            health.show_generated()
         health.refresh_bindings()
 
     def on_outlook_barred(self, message: OutlookBarred) -> None:
@@ -183,12 +192,12 @@ class Dashboard(Screen[None]):
             routing.book.clear()
             self._latencies.clear()
             self._events, self._newest = 0, None
-        added = routing.book.append(message.records)
+        added = routing.book.append(message.entries)
         for call in added.calls:
             self._latencies.add(call)
         routing.broken = None
         if message.fresh:
-            routing.replaced(more_before=message.more_before)
+            routing.replaced(message.records[0].seq if message.records else 1)
         else:
             routing.appended(added)
         if message.records:
@@ -197,11 +206,21 @@ class Dashboard(Screen[None]):
         if message.fresh:
             self._show_figures()
 
-    def on_older_came(self, message: OlderCame) -> None:
-        """Events before the oldest that was loaded."""
-        routing = self.routing
-        rows = routing.book.prepend(message.records)
-        routing.prepended(rows, more_before=message.more_before)
+    def on_index_grew(self, message: IndexGrew) -> None:
+        """More of the capsule can be reached."""
+        self.routing.indexed(message)
+
+    def on_rows_counted(self, message: RowsCounted) -> None:
+        """How many older rows there are."""
+        self.routing.counted(message)
+
+    def on_page_came(self, message: PageCame) -> None:
+        """Older rows that are looked at."""
+        self.routing.fetched(message)
+
+    def on_time_found(self, message: TimeFound) -> None:
+        """Where the time is that was asked for."""
+        self.routing.found(message)
 
     def on_capsule_broken(self, message: CapsuleBroken) -> None:
         """The evidence cannot be read."""
@@ -209,18 +228,21 @@ class Dashboard(Screen[None]):
         routing.loaded = True
         routing.broken = message.error
 
+    def on_window_seen(self, message: WindowSeen) -> None:
+        """What the capsule shows over stretches of time."""
+        self.query_one(HealthPane).show_window(message.seen, message.share)
+
     def on_reports_seen(self, message: ReportsSeen) -> None:
         """The bakeoff reports there are."""
-        self.bakeoff.reports = message.reports
+        self.bakeoff.show_reports(message.reports)
+
+    def on_unfinished_seen(self, message: UnfinishedSeen) -> None:
+        """A bakeoff that was stopped, or is run elsewhere."""
+        self.bakeoff.show_unfinished(message.unfinished)
 
     def on_tab_clicked(self, message: TabClicked) -> None:
         """A tab was clicked."""
         self.action_pane(message.pane)
-
-    def on_routing_pane_older_wanted(self) -> None:
-        """The oldest row is in sight."""
-        if (oldest := self.routing.book.oldest_seq) is not None:
-            self._fetch_older(oldest)
 
     def on_log_view_opened(self, message: LogView.Opened) -> None:
         """Show one call whole."""
@@ -231,20 +253,6 @@ class Dashboard(Screen[None]):
             return
         path = self.settings.state_dir / "capsule"
         self.app.push_screen(DetailScreen(message.row, lambda row: call_records(path, row)))
-
-    def on_bakeoff_pane_opened(self, message: BakeoffPane.Opened) -> None:
-        """Read one report whole."""
-        self._read_report(message.report)
-
-    def on_report_read(self, message: ReportRead) -> None:
-        """Show a report that was read."""
-        from reflex_tui.screens.sheet import Sheet  # noqa: PLC0415  as in _complete
-        from reflex_tui.widgets.json_text import indented, json_text  # noqa: PLC0415
-
-        document = message.document
-        self.app.push_screen(
-            Sheet(message.name, lambda _: [json_text(document)], copies=indented(document))
-        )
 
     def on_command_bar_ran(self, message: CommandBar.Ran) -> None:
         """Run what was typed."""
@@ -290,25 +298,23 @@ class Dashboard(Screen[None]):
             return self.is_whole and not isinstance(self.focused, Input)
         return True
 
+    def begin_bakeoff(self, options: str) -> None:
+        """Go to the pane and do what ``options``, as typed, ask for."""
+        from reflex_tui.panes.options import parse_options  # noqa: PLC0415  as in _complete
+
+        self.action_pane("bakeoff")
+        self.bakeoff.begin(parse_options(options))
+
+    def promote(self, *, on: bool) -> None:
+        """Ask whether reflex may serve from now on, or may not."""
+        self.action_pane("bakeoff")
+        self.bakeoff.promote(on=on)
+
     def filter(self, text: str) -> None:
         """Filter the log by ``text``, as if typed."""
         self.action_pane("routing")
         if text:
             self.routing.filter_by(text)
-
-    @work(thread=True, group="older", exclusive=True, exit_on_error=False)
-    def _fetch_older(self, oldest: int) -> None:
-        from reflex_tui.panes.evidence import older  # noqa: PLC0415  as in _complete
-
-        assert self.settings is not None
-        try:
-            self.post_message(older(self.settings.state_dir / "capsule", oldest))
-        except CapsuleError as error:
-            self.post_message(CapsuleBroken(error))
-
-    @work(thread=True, group="report", exclusive=True)
-    def _read_report(self, report: Report) -> None:
-        self.post_message(ReportRead(report.name, report.read()))
 
     def _show_pane(self) -> None:
         self.query_one(ContentSwitcher).current = self.pane
@@ -318,7 +324,7 @@ class Dashboard(Screen[None]):
 
     def _focus_pane(self) -> None:
         health = self.query_one(HealthPane)
-        panes: dict[str, HealthPane | RoutingPane | BakeoffPane]
+        panes: dict[str, HealthPane | RoutingPane | BakeoffDesk]
         panes = {"health": health, "routing": self.routing, "bakeoff": self.bakeoff}
         panes[self.pane].take_focus()
 
@@ -341,6 +347,7 @@ class Dashboard(Screen[None]):
         figures = {mode: self._latencies.figures(mode, now) for mode in Mode}
         self.query_one(Masthead).live = figures[Mode.REFLEX]
         health, routing = self.query_one(HealthPane), self.routing
+        self.bakeoff.see(None, figures)
         if self.pane == "routing":
             routing.figures = figures
         if self.pane == "health":
@@ -351,6 +358,12 @@ class Dashboard(Screen[None]):
     def _latest(self) -> tuple[Row, ...]:
         book = self.routing.book
         return book.latest_decisions(KEPT)
+
+
+def _load_panes() -> None:
+    """Import in a thread what would hold up the picture for a tenth of a second."""
+    from reflex_tui.panes import bakeoff_desk, routing  # noqa: F401, PLC0415
+    from reflex_tui.widgets import command_bar  # noqa: F401, PLC0415
 
 
 def _workspace(settings: Settings | None) -> str:

@@ -12,22 +12,28 @@ if TYPE_CHECKING:
 
     from textual.content import Content
 
-_KEY, _USAGE = 16, 34
+_KEY, _DOES, _USAGE = 16, 34, 34
 SIGNS = (
     ("● up", "the server answers, serves the model and is ready"),
     ("▲ slow", "it answers, but over the latency limit"),
     ("✖ down", "it does not; what to do stands beside"),
+    ("◌", "nobody has looked yet, or something is being read"),
+    ("×", "a call that failed; in the last hour: a minute in which the server was down"),
+    ("·", "not known: no call, or nobody looked"),
     ("↳", "a fallback: an earlier backend failed"),
     ("? outcome_unknown", "decided, but no end of the call was ever recorded"),
 )
 
 
 def help_page(
-    keys: Sequence[tuple[str, str]], places: Mapping[str, str], width: int
+    keys: Sequence[tuple[str, str, str]], places: Mapping[str, str], width: int
 ) -> list[Content]:
-    """Keys as (key, what it does), commands, signs, and the files that matter by name."""
-    lines = [title("KEYS HERE")]
-    lines += [line(left(line((key, "bold $reflex")), _KEY), does) for key, does in keys]
+    """Keys as (key, what it does, id), commands, signs, and the files that matter by name."""
+    lines = [title("KEYS HERE", ("the id at the right is for a file of your own keys", MUTED))]
+    lines += [
+        line(left(line((key, "bold $reflex")), _KEY), left(does, _DOES), (binding_id, MUTED))
+        for key, does, binding_id in keys
+    ]
     lines += [line(""), title("COMMANDS", ("type / and begin", MUTED))]
     lines += [
         line(left(line((command.usage, "bold")), _USAGE), (command.does, MUTED))
@@ -40,9 +46,9 @@ def help_page(
     return [left(each, width) for each in lines]
 
 
-def readable(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Without doubles, in the order given."""
-    seen: dict[str, str] = {}
-    for key, does in keys:
-        seen.setdefault(does, key)
-    return [(key, does) for does, key in seen.items()]
+def readable(keys: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Without doubles of what they do, in the order given."""
+    seen: dict[str, tuple[str, str, str]] = {}
+    for each in keys:
+        seen.setdefault(each[1], each)
+    return list(seen.values())

@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widgets import Input
 
+from reflex_tui.keymap import shown_key
 from reflex_tui.slash import PREFIX, Call, Command, NoSuchCommand, complete, parse
 from reflex_tui.widgets.condition import BAD
 from reflex_tui.widgets.lines import MUTED, left, line
@@ -46,7 +47,7 @@ class Completions(Section):
             ("▌ " if marked else "  ", "bold $reflex"),
             left(line((command.usage, "bold" if marked else "")), _NAME),
             (command.does, MUTED),
-            (f"  {command.key}", "bold $reflex"),
+            (f"  {shown_key(self.app, command.binding, command.key)}", "bold $reflex"),
         )
         return row.stylize(Style.from_meta({"command": command.name}))
 

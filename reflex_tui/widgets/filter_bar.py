@@ -38,7 +38,8 @@ class FilterState(Section):
     problem: reactive[str] = reactive("")
     shown: reactive[int] = reactive(0)
     total: reactive[int] = reactive(0)
-    more_before: reactive[bool] = reactive(default=False)
+    # Of the older rows, the share that is indexed; None when all can be reached.
+    indexed: reactive[float | None] = reactive(None)
     following: reactive[bool] = reactive(default=True)
     waiting: reactive[int] = reactive(0)
     broken: reactive[bool] = reactive(default=False)
@@ -52,7 +53,9 @@ class FilterState(Section):
     def _state(self) -> Content:
         if self.problem:
             return line((plain(self.problem, 100), BAD))
-        total = count(self.total) + ("+" if self.more_before else "")
+        total = count(self.total)
+        if self.indexed is not None:
+            total += f"+ (indexing {self.indexed:.0%})"
         rows = f"{count(self.shown)} of {total}" if self.text else total
         if self.broken:
             return line((f"{rows} rows   ", MUTED), ("✖ damaged", f"bold {BAD}"))

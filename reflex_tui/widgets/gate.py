@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual.reactive import reactive
@@ -42,6 +43,8 @@ _LAPSED = frozenset(
         "server_changed",
         "suite_changed",
         "prompt_changed",
+        "schema_changed",
+        "candidates_changed",
         "thresholds_changed",
     ]
 )
@@ -109,13 +112,23 @@ def criterion_line(criterion: Criterion, width: int) -> Content:
 
 
 class BreakerSection(Section):
-    """The circuit breaker, with its countdown while it is open."""
+    """The circuit breaker, with its countdown while it is open.
+
+    ``seen_at`` is when ``outlook`` came: the countdown goes on by ``now`` while the next look
+    takes its time.
+    """
 
     outlook: reactive[Outlook | None] = reactive(None)
+    seen_at: reactive[datetime | None] = reactive(None)
+    now: reactive[datetime | None] = reactive(None)
 
     def lines(self, width: int) -> list[Content]:
         """One line."""
-        state = breaker_condition(self.outlook.breaker if self.outlook else None)
+        breaker = self.outlook.breaker if self.outlook else None
+        if breaker and breaker.retry_in_s and self.seen_at and self.now:
+            waited_s = (self.now - self.seen_at).total_seconds()
+            breaker = replace(breaker, retry_in_s=max(0.0, breaker.retry_in_s - waited_s))
+        state = breaker_condition(breaker)
         shown = title("BREAKER", (state.label, f"bold {state.style}"), "   ", (state.why, MUTED))
         return [left(shown, width)]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.content import Content
 from textual.reactive import reactive
 
@@ -16,39 +14,28 @@ from reflex_tui.widgets.section import Section
 from reflex_tui.widgets.spark import ceiling
 from reflex_tui.widgets.units import duration, plural
 
-if TYPE_CHECKING:
-    from textual.geometry import Size
-
 _NUMBER = 9
 _LIMIT = 10
 _LEAST_TTFT_MS = 100.0
 _LEAST_TOTAL_MS = 500.0
-_MOST_ROWS = (5, 10)
-# From this height on the charts get rows of their own; below, a line each.
-_TALL = 16
 
 
 class LatencySection(Section):
-    """``figures`` of each mode and the reflex limit in ms; taller space makes taller charts."""
+    """``figures`` of each mode and the reflex limit in ms."""
 
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
     limit_ms: reactive[float] = reactive(2000.0)
-    DEFAULT_CSS = """
-    LatencySection { height: 1fr; min-height: 5; }
-    """
 
     def lines(self, width: int) -> list[Content]:
-        """As many lines as the widget's height allows, five at least."""
-        height = self.content_size.height
-        shown = self._tall if height >= _TALL else self._compact
+        """A heading, and for each mode a line of TTFT and one of the total."""
         heading = self._heading(width - _column_names().cell_length)
-        if height < _TALL:
-            heading = spread(heading, _column_names(), width)
-        return [heading, *shown(width, height)]
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
-        """The least there can be; the stylesheet gives it more."""
-        return 5
+        lines = [spread(heading, _column_names(), width)]
+        for mode in Mode:
+            figures = self.figures.get(mode, Figures())
+            name = line((str(mode), f"bold {MODE_STYLE[mode]}"))
+            lines.append(self._row(mode, "TTFT", figures.ttft, width, prefix=name))
+            lines.append(self._row(mode, "total", figures.total, width, prefix=_calls(figures)))
+        return lines
 
     def _heading(self, width: int) -> Content:
         window = f"last {WINDOW_S / 60:.0f} min"
@@ -60,15 +47,6 @@ class LatencySection(Section):
             width,
         )
 
-    def _compact(self, width: int, _height: int) -> list[Content]:
-        lines = []
-        for mode in Mode:
-            figures = self.figures.get(mode, Figures())
-            name = line((str(mode), f"bold {MODE_STYLE[mode]}"))
-            lines.append(self._row(mode, "TTFT", figures.ttft, width, prefix=name))
-            lines.append(self._row(mode, "total", figures.total, width, prefix=Content("")))
-        return lines
-
     def _row(
         self, mode: Mode, label: str, series: Series, width: int, *, prefix: Content
     ) -> Content:
@@ -76,30 +54,6 @@ class LatencySection(Section):
         chart = self._chart(mode, label, series).lines(max(0, room), 1)[0]
         start = line(left(prefix, LABEL), (label.ljust(6), MUTED))
         return line(start, chart, self._numbers(mode, label, series))
-
-    def _tall(self, width: int, height: int) -> list[Content]:
-        # A mode takes three lines of words and a blank one; what is left is for its two charts.
-        each = (height - 1) // 2 - 4
-        ttft_rows = max(1, min(_MOST_ROWS[0], each // 3))
-        total_rows = max(1, min(_MOST_ROWS[1], each - ttft_rows))
-        lines: list[Content] = []
-        for mode in Mode:
-            figures = self.figures.get(mode, Figures())
-            names = _column_names()
-            lines.append(spread(_calls(mode, figures, width - names.cell_length), names, width))
-            lines += self._plot(mode, "TTFT", figures.ttft, width, ttft_rows)
-            lines += self._plot(mode, "total", figures.total, width, total_rows)
-            lines.append(Content(""))
-        return lines
-
-    def _plot(self, mode: Mode, label: str, series: Series, width: int, rows: int) -> list[Content]:
-        chart = self._chart(mode, label, series)
-        scale = f"0 to {duration(chart.top)}" if series.values else ""
-        start = line((label.ljust(LABEL), ""), (scale, MUTED))
-        return [
-            spread(start, self._numbers(mode, label, series), width),
-            *chart.lines(width, rows),
-        ]
 
     def _chart(self, mode: Mode, label: str, series: Series) -> Chart:
         limit = self.limit_ms if self._is_limited(mode, label) else None
@@ -123,11 +77,8 @@ def _column_names() -> Content:
     return Content("").join(right(line((name, MUTED)), size) for name, size in names)
 
 
-def _calls(mode: Mode, figures: Figures, width: int) -> Content:
-    name = (str(mode).ljust(LABEL), f"bold {MODE_STYLE[mode]}")
-    if not figures.calls:
-        return line(name, ("no calls yet", MUTED))
-    if not figures.failed:
-        return line(name, (plural(figures.calls, "call"), MUTED))
-    failed = (f"{figures.failed} of {figures.calls} failed", BAD)
-    return left(line(name, failed), width)
+def _calls(figures: Figures) -> Content:
+    """How many calls there were, or how many of them failed: in the label's few cells."""
+    if figures.failed:
+        return line((f"{figures.failed} failed", BAD))
+    return line((plural(figures.calls, "call") if figures.calls else "no calls", MUTED))

@@ -85,6 +85,8 @@ def log_line(row: Row, columns: Columns, now: datetime, patience_s: float) -> Co
     told_time = clock_time(row.at, now)
     if columns.time == _SHORT_TIME:
         told_time = told_time.partition(".")[0]
+        if len(told_time) >= _SHORT_TIME:  # of another day
+            told_time = f"{row.at.astimezone():%d %H:%M}"
     time = (left(told_time, columns.time).plain, MUTED)
     if not row.is_decision:
         return _event_line(row, columns, time)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.segment import Segment
 from textual.binding import Binding
 from textual.cache import LRUCache
 from textual.geometry import Size
@@ -11,7 +12,6 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.visual import Visual
 
 from reflex_tui.widgets.lines import line
 from reflex_tui.widgets.log_line import Columns, log_line
@@ -20,9 +20,11 @@ from reflex_tui.widgets.section import Section
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rich.style import Style as RichStyle
     from textual.binding import BindingType
     from textual.content import Content
     from textual.events import Click, MouseScrollDown, MouseScrollUp
+    from textual.style import Style
 
     from reflex_tui.panes.listing import Rows
     from reflex_tui.panes.rows import Row
@@ -70,13 +72,12 @@ class LogView(ScrollView, can_focus=True):
     class Moved(Message):
         """Following, waiting or the cursor changed."""
 
-    class OldestReached(Message):
-        """The first row is in sight: older ones may be fetched."""
-
     def __init__(self, rows: Rows, *, id: str | None = None) -> None:  # noqa: A002  Textual's name
         super().__init__(id=id)
         self._rows = rows
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED)
+        self._styles: dict[str | Style, Style] = {}
+        self._rich_styles: dict[Style, RichStyle] = {}
 
     def reread(self, cursor: int = 0) -> None:
         """Draw anew after ``rows`` changed altogether; while paused, stay at ``cursor``."""
@@ -102,6 +103,13 @@ class LogView(ScrollView, can_focus=True):
         self.set_reactive(LogView.cursor, max(0, self.cursor + rows))
         self.scroll_to(y=max(0, self.scroll_offset.y + rows), animate=False, force=True)
         self.refresh()
+
+    def jump(self, index: int) -> None:
+        """To the row at ``index``, with those that follow it in sight."""
+        last = len(self._rows) - 1
+        self.following = False
+        self.cursor = max(0, min(index, last))
+        self.scroll_to(y=self.cursor, animate=False, force=True)
 
     def row_at_cursor(self) -> Row | None:
         """The row under the cursor, if there is one and it is loaded."""
@@ -132,13 +140,28 @@ class LogView(ScrollView, can_focus=True):
         style = self.visual_style
         if chosen:
             style += self.get_visual_style("log-view--cursor")
-        strips = Visual.to_strips(self, line(mark, text), width, 1, style, pad=True)
-        return strips[0].adjust_cell_length(width, style.rich_style)
+        # Drawn by hand: wrapping, links and selection, which a row has not, are half of the time.
+        pieces = line(mark, text).render(style, end="", parse_style=self._parsed)
+        strip = Strip([Segment(piece, self._rich_of(found)) for piece, found in pieces])
+        return strip.adjust_cell_length(width, style.rich_style)
+
+    def _parsed(self, style: str | Style) -> Style:
+        found = self._styles.get(style)
+        if found is None:
+            found = self._styles[style] = self._get_style(style)
+        return found
+
+    def _rich_of(self, style: Style) -> RichStyle:
+        found = self._rich_styles.get(style)
+        if found is None:
+            found = self._rich_styles[style] = style.rich_style
+        return found
 
     def notify_style_update(self) -> None:
         """Another theme: nothing drawn holds any more."""
         super().notify_style_update()
-        self._strips.clear()
+        for drawn in (self._strips, self._styles, self._rich_styles):
+            drawn.clear()
 
     def on_resize(self) -> None:
         """Another size: keep the newest in sight while following."""
@@ -147,10 +170,12 @@ class LogView(ScrollView, can_focus=True):
             self._go(len(self._rows) - 1)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Notice when the first row comes into sight."""
+        """Keep the cursor in sight, also when the scrollbar is dragged."""
         super().watch_scroll_y(old_value, new_value)
-        if new_value <= 0 < old_value:
-            self.post_message(self.OldestReached())
+        if not self.following:
+            top = round(new_value)
+            bottom = top + max(1, self.scrollable_content_region.height) - 1
+            self.cursor = max(top, min(self.cursor, bottom, len(self._rows) - 1))
 
     def watch_following(self) -> None:
         """Tell those who show it, and the footer."""
@@ -181,7 +206,6 @@ class LogView(ScrollView, can_focus=True):
     def action_oldest(self) -> None:
         """To the first row there is."""
         self._step(0, upwards=True)
-        self.post_message(self.OldestReached())
 
     def action_follow(self) -> None:
         """To the newest, and stay with it."""

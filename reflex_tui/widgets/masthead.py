@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
+from reflex_tui.keymap import shown_key
 from reflex_tui.messages import TabClicked
 from reflex_tui.widgets.condition import (
     BAD,
@@ -98,11 +99,14 @@ class Masthead(Widget):
         room = width - tabs.cell_length - len(_GAP)
         return spread(tabs, self._next_call(room), width)
 
+    def _key(self, number: int) -> str:
+        return shown_key(self.app, f"pane.{self.TABS[number][0]}", str(number + 1))
+
     def _tab(self, number: int) -> Content:
         name, text = self.TABS[number]
         active = name == self.active
         label = line(
-            (str(number + 1), "bold $reflex" if active else MUTED),
+            (self._key(number), "bold $reflex" if active else MUTED),
             " ",
             (text, "bold" if active else MUTED),
         )
@@ -130,7 +134,7 @@ class Masthead(Widget):
     def _rule(self, width: int) -> Content:
         before = _EDGE
         for number, (name, text) in enumerate(self.TABS):
-            length = len(str(number + 1)) + 1 + len(text)
+            length = len(self._key(number)) + 1 + len(text)
             if name == self.active:
                 return line(
                     ("─" * before, "$rule"),

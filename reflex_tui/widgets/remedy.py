@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.style import Style
 
 from core.plain import plain
+from reflex_tui.keymap import shown_key
 from reflex_tui.messages import CopyWanted
 from reflex_tui.widgets.condition import MODE_STYLE
 from reflex_tui.widgets.lines import MUTED, line, title
@@ -55,7 +56,8 @@ class RemedySection(Section):
                 lines += [line(part) for part in wrap(plain(text, 500), max(20, width))]
         lines += [line("")] * (not airy or not number)
         if pastable:
-            lines.append(_how_to_copy(len(pastable)))
+            key = shown_key(self.app, "health.copy", "c")
+            lines.append(_how_to_copy(len(pastable), key))
         decision = self.outlook.decision
         mode = (str(decision.mode), MODE_STYLE[decision.mode])
         lines.append(line(("Until it is well, Implement calls go to ", MUTED), mode))
@@ -87,6 +89,6 @@ class RemedySection(Section):
         ]
 
 
-def _how_to_copy(number: int) -> Content:
+def _how_to_copy(number: int, key: str) -> Content:
     which = "the command" if number == 1 else f"the first, again for the next of {number}"
-    return line(("c", "bold $reflex"), (f" copies {which}, whole", MUTED))
+    return line((key, "bold $reflex"), (f" copies {which}, whole", MUTED))

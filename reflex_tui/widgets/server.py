@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.reactive import reactive
 
+from core.client.server import Engine
 from core.plain import plain
+from reflex_tui.panes.uptime import share_up, squeezed
 from reflex_tui.widgets.chart import Chart
 from reflex_tui.widgets.condition import BAD, GOOD, POOR, server_condition
 from reflex_tui.widgets.lines import LABEL, MUTED, left, line, title
@@ -19,19 +22,23 @@ from reflex_tui.widgets.units import ago, count, duration, percent
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from core.client.metrics import EngineLoad
-    from core.router.condition import DeepProbe
+    from core.router.condition import DeepProbe, Health
     from core.router.outlook import Outlook
     from reflex_tui.panes.latencies import Figures
+    from reflex_tui.panes.uptime import Minute
 
 _GAP = "   "
 _LEAST_TOP_MS = 10.0
+# vLLM publishes its metrics always.
+_METRICS = {Engine.SGLANG: "--enable-metrics", Engine.LLAMACPP: "--metrics"}
 
 
 class ServerSection(Section):
     """What was seen of the reflex server; ``probes`` are the last looks' ms, None when ill.
 
-    ``deep`` is the last deep probe, which is kept while the server stays well.
+    ``deep`` is the last deep probe, which is kept while the server stays well, ``deep_advice``
+    what to do when it failed; ``generating`` while one is under way. ``hour`` holds the last
+    hour's minutes, oldest first.
     """
 
     outlook: reactive[Outlook | None] = reactive(None, layout=True)
@@ -39,16 +46,23 @@ class ServerSection(Section):
     probes: reactive[tuple[float | None, ...]] = reactive(())
     now: reactive[datetime | None] = reactive(None)
     deep: reactive[DeepProbe | None] = reactive(None, layout=True)
+    deep_advice: reactive[str] = reactive("", layout=True)
+    generating: reactive[bool] = reactive(default=False, layout=True)
+    hour: reactive[tuple[Minute, ...]] = reactive(())
 
     def lines(self, width: int) -> list[Content]:
-        """A title and four or five lines."""
+        """A title and five lines, and what the deep probe found."""
         if self.outlook is None:
-            return [title("SERVER"), line(("◌ looking at the server …", MUTED)), *_blank(3)]
-        health = self.outlook.health
+            return [title("SERVER"), line(("◌ looking at the server …", MUTED)), *_blank(4)]
         lines = [title("SERVER"), *self._state(width), self._model(width), self._probe(width)]
-        lines.append(_row("load", *_load(health.load, ok=health.ok)))
-        if self.deep:
+        lines.append(_row("load", *_load(self.outlook.health)))
+        lines.append(self._last_hour(width))
+        if self.generating:
+            lines.append(_row("deep", ("◌ one short, constrained generation …", MUTED)))
+        elif self.deep:
             lines.append(_row("deep", *_deep(self.deep)))
+            if self.deep_advice:
+                lines.append(_row("", (plain(self.deep_advice, 300), MUTED)))
         return [left(each, width) for each in lines]
 
     def _state(self, width: int) -> list[Content]:
@@ -85,14 +99,46 @@ class ServerSection(Section):
         spark = Chart(self.probes, top, GOOD).lines(room, 1)[0]
         return _row("probe", took, spark, _GAP, (seen, MUTED))
 
+    def _last_hour(self, width: int) -> Content:
+        share, known = share_up(self.hour)
+        if share is None:
+            return _row("last hour", ("not seen yet", MUTED))
+        # What was down for a moment is never rounded up to a hundred.
+        whole = share == 1
+        up = (
+            "100 %" if whole else percent(min(round(100 * share, 1), 99.9)),
+            "" if whole else POOR,
+        )
+        seen = f"   {known} min seen" if known < len(self.hour) else ""
+        room = max(0, width - LABEL - len(_GAP) - len(f"up {up[0]}{seen}"))
+        cells = squeezed(self.hour, next((n for n in (60, 30, 20, 15, 12) if n <= room), 0))
+        runs = groupby((_cell(each) for each in cells), key=lambda cell: cell[1])
+        strip = [("".join(glyph for glyph, _ in run), style) for style, run in runs]
+        return _row("last hour", *strip, _GAP, "up ", up, (seen, MUTED))
+
+
+def _cell(minute: Minute) -> tuple[str, str]:
+    match minute.share:
+        case None:
+            return "·", "$rule"
+        case 1.0:
+            return "█", GOOD
+        case 0.0:
+            return "×", BAD
+        case _:
+            return "▄", POOR
+
 
 def _row(label: str, *pieces: Content | str | tuple[str, str]) -> Content:
     return line((label.ljust(LABEL), MUTED), *pieces)
 
 
-def _load(load: EngineLoad | None, *, ok: bool) -> list[str | tuple[str, str]]:
+def _load(health: Health) -> list[str | tuple[str, str]]:
+    load = health.load
     if load is None:
-        return [("not published by this engine" if ok else "–", MUTED)]
+        option = _METRICS.get(health.engine.engine) if health.engine else None
+        hint = f"not published; start it with {option} to see it" if option else "not published"
+        return [(hint if health.ok else "–", MUTED)]
     queued = (f"{count(load.queued)} queued", POOR if load.queued else "")
     pieces: list[str | tuple[str, str]] = [f"{count(load.running)} running", _GAP, queued]
     if load.cache_hit_rate is not None:

@@ -68,3 +68,14 @@ def clock_time(moment: datetime, now: datetime) -> str:
 def day_time(moment: datetime) -> str:
     """``2026-01-12 10:30`` in local time."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def usd(value: float | None) -> str:
+    """``$4.12``, ``$0.0031``, ``$1,204``; a dash for None."""
+    if value is None:
+        return NONE
+    if value >= 1000:  # noqa: PLR2004  cents no longer tell anything
+        return f"${value:,.0f}"
+    if value >= 0.01 or value == 0:  # noqa: PLR2004
+        return f"${value:.2f}"
+    return f"${value:.4f}" if value >= 0.0001 else "< $0.0001"  # noqa: PLR2004

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from core.client.backend import ChatRequest
     from core.client.chat import ChatClient
+    from core.clock import Clock
 
 pytestmark = pytest.mark.usefixtures("no_sandbox")
 
@@ -96,13 +97,13 @@ async def test_the_cloud_is_asked_as_clouds_want_it(
 ) -> None:
     """No temperature, seed or limit, and one reply; a local arm gets all of them."""
     asked: list[tuple[Mode, ChatRequest]] = []
-    attempted = asker.attempted
+    ended = asker.ended
 
-    async def watch(client: ChatClient, request: ChatRequest, **more: Any) -> object:
-        asked.append((more["backend"].mode, request))
-        return await attempted(client, request, **more)
+    async def watch(client: ChatClient, request: ChatRequest, clock: Clock) -> object:
+        asked.append((client._backend.mode, request))
+        return await ended(client, request, clock)
 
-    monkeypatch.setattr(asker, "attempted", watch)
+    monkeypatch.setattr(asker, "ended", watch)
     async with arena(project, tasks=1) as a:
         finished, _ = await a.run(candidates=3)
     cloud = [request for mode, request in asked if mode is Mode.CLOUD]

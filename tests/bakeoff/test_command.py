@@ -88,6 +88,43 @@ def bench(project: Path, *, reflex: float, ttft_ms: float = 0) -> Iterator[Bench
         yield Bench(project, suite)
 
 
+def test_enable_takes_a_valid_pass(project: Path) -> None:
+    """Refused before the bakeoff and again once the pass has lapsed; the file stays as it is."""
+    config = project / "stage0.toml"
+
+    def enable() -> subprocess.CompletedProcess[str]:
+        command = [CODE, "reflex", "enable"]
+        return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    with bench(project, reflex=1) as b:
+        before = config.read_text(encoding="utf-8")
+        refused = enable()
+        assert (refused.returncode, "(no_bakeoff)" in refused.stderr) == (1, True)
+        assert config.read_text(encoding="utf-8") == before
+        assert b.run().returncode == 0
+        other = before.replace("[reflex]\n", "[reflex]\ncandidates = 2\n")
+        config.write_text(other, encoding="utf-8")
+        lapsed = enable()
+        assert (lapsed.returncode, "(candidates_changed)" in lapsed.stderr) == (1, True)
+        assert config.read_text(encoding="utf-8") == other
+        config.write_text(before, encoding="utf-8")
+        assert enable().returncode == 0
+    assert "enabled = true" in config.read_text(encoding="utf-8")
+
+
+def test_status_names_the_sandbox(project: Path) -> None:
+    """Its tier, as an attack on it finds out, for people and in JSON."""
+    command = [CODE, "reflex", "status"]
+    words = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    (line,) = [one for one in words.stdout.splitlines() if one.startswith("sandbox ")]
+    found = subprocess.run(
+        [*command, "--json"], cwd=project, capture_output=True, text=True, check=True
+    )
+    sandbox = json.loads(found.stdout)["sandbox"]
+    assert sandbox["tier"] in {"bubblewrap", "namespaces", "sandbox_exec", "none"}
+    assert sandbox["reason"] in line
+
+
 def test_pass_says_what_follows_from_it(project: Path) -> None:
     """Progress goes to stderr, line by line without a terminal; the verdict comes first."""
     with bench(project, reflex=1) as b:

@@ -40,7 +40,7 @@ async def test_the_embedded_engine_fails_honestly(engine: ServerProcess, project
     report = finished.report
     assert report.gate["verdict"] == "fail"
     assert "success_parity" in report.gate["misses"]
-    assert report.stamps == ("scripted",)
+    assert report.stamps == ("scripted", "subset")
     assert report.arms["reflex"].label.startswith("llama.cpp")
     own = [one.attempts[0] for one in report.trials if one.arm == "reflex"]
     assert all(one.failure is not None for one in own)

@@ -37,7 +37,7 @@ async def detail(settings: Settings) -> str | None:
 async def test_a_pass_promotes_until_something_changes(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Model, server, suite, prompt or thresholds: each change is told by its name."""
+    """Model, server, suite, prompt, reply schema, candidates or thresholds: each by its name."""
     async with arena(project) as a:
         assert await detail(a.settings) == "no_bakeoff"
         finished, _ = await a.run()
@@ -46,6 +46,13 @@ async def test_a_pass_promotes_until_something_changes(
 
         a.configure(LITTLE + "p95_latency_ms = 1999\n")
         assert await detail(a.settings) == "thresholds_changed"
+        a.configure(LITTLE)
+        assert await detail(a.settings) is None
+
+        a.configure(LITTLE, reflex="candidates = 2")
+        assert await detail(a.settings) == "candidates_changed"
+        a.configure(LITTLE, reflex="json_schema = false")
+        assert await detail(a.settings) == "schema_changed"
         a.configure(LITTLE)
         assert await detail(a.settings) is None
 
@@ -68,12 +75,31 @@ async def test_a_pass_promotes_until_something_changes(
         task.write_text(before, encoding="utf-8")
         assert await detail(a.settings) is None
 
-        prompts = project / "prompts"
-        shutil.copytree(gates.PROMPTS, prompts)
-        monkeypatch.setattr(gates, "PROMPTS", prompts)
-        assert await detail(a.settings) is None
-        (prompts / "system.txt").write_text("Be clever.", encoding="utf-8")
-        assert await detail(a.settings) == "prompt_changed"
+        for name, file in (("PROMPTS", "system.txt"), ("SCHEMAS", "whole_file.json")):
+            copy = project / name
+            shutil.copytree(getattr(gates, name), copy)
+            with monkeypatch.context() as patched:
+                patched.setattr(gates, name, copy)
+                assert await detail(a.settings) is None
+                (copy / file).write_text("{}", encoding="utf-8")
+                assert await detail(a.settings) == f"{name.lower().removesuffix('s')}_changed"
+
+
+@pytest.mark.usefixtures("no_sandbox")
+async def test_a_pass_is_of_as_many_candidates_as_were_asked(project: Path) -> None:
+    """Measured with three, it holds for three: neither for more nor for fewer."""
+    async with arena(project) as a:
+        a.configure(LITTLE, reflex="candidates = 3")
+        finished, _ = await a.run()
+        assert finished.recorded
+        assert finished.report.settings.candidates == 3
+        for candidates, expected in (
+            (3, None),
+            (4, "candidates_changed"),
+            (1, "candidates_changed"),
+        ):
+            a.configure(LITTLE, reflex=f"candidates = {candidates}")
+            assert await detail(a.settings) == expected
 
 
 @pytest.mark.parametrize(("solved", "expected"), [(3, "success_parity"), (5, None)])
@@ -142,5 +168,8 @@ async def test_what_is_not_the_whole_test_leaves_no_decision(
         finished, _ = await a.run(**changes)
         assert not finished.recorded
         assert reason in finished.unrecorded
+        assert finished.report.suite.glob == changes.get("tasks", "*")
+        # A shard of the whole suite is part of a whole run.
+        assert ("subset" in finished.report.stamps) == ("tasks" in changes)
         assert a.capsule("GateDecision") == []
         assert len(a.capsule("BakeoffFinished")) == 1

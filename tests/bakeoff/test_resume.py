@@ -52,7 +52,7 @@ async def test_stopped_and_resumed_is_one_run(project: Path) -> None:
         assert not partial.recorded
         kept = partial.report.trials
         assert 3 <= len(kept) < 10
-        assert newest(a.eval) is None
+        assert newest(a.eval).path is None
         assert a.capsule("BakeoffFinished")[0]["partial"] is True
         asked = len(a.by_reflex.asked) + len(a.by_cloud.asked)
 
@@ -219,8 +219,16 @@ async def test_a_server_that_changes_under_way_decides_nothing(
         monkeypatch.setattr(a.by_reflex, "answer", then_change)
         finished, _ = await a.run()
         assert "reflex" in finished.stopped
-        assert finished.report.partial
+        assert len(finished.report.trials) == 4
+        assert finished.report.stamps == ("server_changed",)
+        assert not finished.recorded
+        assert "another at the end" in finished.unrecorded
         assert a.capsule("GateDecision") == []
+        assert "a server was another" in finished.md_path.read_text(encoding="utf-8")
+        # With the first server back, which trials were whose nobody could tell.
+        a.reflex_is(owned_by="local-test")
+        with pytest.raises(ReportError, match="no bakeoff to resume"):
+            await a.run(resume=True)
 
 
 async def test_a_change_is_noticed_while_it_runs(
@@ -238,6 +246,7 @@ async def test_a_change_is_noticed_while_it_runs(
         a.configure(LITTLE, reflex="timeout_ms = 20000")
         finished, _ = await a.run()
     assert finished.stopped == "the reflex arm's server changed"
+    assert finished.report.stamps == ("partial", "server_changed")
     assert len(finished.report.trials) < 10
 
 

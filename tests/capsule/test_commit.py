@@ -11,7 +11,9 @@ import pytest
 from core.capsule.commit import GroupCommit, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Gather = Callable[[], Sequence[Ticket[int, int]]]
 
 
 class LostError(Exception):
@@ -23,7 +25,8 @@ def test_every_wish_is_committed_once() -> None:
     batches: list[list[int]] = []
     busy = threading.Lock()
 
-    def commit(tickets: Sequence[Ticket[int, int]]) -> None:
+    def commit(gather: Gather) -> None:
+        tickets = gather()
         assert busy.acquire(blocking=False)
         batches.append([ticket.wish for ticket in tickets])
         for ticket in tickets:
@@ -52,7 +55,8 @@ def test_an_interrupted_leader_leaves_nobody_waiting(interruption: type[BaseExce
     entered, go_on = threading.Event(), threading.Event()
     outcomes: dict[int, str] = {}
 
-    def commit(tickets: Sequence[Ticket[int, int]]) -> None:
+    def commit(gather: Gather) -> None:
+        tickets = gather()
         if any(ticket.wish == 1 for ticket in tickets):
             entered.set()
             go_on.wait(10)
@@ -84,6 +88,59 @@ def test_an_interrupted_leader_leaves_nobody_waiting(interruption: type[BaseExce
     assert group.run(9) == 9
 
 
+def test_who_comes_before_the_tickets_are_asked_for_shares_the_commit() -> None:
+    """Those who arrive while the leader waits for the lock need no commit of their own."""
+    entered, go_on = threading.Event(), threading.Event()
+    batches: list[list[int]] = []
+
+    def commit(gather: Gather) -> None:
+        entered.set()
+        go_on.wait(10)
+        tickets = gather()
+        batches.append(sorted(ticket.wish for ticket in tickets))
+        for ticket in tickets:
+            ticket.result = ticket.wish
+
+    group = GroupCommit(commit, LostError)
+    threads = [threading.Thread(target=group.run, args=(wish,)) for wish in range(1, 6)]
+    threads[0].start()
+    assert entered.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(group._waiting) < 5:
+        pass
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert batches == [[1, 2, 3, 4, 5]]
+
+
+async def test_a_commit_that_breaks_off_before_it_asks_harms_its_leader_only() -> None:
+    """A task that led is told; who waited behind it, task or thread, is served by the next."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def commit(gather: Gather) -> None:
+        if not entered.is_set():
+            entered.set()
+            go_on.wait(10)
+            raise SystemExit
+        for ticket in gather():
+            ticket.result = ticket.wish
+
+    group = GroupCommit(commit, LostError)
+    leader = asyncio.ensure_future(group.run_async(1))
+    await asyncio.to_thread(entered.wait, 10)
+    others = [asyncio.ensure_future(group.run_async(2)), asyncio.to_thread(group.run, 3)]
+    served = asyncio.gather(*others)
+    while len(group._waiting) < 3:
+        await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(LostError):
+        await asyncio.wait_for(leader, 10)
+    assert await asyncio.wait_for(served, 10) == [2, 3]
+    group.close()
+
+
 def test_a_commit_that_settles_too_little_is_an_error() -> None:
     """A ticket without result is never an acknowledgement."""
     group = GroupCommit[int, int](lambda _: None, LostError)
@@ -95,7 +152,8 @@ async def test_tasks_and_threads_share_commits() -> None:
     """Tasks of a loop and other threads are served together, each by its own result."""
     batches: list[int] = []
 
-    def commit(tickets: Sequence[Ticket[int, int]]) -> None:
+    def commit(gather: Gather) -> None:
+        tickets = gather()
         batches.append(len(tickets))
         for ticket in tickets:
             if ticket.wish % 7:
@@ -130,7 +188,8 @@ async def test_a_cancelled_task_stops_waiting_only() -> None:
     entered, go_on = threading.Event(), threading.Event()
     committed: list[int] = []
 
-    def commit(tickets: Sequence[Ticket[int, int]]) -> None:
+    def commit(gather: Gather) -> None:
+        tickets = gather()
         entered.set()
         go_on.wait(10)
         for ticket in tickets:
@@ -159,7 +218,8 @@ def test_a_loop_that_ended_stops_nobody() -> None:
     """Tasks whose loop was closed are forgotten; the next loop is served."""
     entered, go_on = threading.Event(), threading.Event()
 
-    def commit(tickets: Sequence[Ticket[int, int]]) -> None:
+    def commit(gather: Gather) -> None:
+        tickets = gather()
         entered.set()
         go_on.wait(10)
         for ticket in tickets:

@@ -14,9 +14,17 @@ import httpx
 import jsonschema
 import pytest
 
-from core.engine.local import default_threads, model_name, start_engine
+from core.engine.local import (
+    DEFAULT_CTX,
+    DEFAULT_PARALLEL,
+    check_size,
+    default_threads,
+    model_name,
+    start_engine,
+)
 from core.engine.weights import default_weights
-from core.errors import EngineError
+from core.errors import ConfigError, EngineError
+from reflex_tui.cli.parser import build_parser
 from tests.engine.processes import eventually, listening, running
 
 if TYPE_CHECKING:
@@ -180,3 +188,54 @@ def test_a_project_cannot_put_its_code_in_the_engines_place(
 def test_threads_leave_a_cpu_to_the_callers(cpus: int, threads: int) -> None:
     """One thread on two CPUs, never none, and no more than help."""
     assert default_threads(cpus) == threads
+
+
+@pytest.mark.parametrize(
+    ("n_ctx", "n_parallel", "n_threads", "said"),
+    [
+        (8192, 2, 0, "--threads must be from 1 to 512, not 0"),
+        (8192, 2, 513, "--threads must be from 1 to 512, not 513"),
+        (8192, 257, 1, "--parallel must be from 1 to 256, not 257"),
+        (8192, 0, 1, "--parallel must be from 1 to 256, not 0"),
+        (2047, 4, 1, "--ctx 2047 over 4 requests at once leaves 511 tokens to each"),
+    ],
+)
+def test_numbers_llama_cpp_cannot_use_are_refused(
+    n_ctx: int, n_parallel: int, n_threads: int, said: str
+) -> None:
+    """Before anything is loaded, as a matter of configuration, with the least that would do."""
+    with pytest.raises(ConfigError, match=said) as caught:
+        start_engine(n_ctx=n_ctx, n_parallel=n_parallel, n_threads=n_threads)
+    assert caught.value.exit_code == 2
+    if "--ctx" in said:
+        assert "--ctx 2048 or more" in caught.value.remedy
+    check_size(n_ctx=2048, n_parallel=4, n_threads=512)
+
+
+@pytest.mark.engine
+def test_the_command_hands_its_numbers_on(project: Path) -> None:
+    """``engine --threads --parallel --ctx``: as many slots, of as much context, in the server."""
+    command = [Path(sys.executable).parent / "code", "reflex", "engine", "--json", "--port", "0"]
+    command += ["--threads", "1", "--parallel", "3", "--ctx", "3072"]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            document = ""
+            while line := process.stdout.readline():
+                document += line
+                if line == "}\n":
+                    break
+            root = json.loads(document)["endpoint"].removesuffix("/v1")
+            slots = httpx.get(f"{root}/slots").json()
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert [slot["n_ctx"] for slot in slots] == [1024, 1024, 1024]
+
+
+def test_the_help_says_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are written out there, as looking them up would load the engine's module."""
+    with pytest.raises(SystemExit):
+        build_parser("code reflex").parse_args(["engine", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert f"(default: {DEFAULT_CTX})" in words
+    assert f"(default: {DEFAULT_PARALLEL})" in words

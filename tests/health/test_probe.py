@@ -84,6 +84,27 @@ async def test_nothing_listening_gives_lines_to_start_a_server() -> None:
     assert embedded == f"code reflex engine --port {port}"
 
 
+def test_lm_studio_has_lines_of_its_own() -> None:
+    """At the port that is its own; and a name it does not serve is given when loading."""
+    backend = local("http://127.0.0.1:1234/v1", "coder")
+    _, server, load, listing = remedy(Cause.NOT_LISTENING, backend)
+    assert server == "lms server start --port 1234"
+    assert load == "lms load MODEL_KEY --identifier coder"
+    assert listing == "lms ls"
+
+
+@pytest.mark.parametrize(
+    ("served", "key"), [(["qwen/qwen3-4b"], "qwen/qwen3-4b"), (["a", "b"], "MODEL_KEY")]
+)
+async def test_lm_studio_loads_under_the_configured_name(served: list[str], key: str) -> None:
+    """Its lists name the models by the keys that ``lms load`` takes."""
+    health = await look(
+        {"/v1/models": models(*served, owned_by="organization_owner")}, "it's a model"
+    )
+    assert health.cause is Cause.MODEL_MISSING
+    assert health.remedy[-1] == f"""lms load {key} --identifier 'it'"'"'s a model'"""
+
+
 async def test_a_start_line_cannot_carry_a_command() -> None:
     """A model's name from a project's file is quoted, since the line is pasted into a shell."""
     backend = local(f"http://127.0.0.1:{free_port()}/v1", "x; rm -rf ~")

@@ -21,6 +21,7 @@ TYPES = (
     "BakeoffFinished",
     "PolicySnapshotRef",
     "PatchApplied",
+    "PatchUndone",
     "CapsuleExported",
 )
 FIELDS = (

@@ -182,6 +182,7 @@ def made(trials: Iterable[Trial] | None = None, **values: Any) -> Report:
         "settings": run_settings(trials=most),
         "thresholds": LIMITS,
         "prompt_hash": "sha256:9f0a",
+        "schema_hash": "sha256:5c4e",
         "sandbox": SandboxRecord(tier="bubblewrap", escapes_held=25),
         "environment": environment(),
         "trials": given,

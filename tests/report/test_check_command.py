@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -59,6 +60,24 @@ def test_without_a_readable_report_it_is_two(workspace: Workspace) -> None:
     assert workspace.reflex("check", "--reprot", "x").returncode == 2
     (workspace.root / "stage0.toml").write_text("[reflex]\nmodle = 1\n")
     assert workspace.reflex("check").returncode == 2
+
+
+def test_newer_reports_that_are_no_verdict_are_passed_over_and_named(workspace: Workspace) -> None:
+    """A try at some of the tasks does not hide the suite's verdict, nor does it go unsaid."""
+    path = workspace.written()
+    now = datetime.now(UTC)
+    some = workspace.written(planted(5, lost=5), stamps=["subset"], finished_at=now)
+    done = workspace.reflex("check")
+    assert done.returncode == 0, done.stdout
+    assert str(path.relative_to(workspace.root)) in done.stdout
+    assert f"passed over  newer, but no verdict: {some.name} (subset)" in done.stdout
+    document = json.loads(workspace.reflex("check", "--json").stdout)
+    assert document["report"] == str(path)
+    assert document["passed_over"] == [f"{some.name} (subset)"]
+    path.unlink()
+    alone = workspace.reflex("check")
+    assert alone.returncode == 2
+    assert f"no report of a whole bakeoff, only {some.name} (subset)" in alone.stderr
 
 
 def test_json_is_one_document(workspace: Workspace) -> None:

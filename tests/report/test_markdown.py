@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -84,6 +85,34 @@ def test_the_command_runs_the_same_again() -> None:
     assert "--suite './my suite' --arms reflex,cloud --tasks 'cache-*'" in command
     assert command.endswith("--edit-format auto --concurrency 1 --seed 7")
     assert "one task of 9, one trial each" in page
+    unsafe = render(made(planted(1), stamps=["unsandboxed"]))
+    assert "--seed 7 --allow-unsandboxed\n" in unsafe
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "qwen-7b", "\N{GRINNING FACE}"])
+def test_the_configuration_it_needs_is_toml(name: str) -> None:
+    """Ready to be pasted: servers, models, deadlines, candidates and thresholds, also odd ones."""
+    own = {"reflex": arm("reflex", model=name), "cloud": arm("cloud", backend='v"llm')}
+    settings_then = run_settings(candidates=4, json_schema=False)
+    page = render(made(planted(1), arms=own, settings=settings_then))
+    (block,) = re.findall(r"^(`{3,})toml\n(.*?)^\1$", page, re.MULTILINE | re.DOTALL)
+    configuration = tomllib.loads(block[1])
+    reflex = configuration["reflex"]
+    assert reflex["model"] == plain(name, 256)
+    assert (reflex["candidates"], reflex["json_schema"], reflex["timeout_ms"]) == (4, False, 1500)
+    assert reflex["thresholds"]["confidence"] == 0.95
+    assert reflex["backends"]['v"llm']["endpoint"] == "https://api.openai.com/v1"
+    assert "only validated (json_schema = false)" in page
+
+
+def test_what_the_suite_has_but_nobody_was_asked_is_told() -> None:
+    """Tasks of a public suite that cannot be used, each with why; no such part without any."""
+    own = suite(["task-000"], left_out=("knapsack: no Python", "<b>x</b>: uses pytest"))
+    page = render(made(planted(1), suite=own))
+    assert "<summary>2 left out</summary>" in page
+    assert "- `knapsack: no Python`" in page
+    assert "- `<b>x</b>: uses pytest`" in page
+    assert "Left out" not in render(made(planted(1)))
 
 
 def test_candidates_and_false_alarms_have_their_parts() -> None:
@@ -134,11 +163,14 @@ def test_nothing_from_outside_becomes_markup(data: st.DataObject) -> None:
             for index, task in enumerate(tasks)
         ],
         arms={key: record(key) for key in keys},
-        suite=suite(tasks, name=draw(), version=draw(), hash=draw(), root=draw(), glob=draw()),
+        suite=suite(
+            tasks, name=draw(), version=draw(), hash=draw(), root=draw(), glob=draw()
+        ).model_copy(update={"left_out": (draw(), draw())}),
         environment=environment(cpu=draw(), platform=draw(), python=draw()),
         settings=run_settings(edit_format=draw()),
         run_id=draw(),
         prompt_hash=draw(),
+        schema_hash=draw(),
         capsule_head=draw(),
         reused_from=draw(),
     )

@@ -73,7 +73,9 @@ def test_the_merged_report_says_what_an_unsharded_run_would(data: st.DataObject)
 def test_a_missing_shard_makes_it_partial() -> None:
     """As does a shard that is partial itself."""
     shards = _shards(planted(), 4)
-    assert merge(shards[:3]).stamps == ("partial",)
+    merged = merge(shards[:3])
+    assert merged.stamps == ("partial",)
+    assert not merged.subset
     stopped = made(shards[0].trials, **_parts(shards[0]), stamps=["partial"])
     assert merge([stopped, *shards[1:]]).partial
 
@@ -134,6 +136,8 @@ def test_stamps_and_the_weakest_sandbox_carry_over() -> None:
 DIFFERENT: dict[str, dict[str, Any]] = {
     "suite": {"suite": suite(task_ids(32), hash="sha256:other")},
     "prompt": {"prompt_hash": "sha256:other"},
+    "reply schema": {"schema_hash": "sha256:other"},
+    "choice of tasks": {"suite": suite(task_ids(32), glob="t*", tasks=64)},
     "choice of arms": {"arms": {"reflex": arm("reflex", model="other"), "cloud": arm("cloud")}},
     "settings": {"settings": run_settings(shard="2/2", seed=8)},
     "thresholds": {"thresholds": replace(LIMITS, confidence=0.9)},

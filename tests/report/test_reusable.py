@@ -17,6 +17,7 @@ def _reuse(**values: Any) -> Reusable:
         "suite_hash": "sha256:5a17e",
         "tasks": tuple(task_ids(4)),
         "prompt_hash": "sha256:9f0a",
+        "schema_hash": "sha256:5c4e",
         "endpoint": "https://api.openai.com/v1",
         "model": "gpt-5-mini",
         "settings": run_settings(trials=2),
@@ -44,6 +45,7 @@ def test_only_what_is_asked_for_is_taken() -> None:
     [
         ("suite was sha256:5a17e and is other", {"suite_hash": "other"}),
         ("prompt was", {"prompt_hash": "other"}),
+        ("reply schema was", {"schema_hash": "other"}),
         ("endpoint was https", {"endpoint": "other"}),
         ("model was gpt-5-mini and is other", {"model": "other"}),
         ("attempts was 3 and is 2", {"settings": run_settings(attempts=2)}),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.fingerprint import PROMPTS, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, tree_hash
 from core.harness.report.files import write
 from tests.report.synthetic import made, planted, suite
 
@@ -51,6 +51,7 @@ class Workspace:
                 hash=tree_hash(self.root / "suite"),
             ),
             "prompt_hash": tree_hash(PROMPTS),
+            "schema_hash": tree_hash(SCHEMAS),
             "created_at": now - timedelta(days=2, hours=1),
             "finished_at": now - timedelta(days=2),
         }

@@ -37,6 +37,8 @@ DETAILS = (
     "server_changed",
     "suite_changed",
     "prompt_changed",
+    "schema_changed",
+    "candidates_changed",
     "thresholds_changed",
     "p95_latency",
     "success_parity",

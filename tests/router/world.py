@@ -13,7 +13,7 @@ from core.capsule.keys import seal, user_key
 from core.engine.faults import parse_faults
 from core.engine.script import Script
 from core.engine.scripted import ScriptedServer
-from core.fingerprint import PROMPTS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
 from core.policy import PolicySnapshot
 from core.router.backends import primary
 from core.router.implementer import Implementer
@@ -88,6 +88,9 @@ async def promote(settings: Settings, **changes: Any) -> None:
         "suite": SUITE,
         "suite_hash": tree_hash(suite_root(SUITE, settings.source.root)),
         "prompt_hash": tree_hash(PROMPTS),
+        "schema_hash": tree_hash(SCHEMAS),
+        "json_schema": policy.reflex.json_schema,
+        "candidates": policy.reflex.candidates,
         "thresholds": thresholds_of(policy),
         "seal": "",
     }

@@ -14,23 +14,17 @@ from core.stages import Mode
 from reflex_tui.panes.book import Book
 from reflex_tui.panes.filters import FilterError, parse_filter
 from reflex_tui.panes.listing import Listing
-from reflex_tui.panes.rows import Outcome, Row
+from reflex_tui.panes.rows import Outcome, Row, entries_of
 from tests.tui.making import NOW, StillClock, call, decision
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def shown(book: Book) -> list[tuple[int, int, float | None]]:
-    """What a book says of each row: its event, its attempts, how long the last took."""
-    rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
-    return [(row.seq, row.attempts, row.last.latency_ms if row.last else None) for row in rows]
-
-
 def test_a_call_completes_its_decision(a_day: tuple[Record, ...]) -> None:
     """Each decision has the last of its own attempts; other events have none."""
     book = Book()
-    book.append(a_day)
+    book.append(entries_of(a_day))
     rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
     decisions = [row for row in rows if row.is_decision]
     assert len(decisions) == 43
@@ -45,51 +39,37 @@ def test_a_call_completes_its_decision(a_day: tuple[Record, ...]) -> None:
     assert others == ["policy", "breaker", "breaker", "breaker"]
 
 
-@given(st.integers(0, 95), st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=20))
-def test_pages_in_any_order_make_the_same_book(
-    a_day: tuple[Record, ...], start: int, pages: list[tuple[bool, int]]
-) -> None:
-    """The newest page, then newer batches and older pages as they come: nothing differs."""
-    book, low, high = Book(), start, start
-    for newer, size in [*pages, (True, len(a_day)), (False, len(a_day))]:
-        if newer:
-            book.append(a_day[high : high + size])
-            high = min(len(a_day), high + size)
-        else:
-            book.prepend(a_day[max(0, low - size) : low])
-            low = max(0, low - size)
-    whole = Book()
-    whole.append(a_day)
-    assert shown(book) == shown(whole)
-
-
 @given(st.lists(st.integers(1, 30), max_size=12), st.sampled_from(["", "mode:cloud", ">1s", "tim"]))
 def test_a_listing_is_what_going_through_all_would_find(
     a_day: tuple[Record, ...], sizes: list[int], text: str
 ) -> None:
-    """Kept up to date batch by batch, from both sides and while the oldest are dropped."""
-    book = Book(keep=30)
-    listing = Listing(book)
+    """Kept up to date batch by batch, while the oldest rows go from memory to the index."""
+    book, whole = Book(keep=15), Book()
+    listing = Listing(book, want=lambda _: None)
     listing.use(wanted := parse_filter(text))
-    middle = low = high = len(a_day) // 2
+    listing.counted(0)
+    high = 0
     for number, size in enumerate(sizes):
-        if number % 3 == 1:
-            listing.prepended(book.prepend(a_day[max(0, low - size) : low]))
-            low = max(0, low - size)
-        else:
-            added = book.append(a_day[high : high + size])
-            listing.appended(added.rows, added.completed)
-            high += size
-        if number % 4 == 3 and low == middle:
-            listing.trimmed(book.trim())
-        expected = [row for o in range(book.first, book.end) if wanted.accepts(row := book.row(o))]
-        assert [listing.row(index) for index in range(len(listing))] == expected
+        entries = entries_of(a_day[high : high + size])
+        whole.append(entries)
+        added = book.append(entries)
+        listing.appended(added.rows, added.completed)
+        high += size
+        if number % 3 == 2:
+            assert listing.trimmed(book.trim()) == 0
+        rows = [whole.row(o) for o in range(whole.end)]
+        here = [row for row in rows[book.first :] if wanted.accepts(row)]
+        assert listing.before is not None
+        shown = [listing.row(i) for i in range(listing.before, len(listing))]
+        assert shown == here
+        # What left memory before its call ended is found by the index alone.
+        assert listing.before <= sum(wanted.accepts(row) for row in rows[: book.first])
 
 
 def test_the_oldest_rows_go_when_there_are_too_many(a_day: tuple[Record, ...]) -> None:
     """A day of running holds no more than an hour; ordinals of the rest stay."""
     book = Book(keep=20)
-    book.append(a_day)
+    book.append(entries_of(a_day))
     last = book.row(book.end - 1)
     gone = book.trim()
     assert (len(book), book.first) == (20, gone)
@@ -103,12 +83,12 @@ def test_a_decision_without_an_end_is_unknown_in_time(tmp_path: Path) -> None:
     log = EventLog(tmp_path, clock=StillClock())
     log.append(decision("a1"))
     book = Book()
-    book.append(log.tail(9))
+    book.append(entries_of(log.tail(9)))
     row = book.row(0)
     assert row.outcome(NOW + timedelta(seconds=59), 60) is Outcome.PENDING
     assert row.outcome(NOW + timedelta(seconds=61), 60) is Outcome.UNKNOWN
     log.append(call("a1"))
-    book.append(log.tail(1))
+    book.append(entries_of(log.tail(1)))
     assert book.row(0).outcome(NOW + timedelta(days=1), 60) is Outcome.ANSWERED
     log.close()
 
@@ -120,7 +100,7 @@ def test_fields_of_any_kind_make_a_plain_row() -> None:
     """A file that anybody may have written cannot break the log, or draw in it."""
     record = Record(1, "not a time", "RoutingDecision", "", "", 1, 0, HOSTILE.encode())
     book = Book()
-    book.append([record])
+    book.append(entries_of([record]))
     row = book.row(0)
     assert (row.title, row.text) == ("[1]", "[red]\N{REPLACEMENT CHARACTER}[2J")
     assert row.decided_ms is None
@@ -146,7 +126,7 @@ def test_filters_ask_for_all_of_their_terms(tmp_path: Path) -> None:
     ):
         log.append(event)
     book = Book()
-    book.append(log.tail(9))
+    book.append(entries_of(log.tail(9)))
     rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
     assert passing("", rows) == {"aa", "bb", "cc", "dd"}
     assert passing("MODE:cloud", rows) == {"bb", "cc"}

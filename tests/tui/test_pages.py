@@ -65,10 +65,11 @@ def test_the_gate_says_why_it_is_not_met() -> None:
     assert gate_condition(GateView(valid=False, detail="inconclusive")).label == "▲ inconclusive"
     details = (
         "no_bakeoff stale model_changed server_changed suite_changed prompt_changed "
-        "thresholds_changed p95_latency success_parity json_compliance inconclusive"
+        "schema_changed candidates_changed thresholds_changed p95_latency success_parity "
+        "json_compliance inconclusive"
     )
     said = {why(GateView(valid=False, detail=detail)) for detail in details.split()}
-    assert len(said) == 11
+    assert len(said) == 13
     assert not any("_" in text for text in said)
 
 

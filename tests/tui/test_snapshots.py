@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.capsule import EventLog
-from core.errors import CapsuleCorrupt, ConfigError, UntrustedEndpoint
+from core.errors import CapsuleCorrupt, ConfigError
 from reflex_tui.app import ReflexApp
 from reflex_tui.messages import (
     CapsuleBroken,
     CommandWanted,
     ConfigBroken,
-    OutlookBarred,
     OutlookSeen,
     RecordsCame,
     ReportsSeen,
@@ -110,32 +109,6 @@ def reports() -> ReportsSeen:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", THEMES)
-def test_health(
-    snap_compare: Snap, a_day: tuple[Record, ...], size: tuple[int, int], theme: str
-) -> None:
-    """All is well, and both modes have answered."""
-    scene = Scene([OutlookSeen(outlook()), came(a_day)], theme=theme)
-    assert scene.looks_as_before(snap_compare, size)
-
-
-@pytest.mark.parametrize(("size", "theme"), MIXED)
-def test_ill(
-    snap_compare: Snap, a_day: tuple[Record, ...], size: tuple[int, int], theme: str
-) -> None:
-    """The server is down: the remedy stands where the charts were."""
-    seen = outlook(ill(), breaker=OPEN)
-    assert Scene([came(a_day), OutlookSeen(seen)], theme=theme).looks_as_before(snap_compare, size)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_no_gate(snap_compare: Snap, size: tuple[int, int]) -> None:
-    """No bakeoff was ever run: what it has to show, and how."""
-    scene = Scene([OutlookSeen(outlook(gate=NO_GATE)), came(())])
-    assert scene.looks_as_before(snap_compare, size)
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("theme", THEMES)
 def test_routing(
     snap_compare: Snap, a_day: tuple[Record, ...], size: tuple[int, int], theme: str
 ) -> None:
@@ -173,16 +146,6 @@ def test_broken_capsule(snap_compare: Snap) -> None:
     )
     scene = Scene([OutlookSeen(outlook()), CapsuleBroken(error)], ["2"])
     assert scene.looks_as_before(snap_compare, (80, 24))
-
-
-def test_untrusted(snap_compare: Snap) -> None:
-    """A project's file chose a server that the user does not trust."""
-    error = UntrustedEndpoint(
-        "stage0.toml:3: reflex.endpoint: https://llm.example/v1 is not on this machine, and a "
-        "project's file chose it",
-        remedy="If you trust that server: code reflex trust https://llm.example:443",
-    )
-    assert Scene([OutlookBarred(error), came(())]).looks_as_before(snap_compare, (80, 24))
 
 
 def test_broken_config(snap_compare: Snap) -> None:
@@ -240,7 +203,7 @@ def test_detail(snap_compare: Snap, tmp_path: Path, size: tuple[int, int], theme
     log.close()
 
 
-@pytest.mark.parametrize("pane", ["1", "2"])
+@pytest.mark.parametrize("pane", ["2"])
 def test_terminal_colours(snap_compare: Snap, a_day: tuple[Record, ...], pane: str) -> None:
     """The terminal's own colours."""
     scene = Scene([OutlookSeen(outlook()), came(a_day)], [pane], "reflex-ansi")

@@ -6,7 +6,24 @@ themselves stay in the log.
 
 from __future__ import annotations
 
+from core.capsule.index.columns import Kind
+from core.capsule.index.listed import End, Listed, ListedRow
 from core.capsule.index.projection import Index
 from core.capsule.index.query import Filter, Latency, Row
+from core.capsule.index.window import Seen, Slice, Stretch, Tokens, Totals
 
-__all__ = ["Filter", "Index", "Latency", "Row"]
+__all__ = [
+    "End",
+    "Filter",
+    "Index",
+    "Kind",
+    "Latency",
+    "Listed",
+    "ListedRow",
+    "Row",
+    "Seen",
+    "Slice",
+    "Stretch",
+    "Tokens",
+    "Totals",
+]

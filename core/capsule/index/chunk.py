@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import from_json
 
-from core.capsule.index.columns import Kind, Raw, columns_of, kind_of, raw_kind
+from core.capsule.index.columns import (
+    CALL,
+    DECISION,
+    Columns,
+    Kind,
+    Raw,
+    columns_of,
+    kind_of,
+    raw_kind,
+)
 from core.capsule.index.store import BLOCK_BITS
 from core.capsule.record import stamp_in
 from core.capsule.segments import segment_numbers
@@ -18,7 +27,11 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+    from core.capsule.index.joining import Decisions
+
 CHUNK = 4096
+# The columns of an event, and where those begin that its calls fill in.
+_WIDTH, _ATTEMPTS = 18, 13
 
 
 class Position(NamedTuple):
@@ -49,12 +62,18 @@ def kinds_of(db: sqlite3.Connection) -> dict[Kind, int]:
 class Chunk:
     """Some thousand lines on their way from the log into the tables."""
 
-    def __init__(self, directory: Path, position: Position, kinds: dict[Kind, int]) -> None:
+    def __init__(
+        self, directory: Path, position: Position, kinds: dict[Kind, int], decisions: Decisions
+    ) -> None:
         self.position = position
         self._directory = directory
         self.kinds = kinds
+        self._decisions = decisions
         self._known: dict[Raw, tuple[Kind, int]] = {}
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows: list[list[Any]] = []
+        self._first = position.seq + 1
+        # Calls whose decision lies in the tables already: ended and its figures, seq.
+        self._later_ends: list[tuple[Any, ...]] = []
         self._blocks: dict[tuple[int, int], tuple[int, int]] = {}
 
     def read(self) -> CapsuleCorrupt | None:
@@ -86,10 +105,30 @@ class Chunk:
     def _take(self, seq: int, place: Place, body: dict[str, Any]) -> None:
         kind, number = self._kind(raw_kind(body))
         columns = columns_of(body, kind)
-        self._rows.append((seq, number, *columns, *place))
+        self._rows.append([seq, number, *columns, *place, None, None, None, None, None])
+        self._join(seq, kind, number, columns)
         key = (seq >> BLOCK_BITS, number)
         events, latest_ms = self._blocks.get(key, (0, 0))
         self._blocks[key] = (events + 1, max(latest_ms, columns[0]))
+
+    def _join(self, seq: int, kind: Kind, number: int, columns: Columns) -> None:
+        call = columns[1]
+        if kind.event_type == DECISION:
+            self._rows[-1][_ATTEMPTS] = 0
+            if call is not None:
+                self._decisions.add(call, kind.backend, seq)
+            return
+        if kind.event_type != CALL or call is None:
+            return
+        decided = self._decisions.of(call, kind.backend, seq)
+        if decided is None:
+            return
+        ended = (number, columns[2], columns[3], columns[7])
+        if decided < self._first:
+            self._later_ends.append((*ended, decided))
+        else:
+            row = self._rows[decided - self._first]
+            row[_ATTEMPTS:] = (row[_ATTEMPTS] + 1, *ended)
 
     def _kind(self, raw: Raw) -> tuple[Kind, int]:
         try:
@@ -106,8 +145,14 @@ class Chunk:
     def write(self, db: sqlite3.Connection, known: int) -> None:
         """Put them in; ``known`` kinds are there already."""
         fresh = [(number, *kind) for kind, number in self.kinds.items() if number >= known]
-        db.executemany("INSERT INTO kinds VALUES (?,?,?,?,?,?,?,?,?,?)", fresh)
-        db.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?)", self._rows)
+        db.executemany("INSERT INTO kinds VALUES (?,?,?,?,?,?,?,?,?,?,?)", fresh)
+        marks = ",".join("?" * _WIDTH)
+        db.executemany(f"INSERT INTO events VALUES ({marks})", self._rows)  # noqa: S608  marks alone
+        db.executemany(
+            "UPDATE events SET attempts = attempts + 1, ended = ?, end_latency_ms = ?,"
+            " end_ttft_ms = ?, end_tokens = ? WHERE seq = ?",
+            self._later_ends,
+        )
         db.executemany(
             "INSERT INTO blocks VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET"
             " events = events + excluded.events, latest_ms = max(latest_ms, excluded.latest_ms)",

@@ -6,14 +6,20 @@ The log may come from anybody, so every field is taken for what it is only if it
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zlib import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LONGEST = 200
 _MOST = 1e15  # ms
+DECISION, CALL = "RoutingDecision", "LLMCall"
+# A person names a call by how its id begins.
+CALLED = 12
+# What of the rarer events a person may look for.
+_TOLD = ("verdict", "suite", "cause", "before", "after", "report_path", "destination")
+_MOST_TOKENS = 1 << 40  # of one call; a thousand such still have a sum
 
 
 class Kind(NamedTuple):
@@ -24,6 +30,7 @@ class Kind(NamedTuple):
     reason: str
     backend: str
     model: str
+    stage: str
     origin: str
     error: str
     success: bool | None
@@ -31,7 +38,17 @@ class Kind(NamedTuple):
 
 
 Raw = tuple[object, ...]
-Columns = tuple[int, int | None, float | None, float | None, int | None, str | None]
+Columns = tuple[
+    int,
+    int | None,
+    float | None,
+    float | None,
+    int | None,
+    str | None,
+    int | None,
+    int | None,
+    str | None,
+]
 
 
 def raw_kind(body: Mapping[str, Any]) -> Raw:
@@ -43,6 +60,7 @@ def raw_kind(body: Mapping[str, Any]) -> Raw:
         get("reason"),
         get("backend"),
         get("model"),
+        get("stage"),
         get("origin"),
         get("error"),
         get("success"),
@@ -58,25 +76,40 @@ def kind_of(raw: Raw) -> Kind:
 
 
 def columns_of(body: Mapping[str, Any], kind: Kind) -> Columns:
-    """What the event has for itself: ``time_ms call latency_ms ttft_ms answered note``.
+    """What the event has for itself, in the order of the table's columns, ``time_ms`` first.
 
-    ``call`` is a hash of its call_id, ``answered`` is 1 for a call that succeeded, else None.
+    ``call`` is a hash of its call_id, ``answered`` is 1 for a call that succeeded, else None;
+    ``called`` is how the call_id begins, for all but the calls themselves.
     """
     get = body.get
     call_id = get("call_id")
+    is_call = kind.event_type == CALL
     return (
         epoch_ms(get("time")),
         call_hash(call_id) if isinstance(call_id, str) else None,
         _number(get("latency_ms")),
         _number(get("ttft_ms")),
-        1 if kind.success and kind.event_type == "LLMCall" else None,
-        _text(get("detail")) or _text(get("error_message")) or None,
+        1 if is_call and kind.success else None,
+        note_of(body, kind.event_type) or None,
+        _tokens(get("prompt_tokens")),
+        _tokens(get("completion_tokens")),
+        None if is_call or not isinstance(call_id, str) else call_id[:CALLED],
     )
 
 
+def note_of(body: Mapping[str, Any], event_type: str) -> str:
+    """What is said beyond the kind: a decision's detail, a call's error, a rarer event's names."""
+    note = _text(body.get("detail")) or _text(body.get("error_message"))
+    if event_type in {DECISION, CALL}:
+        return note
+    told = (text for name in _TOLD if (text := _text(body.get(name))))
+    return " ".join((note, *told) if note else told)[:_LONGEST]
+
+
 def call_hash(call_id: str) -> int:
-    """32 bits of a call_id: a tenth of its size, and a collision only costs a look at the log."""
-    return crc32(call_id.encode(errors="replace"))
+    """64 bits of a call_id: a quarter of its size, and no two calls of a log share them."""
+    digest = blake2b(call_id.encode(errors="replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def epoch_ms(time: object) -> int:
@@ -95,3 +128,9 @@ def _number(value: object) -> float | None:
     if value is None:
         return None
     return float(value) if isinstance(value, int | float) and abs(value) < _MOST else None
+
+
+def _tokens(value: object) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= _MOST_TOKENS else None

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from core.capsule.index.chunk import CHUNK, Chunk, kinds_of, position_of
 from core.capsule.index.columns import Kind, call_hash
+from core.capsule.index.joining import Decisions
+from core.capsule.index.listed import Listed, ListedCondition, ListedRow, found_rows
 from core.capsule.index.query import (
+    Asked,
     BlockCounts,
     Condition,
     Filter,
@@ -17,6 +20,7 @@ from core.capsule.index.query import (
     Row,
     latency_of,
     rows_of,
+    seq_at,
 )
 from core.capsule.index.store import (
     INDEXES,
@@ -24,6 +28,7 @@ from core.capsule.index.store import (
     open_store,
     remove_store,
 )
+from core.capsule.index.window import Seen, Slice, Stretch, Totals, seen_in, slices_of, totals_of
 from core.capsule.reader import line_at
 from core.capsule.segments import open_segment, segment_name, segment_numbers
 from core.capsule.walk import Place, decode
@@ -32,7 +37,9 @@ from core.errors import CapsuleCorrupt, CapsuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from datetime import datetime
 
+    from core.capsule.index.listed import Found
     from core.capsule.log import EventLog
     from core.capsule.record import Record
 
@@ -47,11 +54,15 @@ LIVE_ORIGINS = ("live", "demo")
 class Index:
     """The projection beside a log; any thread may ask, while one calls ``update`` now and then.
 
-    Answers cover what was indexed so far. Nothing here ever stops a writer.
+    Answers cover what was indexed so far. Nothing here ever stops a writer. ``cache_bytes`` is the
+    most memory kept for what was read: building many events is quicker with more.
     """
 
-    def __init__(self, log: EventLog, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, log: EventLog, *, clock: Clock | None = None, cache_bytes: int = 64 << 20
+    ) -> None:
         self._directory = log.path
+        self._cache_bytes = cache_bytes
         self._clock = clock or SystemClock()
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
@@ -60,8 +71,9 @@ class Index:
 
     def _forget(self) -> None:
         self._kinds: dict[Kind, int] = {}
-        self._counts: dict[Filter, BlockCounts] = {}
+        self._counts: dict[Filter | Listed, BlockCounts] = {}
         self._seen = 0
+        self._decisions: tuple[int, Decisions] = (-1, Decisions())
 
     def update(
         self,
@@ -93,20 +105,65 @@ class Index:
         self._answer(_complete, None)
         return self._seen
 
+    def behind(self) -> tuple[int, float, int]:
+        """The ``seq`` up to which it is indexed, as a share of the log's bytes, and those missing.
+
+        Raises:
+            CapsuleError: the log's directory cannot be read.
+        """
+
+        def ask(db: sqlite3.Connection) -> tuple[int, float, int]:
+            share = self._share(db)
+            return self._seen, share, round((1 - share) * sum(self._sizes().values()))
+
+        return self._answer(ask, (0, 1.0, 0))
+
     def page(self, wanted: Filter, offset: int, limit: int) -> list[Row]:
         """Rows ``offset`` to ``offset + limit`` of a filter, oldest first."""
 
         def ask(db: sqlite3.Connection) -> list[Row]:
-            condition, counts = self._counted(db, wanted)
+            condition = Condition(wanted, self._kinds)
+            counts = self._counted(db, wanted, condition)
             return rows_of(
                 db, condition, counts, list(self._kinds), offset=max(offset, 0), limit=limit
             )
 
         return self._answer(ask, [])
 
-    def count(self, wanted: Filter) -> int:
+    def count(self, wanted: Filter | Listed) -> int:
         """How many events match."""
-        return self._answer(lambda db: self._counted(db, wanted)[1].total, 0)
+        return self._answer(lambda db: self._counted(db, wanted, self._condition(wanted)).total, 0)
+
+    def number(self, wanted: Filter | Listed, seq: int) -> int:
+        """How many events match that lie before ``seq``: the number of the first from there on."""
+
+        def ask(db: sqlite3.Connection) -> int:
+            condition = self._condition(wanted)
+            return self._counted(db, wanted, condition).before(db, condition, seq)
+
+        return self._answer(ask, 0)
+
+    def seq_at(self, time: datetime) -> int | None:
+        """The ``seq`` of the first event at ``time`` or later; None when all are earlier."""
+        return self._answer(lambda db: seq_at(db, round(time.timestamp() * 1000)), None)
+
+    def listed(self, wanted: Listed, offset: int, limit: int) -> list[ListedRow]:
+        """Rows ``offset`` to ``offset + limit`` of a routing log, read from the log itself."""
+
+        def ask(db: sqlite3.Connection) -> list[Found]:
+            condition = ListedCondition(wanted, self._kinds)
+            counts = self._counted(db, wanted, condition)
+            return found_rows(
+                db, condition, counts, list(self._kinds), offset=max(offset, 0), limit=limit
+            )
+
+        nothing: list[Found] = []
+        return [
+            ListedRow(number, seq, self._readable(seq, place), attempts, end)
+            for number, (seq, place, attempts, end) in enumerate(
+                self._answer(ask, nothing), max(offset, 0)
+            )
+        ]
 
     def latency(
         self, window_s: float, mode: str, *, origins: Collection[str] = LIVE_ORIGINS
@@ -117,6 +174,24 @@ class Index:
             lambda db: latency_of(db, self._kinds, mode, origins, since_ms),
             Latency(0, None, None, None, None),
         )
+
+    def slices(
+        self, stretch: Stretch, mode: str, *, origins: Collection[str] = LIVE_ORIGINS
+    ) -> list[Slice]:
+        """The mode's latency, slice by slice of a stretch; slices without calls are left out."""
+        return self._answer(lambda db: slices_of(db, self._kinds, stretch, mode, origins), [])
+
+    def totals(
+        self, stretch: Stretch, *, quick_ms: float, origins: Collection[str] = LIVE_ORIGINS
+    ) -> Totals:
+        """How many calls a stretch had, how many took less than ``quick_ms``, whose tokens."""
+        return self._answer(
+            lambda db: totals_of(db, self._kinds, stretch, quick_ms, origins), Totals(0, 0)
+        )
+
+    def seen(self, stretch: Stretch, wanted: Callable[[Kind], bool]) -> list[Seen]:
+        """How many events of each wanted kind lie in each slice of a stretch."""
+        return self._answer(lambda db: seen_in(db, self._kinds, stretch, wanted), [])
 
     def call(self, call_id: str) -> list[Record]:
         """The log's records of one call, oldest first.
@@ -135,6 +210,13 @@ class Index:
         places: list[Place] = []
         records = [self._record(place) for place in self._answer(ask, places)]
         return [record for record in records if record.body.get("call_id") == call_id]
+
+    def seqs(self, call_id: str) -> list[int]:
+        """The ``seq`` of each event that may be of this call, ascending; the log has the say."""
+        sql = "SELECT seq FROM events WHERE call = ? ORDER BY seq LIMIT ?"
+        asked = call_hash(call_id), _MOST_OF_A_CALL
+        nothing: list[int] = []
+        return self._answer(lambda db: [seq for (seq,) in db.execute(sql, asked)], nothing)
 
     def __enter__(self) -> Self:
         return self
@@ -156,6 +238,13 @@ class Index:
             return decode(self._directory, place, line_at(fd, place.offset))
         finally:
             os.close(fd)
+
+    def _readable(self, seq: int, place: Place) -> Record | None:
+        try:
+            record = self._record(place)
+        except (FileNotFoundError, CapsuleError):
+            return None
+        return record if record.seq == seq else None
 
     def _answer(self, ask: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         """What ``ask`` finds; a damaged index is thrown away, and asked once more when empty."""
@@ -182,6 +271,7 @@ class Index:
             if not self._directory.is_dir():
                 return None
             db = self._db = open_store(self._directory)
+            db.execute(f"PRAGMA cache_size = {-self._cache_bytes // 1024}")
             self._identity = identity_of(db, self._directory)
         seq = position_of(db).seq
         if seq != self._seen:
@@ -195,14 +285,20 @@ class Index:
         if not temporary:
             remove_store(self._directory)
 
-    def _counted(self, db: sqlite3.Connection, wanted: Filter) -> tuple[Condition, BlockCounts]:
-        condition = Condition(wanted, self._kinds)
+    def _condition(self, wanted: Filter | Listed) -> Condition | ListedCondition:
+        if isinstance(wanted, Listed):
+            return ListedCondition(wanted, self._kinds)
+        return Condition(wanted, self._kinds)
+
+    def _counted(
+        self, db: sqlite3.Connection, wanted: Filter | Listed, condition: Asked
+    ) -> BlockCounts:
         counts = self._counts.pop(wanted, None) or BlockCounts()
         counts.extend(db, condition, self._seen)
         self._counts[wanted] = counts  # the newest last
         if len(self._counts) > _CACHED_FILTERS:
             self._counts.pop(next(iter(self._counts)))
-        return condition, counts
+        return counts
 
     def _check(self, db: sqlite3.Connection) -> None:
         """Throw the index away when the log no longer holds what was indexed last."""
@@ -226,14 +322,19 @@ class Index:
         try:
             # Another process may have been at it since.
             position, kinds = position_of(db), kinds_of(db)
-            chunk = Chunk(self._directory, position, dict(kinds))
+            known_to, decisions = self._decisions
+            if known_to != position.seq:
+                decisions = Decisions.load(db, kinds, position.seq)
+            chunk = Chunk(self._directory, position, dict(kinds), decisions)
             damage = chunk.read()
             chunk.write(db, len(kinds))
             db.execute("COMMIT")
         except BaseException:
+            self._decisions = (-1, Decisions())
             db.execute("ROLLBACK")
             raise
         self._kinds, self._seen = chunk.kinds, chunk.position.seq
+        self._decisions = (self._seen, decisions)
         return self._seen - position.seq, damage
 
     def _sizes(self) -> dict[int, int]:

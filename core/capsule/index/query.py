@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.capsule.index.columns import Kind, call_hash
+from core.capsule.index.joining import SPAN
 from core.capsule.index.store import BLOCK_BITS
 
 if TYPE_CHECKING:
@@ -65,8 +66,27 @@ class Latency:
     ttft_p95: float | None
 
 
+class Asked(Protocol):
+    """A filter as SQL over ``events``: ``kinds`` are all that can match, as an SQL list.
+
+    ``by_ends`` says that an event may come to match after it was indexed, as its call ends.
+    """
+
+    kinds: str
+    sql: str
+    values: list[Any]
+    by_kind_alone: bool
+    by_ends: bool
+
+    @property
+    def since_ms(self) -> int | None:
+        """The earliest time that can match."""
+
+
 class Condition:
     """A filter as SQL over ``events``, and the kinds that can match it at all."""
+
+    by_ends = False
 
     def __init__(self, wanted: Filter, kinds: dict[Kind, int]) -> None:
         fixed = {
@@ -90,8 +110,8 @@ class Condition:
                 if any(text in getattr(kind, name).casefold() for name in _MATCHED)
             }
             if named != set(possible):
-                terms.append(f"(kind IN ({_listed(named)}) OR call = ? OR note LIKE ? ESCAPE '\\')")
-                self.values += [call_hash(wanted.text), _like(wanted.text)]
+                terms.append(f"(kind IN ({listed(named)}) OR call = ? OR note LIKE ? ESCAPE '\\')")
+                self.values += [call_hash(wanted.text), like(wanted.text)]
         if wanted.min_latency_ms is not None:
             terms.append("latency_ms >= ?")
             self.values.append(wanted.min_latency_ms)
@@ -99,16 +119,18 @@ class Condition:
         if self.since_ms is not None:
             terms.append("time_ms >= ?")
             self.values.append(self.since_ms)
-        self.kinds = _listed(possible)
+        self.kinds = listed(possible)
         self.by_kind_alone = not terms
         self.sql = " AND ".join((f"kind IN ({self.kinds})", *terms))
 
 
-def _listed(numbers: Iterable[int]) -> str:
+def listed(numbers: Iterable[int]) -> str:
+    """The numbers as an SQL list's inside."""
     return ",".join(map(str, sorted(numbers)))
 
 
-def _like(text: str) -> str:
+def like(text: str) -> str:
+    """A pattern for what contains ``text``, with a backslash to escape."""
     for special in "\\%_":
         text = text.replace(special, "\\" + special)
     return f"%{text}%"
@@ -122,9 +144,10 @@ class BlockCounts:
         self._sums: list[int] = []
         self._known_to = 0
 
-    def extend(self, db: sqlite3.Connection, condition: Condition, seq: int) -> None:
-        """Count what was indexed since, up to ``seq``; the last block is counted again."""
-        first = self._known_to >> BLOCK_BITS
+    def extend(self, db: sqlite3.Connection, condition: Asked, seq: int) -> None:
+        """Count what was indexed since, up to ``seq``, and again what may have changed."""
+        unsettled = SPAN if condition.by_ends else 0
+        first = max(self._known_to - unsettled, 0) >> BLOCK_BITS
         while self._blocks and self._blocks[-1] >= first:
             self._blocks.pop()
             self._sums.pop()
@@ -136,7 +159,7 @@ class BlockCounts:
         self._known_to = seq
 
     @staticmethod
-    def _first_block(db: sqlite3.Connection, condition: Condition) -> int:
+    def _first_block(db: sqlite3.Connection, condition: Asked) -> int:
         if condition.since_ms is None:
             return 0
         (first,) = db.execute(
@@ -149,20 +172,29 @@ class BlockCounts:
         """How many match in all."""
         return self._sums[-1] if self._sums else 0
 
-    def places(self, offset: int, limit: int) -> list[tuple[int, int, int]]:
-        """``(block, skipped, taken)`` for each block that holds part of the page."""
-        found: list[tuple[int, int, int]] = []
+    def before(self, db: sqlite3.Connection, condition: Asked, seq: int) -> int:
+        """How many match with a lower ``seq``."""
+        block = seq >> BLOCK_BITS
+        place = bisect_left(self._blocks, block)
+        sql = f"SELECT count(*) FROM events WHERE {condition.sql} AND seq >= ? AND seq < ?"  # noqa: S608
+        (rest,) = db.execute(sql, (*condition.values, block << BLOCK_BITS, seq)).fetchone()
+        return int(rest) + (self._sums[place - 1] if place else 0)
+
+    def ranges(self, offset: int, limit: int) -> list[tuple[tuple[int, int], int, int]]:
+        """``((first seq, seq beyond), skipped, taken)`` for each block with part of the page."""
+        found: list[tuple[tuple[int, int], int, int]] = []
         place = bisect_right(self._sums, offset)
         while limit > 0 and place < len(self._sums):
             before = self._sums[place - 1] if place else 0
             skipped = offset - before
             taken = min(limit, self._sums[place] - offset)
-            found.append((self._blocks[place], skipped, taken))
+            block = self._blocks[place]
+            found.append(((block << BLOCK_BITS, (block + 1) << BLOCK_BITS), skipped, taken))
             offset, limit, place = offset + taken, limit - taken, place + 1
         return found
 
 
-def _counting(condition: Condition, first: int) -> tuple[str, Sequence[Any]]:
+def _counting(condition: Asked, first: int) -> tuple[str, Sequence[Any]]:
     if condition.by_kind_alone:
         sql = f"""
             SELECT block, sum(events) FROM blocks
@@ -191,8 +223,7 @@ def rows_of(
         WHERE {condition.sql} AND seq >= ? AND seq < ?
         ORDER BY seq LIMIT ? OFFSET ?"""  # noqa: S608
     rows: list[Row] = []
-    for block, skipped, taken in counts.places(offset, limit):
-        bounds = block << BLOCK_BITS, (block + 1) << BLOCK_BITS
+    for bounds, skipped, taken in counts.ranges(offset, limit):
         for found in db.execute(sql, (*condition.values, *bounds, taken, skipped)):
             seq, kind, time_ms, latency_ms, ttft_ms, note, segment, place = found
             rows.append(
@@ -219,7 +250,7 @@ def latency_of(
     since_ms: int,
 ) -> Latency:
     """Percentiles over the answered calls of a mode since a time."""
-    wanted = _listed(
+    wanted = listed(
         number
         for kind, number in kinds.items()
         if kind.success and kind.mode == mode and kind.origin in origins
@@ -233,6 +264,20 @@ def latency_of(
     return Latency(
         len(found), _rank(total, 0.5), _rank(total, 0.95), _rank(ttft, 0.5), _rank(ttft, 0.95)
     )
+
+
+def seq_at(db: sqlite3.Connection, time_ms: int) -> int | None:
+    """The first event at that time or later; None when all are earlier."""
+    (block,) = db.execute(
+        "SELECT min(block) FROM blocks WHERE latest_ms >= ?", (time_ms,)
+    ).fetchone()
+    if block is None:
+        return None
+    (seq,) = db.execute(
+        "SELECT min(seq) FROM events WHERE time_ms >= ? AND seq >= ? AND seq < ?",
+        (time_ms, block << BLOCK_BITS, (block + 1) << BLOCK_BITS),
+    ).fetchone()
+    return int(seq)
 
 
 def _rank(ordered: Sequence[float], share: float) -> float | None:

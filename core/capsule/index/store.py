@@ -19,10 +19,14 @@ _TABLES = {
     "meta": "CREATE TABLE meta (version INTEGER, seq INTEGER, hash TEXT, segment INTEGER,"
     " offset INTEGER, following INTEGER)",
     "kinds": "CREATE TABLE kinds (id INTEGER PRIMARY KEY, event_type TEXT, mode TEXT, reason TEXT,"
-    " backend TEXT, model TEXT, origin TEXT, error TEXT, success INTEGER, is_fallback INTEGER)",
+    " backend TEXT, model TEXT, stage TEXT, origin TEXT, error TEXT, success INTEGER,"
+    " is_fallback INTEGER)",
     "events": "CREATE TABLE events (seq INTEGER PRIMARY KEY, kind INTEGER, time_ms INTEGER,"
-    " call INTEGER, latency_ms REAL, ttft_ms REAL, answered INTEGER, note TEXT, segment INTEGER,"
-    " offset INTEGER)",
+    " call INTEGER, latency_ms REAL, ttft_ms REAL, answered INTEGER, note TEXT,"
+    " prompt_tokens INTEGER, completion_tokens INTEGER, called TEXT, segment INTEGER,"
+    # Of decisions: how many attempts ended, and the last one's kind and figures.
+    " offset INTEGER, attempts INTEGER, ended INTEGER, end_latency_ms REAL, end_ttft_ms REAL,"
+    " end_tokens INTEGER)",
     "blocks": "CREATE TABLE blocks (block INTEGER, kind INTEGER, events INTEGER,"
     " latest_ms INTEGER, PRIMARY KEY (block, kind)) WITHOUT ROWID",
 }
@@ -31,7 +35,7 @@ INDEXES = {
     "answered": "CREATE INDEX answered ON events (kind, time_ms, latency_ms, ttft_ms)"
     " WHERE answered",
 }
-_VERSION = 1
+_VERSION = 3
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 
@@ -87,7 +91,6 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
-    connection.execute("PRAGMA cache_size = -65536")
     connection.execute("BEGIN IMMEDIATE")
     found = dict(
         connection.execute("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")

@@ -11,8 +11,7 @@ from core.errors import ConfigError, ReflexError
 from core.plain import plain
 from core.router import backends
 from core.router.probing import probe
-from core.settings.model import CLOUD
-from core.stages import Mode
+from core.stages import CLOUD, Mode
 from core.trust import is_loopback
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from core.errors import (
 from core.router.correction import unconstrained
 from core.router.evidence import Call
 from core.router.reason import Reason
-from core.router.recorded import attempted
+from core.router.recorded import ended
 from core.stages import Stage
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Asker:
         self._constrain = constrain
         self._pauses_s = () if arm.local else tuple(pauses_s)
         patient = replace(arm.backend, timeout_ms=math.ceil(arm.request_timeout_ms))
+        self._records: set[asyncio.Task[str | None]] = set()
         self._client = ChatClient(patient, clock=clock)
 
     def on_behalf_of(self, what: str) -> Ask:
@@ -73,8 +74,13 @@ class Asker:
         return ask
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, once all is on record."""
+        await self.settled()
         await self._client.aclose()
+
+    async def settled(self) -> None:
+        """Return once every call so far is on record, or could not be put there."""
+        await asyncio.gather(*self._records)
 
     def _fitted(self, request: ChatRequest) -> ChatRequest:
         """Cloud models refuse a temperature, and think before they answer within ``max_tokens``."""
@@ -119,14 +125,21 @@ class Asker:
     async def _attempt(
         self, call: Call, request: ChatRequest, number: int, before: BackendError | None
     ) -> Outcome:
-        outcome, _ = await attempted(
-            self._client,
-            request,
-            call=call,
-            backend=self._arm.backend,
-            evidence=self._evidence,
-            clock=self._clock,
-            number=number,
-            fallback_reason=before.code if before else None,
+        """One request; it is put on record while its reply is looked at, as tests take longer."""
+        outcome, interrupted = await ended(self._client, request, self._clock)
+        record = asyncio.create_task(
+            self._evidence.called(
+                call,
+                self._arm.backend,
+                request,
+                outcome,
+                attempt=number,
+                fallback_reason=before.code if before else None,
+            )
         )
+        self._records.add(record)
+        record.add_done_callback(self._records.discard)
+        if interrupted:
+            await record
+            raise interrupted
         return outcome

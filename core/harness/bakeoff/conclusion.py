@@ -18,7 +18,7 @@ from core.harness.report import files as reports
 from core.harness.report.model import ArmRecord, SandboxRecord
 from core.plain import plain
 from core.router.promotion import thresholds_of
-from core.settings.model import CLOUD, PRIMARY
+from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,15 +69,19 @@ class Conclusion:
         self._key = key
         self._clock = clock
 
-    async def draw(self, stopped: str) -> Finished:
+    async def draw(self, stopped: str, *, server_changed: bool = False) -> Finished:
         """Write the reports and say so in the capsule; ``stopped`` is why it ended early, if so.
+
+        When a server changed while it ran, nobody can tell which trials are whose: the report is
+        stamped so, and the run cannot be resumed.
 
         Raises:
             ReportError: The reports cannot be written; the journal still holds everything.
             CapsuleError: A whole run could not be put on record.
         """
-        scope = self._prepared.scope
-        report = await asyncio.to_thread(self._report, stopped)
+        prepared, scope = self._prepared, self._prepared.scope
+        stamps = self._stamps() | ({"server_changed"} if server_changed else set())
+        report = await asyncio.to_thread(self._report, stamps)
         json_path, md_path, sha256 = await asyncio.to_thread(
             reports.write, report, eval_directory(scope.plan, scope.settings)
         )
@@ -91,10 +95,12 @@ class Conclusion:
         # A run that broke off because the capsule cannot be written has nothing to say there.
         with contextlib.suppress(*((CapsuleError,) if stopped else ())):
             await self._evidence.append(finished)
-        unrecorded = "it ended early" if stopped else self._prepared.no_decision_because()
+        unrecorded = "it ended early" if stopped else prepared.no_decision_because()
+        if server_changed:
+            unrecorded = "a server was another at the end than at the beginning"
         if not unrecorded:
             await self._evidence.append(self._decision(report, finished))
-        if not stopped:
+        if server_changed or not stopped:
             self._journal.remove()
         return Finished(
             report=report,
@@ -107,7 +113,16 @@ class Conclusion:
             false_alarms=self._false_alarms(report),
         )
 
-    def _report(self, stopped: str) -> Report:
+    def _stamps(self) -> set[str]:
+        """What the run was from its beginning, and what came of it."""
+        prepared, plan = self._prepared, self._prepared.scope.plan
+        made = len(self._journal.trials) + len(prepared.reused_trials)
+        wanted = len(prepared.scope.tasks) * len(prepared.arms) * plan.trials
+        stamps = prepared.stamps | ({"partial"} if made < wanted else set())
+        hardware = {machine.hardware for machine in self._journal.machines}
+        return stamps | ({"mixed_hardware"} if len(hardware) > 1 else set())
+
+    def _report(self, stamps: set[str]) -> Report:
         prepared, scope, beginning = self._prepared, self._prepared.scope, self._journal.beginning
         return reports.build(
             run_id=beginning.run_id,
@@ -118,14 +133,15 @@ class Conclusion:
             settings=scope.run_settings(prepared.on_trial, beginning.seed),
             thresholds=Thresholds(**thresholds_of(self._policy)),
             prompt_hash=scope.prompt_hash,
+            schema_hash=scope.schema_hash,
             sandbox=SandboxRecord(
                 tier=prepared.self_test.tier.value,
                 escapes_held=sum(escape.held for escape in prepared.self_test.escapes),
                 reason=plain(prepared.self_test.reason, 1000),
             ),
-            environment=environment(),
+            environment=next(iter(self._journal.machines), None) or environment(),
             trials=[*self._journal.trials, *prepared.reused_trials],
-            stamps=prepared.stamps | ({"partial"} if stopped else set()),
+            stamps=stamps,
             capsule_head=self._log.head()[1],
             reused_from=prepared.reused.sha256 if prepared.reused else None,
         )
@@ -161,6 +177,9 @@ class Conclusion:
             suite=report.suite.root,
             suite_hash=report.suite.hash,
             prompt_hash=report.prompt_hash,
+            schema_hash=report.schema_hash,
+            json_schema=report.settings.json_schema,
+            candidates=report.settings.candidates,
             thresholds=thresholds_of(self._policy),
             metrics={one["name"]: _metric(one) for one in gate["criteria"]},
             report_path=finished.report_path,

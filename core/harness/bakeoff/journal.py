@@ -19,6 +19,7 @@ from core.capsule.keys import seal, seal_holds
 from core.clock import rfc3339
 from core.errors import ReportError
 from core.harness.gate.trial import Trial
+from core.harness.report.model import Environment
 from core.plain import plain
 from core.private import make_private
 
@@ -62,12 +63,16 @@ class Beginning:
 
 
 class Journal:
-    """One run's journal, locked until it is closed; ``trials`` are those it holds."""
+    """One run's journal, locked until it is closed.
+
+    ``trials`` are those it holds, ``machines`` those that they were made on.
+    """
 
     def __init__(self, path: Path, file: BinaryIO, beginning: Beginning, sealing: Sealing) -> None:
         self.path = path
         self.beginning = beginning
         self.trials: list[Trial] = []
+        self.machines: list[Environment] = []
         self._file = file
         self._sealing = sealing
 
@@ -122,20 +127,24 @@ class Journal:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return None
-            beginning, trials = _content(path, file, sealing)
+            beginning, trials, machines = _content(path, file, sealing)
             unless_usable.pop_all()
         journal = cls(path, file, beginning, sealing)
         journal.trials += trials
+        for machine in machines:
+            journal._seen(machine)
         return journal
 
-    def add(self, trial: Trial) -> None:
+    def add(self, trial: Trial, machine: Environment) -> None:
         """Append a trial that has ended; it survives this process, however that ends.
 
         Raises:
             ReportError: It cannot be written.
         """
-        self._write({"run_id": self.beginning.run_id, "trial": trial.as_json()})
+        line = {"trial": trial.as_json(), "machine": machine.model_dump(mode="json")}
+        self._write({"run_id": self.beginning.run_id, **line})
         self.trials.append(trial)
+        self._seen(machine)
 
     def remove(self) -> None:
         """The run is over and its report written."""
@@ -144,6 +153,10 @@ class Journal:
     def close(self) -> None:
         """Let others resume it."""
         self._file.close()
+
+    def _seen(self, machine: Environment) -> None:
+        if machine not in self.machines:
+            self.machines.append(machine)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         text = json.dumps(self._sealing.sealed(line), separators=(",", ":"), allow_nan=False)
@@ -169,7 +182,9 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _content(path: Path, file: BinaryIO, sealing: Sealing) -> tuple[Beginning, list[Trial]]:
+def _content(
+    path: Path, file: BinaryIO, sealing: Sealing
+) -> tuple[Beginning, list[Trial], list[Environment]]:
     """What stands in a journal, its torn end cut off."""
     try:
         data = file.read(_MOST_BYTES + 1)
@@ -184,13 +199,14 @@ def _content(path: Path, file: BinaryIO, sealing: Sealing) -> tuple[Beginning, l
         created_at = datetime.fromisoformat(head["created_at"])
         beginning = Beginning(created_at, head["run_id"], head["bakeoff_seed"], head["about"])
         trials = [Trial.from_json(line["trial"]) for line in lines]
+        machines = [Environment.model_validate(line["machine"]) for line in lines]
         if len(whole) < len(data):
             file.truncate(len(whole))
     except OSError as error:
         raise _unusable(path, error) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from None
-    return beginning, trials
+    return beginning, trials, machines
 
 
 def _damaged(path: Path, why: object) -> ReportError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.settings.model import CLOUD, PRIMARY
+from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,10 @@ class Plan:
 
     ``arms`` are the one on trial and the one it is held against; with ``aa`` it is the cloud
     against itself. ``tasks`` is a glob on task ids, ``shard`` (I, N) one part of N. ``suite`` is a
-    built-in name or a path. ``out`` is where reports and journals go, by default
-    ``.speckit/eval``. ``reuse_cloud`` is a report whose second arm's trials are taken over.
+    built-in name or a path. ``executor`` says whose processes make the trials, such as
+    ``dask://HOST:PORT``, and ``concurrency`` then counts for each worker; None: this one. ``out``
+    is where reports and journals go, by default ``.speckit/eval``. ``reuse_cloud`` is a report
+    whose second arm's trials are taken over.
     """
 
     suite: str = DEFAULT_SUITE
@@ -37,6 +39,7 @@ class Plan:
     candidates: int | None = None
     edit_format: EditFormat | None = None
     concurrency: int = 1
+    executor: str | None = None
     seed: int | None = None
     shard: tuple[int, int] | None = None
     reuse_cloud: Path | None = None

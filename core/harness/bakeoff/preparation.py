@@ -16,7 +16,7 @@ from core.harness.report.reusable import Reusable, reusable_cloud_trials
 from core.harness.sandbox import SelfTest, Tier, choose_tier
 from core.plain import plain
 from core.router.gates import in_demo
-from core.settings.model import CLOUD, PRIMARY
+from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,7 @@ class Prepared:
         """What limits the worth of this run, however it goes."""
         stamps: set[str] = {"reused_cloud", *self.reused.found.stamps} if self.reused else set()
         stamps |= {"demo"} if in_demo(self.scope.settings.source.root) else set()
+        stamps |= {"subset"} if self.scope.subset else set()
         stamps |= {"unsandboxed"} if self.self_test.tier is Tier.NONE else set()
         stamps |= {"scripted"} if any(arm.scripted for arm in self.arms.values()) else set()
         return stamps | ({"aa"} if self.scope.plan.aa else set())
@@ -76,6 +77,7 @@ class Prepared:
             "suite": scope.root,
             "suite_hash": scope.suite_hash,
             "prompt_hash": scope.prompt_hash,
+            "schema_hash": scope.schema_hash,
             "tasks": [task.id for task in scope.tasks],
             "arms": {name: _described(arm) for name, arm in self.arms.items()},
             "trials": scope.plan.trials,
@@ -86,6 +88,7 @@ class Prepared:
             "json_schema": scope.settings.reflex.json_schema,
             "sandbox": self.self_test.tier.value,
             "reused_report": self.reused.sha256 if self.reused else None,
+            "executor": scope.plan.executor and scope.plan.executor.partition(":")[0],
         }
 
     def no_decision_because(self) -> str:
@@ -100,6 +103,7 @@ class Prepared:
             "an A/A run holds the cloud against itself": scope.plan.aa,
             "only reflex against cloud can promote reflex": tuple(self.arms) != (PRIMARY, CLOUD),
             "a shard is a part, and what is merged later was not all seen here": scope.plan.shard,
+            "what workers did was not seen by this process": scope.plan.executor,
             f"{len(scope.tasks)} of the suite's {len(suite.tasks)} tasks are not the suite": (
                 len(scope.tasks) < len(suite.tasks)
             ),
@@ -133,19 +137,33 @@ async def prepare(
     arms = choose_arms(settings, plan.arms, aa=plan.aa, environ=environ)
     reused = _reused(scope, arms, key_directory) if plan.reuse_cloud else None
     asked = tuple(name for name in arms if not _all_reused(name, scope, reused))
+    return await looked_at(scope, arms, asked, reused)
+
+
+async def looked_at(
+    scope: Scope, arms: Mapping[str, Arm], asked: tuple[str, ...], reused: Reused | None = None
+) -> Prepared:
+    """The same with the sandbox tried and the servers of the arms that are ``asked`` looked at.
+
+    Raises:
+        ConfigError: An arm lacks its key.
+        SandboxError: No sandbox holds, and the plan does not allow to go without.
+        ReflexError: A server is not well.
+    """
+    allowed = scope.plan.allow_unsandboxed
     for name in asked:
-        check_key(arms[name], settings)
+        check_key(arms[name], scope.settings)
     self_test, known = await asyncio.gather(
-        choose_tier(allow_unsandboxed=plan.allow_unsandboxed),
+        choose_tier(allow_unsandboxed=allowed),
         identified([arms[name] for name in asked]),
     )
-    if self_test.tier is Tier.NONE and not plan.allow_unsandboxed:
+    if self_test.tier is Tier.NONE and not allowed:
         raise SandboxError(
             f"model-written code would run without a sandbox: {self_test.reason}",
             remedy="Install bubblewrap, or pass --allow-unsandboxed; such a run is stamped and "
             "cannot promote.",
         )
-    return Prepared(scope, arms | {arm.name: arm for arm in known}, asked, self_test, reused)
+    return Prepared(scope, {**arms, **{arm.name: arm for arm in known}}, asked, self_test, reused)
 
 
 def _reused(scope: Scope, arms: Mapping[str, Arm], key_directory: Path | None) -> Reused:
@@ -157,6 +175,7 @@ def _reused(scope: Scope, arms: Mapping[str, Arm], key_directory: Path | None) -
         suite_hash=scope.suite_hash,
         tasks=tuple(task.id for task in scope.tasks),
         prompt_hash=scope.prompt_hash,
+        schema_hash=scope.schema_hash,
         endpoint=against.backend.endpoint,
         model=against.backend.model,
         settings=scope.run_settings(on_trial, seed=0),

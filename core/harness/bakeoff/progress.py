@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The run begins: ``total`` trials, of which ``done`` were kept from a run before."""
+    """The run begins: ``total`` trials, of which ``done`` were kept from a run before.
+
+    ``kept`` are those trials, and after them any that an earlier report lends.
+    """
 
     run_id: str
     suite: str
@@ -25,6 +28,7 @@ class Started:
     seed: int
     total: int
     done: int = 0
+    kept: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

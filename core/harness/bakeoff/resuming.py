@@ -26,7 +26,9 @@ def begun(prepared: Prepared, sealing: Sealing, clock: Clock) -> Journal:
     # To the millisecond, as it is written: a resumed run began at the same moment.
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     seed = SystemRandom().randint(0, MOST_SEED) if scope.plan.seed is None else scope.plan.seed
-    beginning = Beginning(now, uuid4().hex, seed, prepared.about())
+    # How the tasks were chosen is for whoever wants to resume; which they are is compared.
+    chosen = {"glob": scope.plan.tasks, "shard": scope.plan.shard}
+    beginning = Beginning(now, uuid4().hex, seed, {**prepared.about(), **chosen})
     return Journal.begin(eval_directory(scope.plan, scope.settings), beginning, sealing)
 
 

@@ -11,9 +11,12 @@ from core.capsule.events import BakeoffStartedEvent
 from core.capsule.keys import user_key
 from core.clock import Clock, SystemClock
 from core.errors import ReflexError
-from core.harness.bakeoff.asker import PAUSES_S, Asker
+from core.harness.bakeoff.asker import PAUSES_S
+from core.harness.bakeoff.bench import Bench
 from core.harness.bakeoff.conclusion import Conclusion
+from core.harness.bakeoff.executors import Remote, connected
 from core.harness.bakeoff.journal import Sealing
+from core.harness.bakeoff.orders import terms_of
 from core.harness.bakeoff.preparation import prepare
 from core.harness.bakeoff.resuming import begun, journal_to_resume, resumed
 from core.harness.bakeoff.scope import eval_directory
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
 
+    from core.harness.bakeoff.bench import Maker
     from core.harness.bakeoff.journal import Journal
     from core.harness.bakeoff.plan import Plan
     from core.harness.bakeoff.preparation import Prepared
@@ -65,7 +69,10 @@ async def run_bakeoff(
         )
         if earlier:
             stack.callback(earlier.close)
+        pool = await stack.enter_async_context(connected(plan.executor)) if plan.executor else None
         prepared = await prepare(settings, plan, environ=environ, key_directory=key_directory)
+        if pool:
+            await pool.agree(terms_of(prepared, policy, pauses_s, run_id=""))
         if stop.is_set():
             return
         journal = resumed(earlier, prepared) if earlier else begun(prepared, sealing, clock)
@@ -85,19 +92,16 @@ async def run_bakeoff(
             key=key,
             clock=clock,
         )
-        askers = {
-            name: Asker(
-                prepared.arms[name],
-                evidence,
-                clock,
-                constrain=settings.reflex.json_schema,
-                pauses_s=pauses_s,
-            )
-            for name in prepared.asked
-        }
-        run = Run(prepared, journal, policy, askers)
+        run = Run(prepared, journal, policy, evidence)
+        maker: Maker
+        if pool:
+            terms = terms_of(prepared, policy, pauses_s, journal.beginning.run_id)
+            maker = Remote(pool, terms, plan.concurrency)
+        else:
+            bench = Bench(prepared, evidence, clock, pauses_s=pauses_s)
+            maker = await stack.enter_async_context(bench)
         yield run.started()
-        working = asyncio.create_task(run.work(stop))
+        working = asyncio.create_task(run.work(maker, stop))
         failure: ReflexError | None = None
         try:
             while (event := await run.events.get()) is not None:
@@ -108,7 +112,7 @@ async def run_bakeoff(
         finally:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
-        yield await conclusion.draw(stopped)
+        yield await conclusion.draw(stopped, server_changed=bool(run.server_changed))
         if failure:
             raise failure
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.fingerprint import PROMPTS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
 from core.harness.bakeoff.interleave import share
 from core.harness.patchloop.edits import EditFormat
 from core.harness.report.model import RunSettings, SuiteRecord
 from core.harness.suites.find import available_suites, load_suite
+from core.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,7 @@ class Scope:
     root: str
     suite_hash: str
     prompt_hash: str
+    schema_hash: str
 
     @classmethod
     def of(cls, plan: Plan, settings: Settings) -> Scope:
@@ -56,7 +58,13 @@ class Scope:
             root=root,
             suite_hash=tree_hash(suite_root(root, workspace)),
             prompt_hash=tree_hash(PROMPTS),
+            schema_hash=tree_hash(SCHEMAS),
         )
+
+    @property
+    def subset(self) -> bool:
+        """The plan's glob leaves tasks of the suite out; a shard of all of them is no subset."""
+        return len(self.suite.select(self.plan.tasks).tasks) < len(self.suite.tasks)
 
     @property
     def attempts(self) -> int:
@@ -80,6 +88,7 @@ class Scope:
             attempts=self.attempts,
             trials=self.plan.trials,
             candidates=self.candidates,
+            json_schema=self.settings.reflex.json_schema,
             edit_format=self.edit_format.value,
             concurrency=self.plan.concurrency,
             seed=seed,
@@ -96,8 +105,10 @@ class Scope:
             hash=self.suite_hash,
             root=self.root,
             tasks=len(self.suite.tasks),
+            glob=self.plan.tasks,
             selected=tuple(task.id for task in self.tasks),
             levels={task.id: task.level for task in self.tasks},
+            left_out=tuple(plain(one, 400) for one in self.suite.left_out),
         )
 
 

@@ -4,48 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from core.harness.bakeoff.arms import changed_server
-from core.harness.bakeoff.checker import Checks
 from core.harness.bakeoff.conclusion import verdict_over
 from core.harness.bakeoff.interleave import interleave
 from core.harness.bakeoff.progress import AttemptEnded, Progress, Started, TrialEnded, TrialStarted
-from core.harness.gate.trial import Trial
-from core.harness.patchloop.loop import Job, repair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from core.harness.bakeoff.asker import Asker
+    from core.harness.bakeoff.bench import Maker
     from core.harness.bakeoff.interleave import Slot
     from core.harness.bakeoff.journal import Journal
     from core.harness.bakeoff.preparation import Prepared
     from core.harness.gate.judge import GateResult
-    from core.harness.gate.trial import Attempt
+    from core.harness.gate.trial import Attempt, Trial
     from core.policy import PolicySnapshot
+    from core.router.evidence import Evidence
 
 INTERRUPTED = "interrupted"
 _LOOK_AT_SERVERS_S = 15.0
 
 
 class Run:
-    """The trials of one run, ``concurrency`` at a time; ``events`` ends with None."""
+    """The trials of one run, as many at a time as the maker takes; ``events`` ends with None.
+
+    ``server_changed`` says in words which arm's server became another while it ran, if one did.
+    """
 
     def __init__(
         self,
         prepared: Prepared,
         journal: Journal,
         policy: PolicySnapshot,
-        askers: Mapping[str, Asker],
+        evidence: Evidence,
     ) -> None:
         self.events: asyncio.Queue[Progress | None] = asyncio.Queue()
+        self.server_changed = ""
         self._prepared = prepared
         self._scope = prepared.scope
         self._journal = journal
         self._policy = policy
-        self._askers = askers
+        self._evidence = evidence
         self._asked = [prepared.arms[name] for name in prepared.asked]
         self._tasks = {task.id: task for task in prepared.scope.tasks}
         taken = {_slot_of(one) for one in prepared.reused_trials}
@@ -75,27 +74,23 @@ class Run:
             seed=beginning.seed,
             total=self._total,
             done=len(self._journal.trials),
+            kept=(*self._journal.trials, *self._prepared.reused_trials),
         )
 
-    async def work(self, stop: asyncio.Event) -> str:
+    async def work(self, maker: Maker, stop: asyncio.Event) -> str:
         """Go on until all is done; returns why it ended before that, or nothing.
 
         Raises:
             ReflexError: The run cannot go on.
         """
         try:
-            async with AsyncExitStack() as stack:
-                for asker in self._askers.values():
-                    stack.push_async_callback(asker.aclose)
-                sandbox = self._prepared.self_test.sandbox()
-                checks = await stack.enter_async_context(Checks(sandbox))
-                return await self._until_done(checks, stop)
+            return await self._until_done(maker, stop)
         finally:
             self.events.put_nowait(None)
 
-    async def _until_done(self, checks: Checks, stop: asyncio.Event) -> str:
-        number = min(self._scope.plan.concurrency, len(self._slots))
-        workers = {asyncio.create_task(self._worker(checks)) for _ in range(number)}
+    async def _until_done(self, maker: Maker, stop: asyncio.Event) -> str:
+        number = min(maker.at_once, len(self._slots))
+        workers = {asyncio.create_task(self._worker(maker)) for _ in range(number)}
         stopping = asyncio.create_task(stop.wait())
         looking = asyncio.create_task(self._until_server_changes())
         try:
@@ -110,8 +105,10 @@ class Run:
                 if pending and stopping in done:
                     return INTERRUPTED
                 if looking in done:
-                    return looking.result()
-            return await changed_server(self._asked) or ""
+                    self.server_changed = looking.result()
+                    return self.server_changed
+            self.server_changed = await changed_server(self._asked) or ""
+            return self.server_changed
         finally:
             for task in (*workers, stopping, looking):
                 task.cancel()
@@ -123,41 +120,22 @@ class Run:
             if changed := await changed_server(self._asked):
                 return changed
 
-    async def _worker(self, checks: Checks) -> None:
+    async def _worker(self, maker: Maker) -> None:
         while self._slots:
-            await self._trial(self._slots.popleft(), checks)
+            await self._trial(self._slots.popleft(), maker)
 
-    async def _trial(self, slot: Slot, checks: Checks) -> None:
-        """One arm's go at one task, from the prompt to the journal."""
-        task, arm = self._tasks[slot.task], self._prepared.arms[slot.arm]
+    async def _trial(self, slot: Slot, maker: Maker) -> None:
+        """One arm's go at one task, from its beginning to the journal."""
         self.events.put_nowait(TrialStarted(slot.task, slot.arm, slot.trial))
-        check, failing = await checks.of(task)
 
         def tell(attempt: Attempt) -> None:
             self.events.put_nowait(AttemptEnded(slot.task, slot.arm, slot.trial, attempt))
 
-        job = Job(
-            instruction=task.prompt,
-            files=task.workspace,
-            editable=task.editable,
-            failing=failing,
-            edit_format=self._scope.edit_format,
-            attempts=self._scope.attempts,
-            candidates=self._scope.candidates if arm.local else 1,
-            timeout_ms=arm.backend.timeout_ms,
-            seed=slot.seed,
-        )
-        ask = self._askers[slot.arm].on_behalf_of(f"{slot.task}, trial {slot.trial + 1}")
-        result = await repair(job, ask, check, on_attempt=tell)
-        trial = Trial(
-            task=slot.task,
-            arm=slot.arm,
-            trial=slot.trial,
-            attempts=result.attempts,
-            solved=result.solved,
-            diff=result.diff,
-        )
-        self._journal.add(trial)
+        made = await maker.make(slot, tell)
+        for event in made.events:
+            await self._evidence.append(event)
+        self._journal.add(made.trial, made.machine)
+        trial = made.trial
         done = len(self._journal.trials)
         self.events.put_nowait(TrialEnded(trial, done, self._total, self._verdict_now(trial)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.harness.gate.statistics import (
     p95_bound,
@@ -14,6 +14,7 @@ from core.harness.gate.statistics import (
     percentile,
     proven_rate,
 )
+from core.harness.gate.trial import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +45,8 @@ class Thresholds:
 
     ``confidence`` (0 to 1) is that of the bounds that must clear too; at 0 points alone decide.
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     p95_latency_ms: float
     success_parity_percent: float

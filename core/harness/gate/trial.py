@@ -29,7 +29,8 @@ Latency = Annotated[
     Field(ge=0),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}]}),
 ]
-_STRICT = ConfigDict(extra="forbid", strict=True)
+# How a report's dataclasses are read, whatever stands around them.
+STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 class FailureKind(StrEnum):
@@ -52,7 +53,7 @@ class Candidate:
     ``latency_ms`` runs from the request to its last byte, ∞ when it never came.
     """
 
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     index: Count
     compliant: bool | None
@@ -70,7 +71,7 @@ class Attempt:
     is None when no reply came, ``lint_passed`` when it was not reached.
     """
 
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     ttft_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     latency_ms: Latency
@@ -106,7 +107,7 @@ class Attempt:
 class Trial:
     """One arm's go at one task: its attempts in order, and the diff that solved it, if one did."""
 
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     task: str
     arm: str

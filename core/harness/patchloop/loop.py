@@ -87,12 +87,16 @@ class Check(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """How the loop ended; ``files`` and ``diff`` are the solution's, or as they were and empty."""
+    """How the loop ended; ``files`` and ``diff`` are the solution's, or as they were and empty.
+
+    ``outcome`` is the call that the solution came from.
+    """
 
     attempts: tuple[Attempt, ...]
     solved: bool
     files: Mapping[str, str] = field(repr=False)
     diff: str = ""
+    outcome: Outcome | None = field(default=None, repr=False)
 
 
 async def repair(
@@ -129,7 +133,11 @@ async def repair(
             on_attempt(attempt)
         if winner and winner.applied:
             return Repair(
-                tuple(attempts), solved=True, files=winner.applied.files, diff=winner.applied.diff
+                tuple(attempts),
+                solved=True,
+                files=winner.applied.files,
+                diff=winner.applied.diff,
+                outcome=winner.outcome,
             )
         request = replace(request, messages=(*request.messages, *_turns(chosen)))
     return Repair(tuple(attempts), solved=False, files=dict(job.files))

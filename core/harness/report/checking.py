@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.fingerprint import PROMPTS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
 from core.harness.gate.criteria import Thresholds, Verdict
 from core.harness.report.verdict import EXIT_STATUS, rederive
 from core.plain import plain
-from core.settings.model import PRIMARY
+from core.stages import PRIMARY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +24,7 @@ SECONDS_A_DAY = 86_400
 _STAMPS = {
     "partial": "the run was stopped, or shards of it are missing",
     "unsandboxed": "model-written code ran without a sandbox",
+    "server_changed": "a server was another at the end of the run than at its beginning",
     "aa": "both arms are the same model",
 }
 _DEMO_STAMPS = {
@@ -46,6 +47,7 @@ class Present:
 
     suite_hash: str | None
     prompt_hash: str
+    schema_hash: str
     now: datetime
     in_demo: bool = False
 
@@ -98,6 +100,7 @@ def present(report: Report, workspace: Path, now: datetime, *, in_demo: bool = F
     return Present(
         suite_hash=tree_hash(root) if known else None,
         prompt_hash=tree_hash(PROMPTS),
+        schema_hash=tree_hash(SCHEMAS),
         now=now,
         in_demo=in_demo,
     )
@@ -129,7 +132,7 @@ def check(
             *_stale(age_days, reflex.thresholds.max_age_days),
         ),
         notes=(
-            *_notes(report, settings, limits, gate),
+            *_notes(report, limits, gate),
             *(comparison.notes if comparison else ()),
         ),
         comparison=comparison,
@@ -157,6 +160,12 @@ def _arm(report: Report, settings: Settings) -> list[Lapse]:
     if arm.endpoint != settings.reflex.endpoint:
         was, now = plain(arm.endpoint, 120), plain(settings.reflex.endpoint, 120)
         lapses.append(Lapse("server_changed", f"the endpoint was {was} and is {now}"))
+    if report.settings.json_schema is not settings.reflex.json_schema:
+        now = str(settings.reflex.json_schema).lower()
+        lapses.append(Lapse("schema_changed", f"json_schema is {now}, and was not in that run"))
+    if report.settings.candidates != settings.reflex.candidates:
+        asked, asks = report.settings.candidates, settings.reflex.candidates
+        lapses.append(Lapse("candidates_changed", f"candidates was {asked} and is {asks}"))
     return lapses
 
 
@@ -167,11 +176,13 @@ def _changed(report: Report, present: Present) -> list[Lapse]:
         lapses.append(Lapse("suite_changed", f"its suite {where} is not in this workspace"))
     elif report.suite.hash != present.suite_hash:
         lapses.append(Lapse("suite_changed", "the suite has changed, or is gone"))
-    elif len(report.suite.selected) < report.suite.tasks and not report.settings.shard:
+    if report.subset:
         some = f"{len(report.suite.selected)} of the suite's {report.suite.tasks} tasks"
-        lapses.append(Lapse("suite_changed", f"it is about {some} alone"))
+        lapses.append(Lapse("subset", f"it is about {some} alone"))
     if report.prompt_hash != present.prompt_hash:
         lapses.append(Lapse("prompt_changed", "the patch loop's prompts have changed"))
+    if report.schema_hash != present.schema_hash:
+        lapses.append(Lapse("schema_changed", "the JSON schema of edit replies has changed"))
     return lapses
 
 
@@ -182,7 +193,7 @@ def _stale(age_days: float, most: float) -> list[Lapse]:
     return [Lapse("stale", "it is from the future")] if age_days < -1 else []
 
 
-def _notes(report: Report, settings: Settings, limits: Thresholds, gate: GateResult) -> list[str]:
+def _notes(report: Report, limits: Thresholds, gate: GateResult) -> list[str]:
     notes = []
     own = rederive(report)
     stored = plain(report.gate["verdict"], 20)
@@ -195,11 +206,6 @@ def _notes(report: Report, settings: Settings, limits: Thresholds, gate: GateRes
         notes.append(
             "the thresholds have changed since: the trials were judged by those of the "
             "configuration, but the router wants a new bakeoff"
-        )
-    if report.settings.candidates != settings.reflex.candidates:
-        notes.append(
-            f"it was run with candidates = {report.settings.candidates}, and the configuration "
-            f"has {settings.reflex.candidates}"
         )
     if gate.decides:
         notes.append(f"what would decide it: {gate.decides}")

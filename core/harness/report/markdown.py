@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from core.harness.gate.criteria import Criterion, Verdict
@@ -10,6 +11,7 @@ from core.harness.report.latency_chart import chart, duration
 from core.harness.report.markdown_evidence import (
     failures,
     fingerprint,
+    left_out,
     one_arm_only,
     reproduce,
     tasks,
@@ -31,6 +33,9 @@ STAMP_WORDS: dict[Stamp, str] = {
     "unsandboxed": "model-written code ran without a sandbox: it promotes nothing.",
     "reused_cloud": "the cloud arm's trials are an earlier report's.",
     "partial": "the run was stopped, or shards are missing: it promotes nothing.",
+    "subset": "only some of the suite's tasks were run: it promotes nothing.",
+    "server_changed": "a server was another at the end than at the beginning, and nobody can tell "
+    "which of them answered what: it promotes nothing.",
     "aa": "an A/A run: both arms are the same model, so it promotes nothing.",
     "mixed_hardware": "shards ran on different hardware, so latency is not judged.",
 }
@@ -59,6 +64,7 @@ def render(
         *failures(figures),
         *one_arm_only(report, diffs=diffs),
         *tasks(report),
+        *left_out(report),
         *_candidates(figures),
         *_false_alarms(report, gate),
         *reproduce(report),
@@ -70,7 +76,7 @@ def render(
 def bounds(one: Criterion) -> tuple[str, str, str]:
     """Value, bound and threshold of a criterion as a person reads them."""
     if one.unit == "ms":
-        bound = "–" if one.bound is None else f"≤ {duration(one.bound)}"
+        bound = "–" if one.bound in {None, math.inf} else f"≤ {duration(one.bound)}"
         return duration(one.value), bound, f"< {duration(one.threshold)}"
     bound = "–" if one.bound is None else f"≥ {percent(one.bound)}"
     return percent(one.value), bound, f"≥ {percent(one.threshold)}"
@@ -167,7 +173,10 @@ def _latency(report: Report, gate: GateResult) -> list[str]:
     drawn = chart(arms, gate.criteria[0].threshold)
     if not drawn:
         return []
-    words = "How often each latency was seen, request to last byte; the axis is logarithmic."
+    words = (
+        "How often each latency was seen, request to last byte, on a logarithmic axis. A request "
+        f"on trial was given up after {duration(report.settings.request_timeout_ms)}."
+    )
     return ["## Latency", "", words, "", *fence("\n".join(drawn), "text"), ""]
 
 

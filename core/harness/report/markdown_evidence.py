@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import TYPE_CHECKING
 
 from core.harness.gate.trial import FailureKind
-from core.harness.report.neutral import code, details, fence, html_code, table
+from core.harness.report.model import CLOUD, REFLEX
+from core.harness.report.neutral import code, details, fence, table
 from core.harness.report.verdict import solved
 from core.plain import plain
 
@@ -58,15 +60,18 @@ def one_arm_only(report: Report, *, diffs: bool = True) -> list[str]:
             and not _won(report, trials, loser)
             and _of(trials, loser)
         ]
-        if alone:
-            lines += [f"### {code(winner)} alone: {len(alone)}", ""]
-        for task in alone:
-            diff = _won(report, rows[task], winner)[0].diff
-            if diff and left > 0:
-                left -= 1
-                lines += details(html_code(task), fence(diff, "diff", _MOST_DIFF))
-            else:
-                lines += [f"- {code(task)}", ""]
+        if not alone:
+            continue
+        lines += [f"### {code(winner)} alone: {len(alone)}", "", ", ".join(map(code, alone)), ""]
+        solved_by = {task: _won(report, rows[task], winner)[0].diff for task in alone}
+        shown = [(task, diff) for task, diff in solved_by.items() if diff][:left]
+        left -= len(shown)
+        blocks = [
+            line
+            for task, diff in shown
+            for line in (f"{code(task)}:", "", *fence(diff, "diff", _MOST_DIFF), "")
+        ]
+        lines += details(f"How it solved {_some(len(shown), len(alone))}", blocks) if shown else []
     return ["## Tasks that only one arm solved", "", *lines] if lines else []
 
 
@@ -83,19 +88,30 @@ def tasks(report: Report) -> list[str]:
         rows.append([code(task), str(report.suite.levels.get(task, "–")), *cells])
     head = ["task", "level", *map(code, report.arms)]
     lines = table(head, rows, "lr" + "r" * len(report.arms))
-    return details(f"All {len(rows)} tasks", lines)
+    return ["## Tasks", "", *details(f"All {len(rows)} tasks", lines)]
+
+
+def left_out(report: Report) -> list[str]:
+    """Tasks of a public suite that nobody was asked, each with why."""
+    if not report.suite.left_out:
+        return []
+    words = "The suite has these as well, but they cannot be used here, and no arm was asked them."
+    lines = [f"- {code(one, 400)}" for one in report.suite.left_out]
+    return ["## Left out", "", words, "", *details(f"{len(lines)} left out", lines)]
 
 
 def reproduce(report: Report) -> list[str]:
-    """The command that runs the same again."""
+    """The command that runs the same again, and the configuration it needs."""
     words = ["code", "reflex", "bakeoff", *_arguments(report)]
     line = " ".join(shlex.quote(plain(word, 500)) for word in words)
     return [
         "## Run it again",
         "",
-        "With the same configuration and servers (see below):",
-        "",
         *fence(line, "sh"),
+        "",
+        "With the same servers (see below) and this in `stage0.toml`:",
+        "",
+        *fence(_configuration(report), "toml"),
         "",
     ]
 
@@ -107,6 +123,7 @@ def fingerprint(report: Report) -> list[str]:
         ["suite", f"{code(report.suite.name)} {code(report.suite.version)}"],
         ["suite hash", code(report.suite.hash)],
         ["prompt hash", code(report.prompt_hash)],
+        ["reply schema hash", code(report.schema_hash)],
     ]
     for name, arm in report.arms.items():
         server = f"{code(arm.model)} at {code(arm.endpoint)}, {code(arm.server_identity)}"
@@ -121,6 +138,7 @@ def fingerprint(report: Report) -> list[str]:
         f"candidates {settings.candidates}, edits {code(settings.edit_format)}, "
         f"{settings.concurrency} at once, seed {settings.seed}"
         + (f", shard {settings.shard}" if settings.shard else "")
+        + ("" if settings.json_schema else ", replies only validated (json_schema = false)")
     )
     rows += [
         ["thresholds", judged],
@@ -141,6 +159,46 @@ def fingerprint(report: Report) -> list[str]:
     return ["## Fingerprint", "", *table(["", ""], rows, "ll"), ""]
 
 
+def _some(number: int, whole: int) -> str:
+    return "them" if number == whole else f"{number} of them"
+
+
+def _configuration(report: Report) -> str:
+    """The lines of ``stage0.toml`` that a verdict depends on."""
+    limits = report.thresholds
+    tables: dict[str, dict[str, object]] = {}
+    for arm in report.arms.values():
+        tables[_table_name(arm.backend)] = {
+            "endpoint": plain(arm.endpoint, 500),
+            "model": plain(arm.model, 256),
+            "timeout_ms": round(arm.timeout_ms),
+        }
+    if REFLEX in tables:
+        own = {"candidates": report.settings.candidates, "json_schema": report.settings.json_schema}
+        tables[REFLEX] |= own
+    tables["reflex.thresholds"] = {
+        "p95_latency_ms": limits.p95_latency_ms,
+        "success_parity_percent": limits.success_parity_percent,
+        "json_schema_compliance_percent": limits.json_schema_compliance_percent,
+        "confidence": limits.confidence,
+    }
+    return "\n\n".join(
+        "\n".join([f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in rows.items())])
+        for name, rows in tables.items()
+    )
+
+
+def _table_name(backend: str) -> str:
+    if backend in {REFLEX, CLOUD}:
+        return backend
+    return f"reflex.backends.{_toml(plain(backend, 80))}"
+
+
+def _toml(value: object) -> str:
+    """A printable text, a number or a truth value, which JSON writes as TOML does."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _arguments(report: Report) -> list[str]:
     settings = report.settings
     words = ["--suite", report.suite.root or report.suite.name]
@@ -155,6 +213,7 @@ def _arguments(report: Report) -> list[str]:
         *("--concurrency", str(settings.concurrency)),
         *("--seed", str(settings.seed)),
     ]
+    words += ["--allow-unsandboxed"] if "unsandboxed" in report.stamps else []
     return [*words, "--shard", settings.shard] if settings.shard else words
 
 

@@ -25,7 +25,15 @@ REFLEX = "reflex"
 CLOUD = "cloud"
 
 Stamp = Literal[
-    "demo", "scripted", "unsandboxed", "reused_cloud", "partial", "aa", "mixed_hardware"
+    "demo",
+    "scripted",
+    "unsandboxed",
+    "reused_cloud",
+    "partial",
+    "subset",
+    "server_changed",
+    "aa",
+    "mixed_hardware",
 ]
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 _GATE = frozenset({"verdict", "criteria", "misses", "decides", "summary"})
@@ -122,6 +130,9 @@ class SuiteRecord(Section):
     glob: Text = Field(default="*", description="What the tasks were chosen by.")
     selected: tuple[Name, ...] = Field(description="Ids of the tasks that were to be run.")
     levels: dict[Name, int] = Field(default={}, description="Difficulty of each task, from 1.")
+    left_out: tuple[Text, ...] = Field(
+        default=(), description="Tasks of a public suite that cannot be used, each with why."
+    )
 
 
 class Environment(Section):
@@ -147,6 +158,9 @@ class RunSettings(Section):
     attempts: Positive = Field(description="Attempts an arm has at a task.")
     trials: Positive = Field(description="How often each arm tries each task.")
     candidates: Positive = Field(description="Replies the reflex arm asks for at once.")
+    json_schema: bool = Field(
+        default=True, description="The reflex server was held to the schema, not only checked."
+    )
     edit_format: Name = Field(description="auto, whole_file, search_replace or line_range.")
     concurrency: Positive = Field(description="Trials under way at once.")
     seed: int = Field(description="Of the random order.")
@@ -172,7 +186,9 @@ class Report(Section):
     created_at: Moment = Field(description="When the run began, in UTC.")
     finished_at: Moment = Field(description="When it ended, in UTC.")
     run_id: Name = Field(description="The run's id in the capsule.")
-    partial: bool = Field(default=False, description="Stopped, or shards missing.")
+    partial: bool = Field(
+        default=False, description="Trials are missing: stopped, or shards not there."
+    )
     stamps: tuple[Stamp, ...] = Field(default=(), description="What limits its worth.")
     suite: SuiteRecord
     arms: dict[Name, ArmRecord] = Field(
@@ -183,6 +199,7 @@ class Report(Section):
         description="What the stored verdict was judged by."
     )
     prompt_hash: Text = Field(description="sha256 of the patch loop's prompts.")
+    schema_hash: Text = Field(default="", description="sha256 of the JSON schemas of edit replies.")
     sandbox: SandboxRecord
     environment: Environment
     trials: tuple[Trial, ...] = Field(description="Everything that was observed.")
@@ -191,6 +208,13 @@ class Report(Section):
     reused_from: Text | None = Field(
         default=None, description="sha256 of the report whose cloud trials stand in here."
     )
+
+    @property
+    def subset(self) -> bool:
+        """Only some of the suite's tasks were chosen; shards of all of them are none."""
+        part = self.partial or self.settings.shard is not None
+        fewer = len(self.suite.selected) < self.suite.tasks
+        return "subset" in self.stamps or (fewer and not part)
 
     @property
     def pair(self) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import TYPE_CHECKING
 
@@ -32,11 +31,6 @@ def fence(text: str, language: str = "", limit: int = 16_384) -> list[str]:
     shown = plain_block(text, limit).rstrip("\n")
     mark = "`" * max(3, _longest_run(shown) + 1)
     return [mark + language, *shown.split("\n"), mark]
-
-
-def html_code(text: object, limit: int = 200) -> str:
-    """``text`` for HTML, such as a ``<summary>``, where Markdown does not reach."""
-    return f"<code>{html.escape(plain(text, limit).strip() or '–')}</code>"
 
 
 def details(summary: str, lines: Iterable[str]) -> list[str]:

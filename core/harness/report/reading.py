@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import ValidationError
@@ -48,20 +49,45 @@ def read_hashed(path: Path) -> tuple[Report, str]:
     return report, hashlib.sha256(data).hexdigest()
 
 
-def newest(directory: Path) -> Path | None:
-    """The newest report there, by its name, that is of a whole run; None when there is none.
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest report that is the suite's verdict, None when there is none.
 
-    Partial reports, shards and A/A runs are passed over: none of them is the suite's verdict.
+    ``passed_over`` names what is newer, newest first: ``reflex-bakeoff-….json (subset)``.
+    """
+
+    path: Path | None
+    passed_over: tuple[str, ...] = ()
+
+
+def newest(directory: Path) -> Newest:
+    """The newest report there, by its name, that is of a whole run over the whole suite.
+
+    Partial reports, shards, subsets of the tasks and A/A runs are passed over: none of them is the
+    suite's verdict.
 
     Raises:
         ReportError: A newer one cannot be read, so that nobody can say what it is.
     """
+    passed_over: list[str] = []
     named = [(match, path) for path in directory.glob("*.json") if (match := _match(path))]
     for _, path in sorted(named, key=lambda one: (one[0][1], int(one[0][2] or 1)), reverse=True):
-        report = read(path)
-        if not (report.partial or report.settings.shard or "aa" in report.stamps):
-            return path
-    return None
+        less = _less_than_whole(read(path))
+        if not less:
+            return Newest(path, tuple(passed_over))
+        passed_over.append(f"{path.name} ({less})")
+    return Newest(None, tuple(passed_over))
+
+
+def _less_than_whole(report: Report) -> str:
+    """Why it is not the suite's verdict; empty when it is."""
+    reasons = {
+        "partial": report.partial,
+        "A/A": "aa" in report.stamps,
+        f"shard {report.settings.shard}": bool(report.settings.shard),
+        "subset": report.subset,
+    }
+    return ", ".join(reason for reason, holds in reasons.items() if holds)
 
 
 def _match(path: Path) -> re.Match[str] | None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from core.harness.gate.trial import Trial
     from core.harness.report.model import ArmRecord, Report, RunSettings, Stamp
 
-# What a stand-in's or an unsandboxed trial was worth, it is worth wherever it is used again.
-_INHERITED: tuple[Stamp, ...] = ("demo", "scripted", "unsandboxed")
+# What such a trial was worth, it is worth wherever it is used again.
+_INHERITED: tuple[Stamp, ...] = ("demo", "scripted", "unsandboxed", "server_changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ def reusable_cloud_trials(
     suite_hash: str,
     tasks: tuple[str, ...],
     prompt_hash: str,
+    schema_hash: str,
     endpoint: str,
     model: str,
     settings: RunSettings,
@@ -51,6 +52,7 @@ def reusable_cloud_trials(
     pairs: dict[str, tuple[object, object]] = {
         "suite": (report.suite.hash, suite_hash),
         "prompt": (report.prompt_hash, prompt_hash),
+        "reply schema": (report.schema_hash, schema_hash),
         "endpoint": (arm.endpoint, endpoint),
         "model": (arm.model, model),
         "attempts": (was.attempts, now.attempts),

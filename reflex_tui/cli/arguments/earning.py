@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import argparse
 from typing import TYPE_CHECKING
 
-from reflex_tui.cli.arguments.kinds import count, from_one, shard
+from reflex_tui.cli.arguments.kinds import count, from_one, path, shard
 
 if TYPE_CHECKING:
     from reflex_tui.cli.commands import Commands
@@ -29,11 +29,10 @@ def _add_bakeoff(commands: Commands) -> None:
         "bakeoff --reuse-cloud .speckit/eval/reflex-bakeoff-20260112T103016Z.json",
         "bakeoff --shard 1/4 --out shards",
         "bakeoff merge shards/*.json",
+        "bakeoff --executor dask://127.0.0.1:8786",
         "bakeoff --aa",
     )
     add = bakeoff.add_argument
-    add("action", nargs="?", choices=["merge"], help="merge: one report of a run's shards")
-    add("reports", nargs="*", type=Path, metavar="REPORT", help="with merge: the shards' reports")
     add(
         "--suite",
         metavar="NAME|PATH",
@@ -67,23 +66,51 @@ def _add_bakeoff(commands: Commands) -> None:
         metavar="N",
         help="goes under way at once; they share the servers, so latencies rise (default 1)",
     )
+    add(
+        "--executor",
+        metavar="URL",
+        help="let the workers of the Dask scheduler at dask://HOST:PORT make the trials, each "
+        "--concurrency at once (default: this process)",
+    )
     add("--seed", type=count, metavar="N", help="of the random order (default: random, recorded)")
     add("--shard", type=shard, metavar="I/N", help="only the Ith of N parts of the tasks")
     add(
         "--reuse-cloud",
-        type=Path,
+        type=path,
         metavar="REPORT",
         help="take the cloud's trials from this report instead of paying again; it is stamped",
     )
-    add("--baseline", type=Path, metavar="REPORT", help="fail on what is worse beyond noise")
-    add("--junit", type=Path, metavar="FILE", help="write the reflex arm's trials as JUnit XML")
+    add("--baseline", type=path, metavar="REPORT", help="fail on what is worse beyond noise")
+    add("--junit", type=path, metavar="FILE", help="write the reflex arm's trials as JUnit XML")
     add("--resume", action="store_true", help="go on with the run that was stopped last")
     add("--aa", action="store_true", help="the cloud against itself: how often the gate errs")
-    add("--out", type=Path, metavar="DIR", help="where reports go (default: .speckit/eval)")
+    add("--out", type=path, metavar="DIR", help="where reports go (default: .speckit/eval)")
     add(
         "--allow-unsandboxed",
         action="store_true",
         help="run model-written code even where no sandbox holds; it is stamped, never promotes",
+    )
+    _add_merge(commands.actions(bakeoff))
+
+
+def _add_merge(actions: Commands) -> None:
+    merge = actions.add(
+        "merge",
+        "merge:merge_command",
+        "make one report of a run's shards; latency is not judged across different hardware",
+        "bakeoff merge shards/*.json",
+        "bakeoff merge --out .speckit/eval shard-1.json shard-2.json",
+        "bakeoff merge shards/*.json --json | jq -r .gate.verdict",
+    )
+    merge.add_argument(
+        "reports", nargs="+", type=path, metavar="REPORT", help="the shards' JSON reports"
+    )
+    merge.add_argument(
+        "--out",
+        type=path,
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="where the report goes (default: .speckit/eval)",
     )
 
 
@@ -99,16 +126,16 @@ def _add_check(commands: Commands) -> None:
     )
     check.add_argument(
         "--report",
-        type=Path,
+        type=path,
         metavar="PATH",
         help="the JSON report (default: the newest whole one of .speckit/eval)",
     )
     check.add_argument(
         "--baseline",
-        type=Path,
+        type=path,
         metavar="REPORT",
         help="an earlier report of the same suite: fail on what is worse beyond noise",
     )
     check.add_argument(
-        "--junit", type=Path, metavar="FILE", help="write the reflex arm's trials as JUnit XML"
+        "--junit", type=path, metavar="FILE", help="write the reflex arm's trials as JUnit XML"
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reflex_tui.cli.arguments.kinds import count
+from reflex_tui.cli.arguments.kinds import count, path
 
 if TYPE_CHECKING:
     from reflex_tui.cli.commands import Commands
@@ -55,7 +54,7 @@ def _add_export(actions: Commands) -> None:
         "events export --otlp http://127.0.0.1:4318 -f",
     )
     add = export.add_argument
-    add("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
+    add("--out", type=path, metavar="FILE", help="where to (default: standard output)")
     add("--with-io", action="store_true", help="with requests, replies and servers' own words")
     add("--since", metavar="WHEN", default=argparse.SUPPRESS, help=_SINCE)
     add("--otlp", metavar="URL", help="ship spans to the collector at URL, from where it ended")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from core.plain import plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _Number = TypeVar("_Number", int, float)
 
@@ -55,3 +58,10 @@ def port(text: str) -> int:
     if not 0 <= value <= 65_535:  # noqa: PLR2004
         raise argparse.ArgumentTypeError(f"{text} is no port (0 to 65535; 0 takes a free one)")
     return value
+
+
+def path(text: str) -> Path:
+    """A file or directory, whether it is there or not."""
+    from pathlib import Path  # noqa: PLC0415  ``--help`` needs none, and it brings urllib.parse
+
+    return Path(text)

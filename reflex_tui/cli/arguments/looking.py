@@ -9,6 +9,8 @@ from reflex_tui.cli.arguments.kinds import positive
 if TYPE_CHECKING:
     from reflex_tui.cli.commands import Commands
 
+COMMANDS = ("health", "models", "status")
+
 
 def add(commands: Commands) -> None:
     """Add this family's commands."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.stages import Stage
-from reflex_tui.cli.arguments.kinds import count, port
+from reflex_tui.cli.arguments.kinds import count, from_one, path, port
 
 if TYPE_CHECKING:
     from reflex_tui.cli.commands import Commands
@@ -25,13 +24,32 @@ def _add_running(commands: Commands) -> None:
         "serve a model by the embedded llama.cpp until Ctrl-C",
         "engine",
         "engine --gguf qwen2.5-coder-7b-instruct-q4_k_m.gguf --port 3009",
+        "engine --threads 8 --parallel 4 --ctx 16384",
         "engine --hf Qwen/Qwen2.5-Coder-7B-Instruct-GGUF:qwen2.5-coder-7b-instruct-q4_k_m.gguf",
     )
     weights = engine.add_mutually_exclusive_group()
-    weights.add_argument("--gguf", type=Path, metavar="FILE", help="the model (default: SmolLM2)")
+    weights.add_argument("--gguf", type=path, metavar="FILE", help="the model (default: SmolLM2)")
     weights.add_argument("--hf", metavar="REPO[:FILE]", help="fetch the model from Hugging Face")
     engine.add_argument("--port", type=port, metavar="PORT", help="default: that of [reflex]")
     engine.add_argument("--model", metavar="NAME", help="the id to serve it under")
+    engine.add_argument(
+        "--threads",
+        type=from_one,
+        metavar="N",
+        help="threads that compute, at most 512 (default: the CPUs less one, at most 16)",
+    )
+    engine.add_argument(
+        "--parallel",
+        type=from_one,
+        metavar="N",
+        help="requests served at once, at most 256 (default: 2); set it to [reflex] candidates",
+    )
+    engine.add_argument(
+        "--ctx",
+        type=from_one,
+        metavar="N",
+        help="tokens of context, divided among --parallel, 512 each at least (default: 8192)",
+    )
     engine.add_argument(
         "--write", action="store_true", help="put endpoint and model into the configuration"
     )
@@ -44,7 +62,26 @@ def _add_running(commands: Commands) -> None:
     demo.add_argument(
         "--headless", action="store_true", help="one call without the dashboard, then end"
     )
-    commands.add("tui", "tui:tui", "open the dashboard", "tui", "tui --config path/stage0.toml")
+    tui = commands.add(
+        "tui",
+        "tui:tui",
+        "open the dashboard",
+        "tui",
+        "tui --config path/stage0.toml",
+        "tui --web --port 8000",
+    )
+    tui.add_argument(
+        "--web",
+        action="store_true",
+        help="serve it to a browser on this machine (needs the extra web)",
+    )
+    tui.add_argument(
+        "--port",
+        type=port,
+        default=8000,
+        metavar="PORT",
+        help="of --web: default %(default)s; 0: any",
+    )
     completion = commands.add(
         "completion",
         "completion:completion",

@@ -1,17 +1,25 @@
-"""The edit formats, and the JSON of a reply in each; ``prompts/`` says the same to the model."""
+"""The edit formats, and the JSON of a reply in each; ``prompts/`` says the same to the model.
+
+A reply's schema lies in ``schemas/``; the hash of that directory is part of a gate pass, as that of
+the prompts is.
+"""
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from core.fingerprint import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Files up to this many characters in all (some 700 tokens) are asked for whole: small models quote
-# the text to replace less surely than they copy a short file, but each token of a copy takes time.
+# Files up to this many characters in all (some 650 tokens) are asked for whole. docs/suites.md has
+# what was measured: a small model's whole files could be used up to 1,434 characters, its quotes of
+# the text to replace often not; but each token of a copy takes time, so there must be an end.
 WHOLE_FILE_CHARACTERS = 2400
-MOST_EDITS = 8
 
 
 class EditFormat(StrEnum):
@@ -21,17 +29,6 @@ class EditFormat(StrEnum):
     SEARCH_REPLACE = "search_replace"
     LINE_RANGE = "line_range"
     AUTO = "auto"
-
-
-_FIELDS: dict[EditFormat, dict[str, Any]] = {
-    EditFormat.WHOLE_FILE: {"content": {"type": "string"}},
-    EditFormat.SEARCH_REPLACE: {"search": {"type": "string"}, "replace": {"type": "string"}},
-    EditFormat.LINE_RANGE: {
-        "start": {"type": "integer", "minimum": 1},
-        "end": {"type": "integer", "minimum": 0},
-        "text": {"type": "string"},
-    },
-}
 
 
 def resolve(edit_format: EditFormat, files: Mapping[str, str]) -> EditFormat:
@@ -52,26 +49,17 @@ def schema(edit_format: EditFormat, editable: Sequence[str]) -> dict[str, Any]:
         raise ValueError("auto is no format of its own: resolve it first")
     if not editable:
         raise ValueError("no file may be edited")
-    fields = {"path": {"type": "string", "enum": list(editable)}, **_FIELDS[edit_format]}
-    whole = edit_format is EditFormat.WHOLE_FILE
-    return {
-        "type": "object",
-        "properties": {
-            "edits": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": len(editable) if whole else MOST_EDITS,
-                "items": {
-                    "type": "object",
-                    "properties": fields,
-                    "required": list(fields),
-                    "additionalProperties": False,
-                },
-            }
-        },
-        "required": ["edits"],
-        "additionalProperties": False,
-    }
+    reply: dict[str, Any] = json.loads(_published(edit_format))
+    edits = reply["properties"]["edits"]
+    edits["items"]["properties"]["path"]["enum"] = list(editable)
+    if edit_format is EditFormat.WHOLE_FILE:
+        edits["maxItems"] = len(editable)
+    return reply
+
+
+@cache
+def _published(edit_format: EditFormat) -> str:
+    return (SCHEMAS / f"{edit_format.value}.json").read_text(encoding="utf-8")
 
 
 def numbered(text: str) -> str:

@@ -1,0 +1,366 @@
+# ruff: noqa: SLF001  it looks at what is drawn, from inside
+"""The dashboard over a capsule of 1,000,000 events, while another process appends 1,000 a second.
+
+First paint in a pseudo-terminal against a trivial Textual application, in turns; the routing log's
+first rows, jumps, a filter over all rows, the event loop's lag, memory, and how far it is behind.
+
+    python benchmarks/dashboard.py [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import pty
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from dashboard_load import flood, make_workspace
+from table import Given, Result, Row, main, percentile
+
+from core.capsule import EventLog
+from core.capsule.index import Index
+from core.settings import load_settings
+from reflex_tui.app import ReflexApp
+from reflex_tui.panes.filters import Filter, parse_filter
+from reflex_tui.screens.dashboard import Dashboard
+from reflex_tui.widgets.log_view import LogView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reflex_tui.messages import RecordsCame
+
+EVENTS, FEW_EVENTS = 1_000_000, 100_000
+BEAT_S = 0.005
+# The same heartbeat in a process that does nothing else: what the machine itself adds.
+IDLE = f"""
+import time
+while True:
+    since = time.perf_counter()
+    time.sleep({BEAT_S})
+    print(1000 * (time.perf_counter() - since - {BEAT_S}), flush=True)
+"""
+TRIVIAL = """
+from textual.app import App
+from textual.widgets import DataTable, Footer
+class Trivial(App):
+    def compose(self):
+        yield DataTable()
+        yield Footer()
+    def on_mount(self):
+        table = self.query_one(DataTable)
+        table.add_columns("a", "b", "c")
+        table.add_rows([("first-cell", n, n) for n in range(20)])
+Trivial().run()
+"""
+OURS = "import sys; from reflex_tui.cli.main import speckit_reflex; sys.exit(speckit_reflex())"
+
+
+def first_paint_ms(arguments: list[str], marker: bytes, cwd: Path) -> float:
+    """From starting a fresh process in a pseudo-terminal to ``marker`` on it."""
+    master, slave = pty.openpty()
+    os.set_blocking(master, True)
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
+    since = time.perf_counter()
+    process = subprocess.Popen(
+        arguments, stdin=slave, stdout=slave, stderr=slave, cwd=cwd, env=environment
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while marker not in shown:
+            shown += os.read(master, 65536)
+        return 1000 * (time.perf_counter() - since)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+
+
+class Probe:
+    """A heartbeat that records by how much each beat was late, in ms."""
+
+    def __init__(self) -> None:
+        self.lags_ms: list[float] = []
+        self._task = asyncio.get_running_loop().create_task(self._beat())
+
+    async def _beat(self) -> None:
+        while True:
+            since = time.perf_counter()
+            await asyncio.sleep(BEAT_S)
+            self.lags_ms.append(1000 * (time.perf_counter() - since - BEAT_S))
+
+    def since(self, beat: int) -> list[float]:
+        """The lags from that beat on."""
+        return self.lags_ms[beat:] or [0.0]
+
+    def stop(self) -> None:
+        """End it."""
+        self._task.cancel()
+
+
+class Turns:
+    """The event loop's turns in CPU time, ms: what it holds up itself, however busy the machine."""
+
+    def __init__(self) -> None:
+        self.took_ms: list[float] = []
+        original = asyncio.Handle._run
+
+        def run(handle: asyncio.Handle) -> None:
+            since = time.thread_time()
+            original(handle)
+            self.took_ms.append(1000 * (time.thread_time() - since))
+
+        asyncio.Handle._run = run  # type: ignore[method-assign]
+
+
+class Drawn:
+    """When a row was last drawn, and where; taken from the log view's own drawing."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        original = LogView.render_line
+
+        def render_line(view: LogView, y: int) -> Any:
+            strip = original(view, y)
+            index = view.scroll_offset.y + y
+            if index < len(view._rows) and view._rows.row(index) is not None:
+                self.at = time.perf_counter()
+            return strip
+
+        LogView.render_line = render_line  # type: ignore[method-assign]
+
+
+async def until(true: Callable[[], Any], patience_s: float = 60.0) -> None:
+    """Wait, a millisecond at a time."""
+    end = time.perf_counter() + patience_s
+    while not true():
+        if time.perf_counter() > end:
+            raise TimeoutError(true)
+        await asyncio.sleep(0.001)
+
+
+async def took_ms(view: LogView, drawn: Drawn, action: Callable[[], object]) -> float:
+    """From ``action`` until every row in sight is there and drawn."""
+
+    def in_sight() -> bool:
+        top, height = view.scroll_offset.y, view.scrollable_content_region.height
+        rows = range(top, min(top + height, len(view._rows)))
+        return bool(rows) and all(view._rows.row(index) is not None for index in rows)
+
+    since = time.perf_counter()
+    action()
+    await until(in_sight)
+    whole = time.perf_counter()
+    view.refresh()
+    await until(lambda: drawn.at > whole)
+    return 1000 * (drawn.at - since)
+
+
+def memory_mb() -> float:
+    """What this process holds in memory."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR0915  one story
+    """One run of the dashboard over the workspace; figures by name."""
+    found: dict[str, Any] = {}
+    drawn, turns = Drawn(), Turns()
+    app = ReflexApp(load_settings(workspace / "stage0.toml"), theme_file=workspace / "theme")
+    async with app.run_test(size=(160, 48)):
+        probe = Probe()
+        board: Dashboard = app._dashboard
+        await until(lambda: board.is_whole)
+        up = time.perf_counter()
+        board.action_pane("routing")
+        await until(lambda: drawn.at > up)
+        found["pane"] = 1000 * (drawn.at - up)
+        routing, view = board.routing, board.routing.query_one(LogView)
+        await until(lambda: routing.listing.before is not None)
+        found["reachable"] = 1000 * (time.perf_counter() - up)
+        await asyncio.sleep(2)
+        found["lag at start"] = max(probe.lags_ms)
+        before_mb = memory_mb()
+        beat = len(probe.lags_ms)
+
+        seconds = given.times(5, 15)
+        updates: list[float] = []
+        original = Dashboard.on_records_came
+
+        def counted(board: Dashboard, message: RecordsCame) -> None:
+            updates.append(time.perf_counter())
+            original(board, message)
+
+        Dashboard.on_records_came = counted  # type: ignore[method-assign]
+        started_at = _head(workspace)
+        turn = len(turns.took_ms)
+        found["turn at start"] = max(turns.took_ms)
+        idle = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed below
+        beating = subprocess.Popen([sys.executable, "-c", IDLE], stdout=idle)  # noqa: ASYNC220
+        writer = flood(workspace, seconds)
+        last = len(view._rows) - 1
+        jumps: dict[str, list[float]] = {}
+        actions: dict[str, Callable[[], object]] = {
+            "Home": view.action_oldest,
+            "End": view.action_follow,
+            "scrollbar": lambda: view.scroll_to(y=last * 0.37, animate=False, force=True),
+            "PageUp": lambda: view.action_page(-1),
+            "time": lambda: view.jump(last * 2 // 3),
+        }
+        behind: list[int] = []
+        round_number = 0
+        while writer.poll() is None:
+            for name, action in actions.items():
+                if name == "scrollbar":
+                    view.following = False
+                jumps.setdefault(name, []).append(await took_ms(view, drawn, action))
+                await asyncio.sleep(0.03)
+            round_number += 1
+            behind.append(_head(workspace) - board._events)
+        written = time.perf_counter()
+        head = _head(workspace)
+        await until(lambda: board._events >= head)
+        found["caught up"] = 1000 * (time.perf_counter() - written)
+        found["behind"] = percentile(behind, 0.95)
+        found["updates"] = len(updates) / max(updates[-1] - updates[0], 1e-9)
+        found["rate"] = (head - started_at) / seconds
+        found["jumps"] = {name: (median(all_), max(all_)) for name, all_ in jumps.items()}
+        found["jump p95"] = percentile([each for all_ in jumps.values() for each in all_], 0.95)
+
+        filters = []
+        for text in ("mode:cloud", "reason:no_bakeoff", ">900ms", "timeout"):
+            since = time.perf_counter()
+            routing.apply(parse_filter(text))
+            await until(lambda: routing.listing.before is not None)
+            filters.append((text, 1000 * (time.perf_counter() - since), len(view._rows)))
+            jumps_ms = await took_ms(view, drawn, view.action_oldest)
+            filters.append((f"{text}, Home", jumps_ms, 0))
+        routing.apply(Filter())
+        await until(lambda: routing.listing.before is not None)
+        found["filters"] = filters
+        await asyncio.sleep(1)
+        found["growth"] = memory_mb() - before_mb
+        found["lag"] = max(probe.since(beat))
+        found["lag p99"] = percentile(probe.since(beat), 0.99)
+        found["turn"] = max(turns.took_ms[turn:])
+        found["turn p99"] = percentile(turns.took_ms[turn:], 0.99)
+        probe.stop()
+        beating.terminate()
+        beating.wait()
+        idle.seek(0)
+        lines = idle.read().splitlines()[:-1]
+        idle.close()
+        found["idle"] = max(map(float, lines))
+        found["idle p99"] = percentile(map(float, lines), 0.99)
+    return found
+
+
+def _head(workspace: Path) -> int:
+    return EventLog(workspace / ".speckit" / "capsule").head()[0]
+
+
+def index_s(workspace: Path) -> float:
+    """Building the index from nothing, in a process of its own."""
+    since = time.perf_counter()
+    capsule = workspace / ".speckit" / "capsule"
+    command = [sys.executable, "-P", "-m", "core.capsule.index", str(capsule)]
+    subprocess.run(command, check=True)
+    took = time.perf_counter() - since
+    with Index(EventLog(capsule)) as index:
+        assert index.behind()[2] == 0
+    return took
+
+
+def measure(given: Given) -> Result:
+    """All of it, in a temporary workspace."""
+    result = Result("dashboard")
+    events = given.times(FEW_EVENTS, EVENTS)
+    with tempfile.TemporaryDirectory(prefix="reflex-bench-") as root:
+        workspace = Path(root)
+        make_workspace(workspace, events)
+        built_s = index_s(workspace)
+        paints: dict[str, list[float]] = {"ours": [], "trivial": []}
+        for _ in range(given.times(3, 9)):
+            ours = [sys.executable, "-c", OURS, "tui"]
+            paints["ours"].append(first_paint_ms(ours, b"looking", workspace))
+            trivial = [sys.executable, "-c", TRIVIAL]
+            paints["trivial"].append(first_paint_ms(trivial, b"first-cell", workspace))
+        ours_ms, trivial_ms = median(paints["ours"]), median(paints["trivial"])
+        found = asyncio.run(session(workspace, given))
+    ratio = ours_ms / trivial_ms
+    row = result.rows.append
+    row(
+        Row(
+            "first paint of the dashboard",
+            "ms",
+            ours_ms,
+            "≤ 1.3 × trivial",
+            ratio <= 1.3,
+            f"{ratio:.2f} × trivial",
+            ("Textual with a DataTable", trivial_ms),
+        )
+    )
+    _limit(row, "first rows of the log, once up", "ms", found["pane"], 150)
+    _limit(row, "a jump, p95 of all", "ms", found["jump p95"], 50)
+    for name, (middle_ms, _worst_ms) in found["jumps"].items():
+        _limit(row, f"jump: {name}", "ms", middle_ms, 50)
+    _limit(row, "memory growth", "MB", found["growth"], 30)
+    _limit(row, "event loop late, worst at start", "ms", found["lag at start"], 50)
+    _limit(row, "event loop late, worst under load", "ms", found["lag"], 50, idle=found["idle"])
+    _limit(
+        row, "event loop late, p99 under load", "ms", found["lag p99"], 50, idle=found["idle p99"]
+    )
+    _limit(row, "longest turn of the loop at start, CPU", "ms", found["turn at start"], 50)
+    _limit(row, "longest turn of the loop under load, CPU", "ms", found["turn"], 50)
+    _limit(row, "updates a second under load", "", found["updates"], 10.5)
+    _limit(row, "behind the writer, p95", "events", found["behind"], 1000)
+    _limit(row, "caught up once it ends", "ms", found["caught up"], 1000)
+    _limit(row, f"index of {events:,} from nothing", "s", built_s, 15 * events / EVENTS)
+    for text, ms, rows in found["filters"]:
+        told = f" ({rows:,} rows)" if rows else ""
+        row(Row(f"filter {text}{told}", "ms", ms, "–", None))
+    result.notes.append(
+        f"{events:,} events; another process appended {found['rate']:,.0f} a second; older rows "
+        f"could be reached {found['reachable']:.0f} ms after the dashboard was up."
+    )
+    from importlib.metadata import version  # noqa: PLC0415
+
+    result.versions = {"textual": version("textual"), "rich": version("rich")}
+    return result
+
+
+def _limit(
+    row: Callable[[Row], object],
+    what: str,
+    unit: str,
+    value: float,
+    limit: float,
+    *,
+    idle: float | None = None,
+) -> None:
+    floor = None if idle is None else ("idle process", idle)
+    told = f"{value / limit:.2f} × target"
+    row(Row(what, unit, value, f"≤ {limit:g}", value <= limit, told, floor))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[1] == "--session":  # for a profiler
+        print(
+            json.dumps(
+                asyncio.run(session(Path(sys.argv[2]), Given(quick=True, peers=sys.executable)))
+            )
+        )
+    else:
+        main(measure)

@@ -1,0 +1,150 @@
+"""What a call costs when reflex cannot answer it: refused, 500, hanging, and with the breaker open.
+
+Each first kind is one whole call of a fresh run, from decision to the cloud's answer, with all its
+evidence; beside it the same call while reflex is well, and LiteLLM Router's fallback (which records
+nothing) told not to try again.
+
+    python benchmarks/fallback.py [--quick]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from functools import partial
+
+from processes import litellm, stub, versions
+from table import Given, Result, Row, main, middle, number
+from workspace import promoted
+
+from core.client.backend import Backend, ChatRequest
+from core.client.chat import ChatClient
+from core.errors import Counting
+from core.router.backends import primary
+from core.router.implementer import Implementer
+from core.router.situation import breaker_of
+from core.stages import Mode
+
+MESSAGES = [{"role": "user", "content": "Which line is wrong?"}]
+DEADLINE_MS = 100
+ONCE = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 300.0\n"
+
+
+def measure(given: Given) -> Result:
+    """Medians in ms."""
+    result = Result("fallback", versions=versions(given, ["litellm"]))
+    repetitions = given.times(20, 100)
+    with stub() as address:
+        found = asyncio.run(calls(address, repetitions))
+        theirs = {
+            kind: middle(samples)
+            for kind, samples in litellm(given, "fallback", address, repetitions).items()
+        }
+    well = found["well"]
+    for kind in ("refused", "500"):
+        peers = {"LiteLLM Router": theirs[kind]} if theirs else {}
+        result.rows.append(
+            Row(
+                f"fallback from {kind}",
+                "ms",
+                found[kind],
+                "≤ 3 × a healthy call",
+                found[kind] <= 3 * well,
+                floor=("healthy call", well),
+                ratio=f"{number(found[kind] / well)} × healthy",
+                peers=peers,
+            )
+        )
+    late = found["hang"] - DEADLINE_MS - well
+    result.rows.append(
+        Row(
+            "fallback from a hang, beyond the deadline and a healthy call",
+            "ms",
+            late,
+            f"≤ 5 ms beyond {DEADLINE_MS} ms",
+            late <= 5,
+            floor=("healthy call", well),
+        )
+    )
+    ratio = found["open"] / found["cloud, reflex disabled"]
+    result.rows.append(
+        Row(
+            "call with the breaker open",
+            "ms",
+            found["open"],
+            "≤ 1.1 × a direct cloud call",
+            ratio <= 1.1,
+            floor=("cloud call, reflex disabled", found["cloud, reflex disabled"]),
+            ratio=f"{number(ratio)} × a cloud call; without evidence {number(found['client'])} ms",
+        )
+    )
+    return result
+
+
+async def calls(address: str, repetitions: int) -> dict[str, float]:
+    """The median of each kind of call."""
+    instant = f"{address}/instant/v1"
+    kinds = {"well": "instant", "refused": "refused", "500": "error", "hang": "hang"}
+    samples: dict[str, list[float]] = {kind: [] for kind in (*kinds, *_STEADY)}
+    for _ in range(repetitions):
+        for kind, path in kinds.items():
+            samples[kind].append(await _first_call(address, path))
+    async with promoted(instant, instant, ONCE) as settings:
+        disabled = replace(settings, reflex=settings.reflex.model_copy(update={"enabled": False}))
+        cloud = Backend("cloud", Mode.CLOUD, instant, "stub", 10_000)
+        async with (
+            Implementer.from_settings(settings) as opened,
+            Implementer.from_settings(disabled) as closed,
+            ChatClient(cloud) as client,
+        ):
+            # Opened as a failure would, from outside.
+            breaker_of(settings, primary(settings)).failed(Counting.OPENS)
+            steady = {
+                "open": partial(_timed, opened),
+                "cloud, reflex disabled": partial(_timed, closed),
+                "client": partial(_asked, client),
+            }
+            for turn in range(5 * repetitions + 5):
+                # Each comes first as often as the others: a sync delays what follows it.
+                for place in range(len(_STEADY)):
+                    kind = _STEADY[(turn + place) % len(_STEADY)]
+                    taken = await steady[kind]()
+                    if turn >= 5:
+                        samples[kind].append(taken)
+    return {kind: middle(taken) for kind, taken in samples.items()}
+
+
+_STEADY = ("open", "cloud, reflex disabled", "client")
+
+
+async def _first_call(address: str, path: str) -> float:
+    """A call whose server falls ill after it was found well: ms."""
+    instant = f"{address}/instant/v1"
+    endpoint = "http://127.0.0.1:9/v1" if path == "refused" else f"{address}/{path}/v1"
+    # The pass and the probe are the healthy server's; then only its address changes.
+    async with (
+        promoted(instant, instant, f"timeout_ms = {DEADLINE_MS}\n{ONCE}") as settings,
+        Implementer.from_settings(settings) as implementer,
+    ):
+        for _ in range(3):
+            await implementer.complete(MESSAGES)
+        ill = Backend("reflex", Mode.REFLEX, endpoint, "stub", DEADLINE_MS)
+        implementer._clients["reflex"]._backend = ill  # noqa: SLF001
+        return await _timed(implementer)
+
+
+async def _timed(implementer: Implementer) -> float:
+    began = time.perf_counter()
+    await implementer.complete(MESSAGES)
+    return 1000 * (time.perf_counter() - began)
+
+
+async def _asked(client: ChatClient) -> float:
+    began = time.perf_counter()
+    await client.complete(ChatRequest(MESSAGES))
+    return 1000 * (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main(measure)

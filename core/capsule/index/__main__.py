@@ -1,0 +1,18 @@
+"""``python -m core.capsule.index DIRECTORY``: build the index, out of the way of who needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from core.capsule.index.projection import Index
+from core.capsule.log import EventLog
+from core.errors import CapsuleError
+
+if __name__ == "__main__":
+    os.nice(5)
+    try:
+        with Index(EventLog(sys.argv[1])) as index:
+            index.update()
+    except CapsuleError:
+        sys.exit(1)  # who started this finds the same, and tells it

@@ -1,0 +1,115 @@
+"""Makes trials where it stands: asks, applies and checks, here or in a worker's process."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+from core.harness.bakeoff.asker import PAUSES_S, Asker
+from core.harness.bakeoff.checker import Checks
+from core.harness.bakeoff.environment import environment
+from core.harness.gate.trial import Trial
+from core.harness.patchloop.loop import Job, repair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from core.capsule.events import Event
+    from core.clock import Clock
+    from core.harness.bakeoff.interleave import Slot
+    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.gate.trial import Attempt
+    from core.harness.report.model import Environment
+    from core.router.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A trial, the machine it was made on, and evidence that is not yet in this capsule."""
+
+    trial: Trial
+    machine: Environment
+    events: Sequence[Event] = ()
+
+
+class Maker(Protocol):
+    """Makes trials, ``at_once`` of them at the same time."""
+
+    at_once: int
+
+    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> Made:
+        """Make one, and ``tell`` each attempt when it ended, or all of them at last.
+
+        Raises:
+            ReflexError: The run cannot go on.
+        """
+
+
+class Bench:
+    """A run's arms and checks in this process, which is a ``Maker``; a context manager."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        evidence: Evidence,
+        clock: Clock,
+        *,
+        pauses_s: Sequence[float] = PAUSES_S,
+    ) -> None:
+        scope = prepared.scope
+        self.at_once = scope.plan.concurrency
+        self._scope = scope
+        self._arms = prepared.arms
+        self._tasks = {task.id: task for task in scope.tasks}
+        self._checks = Checks(prepared.self_test.sandbox())
+        self._machine = environment()
+        self._askers = {
+            name: Asker(
+                prepared.arms[name],
+                evidence,
+                clock,
+                constrain=scope.settings.reflex.json_schema,
+                pauses_s=pauses_s,
+            )
+            for name in prepared.asked
+        }
+        self._stack = AsyncExitStack()
+
+    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> Made:
+        """As a ``Maker``; each attempt is told when it ends."""
+        task, arm = self._tasks[slot.task], self._arms[slot.arm]
+        check, failing = await self._checks.of(task)
+        job = Job(
+            instruction=task.prompt,
+            files=task.workspace,
+            editable=task.editable,
+            failing=failing,
+            edit_format=self._scope.edit_format,
+            attempts=self._scope.attempts,
+            candidates=self._scope.candidates if arm.local else 1,
+            timeout_ms=arm.backend.timeout_ms,
+            seed=slot.seed,
+        )
+        asker = self._askers[slot.arm]
+        ask = asker.on_behalf_of(f"{slot.task}, trial {slot.trial + 1}")
+        result = await repair(job, ask, check, on_attempt=tell)
+        await asker.settled()
+        trial = Trial(
+            task=slot.task,
+            arm=slot.arm,
+            trial=slot.trial,
+            attempts=result.attempts,
+            solved=result.solved,
+            diff=result.diff,
+        )
+        return Made(trial, self._machine)
+
+    async def __aenter__(self) -> Self:
+        for asker in self._askers.values():
+            self._stack.push_async_callback(asker.aclose)
+        await self._stack.enter_async_context(self._checks)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()

@@ -1,0 +1,130 @@
+"""What travels between a bakeoff and its workers: plain JSON, and no secret in it.
+
+Keys stay where they are: a worker reads its own environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from core.harness.bakeoff.environment import environment
+from core.harness.bakeoff.interleave import Slot  # noqa: TC001  pydantic reads it
+from core.harness.bakeoff.plan import Plan
+from core.harness.patchloop.edits import EditFormat
+from core.harness.report.model import Environment  # noqa: TC001  likewise
+from core.settings import Cloud, Reflex, Settings, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.harness.bakeoff.preparation import Prepared
+    from core.policy import PolicySnapshot
+
+# Settled by whoever gives the orders; all else must be the same wherever a trial is made.
+_OWN_AFFAIR = frozenset({"suite", "reused_report"})
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Terms(_Plain):
+    """What all trials of a run have in common.
+
+    ``about`` is what they depend on, as the run's journal has it. ``named`` are the keys of the
+    configuration that its file sets.
+    """
+
+    version: str
+    run_id: str
+    policy_hash: str
+    plan: dict[str, Any]
+    asked: tuple[str, ...]
+    reflex: Reflex
+    cloud: Cloud
+    named: tuple[tuple[str, ...], ...]
+    about: dict[str, Any]
+    pauses_s: tuple[float, ...]
+
+    def settings(self, root: Path) -> Settings:
+        """The configuration, in a workspace at ``root``; trust is for the worker's user to give."""
+        source = Source(None, root, trusted=False)
+        return Settings(self.reflex, self.cloud, source, dict.fromkeys(self.named, 0))
+
+    def planned(self) -> Plan:
+        """The plan as far as it concerns a trial."""
+        given = self.plan
+        return Plan(
+            **{
+                **given,
+                "arms": tuple(given["arms"]),
+                "edit_format": EditFormat(given["edit_format"]),
+            }
+        )
+
+
+class Order(_Plain):
+    """One trial to make; without a ``slot`` merely to say whether one could be made."""
+
+    terms: Terms
+    slot: Slot | None = None
+
+
+class Refusal(_Plain):
+    """Why a worker cannot go on; ``usage`` says that something is set up wrongly."""
+
+    message: str
+    remedy: str
+    usage: bool
+
+
+class Answer(_Plain):
+    """What came of an order: a trial with the evidence of its calls, or a refusal."""
+
+    host: str
+    machine: Environment
+    trial: dict[str, Any] | None = None
+    events: tuple[dict[str, Any], ...] = ()
+    refusal: Refusal | None = None
+
+
+def terms_of(
+    prepared: Prepared, policy: PolicySnapshot, pauses_s: Sequence[float], run_id: str
+) -> Terms:
+    """The terms of a run; ``run_id`` may still be empty when workers are only asked to agree."""
+    scope = prepared.scope
+    settings, plan = scope.settings, scope.plan
+    named_path = scope.root.startswith(("/", "./"))
+    return Terms(
+        version=environment().reflex_version,
+        run_id=run_id,
+        policy_hash=policy.policy_hash,
+        plan={
+            "suite": str(Path(plan.suite).absolute()) if named_path else plan.suite,
+            "arms": list(plan.arms),
+            "trials": plan.trials,
+            "tasks": plan.tasks,
+            "attempts": scope.attempts,
+            "candidates": scope.candidates,
+            "edit_format": scope.edit_format.value,
+            "concurrency": plan.concurrency,
+            "executor": plan.executor,
+            "shard": plan.shard,
+            "allow_unsandboxed": plan.allow_unsandboxed,
+            "aa": plan.aa,
+        },
+        asked=prepared.asked,
+        reflex=settings.reflex,
+        cloud=settings.cloud,
+        named=tuple(settings.lines),
+        about=matter_of(prepared),
+        pauses_s=tuple(pauses_s),
+    )
+
+
+def matter_of(prepared: Prepared) -> dict[str, Any]:
+    """What a trial's outcome depends on, wherever it is made."""
+    return {name: value for name, value in prepared.about().items() if name not in _OWN_AFFAIR}

@@ -1,0 +1,212 @@
+"""A worker's side of a bakeoff: makes the trials it is sent, in a process of its own.
+
+A call's decision is durable in a capsule on the worker's own disk before the call leaves, and
+travels back with the trial.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import threading
+from contextlib import AsyncExitStack
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
+
+from core.capsule import EventLog
+from core.capsule.keys import user_key
+from core.clock import SystemClock
+from core.errors import ReflexError, WorkerError
+from core.harness.bakeoff.arms import changed_server, choose_arms
+from core.harness.bakeoff.bench import Bench
+from core.harness.bakeoff.environment import environment
+from core.harness.bakeoff.orders import Answer, Order, Refusal, matter_of
+from core.harness.bakeoff.preparation import looked_at
+from core.harness.bakeoff.scope import Scope
+from core.plain import plain
+from core.policy import PolicySnapshot
+from core.router.evidence import Evidence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.capsule.events import Event
+    from core.harness.bakeoff.bench import Made
+    from core.harness.bakeoff.orders import Terms
+    from core.harness.bakeoff.preparation import Prepared
+
+IDLE_S = 60.0
+_LOOK_AT_SERVERS_S = 15.0
+_said: ContextVar[list[Event]] = ContextVar("said")
+
+
+def answer(order: str) -> str:
+    """Carry out an ``Order``, both given and answered in JSON; a failure is an answer too."""
+    return asyncio.run_coroutine_threadsafe(_answered(order), _loop()).result()
+
+
+def workspace(run_id: str) -> Path:
+    """Where this user's workers keep the evidence of a run."""
+    from platformdirs import user_state_path  # noqa: PLC0415  only workers need it
+
+    return user_state_path("speckit-reflex", appauthor=False) / "workers" / run_id
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """A loop that lives as long as the process, so that connections and checks are kept."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="reflex-bakeoff", daemon=True).start()
+    return loop
+
+
+async def _answered(text: str) -> str:
+    machine, host = environment(), plain(platform.node(), 80)
+    try:
+        _check_version(json.loads(text)["terms"]["version"], machine.reflex_version)
+        order = Order.model_validate_json(text)
+        made = await _carried_out(order)
+    except ReflexError as error:
+        refusal = Refusal(
+            message=plain(error.message, 1000),
+            remedy=plain(error.remedy, 1000),
+            usage=error.exit_code != ReflexError.exit_code,
+        )
+        return Answer(host=host, machine=machine, refusal=refusal).model_dump_json()
+    return Answer(
+        host=host,
+        machine=machine,
+        trial=made.trial.as_json() if made else None,
+        events=tuple(event.body() for event in made.events) if made else (),
+    ).model_dump_json()
+
+
+def _check_version(theirs: object, own: str) -> None:
+    if theirs != own:
+        raise WorkerError(
+            f"it has version {own} of this package, not {plain(theirs, 40)}",
+            remedy=f"Install speckit-reflex=={plain(theirs, 40)} for every worker, and restart it.",
+        )
+
+
+async def _carried_out(order: Order) -> Made | None:
+    if order.slot is None:
+        await _agreed(order.terms)
+        return None
+    said: list[Event] = []
+    _said.set(said)
+    async with await _Seat.at(order.terms) as seat:
+        made = await seat.bench.make(order.slot, lambda _: None)
+        await seat.look_at_servers()
+    return replace(made, events=said)
+
+
+async def _agreed(terms: Terms) -> Prepared:
+    """The run as this machine would make it, which must be the same.
+
+    Raises:
+        WorkerError: It would be another.
+        ReflexError: Nothing can be run here: no suite, sandbox, key, trust or server.
+    """
+    settings, plan = terms.settings(workspace(terms.run_id)), terms.planned()
+    scope = Scope.of(plan, settings)
+    arms = choose_arms(settings, plan.arms, aa=plan.aa)
+    prepared = await looked_at(scope, arms, terms.asked)
+    here, there = matter_of(prepared), terms.about
+    different = [name for name in there if here.get(name) != there[name]]
+    if different:
+        raise WorkerError(
+            f"it would make other trials: other {', '.join(map(_in_words, different))}",
+            remedy="Every worker needs the same suite at the same path, the same sandbox, and the "
+            "same model behind each endpoint.",
+        )
+    return prepared
+
+
+def _in_words(name: str) -> str:
+    return {"arms": "server behind an arm"}.get(name, name.replace("_", " "))
+
+
+class _Kept(Evidence):
+    """Evidence that is also kept for whoever ordered the trial under way."""
+
+    async def append(self, event: Event) -> None:
+        await super().append(event)
+        _said.get().append(event)
+
+
+@dataclass
+class _Seat:
+    """A run's bench in this process; it is put away when nothing was asked of it for a while."""
+
+    prepared: Prepared
+    bench: Bench
+    stack: AsyncExitStack
+    busy: int = 0
+    looked_at: float = 0.0
+    leaving: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @classmethod
+    async def at(cls, terms: Terms) -> _Seat:
+        """The seat at which the run's trials are made, set up for the first one."""
+        key = terms.model_dump_json()
+        if key not in _seats:
+            _seats[key] = asyncio.create_task(cls._set_up(terms))
+        try:
+            return await asyncio.shield(_seats[key])
+        except ReflexError:
+            _seats.pop(key, None)  # what was wrong may be mended before the next trial
+            raise
+
+    @classmethod
+    async def _set_up(cls, terms: Terms) -> _Seat:
+        prepared, clock = await _agreed(terms), SystemClock()
+        settings = prepared.scope.settings
+        policy = PolicySnapshot.capture(settings, clock)
+        async with AsyncExitStack() as stack:
+            log = EventLog(settings.state_dir / "capsule", clock=clock)
+            stack.callback(log.close)
+            secrets = tuple(arm.backend.api_key for arm in prepared.arms.values())
+            evidence = _Kept(
+                log, policy, terms.run_id, key=user_key(), secrets=tuple(filter(None, secrets))
+            )
+            bench = Bench(prepared, evidence, clock, pauses_s=terms.pauses_s)
+            await stack.enter_async_context(bench)
+            return cls(prepared, bench, stack.pop_all(), looked_at=clock.monotonic())
+        raise AssertionError("an exit stack swallows nothing")
+
+    async def look_at_servers(self) -> None:
+        """Now and then: whether the same model still answers.
+
+        Raises:
+            WorkerError: Another one does.
+        """
+        now = SystemClock().monotonic()
+        if now - self.looked_at > _LOOK_AT_SERVERS_S:
+            self.looked_at = now
+            asked = [self.prepared.arms[name] for name in self.prepared.asked]
+            if changed := await changed_server(asked):
+                raise WorkerError(changed)
+
+    async def __aenter__(self) -> Self:
+        self.busy += 1
+        if self.leaving:
+            self.leaving.cancel()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.busy -= 1
+        if not self.busy:
+            self.leaving = asyncio.create_task(self._leave())
+
+    async def _leave(self) -> None:
+        await asyncio.sleep(IDLE_S)
+        for key in [key for key, task in _seats.items() if task.done() and task.result() is self]:
+            del _seats[key]
+        await self.stack.aclose()
+
+
+_seats: dict[str, asyncio.Task[Any]] = {}

@@ -1,0 +1,1 @@
+"""The patch loop on the user's own files: each attempt routed, nothing written unasked."""

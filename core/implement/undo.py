@@ -1,0 +1,143 @@
+"""The way back from what was written last: kept before it is written, sealed, taken once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.capsule.keys import seal, seal_holds, user_key
+from core.errors import ConfigError
+from core.implement.files import read_one
+from core.implement.writing import Change, write_all
+from core.plain import plain
+from core.private import write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from core.settings import Settings
+
+_MOST_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was taken back: the changes in reverse, and whose reply it had been."""
+
+    changes: tuple[Change, ...]
+    call_id: str
+    run_id: str
+
+
+def undo_file(settings: Settings) -> Path:
+    """Where the way back is kept, 0600, out of git.
+
+    Raises:
+        ConfigError: A link stands there, which could lead anywhere.
+    """
+    for directory in (settings.state_dir, settings.state_dir / "implement"):
+        if directory.is_symlink():
+            raise ConfigError(f"{plain(directory)} is a symbolic link", remedy="Remove it.")
+    return settings.state_dir / "implement" / "undo.json"
+
+
+def write_with_way_back(
+    settings: Settings, root: Path, changes: Sequence[Change], *, call_id: str, run_id: str
+) -> None:
+    """Keep what the files hold, then write the changes; raises as ``write_all``.
+
+    Killed in between, it leaves a way back that fits what was written and what was not. Where
+    nothing was written, the earlier way back stays.
+    """
+    file = undo_file(settings)
+    earlier = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else None
+    body: dict[str, Any] = {
+        "schema_version": 1,
+        "repository": str(root),
+        "call_id": call_id,
+        "run_id": run_id,
+        "files": [
+            {
+                "path": one.path,
+                "before": base64.b64encode(one.before).decode(),
+                "after_sha256": hashlib.sha256(one.after).hexdigest(),
+            }
+            for one in changes
+        ],
+    }
+    body["seal"] = seal(body, settings.source.root, user_key())
+    write_private(file.with_name(".gitignore"), "*\n")
+    write_private(file, json.dumps(body))
+    try:
+        write_all(root, changes)
+    except BaseException:
+        if earlier is None:
+            file.unlink()
+        else:
+            write_private(file, earlier)
+        raise
+
+
+def undo(settings: Settings, root: Path) -> Undone:
+    """Put back what was there before the last change.
+
+    Raises:
+        ConfigError: There is no way back, it is of another repository or not this user's, or a
+            file has been changed since; then nothing is written.
+        OSError: A file cannot be written.
+    """
+    file = undo_file(settings)
+    body = _kept(settings, file)
+    if body["repository"] != str(root):
+        raise ConfigError(
+            f"the last change was made in {plain(body['repository'])}, not here",
+            remedy="Go there first.",
+        )
+    changes: list[Change] = []
+    different: list[str] = []
+    for row in body["files"]:
+        before = base64.b64decode(row["before"])
+        try:
+            now = read_one(root, row["path"])
+        except ConfigError:  # removed, or a link by now
+            different.append(row["path"])
+            continue
+        if hashlib.sha256(now.data).hexdigest() == row["after_sha256"]:
+            changes.append(Change(row["path"], now.data, before, now.mode))
+        elif now.data != before:
+            different.append(row["path"])
+    if different:
+        raise ConfigError(
+            f"changed since: {', '.join(plain(path, 200) for path in different)}; nothing was "
+            "undone",
+            remedy="Undoing would overwrite that. What was there before is kept, as base64, in "
+            f"{plain(file)}.",
+        )
+    write_all(root, changes)
+    file.unlink()
+    return Undone(tuple(changes), str(body["call_id"]), str(body["run_id"]))
+
+
+def _kept(settings: Settings, file: Path) -> dict[str, Any]:
+    try:
+        with file.open(encoding="utf-8") as stream:
+            text = stream.read(_MOST_BYTES)
+    except FileNotFoundError:
+        raise ConfigError("there is nothing to undo", remedy="Only the last change is.") from None
+    except UnicodeDecodeError:
+        text = ""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    # What travels with a repository says nothing: only what this user wrote, here, is believed.
+    if not isinstance(body, dict) or not seal_holds(body, settings.source.root, user_key()):
+        raise ConfigError(
+            f"{plain(file)} was not written by you, here",
+            remedy="Remove it; look at git's history.",
+        )
+    return body

@@ -1,0 +1,405 @@
+"""Runs bakeoffs and all that follows from the bakeoff pane's keys; the pane itself only shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import OptionList
+
+from core.errors import ReflexError
+from core.plain import plain
+from reflex_tui.bakeoff_run import BakeoffRun
+from reflex_tui.panes.bakeoff import BakeoffPane
+from reflex_tui.panes.live import Live
+from reflex_tui.panes.unfinished import plan_to_resume
+from reflex_tui.screens.sheet import Sheet
+from reflex_tui.widgets.banner import Banner
+from reflex_tui.widgets.json_text import indented, json_text
+from reflex_tui.widgets.lines import left
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from textual.app import ComposeResult
+    from textual.content import Content
+
+    from core.clock import Clock
+    from core.harness.bakeoff.plan import Plan
+    from core.harness.bakeoff.progress import Finished
+    from core.router.outlook import Outlook
+    from core.settings import Settings
+    from core.stages import Mode
+    from reflex_tui.messages import BakeoffEnded, BakeoffTold
+    from reflex_tui.panes.latencies import Figures
+    from reflex_tui.panes.options import Options
+    from reflex_tui.panes.report_detail import Detail
+    from reflex_tui.panes.reports import Report
+    from reflex_tui.panes.unfinished import Unfinished
+
+DRAW_EVERY_S = 0.2
+
+
+class BakeoffDesk(Vertical):
+    """Holds the pane and the run; goes by the ``settings`` and the ``outlook`` it was last told."""
+
+    class DetailRead(Message):
+        """A report whole; None: it cannot be read, or it is no report of ours."""
+
+        def __init__(self, path: Path, detail: Detail | None, *, opened: Report | None) -> None:
+            super().__init__()
+            self.path, self.detail, self.opened = path, detail, opened
+
+    class RawRead(Message):
+        """What is in a file that is no report of ours."""
+
+        def __init__(self, name: str, document: Any) -> None:
+            super().__init__()
+            self.name, self.document = name, document
+
+    class Compared(Message):
+        """Two reports were held against each other, or cannot be."""
+
+        def __init__(self, build: list[Content] | None, error: ReflexError | None) -> None:
+            super().__init__()
+            self.build, self.error = build, error
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(id="bakeoff")
+        self._clock = clock
+        self._settings: Settings | None = None
+        self._outlook: Outlook | None = None
+        self._live_ms: dict[str, float | None] = {}
+        self._changed = False
+        self._details: dict[Path, Detail] = {}
+        self.run: BakeoffRun | None = None
+        self.pane = BakeoffPane()
+
+    def compose(self) -> ComposeResult:
+        """The pane."""
+        yield self.pane
+
+    def on_mount(self) -> None:
+        """Draw what has happened, a few times a second at most."""
+        self.set_interval(DRAW_EVERY_S, self._draw)
+
+    def on_unmount(self) -> None:
+        """The application ends: the run does as well, with its report."""
+        if self.running and self.run is not None:
+            self.run.stop()
+            self.run.join(10.0)
+
+    @property
+    def running(self) -> bool:
+        """Whether a bakeoff is under way here."""
+        return self.pane.running
+
+    def asks_before(self, leave: Callable[[], None]) -> bool:
+        """Whether a run is under way: then the user is asked, and ``leave`` called if so wanted."""
+        from reflex_tui.screens.leave import LeaveScreen  # noqa: PLC0415  when it is wanted
+
+        if self.run is None or not self.run.alive:
+            return False
+        live = self.pane.live
+        far = f"{live.done} of {live.total} trials are done" if live and live.begun else "preparing"
+        if not isinstance(self.app.screen, LeaveScreen):
+            self.app.push_screen(LeaveScreen(self.run, far, leave))
+        return True
+
+    def take_focus(self) -> None:
+        """Let the keys act on the pane."""
+        self.pane.take_focus()
+
+    def use(self, settings: Settings) -> None:
+        """Go by these settings from now on; a run under way keeps its own."""
+        self._settings = settings
+        self.pane.thresholds = settings.reflex.thresholds
+        self.pane.enabled = settings.reflex.enabled
+
+    def see(self, outlook: Outlook | None, figures: Mapping[Mode, Figures] | None = None) -> None:
+        """How the server is now, and what live calls took; either may be left out."""
+        if outlook is not None:
+            self._outlook = outlook
+        if figures is not None:
+            self._live_ms = {str(mode): figures[mode].total.p50 for mode in figures}
+
+    def show_reports(self, reports: tuple[Report, ...]) -> None:
+        """The reports there are."""
+        there = {each.path for each in reports}
+        self._details = {path: one for path, one in self._details.items() if path in there}
+        self.pane.reports = reports
+
+    def show_unfinished(self, unfinished: Unfinished | None) -> None:
+        """A run that was stopped, or is under way elsewhere; None: neither."""
+        self.pane.unfinished = unfinished
+        self._say_unfinished()
+
+    def begin(self, options: Options) -> None:
+        """What was typed after ``/speckit.reflex bakeoff``."""
+        match options.action:
+            case "resume":
+                self.on_bakeoff_pane_resume_wanted()
+            case "stop":
+                self.on_bakeoff_pane_stop_wanted()
+            case "compare":
+                self.pane.action_compare()
+            case _ if self.running:
+                self.notify("A bakeoff is under way; one at a time", severity="warning")
+                self.pane.watching = True
+            case _:
+                self._open_dialog(options)
+
+    def on_bakeoff_pane_new_wanted(self) -> None:
+        """The start dialog, as it was left last."""
+        from reflex_tui.panes.options import Options  # noqa: PLC0415  not for the first paint
+
+        self._open_dialog(Options())
+
+    def on_bakeoff_pane_stop_wanted(self) -> None:
+        """End the run in order."""
+        if self.run is None or not self.running:
+            self.notify("No bakeoff is under way here")
+            return
+        self.run.stop()
+        self.pane.stopping = True
+
+    def on_bakeoff_pane_resume_wanted(self) -> None:
+        """Go on with the run that was stopped last."""
+        found, settings = self.pane.unfinished, self._settings
+        if self.running or settings is None:
+            return
+        if found is None or found.under_way:
+            self.notify("There is no stopped bakeoff to go on with")
+            return
+        try:
+            self._start(plan_to_resume(found, settings.source.root))
+        except ReflexError as error:
+            self._say_error("it cannot be resumed from here", error)
+
+    def on_bakeoff_pane_promote_wanted(self, message: BakeoffPane.PromoteWanted) -> None:
+        """The confirmation."""
+        self.promote(on=message.on)
+
+    def promote(self, *, on: bool) -> None:
+        """Show what would change, and ask."""
+        from reflex_tui.screens.promote import PromoteScreen  # noqa: PLC0415  when it is wanted
+
+        if self._settings is not None:
+            self.app.push_screen(PromoteScreen(self._settings, on=on))
+
+    def on_bakeoff_pane_compare_wanted(self, message: BakeoffPane.CompareWanted) -> None:
+        """Hold one against the other."""
+        self._compare(message.report, message.baseline)
+
+    def on_bakeoff_pane_opened(self, message: BakeoffPane.Opened) -> None:
+        """Read a report whole, to be opened; ``Chosen``, which is one too, has its own."""
+        message.stop()
+        if (detail := self._details.get(message.report.path)) is not None:
+            self._open(detail)
+        else:
+            self._read_detail(message.report, opened=True)
+
+    def on_bakeoff_pane_chosen(self, message: BakeoffPane.Chosen) -> None:
+        """Read a report whole, for its charts."""
+        message.stop()
+        report = message.report
+        if (detail := self._details.get(report.path)) is not None:
+            self.pane.detail = detail
+        elif not report.problem:
+            self._read_detail(report, opened=False)
+
+    def on_bakeoff_pane_task_opened(self, message: BakeoffPane.TaskOpened) -> None:
+        """A task of the run: attempts and diffs so far."""
+        from reflex_tui.widgets.trial_text import task_page  # noqa: PLC0415  when it is wanted
+
+        live = self.pane.live
+        if live is None:
+            return
+        trials = {
+            arm: tuple(t for t in (live.trial(message.go, arm),) if t is not None)
+            for arm in live.arms
+        }
+        name = plain(message.go[0], 80)
+        self.app.push_screen(Sheet(name, lambda width: task_page(trials, width)))
+
+    def on_bakeoff_desk_detail_read(self, message: DetailRead) -> None:
+        """Show it where it is wanted."""
+        if message.detail is not None:
+            self._details[message.path] = message.detail
+            self.pane.detail = message.detail
+        if message.opened is None:
+            return
+        if message.detail is not None:
+            self._open(message.detail)
+        else:
+            self._read_raw(message.opened)
+
+    def on_bakeoff_desk_raw_read(self, message: RawRead) -> None:
+        """No report of ours: as it stands."""
+        document = message.document
+        page = Sheet(message.name, lambda _: [json_text(document)], copies=indented(document))
+        self.app.push_screen(page)
+
+    def on_bakeoff_desk_compared(self, message: Compared) -> None:
+        """Show what changed, or why that cannot be told."""
+        if message.error is not None:
+            self.notify(f"{message.error.message} {message.error.remedy}", severity="warning")
+            return
+        lines = message.build or []
+        page = Sheet("Compared", lambda width: [left(each, width) for each in lines])
+        self.app.push_screen(page)
+
+    def on_bakeoff_told(self, message: BakeoffTold) -> None:
+        """The run tells how it goes."""
+        live = self.pane.live
+        if live is None:
+            return
+        first = not live.begun
+        live.take(message.event)
+        self._changed = True
+        if first or live.finished is not None:
+            self._draw()
+            if self._has_focus:
+                self.pane.take_focus()
+
+    def on_bakeoff_ended(self, message: BakeoffEnded) -> None:
+        """The run is over: say what came of it."""
+        live, stopped = self.pane.live, self.pane.stopping
+        self.pane.running = self.pane.stopping = False
+        finished = live.finished if live else None
+        if message.error is not None:
+            self._say_error("the bakeoff could not go on", message.error, finished)
+        elif finished is not None:
+            self._say_finished(finished)
+        elif stopped:
+            self.banner.say("▲ stopped before the first trial: there is nothing to report")
+            self.pane.live = None
+        if live is not None and not live.begun:
+            self.pane.live = None
+        if finished is not None:
+            self._turn_to(finished)
+
+    @property
+    def banner(self) -> Banner:
+        """What is said above the pane."""
+        return self.pane.query_one(Banner)
+
+    @property
+    def _has_focus(self) -> bool:
+        focused = self.screen.focused
+        return focused is None or isinstance(focused, BakeoffPane | OptionList)
+
+    def _open_dialog(self, options: Options) -> None:
+        from reflex_tui.screens.bakeoff_start import BakeoffStart  # noqa: PLC0415  the harness
+
+        if self._settings is None or self.running:
+            return
+        dialog = BakeoffStart(self._settings, options, lambda: self._outlook, dict(self._live_ms))
+        self.app.push_screen(dialog, self._started_by)
+
+    def _started_by(self, plan: Plan | None) -> None:
+        if plan is not None:
+            self._start(plan)
+
+    def _start(self, plan: Plan) -> None:
+        assert self._settings is not None
+        self.banner.say("")
+        self.pane.live = Live(self._clock)
+        self.pane.stopping, self.pane.running, self.pane.watching = False, True, True
+        self.run = BakeoffRun(self._settings, plan, self.post_message, clock=self._clock)
+        self.run.start()
+        self.pane.take_focus()
+
+    def _draw(self) -> None:
+        live = self.pane.live
+        if live is None or not (self._changed or self.running):
+            return
+        self._changed = False
+        if self.display:
+            self.pane.refresh_live()
+
+    def _turn_to(self, finished: Finished) -> None:
+        """To the reports, with the new one under the cursor: whole or partial."""
+        from reflex_tui.panes.reports import read_report  # noqa: PLC0415  it is loaded by now
+
+        report = read_report(finished.json_path)
+        if all(each.name != report.name for each in self.pane.reports):
+            self.pane.reports = (report, *self.pane.reports)
+        self.pane.choose(report.name)
+        self.pane.watching = False
+        if self._has_focus:
+            self.pane.call_after_refresh(self.pane.take_focus)
+
+    def _say_finished(self, finished: Finished) -> None:
+        gate = finished.report.gate
+        if finished.stopped:
+            self.banner.say(
+                f"▲ stopped: {len(finished.report.trials)} trials are kept",
+                "The report is partial and promotes nothing. r goes on where it was stopped.",
+            )
+            return
+        glyph, tone = {"pass": ("✓", "success"), "fail": ("✖", "error")}.get(
+            gate["verdict"], ("▲", "warning")
+        )
+        rest = ""
+        if not finished.recorded:
+            rest = f"It promotes nothing: {finished.unrecorded}."
+        elif gate["verdict"] == "pass":
+            rest = _worth(finished)
+        self.banner.say(f"{glyph} {gate['summary']}", rest, tone=tone)
+
+    def _say_error(self, what: str, error: ReflexError, finished: Finished | None = None) -> None:
+        kept = "What was done is kept; r goes on.\n" if finished else ""
+        self.banner.say(f"✖ {what}: {error.message}", kept + error.remedy, tone="error")
+        self.pane.show_parts()
+
+    def _say_unfinished(self) -> None:
+        found = self.pane.unfinished
+        if self.running or found is None or (self.banner.words and self.pane.live is not None):
+            return
+        far = f"{found.done} of {found.total} trials of {found.suite}"
+        arms = " / ".join(found.arms)
+        if found.under_way:
+            self.banner.say(f"▸ running elsewhere: {far}", arms, tone="reflex")
+        else:
+            self.banner.say(f"▲ stopped at {far}", "r goes on")
+
+    @work(thread=True, group="detail", exclusive=True)
+    def _read_detail(self, report: Report, *, opened: bool) -> None:
+        from reflex_tui.panes.report_detail import read_detail  # noqa: PLC0415  the harness
+
+        root = self._settings.source.root if self._settings else report.path.parent
+        try:
+            detail = None if report.problem else read_detail(report.path, root)
+        except ReflexError:
+            detail = None
+        self.post_message(self.DetailRead(report.path, detail, opened=report if opened else None))
+
+    @work(thread=True, group="detail")
+    def _read_raw(self, report: Report) -> None:
+        self.post_message(self.RawRead(report.name, report.read()))
+
+    @work(thread=True, group="compare", exclusive=True)
+    def _compare(self, report: Report, baseline: Report) -> None:
+        from reflex_tui.panes.comparing import compared  # noqa: PLC0415  the harness
+
+        try:
+            self.post_message(self.Compared(compared(report.path, baseline.path), None))
+        except ReflexError as error:
+            self.post_message(self.Compared(None, error))
+
+    def _open(self, detail: Detail) -> None:
+        from reflex_tui.screens.report import ReportScreen  # noqa: PLC0415  when it is wanted
+
+        self.app.push_screen(ReportScreen(detail))
+
+
+def _worth(finished: Finished) -> str:
+    stamps = set(finished.report.stamps)
+    if "unsandboxed" in stamps or ("scripted" in stamps and "demo" not in stamps):
+        return "It promotes nothing: stamped, see the report."
+    return "Reflex has earned Implement calls: p lets it serve."

@@ -1,0 +1,85 @@
+"""Asked once before a bakeoff under way is left: it is stopped, and what is done is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from reflex_tui.widgets.key_bar import KeyBar
+from reflex_tui.widgets.lines import MUTED, line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from reflex_tui.bakeoff_run import BakeoffRun
+
+_LOOK_EVERY_S = 0.1
+
+
+class LeaveScreen(ModalScreen[None]):
+    """``run`` is stopped when the user says so, and ``leave`` called once its report is written."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,q,ctrl+c", "leave", "Stop it and leave", id="leave.leave"),
+        Binding("escape", "stay", "Stay", id="leave.stay"),
+    ]
+
+    def __init__(self, run: BakeoffRun, far: str, leave: Callable[[], None]) -> None:
+        super().__init__()
+        self._run_left = run
+        self._far = far
+        self._leave = leave
+        self._leaving = False
+
+    def compose(self) -> ComposeResult:
+        """A frame, the question, the keys."""
+        with Vertical(id="leave"):
+            yield Static(id="leave-text", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Ask; a run that ends by itself meanwhile needs no answer."""
+        self.query_one("#leave").border_title = "A bakeoff is under way"
+        self.query_one("#leave-text", Static).update(
+            line(
+                (f"▸ {self._far}\n\n", "bold"),
+                "Leaving stops it. What is done is kept: a partial report is written,\n"
+                "and r on the bakeoff pane goes on where it was.",
+            )
+        )
+        self.set_interval(_LOOK_EVERY_S, self._look)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Once it is stopping there is no way back."""
+        return not self._leaving if action == "stay" else True
+
+    def action_leave(self) -> None:
+        """Stop it, then leave; asked again: leave at once."""
+        if self._leaving:
+            self._leave()
+            return
+        self._leaving = True
+        self._run_left.stop()
+        self.query_one("#leave-text", Static).update(
+            line(("▲ stopping; writing the partial report …", "bold $warning"), ("\n\n", MUTED))
+        )
+        self.refresh_bindings()
+
+    def action_stay(self) -> None:
+        """Back."""
+        self.dismiss()
+
+    def _look(self) -> None:
+        if self._run_left.alive:
+            return
+        if self._leaving:
+            self._leave()
+        else:
+            self.dismiss()

@@ -1,0 +1,181 @@
+"""A bakeoff under way: how far, task by task for both arms, their figures, the verdict so far."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+
+from core.plain import plain
+from reflex_tui.panes.live import CellState, Live, Score, no_reply
+from reflex_tui.widgets.gate import VERDICTS
+from reflex_tui.widgets.lines import MUTED, fitting, left, line, right, spread
+from reflex_tui.widgets.section import Section
+from reflex_tui.widgets.units import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.harness.gate.judge import GateResult
+
+CELLS = {
+    CellState.WAITING: ("·", "$muted"),
+    CellState.RUNNING: ("▸", "bold $foreground"),
+    CellState.SOLVED: ("●", "$success"),
+    CellState.LATER: ("◐", "$success"),
+    CellState.FAILED: ("✖", "bold $error"),
+}
+WORDS = {
+    CellState.SOLVED: "solved",
+    CellState.LATER: "at a later attempt",
+    CellState.FAILED: "not solved",
+    CellState.RUNNING: "running",
+    CellState.WAITING: "waiting",
+}
+ARM_STYLE = ("$reflex", "$cloud")
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_LEAST_BAR = 12
+_MOST_ROWS = 6
+_NUMBER = 10
+# Two less than elsewhere, so that a task a cell of our own suite is a line at 80 columns.
+LABEL = 8
+_SAID = 20
+_SECONDS = 99.5
+_PREPARING = "looking at the servers, and attacking the sandbox to see it hold"
+
+
+class TrialGrid(Section):
+    """Draws ``live``; ``tick`` is raised when it has changed, as it is one and the same object."""
+
+    live: reactive[Live | None] = reactive(None, layout=True)
+    stopping: reactive[bool] = reactive(default=False)
+    tick: reactive[int] = reactive(0, layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """Progress, a block an arm, the key to the signs, the verdict so far."""
+        live = self.live
+        if live is None or not live.begun:
+            return [
+                line(("Bakeoff   ", "bold"), ("◌ preparing", MUTED)),
+                line(""),
+                left(line((_PREPARING, MUTED)), width),
+            ]
+        lines = [_progress(live, width, stopping=self.stopping), line("")]
+        for arm, style in zip(live.arms, ARM_STYLE, strict=False):
+            lines += _arm(live, arm, style, width)
+        legend = _legend(live, width)
+        lines += [line(""), legend, line("")] if self._is_roomy else [legend]
+        return lines + _verdict(live.verdict, width)
+
+    @property
+    def _is_roomy(self) -> bool:
+        return self.screen.has_class("-tall")
+
+
+def _progress(live: Live, width: int, *, stopping: bool) -> Content:
+    """Suite, how far, how long still, and a bar in what room there is."""
+    name = line((plain(live.suite, 40), "bold"))
+    far = line(
+        f"   {live.done:>{len(str(live.total))}} of {live.total} trials",
+        (f"   {live.tasks_done} of {len({go[0] for go in live.goes})} tasks by both", MUTED),
+    )
+    state = _pace(live, stopping=stopping)
+    room = width - name.cell_length - far.cell_length - state.cell_length - 6
+    if room < _LEAST_BAR:
+        far = line(f"   {live.done} of {live.total} trials")
+        room = width - name.cell_length - far.cell_length - state.cell_length - 6
+    bar = _bar(live.done, live.total, room) if room >= _LEAST_BAR else line("")
+    return spread(line(name, far, "   ", bar), state, width, gap=1)
+
+
+def _pace(live: Live, *, stopping: bool) -> Content:
+    if live.finished is not None:
+        return line((f"took {span(live.elapsed_s)}", MUTED))
+    if stopping:
+        return line(("▲ stopping; what is done is kept", "$warning"))
+    left_s = live.left_s
+    if left_s is None:
+        return line(("ETA –", MUTED))
+    return line(("ETA ", MUTED), (span(max(1.0, left_s)), "bold"))
+
+
+def _bar(done: int, total: int, width: int) -> Content:
+    eighths = round(done / max(1, total) * width * 8)
+    full, part = divmod(min(eighths, width * 8), 8)
+    filled = "█" * full + (_EIGHTHS[part] if part else "")
+    return line((filled, "$reflex"), ("─" * (width - len(filled)), "$rule"))
+
+
+def _arm(live: Live, arm: str, style: str, width: int) -> list[Content]:
+    """The arm's cells in rows, and its figures below them."""
+    states = [live.state(go, arm) for go in live.goes]
+    room = max(10, width - LABEL)
+    name = line((plain(arm, LABEL - 1).ljust(LABEL), f"bold {style}"))
+    rows = [states[at : at + room] for at in range(0, len(states), room)] or [[]]
+    hidden = len(rows) - _MOST_ROWS
+    lines = [
+        line(name if number == 0 else " " * LABEL, _cells(row))
+        for number, row in enumerate(rows[:_MOST_ROWS])
+    ]
+    if hidden > 0:
+        rest = sum(len(row) for row in rows[_MOST_ROWS:])
+        lines.append(line(" " * LABEL, (f"and {rest:,} more that do not fit", MUTED)))
+    return [*lines, line(" " * LABEL, _figures(live.score(arm)))]
+
+
+def _cells(states: Sequence[CellState]) -> Content:
+    runs = ((state, len(list(run))) for state, run in groupby(states))
+    return Content.assemble(*((CELLS[state][0] * n, CELLS[state][1]) for state, n in runs))
+
+
+def _figures(score: Score) -> Content:
+    return line(
+        (f"solved {score.solved} of {score.tried}".ljust(22), ""),
+        ("P50 ", MUTED),
+        right(latency(score.p50), _NUMBER - 2),
+        ("   P95 ", MUTED),
+        right(latency(score.p95), _NUMBER - 2),
+    )
+
+
+def span(seconds: float) -> str:
+    """``80 s``, ``2 m 49 s``, ``12 min``: to the second, as nothing finer is known."""
+    return f"{seconds:.0f} s" if seconds < _SECONDS else duration(seconds * 1000)
+
+
+def latency(ms: float | None) -> str:
+    """As ``duration``; ``∞`` for a call that got no reply."""
+    return "∞" if no_reply(ms) else duration(ms)
+
+
+def _legend(live: Live, width: int) -> Content:
+    """What the signs mean; as many as fit on a line."""
+    pieces = [line(CELLS[state], (f" {word}", MUTED)) for state, word in WORDS.items()]
+    whole = Content("   ").join(pieces)
+    more = line(whole, (f"   a cell a task{' and trial' if live.trials > 1 else ''}", MUTED))
+    return line(" " * LABEL, fitting([more, whole, Content("  ").join(pieces)], width - LABEL))
+
+
+def _verdict(verdict: GateResult | None, width: int) -> list[Content]:
+    """The gate over what there is, and what would decide it."""
+    label = ("if it stopped now   ", MUTED)
+    if verdict is None:
+        return [line(label, ("◌ told with the next task that both arms are through with", MUTED))]
+    glyph, style = VERDICTS[verdict.verdict.value]
+    word = f"{glyph.split(' ')[0]} {verdict.verdict.value}"
+    why = verdict.summary.partition(": ")[2]
+    lines = [left(line(label, (word, f"bold {style}"), (f"   {plain(why, 300)}", MUTED)), width)]
+    if verdict.decides:
+        said = ("would decide it".ljust(_SAID), MUTED)
+        lines.append(left(line(said, plain(_short(verdict), 300)), width))
+    return lines
+
+
+def _short(verdict: GateResult) -> str:
+    """What would decide it, in a line: ``P95 latency about 47, success parity about 7 more …``."""
+    needed = [(one.title, one.needed) for one in verdict.criteria if one.needed]
+    if not needed:
+        return verdict.decides
+    return ", ".join(f"{title} about {more}" for title, more in needed) + " more tasks or trials"

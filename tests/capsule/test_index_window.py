@@ -1,0 +1,145 @@
+"""What the index says of a stretch of time agrees with the log, read and counted plainly."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.capsule import EventLog
+from core.capsule.index import Index, Seen, Slice, Stretch, Tokens, Totals
+from core.stages import Mode
+from tests.capsule.making import QuickDisk
+from tests.capsule.test_index import START, Ticking, call, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LIVE = {"live", "demo"}
+STRETCH = Stretch(START + timedelta(seconds=700), START + timedelta(seconds=3100), 24)
+
+
+@pytest.fixture(scope="module")
+def bodies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """A capsule with a second's event after the other, and what each says."""
+    path = tmp_path_factory.mktemp("window") / "capsule"
+    return path, [dict(record.body) for record in fill(path, 4000)]
+
+
+@pytest.fixture
+def index(bodies: tuple[Path, list[dict[str, Any]]]) -> Iterator[Index]:
+    """An index over it."""
+    with Index(EventLog(bodies[0])) as index:
+        index.update()
+        yield index
+
+
+def within(body: dict[str, Any]) -> int | None:
+    """The slice of the stretch that an event lies in."""
+    at = datetime.fromisoformat(body["time"])
+    if not STRETCH.since <= at < STRETCH.until:
+        return None
+    return int((at - STRETCH.since) / (STRETCH.until - STRETCH.since) * STRETCH.slices)
+
+
+def rank(values: list[float], share: float) -> float | None:
+    """Nearest rank."""
+    return sorted(values)[math.ceil(share * len(values)) - 1] if values else None
+
+
+def plainly(bodies: list[dict[str, Any]], mode: Mode) -> list[Slice]:
+    """The slices, counted over the log's events."""
+    found = []
+    for number in range(STRETCH.slices):
+        ours = [
+            body
+            for body in bodies
+            if body["event_type"] == "LLMCall"
+            and (body["mode"], within(body)) == (mode, number)
+            and body["origin"] in LIVE
+        ]
+        good = [body for body in ours if body["success"]]
+        total = [body["latency_ms"] for body in good]
+        ttft = [body["ttft_ms"] for body in good if body["ttft_ms"] is not None]
+        figures = (rank(total, 0.5), rank(total, 0.95), rank(ttft, 0.5), rank(ttft, 0.95))
+        if ours:
+            found.append(Slice(number, len(good), len(ours) - len(good), *figures))
+    return found
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_slices_agree_with_the_log(
+    index: Index, bodies: tuple[Path, list[dict[str, Any]]], mode: Mode
+) -> None:
+    """Percentiles are nearest rank, slice by slice; bakeoffs and what lies outside do not count."""
+    expected = plainly(bodies[1], mode)
+    assert len(expected) == STRETCH.slices
+    assert index.slices(STRETCH, mode) == expected
+
+
+def test_a_kind_of_event_is_counted_slice_by_slice(
+    index: Index, bodies: tuple[Path, list[dict[str, Any]]]
+) -> None:
+    """Whatever the question, the kinds come back with their numbers."""
+    seen = index.seen(STRETCH, lambda kind: kind.reason == "rare")
+    rare = [body for body in bodies[1] if body.get("reason") == "rare" and within(body) is not None]
+    assert sum(each.events for each in seen) == len(rare)
+    assert all(isinstance(each, Seen) and each.kind.reason == "rare" for each in seen)
+    assert {each.number for each in seen} == {within(body) for body in rare}
+
+
+def written(path: Path, *calls: Any) -> Index:
+    """An index over a few calls."""
+    with EventLog(path, clock=Ticking(), disk=QuickDisk()) as log:
+        for each in calls:
+            log.append(each)
+        index = Index(log)
+    index.update()
+    return index
+
+
+def test_totals_are_of_whole_calls(tmp_path: Path) -> None:
+    """All attempts count together, a call that was never answered is not quick."""
+    fast, slow = {"latency_ms": 400.0}, {"latency_ms": 700.0}
+    index = written(
+        tmp_path / "capsule",
+        call("a", Mode.REFLEX, **fast, prompt_tokens=800, completion_tokens=34),
+        call("b", Mode.REFLEX, **slow, success=False, error="timeout"),
+        call("b", Mode.CLOUD, **fast, prompt_tokens=100, completion_tokens=6),
+        call("c", Mode.REFLEX, **fast, success=False, error="timeout"),
+        call("d", Mode.REFLEX, **fast),
+        call("e", Mode.REFLEX, **fast, origin="bakeoff", prompt_tokens=10**6),
+    )
+    day = Stretch(START, START + timedelta(days=1))
+    assert index.totals(day, quick_ms=1000) == Totals(
+        4,
+        2,
+        (Tokens("reflex", "reflex", 2, 1, 800, 34), Tokens("cloud", "cloud", 1, 1, 100, 6)),
+    )
+    index.close()
+
+
+def test_tokens_that_are_none_are_not_counted(tmp_path: Path) -> None:
+    """A hostile log may say what it likes."""
+    odd = [call(str(n), Mode.REFLEX).model_copy(update={"prompt_tokens": value})
+           for n, value in enumerate((-5, None, 1 << 70, 7))]  # fmt: skip
+    with EventLog(tmp_path / "capsule", clock=Ticking(), disk=QuickDisk()) as log:
+        for each in odd:
+            log.append(each)
+        with Index(log) as index:
+            index.update()
+            (tokens,) = index.totals(Stretch(START, START + timedelta(1)), quick_ms=1).backends
+    assert (tokens.answered, tokens.counted, tokens.prompt) == (4, 1, 7)
+
+
+def test_without_a_capsule_there_is_nothing(tmp_path: Path) -> None:
+    """No error, and nothing is made."""
+    with Index(EventLog(tmp_path / "none")) as index:
+        stretch = Stretch(START, datetime.now(UTC))
+        assert index.slices(stretch, "reflex") == []
+        assert index.totals(stretch, quick_ms=1000) == Totals(0, 0)
+        assert index.seen(stretch, lambda _: True) == []
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,126 @@
+"""Short GETs: our own way to a server on this machine finds what httpx finds."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.client.backend import Backend
+from core.client.direct import DirectHttp, is_simple
+from core.client.fetch import BODY_LIMIT, Answer, get
+from core.client.opening import HttpxHttp
+from core.errors import (
+    BackendError,
+    ConnectFailed,
+    IncompleteReply,
+    LimitExceeded,
+    ProtocolError,
+)
+from core.stages import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+OK = b"HTTP/1.1 200 OK\r\n"
+ZIPPED = gzip.compress(b'{"a": 1}')
+
+ANSWERS: dict[str, tuple[bytes, object]] = {
+    "counted": (OK + b"Content-Length: 2\r\nContent-Type: TEXT/X\r\n\r\nab", b"ab"),
+    "until closed": (OK + b"\r\nab", b"ab"),
+    "chunked": (OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n", b"ab"),
+    "early hints": (b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"\r\nab", b"ab"),
+    "compressed": (OK + b"Content-Encoding: gzip\r\n\r\n" + ZIPPED, b'{"a": 1}'),
+    "compressed twice": (
+        OK + b"Content-Encoding: gzip\r\nContent-Encoding: br\r\n\r\n" + ZIPPED,
+        ProtocolError,
+    ),
+    "an error": (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", b"no"),
+    "a redirect": (b"HTTP/1.1 302 Found\r\nLocation: /x\xe4\r\n\r\n", ProtocolError),
+    "another protocol": (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", ProtocolError),
+    "nothing": (b"", ConnectFailed),
+    "half a word": (b"HTT", ConnectFailed),
+    "no HTTP": (b"220 mail.example.com ESMTP\r\n", ProtocolError),
+    "an endless head": (OK + b"X: " + b"x" * 200_000, ProtocolError),
+    "cut": (OK + b"Content-Length: 9\r\n\r\nab", IncompleteReply),
+    "cut in a chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nab", IncompleteReply),
+    "bad chunks": (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nab", ProtocolError),
+    "too much": (OK + b"\r\n" + b"x" * (BODY_LIMIT + 1), LimitExceeded),
+}
+
+
+@asynccontextmanager
+async def answering(answer: bytes) -> AsyncIterator[tuple[Backend, list[bytes]]]:
+    """A server that says ``answer`` to each connection and closes it; and what it was asked."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield Backend("reflex", Mode.REFLEX, f"http://127.0.0.1:{port}/v1", "m", 1500), asked
+
+
+async def outcome(http: DirectHttp | HttpxHttp, backend: Backend) -> Answer | BackendError:
+    """The answer to one GET, or its error."""
+    try:
+        return await get(http, backend, f"{backend.endpoint}/models")
+    except BackendError as error:
+        return error
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_both_ways_find_the_same(name: str) -> None:
+    """Status, type and body, or the error in the same words; asked with the same bytes."""
+    answer, expected = ANSWERS[name]
+    async with answering(answer) as (backend, asked):
+        async with DirectHttp() as direct, HttpxHttp(backend.endpoint) as httpx:
+            ours, theirs = await outcome(direct, backend), await outcome(httpx, backend)
+        assert sorted(asked[0].lower().split(b"\r\n")) == sorted(asked[1].lower().split(b"\r\n"))
+    if isinstance(ours, Answer):
+        assert ours == theirs
+        assert ours.body == expected
+    else:
+        assert type(ours) is expected
+        assert (type(theirs), str(theirs)) == (expected, str(ours))
+
+
+async def test_nothing_listens() -> None:
+    """A refusal is told as such, both ways."""
+    async with answering(b"") as (backend, _):
+        pass
+    async with DirectHttp() as direct, HttpxHttp(backend.endpoint) as httpx:
+        for http in (direct, httpx):
+            error = await outcome(http, backend)
+            assert isinstance(error, ConnectFailed)
+            assert error.kind == "refused"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "simple"),
+    [
+        ("http://127.0.0.1:3009/v1", True),
+        ("http://localhost/v1/", True),
+        ("http://[::1]:80", True),
+        ("https://127.0.0.1/v1", False),
+        ("http://127.0.0.1.example.com/v1", False),
+        ("http://localhost@example.com/v1", False),
+        ("http://10.0.0.1/v1", False),
+        ("http://127.0.0.256/v1", False),
+        ("http://127.0.0.1:80/a/../v1", False),
+        ("http://127.0.0.1:80/a%20b", False),
+        ("http://127.0.0.1:80/v1?x=1", False),
+        ("http://127.0.0.1:80/v1\n", False),
+        ("http://127.0.0.1:80/ä", False),
+        ("HTTP://127.0.0.1:80/v1", False),
+    ],
+)
+def test_only_plain_addresses_of_this_machine_are_simple(endpoint: str, *, simple: bool) -> None:
+    """Whatever would have to be encoded, normalized, proxied or trusted goes by httpx."""
+    assert is_simple(endpoint) is simple

@@ -1,0 +1,35 @@
+"""The kernel's time of arrival, and where there is none."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+import pytest
+
+from core.client.stamped import stamped_socket
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps")
+def test_what_waited_in_the_kernel_has_that_age() -> None:
+    """Bytes that nobody looked at for a while are dated back by as long, and not before sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, stamped_socket("127.0.0.1") as ours:  # type: ignore[union-attr]
+        ours.setblocking(True)  # noqa: FBT003
+        ours.connect(listener.getsockname())
+        theirs, _ = listener.accept()
+        with theirs:
+            ages = []
+            for _ in range(5):  # stamping begins a moment after the first socket asks for it
+                sent = time.monotonic()
+                theirs.send(b"abc")
+                time.sleep(0.02)
+                assert ours.recv(100) == b"abc"
+                ages.append((ours.age_s, time.monotonic() - sent))
+    assert 0.015 < ages[-1][0] <= ages[-1][1]
+
+
+@pytest.mark.parametrize("host", ["localhost", "example.org", "", "256.1.1.1", "a\0b"])
+def test_a_name_is_left_to_asyncio(host: str) -> None:
+    """Which of its addresses to try, and how, is not for us to say."""
+    assert stamped_socket(host) is None

@@ -1,0 +1,104 @@
+"""The copy in which a check is run: what is in it, and that the tree stays as it is."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import ConfigError
+from core.implement import listing
+from core.implement.files import Place
+from core.implement.listing import listed
+from core.implement.scratch import Scratch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(params=["git", "plain"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A small project, in git and without."""
+    root = tmp_path / "project"
+    for name in ("src/a.py", "src/__pycache__/a.pyc", "built/gen.py", ".venv/bin/tool", "x.log"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    (root / "link").symlink_to("src/a.py")
+    if request.param == "git":
+        (root / ".gitignore").write_text("built/\n.venv/\n*.log\n")
+        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+        subprocess.run(["git", "add", "src/a.py"], cwd=root, check=True)
+    return Place(root, root / "src")
+
+
+async def test_what_is_copied(place: Place) -> None:
+    """Tracked files, others that are not ignored, links as links; dependencies by a link."""
+    is_git = (place.root / ".git").exists()
+    with Scratch(place) as scratch:
+        async with scratch.copy({"src/a.py": b"candidate"}) as copy:
+            assert copy.name == "project"
+            assert (copy / "src/a.py").read_text() == "candidate"
+            assert (copy / "link").is_symlink()
+            assert (copy / ".venv/bin/tool").read_text() == ".venv/bin/tool"
+            assert (copy / ".venv").is_symlink()
+            assert not (copy / "src/__pycache__").exists()
+            assert not (copy / ".git").exists()
+            assert (copy / "built/gen.py").exists() is not is_git
+            (copy / "src/a.py").write_text("spoilt")
+            (copy / "src/new.py").touch()
+        assert not copy.exists()
+        async with scratch.copy({}) as again:
+            assert (again / "src/a.py").read_text() == "src/a.py"
+            assert not (again / "src/new.py").exists()
+    assert not scratch.directory.exists()
+    assert (place.root / "src/a.py").read_text() == "src/a.py"
+
+
+async def test_what_git_ignores_may_be_asked_for(place: Place) -> None:
+    """Directories with all that is in them, and single files."""
+    with Scratch(place, ["built", "x.log"]) as scratch:
+        async with scratch.copy({}) as copy:
+            assert (copy / "built/gen.py").exists()
+            assert (copy / "x.log").exists()
+
+
+def test_a_submodule_brings_no_way_into_the_repository(place: Place) -> None:
+    """Its ``.git`` is a file that names where its history is."""
+    inner = place.root / "inner"
+    inner.mkdir()
+    (inner / ".git").write_text("gitdir: ../.git/modules/inner\n")
+    (inner / "b.py").touch()
+    names = listed(place.root, ["inner"])
+    assert "inner/b.py" in names
+    assert "inner/.git" not in names
+
+
+def test_too_many_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Says what to do."""
+    monkeypatch.setattr(listing, "MOST_FILES", 1)
+    with pytest.raises(ConfigError, match="over 1 files") as caught:
+        listed(place.root)
+    assert ".gitignore" in caught.value.remedy
+
+
+def test_a_temporary_directory_within(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the copy of the copy is not begun."""
+    monkeypatch.setattr(tempfile, "tempdir", str(place.root))
+    with pytest.raises(ConfigError, match="TMPDIR"), Scratch(place):
+        pass
+    assert not list(place.root.glob("reflex-implement-*"))
+
+
+def test_a_monitor_that_the_repository_names_is_not_run(tmp_path: Path) -> None:
+    """Listing files runs no program of the repository's choice."""
+    root = tmp_path / "project"
+    root.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    monitor = root / "monitor"
+    monitor.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    monitor.chmod(0o755)
+    subprocess.run(["git", "config", "core.fsmonitor", str(monitor)], cwd=root, check=True)
+    assert listed(root) == ["monitor"]
+    assert not (tmp_path / "ran").exists()

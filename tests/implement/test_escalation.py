@@ -1,0 +1,176 @@
+"""Who is asked: by the routing rule, then down the fallback order as attempts fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.capsule import EventLog
+from core.errors import ConnectFailed
+from core.stages import Stage
+from tests.implement.scene import GOOD, WRONG, mend, scene, solve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PASSED = "healthy_and_thresholds_met"
+
+
+async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
+    """``max_failures`` attempts at reflex, then a decision that says why the cloud is asked."""
+    async with scene(tmp_path / "repo") as found:
+        ended = await mend(found.root)
+        assert ended.status == 0, ended.err
+        assert found.calc == GOOD
+        assert found.decisions == [("reflex", PASSED, None, False)] * 3 + [
+            ("cloud", "max_failures_reached", "attempts_failed", True)
+        ]
+        calls = found.world.events("LLMCall")
+        assert [call["fallback_reason"] for call in calls] == [None] * 3 + ["attempts_failed"]
+        (applied,) = found.world.events("PatchApplied")
+        assert applied["call_id"] == calls[-1]["call_id"]
+        assert (applied["files"], applied["lines_changed"]) == (["calc.py"], 2)
+        with EventLog(found.world.settings.state_dir / "capsule") as log:
+            assert log.verify().ok
+        document = ended.document
+        assert (document["solved"], document["written"]) == (True, True)
+        assert (document["backend"], document["reason"]) == ("cloud", "max_failures_reached")
+        assert [one["failure"] for one in document["attempts"]] == ["test"] * 3 + [None]
+        assert [one["given_up"] for one in document["attempts"]] == [[], [], ["reflex"], []]
+        assert "-    return a - b\n+    return a + b\n" in document["diff"]
+
+
+async def test_reflex_solves_it_and_the_cloud_hears_nothing(tmp_path: Path) -> None:
+    """The failing check's words are fed back, without this machine's paths."""
+    async with scene(tmp_path / "repo", reflex=[WRONG, GOOD]) as found:
+        assert (await solve(found)).changes
+        assert found.cloud.asked == []
+        first, second = found.reflex.asked
+        assert "AssertionError: -1" in first
+        assert "AssertionError: 1" in second
+        assert str(tmp_path) not in second
+        assert "reflex-implement-" not in second
+        assert 'File "test_calc.py", line 3' in second
+
+
+async def test_not_solved(tmp_path: Path) -> None:
+    """Everybody has failed as often as they may, and nothing is written."""
+    async with scene(
+        tmp_path / "repo", cloud=[WRONG], in_reflex="[reflex.fallback]\nmax_failures = 2"
+    ) as found:
+        ended = await solve(found)
+        assert [backend for backend, *_ in found.decisions] == ["reflex"] * 2 + ["cloud"] * 2
+        assert (ended.changes, ended.answer, ended.diff) == ((), None, "")
+        assert "max_failures" in ended.left
+        assert found.git("status", "--short", "--untracked-files=no") == ""
+        assert not found.world.events("PatchApplied")
+
+
+async def test_down_the_fallback_order(tmp_path: Path) -> None:
+    """Each backend has its own attempts at the task, in the order configured."""
+    order = """
+        [reflex.fallback]
+        max_failures = 2
+        order = ["second", "cloud"]
+        [reflex.backends.second]
+        endpoint = "LOCAL"
+        model = "local"
+    """
+    async with scene(tmp_path / "repo", in_reflex=order) as found:
+        solved = await solve(found)
+        assert solved.answer
+        assert (solved.answer.backend, solved.answer.is_fallback) == ("cloud", True)
+        assert [(backend, detail) for backend, _, detail, _ in found.decisions] == [
+            *[("reflex", None)] * 2,
+            *[("second", "attempts_failed")] * 2,
+            ("cloud", "attempts_failed"),
+        ]
+        assert [sorted(one.given_up) for one in solved.tried] == [
+            *([], ["reflex"]),
+            *([], ["second"]),
+            [],
+        ]
+
+
+async def test_without_the_cloud_reflex_is_all_there_is(tmp_path: Path) -> None:
+    """``to_cloud = false`` holds for a task as it does for a call."""
+    fallback = "[reflex.fallback]\nto_cloud = false"
+    async with scene(tmp_path / "repo", in_reflex=fallback) as found:
+        assert not (await solve(found)).changes
+        assert (len(found.reflex.asked), found.cloud.asked) == (3, [])
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason"),
+    [
+        (Stage.PLAN, ("not_implement_stage", None)),
+        (Stage.IMPLEMENT, ("thresholds_not_met", "no_bakeoff")),
+    ],
+)
+async def test_the_table_decides(
+    tmp_path: Path, stage: Stage, reason: tuple[str, str | None]
+) -> None:
+    """Another stage, or no pass of the gate: reflex is not asked, and the record says why."""
+    async with scene(tmp_path / "repo", promoted=stage is Stage.PLAN) as found:
+        assert (await solve(found, stage=stage)).changes
+        assert found.reflex.asked == []
+        assert found.decisions == [("cloud", *reason, False)]
+
+
+async def test_attempts_are_limited(tmp_path: Path) -> None:
+    """``--attempts`` holds over all backends."""
+    async with scene(tmp_path / "repo") as found:
+        ended = await solve(found, attempts=2)
+        assert (ended.changes, ended.left) == ((), "")
+        assert (len(found.reflex.asked), found.cloud.asked) == (2, [])
+
+
+async def test_further_candidates_are_local(tmp_path: Path) -> None:
+    """Several replies at once from reflex, of which any may win; one from the cloud."""
+    async with scene(tmp_path / "repo", reflex=[WRONG]) as found:
+        assert (await solve(found, candidates=3)).changes
+        assert (len(found.reflex.asked), len(found.cloud.asked)) == (9, 1)
+    async with scene(tmp_path / "other", reflex=[WRONG, WRONG, GOOD]) as found:
+        assert (await solve(found, candidates=3)).changes
+        assert found.cloud.asked == []
+        (applied,) = found.world.events("PatchApplied")
+        assert applied["call_id"] in {call["call_id"] for call in found.world.events("LLMCall")}
+
+
+async def test_a_cloud_is_not_told_how_to_sample(tmp_path: Path) -> None:
+    """Cloud models refuse a temperature, and think before they answer within ``max_tokens``."""
+    async with scene(tmp_path / "repo") as found:
+        await solve(found)
+        local, *_, remote = (call["request"] for call in found.world.events("LLMCall"))
+        assert (local["temperature"], "max_tokens" in local) == (0.0, True)
+        assert {"temperature", "max_tokens", "seed"}.isdisjoint(remote)
+
+
+async def test_edits_of_other_files_are_refused(tmp_path: Path) -> None:
+    """Neither the test nor anything else that was not named, whatever the reply says."""
+    other = {"edits": [{"path": "test_calc.py", "content": "pass\n"}]}
+    outside = {"edits": [{"path": "../evil.py", "content": "pass\n"}]}
+    async with scene(tmp_path / "repo", promoted=False, cloud=[other, outside, GOOD]) as found:
+        ended = await solve(found)
+        assert [one.attempt.failure for one in ended.tried] == ["format", "format", None]
+        assert found.git("diff", "--name-only").split() == ["calc.py"]
+        assert not (tmp_path / "evil.py").exists()
+
+
+async def test_a_cloud_that_is_busy_is_asked_again(tmp_path: Path) -> None:
+    """Each refusal is an attempt that failed; there is nothing to feed back."""
+    async with scene(tmp_path / "repo") as found:
+        found.world.cloud.script = found.world.cloud.script.changed({"faults": "status:503"})
+        ended = await solve(found, stage=Stage.PLAN, attempts=2)
+        assert [one.attempt.failure for one in ended.tried] == ["transport"] * 2
+        assert [one.asked.backend for one in ended.tried if one.asked] == ["cloud"] * 2
+
+
+async def test_a_server_that_is_gone(tmp_path: Path) -> None:
+    """Asking again would end the same way, so the error is raised; nothing is written."""
+    async with scene(tmp_path / "repo") as found:
+        found.world.cloud.script = found.world.cloud.script.changed({"down": True})
+        with pytest.raises(ConnectFailed):
+            await solve(found, stage=Stage.PLAN)
+        assert found.git("status", "--short", "--untracked-files=no") == ""

@@ -1,0 +1,362 @@
+"""Pictures of every state of the bakeoff pane and its dialogs, at three sizes, dark and light."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.errors import ConfigError, ReflexError
+from core.harness.bakeoff.plan import Plan
+from core.harness.report.summary import summaries
+from core.harness.report.verdict import rederive
+from core.router.decision import GateView
+from core.settings.model import Cloud
+from reflex_tui.messages import BakeoffEnded, BakeoffTold, OutlookSeen, RecordsCame, ReportsSeen
+from reflex_tui.panes.estimate import ArmEstimate, Estimate
+from reflex_tui.panes.live import Live
+from reflex_tui.panes.options import Options
+from reflex_tui.panes.report_detail import Detail, _tasks
+from reflex_tui.panes.reports import Report as Listed
+from reflex_tui.panes.unfinished import Unfinished
+from reflex_tui.promotion import Change, Done, Proposal
+from reflex_tui.screens.bakeoff_start import BakeoffStart
+from reflex_tui.screens.leave import LeaveScreen
+from reflex_tui.screens.promote import PromoteScreen
+from reflex_tui.screens.report import ReportScreen
+from reflex_tui.widgets.cost import CostSection
+from tests.tui.bakeoffs import events, report, trials
+from tests.tui.making import NO_GATE, ROOT, StillClock, ill, outlook, settings
+from tests.tui.test_snapshots import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual.pilot import Pilot
+
+    from core.harness.report.model import Report
+    from reflex_tui.panes.bakeoff_desk import BakeoffDesk
+    from reflex_tui.screens.dashboard import Dashboard
+
+    Snap = Callable[..., bool]
+    Act = Callable[[Pilot[None], BakeoffDesk], Awaitable[None]]
+
+SIZES = [(80, 24), (120, 40), (160, 48)]
+# Every size in the dark, the middle one in the light.
+LOOKS = [pytest.param(size, "reflex-dark", id=f"dark-{size[0]}x{size[1]}") for size in SIZES]
+SOLE = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in SIZES]
+LOOKS.append(pytest.param((120, 40), "reflex-light", id="light-120x40"))
+looks = pytest.mark.parametrize(("size", "theme"), LOOKS)
+# Each size and each theme once.
+mixed = pytest.mark.parametrize(("size", "theme"), [LOOKS[0], LOOKS[2], LOOKS[3]])
+PATH = ROOT / ".speckit/eval/reflex-bakeoff-20260112T103100Z.json"
+
+
+class Acted(Scene):
+    """A scene on the bakeoff pane in which something is done before the picture."""
+
+    def __init__(self, act: Act, theme: str = "reflex-dark", told: Any = ()) -> None:
+        seen = [OutlookSeen(outlook(gate=NO_GATE)), RecordsCame((), fresh=True)]
+        super().__init__([*seen, *told], ["3"], theme)
+        self._act = act
+
+    async def play(self, pilot: Pilot[None]) -> None:
+        """Tell it all, then act."""
+        await super().play(pilot)
+        dashboard: Dashboard = pilot.app._dashboard  # type: ignore[attr-defined]
+        await self._act(pilot, dashboard.bakeoff)
+        for _ in range(4):
+            await pilot.pause()
+        for entry in pilot.app.screen.query("Input"):
+            entry.cursor_blink = False  # type: ignore[attr-defined]
+
+
+def seen(snap: Snap, act: Act, size: tuple[int, int], theme: str, told: Any = ()) -> bool:
+    """Whether it looks as before."""
+    return Acted(act, theme, told).looks_as_before(snap, size)
+
+
+async def show_run(pilot: Pilot[None], desk: BakeoffDesk, of: int, done: Any, **how: Any) -> None:
+    """A run as far as ``done``, at a pace of a trial every two seconds."""
+    clock = StillClock()
+    desk.pane.live = Live(clock)
+    desk.pane.running, desk.pane.watching = True, True
+    for event in events(of, done, **how):
+        clock.forward(0.7)
+        desk.on_bakeoff_told(BakeoffTold(event))
+    desk.pane.refresh_live()
+    await pilot.pause()
+    desk.pane.take_focus()
+
+
+@looks
+def test_going(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
+    """A run under way: cells of every state, figures, the verdict so far."""
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        await show_run(pilot, desk, 68, trials(30, lost=(3, 17), later=(5, 8))[:-1])
+
+    assert seen(snap_compare, act, size, theme)
+
+
+@pytest.mark.parametrize("size", SOLE)
+def test_preparing(snap_compare: Snap, size: tuple[int, int]) -> None:
+    """Nothing is asked yet: servers are looked at, the sandbox attacked."""
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        desk.pane.live = Live(StillClock())
+        desk.pane.running = desk.pane.watching = True
+        await pilot.pause()
+
+    assert seen(snap_compare, act, size, "reflex-dark")
+
+
+def test_stopping_a_large_one(snap_compare: Snap) -> None:
+    """A suite of hundreds of tasks, asked to stop."""
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        await show_run(pilot, desk, 700, trials(90, lost=(3, 17)))
+        desk.pane.stopping = True
+
+    assert seen(snap_compare, act, (80, 24), "reflex-dark")
+
+
+@pytest.mark.parametrize("size", SOLE)
+def test_could_not_go_on(snap_compare: Snap, size: tuple[int, int]) -> None:
+    """The run was refused at its start: why, and what to do."""
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        desk.pane.live = Live(StillClock())
+        error = ReflexError(
+            "the reflex arm is not well: nothing listens at 127.0.0.1:3009 (connection refused)",
+            remedy="\n".join(ill().remedy),
+        )
+        desk.on_bakeoff_ended(BakeoffEnded(error))
+        await pilot.pause()
+
+    assert seen(snap_compare, act, size, "reflex-dark")
+
+
+def listed(made: Report, stamp: str) -> Listed:
+    """The report as the list has it."""
+    path = ROOT / f".speckit/eval/reflex-bakeoff-{stamp}.json"
+    gate, arms = made.gate, tuple(made.arms)
+    return Listed(
+        path,
+        made.created_at,
+        gate["verdict"],
+        made.suite.name,
+        arms,
+        made.stamps,
+        gate,
+        gate["decides"],
+    )
+
+
+def detail(made: Report) -> Detail:
+    """The report whole."""
+    return Detail(
+        PATH,
+        made,
+        rederive(made),
+        summaries(made),
+        {
+            name: tuple(a.answered_ms for t in made.trials if t.arm == name for a in t.attempts)
+            for name in made.arms
+        },
+        _tasks(made),
+        ("task-901: its tests need a network",),
+    )
+
+
+WHOLE = report(trials(68, lost=(3, 17), later=(5, 8)))
+PARTIAL = report(trials(20, lost=(3,)), stamps=("scripted", "partial"), minutes=90)
+BAD = Listed(ROOT / ".speckit/eval/reflex-bakeoff-20260109T080000Z.json", problem="not JSON")
+
+
+async def show_reports(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    """A whole report, a partial one, a damaged one."""
+    desk._details[PATH] = detail(WHOLE)
+    both = listed(WHOLE, "20260112T103100Z"), listed(PARTIAL, "20260112T090000Z")
+    desk.show_reports((*both, BAD))
+    await pilot.pause()
+    desk.pane.take_focus()
+
+
+@looks
+def test_reports(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
+    """The newest report: gate, latency of both arms with the limit, what only one arm solved."""
+    assert seen(snap_compare, show_reports, size, theme)
+
+
+@pytest.mark.parametrize("size", SOLE)
+def test_stopped(snap_compare: Snap, size: tuple[int, int]) -> None:
+    """A run that was stopped can be gone on with; the partial report is marked as baseline."""
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        await show_reports(pilot, desk)
+        about = {"suite": "reflex_patchloop_v1", "arms": {"reflex": 1, "cloud": 1}}
+        desk.show_unfinished(Unfinished(PATH, 41, 136, under_way=False, about=about))
+        await pilot.press("down", "space")
+        await pilot.app.workers.wait_for_complete()
+
+    assert seen(snap_compare, act, size, "reflex-dark")
+
+
+def test_elsewhere(snap_compare: Snap) -> None:
+    """A bakeoff of another process is seen by its journal."""
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        about = {"suite": "reflex_patchloop_v1", "arms": {"reflex": 1, "cloud": 1}}
+        desk.show_unfinished(Unfinished(PATH, 41, 136, under_way=True, about=about))
+        await pilot.pause()
+
+    assert seen(snap_compare, act, (80, 24), "reflex-dark", [ReportsSeen(())])
+
+
+@looks
+@pytest.mark.parametrize("keys", [(), ("down",)], ids=["overview", "task"])
+def test_report(
+    snap_compare: Snap, size: tuple[int, int], theme: str, keys: tuple[str, ...]
+) -> None:
+    """A report whole, and a task that only one arm solved."""
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        await show_reports(pilot, desk)
+        await pilot.press("enter")
+        assert isinstance(pilot.app.screen, ReportScreen)
+        await pilot.press(*keys)
+
+    assert seen(snap_compare, act, size, theme)
+
+
+def arm(name: str, model: str, *, local: bool, usd: float | None) -> ArmEstimate:
+    """An arm over all tasks."""
+    return ArmEstimate(name, model, local, 68, 204, 1.0, usd)
+
+
+ALL = Estimate(
+    suite="reflex_patchloop_v1",
+    selected=68,
+    tasks=68,
+    left_out=(),
+    trials=1,
+    arms=(
+        arm("reflex", "qwen2.5-coder-7b-instruct", local=True, usd=None),
+        arm("cloud", "gpt-5-mini", local=False, usd=0.0003),
+    ),
+    seconds=244.0,
+    basis="going by the report of 2026-01-12 10:31",
+    usd=0.02,
+    usd_why="",
+    limits="",
+)
+SOME = replace(
+    ALL,
+    selected=3,
+    trials=2,
+    left_out=("task-901: its tests need a network",),
+    seconds=None,
+    basis="no reply of cloud to go by",
+    usd=None,
+    usd_why="unknown yet: [cloud] has no price_input_per_million and …output…",
+    limits="3 of the suite's 68 tasks are not the suite",
+)
+REFUSED = ConfigError(
+    "the cloud arm is not configured: $OPENAI_API_KEY holds no key for https://api.openai.com/v1",
+    remedy="export OPENAI_API_KEY=…, or name another server under [cloud]. A report at hand spares "
+    "the cloud: --reuse-cloud REPORT.",
+)
+
+
+@mixed
+@pytest.mark.parametrize("found", [ALL, SOME, REFUSED], ids=["all", "some", "refused"])
+def test_start(
+    snap_compare: Snap,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    theme: str,
+    found: Any,
+) -> None:
+    """The start dialog: what it comes to, what it lacks, why it is refused."""
+    monkeypatch.setattr(BakeoffStart, "_estimate", lambda _: None)
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        tasks = "s*" if found is SOME else ""
+        down = outlook(ill()) if found is SOME else outlook()
+        dialog = BakeoffStart(settings(), Options(tasks=tasks), lambda: down, {})
+        await pilot.app.push_screen(dialog)
+        dialog.query_one(CostSection).found = found
+        dialog.post_message(BakeoffStart.Looked(Plan(), found))
+
+    assert seen(snap_compare, act, size, theme)
+
+
+CHANGE = (
+    Change("-", 3, "enabled = false  # may it serve?"),
+    Change("+", 3, "enabled = true  # may it serve?"),
+)
+OFF = settings()
+OFF = replace(OFF, reflex=OFF.reflex.model_copy(update={"enabled": False}), cloud=Cloud())
+FILE = Path("/src/acme/api/stage0.toml")
+STALE = GateView(valid=False, detail="model_changed", event={"stamps": []}, age_days=2)
+PROPOSED = {
+    "promote": Proposal(on=True, path=FILE, changes=CHANGE, outlook=outlook(configured=OFF)),
+    "refused": Proposal(
+        on=True, path=FILE, changes=CHANGE, outlook=outlook(gate=STALE, configured=OFF)
+    ),
+    "done": Done(FILE, 3, outlook()),
+    "disable": Proposal(on=False, path=FILE, changes=tuple(reversed(CHANGE)), outlook=outlook()),
+    "error": ConfigError(f"{FILE}: cannot be written: Read-only file system"),
+}
+
+
+@mixed
+@pytest.mark.parametrize("name", PROPOSED)
+def test_promote(
+    snap_compare: Snap,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    theme: str,
+    name: str,
+) -> None:
+    """The line that would change, the refusal, the new state."""
+    monkeypatch.setattr(PromoteScreen, "_look", lambda _: None)
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        dialog = PromoteScreen(OFF, on=name != "disable")
+        await pilot.app.push_screen(dialog)
+        dialog.post_message(PromoteScreen.Looked(PROPOSED[name]))
+
+    assert seen(snap_compare, act, size, theme)
+
+
+def test_leave(snap_compare: Snap) -> None:
+    """Asked once before a run is stopped by leaving."""
+
+    class Going:
+        alive = True
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        await show_run(pilot, desk, 68, trials(20))
+        far = "41 of 136 trials are done"
+        await pilot.app.push_screen(LeaveScreen(Going(), far, lambda: None))  # type: ignore[arg-type]
+
+    assert seen(snap_compare, act, (80, 24), "reflex-dark")
+
+
+@pytest.mark.parametrize("theme", ["reflex-ansi", "no-colour"])
+def test_without_our_colours(
+    snap_compare: Snap, monkeypatch: pytest.MonkeyPatch, theme: str
+) -> None:
+    """The terminal's own colours, and none at all: glyphs and words say it."""
+    if theme == "no-colour":
+        monkeypatch.setenv("NO_COLOR", "1")
+
+    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+        await show_run(pilot, desk, 68, trials(30, lost=(3, 17), later=(5, 8))[:-1])
+
+    ours = "reflex-ansi" if theme == "reflex-ansi" else "reflex-dark"
+    assert seen(snap_compare, act, (80, 24), ours)

@@ -1,0 +1,195 @@
+"""What a day was worth, when the server was up, and a chart: the pure parts of the health pane."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.capsule.index import Kind, Tokens, Totals
+from core.router.decision import GateView
+from core.router.shadow import ShadowSummary
+from core.settings.model import LocalBackend
+from core.stages import Mode
+from reflex_tui.panes.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict
+from reflex_tui.panes.worth import worth
+from reflex_tui.widgets.plotting import Plotted, Point, plot
+from reflex_tui.widgets.units import usd
+from tests.tui.health_states import priced
+from tests.tui.making import NO_GATE, NOW, passed, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOCAL = Tokens("reflex", "reflex", 90, 90, 900_000, 60_000)
+CLOUD = Tokens("cloud", "cloud", 10, 10, 30_000, 10_000)
+TODAY = Totals(100, 91, (LOCAL, CLOUD))
+PASS = GateView(valid=True, event=passed())
+
+
+def test_the_four_reasons() -> None:
+    """Quick calls, dollars at the cloud's prices, tokens kept here, parity of the valid gate."""
+    found = worth(TODAY, priced(), PASS)
+    assert (found.calls, found.quick_percent, found.parity_percent) == (100, 91.0, 96.0)
+    assert found.saved_usd == pytest.approx(0.9 * 0.25 + 0.06 * 2.0)
+    assert found.kept_percent == pytest.approx(96.0)
+    assert (found.on_machine, found.priced, found.uncounted) == (True, True, 0)
+
+
+def test_without_prices_nothing_is_said_to_be_saved() -> None:
+    """Not even nothing."""
+    found = worth(TODAY, settings(), PASS)
+    assert (found.saved_usd, found.priced) == (None, False)
+
+
+def test_without_calls_nothing_is_claimed() -> None:
+    """A share of nothing is none."""
+    found = worth(Totals(0, 0), priced(), None)
+    assert (found.quick_percent, found.kept_percent, found.parity_percent) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        NO_GATE,
+        GateView(valid=False, detail="stale", event=passed()),
+        GateView(valid=True, event=passed(metrics=["odd"])),
+        GateView(valid=True, event=passed(metrics={"success_parity": 7})),
+    ],
+)
+def test_parity_is_that_of_a_pass_that_holds(gate: GateView) -> None:
+    """A lapsed or odd one shows nothing."""
+    assert worth(TODAY, priced(), gate).parity_percent is None
+
+
+def test_a_server_elsewhere_keeps_tokens_off_the_cloud_not_on_this_machine() -> None:
+    """A trusted server in the network is not this machine."""
+    away = priced(endpoint="https://gpu.example/v1")
+    assert not worth(TODAY, away, PASS).on_machine
+    other = Tokens("reflex", "vllm", 1, 1, 10, 10)
+    near = priced(backends={"vllm": LocalBackend(endpoint="http://127.0.0.1:8000/v1", model="m")})
+    assert worth(Totals(1, 1, (other,)), near, PASS).on_machine
+    assert not worth(Totals(1, 1, (other,)), priced(), PASS).on_machine
+
+
+def test_answers_without_counted_tokens_are_told() -> None:
+    """The saving is then a lower limit."""
+    silent = Tokens("reflex", "reflex", 5, 2, 10, 1)
+    assert worth(Totals(5, 5, (silent,)), priced(), PASS).uncounted == 3
+
+
+def test_dollars_are_short_and_never_lost() -> None:
+    """Cents where they tell something."""
+    told = [usd(value) for value in (None, 0.0, 0.00001, 0.0031, 4.117, 1204.4)]
+    assert told == ["–", "$0.00", "< $0.0001", "$0.0031", "$4.12", "$1,204"]
+
+
+def kind(event_type: str = "RoutingDecision", **fields: Any) -> Kind:
+    """A kind of event, live unless it says otherwise."""
+    given: dict[str, Any] = dict.fromkeys(Kind._fields, "")
+    given |= {"success": None, "is_fallback": False, "origin": "live"}
+    return Kind(**{**given, "event_type": event_type, **fields})
+
+
+@pytest.mark.parametrize(
+    ("event", "up"),
+    [
+        (kind(reason="healthy_and_thresholds_met"), True),
+        (kind(reason="thresholds_not_met"), True),
+        (kind(reason="max_failures_reached"), True),
+        (kind(reason="server_unhealthy"), False),
+        (kind(reason="model_not_available"), False),
+        (kind(reason="reflex_disabled"), None),
+        (kind(reason="not_implement_stage"), None),
+        (kind(reason="max_failures_reached", is_fallback=True), None),
+        (kind("LLMCall", backend="reflex", success=True), True),
+        (kind("LLMCall", backend="reflex", success=False, error="connect_failed"), False),
+        (kind("LLMCall", backend="reflex", success=False, error="timeout"), None),
+        (kind("LLMCall", backend="cloud", success=True), None),
+        (kind("GateDecision"), None),
+    ],
+)
+def test_what_an_event_tells_of_the_server(
+    event: Kind,
+    up: bool | None,  # noqa: FBT001  pytest passes it by name
+) -> None:
+    """What was not looked at is not known."""
+    assert verdict(event) is up
+
+
+def test_an_hour_is_put_together_from_the_capsule_and_from_looks() -> None:
+    """Minutes nobody saw stay unknown, and are no part of the share."""
+    looks = Looks()
+    looks.add(NOW - timedelta(hours=2), ok=False)
+    looks.add(NOW, ok=True)
+    looks.add(NOW, ok=False)
+    minute = minute_of(NOW)
+    hour = looks.hour({minute: Minute(2, 0), minute - 5: Minute(0, 4)}, NOW)
+    assert len(hour) == MINUTES
+    assert (hour[-1], hour[-6], hour[0]) == (Minute(3, 1), Minute(0, 4), Minute())
+    assert share_up(hour) == (pytest.approx(0.375), 2)
+    assert share_up([Minute()] * 3) == (None, 0)
+
+
+def test_looks_are_forgotten_after_an_hour() -> None:
+    """A dashboard that stays open does not grow."""
+    looks = Looks()
+    for minutes in range(500):
+        looks.add(NOW + timedelta(minutes=minutes), ok=True)
+    assert len(looks._minutes) == MINUTES
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1), st.integers(0, 90))
+def test_squeezing_loses_no_look(pairs: list[tuple[int, int]], cells: int) -> None:
+    """Fewer cells, the same looks, oldest first."""
+    minutes = [Minute(*pair) for pair in pairs]
+    found = squeezed(minutes, cells)
+    assert len(found) <= cells
+    if cells:
+        assert sum(found, Minute()) == sum(minutes, Minute())
+
+
+def test_a_failed_shadow_call_is_told_apart() -> None:
+    """The summary is a value that widgets compare."""
+    assert ShadowSummary(1, 1, 0.0, None, None) != ShadowSummary(1, 0, 0.0, None, None)
+
+
+def drawn(points: Sequence[Point], limit: float | None = 2000.0) -> str:
+    """A chart of one mode as text."""
+    given = Plotted({Mode.REFLEX: points}, 90, limit, [(0, "ago"), (89, "now")], 2100.0)
+    return "\n".join(line.plain for line in plot(given, 80, 12))
+
+
+def test_the_chart_has_the_line_the_limit_and_the_failures() -> None:
+    """From zero, with named ends."""
+    steady = [Point(number, 400.0, 900.0, failed=number == 40) for number in range(90)]
+    text = drawn(steady)
+    assert "╌╌╌" in text
+    assert text.count("×") == 1
+    assert "▴" in text
+    assert "now" in text
+    assert "2.10 s" in text
+    assert "╌" not in drawn(steady, None)
+
+
+def test_the_chart_does_not_go_on_over_a_gap() -> None:
+    """Where nobody called there is no line."""
+    whole = drawn([Point(number, 400.0, 400.0) for number in range(90)])
+    gap = drawn([Point(number, 400.0, 400.0) for number in range(90) if not 20 < number < 60])
+    assert sum(map(_is_braille, gap)) < 0.7 * sum(map(_is_braille, whole))
+
+
+def _is_braille(char: str) -> bool:
+    return "\u2801" <= char <= "\u28ff"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 2), (30, 3), (236, 40)])
+def test_a_chart_is_as_large_as_it_is_told(size: tuple[int, int]) -> None:
+    """Whatever the terminal of the process is."""
+    given = Plotted({Mode.CLOUD: [Point(3, 1.0, 2.0)]}, 90, 2000.0, [(0, "a")], 100.0)
+    lines = plot(given, *size)
+    assert len(lines) <= size[1]
+    assert {line.cell_length for line in lines} == {size[0]}

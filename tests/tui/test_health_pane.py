@@ -1,0 +1,321 @@
+"""What the health pane says and does: worth, uptime, breaker, deep probe, chart and windows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.capsule.index import Totals
+from core.client.metrics import load_between, parse_metrics
+from core.client.server import Engine, EngineIdentity
+from core.errors import UntrustedEndpoint
+from core.router.condition import Cause, DeepProbe
+from core.router.decision import GateView
+from core.router.shadow import ShadowSummary
+from core.stages import Mode
+from reflex_tui import theme
+from reflex_tui.app import ReflexApp
+from reflex_tui.messages import (
+    CommandWanted,
+    LookWanted,
+    OutlookBarred,
+    OutlookSeen,
+    WindowSeen,
+    WindowWanted,
+)
+from reflex_tui.panes.health import HealthPane
+from reflex_tui.slash import parse
+from reflex_tui.widgets.plot import PlotSection
+from reflex_tui.windows import WINDOWS
+from tests.tui.health_states import priced, windowed
+from tests.tui.making import OPEN, StillClock, healthy, ill, outlook, passed, settings
+from tests.tui.test_dashboard import came, dashboard
+
+if TYPE_CHECKING:
+    from core.capsule import Record
+    from reflex_tui.windows import Windowed
+
+SIZES = [(80, 24), (120, 40), (160, 48)]
+RECORDINGS = Path(__file__).parents[1] / "health" / "recordings"
+SHADOW = ShadowSummary(120, 3, 94.2, 410.0, 1240.0)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Windowed:
+    """What a capsule of 120 calls shows."""
+    return windowed(tmp_path_factory.mktemp("seen") / "capsule", shadow=SHADOW)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_four_reasons_are_in_sight_at_every_size(
+    seen: Windowed, size: tuple[int, int]
+) -> None:
+    """Quick, saved, kept here, parity; and what the shadow calls showed."""
+    async with dashboard(size=size) as bench:
+        await bench.tell(OutlookSeen(outlook(configured=priced())), WindowSeen(seen))
+        (row,) = [row for row in bench.shown().splitlines() if "WORTH" in row]
+        for figure in ("under a second 74 %", "saved $0.02", "74 %", "parity"):
+            assert figure in row
+        assert row.rstrip().endswith("96 %")
+        assert "94 % of 120 calls agreed" in bench.shown()
+        assert "P95 1.24 s" in bench.shown()
+
+
+async def test_without_prices_it_says_what_to_set(seen: Windowed) -> None:
+    """No dollars are claimed, and the keys are named."""
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook()), WindowSeen(seen))
+        assert "$" not in bench.shown()
+        assert "set price_input_per_million and price_output_per_million in [cloud]" in (
+            bench.shown()
+        )
+
+
+async def test_a_lapsed_gate_has_no_parity(seen: Windowed) -> None:
+    """What no longer holds is no reason."""
+    lapsed = GateView(valid=False, detail="stale", event=passed())
+    async with dashboard(size=(160, 48)) as bench:
+        await bench.tell(OutlookSeen(outlook(gate=lapsed)), WindowSeen(seen))
+        assert "parity: no gate pass –" in bench.shown()
+
+
+async def test_before_the_evidence_is_read_nothing_is_claimed(seen: Windowed) -> None:
+    """How far it is, then an empty day, then figures."""
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook()), WindowSeen(None, 0.42))
+        assert "◌ reading the evidence, 42 %" in bench.shown()
+        nothing = dict.fromkeys(Mode, ())
+        await bench.tell(WindowSeen(replace(seen, today=Totals(0, 0), slices=nothing)))
+        assert "today   no calls yet" in bench.shown()
+        assert "no calls in the last 15 min" in bench.shown()
+        await bench.tell(WindowSeen(seen))
+        assert "TOTAL" in bench.shown()
+
+
+async def test_the_hour_shows_outages_and_what_nobody_saw(seen: Windowed) -> None:
+    """Each state has its own glyph; the share is of what was seen."""
+    async with dashboard(size=(160, 48)) as bench:
+        await bench.tell(OutlookSeen(outlook()), WindowSeen(seen))
+        (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
+        assert all(glyph in row for glyph in "·█×▄")
+        assert "up 92.5 %   48 min seen" in row
+
+
+async def test_a_look_at_an_ill_server_is_no_time_up() -> None:
+    """The dashboard's own looks count as they are."""
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook(ill())))
+        (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
+        assert "up 0 %" in row
+        assert "█" not in row
+
+
+async def test_the_breaker_counts_down_while_a_look_takes_its_time() -> None:
+    """Seconds pass by the clock, not by the looks; never below zero."""
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook(breaker=OPEN)))
+        assert "next probe in 12 s" in bench.shown()
+        for seconds, left in ((5, "7 s"), (60, "0 s")):
+            bench.clock.forward(seconds)
+            bench.dashboard._tick()
+            await bench.pilot.pause()
+            assert f"next probe in {left}" in bench.shown()
+
+
+async def test_every_threshold_has_value_bound_and_verdict_at_every_size() -> None:
+    """Also where it is missed."""
+    late = {"value": 2310.0, "bound": 2540.0, "threshold": 2000.0, "state": "fail"}
+    failed = passed(verdict="fail", misses=["p95_latency"])
+    failed["metrics"] = failed["metrics"] | {"p95_latency": late}
+    gate = GateView(valid=False, detail="p95_latency", event=failed, age_days=1.0)
+    for size in SIZES:
+        async with dashboard(size=size) as bench:
+            await bench.tell(OutlookSeen(outlook(gate=gate)))
+            (row,) = [row for row in bench.shown().splitlines() if "P95 latency" in row]
+            for text in ("2.31 s", "at most 2.54 s", "< 2.00 s", "✖ fail"):
+                assert text in row
+            assert "at least 88 %" in bench.shown()
+            assert "0 of 198 failed" in bench.shown()
+
+
+@pytest.mark.parametrize("engine", ["sglang", "vllm"])
+async def test_the_engines_own_load_comes_from_its_real_metrics(engine: str) -> None:
+    """As recorded from the engines themselves."""
+    text = (RECORDINGS / engine / "get_metrics.http").read_text()
+    sample = parse_metrics(text)
+    assert sample is not None
+    load = load_between(None, sample, 0.0)
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook(replace(healthy(), load=load))))
+        assert f"{load.running} running   {load.queued} queued" in bench.shown()
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [
+        (Engine.SGLANG, "start it with --enable-metrics"),
+        (Engine.LLAMACPP, "start it with --metrics"),
+        (Engine.VLLM, "not published"),
+    ],
+)
+async def test_an_engine_that_publishes_no_load_says_how_it_would(
+    engine: Engine, told: str
+) -> None:
+    """One option away."""
+    quiet = replace(healthy(), load=None, engine=EngineIdentity(engine, "1", "m"))
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook(quiet)))
+        assert told in bench.shown()
+
+
+class Asked(ReflexApp):
+    """An application that remembers what its threads would be asked for."""
+
+    CSS_PATH = str(theme.__file__).replace("theme.py", "reflex_tui.tcss")
+
+    def __init__(self) -> None:
+        super().__init__(settings(), clock=StillClock(), watch=False)
+        self.asked: list[object] = []
+
+    def on_look_wanted(self, message: LookWanted) -> None:
+        """``r``, ``d`` and ``health --deep``."""
+        self.asked.append(message.deep)
+        super().on_look_wanted(message)
+
+    def on_window_wanted(self, message: WindowWanted) -> None:
+        """``w``."""
+        self.asked.append(message.window.name)
+
+
+async def test_probes_and_windows_are_asked_for() -> None:
+    """Keys and commands post what the watching threads need."""
+    app = Asked()
+    async with app.run_test(size=(120, 40)) as pilot:
+        while not app._dashboard.is_whole:
+            await pilot.pause()
+        await pilot.press("r", "d", "w", "w", "w")
+        app._dashboard.post_message(CommandWanted(parse("health --deep")))
+        await pilot.pause()
+        await pilot.pause()
+    names = [WINDOWS[2].name, WINDOWS[0].name, WINDOWS[1].name]
+    assert app.asked == [False, True, *names, True]
+
+
+async def test_a_deep_probe_is_seen_to_run_and_its_result_stays() -> None:
+    """Under way, then schema, times and rate; the next plain look keeps them."""
+    probe = DeepProbe(61.0, 410.0, 118.0, 790, schema_held=True)
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook()))
+        await bench.press("d")
+        assert "◌ one short, constrained generation" in bench.shown()
+        await bench.tell(OutlookSeen(outlook()))
+        assert "◌ one short, constrained generation" in bench.shown()
+        await bench.tell(OutlookSeen(outlook(replace(healthy(), deep=probe)), deep=True))
+        await bench.tell(OutlookSeen(outlook()))
+        assert "✓ schema  TTFT 61 ms  total 410 ms  118 tok/s" in bench.shown()
+        assert "◌ one short" not in bench.shown()
+
+
+async def test_a_failed_generation_says_why_and_what_to_do() -> None:
+    """It stays after the next look finds the server well."""
+    probe = DeepProbe(None, None, None, None, schema_held=False, error="the reply misses it")
+    broken = replace(
+        healthy(),
+        ok=False,
+        cause=Cause.GENERATION_FAILED,
+        deep=probe,
+        remedy=("Look at the engine's log.",),
+    )
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook(broken), deep=True))
+        await bench.tell(OutlookSeen(outlook()))
+        assert "✖ the reply misses it" in bench.shown()
+        assert "Look at the engine's log." in bench.shown()
+        (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
+        assert "up 100 %" in row
+
+
+async def test_the_window_turns_and_a_late_answer_is_not_shown(seen: Windowed) -> None:
+    """``w`` asks for another; what was asked before does not come back."""
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook()), WindowSeen(seen))
+        plot = bench.dashboard.query_one(PlotSection)
+        await bench.press("w")
+        assert plot.shown is None
+        await bench.tell(WindowSeen(seen))
+        assert plot.shown is None
+        await bench.tell(WindowSeen(replace(seen, window=WINDOWS[2])))
+        assert "last 24 h" in bench.shown()
+        assert "24 h ago" in bench.shown()
+
+
+async def test_the_chart_is_one_key_away_where_it_has_no_room(
+    seen: Windowed, a_day: tuple[Record, ...]
+) -> None:
+    """At 80 by 24 ``l`` gives it the pane, with a key for the window; ``l`` takes it back."""
+    async with dashboard(size=(80, 24)) as bench:
+        await bench.tell(came(a_day), OutlookSeen(outlook()), WindowSeen(seen))
+        assert "limit 2.00 s" not in bench.shown()
+        assert "Window" not in bench.offered()
+        await bench.press("l")
+        assert "╌╌ limit 2.00 s" in bench.shown()
+        assert "TTFT      last 15 min" in bench.shown()
+        assert "SERVER" not in bench.shown()
+        assert "Window" in bench.offered()
+        await bench.press("l")
+        assert "SERVER" in bench.shown()
+
+
+async def test_an_untrusted_server_bars_the_chart_too(seen: Windowed) -> None:
+    """One screen, one thing to do."""
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.press("l")
+        await bench.tell(OutlookBarred(UntrustedEndpoint("no", remedy="")))
+        assert "TOTAL" not in bench.shown()
+        assert not {"Chart", "Window"} & bench.offered()
+
+
+async def test_what_is_ill_keeps_its_remedy_and_offers_no_window(seen: Windowed) -> None:
+    """The footer offers only what does something."""
+    async with dashboard() as bench:
+        await bench.tell(OutlookSeen(outlook(ill())), WindowSeen(seen))
+        assert "WHAT TO DO" in bench.shown()
+        assert "Window" not in bench.offered()
+        await bench.press("l")
+        assert "TOTAL" in bench.shown()
+
+
+async def test_a_theme_can_be_named() -> None:
+    """``theme light`` needs no list; an unknown one opens it and says so."""
+    async with dashboard() as bench:
+        for wanted in ("light", "ansi", "dark", "nord"):
+            await bench.tell(CommandWanted(parse(f"theme {wanted}")))
+            await bench.pilot.pause()
+            assert bench.app.theme in {f"reflex-{wanted}", wanted}
+        await bench.tell(CommandWanted(parse("theme nosuch")))
+        await bench.pilot.pause()
+        assert [note.message for note in bench.app._notifications] == [
+            "no theme 'nosuch'; choose one"
+        ]
+
+
+async def test_it_draws_at_any_size_resized_wildly(
+    seen: Windowed, a_day: tuple[Record, ...]
+) -> None:
+    """From 20 by 5 to 300 by 100, well and ill, with and without the chart, nothing too wide."""
+    sizes = [(20, 5), (300, 100), (61, 14), (60, 100), (116, 30), (300, 14), (80, 24), (115, 29)]
+    async with dashboard() as bench:
+        await bench.tell(came(a_day), OutlookSeen(outlook()), WindowSeen(seen))
+        for number, size in enumerate(sizes * 2):
+            await bench.pilot.resize_terminal(*size)
+            await bench.tell(OutlookSeen(outlook(ill() if number % 3 == 0 else healthy())))
+            if number % 2:
+                await bench.press("l")
+            await bench.pilot.pause()
+            assert ("too small" in bench.shown()) == (size == (20, 5))
+        pane = bench.dashboard.query_one(HealthPane)
+        assert pane.is_attached

@@ -1,0 +1,192 @@
+"""What may go wrong while the dashboard is open: files that go, floods, a long day, odd sizes."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.capsule import EventLog
+from core.capsule.index import Index
+from core.capsule.record import GENESIS, Record, complete_line
+from core.settings import load_settings
+from reflex_tui.app import ReflexApp
+from reflex_tui.messages import CountWanted, IndexGrew, RecordsCame, RowsCounted
+from tests.tui.making import NOW, StillClock, decision
+from tests.tui.test_dashboard import Bench, came, dashboard
+from tests.tui.test_routing_large import events, make, until, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A workspace with a capsule larger than what is held in memory at first."""
+    make(tmp_path / "api" / ".speckit" / "capsule", 6000, end=NOW, hours=1)
+    return tmp_path / "api"
+
+
+def records(count: int) -> Iterator[Record]:
+    """Records as a watcher would hand them over, in one chain."""
+    prev = GENESIS
+    for seq, fields in enumerate(events(count), 1):
+        line, digest = complete_line(fields, seq, "2026-01-12T10:30:16.050Z", prev)
+        event_type = "LLMCall" if seq % 2 == 0 else "RoutingDecision"
+        yield Record(seq, "2026-01-12T10:30:16.050Z", event_type, prev, digest, 1, 0, line[:-1])
+        prev = digest
+
+
+async def test_nothing_reads_the_capsule_on_the_event_loop(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Start, jumps, a filter, an opened event: files and the index are for other threads."""
+    loop = threading.get_ident()
+    callers: dict[str, set[int]] = {}
+
+    def watched(owner: type, name: str) -> None:
+        original = getattr(owner, name)
+
+        def wrapper(*arguments: Any, **options: Any) -> Any:
+            callers.setdefault(f"{owner.__name__}.{name}", set()).add(threading.get_ident())
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, wrapper)
+
+    for owner, names in (
+        (EventLog, ("tail", "before", "read", "get", "follow")),
+        (Index, ("update", "number", "listed", "behind", "seqs")),
+        (RecordsCame, ("__post_init__",)),
+    ):
+        for name in names:
+            watched(owner, name)
+    async with watching(workspace) as bench:
+        await bench.press("home")
+        await until(bench.view.row_at_cursor)
+        await bench.press("enter")
+        await bench.app.workers.wait_for_complete()
+        await bench.press("escape", "f")
+        await bench.type("mode:cloud")
+        await until(lambda: bench.routing.listing.before is not None)
+    used = {"EventLog.tail", "EventLog.before", "Index.number", "Index.listed", "Index.seqs"}
+    assert used <= callers.keys()
+    assert all(loop not in threads for threads in callers.values()), callers
+
+
+async def test_a_capsule_that_goes_and_another_that_comes(workspace: Path) -> None:
+    """Nothing of the old one stays, in memory or by the index; the new one is followed."""
+    capsule = workspace / ".speckit" / "capsule"
+    async with watching(workspace) as bench:
+        assert len(bench.view._rows) == 3000
+        shutil.rmtree(capsule)
+        await until(lambda: not len(bench.view._rows))
+        await bench.pilot.pause()
+        assert "No decision yet" in bench.shown()
+        with EventLog(capsule) as log:
+            log.append(decision("anew"))
+        await until(lambda: len(bench.view._rows) == 1)
+        await bench.pilot.pause()
+        assert "anew" in bench.shown()
+
+
+async def test_damage_far_up_is_told_and_the_rest_is_shown(workspace: Path) -> None:
+    """One bit in an old event: the tail is there, and the state says that the log is damaged."""
+    segment = workspace / ".speckit" / "capsule" / "events-000001.jsonl"
+    content = bytearray(segment.read_bytes())
+    place = content.index(b'"seq":101,')
+    content[place - 30] ^= 1
+    segment.write_bytes(content)
+    async with watching(workspace) as bench:
+        await until(lambda: bench.routing._index.damage)
+        await bench.pilot.pause()
+        assert "✖ damaged" in bench.shown()
+        assert "healthy_and_thresholds_met" in bench.shown()
+        await bench.press("home")
+        await until(bench.view.row_at_cursor)
+        assert bench.view.row_at_cursor().seq == 1  # type: ignore[union-attr]
+
+
+async def test_a_row_that_was_damaged_after_it_was_indexed_says_so(workspace: Path) -> None:
+    """Its place in the list stays; nobody takes it for what it was."""
+    with Index(EventLog(workspace / ".speckit" / "capsule")) as index:
+        index.update()
+    segment = workspace / ".speckit" / "capsule" / "events-000001.jsonl"
+    content = segment.read_bytes()
+    segment.write_bytes(content.replace(b'"backend":"reflex"', b'"backend":"rEflex"', 1))
+    async with watching(workspace) as bench:
+        await bench.press("home")
+        await until(bench.view.row_at_cursor)
+        await bench.pilot.pause()
+        assert "this line of the log does not hold" in bench.shown()
+
+
+async def test_a_long_day_takes_no_more_memory_than_a_short_one() -> None:
+    """Rows beyond what is kept go to the index as it grows; without one they just go."""
+    stream = records(40_000)
+    async with dashboard() as bench:
+        await bench.press("2")
+        book, listing = bench.routing.book, bench.routing.listing
+        await bench.tell(came([next(stream) for _ in range(500)]))
+        for batch in range(79):
+            taken = [next(stream) for _ in range(500)]
+            bench.clock.forward(60)
+            await bench.tell(RecordsCame(tuple(taken)), IndexGrew(taken[-1].seq, 1.0))
+            assert len(book) <= book.keep * 1.1 + 500, batch
+            assert len(book._ordinals) <= len(book)
+        assert len(listing) == 20_000
+        assert listing.before == 20_000 - len(book)
+
+
+async def test_without_an_index_a_flood_while_paused_stays_bounded() -> None:
+    """The index cannot be built, the user looks at one row: memory still ends somewhere."""
+    stream = records(30_000)
+    async with dashboard() as bench:
+        await bench.press("2")
+        book = bench.routing.book
+        await bench.tell(came([next(stream) for _ in range(500)]))
+        await bench.press("up")
+        while taken := [record for _, record in zip(range(500), stream, strict=False)]:
+            await bench.tell(RecordsCame(tuple(taken)))
+        assert len(book) <= 2 * book.keep + 250
+        assert "new" in bench.shown()
+
+
+async def test_the_log_survives_any_size(a_day: tuple[Record, ...]) -> None:
+    """20x5 and back, with older rows still being fetched: nothing breaks, nothing is lost."""
+    async with dashboard() as bench:
+        await bench.tell(came(a_day[40:]))
+        routing = bench.routing
+        question = _question(bench)
+        await bench.tell(RowsCounted(question, 1_000_000, 1_000_000, 0))
+        await bench.press("2", "home")
+        for size in ((20, 5), (60, 14), (300, 90), (20, 5), (61, 100), (80, 24)):
+            await bench.pilot.resize_terminal(*size)
+            await bench.press("pagedown", "end", "pageup", "home")
+            assert ("too small" in bench.shown()) == (size == (20, 5))
+        assert len(routing.listing) == 1_000_000 + len(routing.book)
+        assert bench.view.cursor == 0
+
+
+def _question(bench: Bench) -> Any:
+    return CountWanted(bench.routing.listing.filter, bench.routing.book.edge, 0)
+
+
+async def test_a_changed_configuration_is_in_force_and_told(tmp_path: Path) -> None:
+    """Read again by itself: the limit moves, and a notice says that a new policy holds."""
+    root = tmp_path / "api"
+    root.mkdir()
+    path = root / "stage0.toml"
+    path.write_text("[reflex]\nenabled = true\n")
+    app = ReflexApp(load_settings(path), read=lambda: load_settings(path), clock=StillClock())
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(lambda: app._dashboard.is_whole)
+        before = app.settings
+        path.write_text("[reflex]\nenabled = true\n[reflex.thresholds]\np95_latency_ms = 900\n")
+        await until(lambda: app.settings is not before)
+        await pilot.pause()
+        assert app._dashboard.routing.limit_ms == 900
+        told = [each.message for each in app._notifications]
+        assert any("new policy" in message for message in told)

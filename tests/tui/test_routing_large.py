@@ -1,0 +1,280 @@
+"""The routing log over a capsule of 20,000 events: all of it can be reached, filtered, opened."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.capsule import EventLog
+from core.capsule.index import Index, Listed
+from reflex_tui.app import ReflexApp
+from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
+from reflex_tui.panes.book import Book
+from reflex_tui.panes.filters import parse_filter
+from reflex_tui.panes.rows import entries_of
+from reflex_tui.screens.detail import DetailScreen
+from tests.tui.making import NOW, StillClock, call, decision, settings
+from tests.tui.test_dashboard import Bench, came, dashboard
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from dashboard_load import events, make
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+__all__ = ["events", "make", "until", "watching"]
+
+EVENTS = 20_000
+ROWS = EVENTS // 2
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A capsule of 20,000 events up to now, with its index."""
+    path = tmp_path_factory.mktemp("large") / "capsule"
+    make(path, EVENTS, end=NOW, hours=10)
+    with Index(EventLog(path)) as index:
+        index.update()
+    return path
+
+
+@pytest.fixture
+def workspace(large: Path, tmp_path: Path) -> Path:
+    """A workspace of this test's own over a copy of it."""
+    root = tmp_path / "api"
+    shutil.copytree(large, root / ".speckit" / "capsule")
+    return root
+
+
+async def until(true: Callable[[], Any]) -> None:
+    """Wait until ``true``; the test's own time limit ends it otherwise."""
+    while not true():
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def watching(root: Path, *, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Bench]:
+    """The dashboard over a workspace, watching it, on the routing pane with all in reach."""
+    clock = StillClock()
+    app = ReflexApp(settings(root), clock=clock, theme_file=root / "theme")
+    app.animation_level = "none"
+    async with app.run_test(size=size) as pilot:
+        await until(lambda: app._dashboard.is_whole)
+        bench = Bench(app, pilot, clock)
+        await bench.press("2")
+        await until(lambda: bench.routing.listing.before is not None)
+        await pilot.pause()
+        yield bench
+
+
+async def in_sight(bench: Bench) -> list[int]:
+    """The seqs of the rows in sight, once all are there."""
+    view = bench.view
+
+    def rows() -> list[Any]:
+        top = view.scroll_offset.y
+        height = view.scrollable_content_region.height
+        end = min(top + height, len(view._rows))
+        return [bench.routing.listing.row(index) for index in range(top, end)]
+
+    await until(lambda: all(rows()))
+    await bench.pilot.pause()
+    return [row.seq for row in rows()]
+
+
+async def test_all_rows_can_be_reached(workspace: Path) -> None:
+    """Home, End, pages, the scrollbar and a time; each shows the rows that lie there."""
+    async with watching(workspace) as bench:
+        view = bench.view
+        assert len(view._rows) == ROWS
+        assert len(bench.routing.book) < ROWS
+        assert "10,000 rows" in bench.shown()
+        assert (await in_sight(bench))[-1] == EVENTS - 1
+        await bench.press("home")
+        seqs = await in_sight(bench)
+        assert seqs == list(range(1, 2 * len(seqs), 2))
+        assert not view.following
+        await bench.press("pagedown", "pagedown")
+        assert (await in_sight(bench))[-1] == 2 * bench.view.cursor + 1
+        view.scroll_to(y=5000, animate=False, force=True)
+        view.following = False
+        await bench.pilot.pause()
+        assert (await in_sight(bench))[0] == 10_001
+        assert view.cursor == 5000
+        await bench.press("t")
+        await bench.type("2h ago")
+        await bench.press("enter")
+        await until(lambda: view.cursor not in {0, 5000})
+        row = bench.routing.listing.row(view.cursor)
+        await in_sight(bench)
+        row = view.row_at_cursor()
+        assert row is not None
+        assert abs(row.at - (NOW - timedelta(hours=2))) < timedelta(seconds=5)
+        await bench.press("end")
+        assert view.following
+        assert (await in_sight(bench))[-1] == EVENTS - 1
+
+
+FILTERS = ["mode:cloud", "reason:no_bake", ">1s", "<300", "timeout", "call:00", "error:time >1s"]
+
+
+@pytest.mark.parametrize("text", FILTERS)
+def test_the_index_passes_the_rows_that_memory_passes(large: Path, text: str) -> None:
+    """A filter means the same for rows of both kinds, whichever a row happens to be in."""
+    chosen = parse_filter(text)
+    book = Book(keep=EVENTS)
+    log = EventLog(large)
+    book.append(entries_of(log.read()))
+    expected = [row.seq for row in map(book.row, book.matching(chosen.accepts))]
+    wanted = Listed(chosen.fields, chosen.words, chosen.over_ms, chosen.under_ms)
+    with Index(log) as index:
+        found = index.listed(wanted, 0, EVENTS)
+        assert [row.seq for row in found] == expected
+        assert [row.number for row in found] == list(range(len(found)))
+        assert index.number(wanted, 7777) == sum(seq < 7777 for seq in expected)
+        assert 0 < len(expected) < ROWS
+
+
+async def test_a_filter_goes_over_all_rows_and_keeps_the_cursor(workspace: Path) -> None:
+    """Also while paused far up: the row under the cursor stays there if it passes."""
+    async with watching(workspace) as bench:
+        bench.view.jump(3000)
+        await in_sight(bench)
+        while (row := bench.view.row_at_cursor()) and row.title != "cloud":
+            await bench.press("down")
+            await in_sight(bench)
+        chosen = bench.view.row_at_cursor()
+        assert chosen is not None
+        await bench.press("f")
+        await bench.type("mode:cloud")
+        await until(lambda: bench.routing.listing.before is not None)
+        await in_sight(bench)
+        assert len(bench.view._rows) > len(bench.routing.listing._matched)
+        assert bench.view.row_at_cursor() == chosen
+        assert not bench.view.following
+        await bench.press("enter", "escape")
+        await until(lambda: bench.routing.listing.before is not None)
+        await in_sight(bench)
+        assert bench.view.row_at_cursor() == chosen
+
+
+async def test_new_events_wait_while_paused_and_end_shows_them(workspace: Path) -> None:
+    """What is in sight stands still; the count of those waiting is told."""
+    async with watching(workspace) as bench, _log(workspace) as log:
+        await bench.press("home")
+        before = await in_sight(bench)
+        for number in range(5):
+            log.append(decision(f"new{number}"))
+        await until(lambda: bench.view.waiting == 5)
+        await bench.pilot.pause()
+        assert "5 new" in bench.shown()
+        assert await in_sight(bench) == before
+        await bench.press("end")
+        assert (await in_sight(bench))[-1] == EVENTS + 5
+        assert bench.view.waiting == 0
+
+
+async def test_rows_that_leave_memory_stay_in_reach(workspace: Path) -> None:
+    """The book is bounded; positions do not move when rows go from it to the index."""
+    async with watching(workspace) as bench, _log(workspace) as log:
+        bench.routing.book.keep = 100
+        log.append(decision("more"))
+        await until(lambda: len(bench.view._rows) == ROWS + 1)
+        assert len(bench.routing.book) <= 110
+        assert (await in_sight(bench))[-1] == EVENTS + 1
+        bench.view.jump(ROWS - 500)
+        assert (await in_sight(bench))[0] == 2 * (ROWS - 500) + 1
+
+
+async def test_an_old_event_is_opened_with_its_call(workspace: Path) -> None:
+    """Enter on a row that was never in memory: attempts, JSON, hash."""
+    async with watching(workspace) as bench:
+        await bench.press("home")
+        await in_sight(bench)
+        await bench.press("enter")
+        await bench.app.workers.wait_for_complete()
+        await bench.pilot.pause()
+        assert isinstance(bench.app.screen, DetailScreen)
+        assert "attempt 1" in bench.shown()
+        assert "✓ hash holds" in bench.shown()
+
+
+async def test_without_an_index_the_tail_is_there_at_once(workspace: Path) -> None:
+    """It is built again, removed or damaged; how far that is, is told; then all is in reach."""
+    index = workspace / ".speckit" / "capsule" / "index.sqlite"
+    index.write_bytes(b"no database")
+    log = EventLog(workspace / ".speckit" / "capsule")
+    async with dashboard(settings(workspace)) as bench:
+        await bench.tell(came(log.tail(100)), IndexGrew(4096, 0.43))
+        await bench.press("2")
+        assert "50+ (indexing 43%) rows" in bench.shown()
+        assert "TIME" in bench.shown()
+    async with watching(workspace) as bench:
+        assert len(bench.view._rows) == ROWS
+        await bench.press("home")
+        assert (await in_sight(bench))[0] == 1
+
+
+async def test_an_answer_to_an_earlier_filter_is_not_taken(a_day: tuple[Any, ...]) -> None:
+    """Counting takes a while; what was asked before the filter changed says nothing now."""
+    async with dashboard() as bench:
+        await bench.tell(came(a_day[40:]))
+        routing = bench.routing
+        old = CountWanted(routing.listing.filter, routing.book.edge, 0)
+        routing.apply(parse_filter("mode:cloud"))
+        await bench.tell(RowsCounted(old, 20, 20, 0))
+        assert routing.listing.before is None
+        now = CountWanted(routing.listing.filter, routing.book.edge, 0)
+        await bench.tell(RowsCounted(now, 4, 20, 0))
+        assert routing.listing.before == 4
+
+
+async def test_a_page_is_asked_for_once(a_day: tuple[Any, ...], monkeypatch: Any) -> None:
+    """Drawing the same place again and again asks for it a single time."""
+    asked: list[PageWanted] = []
+    monkeypatch.setattr(ReflexApp, "_ask_archive", lambda *_: None)
+    async with dashboard() as bench:
+        await bench.tell(came(a_day[40:]))
+        routing = bench.routing
+        monkeypatch.setattr(routing, "_want_page", asked.append)
+        routing.listing._stock._want = asked.append
+        question = CountWanted(routing.listing.filter, routing.book.edge, 0)
+        await bench.tell(RowsCounted(question, 1000, 1000, 0))
+        await bench.press("2", "home")
+        for _ in range(5):
+            bench.view.refresh()
+            await bench.pilot.pause()
+        assert asked == [0]
+
+
+@asynccontextmanager
+async def _log(root: Path) -> AsyncIterator[EventLog]:
+    with EventLog(root / ".speckit" / "capsule") as log:
+        yield log
+
+
+def test_a_late_call_ends_its_decision_in_the_index(tmp_path: Path) -> None:
+    """Indexed before its call came, joined when it comes; retries count; others are not touched."""
+    with EventLog(tmp_path / "capsule") as log, Index(log) as index:
+        log.append(decision("aa"))
+        log.append(decision("bb"))
+        index.update()
+        assert [(row.attempts, row.end) for row in index.listed(Listed(), 0, 9)] == [(0, None)] * 2
+        assert index.count(Listed(over_ms=500)) == 0
+        log.append(call("aa", total_ms=900, error="timeout"))
+        log.append(call("aa", total_ms=700, attempt=2))
+    with EventLog(tmp_path / "capsule") as log, Index(log) as index:
+        index.update()
+        first, second = index.listed(Listed(), 0, 9)
+        assert first.end is not None
+        assert (first.attempts, first.end.latency_ms, first.end.kind.success) == (2, 700, True)
+        assert second.end is None
+        assert index.count(Listed(over_ms=500)) == 1
+        assert [row.seq for row in index.listed(Listed(over_ms=500), 0, 9)] == [1]
