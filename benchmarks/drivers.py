@@ -16,8 +16,11 @@ import resource
 import sys
 import time
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Call = tuple["float | None", float, str]
 MESSAGES = [{"role": "user", "content": "Which line is wrong? Say it in a few words."}]
@@ -38,8 +41,8 @@ class Lines:
         self.words: list[str] = []
         self.finished = False
 
-    def take(self, line: str | bytes) -> None:
-        """One line of the stream."""
+    def take(self, line: Any) -> None:
+        """One line of the stream, as text or as bytes."""
         if not line.startswith("data: " if isinstance(line, str) else b"data: "):
             return
         data = line[6:].strip()
@@ -100,10 +103,9 @@ class Bare:
 
     async def ask(self, body: dict[str, Any], worker: int) -> Call:
         """One call; the reply's text is not looked at."""
-        reader, writer = self._streams.get(worker) or (None, None)
-        if writer is None:
-            reader, writer = await asyncio.open_connection(self._host, self._port)
-            self._streams[worker] = reader, writer
+        if worker not in self._streams:
+            self._streams[worker] = await asyncio.open_connection(self._host, self._port)
+        reader, writer = self._streams[worker]
         content = json.dumps(body).encode()
         head = f"POST {self._path}/chat/completions HTTP/1.1\r\nhost: {self._host}\r\n"
         sent = time.perf_counter()
@@ -223,7 +225,7 @@ class LiteLLM:
 
 def client(name: str, endpoint: str, model: str) -> Any:
     """The client of a name."""
-    makers = {
+    makers: dict[str, Callable[[], Any]] = {
         "reflex": lambda: Reflex(endpoint, model),
         "bare asyncio": lambda: Bare(endpoint),
         "httpx": lambda: Httpx(endpoint, each=False),

@@ -13,6 +13,7 @@ import asyncio
 import time
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from processes import litellm, stub, versions
 from table import Given, Result, Row, main, middle, number
@@ -26,7 +27,10 @@ from core.router.implementer import Implementer
 from core.router.situation import breaker_of
 from core.stages import Mode
 
-MESSAGES = [{"role": "user", "content": "Which line is wrong?"}]
+if TYPE_CHECKING:
+    from core.client.backend import Message
+
+MESSAGES: list[Message] = [{"role": "user", "content": "Which line is wrong?"}]
 DEADLINE_MS = 100
 ONCE = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 300.0\n"
 

@@ -20,6 +20,7 @@ from core.client.chat import ChatClient
 from core.stages import Mode
 
 if TYPE_CHECKING:
+    from core.client.backend import Message
     from core.engine.process import ServerProcess
 
 CLIENTS = ("reflex", "httpx", "aiohttp", "openai")
@@ -71,7 +72,7 @@ async def both(endpoint: str, model: str, calls: int) -> tuple[float, float]:
     async with ChatClient(backend) as client:
         for number in range(calls + 1):
             words = f"Number {number}: say which of these lines is wrong. " * 4
-            message = {"role": "user", "content": words}
+            message: Message = {"role": "user", "content": words}
             reply = await client.complete(
                 ChatRequest([message], temperature=0, extra={"response_format": WORDS})
             )

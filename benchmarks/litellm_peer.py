@@ -20,7 +20,7 @@ import openai
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-MESSAGES = [{"role": "user", "content": "Which line is wrong?"}]
+MESSAGES: Any = [{"role": "user", "content": "Which line is wrong?"}]
 
 
 async def times(call: Callable[[], Awaitable[Any]], repetitions: int) -> list[float]:
@@ -65,9 +65,7 @@ async def cost(address: str, repetitions: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"sdk": [], "router": []}
 
     async def by_sdk() -> None:
-        await streamed(
-            sdk.chat.completions.create(model="stub", messages=MESSAGES, stream=True)  # type: ignore[call-overload]
-        )
+        await streamed(sdk.chat.completions.create(model="stub", messages=MESSAGES, stream=True))
 
     async def by_router() -> None:
         await streamed(router.acompletion(model="m", messages=MESSAGES, stream=True))

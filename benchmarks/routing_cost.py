@@ -25,7 +25,9 @@ from core.router.backends import primary
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-MESSAGES = [{"role": "user", "content": "Which line is wrong?"}]
+    from core.client.backend import Message
+
+MESSAGES: list[Message] = [{"role": "user", "content": "Which line is wrong?"}]
 ALLOWANCE_MS = 0.15
 
 

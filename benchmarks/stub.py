@@ -156,7 +156,8 @@ def _age_s(notes: list[tuple[int, int, bytes]]) -> float:
     for level, kind, data in notes:
         if (level, kind) == (socket.SOL_SOCKET, STAMPS):
             seconds, nanoseconds = struct.unpack("qq", data)
-            return max(0.0, (time.time_ns() - seconds * 10**9 - nanoseconds) / 1e9)
+            age_ns: int = time.time_ns() - seconds * 10**9 - nanoseconds
+            return max(0.0, age_ns / 1e9)
     return 0.0
 
 

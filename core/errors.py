@@ -38,7 +38,7 @@ from typing import Any, ClassVar
 
 
 class Counting(StrEnum):
-    """What a failed attempt does to the backend's failure count (DESIGN §7)."""
+    """What a failed attempt does to the backend's failure count."""
 
     COUNTED = "counted"
     OPENS = "opens"

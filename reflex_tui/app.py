@@ -80,7 +80,7 @@ class ReflexApp(App[None]):
         self.keymap: Mapping[str, str] = {}
         for each in theme.THEMES:
             self.register_theme(each)
-        self.theme = theme.remembered(self._theme_file, set(self.available_themes))
+        self._begin_with(theme.remembered(self._theme_file, set(self.available_themes)))
 
     def get_default_screen(self) -> Screen[None]:
         """The dashboard is the screen that is always there."""
@@ -88,7 +88,8 @@ class ReflexApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables for themes that are not ours."""
-        return theme.derived(self.current_theme)
+        mine = self.current_theme in theme.THEMES
+        return {} if mine else theme.derived(self.current_theme)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """The slash commands, in the palette as well."""
@@ -202,6 +203,15 @@ class ReflexApp(App[None]):
     def on_command_wanted(self, message: CommandWanted) -> None:
         """Run a slash command."""
         self._run_command(message.call)
+
+    def _begin_with(self, name: str) -> None:
+        """Take a theme before the first picture: set as usual, every style is parsed twice."""
+        self.set_reactive(ReflexApp.theme, name)
+        dark = self.current_theme.dark
+        for on, each in ((True, f"-theme-{name}"), (dark, "-dark-mode"), (not dark, "-light-mode")):
+            self.set_class(on, each, update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def _use_keymap(self) -> None:
         """Let the user's own keys count, and say once what of them cannot be used."""

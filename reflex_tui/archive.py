@@ -51,6 +51,7 @@ class Archive(Watcher):
         self._pages: list[PageWanted] = []
         self._indexed = -1
         self._ended = False
+        self._index: Index | None = None
 
     def ask(self, question: Question) -> None:
         """Have a question answered; a later one of its kind takes its place, but for pages."""
@@ -67,6 +68,8 @@ class Archive(Watcher):
     def stop(self) -> None:
         """Ask it to end, also in the middle of building."""
         super().stop()
+        if index := self._index:
+            index.halt()
         with self._lock:
             self._lock.notify()
 
@@ -76,6 +79,7 @@ class Archive(Watcher):
         from core.capsule.index import Index  # noqa: PLC0415
 
         with Index(EventLog(self._path), cache_bytes=_CACHE_BYTES) as index:
+            self._index = index
             while not self._stopping.is_set():
                 pause_s = self._update(index)
                 self._answer_for(index, pause_s)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import string
-import tomllib
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,6 +66,8 @@ def read_keymap(file: Path, known: Iterable[Mapping[str, str]]) -> Keymap:
     ``known`` are the bindings that act together, each group with its default keys by id: within
     one no key may do two things.
     """
+    import tomllib  # noqa: PLC0415  only for those who have the file
+
     try:
         with file.open("rb") as opened:
             raw = opened.read(MAX_BYTES + 1)

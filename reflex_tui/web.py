@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _EXTRA = frozenset({"textual_serve", "aiohttp", "aiohttp_jinja2", "jinja2"})
 _INSTALL = "pip install 'speckit-reflex[web]'"
+# Textual's page leaves the terminal without focus, so that no key counts until it is clicked.
+_FOCUS = """<script>
+new MutationObserver((_, seen) => {
+  const entry = document.querySelector(".xterm-helper-textarea");
+  if (entry && document.body.classList.contains("-first-byte")) {
+    seen.disconnect();
+    entry.focus();
+  }
+}).observe(document.body, { attributes: true, childList: true, subtree: true });
+</script>
+"""
 
 
 class WebUnavailable(ReflexError):
@@ -46,6 +57,11 @@ def is_ours(headers: Mapping[str, str], port: int) -> bool:
     return headers.get("Host") in ours and (
         origin is None or origin.removeprefix("http://") in ours
     )
+
+
+def with_focus(page: str) -> str:
+    """The page, with its keys going to the terminal as soon as there is something to see."""
+    return page.replace("</body>", f"{_FOCUS}</body>", 1)
 
 
 def serve(config: Path | None, port: int) -> None:
@@ -86,7 +102,10 @@ def _server(config: Path | None, port: int) -> Any:
     async def guard(request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
         if not is_ours(request.headers, port):
             raise web.HTTPForbidden(text="this server answers its own pages on this machine only")
-        return await handler(request)
+        answer = await handler(request)
+        if request.path == "/" and isinstance(answer, web.Response) and answer.text:
+            answer.text = with_focus(answer.text)
+        return answer
 
     class Loopback(Server):
         def initialize_logging(self) -> None:

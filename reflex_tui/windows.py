@@ -70,6 +70,7 @@ class WindowWatcher(Watcher):
         self._clock = clock or SystemClock()
         self._window = DEFAULT
         self._wake = threading.Event()
+        self._index: Index | None = None
         self._shadow: tuple[object, ShadowSummary | None] = (None, None)
 
     def show(self, window: Window) -> None:
@@ -86,6 +87,8 @@ class WindowWatcher(Watcher):
         """End it, also while it waits."""
         super().stop()
         self._wake.set()
+        if index := self._index:
+            index.halt()  # a question over a large capsule may be under way
 
     def watch(self) -> None:
         """Look, wait, look again."""
@@ -95,6 +98,7 @@ class WindowWatcher(Watcher):
         _load_chart()
         log = EventLog(self._settings.state_dir / "capsule")
         with Index(log, clock=self._clock, cache_bytes=_CACHE_BYTES) as index:
+            self._index = index
             while not self._stopping.is_set():
                 began = self._clock.monotonic()
                 # What is wrong with the log is told by the thread that follows it.

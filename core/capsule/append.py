@@ -48,9 +48,9 @@ class Appender:
         """
         return self._group.run(draft)
 
-    async def append_async(self, draft: Draft) -> Record:
-        """As ``append``, without blocking the event loop."""
-        return await self._group.run_async(draft)
+    def begin(self, draft: Draft) -> _Ticket:
+        """As ``append``, without blocking the event loop, whose task awaits the ticket."""
+        return self._group.begin(draft)
 
     def close(self) -> None:
         """Give the open files back; a later append opens them again."""

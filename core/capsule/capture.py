@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_DEPTH = 64
 _SHORTEST_KNOWN = 6
+_PHRASE_ANCHORS = tuple(anchor for rule in PHRASES for anchor in rule.anchors)
 _BLANKED = bytes(code if chr(code) in RUN_CHARACTERS else 32 for code in range(256))
 
 
@@ -87,10 +88,13 @@ def _redacted_text(text: str, known: list[str]) -> str:
         text = text.replace(secret, "[redacted:known]")
     if len(text) >= SHORTEST_RUN:
         runs = _long_runs(text)
-        for rule in TOKENS:
+        for rule in TOKENS if runs else ():
             if any(anchor in runs for anchor in rule.anchors):
                 text = _apply(rule, text)
     lowered = _lowered(text)
+    # Most texts hold none of all these, and are told so at once.
+    if not any(anchor in lowered for anchor in _PHRASE_ANCHORS):
+        return text
     for rule in PHRASES:
         if any(anchor in lowered for anchor in rule.anchors):
             text = _apply(rule, text, lowered)

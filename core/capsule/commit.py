@@ -5,19 +5,19 @@ from __future__ import annotations
 import _thread
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Sequence
-    from concurrent.futures import ThreadPoolExecutor
+    from collections.abc import Callable, Generator, Sequence
+    from queue import SimpleQueue
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class Ticket(Generic[T, R]):
-    """One wish of a thread or a task, and what became of it."""
+    """One wish of a thread or a task, and what became of it; the task awaits it, once."""
 
     __slots__ = ("error", "future", "gate", "result", "settled", "wish")
 
@@ -35,6 +35,11 @@ class Ticket(Generic[T, R]):
             raise self.error.with_traceback(None)  # several may share it, and raise it often
         assert self.result is not None
         return self.result
+
+    def __await__(self) -> Generator[Any, None, R]:
+        assert self.future is not None
+        yield from self.future
+        return self.outcome()
 
 
 class GroupCommit(Generic[T, R]):
@@ -56,11 +61,12 @@ class GroupCommit(Generic[T, R]):
         self._waiting: list[Ticket[T, R]] = []
         self._batch: list[Ticket[T, R]] = []
         self._leader: Ticket[T, R] | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._handed: SimpleQueue[Ticket[T, R] | None] | None = None
+        self._thread: threading.Thread | None = None
 
     def run(self, wish: T) -> R:
         """The result for this wish, waited for by the calling thread; raises the ticket's error."""
-        ticket = Ticket[T, R](wish)
+        ticket: Ticket[T, R] = Ticket(wish)
         try:
             with self._mutex:
                 self._waiting.append(ticket)
@@ -78,12 +84,16 @@ class GroupCommit(Generic[T, R]):
             self._leave(ticket)
         return ticket.outcome()
 
-    async def run_async(self, wish: T) -> R:
-        """As ``run``, for a task. Cancelling stops the waiting, not the commit."""
+    def begin(self, wish: T) -> Ticket[T, R]:
+        """As ``run``, for a task, which awaits the ticket.
+
+        Those begun without a pause stand in this order and share a commit. Cancelling stops the
+        waiting, not the commit.
+        """
         from asyncio import get_running_loop  # noqa: PLC0415  who calls this has loaded it
 
-        ticket = Ticket[T, R](wish)
-        future = ticket.future = get_running_loop().create_future()
+        ticket: Ticket[T, R] = Ticket(wish)
+        ticket.future = get_running_loop().create_future()
         with self._mutex:
             self._waiting.append(ticket)
             leads = self._leader is None
@@ -91,26 +101,34 @@ class GroupCommit(Generic[T, R]):
                 self._leader = ticket
         if leads:
             self._lead_in_thread(ticket)
-        await future
-        return ticket.outcome()
+        return ticket
 
     def close(self) -> None:
-        """End the thread that leads for tasks, if there is one."""
-        threads, self._threads = self._threads, None
-        if threads:
-            threads.shutdown(wait=False)
+        """End the thread that leads for tasks, if there is one, once it has done what it began."""
+        handed, self._handed = self._handed, None
+        thread, self._thread = self._thread, None
+        if handed:
+            handed.put(None)
+        if thread and thread is not threading.current_thread():
+            thread.join()
 
     def _lead_in_thread(self, ticket: Ticket[T, R]) -> None:
-        if self._threads is None:
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  for tasks alone
+        if self._handed is None:
+            from queue import SimpleQueue  # noqa: PLC0415  for tasks alone
 
-            self._threads = ThreadPoolExecutor(1, thread_name_prefix="capsule")
-        self._threads.submit(self._lead_and_leave, ticket)
+            # A thread of its own: an executor's bookkeeping takes as long as handing over does.
+            self._handed = SimpleQueue()
+            self._thread = threading.Thread(
+                target=self._lead_for_tasks, args=(self._handed,), name="capsule", daemon=True
+            )
+            self._thread.start()
+        self._handed.put(ticket)
 
-    def _lead_and_leave(self, ticket: Ticket[T, R]) -> None:
-        try:
-            self._lead(ticket)
-        finally:
+    def _lead_for_tasks(self, handed: SimpleQueue[Ticket[T, R] | None]) -> None:
+        while ticket := handed.get():
+            # What breaks a commit off has been told to those who waited for it.
+            with suppress(BaseException):
+                self._lead(ticket)
             self._leave(ticket)
 
     def _lead(self, ticket: Ticket[T, R]) -> None:

@@ -11,8 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.stages import Mode, Role, Stage
 
-SCHEMA_VERSION = 1
-
 
 class Event(BaseModel):
     """What every event says."""
@@ -180,6 +178,16 @@ class BakeoffFinishedEvent(Event):
     report_path: str = Field(description="The JSON report, relative to the workspace.")
     report_sha256: str = Field(description="The report's sha256.")
     partial: bool = Field(description="True when it was stopped before its end.")
+
+
+class EnableForcedEvent(Event):
+    """``enable --force`` is about to switch reflex on without a valid gate pass."""
+
+    event_type: ClassVar[str] = "EnableForced"
+
+    detail: str = Field(description="Why there is no valid pass: no_bakeoff, stale, …")
+    endpoint: str = Field(description="Reflex's base URL.")
+    model: str = Field(description="Reflex's model.")
 
 
 class PatchAppliedEvent(Event):

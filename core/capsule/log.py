@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import weakref
 from pathlib import Path
@@ -18,7 +19,7 @@ from core.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from core.capsule.events import Event
     from core.capsule.record import Record
@@ -65,7 +66,15 @@ class EventLog:
 
         Cancelling a task stops its waiting; its event is recorded all the same.
         """
-        return await self._appender.append_async(Draft(event.event_type, encode_fields(event)))
+        return await self.begin(event)
+
+    def begin(self, event: Event) -> Awaitable[Record]:
+        """As ``append_async``, to be awaited later, once; raises as ``append``, then and there.
+
+        Events begun one after the other stand so in the log. Those begun without a pause share a
+        sync, and none is durable without those before it.
+        """
+        return self._appender.begin(Draft(event.event_type, encode_fields(event)))
 
     def read(self, after: int = 0, *, limit: int | None = None) -> Iterator[Record]:
         """Records with ``seq > after``, oldest first, to the end as it is when it gets there.
@@ -143,4 +152,11 @@ def _after_fork() -> None:
         appender.after_fork()
 
 
+def _at_exit() -> None:
+    """Finish what nobody waits for any more."""
+    for appender in tuple(_appenders):
+        appender.close()
+
+
 os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule.record import GENESIS, MAX_LINE_BYTES, Record
 from core.capsule.segments import open_segment, segment_numbers
-from core.capsule.walk import Chain, Place, decode, lines_back, lines_from, place_of
+from core.capsule.walk import Chain, Place, blocks_back, decode, lines_from, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _BLOCK = 1 << 20
@@ -27,19 +27,34 @@ def read(directory: Path, after: int = 0, limit: int | None = None) -> Iterator[
 
 def tail(directory: Path, count: int) -> list[Record]:
     """The last ``count`` records, oldest first, whatever the log's size."""
-    return _in_order(directory, islice(lines_back(directory), max(count, 0)))
+    return _last_before(directory, None, count)
 
 
 def before(directory: Path, seq: int, count: int) -> list[Record]:
     """The ``count`` records next before ``seq``, oldest first."""
     place = place_of(directory, seq)
-    return _in_order(directory, islice(lines_back(directory, place), max(count, 0)))
+    return _last_before(directory, place, count)
 
 
-def _in_order(directory: Path, newest_first: Iterable[tuple[Place, bytes]]) -> list[Record]:
-    lines = list(newest_first)
+def _last_before(directory: Path, place: Place | None, count: int) -> list[Record]:
+    blocks: list[tuple[Place, list[bytes]]] = []
+    left = count
+    if left > 0:
+        for here, lines in blocks_back(directory, place):
+            surplus = max(len(lines) - left, 0)
+            skipped = sum(map(len, lines[:surplus]))
+            blocks.append((Place(here.segment, here.offset + skipped), lines[surplus:]))
+            left -= len(lines)
+            if left <= 0:
+                break
     chain = Chain(None)
-    return [decode(directory, place, line, chain) for place, line in reversed(lines)]
+    records: list[Record] = []
+    for (number, offset), lines in reversed(blocks):
+        at = offset
+        for line in lines:
+            records.append(decode(directory, Place(number, at), line, chain))
+            at += len(line)
+    return records
 
 
 def get(directory: Path, seq: int) -> Record | None:

@@ -27,6 +27,7 @@ STAMP_BYTES = 512  # more than the fields need that the log adds
 
 _HASH_FIELD = b',"hash":"'
 _HASH_LENGTH = len(_HASH_FIELD) + len(GENESIS) + len(b'"}')
+_parse = json.JSONDecoder().raw_decode
 _STAMP = re.compile(
     rb',"seq":([1-9][0-9]{0,17}),"time":"([0-9TZ:.+-]{1,40})","schema_version":[0-9]{1,9},'
     rb'"prev":"(sha256:[0-9a-f]{64})","hash":"(sha256:[0-9a-f]{64})"\}'
@@ -156,7 +157,7 @@ def check_line(line: bytes) -> Stamp:
     stamp = stamp_of(line)
     if stamp is None:
         raise ValueError("it does not end like a record")
-    if stamp.hash != "sha256:" + sha256(memoryview(line)[:-_HASH_LENGTH]).hexdigest():
+    if stamp.hash != "sha256:" + sha256(line[:-_HASH_LENGTH]).hexdigest():
         raise ValueError("its content does not agree with its hash")
     return stamp
 
@@ -177,9 +178,20 @@ def stamp_in(body: Mapping[str, Any], line: bytes) -> Stamp:
         and line.endswith(b'%b%b"}\n' % (_HASH_FIELD, digest.encode()))
     ):
         raise ValueError("it does not end like a record")
-    if digest != "sha256:" + sha256(memoryview(line)[: -_HASH_LENGTH - 1]).hexdigest():
+    if digest != "sha256:" + sha256(line[: -_HASH_LENGTH - 1]).hexdigest():
         raise ValueError("its content does not agree with its hash")
     return Stamp(seq, time, prev, digest)
+
+
+def is_next(line: bytes, prev: str) -> str | None:
+    """The line's hash when the line with its LF is whole and follows on ``prev``, else None.
+
+    Of a line that is a JSON object this says of ``prev`` and ``hash`` what ``stamp_in`` and the
+    chain say, for the many lines with which all is well.
+    """
+    digest = "sha256:" + sha256(line[: -_HASH_LENGTH - 1]).hexdigest()
+    told = b',"prev":"%b","hash":"%b"}\n' % (prev.encode(), digest.encode())
+    return digest if line.endswith(told) else None
 
 
 def decode_line(line: bytes, segment: int, offset: int) -> Record:
@@ -191,9 +203,13 @@ def decode_line(line: bytes, segment: int, offset: int) -> Record:
     line = line.removesuffix(b"\n")
     stamp = check_line(line)
     try:
-        body = json.loads(line)
+        # As json.loads, which looks for other encodings and for blanks first.
+        text = line.decode("utf-8", "surrogatepass")
+        body, end = _parse(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    if end != len(text):
+        raise ValueError("more follows on its JSON object")
     event_type = body.get("event_type")
     if not isinstance(event_type, str):
         raise ValueError("it names no event_type")  # noqa: TRY004  it is the file's content

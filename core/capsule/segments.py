@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"events-([0-9]{6,12})\.jsonl")
 _BLOCK = 1 << 18
+_NEXT_BLOCK = 1 << 16
 
 
 def segment_name(number: int) -> str:
@@ -89,9 +90,21 @@ def _unreadable(path: Path, error: OSError) -> CapsuleError:
 
 
 def lines_forward(fd: int, offset: int = 0, block: int = _BLOCK) -> Iterator[tuple[int, bytes]]:
-    """``(offset, line)`` from ``offset`` to the file's end, each with its LF.
+    """``(offset, line)`` from ``offset`` to the file's end, as ``blocks_forward`` finds them."""
+    for at, lines in blocks_forward(fd, offset, block):
+        here = at
+        for line in lines:
+            yield here, line
+            here += len(line)
+
+
+def blocks_forward(
+    fd: int, offset: int = 0, block: int = _BLOCK
+) -> Iterator[tuple[int, list[bytes]]]:
+    """``(offset of the first, lines)`` a few hundred at a time up to the end, each with its LF.
 
     Only the last may lack it: a write under way, or the beginning of a line beyond all limits.
+    It comes alone.
     """
     carried = b""
     position = offset
@@ -99,33 +112,43 @@ def lines_forward(fd: int, offset: int = 0, block: int = _BLOCK) -> Iterator[tup
         position += len(data)
         lines = BytesIO(carried + data).readlines()
         carried = b"" if lines[-1].endswith(b"\n") else lines.pop()
-        for line in lines:
-            yield offset, line
-            offset += len(line)
+        if lines:
+            yield offset, lines
+        offset = position - len(carried)
         if len(carried) > MAX_LINE_BYTES:
             break
     if carried:
-        yield offset, carried
+        yield offset, [carried]
 
 
 def lines_backward(fd: int, end: int) -> Iterator[tuple[int, bytes]]:
     """``(offset, line)`` from ``end`` back to the file's start; only the first may lack its LF."""
+    for at, lines in blocks_backward(fd, end):
+        offset = at + sum(map(len, lines))
+        for line in reversed(lines):
+            offset -= len(line)
+            yield offset, line
+
+
+def blocks_backward(fd: int, end: int) -> Iterator[tuple[int, list[bytes]]]:
+    """``(offset of the first, lines)`` from ``end`` back, a few hundred at a time.
+
+    Each block's lines are in the file's order; only the very last line may lack its LF.
+    """
     carried = b""
     position = end
     while position > 0:
         # Small at first: most callers want the last line or two.
-        wanted = min(max(_BLOCK if carried else 1 << 14, len(carried)), position)
+        wanted = min(max(_NEXT_BLOCK if carried else 1 << 14, len(carried)), position)
         position -= wanted
         data = os.pread(fd, wanted, position)
         if len(data) < wanted:
             return  # a torn tail was cut off meanwhile
         lines = BytesIO(data + carried).readlines()
         carried = lines.pop(0)
-        offset = position + len(carried) + sum(map(len, lines))
-        for line in reversed(lines):
-            offset -= len(line)
-            yield offset, line
+        if lines:
+            yield position + len(carried), lines
         if len(carried) > MAX_LINE_BYTES:
             break
     if carried:
-        yield position, carried
+        yield position, [carried]

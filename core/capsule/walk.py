@@ -19,7 +19,8 @@ from core.capsule.record import (
     stamp_of,
 )
 from core.capsule.segments import (
-    lines_backward,
+    blocks_backward,
+    blocks_forward,
     lines_forward,
     open_segment,
     segment_name,
@@ -98,6 +99,19 @@ def lines_from(directory: Path, place: Place) -> Iterator[tuple[Place, bytes]]:
     """Every whole line from ``place`` to the log's end as it is now, through all segments.
 
     Raises:
+        CapsuleCorrupt: as for ``blocks_from``.
+    """
+    for (number, at), lines in blocks_from(directory, place):
+        offset = at
+        for line in lines:
+            yield Place(number, offset), line
+            offset += len(line)
+
+
+def blocks_from(directory: Path, place: Place) -> Iterator[tuple[Place, list[bytes]]]:
+    """As ``lines_from``, a few hundred lines at a time with the place of the first.
+
+    Raises:
         CapsuleCorrupt: a segment that others follow ends without LF, or a line has no end.
     """
     number, offset = place
@@ -114,11 +128,11 @@ def lines_from(directory: Path, place: Place) -> Iterator[tuple[Place, bytes]]:
                 raise corrupt(directory, Place(number, 0), "this segment is missing") from error
             return
         try:
-            for at, line in lines_forward(fd, offset):
-                here = Place(number, at)
-                if line.endswith(b"\n"):
-                    yield here, line
-                elif followed or len(line) > MAX_LINE_BYTES or is_garbled_end(line):
+            for at, lines in blocks_forward(fd, offset):
+                here, last = Place(number, at), lines[-1]
+                if last.endswith(b"\n"):
+                    yield here, lines
+                elif followed or len(last) > MAX_LINE_BYTES or is_garbled_end(last):
                     raise corrupt(directory, here, "its line end is damaged")
         finally:
             os.close(fd)
@@ -131,7 +145,20 @@ def lines_back(directory: Path, place: Place | None = None) -> Iterator[tuple[Pl
     """Every whole line before ``place`` (the end when None), newest first.
 
     Raises:
-        CapsuleCorrupt: as for ``lines_from``.
+        CapsuleCorrupt: as for ``blocks_from``.
+    """
+    for (number, at), lines in blocks_back(directory, place):
+        offset = at + sum(map(len, lines))
+        for line in reversed(lines):
+            offset -= len(line)
+            yield Place(number, offset), line
+
+
+def blocks_back(directory: Path, place: Place | None = None) -> Iterator[tuple[Place, list[bytes]]]:
+    """As ``lines_back``, some at a time in the log's order, with the place of the first.
+
+    Raises:
+        CapsuleCorrupt: as for ``blocks_from``.
     """
     numbers = segment_numbers(directory)
     last = numbers[-1] if numbers else 0
@@ -145,12 +172,15 @@ def lines_back(directory: Path, place: Place | None = None) -> Iterator[tuple[Pl
         try:
             inside = place is not None and number == place.segment
             end = place.offset if place and inside else os.fstat(fd).st_size
-            for at, line in lines_backward(fd, end):
-                here = Place(number, at)
-                if line.endswith(b"\n"):
-                    yield here, line
-                elif number != last or len(line) > MAX_LINE_BYTES or is_garbled_end(line):
-                    raise corrupt(directory, here, "its line end is damaged")
+            for at, lines in blocks_backward(fd, end):
+                line = lines[-1]
+                if not line.endswith(b"\n"):
+                    if number != last or len(line) > MAX_LINE_BYTES or is_garbled_end(line):
+                        here = Place(number, at + sum(map(len, lines[:-1])))
+                        raise corrupt(directory, here, "its line end is damaged")
+                    lines.pop()
+                if lines:
+                    yield Place(number, at), lines
         finally:
             os.close(fd)
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import h11
 
+from core.client.heads import next_event
 from core.client.wire import connect
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ class DirectHttp:
         host = parts.netloc.removesuffix(f":{_HTTP_PORT}")
         wire = await connect(parts.hostname or "", parts.port or _HTTP_PORT, None, monotonic)
         try:
-            exchange = _Exchange(wire)
-            yield await exchange.ask(parts.path or "/", {"host": host, **headers})
+            yield await _asked(wire, parts.path or "/", {"host": host, **headers})
         finally:
             wire.close()
 
@@ -62,18 +62,28 @@ class DirectHttp:
 class DirectResponse:
     """An answer: its head, and the body as ``aiter_raw`` brings it."""
 
-    def __init__(self, head: h11.Response, exchange: _Exchange) -> None:
+    def __init__(self, head: h11.Response, http: h11.Connection, wire: Wire) -> None:
         self.status_code = head.status_code
         self.headers: dict[str, str] = {}
         for raw_name, raw_value in head.headers:
             name, value = raw_name.decode(), _text(raw_value)
             self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
-        self._exchange = exchange
+        self._http = http
+        self._wire = wire
 
     async def aiter_raw(self) -> AsyncIterator[bytes]:
         """The body's pieces."""
-        while type(event := await self._exchange.event()) is h11.Data:
+        while type(event := await next_event(self._http, self._wire)) is h11.Data:
             yield bytes(event.data)
+
+
+async def _asked(wire: Wire, target: str, headers: Mapping[str, str]) -> DirectResponse:
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+    asked = h11.Request(method="GET", target=target, headers=list(headers.items()))
+    await wire.write((http.send(asked) or b"") + (http.send(h11.EndOfMessage()) or b""))
+    while type(event := await next_event(http, wire)) is not h11.Response:
+        pass  # it is informational
+    return DirectResponse(event, http, wire)
 
 
 def _text(value: bytes) -> str:
@@ -81,33 +91,3 @@ def _text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-class _Exchange:
-    """One request and its answer over one wire."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
-
-    async def ask(self, target: str, headers: Mapping[str, str]) -> DirectResponse:
-        send = self._http.send
-        asked = h11.Request(method="GET", target=target, headers=list(headers.items()))
-        await self._wire.write((send(asked) or b"") + (send(h11.EndOfMessage()) or b""))
-        while type(event := await self.event()) is not h11.Response:
-            pass  # it is informational
-        return DirectResponse(event, self)
-
-    async def event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
-        http = self._http
-        while (event := http.next_event()) is h11.NEED_DATA:
-            data = await self._wire.read()
-            if (
-                not data
-                and http.their_state is h11.SEND_RESPONSE
-                # Cut in what began like an answer; an end after anything else h11 refuses itself.
-                and b"HTTP/".startswith(http.trailing_data[0][:5])
-            ):
-                raise ConnectionResetError("closed before an answer")
-            http.receive_data(data)
-        return event

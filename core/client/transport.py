@@ -12,6 +12,7 @@ import h11
 import httpx
 
 from core.client.chunked import ChunkedBody
+from core.client.heads import next_event
 from core.client.wire import connect
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class _Connection:
         parts = (send(asked), send(h11.Data(await request.aread())), send(h11.EndOfMessage()))
         await self.wire.write(b"".join(part for part in parts if part))
         while True:
-            event = await self._event()
+            event = await next_event(self._http, self.wire)
             if type(event) is h11.Response:
                 self._begin(event)
                 return event
@@ -138,7 +139,7 @@ class _Connection:
         """The next piece of the body; None after the last."""
         if self._chunked:
             return await self._content(self._chunked)
-        event = await self._event()
+        event = await next_event(self._http, self.wire)
         return bytes(event.data) if type(event) is h11.Data else None
 
     def renew(self) -> bool:
@@ -171,20 +172,6 @@ class _Connection:
             if content:
                 return content
         return None
-
-    async def _event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
-        http = self._http
-        while (event := http.next_event()) is h11.NEED_DATA:
-            data = await self.wire.read()
-            if (
-                not data
-                and http.their_state is h11.SEND_RESPONSE
-                # Cut in what began like an answer; an end after anything else h11 refuses itself.
-                and b"HTTP/".startswith(http.trailing_data[0][:5])
-            ):
-                raise ConnectionResetError("closed before an answer")
-            http.receive_data(data)
-        return event
 
 
 class _Body(httpx.AsyncByteStream):

@@ -80,10 +80,12 @@ class Wire(asyncio.Protocol):
         self.silent = True
         if self._ended or self._transport is None:
             return
+        # Before: while it sends, the system may let the server on this machine run first.
+        self.sent_at = self._now()
         self._transport.write(data)
         if self._writer is not None:
             await self._writer
-        self.sent_at = self._now()
+            self.sent_at = self._now()
 
     async def read(self) -> bytes:
         """The next bytes that arrived; empty at the end.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.harness.gate.trial import FailureKind
-from core.harness.patchloop.loop import Checked
+from core.harness.patchloop.job import Checked
 from core.implement.command import Ran, run
 from core.implement.feedback import neutral
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from core.clock import SystemClock
 from core.errors import NoBackend
-from core.harness.patchloop.loop import Job, repair
+from core.harness.patchloop.job import Job
+from core.harness.patchloop.loop import repair
 from core.implement.checking import CopyCheck
 from core.implement.routed import RoutedAsk
 from core.implement.scratch import Scratch

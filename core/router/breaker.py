@@ -1,4 +1,4 @@
-"""The circuit breaker's rule: pure transitions of one (endpoint, model) over time (DESIGN §7).
+"""The circuit breaker's rule: pure transitions of one (endpoint, model) over time.
 
 Times are seconds of a clock that counts since boot, also while the machine sleeps, and that nobody
 can set; ``boot`` tells one such count from the next. Nothing here does I/O.

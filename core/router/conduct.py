@@ -1,4 +1,4 @@
-"""One call on its way: decide, record, ask, and go down the fallback order (DESIGN §7)."""
+"""One call on its way: decide, record, ask, and go down the fallback order."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from core.errors import BackendError, Counting, NoBackend
+from core.errors import BackendError, CapsuleError, Counting, NoBackend
 from core.router.answer import Answer
 from core.router.correction import corrected, unconstrained
 from core.router.decision import RoutingDecision
-from core.router.evidence import Call, Evidence, Outcome
+from core.router.evidence import Call, Evidence, Outcome, Recording
 from core.router.reason import Reason
-from core.router.recorded import attempted
+from core.router.recorded import begun
 from core.router.stream import Asked, Stream, said
 from core.router.terms import ATTEMPTS_FAILED, Terms
 from core.stages import CLOUD, PRIMARY, Mode
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from core.client.replies import Heard
     from core.clock import Clock
     from core.policy import PolicySnapshot
-    from core.router.breaker_file import Admission, Breaker
+    from core.router.breaker_file import Admission, Breaker, Transition
     from core.router.shadow import Shadow
     from core.router.situation import Sight, Situation
     from core.stages import Stage
@@ -77,6 +77,7 @@ class Conduct:
         self._failed: BackendError | None = None
         self._left_behind = False
         self._warnings: list[str] = []
+        self._recordings: list[Recording] = []
         self._listener: Heard | None = None
         self._heard = False
 
@@ -92,7 +93,11 @@ class Conduct:
             CapsuleError: the decision could not be recorded; nothing was sent.
         """
         self._listener = heard
-        answer = await self._first_answer()
+        try:
+            answer = await self._first_answer()
+        except (BackendError, CapsuleError, NoBackend):
+            await self._recorded()
+            raise
         if self._run.shadow:
             self._run.shadow.consider(self._request, self._call.stage, answer)
         return answer
@@ -136,9 +141,7 @@ class Conduct:
                 break
             try:
                 if admission.transition:
-                    await self._run.evidence.breaker_changed(
-                        backend, admission.transition, "recovery_due"
-                    )
+                    self._breaker_changed(backend, admission.transition, "recovery_due")
                 if not recorded:
                     await self._record(backend, decision, is_fallback=False)
                     recorded = True
@@ -146,9 +149,9 @@ class Conduct:
             except BaseException:
                 breaker.released(admission)
                 raise
-            await self._settle(backend, breaker, admission, outcome)
+            self._settle(backend, breaker, admission, outcome)
             if outcome.reply:
-                return self._answered(backend, decision, outcome.reply, is_fallback=False)
+                return await self._answered(backend, decision, outcome.reply, is_fallback=False)
             assert outcome.error is not None
             if outcome.error.counting is not Counting.COUNTED or admission.lease:
                 break
@@ -177,10 +180,10 @@ class Conduct:
                 breaker.released(admission)
             raise
         if breaker and admission:
-            await self._settle(backend, breaker, admission, outcome)
+            self._settle(backend, breaker, admission, outcome)
         if outcome.reply is None:
             return None
-        return self._answered(backend, decision, outcome.reply, is_fallback=is_fallback)
+        return await self._answered(backend, decision, outcome.reply, is_fallback=is_fallback)
 
     def _successors(self, decision: RoutingDecision, sight: Sight) -> Iterator[Backend]:
         """Who is asked when reflex is not, or no longer, the one to answer."""
@@ -202,9 +205,10 @@ class Conduct:
                 yield backends[name]
 
     async def _attempt(self, backend: Backend, request: ChatRequest) -> Outcome:
-        """One HTTP request and its record."""
+        """One HTTP request, and its record begun."""
+        await self._recorded()
         self._attempts += 1
-        outcome, warning = await attempted(
+        outcome, recording = await begun(
             self._run.client(backend),
             request,
             call=self._call,
@@ -219,10 +223,16 @@ class Conduct:
             self._failed = outcome.error
             if backend.name == PRIMARY:
                 self._run.situation.monitor.invalidate()
-        if warning:
-            self._warnings.append(warning)
+        self._recordings.append(recording)
         self._deciding_since = self._run.clock.monotonic()
         return outcome
+
+    async def _recorded(self) -> None:
+        """Wait until all that was begun is durable, or has left a warning."""
+        recordings, self._recordings = self._recordings, []
+        for recording in recordings:
+            if warning := await recording:
+                self._warnings.append(warning)
 
     def _fallback_reason(self) -> str | None:
         if self._failed:
@@ -249,7 +259,7 @@ class Conduct:
         )
         self.asked = Asked(backend.mode, decision.reason, backend.name, backend.model)
 
-    async def _settle(
+    def _settle(
         self, backend: Backend, breaker: Breaker, admission: Admission, outcome: Outcome
     ) -> None:
         """Tell the breaker how it ended, and the capsule what that changed."""
@@ -261,7 +271,11 @@ class Conduct:
         else:
             transition, cause = breaker.failed(outcome.error.counting), outcome.error.code
         if transition:
-            await self._run.evidence.breaker_changed(backend, transition, cause)
+            self._breaker_changed(backend, transition, cause)
+
+    def _breaker_changed(self, backend: Backend, transition: Transition, cause: str) -> None:
+        recording = self._run.evidence.begin_breaker_changed(backend, transition, cause)
+        self._recordings.append(recording)
 
     def _prepared(self, backend: Backend) -> ChatRequest:
         request = self._request
@@ -273,9 +287,10 @@ class Conduct:
             return request
         return unconstrained(request)
 
-    def _answered(
+    async def _answered(
         self, backend: Backend, decision: RoutingDecision, reply: Reply, *, is_fallback: bool
     ) -> Answer:
+        await self._recorded()
         return Answer(
             text=reply.text,
             data=reply.data,

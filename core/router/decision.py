@@ -1,4 +1,4 @@
-"""The routing rule: a pure function from what is known to who answers (DESIGN §7)."""
+"""The routing rule: a pure function from what is known to who answers."""
 
 from __future__ import annotations
 

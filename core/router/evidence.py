@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from core.errors import BackendError, CapsuleError, CutReply, NotCompliant, Stat
 from core.plain import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Generator
+
     from core.capsule import EventLog
     from core.client.backend import Backend, ChatRequest, Reply
     from core.policy import PolicySnapshot
@@ -51,6 +52,33 @@ class Outcome:
     error: BackendError | None = None
     cancelled: bool = False
     call_id: str | None = None
+
+
+class Recording:
+    """An event on its way into the capsule, in its place behind those begun before it.
+
+    Awaited, it is durable, or a warning says that it is not; whoever stops waiting does not take
+    the evidence with him.
+    """
+
+    def __init__(self, event: Event, log: EventLog) -> None:
+        self._event_type = event.event_type
+        self._what = "this call" if isinstance(event, LLMCallEvent) else f"a {event.event_type}"
+        self._begun: Awaitable[object] | CapsuleError
+        try:
+            self._begun = log.begin(event)
+        except CapsuleError as error:
+            self._begun = error
+
+    def __await__(self) -> Generator[Any, None, str | None]:
+        try:
+            if isinstance(self._begun, CapsuleError):
+                raise self._begun
+            yield from self._begun.__await__()
+        except CapsuleError as error:
+            logger.warning("%s is not in the capsule: %s", self._event_type, error)
+            return f"{self._what} is not in the capsule: {error.message}"
+        return None
 
 
 class Evidence:
@@ -124,8 +152,23 @@ class Evidence:
         fallback_reason: str | None,
     ) -> str | None:
         """Record the attempt's end; a failure to is returned as a warning, not raised."""
+        return await self.begin_called(
+            call, backend, request, outcome, attempt=attempt, fallback_reason=fallback_reason
+        )
+
+    def begin_called(
+        self,
+        call: Call,
+        backend: Backend,
+        request: ChatRequest,
+        outcome: Outcome,
+        *,
+        attempt: int,
+        fallback_reason: str | None,
+    ) -> Recording:
+        """As ``called``, to be awaited later."""
         reply, error = outcome.reply, outcome.error
-        return await self._or_warn(
+        return self._begin(
             LLMCallEvent(
                 run_id=self._run_id,
                 policy_hash=self._policy.policy_hash,
@@ -163,9 +206,11 @@ class Evidence:
         words = error.message if quotes else error.own_words
         return str(redact(plain(words, 500), known=self._secrets))
 
-    async def breaker_changed(self, backend: Backend, transition: Transition, cause: str) -> None:
-        """Record a breaker's change of state, if that is possible."""
-        await self._or_warn(
+    def begin_breaker_changed(
+        self, backend: Backend, transition: Transition, cause: str
+    ) -> Recording:
+        """Record a breaker's change of state, if that is possible; to be awaited later."""
+        return self._begin(
             BreakerStateChangedEvent(
                 run_id=self._run_id,
                 policy_hash=self._policy.policy_hash,
@@ -183,14 +228,8 @@ class Evidence:
         """Append without blocking the event loop; returns once durable."""
         await self._log.append_async(event)
 
-    async def _or_warn(self, event: Event) -> str | None:
-        try:
-            # Shielded: a caller that goes away does not take the evidence with it.
-            await asyncio.shield(self.append(event))
-        except CapsuleError as error:
-            logger.warning("%s is not in the capsule: %s", event.event_type, error)
-            return f"this call is not in the capsule: {error.message}"
-        return None
+    def _begin(self, event: Event) -> Recording:
+        return Recording(event, self._log)
 
 
 def _finish_reason(end: Reply | BackendError | None) -> str | None:

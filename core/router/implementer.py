@@ -1,4 +1,4 @@
-"""The Implementer: what an orchestrator holds for the length of a run (DESIGN §12)."""
+"""The Implementer: what an orchestrator holds for the length of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words a routing decision gives as its reason (DESIGN §7)."""
+"""The words a routing decision gives as its reason."""
 
 from __future__ import annotations
 

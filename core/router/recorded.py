@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import BackendError
-from core.router.evidence import Call, Evidence, Outcome
+from core.router.evidence import Call, Evidence, Outcome, Recording
 
 if TYPE_CHECKING:
     from core.client.backend import Backend, ChatRequest
@@ -36,18 +36,43 @@ async def attempted(
     backend: Backend,
     evidence: Evidence,
     clock: Clock,
-    number: int = 1,
-    fallback_reason: str | None = None,
-    heard: Heard | None = None,
 ) -> tuple[Outcome, str | None]:
     """Ask once and record the end; returns it with a warning when it could not be recorded.
 
-    ``number`` counts the call's attempts from 1. Cancelled, it is recorded as such and raises.
+    Cancelled, it is recorded as such and raises.
+    """
+    outcome, recording = await begun(
+        client,
+        request,
+        call=call,
+        backend=backend,
+        evidence=evidence,
+        clock=clock,
+    )
+    return outcome, await recording
+
+
+async def begun(
+    client: ChatClient,
+    request: ChatRequest,
+    *,
+    call: Call,
+    backend: Backend,
+    evidence: Evidence,
+    clock: Clock,
+    number: int = 1,
+    fallback_reason: str | None = None,
+    heard: Heard | None = None,
+) -> tuple[Outcome, Recording]:
+    """As ``attempted``, but the record is still under way: what is recorded next shares its sync.
+
+    ``number`` counts the call's attempts from 1.
     """
     outcome, interrupted = await ended(client, request, clock, heard)
-    warning = await evidence.called(
+    recording = evidence.begin_called(
         call, backend, request, outcome, attempt=number, fallback_reason=fallback_reason
     )
     if interrupted:
+        await recording
         raise interrupted
-    return outcome, warning
+    return outcome, recording

@@ -62,7 +62,7 @@ class Settings:
 
 
 def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Settings:
-    """Find and read the configuration (DESIGN §4).
+    """Find and read the configuration.
 
     Raises:
         ConfigError: the file cannot be read or used.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import TYPE_CHECKING
 
 from core import trust as trusting
@@ -28,7 +29,7 @@ def trust(arguments: argparse.Namespace) -> int:
 
 
 def enable(arguments: argparse.Namespace) -> int:
-    """Set ``enabled = true`` over a valid gate pass, or with ``--force``."""
+    """Set ``enabled = true`` over a valid gate pass, or on record with ``--force``."""
     settings = load_settings(arguments.config)
     detail = asyncio.run(_gate_detail(settings))
     if detail and not arguments.force:
@@ -36,6 +37,8 @@ def enable(arguments: argparse.Namespace) -> int:
             f"reflex is not enabled: no valid gate pass ({detail})",
             remedy="Run a bakeoff: code reflex bakeoff. Or, on your own head: --force",
         )
+    if detail:
+        _record_force(settings, detail)
     return _switch(settings, on=True, as_json=arguments.json, forced=detail)
 
 
@@ -53,6 +56,20 @@ async def _gate_detail(settings: Settings) -> str | None:
     finally:
         await lookout.aclose()
     return None if gate.valid else gate.detail
+
+
+def _record_force(settings: Settings, detail: str) -> None:
+    from core.capsule import EventLog  # noqa: PLC0415  disable needs none of it
+    from core.capsule.events import EnableForcedEvent  # noqa: PLC0415  the same
+    from core.settings.edit import edited_reflex  # noqa: PLC0415  the same
+
+    edited_reflex(settings, {"enabled": True})  # what cannot be changed is not on record as forced
+    reflex = settings.reflex
+    event = EnableForcedEvent(
+        run_id=uuid.uuid4().hex, detail=detail, endpoint=reflex.endpoint, model=reflex.model
+    )
+    with EventLog(settings.state_dir / "capsule") as log:
+        log.append(event)
 
 
 def _switch(settings: Settings, *, on: bool, as_json: bool, forced: str | None = None) -> int:

@@ -37,9 +37,13 @@ def status(arguments: argparse.Namespace) -> int:
 async def _look(settings: Settings) -> tuple[Outlook, SelfTest]:
     """How things stand, and which sandbox a bakeoff would run model-written code in."""
     lookout = Lookout(settings)
+    choosing = asyncio.create_task(choose_tier())
     try:
-        return await asyncio.gather(lookout.look(), choose_tier())
+        return await lookout.look(), await choosing
     finally:
+        # Left to the loop's end, a process that is just being started may never be waited for.
+        choosing.cancel()
+        await asyncio.wait({choosing})
         await lookout.aclose()
 
 

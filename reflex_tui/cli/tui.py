@@ -11,6 +11,9 @@ from core.errors import ReflexError
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
+
+    from core.settings import Settings
 
 
 class NoTerminal(ReflexError):
@@ -34,7 +37,12 @@ def tui(arguments: argparse.Namespace) -> int:
             "the dashboard needs a terminal",
             remedy="Without one: code reflex status --json, code reflex events -f --json",
         )
-    from core.settings import load_settings  # noqa: PLC0415  read after the first paint
     from reflex_tui.app import run  # noqa: PLC0415  Textual costs start-up
 
-    return run(read=partial(load_settings, arguments.config))
+    return run(read=partial(_settings, arguments.config))
+
+
+def _settings(config: Path | None) -> Settings:
+    from core.settings import load_settings  # noqa: PLC0415  pydantic, after the first paint
+
+    return load_settings(config)

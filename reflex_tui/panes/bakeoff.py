@@ -12,6 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.settings.model import Thresholds
+from reflex_tui.keymap import shown_key
 from reflex_tui.panes.bakeoff_lines import (
     going_header,
     going_line,
@@ -317,7 +318,7 @@ class BakeoffPane(Vertical, can_focus=True):
         self.query_one("#reported").display = some and not run
         notice = self.query_one(Notice)
         notice.display = not some and not run and self.query_one(Banner).tone != "error"
-        notice.show(*no_bakeoff(self.thresholds))
+        notice.show(*no_bakeoff(self.thresholds, shown_key(self.app, "bakeoff.new", "n")))
         if run:
             self._show_live()
         self.refresh_bindings()

@@ -13,6 +13,12 @@ from core.errors import ReflexError
 from core.plain import plain
 from reflex_tui.bakeoff_run import BakeoffRun
 from reflex_tui.panes.bakeoff import BakeoffPane
+from reflex_tui.panes.bakeoff_words import (
+    BakeoffKeys,
+    error_words,
+    finished_words,
+    unfinished_words,
+)
 from reflex_tui.panes.live import Live
 from reflex_tui.panes.unfinished import plan_to_resume
 from reflex_tui.screens.sheet import Sheet
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from core.stages import Mode
     from reflex_tui.messages import BakeoffEnded, BakeoffTold
+    from reflex_tui.panes.bakeoff_words import Said
     from reflex_tui.panes.latencies import Figures
     from reflex_tui.panes.options import Options
     from reflex_tui.panes.report_detail import Detail
@@ -272,9 +279,10 @@ class BakeoffDesk(Vertical):
         self.pane.running = self.pane.stopping = False
         finished = live.finished if live else None
         if message.error is not None:
-            self._say_error("the bakeoff could not go on", message.error, finished)
+            kept = finished is not None
+            self._say_error("the bakeoff could not go on", message.error, kept=kept)
         elif finished is not None:
-            self._say_finished(finished)
+            self._say(finished_words(finished, BakeoffKeys.of(self.app)))
         elif stopped:
             self.banner.say("▲ stopped before the first trial: there is nothing to report")
             self.pane.live = None
@@ -334,39 +342,18 @@ class BakeoffDesk(Vertical):
         if self._has_focus:
             self.pane.call_after_refresh(self.pane.take_focus)
 
-    def _say_finished(self, finished: Finished) -> None:
-        gate = finished.report.gate
-        if finished.stopped:
-            self.banner.say(
-                f"▲ stopped: {len(finished.report.trials)} trials are kept",
-                "The report is partial and promotes nothing. r goes on where it was stopped.",
-            )
-            return
-        glyph, tone = {"pass": ("✓", "success"), "fail": ("✖", "error")}.get(
-            gate["verdict"], ("▲", "warning")
-        )
-        rest = ""
-        if not finished.recorded:
-            rest = f"It promotes nothing: {finished.unrecorded}."
-        elif gate["verdict"] == "pass":
-            rest = _worth(finished)
-        self.banner.say(f"{glyph} {gate['summary']}", rest, tone=tone)
+    def _say(self, said: Said) -> None:
+        self.banner.say(said.words, said.rest, tone=said.tone)
 
-    def _say_error(self, what: str, error: ReflexError, finished: Finished | None = None) -> None:
-        kept = "What was done is kept; r goes on.\n" if finished else ""
-        self.banner.say(f"✖ {what}: {error.message}", kept + error.remedy, tone="error")
+    def _say_error(self, what: str, error: ReflexError, *, kept: bool = False) -> None:
+        self._say(error_words(what, error, BakeoffKeys.of(self.app), kept=kept))
         self.pane.show_parts()
 
     def _say_unfinished(self) -> None:
         found = self.pane.unfinished
         if self.running or found is None or (self.banner.words and self.pane.live is not None):
             return
-        far = f"{found.done} of {found.total} trials of {found.suite}"
-        arms = " / ".join(found.arms)
-        if found.under_way:
-            self.banner.say(f"▸ running elsewhere: {far}", arms, tone="reflex")
-        else:
-            self.banner.say(f"▲ stopped at {far}", "r goes on")
+        self._say(unfinished_words(found, BakeoffKeys.of(self.app)))
 
     @work(thread=True, group="detail", exclusive=True)
     def _read_detail(self, report: Report, *, opened: bool) -> None:
@@ -396,10 +383,3 @@ class BakeoffDesk(Vertical):
         from reflex_tui.screens.report import ReportScreen  # noqa: PLC0415  when it is wanted
 
         self.app.push_screen(ReportScreen(detail))
-
-
-def _worth(finished: Finished) -> str:
-    stamps = set(finished.report.stamps)
-    if "unsandboxed" in stamps or ("scripted" in stamps and "demo" not in stamps):
-        return "It promotes nothing: stamped, see the report."
-    return "Reflex has earned Implement calls: p lets it serve."

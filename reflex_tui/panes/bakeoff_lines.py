@@ -71,8 +71,8 @@ def going_line(live: Live, go: Go, width: int) -> Content:
     return line(left(task, name - 1), " ", *cells)
 
 
-def no_bakeoff(thresholds: Thresholds) -> tuple[str, str, tuple[str, ...]]:
-    """What a bakeoff is, what it has to show, and how to make the first."""
+def no_bakeoff(thresholds: Thresholds, key: str) -> tuple[str, str, tuple[str, ...]]:
+    """What a bakeoff is, what it has to show, and how to make the first; ``key`` begins it."""
     sure = f", {percent(100 * thresholds.confidence)} sure" if thresholds.confidence else ""
     latency = duration(thresholds.p95_latency_ms)
     parity = percent(thresholds.success_parity_percent)
@@ -91,7 +91,7 @@ def no_bakeoff(thresholds: Thresholds) -> tuple[str, str, tuple[str, ...]]:
             f"  success parity    is at least {parity} of the cloud's{sure}",
             f"  JSON compliance   is at least {compliance}",
             "",
-            "Press n to run the first here: it says what it asks and costs before it begins.",
+            f"Press {key} to run the first here: it says what it asks and costs before it begins.",
             "Or in a shell; its report appears here as well:",
             "",
             f"$ {MAKE_FIRST}",

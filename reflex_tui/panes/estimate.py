@@ -211,7 +211,7 @@ def _usd(
         return None, "nothing: both arms are local"
     cloud = settings.cloud
     if cloud.price_input_per_million is None or cloud.price_output_per_million is None:
-        return None, f"{UNKNOWN}: [cloud] has no price_input_per_million and …output…"
+        return None, f"{UNKNOWN}: [cloud] has no price_input/output_per_million"
     if any(one.trial_usd is None for one in paid):
         return None, f"{UNKNOWN}: no report counts the tokens of {paid[0].model}"
     return sum(one.trial_usd or 0.0 for one in paid) * number, ""

@@ -207,6 +207,7 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
             f"{say('before')} → {say('after')}: {say('cause')}{due}",
         ),
         "GateDecision": ("gate", f"{say('verdict')}: {say('suite')}, {say('model')}"),
+        "EnableForced": ("gate", f"forced on without a pass: {say('detail')}"),
         "BakeoffStarted": ("bakeoff", f"started: {say('suite')}, {say('tasks')} tasks"),
         "BakeoffFinished": ("bakeoff", f"finished: {say('report_path')}{partial}"),
         "PolicySnapshotRef": ("policy", f"a run began under {say('policy_hash')[:19]}"),

@@ -84,11 +84,13 @@ def status_page(settings: Settings | None, outlook: Outlook | None, width: int) 
         if path[:-1] != table:
             table = path[:-1]
             lines += [line(""), line((f"[{plain('.'.join(table), 80)}]", MUTED))]
-        origin = settings.origin(*path)
+        origin, name, shown = settings.origin(*path), plain(path[-1], 60), _shown(value)
+        # A value that is longer than its column begins further left, while its name allows it.
+        wider = max(0, min(len(shown) + 1 - value_width, _KEY - len(name) - 2))
         lines.append(
             line(
-                left(plain(path[-1], 60), _KEY),
-                left(_shown(value), value_width),
+                left(name, _KEY - wider),
+                left(shown, value_width + wider),
                 left(
                     line((f" {origin}", MUTED if origin == "default" else "$reflex")), origin_width
                 ),

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from core.errors import ReflexError
 from reflex_tui import promotion
+from reflex_tui.keymap import shown_key
 from reflex_tui.screens.promote_lines import done_lines, error_lines, proposal_lines
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, left, line
@@ -95,7 +96,8 @@ class PromoteScreen(ModalScreen[None]):
             case None:
                 lines = [line(("◌ looking at the gate and the file", MUTED))]
             case promotion.Proposal() as proposal:
-                lines = proposal_lines(proposal, width)
+                key = shown_key(self.app, "bakeoff.new", "n")
+                lines = proposal_lines(proposal, width, key)
             case promotion.Done() as done:
                 lines = done_lines(done, width, on=self._on)
             case error:

@@ -9,6 +9,7 @@ from core.plain import plain, plain_block
 from core.policy import PolicySnapshot
 from core.router.decision import decide
 from core.stages import Stage
+from reflex_tui.panes.bakeoff_words import EARNS_NOTHING
 from reflex_tui.panes.criteria import MAKE_FIRST, why
 from reflex_tui.widgets.condition import (
     BAD,
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
     from reflex_tui.promotion import Change, Done, Proposal
 
 
-def proposal_lines(proposal: Proposal, width: int) -> list[Content]:
-    """The gate, the line that would change, what the next call would do then; or the refusal."""
+def proposal_lines(proposal: Proposal, width: int, key: str) -> list[Content]:
+    """The gate, the line that would change, what the next call would do then; or the refusal.
+
+    ``key`` begins a bakeoff on the pane below.
+    """
     outlook = proposal.outlook
     lines = [_gate(outlook), _server(outlook), line("")]
     if proposal.refused:
-        return [*lines, *_refusal(outlook, width)]
+        return [*lines, *_refusal(outlook, width, key)]
     if not proposal.changes:
         state = "enabled" if proposal.on else "disabled"
         return [*lines, line((f"✓ reflex is {state} already: nothing to write", GOOD))]
@@ -82,11 +86,11 @@ def _server(outlook: Outlook) -> Content:
     return line(told, (f"   {model}   {reason}", MUTED))
 
 
-def _refusal(outlook: Outlook, width: int) -> list[Content]:
+def _refusal(outlook: Outlook, width: int, key: str) -> list[Content]:
     detail = outlook.gate.detail or ""
     head = f"✖ refused: no valid gate pass ({plain(detail, 40)})"
     stamps = {str(each) for each in (outlook.gate.event or {}).get("stamps") or ()}
-    if stamps & {"scripted", "demo", "unsandboxed", "partial"}:
+    if stamps & EARNS_NOTHING:
         named = plain(", ".join(sorted(stamps)), 80)
         reason = f"the newest bakeoff is stamped {named}, and such a one promotes nothing here"
     else:
@@ -95,7 +99,7 @@ def _refusal(outlook: Outlook, width: int) -> list[Content]:
         line((head, f"bold {BAD}")),
         *_told(reason, width),
         line(""),
-        *_told("Nothing is written. Earn it first: n runs a bakeoff from here, or", width),
+        *_told(f"Nothing is written. Earn it first: {key} runs a bakeoff from here, or", width),
         line("  $ ", (MAKE_FIRST, "$reflex")),
     ]
 
@@ -114,7 +118,8 @@ def _afterwards(outlook: Outlook, width: int) -> list[Content]:
     decision = decide(policy, Stage.IMPLEMENT, outlook.health, outlook.breaker, outlook.gate)
     mode = (str(decision.mode), f"bold {MODE_STYLE[decision.mode]}")
     reason = (f": {reason_text(decision)}", MUTED)
-    lines = [line("From then on the next Implement call → ", mode, reason)]
+    said = line("From then on the next Implement call → ", mode, reason)
+    lines = [said if said.cell_length <= width else line("The next call then → ", mode, reason)]
     stamps = (outlook.gate.event or {}).get("stamps")
     if stamps:
         lines.append(line((f"stamped {plain(', '.join(map(str, stamps)), 80)}", POOR)))

@@ -40,8 +40,11 @@ class Banner(Section):
         if len(self.words) + len(self.rest) + 3 <= width and "\n" not in self.rest:
             return [line((self.words, f"bold ${self.tone}"), (f"   {self.rest}", MUTED))]
         told = wrap(self.words, max(20, width))[:3]
-        rest = [
-            row for each in self.rest.splitlines() for row in wrap(each, max(20, width - 2)) or [""]
+        room = max(20, width - 2)
+        rest = [  # commands are among them: one that breaks at a hyphen cannot be copied
+            row
+            for each in self.rest.splitlines()
+            for row in wrap(each, room, break_on_hyphens=False) or [""]
         ]
         lines = [line((row, f"bold ${self.tone}")) for row in told]
         lines += [line("  ", (row, MUTED)) for row in rest[:_MOST_ROWS]]

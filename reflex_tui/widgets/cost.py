@@ -69,8 +69,12 @@ def _scope(found: Estimate) -> Content:
 
 def _calls(found: Estimate) -> Content:
     least, most = found.calls
-    each = (f"{a.name} {count(a.calls_least)} to {count(a.calls_most)}" for a in found.arms)
-    return line(f"{count(least)} to {count(most)}", (f"   {plain(', '.join(each), 200)}", MUTED))
+    each = (f"{a.name} {_between(a.calls_least, a.calls_most)}" for a in found.arms)
+    return line(_between(least, most), (f"   {plain(', '.join(each), 200)}", MUTED))
+
+
+def _between(least: int, most: int) -> str:
+    return count(least) if least == most else f"{count(least)} to {count(most)}"
 
 
 def _time(found: Estimate) -> Content:

@@ -101,11 +101,13 @@ def criterion_line(criterion: Criterion, width: int) -> Content:
     verdict, style = VERDICTS[criterion.verdict]
     fixed = _NAME + _VALUE + _THRESHOLD + _VERDICT
     room = max(0, width - fixed)
-    bound = left(line(("  " + criterion.bound, MUTED)), room)
+    # What a bound proves comes after a comma: it is left out before words are cut.
+    words = [criterion.bound, criterion.bound.partition(",")[0]]
+    bound = fitting([line((f"  {each}", MUTED)) for each in words], room)
     return line(
         left(criterion.name, _NAME),
         right(criterion.value, _VALUE),
-        bound,
+        left(bound, room),
         right(line((criterion.threshold, MUTED)), _THRESHOLD),
         right(line((verdict, style)), _VERDICT),
     )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.reactive import reactive
 
-from core.client.server import Engine
 from core.plain import plain
 from reflex_tui.panes.uptime import share_up, squeezed
 from reflex_tui.widgets.chart import Chart
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 _GAP = "   "
 _LEAST_TOP_MS = 10.0
 # vLLM publishes its metrics always.
-_METRICS = {Engine.SGLANG: "--enable-metrics", Engine.LLAMACPP: "--metrics"}
+_METRICS = {"sglang": "--enable-metrics", "llamacpp": "--metrics"}
 
 
 class ServerSection(Section):

@@ -10,7 +10,7 @@ import pytest
 
 from core.client.backend import ChatRequest
 from core.harness.patchloop.edits import EditFormat, schema
-from core.harness.patchloop.loop import Job
+from core.harness.patchloop.job import Job
 from core.harness.patchloop.prompt import opening
 from core.router.implementer import Implementer
 from core.stages import Mode

@@ -104,6 +104,38 @@ async def test_tasks_append_at_once(log: EventLog) -> None:
         await log.append_async(decision())
 
 
+async def test_events_begun_together_stand_in_order_and_share_a_sync(tmp_path: Path) -> None:
+    """What waits behind a sync is made durable by one more, each behind what was begun before."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    class SlowDisk(Disk):
+        syncs = 0
+
+        def sync(self, fd: int) -> None:
+            self.syncs += 1
+            entered.set()
+            go_on.wait(10)
+            super().sync(fd)
+
+    disk = SlowDisk()
+    with EventLog(tmp_path / "capsule", disk=disk) as log:
+        first = log.begin(decision("first"))
+        await asyncio.to_thread(entered.wait, 10)
+        begun = [log.begin(decision(name)) for name in ("call", "breaker", "decision")]
+        go_on.set()
+        assert (await begun[-1]).seq == 4
+        found = [await first, *[await each for each in begun[:-1]]]
+        assert [record.body["call_id"] for record in found] == ["first", "call", "breaker"]
+    assert disk.syncs == 2
+
+
+async def test_what_nobody_waits_for_is_recorded_before_the_log_closes(log: EventLog) -> None:
+    """An event that was begun is in the log once that is closed."""
+    log.begin(decision("left"))
+    log.close()
+    assert [record.body["call_id"] for record in log.read()] == ["left"]
+
+
 def test_threads_share_syncs(tmp_path: Path) -> None:
     """What gathers while a sync is under way is made durable by one sync more."""
     entered, go_on = threading.Event(), threading.Event()

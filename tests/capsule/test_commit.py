@@ -128,9 +128,9 @@ async def test_a_commit_that_breaks_off_before_it_asks_harms_its_leader_only() -
             ticket.result = ticket.wish
 
     group = GroupCommit(commit, LostError)
-    leader = asyncio.ensure_future(group.run_async(1))
+    leader = asyncio.ensure_future(group.begin(1))
     await asyncio.to_thread(entered.wait, 10)
-    others = [asyncio.ensure_future(group.run_async(2)), asyncio.to_thread(group.run, 3)]
+    others = [asyncio.ensure_future(group.begin(2)), asyncio.to_thread(group.run, 3)]
     served = asyncio.gather(*others)
     while len(group._waiting) < 3:
         await asyncio.sleep(0)
@@ -167,7 +167,7 @@ async def test_tasks_and_threads_share_commits() -> None:
         found: list[int | None] = []
         for number in range(first, first + 20):
             try:
-                found.append(await group.run_async(number))
+                found.append(await group.begin(number))
             except LostError:
                 found.append(None)
         return found
@@ -197,7 +197,7 @@ async def test_a_cancelled_task_stops_waiting_only() -> None:
             ticket.result = ticket.wish
 
     group = GroupCommit(commit, LostError)
-    tasks = [asyncio.ensure_future(group.run_async(wish)) for wish in range(4)]
+    tasks = [asyncio.ensure_future(group.begin(wish)) for wish in range(4)]
     await asyncio.to_thread(entered.wait, 10)
     for cancelled in (tasks[0], tasks[2]):
         cancelled.cancel()
@@ -228,12 +228,15 @@ def test_a_loop_that_ended_stops_nobody() -> None:
     group = GroupCommit(commit, LostError)
 
     async def leave_behind() -> None:
-        task = asyncio.ensure_future(group.run_async(1))
+        task = asyncio.ensure_future(group.begin(1))
         await asyncio.to_thread(entered.wait, 10)
         task.cancel()
 
+    async def one(wish: int) -> int:
+        return await group.begin(wish)
+
     asyncio.run(leave_behind())
     go_on.set()
-    assert asyncio.run(group.run_async(2)) == 2
+    assert asyncio.run(one(2)) == 2
     assert group.run(3) == 3
     group.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.capsule.index import Index, Seen, Slice, Stretch, Tokens, Totals
+from core.errors import CapsuleError
 from core.stages import Mode
 from tests.capsule.making import QuickDisk
 from tests.capsule.test_index import START, Ticking, call, fill
@@ -143,3 +145,55 @@ def test_without_a_capsule_there_is_nothing(tmp_path: Path) -> None:
         assert index.totals(stretch, quick_ms=1000) == Totals(0, 0)
         assert index.seen(stretch, lambda _: True) == []
     assert not (tmp_path / "none").exists()
+
+
+def test_what_is_remembered_agrees_with_counting_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the log grows, with clocks set back, each answer is as a new index's."""
+    monkeypatch.setattr("core.capsule.index.tallied.SPAN", 40)
+    chance = random.Random(5)
+    clock = Ticking()
+    stretch = Stretch(START, START + timedelta(seconds=1000), 12)
+    with (
+        EventLog(tmp_path / "capsule", clock=clock, disk=QuickDisk()) as log,
+        Index(log) as remembering,
+    ):
+        for turn in range(12):
+            for number in range(0, 80, 2):
+                for mode in (Mode.REFLEX, Mode.CLOUD):
+                    past = chance.choice([0, 0, 0, 300])
+                    clock.moment = START + timedelta(seconds=max(turn * 80 + number - past, 0))
+                    latency_ms = chance.choice([100.0, 450.0, 700.0])
+                    good = chance.random() < 0.8
+                    fields = {"latency_ms": latency_ms, "success": good, "prompt_tokens": number}
+                    log.append(call(f"{turn}-{number}", mode, **fields))
+                    if chance.random() < 0.1:  # also between two attempts at one call
+                        remembering.update()
+                        remembering.totals(stretch, quick_ms=1000)
+            remembering.update()
+            with Index(log) as anew:
+                for mode in Mode:
+                    assert remembering.slices(stretch, mode) == anew.slices(stretch, mode)
+                found = remembering.totals(stretch, quick_ms=1000)
+                assert found == anew.totals(stretch, quick_ms=1000)
+                assert found.calls == 40 * (turn + 1)
+        # A stretch that ends before the newest event is not remembered.
+        early = Stretch(START, START + timedelta(seconds=300), 3)
+        with Index(log) as anew:
+            assert remembering.totals(early, quick_ms=500) == anew.totals(early, quick_ms=500)
+
+
+def test_a_question_can_be_broken_off(
+    bodies: tuple[Path, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a dashboard that is left does; the index's file is left as it was."""
+    path, _ = bodies
+    monkeypatch.setattr("core.capsule.index.projection._OPS_BETWEEN_LOOKS", 100)
+    with Index(EventLog(path)) as index:
+        index.update()
+        before = (path / "index.sqlite").stat().st_ino
+        index.halt()
+        with pytest.raises(CapsuleError, match="asked no more"):
+            index.slices(STRETCH, Mode.REFLEX)
+    assert (path / "index.sqlite").stat().st_ino == before

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import pytest
 
-from core.client.backend import ChatRequest, Message
+from core.client.attempt import Attempt
+from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
+from core.client.faults import quoting
+from core.client.wire import connect
+from core.clock import SystemClock
 from core.errors import BackendError, BadRequest, ConnectFailed, NotCompliant
 from core.stages import Mode
 from tests.behaviours import (
@@ -57,6 +64,34 @@ async def test_plain_request() -> None:
     assert seen.headers["accept-encoding"] == "identity"
     assert (reply.text, reply.data, reply.finish_reason) == (GOOD, None, "stop")
     assert (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens) == (11, 7, 5)
+
+
+@pytest.mark.parametrize(
+    ("moment", "milliseconds"), [(9.5, 0.0), (10.0, 0.0), (10.25, 250.0), (None, None)]
+)
+def test_no_time_is_negative(moment: float | None, milliseconds: float | None) -> None:
+    """What arrived, as it seems, before the request had left came at once."""
+    backend = Backend("reflex", Mode.REFLEX, "http://127.0.0.1:9/v1", "m", 1000)
+    attempt = Attempt(backend, AsyncMock(), SystemClock(), quoting(None))
+    attempt.sent_at = 10.0
+    assert attempt.since_sent_ms(moment) == milliseconds
+
+
+async def test_a_request_counts_as_sent_before_its_answer_arrives() -> None:
+    """Also when the system lets the server run while we still send."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        wire = await connect("127.0.0.1", listener.getsockname()[1], None, time.monotonic)
+        theirs, _ = listener.accept()
+        with theirs:
+            began = time.monotonic()
+            await wire.write(b"question")
+            written = time.monotonic()
+            theirs.sendall(theirs.recv(100))
+            assert await wire.read() == b"question"
+            assert began <= wire.sent_at <= written
+            assert wire.sent_at <= wire.arrived_at
+        wire.close()
+        await asyncio.sleep(0)
 
 
 async def test_all_fields_are_passed_on() -> None:

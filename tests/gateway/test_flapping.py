@@ -29,7 +29,8 @@ async def test_every_call_is_answered_once(project: Path, *, torture: bool) -> N
     calls = 10_000 if torture else 300
     text = "[reflex.fallback]\nrecovery_s = 0.05\n"
     async with world(project, text) as w, fronted(w.settings) as http:
-        flapping = asyncio.create_task(_flap(w))
+        warmed_up = asyncio.Event()
+        flapping = asyncio.create_task(_flap(w, warmed_up))
         numbers = iter(range(calls))
         warm, grown = 0, 0
         answered: list[str] = []
@@ -38,6 +39,8 @@ async def test_every_call_is_answered_once(project: Path, *, torture: bool) -> N
             nonlocal warm
             for number in numbers:
                 answered.append(await _ask(http, stream=number % 2 == 0))
+                if number == calls // 10:
+                    warmed_up.set()
                 if number == calls // 5:
                     warm = _resident_kib()
 
@@ -56,7 +59,8 @@ async def test_every_call_is_answered_once(project: Path, *, torture: bool) -> N
     assert grown < MOST_GROWN_KIB
 
 
-async def _flap(w: World) -> None:
+async def _flap(w: World, warmed_up: asyncio.Event) -> None:
+    await warmed_up.wait()
     for manner in itertools.cycle(MANNERS):
         down = manner == "down"
         w.reflex.script = w.reflex.script.changed({"faults": "" if down else manner, "down": down})

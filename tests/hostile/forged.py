@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from core.capsule import events
 from core.capsule.record import GENESIS, complete_line
 from tests.capsule.making import decision
 
@@ -12,18 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-TYPES = (
-    "RoutingDecision",
-    "LLMCall",
-    "BreakerStateChanged",
-    "GateDecision",
-    "BakeoffStarted",
-    "BakeoffFinished",
-    "PolicySnapshotRef",
-    "PatchApplied",
-    "PatchUndone",
-    "CapsuleExported",
-)
+TYPES = tuple(model.event_type for model in events.Event.__subclasses__())
 FIELDS = (
     *("mode", "reason", "detail", "stage", "backend", "endpoint", "model", "call_id", "origin"),
     *("latency_ms", "ttft_ms", "success", "error", "error_message", "attempt", "is_fallback"),

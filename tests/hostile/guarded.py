@@ -12,6 +12,7 @@ import ipaddress
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_S = 20
+# Reserved for documentation, and the port for what is to be discarded.
+_NOBODY = ("192.0.2.1", 9)
 
 _OUTWARD = {
     "socket.connect": lambda args: args[1],
@@ -93,6 +96,8 @@ def main() -> None:
     outward: list[str] = []
 
     def watch(event: str, args: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and _asks_for_a_route(*args):
+            return
         if event in _OUTWARD and not _at_home(_OUTWARD[event](args)):
             outward.append(f"{event} {_OUTWARD[event](args)!r}")
 
@@ -153,6 +158,11 @@ def _status(run: Any, argv: list[str]) -> int | None:
     except BaseException:  # noqa: BLE001  what a user would see as a traceback
         traceback.print_exc()
         return None
+
+
+def _asks_for_a_route(connecting: socket.socket, address: Any) -> bool:
+    """How the sandbox's self-test learns this machine's own address: nothing is sent by it."""
+    return connecting.type is socket.SOCK_DGRAM and address == _NOBODY
 
 
 def _at_home(address: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reflex_tui.cli.arguments.kinds import path
 from reflex_tui.cli.passthrough import NAME
 from tests.hostile.commands import commands
 from tests.hostile.guarded import Line, guarded
@@ -118,11 +119,12 @@ def test_values_of_another_kind(litter: Path) -> None:
 
 def test_paths_that_lead_to_nothing_usable(litter: Path) -> None:
     """Pipes, directories, devices, junk and names that no file can have."""
+    taking = [(c, o) for c in commands() for o in c.options if _kind(o) == "path"]
+    assert {_name(option) for _, option in taking} >= {"--config", "--gguf", "--out", "--report"}
     lines = [
         command.argv(f"{_name(option)}={place}")
-        for command in commands()
-        for option in command.options
-        if _kind(option) == "path" and command.name != "demo"
+        for command, option in taking
+        if command.name != "demo"
         for place in (_NO_FILE if FULL else _NO_FILE[len(command.name) % 3 :: 3])
         if (_name(option), place) != ("--config", "empty")  # which is a configuration
     ]
@@ -185,7 +187,7 @@ def _kind(option: argparse.Action) -> str:
         return "switch"
     if option.type is None:
         return "text"
-    return "path" if option.type is Path else "number"
+    return "path" if option.type is path else "number"
 
 
 def _is_fine(option: argparse.Action, value: str) -> bool:

@@ -69,11 +69,11 @@ AT_IMPORT = """
 import builtins, signal, sys
 plainly, late = builtins.__import__, sys.argv.pop(1)
 
-def interrupted(name, *rest):
+def interrupted(name, *rest, **named):
     if name == late:
         builtins.__import__ = plainly
         signal.raise_signal(signal.SIGINT)
-    return plainly(name, *rest)
+    return plainly(name, *rest, **named)
 
 builtins.__import__ = interrupted
 from reflex_tui.cli.main import code

@@ -10,7 +10,7 @@ from core.client.backend import ChatRequest, Reply
 from core.client.structured import parse
 from core.errors import BackendError, NotCompliant
 from core.harness.gate.trial import FailureKind
-from core.harness.patchloop.loop import Checked, Job
+from core.harness.patchloop.job import Checked, Job
 from core.router.evidence import Outcome
 
 if TYPE_CHECKING:

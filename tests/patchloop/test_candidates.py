@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 
 from core.errors import AttemptTimeout, ConnectFailed, SandboxError
 from core.harness.gate.trial import FailureKind
-from core.harness.patchloop.loop import Checked, repair
+from core.harness.patchloop.loop import repair
 from tests.patchloop.loop import GOOD, WRONG, Answers, Wants42, job, whole
+
+if TYPE_CHECKING:
+    from core.harness.patchloop.job import Checked
 
 LONG_S = 30.0
 

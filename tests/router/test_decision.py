@@ -1,4 +1,4 @@
-"""The routing rule against its whole truth table (DESIGN §7)."""
+"""The routing rule against its whole truth table."""
 
 from __future__ import annotations
 

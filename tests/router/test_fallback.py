@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core.capsule import EventLog
+from core.client.chat import ChatClient
 from core.engine.script import Script
 from core.engine.scripted import ScriptedServer
 from core.errors import AttemptTimeout, NoBackend, ServerError
@@ -266,3 +267,29 @@ async def test_the_count_is_shared_by_processes(project: Path, *, torture: bool)
             assert done.stdout == "cloud\n", done.stderr
         assert w.reflex.requests == 3
         assert w.cloud.requests == processes
+
+
+async def test_a_fallback_is_recorded_in_the_order_it_happened(project: Path) -> None:
+    """Failed call, breaker, the new decision: in this order, and durable before the cloud hears."""
+    seen: list[list[str]] = []
+    send = ChatClient.complete
+
+    async def looking(client: ChatClient, *given: Any, **named: Any) -> Any:
+        seen.append([record.event_type for record in log.read()][-4:])
+        return await send(client, *given, **named)
+
+    async with world(project, "[reflex.fallback]\nmax_failures = 1\n") as w:
+        w.faults("status:500")
+        async with w.implementer() as implementer:
+            with (
+                EventLog(project / ".speckit" / "capsule") as log,
+                pytest.MonkeyPatch.context() as m,
+            ):
+                m.setattr(ChatClient, "complete", looking)
+                answer = await implementer.complete(QUESTION)
+                last = log.tail(1)[0]
+    assert answer.mode is Mode.CLOUD
+    happened = ["RoutingDecision", "LLMCall", "BreakerStateChanged", "RoutingDecision"]
+    assert [types[-1] for types in seen] == ["RoutingDecision", "RoutingDecision"]
+    assert seen[1] == happened
+    assert (last.event_type, last.body["fallback_reason"]) == ("LLMCall", "server_error")

@@ -106,15 +106,15 @@ async def test_an_answer_outlives_a_failing_record(
     project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When only the call's record fails, the caller still gets the answer, with a warning."""
-    append = EventLog.append_async
+    begin = EventLog.begin
 
-    async def failing(log: EventLog, event: Any) -> Any:
+    def failing(log: EventLog, event: Any) -> Any:
         if event.event_type == "LLMCall":
             raise CapsuleError("the disk is full")
-        return await append(log, event)
+        return begin(log, event)
 
     async with world(project) as w, w.implementer() as implementer:
-        monkeypatch.setattr(EventLog, "append_async", failing)
+        monkeypatch.setattr(EventLog, "begin", failing)
         with caplog.at_level(logging.WARNING):
             answer = await implementer.complete(QUESTION)
     assert answer.text

@@ -94,7 +94,7 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
         dialog = await open_dialog(bench, f"--suite {ring.suite}")
         await until(bench, lambda: dialog.plan is not None)
         assert "all 5 tasks" in bench.shown()
-        assert "10 to 10   reflex 5 to 5, cloud 5 to 5" in bench.shown()
+        assert "10   reflex 5, cloud 5" in bench.shown()
         assert "unknown yet" in bench.shown()
         await bench.press("enter")
         desk = desk_of(bench)

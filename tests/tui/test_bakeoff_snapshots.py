@@ -261,7 +261,7 @@ SOME = replace(
     seconds=None,
     basis="no reply of cloud to go by",
     usd=None,
-    usd_why="unknown yet: [cloud] has no price_input_per_million and …output…",
+    usd_why="unknown yet: [cloud] has no price_input/output_per_million",
     limits="3 of the suite's 68 tasks are not the suite",
 )
 REFUSED = ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.screens.sheet import Sheet
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.log_view import LogView
+from reflex_tui.widgets.plot import PlotSection
 from reflex_tui.widgets.remedy import RemedySection
 from reflex_tui.widgets.section import Section
 from tests.tui.making import (
@@ -74,12 +76,19 @@ class Bench:
         for message in messages:
             target = self.app if isinstance(message, ConfigRead | ConfigBroken) else self.dashboard
             target.post_message(message)
-        await self.pilot.pause()
+        await self.drawn()
 
     async def press(self, *keys: str) -> None:
         """Press keys one after another."""
         await self.pilot.press(*keys)
+        await self.drawn()
+
+    async def drawn(self) -> None:
+        """All is handled, and the chart, which a thread draws, is there."""
         await self.pilot.pause()
+        while self.dashboard.query_one(PlotSection).drawing:
+            await asyncio.sleep(0.002)
+            await self.pilot.pause()
 
     async def type(self, text: str) -> None:
         """Type a line."""

@@ -47,6 +47,13 @@ def test_what_is_run_for_a_page_is_this_package(tmp_path: Path) -> None:
     assert "--config" not in web.command(None)
 
 
+def test_the_keys_of_a_page_go_to_its_terminal() -> None:
+    """The page focuses it by itself; nobody has to click first."""
+    page = web.with_focus("<html><body><div id='terminal'></div></body></html>")
+    assert page.index("entry.focus()") < page.index("</body>")
+    assert page.count("</body>") == 1
+
+
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line for pip, and no traceback."""
     original = builtins.__import__

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from pydantic_core import from_json
 
 from core.capsule.index.columns import (
     CALL,
     DECISION,
-    Columns,
     Kind,
     Raw,
     columns_of,
     kind_of,
+    parsed,
     raw_kind,
 )
 from core.capsule.index.store import BLOCK_BITS
-from core.capsule.record import stamp_in
+from core.capsule.record import is_next, stamp_in
 from core.capsule.segments import segment_numbers
-from core.capsule.walk import Chain, Place, corrupt, lines_from
+from core.capsule.walk import Chain, Place, blocks_from, corrupt
 from core.errors import CapsuleCorrupt
 
 if TYPE_CHECKING:
@@ -74,7 +71,7 @@ class Chunk:
         self._first = position.seq + 1
         # Calls whose decision lies in the tables already: ended and its figures, seq.
         self._later_ends: list[tuple[Any, ...]] = []
-        self._blocks: dict[tuple[int, int], tuple[int, int]] = {}
+        self._blocks: dict[tuple[int, int], list[int]] = {}
 
     def read(self) -> CapsuleCorrupt | None:
         """Take the lines that follow ``position``; the damage that ended it, if any."""
@@ -83,47 +80,65 @@ class Chunk:
         if not position.seq:
             place = Place(segment_numbers(self._directory)[0], 0)
         chain = Chain(position.seq, position.hash) if position.seq else Chain()
-        last: tuple[Place, bytes] | None = None
-        damage: CapsuleCorrupt | None = None
         try:
-            for here, line in islice(lines_from(self._directory, place), CHUNK):
-                try:
-                    body = from_json(line)
+            for here, lines in blocks_from(self._directory, place):
+                self._take_all(here, lines, chain)
+                if len(self._rows) >= CHUNK:
+                    break
+        except CapsuleCorrupt as found:
+            return found
+        return None
+
+    def _take_all(self, place: Place, lines: list[bytes], chain: Chain) -> None:
+        segment, offset = place
+        at = offset
+        parse, take = parsed, self._take
+        try:
+            for line in lines:
+                body = parse(line)
+                digest = is_next(line, chain.hash)
+                seq = (chain.seq or 0) + 1
+                found = body.get("seq")
+                if digest and found == seq and type(found) is int and type(body.get("time")) is str:
+                    chain.seq, chain.hash = seq, digest
+                else:  # says what is wrong with it
                     stamp = stamp_in(body, line)
                     chain.join(stamp.seq, stamp.prev, stamp.hash)
-                except ValueError as error:
-                    raise corrupt(self._directory, here, str(error)) from error
-                self._take(stamp.seq, here, body)
-                last = here, line
-        except CapsuleCorrupt as found:
-            damage = found
-        if last and chain.seq:
-            here, line = last
-            self.position = Position(chain.seq, chain.hash, *here, here.offset + len(line))
-        return damage
+                take(seq, segment, offset, body)
+                at, offset = offset, offset + len(line)
+        except ValueError as error:
+            raise corrupt(self._directory, Place(segment, offset), str(error)) from error
+        finally:
+            if offset > at:
+                self.position = Position(chain.seq or 0, chain.hash, segment, at, offset)
 
-    def _take(self, seq: int, place: Place, body: dict[str, Any]) -> None:
-        kind, number = self._kind(raw_kind(body))
+    def _take(self, seq: int, segment: int, offset: int, body: dict[str, Any]) -> None:
+        raw = raw_kind(body)
+        try:
+            kind, number = self._known[raw]
+        except (KeyError, TypeError):  # a list where a text should be, and the like
+            kind, number = self._kind(raw)
         columns = columns_of(body, kind)
-        self._rows.append([seq, number, *columns, *place, None, None, None, None, None])
-        self._join(seq, kind, number, columns)
-        key = (seq >> BLOCK_BITS, number)
-        events, latest_ms = self._blocks.get(key, (0, 0))
-        self._blocks[key] = (events + 1, max(latest_ms, columns[0]))
-
-    def _join(self, seq: int, kind: Kind, number: int, columns: Columns) -> None:
+        row = [seq, number, *columns, segment, offset, None, None, None, None, None]
+        self._rows.append(row)
         call = columns[1]
         if kind.event_type == DECISION:
-            self._rows[-1][_ATTEMPTS] = 0
+            row[_ATTEMPTS] = 0
             if call is not None:
                 self._decisions.add(call, kind.backend, seq)
-            return
-        if kind.event_type != CALL or call is None:
-            return
+        elif kind.event_type == CALL and call is not None:
+            self._end(seq, call, kind, (number, columns[2], columns[3], columns[7]))
+        key = (seq >> BLOCK_BITS, number)
+        block = self._blocks.get(key)
+        if block is None:
+            block = self._blocks[key] = [0, 0]
+        block[0] += 1
+        block[1] = max(block[1], columns[0])
+
+    def _end(self, seq: int, call: int, kind: Kind, ended: tuple[Any, ...]) -> None:
         decided = self._decisions.of(call, kind.backend, seq)
         if decided is None:
             return
-        ended = (number, columns[2], columns[3], columns[7])
         if decided < self._first:
             self._later_ends.append((*ended, decided))
         else:
@@ -131,16 +146,13 @@ class Chunk:
             row[_ATTEMPTS:] = (row[_ATTEMPTS] + 1, *ended)
 
     def _kind(self, raw: Raw) -> tuple[Kind, int]:
+        kind = kind_of(raw)
+        found = kind, self.kinds.setdefault(kind, len(self.kinds))
         try:
-            found = self._known.get(raw)
-        except TypeError:  # a list where a text should be, and the like
-            return self._number(kind_of(raw))
-        if found is None:
-            found = self._known[raw] = self._number(kind_of(raw))
+            self._known[raw] = found
+        except TypeError:  # as above
+            return found
         return found
-
-    def _number(self, kind: Kind) -> tuple[Kind, int]:
-        return kind, self.kinds.setdefault(kind, len(self.kinds))
 
     def write(self, db: sqlite3.Connection, known: int) -> None:
         """Put them in; ``known`` kinds are there already."""

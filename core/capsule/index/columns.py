@@ -6,15 +6,20 @@ The log may come from anybody, so every field is taken for what it is only if it
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic_core import SchemaValidator, ValidationError, core_schema
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _LONGEST = 200
 _MOST = 1e15  # ms
+_NUMBERS = (int, float)
 DECISION, CALL = "RoutingDecision", "LLMCall"
+_USUAL = frozenset({DECISION, CALL})
 # A person names a call by how its id begins.
 CALLED = 12
 # What of the rarer events a person may look for.
@@ -37,6 +42,32 @@ class Kind(NamedTuple):
     is_fallback: bool
 
 
+# All that is asked of a line; only these become Python objects, so a recorded prompt costs little.
+_FIELDS = (
+    *Kind._fields,
+    "time",
+    "call_id",
+    "latency_ms",
+    "ttft_ms",
+    "detail",
+    "error_message",
+    "prompt_tokens",
+    "completion_tokens",
+    "seq",
+    "prev",
+    "hash",
+    *_TOLD,
+)
+
+
+def _parser(names: Iterable[str]) -> SchemaValidator:
+    field = core_schema.typed_dict_field(core_schema.any_schema(), required=False)
+    return SchemaValidator(
+        core_schema.typed_dict_schema(dict.fromkeys(names, field), extra_behavior="ignore")
+    )
+
+
+_parse = _parser(_FIELDS).validate_json
 Raw = tuple[object, ...]
 Columns = tuple[
     int,
@@ -49,6 +80,20 @@ Columns = tuple[
     int | None,
     str | None,
 ]
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """The line's fields that the index goes by; those that it lacks are left out.
+
+    Raises:
+        ValueError: it is no JSON object; says how.
+    """
+    try:
+        body: dict[str, Any] = _parse(line)
+    except ValidationError as error:
+        told = error.errors(include_url=False, include_input=False, include_context=False)
+        raise ValueError(told[0]["msg"]) from error
+    return body
 
 
 def raw_kind(body: Mapping[str, Any]) -> Raw:
@@ -82,25 +127,32 @@ def columns_of(body: Mapping[str, Any], kind: Kind) -> Columns:
     ``called`` is how the call_id begins, for all but the calls themselves.
     """
     get = body.get
-    call_id = get("call_id")
+    call = called = None
     is_call = kind.event_type == CALL
+    call_id = get("call_id")
+    if isinstance(call_id, str):
+        call = call_hash(call_id)
+        called = None if is_call else call_id[:CALLED]
+    prompt, completion = get("prompt_tokens"), get("completion_tokens")
     return (
         epoch_ms(get("time")),
-        call_hash(call_id) if isinstance(call_id, str) else None,
+        call,
         _number(get("latency_ms")),
         _number(get("ttft_ms")),
         1 if is_call and kind.success else None,
         note_of(body, kind.event_type) or None,
-        _tokens(get("prompt_tokens")),
-        _tokens(get("completion_tokens")),
-        None if is_call or not isinstance(call_id, str) else call_id[:CALLED],
+        # Most have none, and a call costs more than the question.
+        None if prompt is None else _tokens(prompt),
+        None if completion is None else _tokens(completion),
+        called,
     )
 
 
 def note_of(body: Mapping[str, Any], event_type: str) -> str:
     """What is said beyond the kind: a decision's detail, a call's error, a rarer event's names."""
-    note = _text(body.get("detail")) or _text(body.get("error_message"))
-    if event_type in {DECISION, CALL}:
+    detail, message = body.get("detail"), body.get("error_message")
+    note = "" if detail is None and message is None else _text(detail) or _text(message)
+    if event_type in _USUAL:
         return note
     told = (text for name in _TOLD if (text := _text(body.get(name))))
     return " ".join((note, *told) if note else told)[:_LONGEST]
@@ -108,8 +160,16 @@ def note_of(body: Mapping[str, Any], event_type: str) -> str:
 
 def call_hash(call_id: str) -> int:
     """64 bits of a call_id: a quarter of its size, and no two calls of a log share them."""
+    return _hashed(call_id) if len(call_id) <= _LONGEST else _hash(call_id)
+
+
+def _hash(call_id: str) -> int:
     digest = blake2b(call_id.encode(errors="replace"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+# A call's events follow each other closely.
+_hashed = lru_cache(1024)(_hash)
 
 
 def epoch_ms(time: object) -> int:
@@ -127,7 +187,7 @@ def _text(value: object) -> str:
 def _number(value: object) -> float | None:
     if value is None:
         return None
-    return float(value) if isinstance(value, int | float) and abs(value) < _MOST else None
+    return float(value) if isinstance(value, _NUMBERS) and -_MOST < value < _MOST else None
 
 
 def _tokens(value: object) -> int | None:

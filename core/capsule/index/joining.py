@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from core.capsule.index.columns import DECISION
@@ -23,8 +22,7 @@ class Decisions:
     """The newest decisions, as many as calls may still belong to."""
 
     def __init__(self) -> None:
-        # A plain dict takes ever longer to find its first key while the first ones go.
-        self._seqs: OrderedDict[Key, int] = OrderedDict()
+        self._seqs: dict[Key, int] = {}
 
     @classmethod
     def load(cls, db: sqlite3.Connection, kinds: Mapping[Kind, int], seq: int) -> Decisions:
@@ -42,12 +40,9 @@ class Decisions:
 
     def add(self, call: int, backend: str, seq: int) -> None:
         """A decision at ``seq``, which is above all others."""
-        key = call, backend
-        self._seqs.pop(key, None)
-        self._seqs[key] = seq
-        oldest = next(iter(self._seqs))
-        if self._seqs[oldest] < seq - SPAN:
-            del self._seqs[oldest]
+        self._seqs[call, backend] = seq
+        if len(self._seqs) > 2 * SPAN:
+            self._seqs = {key: at for key, at in self._seqs.items() if at >= seq - SPAN}
 
     def of(self, call: int, backend: str, seq: int) -> int | None:
         """The ``seq`` of the decision that the call at ``seq`` belongs to."""

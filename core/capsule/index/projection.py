@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from core.capsule.index.chunk import CHUNK, Chunk, kinds_of, position_of
+from core.capsule.index.chunk import CHUNK, kinds_of, position_of
 from core.capsule.index.columns import Kind, call_hash
-from core.capsule.index.joining import Decisions
+from core.capsule.index.growing import Growth, complete, record_at
 from core.capsule.index.listed import Listed, ListedCondition, ListedRow, found_rows
 from core.capsule.index.query import (
     Asked,
@@ -22,16 +21,11 @@ from core.capsule.index.query import (
     rows_of,
     seq_at,
 )
-from core.capsule.index.store import (
-    INDEXES,
-    identity_of,
-    open_store,
-    remove_store,
-)
-from core.capsule.index.window import Seen, Slice, Stretch, Totals, seen_in, slices_of, totals_of
-from core.capsule.reader import line_at
-from core.capsule.segments import open_segment, segment_name, segment_numbers
-from core.capsule.walk import Place, decode
+from core.capsule.index.remembered import Remembered
+from core.capsule.index.store import identity_of, open_store, remove_store
+from core.capsule.index.window import Seen, Slice, Stretch, Totals, seen_in
+from core.capsule.segments import segment_numbers
+from core.capsule.walk import Place
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleCorrupt, CapsuleError
 
@@ -45,7 +39,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MUCH_BYTES = 16 << 20
+# SQLite's own steps between two looks whether to break off: some ms.
+_OPS_BETWEEN_LOOKS = 50_000
 _CACHED_FILTERS = 16
 _MOST_OF_A_CALL = 1000
 LIVE_ORIGINS = ("live", "demo")
@@ -67,13 +62,16 @@ class Index:
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self._identity = 0
+        self._halted = threading.Event()
+        self._growth = Growth(log.path)
         self._forget()
 
     def _forget(self) -> None:
         self._kinds: dict[Kind, int] = {}
         self._counts: dict[Filter | Listed, BlockCounts] = {}
         self._seen = 0
-        self._decisions: tuple[int, Decisions] = (-1, Decisions())
+        self._remembered = Remembered()
+        self._growth.forget()
 
     def update(
         self,
@@ -92,17 +90,17 @@ class Index:
         if not segment_numbers(self._directory):
             self.close()
             return 0
-        self._answer(self._check, None)
+        self._answer(self._growth.check, None)
         while True:
             nothing: tuple[int, CapsuleCorrupt | None] = (0, None)
             indexed, damage = self._answer(self._extend, nothing)
             if progress:
-                progress(self._seen, self._answer(self._share, 1.0))
+                progress(self._seen, self._answer(self._growth.share, 1.0))
             if damage:
                 raise damage
             if indexed < CHUNK or (stop and stop.is_set()):
                 break
-        self._answer(_complete, None)
+        self._answer(complete, None)
         return self._seen
 
     def behind(self) -> tuple[int, float, int]:
@@ -113,8 +111,8 @@ class Index:
         """
 
         def ask(db: sqlite3.Connection) -> tuple[int, float, int]:
-            share = self._share(db)
-            return self._seen, share, round((1 - share) * sum(self._sizes().values()))
+            share = self._growth.share(db)
+            return self._seen, share, round((1 - share) * sum(self._growth.sizes().values()))
 
         return self._answer(ask, (0, 1.0, 0))
 
@@ -179,15 +177,25 @@ class Index:
         self, stretch: Stretch, mode: str, *, origins: Collection[str] = LIVE_ORIGINS
     ) -> list[Slice]:
         """The mode's latency, slice by slice of a stretch; slices without calls are left out."""
-        return self._answer(lambda db: slices_of(db, self._kinds, stretch, mode, origins), [])
+
+        def ask(db: sqlite3.Connection) -> list[Slice]:
+            return self._remembered.slices(
+                db, self._kinds, stretch, mode=mode, origins=origins, seq=self._seen
+            )
+
+        return self._answer(ask, [])
 
     def totals(
         self, stretch: Stretch, *, quick_ms: float, origins: Collection[str] = LIVE_ORIGINS
     ) -> Totals:
         """How many calls a stretch had, how many took less than ``quick_ms``, whose tokens."""
-        return self._answer(
-            lambda db: totals_of(db, self._kinds, stretch, quick_ms, origins), Totals(0, 0)
-        )
+
+        def ask(db: sqlite3.Connection) -> Totals:
+            return self._remembered.totals(
+                db, self._kinds, stretch, quick_ms=quick_ms, origins=origins, seq=self._seen
+            )
+
+        return self._answer(ask, Totals(0, 0))
 
     def seen(self, stretch: Stretch, wanted: Callable[[Kind], bool]) -> list[Seen]:
         """How many events of each wanted kind lie in each slice of a stretch."""
@@ -208,7 +216,7 @@ class Index:
             return [Place(*place) for place in found]
 
         places: list[Place] = []
-        records = [self._record(place) for place in self._answer(ask, places)]
+        records = [record_at(self._directory, place) for place in self._answer(ask, places)]
         return [record for record in records if record.body.get("call_id") == call_id]
 
     def seqs(self, call_id: str) -> list[int]:
@@ -217,6 +225,13 @@ class Index:
         asked = call_hash(call_id), _MOST_OF_A_CALL
         nothing: list[int] = []
         return self._answer(lambda db: [seq for (seq,) in db.execute(sql, asked)], nothing)
+
+    def halt(self) -> None:
+        """Break off what is being asked or built, from any thread: it raises CapsuleError.
+
+        Whatever is asked afterwards and takes longer than a moment does so too; it can be closed.
+        """
+        self._halted.set()
 
     def __enter__(self) -> Self:
         return self
@@ -232,16 +247,9 @@ class Index:
                 db.close()
             self._forget()
 
-    def _record(self, place: Place) -> Record:
-        fd = open_segment(self._directory, place.segment)
-        try:
-            return decode(self._directory, place, line_at(fd, place.offset))
-        finally:
-            os.close(fd)
-
     def _readable(self, seq: int, place: Place) -> Record | None:
         try:
-            record = self._record(place)
+            record = record_at(self._directory, place)
         except (FileNotFoundError, CapsuleError):
             return None
         return record if record.seq == seq else None
@@ -254,6 +262,8 @@ class Index:
                     db = self._opened()
                     return nothing if db is None else ask(db)
                 except sqlite3.DatabaseError as error:
+                    if self._halted.is_set():
+                        raise CapsuleError("the index is asked no more") from error
                     if _is_busy(error):
                         raise CapsuleError(
                             "the capsule's index is being written by another process",
@@ -272,6 +282,7 @@ class Index:
                 return None
             db = self._db = open_store(self._directory)
             db.execute(f"PRAGMA cache_size = {-self._cache_bytes // 1024}")
+            db.set_progress_handler(self._halted.is_set, _OPS_BETWEEN_LOOKS)
             self._identity = identity_of(db, self._directory)
         seq = position_of(db).seq
         if seq != self._seen:
@@ -300,61 +311,9 @@ class Index:
             self._counts.pop(next(iter(self._counts)))
         return counts
 
-    def _check(self, db: sqlite3.Connection) -> None:
-        """Throw the index away when the log no longer holds what was indexed last."""
-        position = position_of(db)
-        if not position.seq:
-            if sum(self._sizes().values()) > _MUCH_BYTES:
-                for name in INDEXES:  # quicker made at the end, all at once
-                    db.execute(f"DROP INDEX IF EXISTS {name}")
-            return
-        try:
-            record = self._record(Place(position.segment, position.offset))
-            held = (record.seq, record.hash) == (position.seq, position.hash)
-        except (FileNotFoundError, CapsuleError):
-            held = False
-        if not held:
-            raise sqlite3.DatabaseError("this index is of another log")
-
     def _extend(self, db: sqlite3.Connection) -> tuple[int, CapsuleCorrupt | None]:
-        """Index one chunk: how many records, and the damage that ended it, if any."""
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have been at it since.
-            position, kinds = position_of(db), kinds_of(db)
-            known_to, decisions = self._decisions
-            if known_to != position.seq:
-                decisions = Decisions.load(db, kinds, position.seq)
-            chunk = Chunk(self._directory, position, dict(kinds), decisions)
-            damage = chunk.read()
-            chunk.write(db, len(kinds))
-            db.execute("COMMIT")
-        except BaseException:
-            self._decisions = (-1, Decisions())
-            db.execute("ROLLBACK")
-            raise
-        self._kinds, self._seen = chunk.kinds, chunk.position.seq
-        self._decisions = (self._seen, decisions)
-        return self._seen - position.seq, damage
-
-    def _sizes(self) -> dict[int, int]:
-        sizes: dict[int, int] = {}
-        for number in segment_numbers(self._directory):
-            try:
-                sizes[number] = (self._directory / segment_name(number)).stat().st_size
-            except OSError:
-                sizes[number] = 0
-        return sizes
-
-    def _share(self, db: sqlite3.Connection) -> float:
-        position, sizes = position_of(db), self._sizes()
-        done = sum(size for number, size in sizes.items() if number < position.segment)
-        return min((done + position.following) / (sum(sizes.values()) or 1), 1.0)
-
-
-def _complete(db: sqlite3.Connection) -> None:
-    for statement in INDEXES.values():
-        db.execute(statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS"))
+        indexed, self._seen, self._kinds, damage = self._growth.extend(db)
+        return indexed, damage
 
 
 def _is_busy(error: sqlite3.DatabaseError) -> bool:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from core.capsule.index.store import BLOCK_BITS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
     from datetime import datetime
 
     from core.capsule.index.columns import Kind
 
-_CALL = "LLMCall"
 _NEVER = 1 << 52
 
 
@@ -30,6 +30,14 @@ class Stretch:
     def bounds_ms(self) -> tuple[int, int]:
         """Both ends in ms since 1970."""
         return round(self.since.timestamp() * 1000), round(self.until.timestamp() * 1000)
+
+    def slice_bounds_ms(self) -> list[tuple[int, int]]:
+        """Each slice's first ms and the first beyond it."""
+        since, until = self.bounds_ms
+        starts = [
+            since - (-number * (until - since) // self.slices) for number in range(self.slices + 1)
+        ]
+        return list(pairwise(starts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,78 +86,6 @@ class Seen:
     events: int
 
 
-def slices_of(
-    db: sqlite3.Connection,
-    kinds: dict[Kind, int],
-    stretch: Stretch,
-    mode: str,
-    origins: Collection[str],
-) -> list[Slice]:
-    """The slices that hold calls of a mode, ascending."""
-
-    def of_mode(kind: Kind, *, success: bool) -> bool:
-        ours = kind.event_type == _CALL and kind.mode == mode and kind.origin in origins
-        return ours and (kind.success is True) is success
-
-    good = _listed(kinds, lambda kind: of_mode(kind, success=True))
-    bad = _listed(kinds, lambda kind: of_mode(kind, success=False))
-    ranked = f"""
-        WITH found AS ({_sliced("latency_ms, ttft_ms", good)}), ranked AS (
-            SELECT slice, latency_ms, ttft_ms,
-                count(*) OVER whole AS answered, count(ttft_ms) OVER whole AS begun,
-                row_number() OVER (PARTITION BY slice ORDER BY latency_ms) AS total_rank,
-                row_number() OVER (PARTITION BY slice ORDER BY ttft_ms NULLS LAST) AS ttft_rank
-            FROM found WINDOW whole AS (PARTITION BY slice))
-        SELECT slice, count(*),
-            min(latency_ms) FILTER (WHERE total_rank * 100 >= answered * 50),
-            min(latency_ms) FILTER (WHERE total_rank * 100 >= answered * 95),
-            min(ttft_ms) FILTER (WHERE ttft_rank * 100 >= begun * 50),
-            min(ttft_ms) FILTER (WHERE ttft_rank * 100 >= begun * 95)
-        FROM ranked GROUP BY slice"""  # noqa: S608  numbers of ours
-    asked = _asked(db, stretch)
-    answered = {row[0]: row[1:] for row in db.execute(ranked, asked)}
-    sql = f"SELECT slice, count(*) FROM ({_sliced('seq', bad)}) GROUP BY slice"  # noqa: S608
-    failed: dict[int, int] = dict(db.execute(sql, asked).fetchall())
-    return [
-        Slice(number, count, failed.get(number, 0), *percentiles)
-        for number in sorted({*answered, *failed})
-        for count, *percentiles in (answered.get(number, (0,)),)
-    ]
-
-
-def totals_of(
-    db: sqlite3.Connection,
-    kinds: dict[Kind, int],
-    stretch: Stretch,
-    quick_ms: float,
-    origins: Collection[str],
-) -> Totals:
-    """The stretch's calls, each with all its attempts, and each backend's tokens."""
-    ours = _listed(kinds, lambda kind: kind.event_type == _CALL and kind.origin in origins)
-    asked = _asked(db, stretch)
-    calls, quick = db.execute(
-        f"""
-        SELECT count(*), count(*) FILTER (WHERE answered AND waited < :quick)
-        FROM (SELECT max(answered) AS answered, sum(latency_ms) AS waited
-            FROM ({_sliced("call, answered, latency_ms", ours)}) GROUP BY call)""",  # noqa: S608
-        asked | {"quick": quick_ms},
-    ).fetchone()
-    columns = "kind, prompt_tokens, completion_tokens"
-    rows = db.execute(
-        f"""
-        SELECT kind, count(*), count(coalesce(prompt_tokens, completion_tokens)),
-            sum(prompt_tokens), sum(completion_tokens)
-        FROM ({_sliced(columns, ours)} AND answered) GROUP BY kind""",  # noqa: S608
-        asked,
-    )
-    summed: dict[tuple[str, str], list[int]] = {}
-    known = list(kinds)
-    for number, *figures in rows:
-        of = summed.setdefault((known[number].mode, known[number].backend), [0] * 4)
-        of[:] = [before + (more or 0) for before, more in zip(of, figures, strict=True)]
-    return Totals(calls, quick, tuple(Tokens(*key, *value) for key, value in summed.items()))
-
-
 def seen_in(
     db: sqlite3.Connection,
     kinds: dict[Kind, int],
@@ -157,28 +93,38 @@ def seen_in(
     wanted: Callable[[Kind], bool],
 ) -> list[Seen]:
     """How many events of each wanted kind lie in each slice."""
-    ours = _listed(kinds, wanted)
-    sql = f"SELECT slice, kind, count(*) FROM ({_sliced('kind', ours)}) GROUP BY slice, kind"  # noqa: S608
+    ours = numbers_of(kinds, wanted)
+    sql = f"SELECT slice, kind, count(*) FROM ({sliced('kind', ours)}) GROUP BY slice, kind"  # noqa: S608
     known = list(kinds)
-    found = db.execute(sql, _asked(db, stretch))
+    found = db.execute(sql, asked_of(db, stretch))
     return [Seen(number, known[kind], events) for number, kind, events in found]
 
 
-def _listed(kinds: dict[Kind, int], wanted: Callable[[Kind], bool]) -> str:
+def numbers_of(kinds: dict[Kind, int], wanted: Callable[[Kind], bool]) -> str:
+    """The wanted kinds' numbers as an SQL list's inside."""
     return ",".join(str(number) for kind, number in kinds.items() if wanted(kind))
 
 
-def _sliced(columns: str, kinds: str) -> str:
+def sliced(columns: str, kinds: str) -> str:
+    """SQL for ``slice`` and columns of a stretch's events of these kinds, as ``asked_of`` asks."""
     return f"""
         SELECT (time_ms - :since) * :slices / (:until - :since) AS slice, {columns} FROM events
         WHERE seq >= :first AND time_ms >= :since AND time_ms < :until
             AND kind IN ({kinds})"""  # noqa: S608  names and numbers of ours
 
 
-def _asked(db: sqlite3.Connection, stretch: Stretch) -> dict[str, Any]:
+def asked_of(
+    db: sqlite3.Connection, stretch: Stretch, from_ms: int | None = None
+) -> dict[str, Any]:
+    """The stretch as the values of ``sliced``; before ``first`` nothing lies at ``from_ms`` on."""
     since_ms, until_ms = stretch.bounds_ms
-    (block,) = db.execute(
-        "SELECT min(block) FROM blocks WHERE latest_ms >= ?", (since_ms,)
-    ).fetchone()
-    first = _NEVER if block is None else block << BLOCK_BITS
+    first = first_at(db, since_ms if from_ms is None else from_ms)
     return {"since": since_ms, "until": until_ms, "slices": stretch.slices, "first": first}
+
+
+def first_at(db: sqlite3.Connection, time_ms: int) -> int:
+    """A ``seq`` before which no event lies at that time or later; beyond all when none does."""
+    (block,) = db.execute(
+        "SELECT min(block) FROM blocks WHERE latest_ms >= ?", (time_ms,)
+    ).fetchone()
+    return _NEVER if block is None else block << BLOCK_BITS

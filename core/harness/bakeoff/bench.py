@@ -10,7 +10,8 @@ from core.harness.bakeoff.asker import PAUSES_S, Asker
 from core.harness.bakeoff.checker import Checks
 from core.harness.bakeoff.environment import environment
 from core.harness.gate.trial import Trial
-from core.harness.patchloop.loop import Job, repair
+from core.harness.patchloop.job import Job
+from core.harness.patchloop.loop import repair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

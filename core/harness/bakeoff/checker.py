@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from core.errors import SuiteError
 from core.harness.bakeoff.lint import lint_findings
 from core.harness.gate.trial import FailureKind
-from core.harness.patchloop.loop import Checked
+from core.harness.patchloop.job import Checked
 from core.harness.patchloop.prompt import MOST_FEEDBACK
 from core.harness.sandbox import run_tests
 from core.harness.suites.find import lay_out

@@ -153,10 +153,14 @@ async def looked_at(
     allowed = scope.plan.allow_unsandboxed
     for name in asked:
         check_key(arms[name], scope.settings)
-    self_test, known = await asyncio.gather(
-        choose_tier(allow_unsandboxed=allowed),
-        identified([arms[name] for name in asked]),
-    )
+    choosing = asyncio.create_task(choose_tier(allow_unsandboxed=allowed))
+    try:
+        known = await identified([arms[name] for name in asked])
+        self_test = await choosing
+    finally:
+        # Left to the loop's end, a process that is just being started may never be waited for.
+        choosing.cancel()
+        await asyncio.wait({choosing})
     if self_test.tier is Tier.NONE and not allowed:
         raise SandboxError(
             f"model-written code would run without a sandbox: {self_test.reason}",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from core.harness.bakeoff.bench import Made
     from core.harness.bakeoff.orders import Terms
     from core.harness.bakeoff.preparation import Prepared
+    from core.router.evidence import Recording
 
 IDLE_S = 60.0
 _LOOK_AT_SERVERS_S = 15.0
@@ -136,6 +137,10 @@ class _Kept(Evidence):
     async def append(self, event: Event) -> None:
         await super().append(event)
         _said.get().append(event)
+
+    def _begin(self, event: Event) -> Recording:
+        _said.get().append(event)
+        return super()._begin(event)
 
 
 @dataclass

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.client.backend import ChatRequest
     from core.errors import BackendError
     from core.harness.patchloop.edits import Applied, EditFormat
-    from core.harness.patchloop.loop import Ask, Check, Job
+    from core.harness.patchloop.job import Ask, Check, Job
     from core.router.evidence import Outcome
 
 # The further a reply came, the more its failure tells the model.

@@ -88,7 +88,6 @@ class Sandbox:
             stdout=ended.stdout.decode(errors="replace"),
             stderr=ended.stderr.decode(errors="replace"),
             wall_s=ended.wall_s,
-            timed_out=ended.killed_by == "wall",
             killed_by=ended.killed_by,
             truncated=ended.truncated,
         )

@@ -47,6 +47,5 @@ class Result:
     stdout: str
     stderr: str
     wall_s: float
-    timed_out: bool
     killed_by: str | None
     truncated: bool

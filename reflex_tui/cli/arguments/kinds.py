@@ -1,4 +1,4 @@
-"""What an argument's text may be: numbers, ports and shards, each with its one-line error."""
+"""What an argument may be: numbers, ports, shards and paths, each with its one-line error."""
 
 from __future__ import annotations
 

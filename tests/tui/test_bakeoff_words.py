@@ -1,0 +1,47 @@
+"""What is said above the bakeoff pane: by the user's own keys, and by a report's stamps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.errors import ReflexError
+from reflex_tui.panes.bakeoff_words import BakeoffKeys, error_words, finished_words
+
+OWN = BakeoffKeys(new="f7", resume="f8", promote="f9")
+
+
+def finished(*stamps: str, stopped: str = "") -> Any:
+    """A run that passed and is in the capsule."""
+    gate = {"verdict": "pass", "summary": "pass: every criterion clears"}
+    report = SimpleNamespace(gate=gate, stamps=stamps, trials=(1, 2, 3))
+    return SimpleNamespace(
+        report=report, stopped=stopped, recorded=True, unrecorded="", json_path=Path("r.json")
+    )
+
+
+def test_the_words_name_the_keys_as_the_user_has_them() -> None:
+    """After a pass, a stop, and an error."""
+    assert "f9 lets it serve" in finished_words(finished(), OWN).rest
+    assert "f8 goes on" in finished_words(finished(stopped="interrupted"), OWN).rest
+    assert "f8 goes on" in error_words("no", ReflexError("x"), OWN, kept=True).rest
+    assert "f8" not in error_words("no", ReflexError("x"), OWN, kept=False).rest
+
+
+@pytest.mark.parametrize(
+    "stamp", ["scripted", "unsandboxed", "partial", "subset", "server_changed", "aa"]
+)
+def test_a_stamp_that_earns_nothing_is_named(stamp: str) -> None:
+    """A pass that the router would not believe offers no promotion."""
+    rest = finished_words(finished(stamp), OWN).rest
+    assert rest.startswith("It promotes nothing")
+    assert stamp in rest
+
+
+def test_a_demos_scripted_pass_counts_in_the_demo() -> None:
+    """Its own workspace goes by it; a subset of it does not."""
+    assert "lets it serve" in finished_words(finished("demo", "scripted"), OWN).rest
+    assert "subset" in finished_words(finished("demo", "scripted", "subset"), OWN).rest

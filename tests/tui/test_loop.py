@@ -1,0 +1,210 @@
+"""The event loop is for drawing: what reads, counts or plots runs elsewhere, and it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.capsule import EventLog
+from core.capsule.index import Index
+from core.clock import SystemClock
+from core.settings import load_settings
+from reflex_tui.app import ReflexApp
+from reflex_tui.messages import OutlookSeen, RecordsCame, WindowSeen
+from reflex_tui.widgets import plotting
+from reflex_tui.widgets.plot_lines import Charts
+from tests.tui.health_states import windowed
+from tests.tui.making import NOW, decision, outlook
+from tests.tui.test_dashboard import Bench, dashboard
+from tests.tui.test_robust import records
+from tests.tui.test_routing_large import make, until, watching
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+BEAT_S = 0.005
+
+
+class Heartbeat:
+    """Beats on the loop; ``lags_ms`` is by how much each beat was late, ``thread`` the loop's."""
+
+    def __init__(self) -> None:
+        self.lags_ms: list[float] = []
+        self.thread = threading.get_ident()
+
+    async def beat(self) -> None:
+        """Beat until cancelled."""
+        clock = SystemClock()
+        while True:
+            since = clock.monotonic()
+            await asyncio.sleep(BEAT_S)
+            self.lags_ms.append(1000 * (clock.monotonic() - since - BEAT_S))
+
+
+@pytest.fixture
+async def heartbeat() -> AsyncIterator[Heartbeat]:
+    """A heartbeat beside the dashboard, on the loop that the test runs on."""
+    beating = Heartbeat()
+    task = asyncio.create_task(beating.beat())
+    yield beating
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.fixture
+def callers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
+    """By name, the threads that called what reads the capsule, asks the index, or plots."""
+    found: dict[str, set[int]] = {}
+
+    def watch(owner: Any, name: str) -> None:
+        original: Callable[..., Any] = getattr(owner, name)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            found.setdefault(name, set()).add(threading.get_ident())
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    for name in ("tail", "before", "read", "get", "follow"):
+        watch(EventLog, name)
+    for name in ("update", "number", "listed", "behind", "seqs", "slices", "totals"):
+        watch(Index, name)
+    watch(Charts, "lines")
+    watch(plotting, "Plot")
+    return found
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A workspace whose newest calls are in the charted window."""
+    make(tmp_path / "api" / ".speckit" / "capsule", 6000, end=NOW, hours=1)
+    return tmp_path / "api"
+
+
+async def test_the_loop_beats_while_all_else_is_done_elsewhere(
+    workspace: Path, heartbeat: Heartbeat, callers: dict[str, set[int]]
+) -> None:
+    """Rows, jumps, windows and charts: not one of those calls is made on the loop's thread."""
+    async with watching(workspace) as bench:
+        await bench.press("home")
+        await until(bench.view.row_at_cursor)
+        await bench.press("1", "l", "w")
+        await until(lambda: {"slices", "lines", "Plot"} <= callers.keys())
+        await bench.drawn()
+        await until(lambda: heartbeat.lags_ms)
+    assert {"tail", "number", "listed", "totals", "slices", "lines"} <= callers.keys()
+    on_the_loop = {name for name, threads in callers.items() if heartbeat.thread in threads}
+    assert not on_the_loop
+
+
+async def test_a_chart_that_takes_long_holds_nothing_up(
+    tmp_path: Path, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is drawn keys act and the heart beats; then it is there."""
+    drawing, go_on = threading.Event(), threading.Event()
+    original = Charts.lines
+
+    def slow(charts: Charts) -> Any:
+        drawing.set()
+        go_on.wait(20)
+        return original(charts)
+
+    monkeypatch.setattr(Charts, "lines", slow)
+    async with dashboard() as bench:
+        try:
+            bench.dashboard.post_message(OutlookSeen(outlook()))
+            bench.dashboard.post_message(WindowSeen(windowed(tmp_path / "capsule")))
+            await until(drawing.is_set)
+            beats = len(heartbeat.lags_ms)
+            await bench.pilot.press("2")
+            await until(lambda: bench.dashboard.pane == "routing")
+            await until(lambda: len(heartbeat.lags_ms) > beats + 3)
+            await bench.pilot.press("1")
+            await bench.pilot.pause()
+            assert "◌ drawing" in bench.shown()
+        finally:
+            go_on.set()
+        await bench.drawn()
+        assert "◌ drawing" not in bench.shown()
+        assert "limit" in bench.shown()
+
+
+@contextmanager
+def slow_server() -> Iterator[str]:
+    """The address of a server that takes a connection and is silent."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+
+async def test_a_slow_server_does_not_hold_up_the_log(
+    workspace: Path, heartbeat: Heartbeat
+) -> None:
+    """It is still being looked at, and meanwhile new events come and the log is scrolled."""
+    with slow_server() as endpoint:
+        (workspace / "stage0.toml").write_text(f'[reflex]\nendpoint = "{endpoint}"\n')
+        app = ReflexApp(load_settings(workspace / "stage0.toml"), theme_file=workspace / "theme")
+        app.animation_level = "none"
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(lambda: app._dashboard.is_whole)
+            bench = Bench(app, pilot, SystemClock())  # type: ignore[arg-type]
+            await pilot.press("2")
+            await until(lambda: bench.routing.listing.before is not None)
+            beats = len(heartbeat.lags_ms)
+            with EventLog(workspace / ".speckit" / "capsule") as log:
+                for number in range(30):
+                    log.append(decision(f"slow-{number}"))
+            await until(lambda: bench.dashboard._events >= 6030)
+            await pilot.press("home")
+            await until(bench.view.row_at_cursor)
+            await pilot.press("pagedown", "end")
+            await until(lambda: bench.view.following)
+            assert bench.dashboard.outlook is None or not bench.dashboard.outlook.health.ok
+            assert len(heartbeat.lags_ms) > beats
+
+
+async def test_a_log_that_can_no_longer_be_read_says_so_and_comes_back(workspace: Path) -> None:
+    """Its file becomes a directory: the reason is told without an end of the dashboard."""
+    capsule = workspace / ".speckit" / "capsule"
+    segment = capsule / "events-000001.jsonl"
+    async with watching(workspace) as bench:
+        kept = segment.rename(workspace / "kept.jsonl")
+        segment.mkdir()
+        with suppress(OSError):
+            os.utime(capsule)
+        await until(lambda: bench.routing.broken is not None)
+        await bench.drawn()
+        told = bench.shown()
+        assert "✖" in told
+        segment.rmdir()
+        kept.rename(segment)
+        await until(lambda: bench.routing.broken is None)
+        await bench.drawn()
+        assert "healthy_and_thresholds_met" in bench.shown()
+
+
+@pytest.mark.skipif("REFLEX_TORTURE" not in os.environ, reason="minutes long")
+async def test_a_million_events_in_a_simulated_day_leave_nothing_behind() -> None:
+    """As many rows are held after the last as after the first tens of thousands."""
+    count, batch = 1_000_000, 2000
+    stream = records(count)
+    async with dashboard() as bench:
+        await bench.press("2")
+        book = bench.routing.book
+        fresh = True
+        held: list[int] = []
+        while taken := [one for _, one in zip(range(batch), stream, strict=False)]:
+            bench.clock.forward(86400 * batch / count)
+            await bench.tell(RecordsCame(tuple(taken), fresh=fresh))
+            fresh = False
+            held.append(len(book))
+        assert bench.dashboard._events == count
+        assert max(held) <= 2 * book.keep + batch
+        assert held[-1] <= 2 * book.keep + batch
