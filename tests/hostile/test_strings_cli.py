@@ -63,7 +63,8 @@ def test_a_capsule_by_a_stranger(project: Path) -> None:
         ["events", "export"],
         ["events", "export", "--with-io"],
     ]
-    for call_id in dict.fromkeys(calls if FULL else calls[::12] + calls[-20:]):
+    # Each looks through the whole log, so a share of them has to do.
+    for call_id in dict.fromkeys(calls[:: max(1, len(calls) // 120)] + calls[-20:]):
         lines += [["replay", "--", call_id], ["replay", "--json", "--", call_id]]
     lines += [["replay", "--against", "reflex", "--", call_id] for call_id in calls[-30:]]
     ended = guarded([on_terminal(argv, project) for argv in lines])
