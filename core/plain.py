@@ -74,6 +74,8 @@ class _Shown(dict[int, str]):
             char = "    "
         elif char not in _KEPT and unicodedata.category(char) in _UNSAFE:
             char = "\N{REPLACEMENT CHARACTER}"
+        elif char.isspace() and char not in _KEPT:
+            char = " "  # wide and unbreakable ones too: what looks like a space is one
         if len(self) < _MOST_REMEMBERED:
             self[code] = char
         return char

@@ -10,7 +10,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from core.demo.workspace import configure, make_workspace, plant_gate
+from core.demo.workspace import SUITE, configure, make_workspace, plant_gate
 from core.engine.local import start_engine
 from core.engine.process import python_module
 from core.engine.scripted import start_scripted
@@ -58,7 +58,13 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Settings:
 
     say("starting the scripted stand-in for a cloud model …")
     cloud = running.enter_context(
-        start_scripted(ttft_ms=350, tokens_per_s=40, log=logs / "scripted.log")
+        start_scripted(
+            ttft_ms=350,
+            tokens_per_s=40,
+            suite=SUITE,  # so that a bakeoff run in the demo has something to be held against
+            success_rate=0.9,
+            log=logs / "scripted.log",
+        )
     )
     say("starting the embedded llama.cpp engine …")
     engine = running.enter_context(start_engine(log=logs / "engine.log"))

@@ -82,7 +82,7 @@ def guarded(lines: Sequence[Line]) -> list[Ended]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=300 if FULL else 60,
+        timeout=1500 if FULL else 60,
     )
     return [Ended(**one) for one in json.loads(done.stdout)]
 
