@@ -115,9 +115,10 @@ def test_names_that_a_configuration_may_hold(project: Path) -> None:
     ended = guarded([*lines, *statuses])
     shown_safely(ended)
     for name, one in zip(names, ended, strict=False):
-        served = next(row for row in one.out.splitlines() if "vllm serve" in row)
         if one.status == 1 and len(name) <= 256:
+            served = next(row for row in one.out.splitlines() if "vllm serve" in row)
             assert name in shlex.split(served), served
+    assert sum(one.status == 1 for one in ended) > len(names[:15]) // 2
 
 
 def test_directories_and_files_of_any_name(tmp_path: Path) -> None:
