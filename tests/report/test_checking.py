@@ -120,9 +120,11 @@ def test_the_suite_on_disk_counts(workspace: Workspace) -> None:
     assert "64 of the suite's 65 tasks" in lapse.message
 
 
-@pytest.mark.parametrize("root", ["../../../../..", "/", "/etc", ".."])
+@pytest.mark.parametrize(
+    "root", ["../../../../..", "/", "/etc", "..", "a\0b", "\ud800", "x" * 4000, "x/" * 2000]
+)
 def test_a_strangers_path_is_not_looked_into(workspace: Workspace, root: str) -> None:
-    """Only the workspace and suites of our own format are hashed."""
+    """Only the workspace and suites of our own format are hashed, and no path that cannot be."""
     report = workspace.made(suite=suite(task_ids(64), root=root))
     assert _checked(workspace, report).lapses[0].code == "suite_changed"
 

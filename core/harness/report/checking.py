@@ -94,16 +94,23 @@ def present(report: Report, workspace: Path, now: datetime, *, in_demo: bool = F
     A report may come from a stranger, so the path it names counts inside the workspace alone, or
     where a suite of our own format lies.
     """
-    root = suite_root(report.suite.root, workspace)
-    inside = root.resolve().is_relative_to(workspace.resolve())
-    known = inside or root.name == report.suite.root or (root / "suite.toml").is_file()
     return Present(
-        suite_hash=tree_hash(root) if known else None,
+        suite_hash=_suite_hash(report.suite.root, workspace),
         prompt_hash=tree_hash(PROMPTS),
         schema_hash=tree_hash(SCHEMAS),
         now=now,
         in_demo=in_demo,
     )
+
+
+def _suite_hash(named: str, workspace: Path) -> str | None:
+    try:
+        root = suite_root(named, workspace)
+        inside = root.resolve().is_relative_to(workspace.resolve())
+        known = inside or root.name == named or (root / "suite.toml").is_file()
+        return tree_hash(root) if known else None
+    except (OSError, ValueError):  # no file can have such a name, or it may not be read
+        return None
 
 
 def check(

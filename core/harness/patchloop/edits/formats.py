@@ -16,10 +16,10 @@ from core.fingerprint import SCHEMAS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Files up to this many characters in all (some 650 tokens) are asked for whole. docs/suites.md has
-# what was measured: a small model's whole files could be used up to 1,434 characters, its quotes of
-# the text to replace often not; but each token of a copy takes time, so there must be an end.
-WHOLE_FILE_CHARACTERS = 2400
+# Files up to this many characters in all (some 400 tokens) are asked for whole. docs/suites.md has
+# what was measured: up to about here a small model's copies were sound and its quotes of the text
+# to replace often not; longer ones lost imports and neighbours, and took many times the tokens.
+WHOLE_FILE_CHARACTERS = 1500
 
 
 class EditFormat(StrEnum):
