@@ -13,9 +13,13 @@ _sync = getattr(os, "fdatasync", os.fsync)
 
 
 class RawLog:
-    """A file in ``directory``, so that it lies on the same disk as what it is compared with."""
+    """A file in ``directory``, so that it lies on the same disk as what it is compared with.
 
-    def __init__(self, directory: Path) -> None:
+    A sync takes ``longer_s`` more than the disk's own.
+    """
+
+    def __init__(self, directory: Path, longer_s: float = 0.0) -> None:
+        self._longer_s = longer_s
         directory.mkdir(parents=True, exist_ok=True)
         self._path = directory / f"raw-{os.getpid()}.jsonl"
 
@@ -32,4 +36,6 @@ class RawLog:
         began = time.perf_counter()
         os.write(self._file, line)
         _sync(self._file)
+        if self._longer_s:
+            time.sleep(self._longer_s)
         return 1000 * (time.perf_counter() - began)

@@ -1,6 +1,7 @@
 """Run every benchmark in turn, and print one table at the end: ``make bench``.
 
-python benchmarks/run.py [--quick] [--peers PYTHON] [--json FILE] [--markdown FILE]
+python benchmarks/run.py [--quick] [--peers PYTHON] [--tools DIR[:DIR]]
+    [--json FILE] [--markdown FILE]
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def run() -> int:
         with tempfile.TemporaryDirectory() as directory:
             told = Path(directory) / "told.json"
             command = [sys.executable, str(HERE / f"{name}.py"), "--json", str(told)]
-            command += ["--peers", given.peers] + (["--quick"] if given.quick else [])
+            command += ["--peers", given.peers, "--tools", given.tools]
+            command += ["--quick"] if given.quick else []
             try:
                 done = subprocess.run(
                     command, check=False, capture_output=True, text=True, timeout=LONGEST_S

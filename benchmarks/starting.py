@@ -6,6 +6,7 @@ python benchmarks/starting.py [--quick]
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,7 @@ def measure(given: Given) -> Result:
             program = Path(given.peers).with_name(script)
             if program.exists():
                 commands[peer] = [str(program), "--help"]
-        found = turns(commands, given.times(15, 60), Path(name))
+        found, cpu = turns(commands, given.times(15, 60), Path(name))
     peers = {peer: found[peer] for peer in PEER_COMMANDS if peer in found}
     for what, floor, most in (
         ("code reflex --help", "pass", 4.0),
@@ -52,26 +53,38 @@ def measure(given: Given) -> Result:
                 f"≤ {most:g} × {label}",
                 found[what] <= most * found[floor],
                 floor=(label, found[floor]),
-                ratio=f"{number(found[what] / found[floor])} ×",
+                ratio=f"{number(found[what] / found[floor])} ×;"
+                f" CPU {number(cpu[what])} ms, {number(cpu[what] / cpu[floor])} ×",
                 peers=peers if floor == "pass" else {},
             )
         )
     return result
 
 
-def turns(commands: dict[str, list[str]], repetitions: int, cwd: Path) -> dict[str, float]:
-    """The median ms of each command, which must succeed; slow ones get fewer turns."""
+def turns(
+    commands: dict[str, list[str]], repetitions: int, cwd: Path
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The median ms of each command, and of CPU; it must succeed; slow ones get fewer turns."""
     samples: dict[str, list[float]] = {name: [] for name in commands}
+    cpu: dict[str, list[float]] = {name: [] for name in commands}
     quiet = {name: value for name, value in os.environ.items() if not name.startswith("SPECKIT")}
     for turn in range(repetitions + 1):
         for name, command in commands.items():
             if turn > 3 and samples[name][-1] > 500:
                 continue
-            began = time.perf_counter()
+            began, cpu_began = time.perf_counter(), of_children()
             subprocess.run(command, check=True, capture_output=True, cwd=cwd, env=quiet)
             if turn:  # the first fills the caches
                 samples[name].append(1000 * (time.perf_counter() - began))
-    return {name: middle(taken) for name, taken in samples.items()}
+                cpu[name].append(1000 * (of_children() - cpu_began))
+    medians = [{name: middle(taken) for name, taken in each.items()} for each in (samples, cpu)]
+    return medians[0], medians[1]
+
+
+def of_children() -> float:
+    """Seconds of CPU of all processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -23,14 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 PEERS_VARIABLE = "REFLEX_BENCH_PEERS"
+TOOLS_VARIABLE = "REFLEX_BENCH_TOOLS"
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a run was asked for: few repetitions or many, and the Python that has the peers."""
+    """What a run was asked for: few repetitions or many, and where the peers are.
+
+    ``peers`` is the Python that has the libraries, ``tools`` a path of folders with commands.
+    """
 
     quick: bool
     peers: str
+    tools: str = ""
 
     def times(self, quick: int, full: int) -> int:
         """How often to repeat."""
@@ -116,8 +121,14 @@ def parse() -> tuple[Given, argparse.Namespace]:
         default=os.environ.get(PEERS_VARIABLE) or sys.executable,
         help=f"the Python that has the peers installed (${PEERS_VARIABLE}; default: this one)",
     )
+    parser.add_argument(
+        "--tools",
+        metavar="DIR[:DIR]",
+        default=os.environ.get(TOOLS_VARIABLE, ""),
+        help=f"where peers that are commands are, before PATH (${TOOLS_VARIABLE})",
+    )
     arguments = parser.parse_args()
-    return Given(arguments.quick, arguments.peers), arguments
+    return Given(arguments.quick, arguments.peers, arguments.tools), arguments
 
 
 def save(results: Sequence[Result], arguments: argparse.Namespace) -> None:

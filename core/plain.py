@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import unicodedata
 from typing import Any
@@ -43,6 +42,8 @@ def plain_json(
 
 
 def _dumped(value: Any, indent: int | None, separators: tuple[str, str] | None) -> str:
+    import json  # noqa: PLC0415  a seventh of what starting the command line loads
+
     return json.dumps(value, indent=indent, separators=separators, allow_nan=False, default=str)
 
 

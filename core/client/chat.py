@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from core.client.attempt import Attempt
 from core.client.backend import Reply
 from core.client.faults import hidden, quoting
 from core.client.opening import open_transport
+from core.client.transport import DirectTransport
 from core.client.transport_errors import shed
 from core.clock import SystemClock
 from core.errors import (
@@ -95,6 +97,12 @@ class ChatClient:
         except asyncio.CancelledError as error:
             error.__traceback__ = None  # as the errors of ours shed theirs
             raise
+
+    async def make_ready(self) -> None:
+        """Do ahead what the first call over TLS waits for; what goes wrong, that call will say."""
+        if self._backend.endpoint.startswith("https:") and isinstance(self._own, DirectTransport):
+            with suppress(OSError):
+                await self._own.trust()
 
     async def aclose(self) -> None:
         """Close the connections that this client opened."""

@@ -6,6 +6,7 @@ than the requests, and does not say when bytes arrived.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 import h11
@@ -38,6 +39,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._now = now
         self._free: dict[_Origin, list[_Connection]] = {}
         self._tls: ssl.SSLContext | None = None
+        self._reading_trust = asyncio.Lock()
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -52,6 +54,17 @@ class DirectTransport(httpx.AsyncBaseTransport):
                 if not kept.wire.silent:
                     raise
         return await self._exchange(await self._open(origin), request)
+
+    async def trust(self) -> ssl.SSLContext:
+        """The certificates that TLS goes by; read once, for 20 ms, while the event loop goes on.
+
+        Raises:
+            OSError: the environment names others that cannot be read.
+        """
+        async with self._reading_trust:
+            if self._tls is None:
+                self._tls = await asyncio.to_thread(_read_trust)
+            return self._tls
 
     async def aclose(self) -> None:
         """Close the connections, those in use as soon as their call is done."""
@@ -74,10 +87,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         )
 
     async def _open(self, origin: _Origin) -> _Connection:
-        if origin.scheme == "https" and self._tls is None:
-            self._tls = httpx.create_ssl_context()
-            self._tls.set_alpn_protocols(["http/1.1"])
-        tls = self._tls if origin.scheme == "https" else None
+        tls = await self.trust() if origin.scheme == "https" else None
         return _Connection(origin, await connect(origin.host, origin.port, tls, self._now))
 
     def _take(self, origin: _Origin) -> _Connection | None:
@@ -99,6 +109,12 @@ class DirectTransport(httpx.AsyncBaseTransport):
         # The one unused for longest lies at the bottom.
         if stack[0].good_until <= self._now():
             stack.pop(0).wire.close()
+
+
+def _read_trust() -> ssl.SSLContext:
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 class _Origin(NamedTuple):

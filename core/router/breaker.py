@@ -7,7 +7,7 @@ can set; ``boot`` tells one such count from the next. Nothing here does I/O.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import Counting
 from core.router.decision import BreakerState, BreakerView
@@ -37,8 +37,7 @@ class Memory:
     boot: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """Now: seconds since the boot that ``boot`` names."""
 
     seconds: float

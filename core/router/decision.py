@@ -61,6 +61,9 @@ class RoutingDecision:
     detail: str | None = None
 
 
+_EARNED = RoutingDecision(Mode.REFLEX, Reason.HEALTHY_AND_THRESHOLDS_MET)
+
+
 def decide(  # noqa: PLR0911  one return a row of the table
     policy: PolicySnapshot,
     stage: Stage,
@@ -87,4 +90,4 @@ def decide(  # noqa: PLR0911  one return a row of the table
     if breaker is None or not breaker.lets_through:
         detail = str(breaker.state) if breaker else "unknown"
         return RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, detail)
-    return RoutingDecision(Mode.REFLEX, Reason.HEALTHY_AND_THRESHOLDS_MET)
+    return _EARNED

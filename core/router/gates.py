@@ -48,13 +48,17 @@ class GateWatch:
         self._viewed: tuple[float | None, str | None] = (None, None)
 
     @property
-    def fresh(self) -> bool:
-        """Whether ``view`` would answer without reading anything."""
+    def _fresh(self) -> bool:
         return self._read_at is not None and self._clock.monotonic() - self._read_at < FRESH_S
+
+    def remembered(self, server_identity: str | None) -> GateView | None:
+        """What ``view`` said of this server a moment ago; None where it would have to look."""
+        known = self._fresh and self._viewed == (self._read_at, server_identity)
+        return self._view if known else None
 
     def view(self, server_identity: str | None) -> GateView:
         """Whether the pass holds; ``server_identity`` is None while the server is not known."""
-        if not self.fresh:
+        if not self._fresh:
             self._read()
         asked = (self._read_at, server_identity)
         if self._view is None or self._viewed != asked:

@@ -20,7 +20,7 @@ from core.router.evidence import Evidence
 from core.router.outlook import Outlook
 from core.router.shadow import Shadow
 from core.router.situation import Situation, breaker_of
-from core.stages import PRIMARY, Stage
+from core.stages import CLOUD, PRIMARY, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,6 +87,7 @@ class Implementer:
         )
         self._beginning = asyncio.Lock()
         self._begun = False
+        self._readying: asyncio.Task[None] | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, **options: Any) -> Self:
@@ -106,6 +107,8 @@ class Implementer:
     async def aclose(self) -> None:
         """Close connections, shadow calls, background probes and the evidence's threads."""
         await self._shadow.aclose()
+        if self._readying:
+            await self._readying
         for client in self._clients.values():
             await client.aclose()
         await self._situation.aclose()
@@ -183,11 +186,19 @@ class Implementer:
         Raises:
             CapsuleError: the run's policy could not be recorded.
         """
+        if not self._begun:
+            await self._begin()
+        return Conduct(self._run, request, stage, terms)
+
+    async def _begin(self) -> None:
         async with self._beginning:
             if not self._begun:
                 await self._evidence.began(self.settings)
                 self._begun = True
-        return Conduct(self._run, request, stage, terms)
+                if self.policy.reflex.enabled and self.policy.reflex.fallback.to_cloud:
+                    cloud = self._client(self._run.backends[CLOUD])
+                    # Beside the first call, as a fallback from it could wait for that.
+                    self._readying = asyncio.create_task(cloud.make_ready())
 
     def _client(self, backend: Backend) -> ChatClient:
         if backend.name not in self._clients:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.capsule.events import ShadowComparedEvent
 from core.errors import CapsuleError
@@ -19,9 +17,8 @@ from core.router.recorded import attempted
 from core.stages import Mode, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
-    from core.capsule import EventLog
     from core.client.backend import Backend, ChatRequest
     from core.client.chat import ChatClient
     from core.clock import Clock
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from core.router.situation import Situation
 
 ORIGIN = "shadow"
-NEWEST = 1000
 
 logger = logging.getLogger(__name__)
 
@@ -148,60 +144,3 @@ class Shadow:
                 cloud_latency_ms=round(answer.latency_ms, 3),
             )
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ShadowSummary:
-    """What the newest shadow calls of one server and model showed.
-
-    ``calls`` were compared; ``agreed_percent`` of them agreed with the cloud, ``failed`` gave no
-    valid reply in time. Percentiles are nearest rank in ms over all of them, a failed one counting
-    as endless: None where that is the percentile, or where there were no calls.
-    """
-
-    calls: int
-    failed: int
-    agreed_percent: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-
-
-def shadow_summary(
-    log: EventLog, *, endpoint: str, model: str, newest: int = NEWEST
-) -> ShadowSummary:
-    """What the ``newest`` shadow calls of ``model`` at ``endpoint`` showed.
-
-    Raises:
-        CapsuleError: the capsule cannot be read.
-    """
-    found: list[Mapping[str, Any]] = []
-
-    def enough(body: Mapping[str, Any]) -> bool:
-        if body.get("endpoint") == endpoint and body.get("model") == model:
-            found.append(body)
-        return len(found) >= newest
-
-    log.last(ShadowComparedEvent.event_type, where=enough)
-    return _summed(found)
-
-
-def _summed(found: Sequence[Mapping[str, Any]]) -> ShadowSummary:
-    if not found:
-        return ShadowSummary(0, 0, None, None, None)
-    answered = [one for one in found if one.get("success") is True]
-    ranked = sorted(_milliseconds(one.get("latency_ms")) for one in answered)
-    failed = len(found) - len(answered)
-    ranked += [math.inf] * failed
-    agreed = sum(one.get("agreed") is True for one in answered)
-    return ShadowSummary(
-        len(found), failed, 100 * agreed / len(found), _rank(ranked, 0.5), _rank(ranked, 0.95)
-    )
-
-
-def _milliseconds(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.inf
-
-
-def _rank(ranked: Sequence[float], share: float) -> float | None:
-    value = ranked[math.ceil(share * len(ranked)) - 1]
-    return value if math.isfinite(value) else None

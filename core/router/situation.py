@@ -71,9 +71,10 @@ class Situation:
     async def gate(self, health: Health) -> GateView:
         """Whether the gate pass holds for the server as it is."""
         identity = health.engine.fingerprint if health.ok and health.engine else None
-        if self.gates.fresh:
-            return self.gates.view(identity)
-        return await asyncio.to_thread(self.gates.view, identity)
+        known = self.gates.remembered(identity)
+        if known is None:
+            known = await asyncio.to_thread(self.gates.view, identity)
+        return known
 
     async def aclose(self) -> None:
         """Stop probing in the background."""

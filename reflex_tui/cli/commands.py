@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,28 @@ from reflex_tui.cli.arguments.kinds import path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_MARGIN = 2
+_WIDTH = 80
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """As argparse's own, which loads shutil and all its archive formats to learn the width."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - _MARGIN)
+
+
+def _columns() -> int:
+    """As ``shutil.get_terminal_size``: what the environment says, or the terminal."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or _WIDTH  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # closed, taken away, or no terminal
+        return _WIDTH
 
 
 class Commands:
@@ -27,7 +51,7 @@ class Commands:
         )
         # What an action's parser does not find must not undo what the command's had found.
         default: dict[str, Any] = {"default": argparse.SUPPRESS} if of_a_command else {}
-        self._shared = argparse.ArgumentParser(add_help=False)
+        self._shared = argparse.ArgumentParser(add_help=False, formatter_class=HelpFormatter)
         self._shared.add_argument(
             "--config", type=path, metavar="PATH", help="the stage0.toml to go by", **default
         )
@@ -48,7 +72,7 @@ class Commands:
             description=does[0].upper() + does[1:] + ".",
             epilog=f"examples:\n{lines}" if examples else None,
             parents=[self._shared],
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
         parser.set_defaults(handler=_later(handler))

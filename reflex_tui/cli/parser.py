@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.plain import plain
 from reflex_tui.cli.arguments import looking
-from reflex_tui.cli.commands import Commands
+from reflex_tui.cli.commands import Commands, HelpFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def build_parser(prog: str, argv: Sequence[str] = ()) -> argparse.ArgumentParser
         prog=prog,
         description="Let a local model serve the Implement stage once it has earned it.",
         epilog=_EPILOG.format(prog=prog),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")

@@ -7,10 +7,12 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
 
+import httpx
 import pytest
 
 from core.client.attempt import Attempt
@@ -255,6 +257,39 @@ async def test_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             for _ in range(2):
                 assert (await client.complete(ChatRequest(HELLO))).text == GOOD
         assert [seen.nth for seen in server.chats] == [1, 2]
+
+
+async def test_certificates_are_read_once_and_beside_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading them takes long: the loop goes on, and calls at once wait for one reading."""
+    readers: list[int] = []
+    create = httpx.create_ssl_context
+
+    def recorded() -> ssl.SSLContext:
+        readers.append(threading.get_ident())
+        return create()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", recorded)
+    backend = Backend("cloud", Mode.CLOUD, "https://127.0.0.1:9/v1", "m", 5000)
+    async with ChatClient(backend) as client:
+        await asyncio.gather(client.make_ready(), client.make_ready())
+        with pytest.raises(ConnectFailed):
+            await client.complete(ChatRequest(HELLO))
+    assert len(readers) == 1
+    assert readers[0] != threading.get_ident()
+
+
+async def test_certificates_that_cannot_be_read_are_told_by_the_call(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Getting ready is quiet about them; the call is an error of ours."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    backend = Backend("cloud", Mode.CLOUD, "https://127.0.0.1:9/v1", "m", 5000)
+    async with ChatClient(backend) as client:
+        await client.make_ready()
+        with pytest.raises(ConnectFailed):
+            await client.complete(ChatRequest(HELLO))
 
 
 def test_importing_is_cheap() -> None:

@@ -15,7 +15,7 @@ from core.router.agreement import agrees, compared_by
 from core.router.answer import Answer
 from core.router.implementer import Implementer
 from core.router.reason import Reason
-from core.router.shadow import ShadowSummary, shadow_summary
+from core.router.shadow_summary import ShadowSummary, shadow_summary
 from core.settings import load_settings
 from core.stages import Mode, Stage
 from reflex_tui.cli.main import run

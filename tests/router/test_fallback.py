@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from core.capsule import EventLog
@@ -59,6 +60,29 @@ async def test_three_requests_then_the_cloud_for_a_hundred_calls(
     assert [c["attempt"] for c in calls[:4]] == [1, 2, 3, 4]
     (change,) = w.events("BreakerStateChanged")
     assert (change["before"], change["after"], change["cause"]) == ("closed", "open", code)
+
+
+async def test_a_cloud_over_tls_is_made_ready_before_it_is_needed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its certificates are read beside the run's first call; a fallback finds them read."""
+    read: list[object] = []
+    create = httpx.create_ssl_context
+
+    def recorded() -> object:
+        read.append(context := create())
+        return context
+
+    monkeypatch.setattr(httpx, "create_ssl_context", recorded)
+    async with world(project) as w:
+        path = w.settings.source.path
+        assert path
+        path.write_text(path.read_text().replace(w.cloud.endpoint, "https://127.0.0.1:9/v1"))
+        settings = load_settings(path)
+        await promote(settings)
+        async with Implementer.from_settings(settings) as implementer:
+            assert (await implementer.complete(QUESTION)).mode is Mode.REFLEX
+        assert len(read) == 1
 
 
 async def test_a_hang_costs_its_deadline_and_no_more(project: Path) -> None:
