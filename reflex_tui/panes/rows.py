@@ -175,7 +175,8 @@ def call_end(record: Record) -> Call:
 
 def other_row(record: Record) -> Row:
     """The row of any other event: a short name and a sentence."""
-    from core.capsule.index.columns import note_of  # noqa: PLC0415  not for the first paint
+    # Of the package, not of its module: two threads importing both could wait for each other.
+    from core.capsule.index import note_of  # noqa: PLC0415  not for the first paint
 
     title, text = _sentence(record.event_type, record.body)
     return Row(

@@ -66,3 +66,14 @@ def test_a_suite_is_answered_from_its_solutions(
         applied = apply(task.workspace, parse(edit_format, parse_reply(said, form)), task.editable)
         solved = {**task.workspace, **task.solution}
         assert (applied.files == solved) is (success_rate == 1.0)
+
+
+@pytest.mark.parametrize("edit_format", [EditFormat.SEARCH_REPLACE, EditFormat.LINE_RANGE])
+def test_changes_that_lie_apart_do_not_take_the_file_with_them(edit_format: EditFormat) -> None:
+    """What a reply may be long is no more than edits need."""
+    lines = [f"line {number} of a file\n" for number in range(200)]
+    before = "".join(lines)
+    lines[3], lines[190] = "another\n", "yet another\n"
+    reply = edit_reply(schema(edit_format, ["a.py"]), {"a.py": before}, {"a.py": "".join(lines)})
+    assert len(json.loads(reply)["edits"]) == 2
+    assert len(reply) < 300

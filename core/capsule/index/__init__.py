@@ -6,7 +6,7 @@ themselves stay in the log.
 
 from __future__ import annotations
 
-from core.capsule.index.columns import Kind
+from core.capsule.index.columns import Kind, note_of
 from core.capsule.index.listed import End, Listed, ListedRow
 from core.capsule.index.projection import Index
 from core.capsule.index.query import Filter, Latency, Row
@@ -26,4 +26,5 @@ __all__ = [
     "Stretch",
     "Tokens",
     "Totals",
+    "note_of",
 ]

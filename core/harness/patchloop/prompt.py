@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST_FEEDBACK = 3000
 # A reply that ran wild would fill the context if it were quoted in full.
 MOST_QUOTED = 6000
+# Of edits with the old text in them; the longest that the package's own suite needs takes some 700.
+_EDITS_TOKENS = 1024
 _READ_ONLY = " (for reference, not to be changed)"
 
 
@@ -78,7 +80,7 @@ def reply_tokens(edit_format: EditFormat, texts: Sequence[str]) -> int:
     A small model that has lost its way repeats itself until it is stopped.
     """
     if edit_format is not EditFormat.WHOLE_FILE:
-        return 512
+        return _EDITS_TOKENS
     # Code in JSON comes to about three characters a token; it may grow to twice its length.
     return 160 + 2 * sum(map(len, texts)) // 3
 
