@@ -158,7 +158,7 @@ def _model(backend: Backend, engine: Engine | None, models: Sequence[str]) -> tu
     name = shlex.quote(model)
     match engine:
         case Engine.LLAMACPP:
-            lines += [restart, f"--alias {name}"]
+            lines += [restart, f"--alias {name}  (code reflex engine: --model {name})"]
         case Engine.OLLAMA:
             lines += ["or fetch it:" if lines else "Fetch a model:", f"ollama pull {name}"]
         case Engine.LM_STUDIO:

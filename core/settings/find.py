@@ -44,7 +44,8 @@ def find(explicit: Path | None = None, *, cwd: Path | None = None) -> Source:
         if not os.path.lexists(path):
             raise ConfigError(
                 f"{path}: no such file",
-                remedy="Check --config and $SPECKIT_CONFIG, or copy stage0.toml.sample there.",
+                remedy="Check --config and $SPECKIT_CONFIG, or write it: endpoint and model in "
+                "[reflex] are enough.",
             )
         return Source(path, _real(path).parent, trusted=False)
     repository = repository_above(here)

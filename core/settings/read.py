@@ -165,6 +165,16 @@ def _unknown(key: str, known: dict[str, Any]) -> str:
     return f"unknown key; {options}"
 
 
+def _takes(path: tuple[str, ...]) -> str:
+    """Which keys the table takes that ``path`` lies in."""
+    fields = ", ".join(_fields_at(path[:-1]))
+    return f"{_table(path[:-1])} takes: {fields}." if path[:-1] else f"Tables: {fields}."
+
+
+def _table(path: tuple[str, ...]) -> str:
+    return f"[{plain('.'.join(path), 120)}]"
+
+
 def _nearest(key: str, known: dict[str, Any]) -> str | None:
     import difflib  # noqa: PLC0415  mistakes are rare
 
@@ -191,4 +201,4 @@ def _fail(
     line = line_of(path, lines)
     where = f"{name}:{line}" if line else name
     key = plain(".".join(path), 120)
-    raise ConfigError(f"{where}: {key}: {problem}", remedy="See stage0.toml.sample for every key.")
+    raise ConfigError(f"{where}: {key}: {problem}", remedy=_takes(path))

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from core.capsule import Record
 
 _PAGE = 1000
+_NONE_SUCH = "no such events in this workspace's capsule yet\n"
+_NONE_AT_ALL = (
+    "this workspace's capsule is empty; calls fill it: code reflex implement, code reflex serve, "
+    "code reflex bakeoff\n"
+)
 
 
 def events(arguments: argparse.Namespace) -> int:
@@ -70,7 +75,7 @@ def _list(log: EventLog, arguments: argparse.Namespace) -> int:
         show(record)
     if not arguments.follow:
         if not newest and not arguments.json:
-            sys.stderr.write("no such events in this workspace's capsule yet\n")
+            sys.stderr.write(_NONE_SUCH if log.head()[0] else _NONE_AT_ALL)
         return 0
     last = newest[-1].seq if newest else log.head()[0]
     for record in log.follow(after=last):

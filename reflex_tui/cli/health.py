@@ -6,33 +6,36 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
+from core.plain import plain
 from core.router.backends import primary
 from core.router.probing import probe
 from core.settings import load_settings
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
+from reflex_tui.panes.first_config import example, place_of
 
 if TYPE_CHECKING:
     import argparse
 
     from core.client.backend import Backend
     from core.router.condition import Health
+    from core.settings import Settings
 
 
 def health(arguments: argparse.Namespace) -> int:
     """0 when the server is healthy, 1 with what to do when not."""
-    backend = primary(load_settings(arguments.config))
+    settings = load_settings(arguments.config)
+    backend = primary(settings)
     timeout_ms = arguments.timeout or backend.timeout_ms
     if arguments.watch is None:
-        return _show(
-            asyncio.run(probe(backend, timeout_ms=timeout_ms, deep=arguments.deep)),
-            as_json=arguments.json,
-        )
+        found = asyncio.run(probe(backend, timeout_ms=timeout_ms, deep=arguments.deep))
+        return _show(found, settings, as_json=arguments.json)
     return asyncio.run(_watch(backend, timeout_ms, arguments))
 
 
 def models(arguments: argparse.Namespace) -> int:
     """The ids the server serves, the configured one marked; 1 when it is not among them."""
-    backend = primary(load_settings(arguments.config))
+    settings = load_settings(arguments.config)
+    backend = primary(settings)
     found = asyncio.run(probe(backend, timeout_ms=backend.timeout_ms))
     if arguments.json:
         print_json(
@@ -48,10 +51,12 @@ def models(arguments: argparse.Namespace) -> int:
             for m in found.models
         ]
         print("\n".join(columns(rows)))
+    else:
+        print(f"{_state(found)}  {found.summary}")
     if found.model in found.models:
         return 0
     if not arguments.json:
-        _explain(found)
+        _explain(found, settings)
     return 1
 
 
@@ -67,7 +72,7 @@ async def _watch(backend: Backend, timeout_ms: float, arguments: argparse.Namesp
         await asyncio.sleep(arguments.watch)
 
 
-def _show(found: Health, *, as_json: bool) -> int:
+def _show(found: Health, settings: Settings, *, as_json: bool) -> int:
     if as_json:
         print_json(found.as_json())
     else:
@@ -75,7 +80,7 @@ def _show(found: Health, *, as_json: bool) -> int:
         if found.deep and found.deep.error is None:
             _show_generation(found)
         if not found.ok:
-            _explain(found)
+            _explain(found, settings)
     return 0 if found.ok else 1
 
 
@@ -92,11 +97,17 @@ def _show_generation(found: Health) -> None:
     print("\n".join(columns(rows)))
 
 
-def _explain(found: Health) -> None:
+def _explain(found: Health, settings: Settings) -> None:
     sentence, *commands = found.remedy or ("",)
     print(f"\n{sentence}")
     for line in commands:
         print(f"  {line}")
+    if settings.source.path is None:
+        place = plain(place_of(settings), 500)
+        print(f"\nThe built-in defaults were asked. For a server of your own, write {place}:")
+        known = (found.endpoint, found.models[0]) if found.models else ()
+        for line in example(*known):
+            print(f"  {line}")
 
 
 def _state(found: Health) -> str:

@@ -10,9 +10,10 @@ from core.capsule import EventLog
 from core.harness.sandbox import choose_tier
 from core.plain import plain
 from core.router.outlook import Lookout, Outlook
-from core.router.shadow import ShadowSummary, shadow_summary
+from core.router.shadow_summary import ShadowSummary, shadow_summary
 from core.settings import load_settings
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
+from reflex_tui.panes.first_config import config_place
 
 if TYPE_CHECKING:
     import argparse
@@ -103,7 +104,7 @@ def _lines(seen: Outlook, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]
     lines += [
         "",
         f"workspace {plain(settings.source.root)}",
-        f"config    {plain(settings.source.path or 'none: built-in defaults')}",
+        f"config    {config_place(settings)}",
         f"policy    {seen.policy.policy_hash}",
         "",
     ]

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
+from reflex_tui import turns
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +38,7 @@ def tui(arguments: argparse.Namespace) -> int:
             "the dashboard needs a terminal",
             remedy="Without one: code reflex status --json, code reflex events -f --json",
         )
+    turns.start_quickly()
     from reflex_tui.app import run  # noqa: PLC0415  Textual costs start-up
 
     return run(read=partial(_settings, arguments.config))

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.screen import Screen
 
+from reflex_tui.keymap import shown_key
+from reflex_tui.messages import CopyWanted
+from reflex_tui.panes.first_config import example
 from reflex_tui.widgets.key_bar import KeyBar
-from reflex_tui.widgets.notice import Notice
+from reflex_tui.widgets.notice import IN_FILE, Notice
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -22,6 +25,7 @@ class BrokenConfigScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Back, with the last good one", id="config.close"),
+        Binding("c", "copy", "Copy the lines", id="config.copy"),
         Binding("q", "app.quit", "Quit", id="config.quit"),
     ]
 
@@ -46,6 +50,7 @@ class BrokenConfigScreen(Screen[None]):
             if self._in_force
             else ("Nothing is watched and nothing is contacted until it can be used.",)
         )
+        key = shown_key(self.app, "config.copy", "c")
         self.query_one(Notice).show(
             "✖ The configuration cannot be used",
             "error",
@@ -53,6 +58,10 @@ class BrokenConfigScreen(Screen[None]):
                 error.message,
                 "",
                 *error.remedy.splitlines(),
+                "",
+                f"A file that is good, and enough ({key} copies its lines):",
+                "",
+                *(f"{IN_FILE}{each}" for each in example()),
                 "",
                 *force,
                 "It is read again as soon as the file changes; this screen then goes by itself.",
@@ -62,6 +71,10 @@ class BrokenConfigScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There is a way back only when something is in force."""
         return self._in_force if action == "close" else True
+
+    def action_copy(self) -> None:
+        """Copy the lines of a good file."""
+        self.post_message(CopyWanted("\n".join(example()), "the lines"))
 
     def action_close(self) -> None:
         """Back to the dashboard."""

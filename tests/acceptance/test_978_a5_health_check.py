@@ -99,4 +99,4 @@ def test_a_configuration_that_cannot_be_used_is_two(project: Path) -> None:
 
 def test_the_dashboards_command_is_the_same(project: Path) -> None:
     """``/speckit.reflex health`` is a command of the dashboard."""
-    assert parse("/speckit.reflex health").command.action == "health"
+    assert parse("/speckit.reflex health").command.name == "health"

@@ -36,12 +36,12 @@ def lines(beginning: str) -> list[tuple[str, list[str]]]:
 @pytest.mark.parametrize("block", TOML, ids=lambda block: block.place)
 def test_a_configuration_is_taken(block: Block) -> None:
     """By the strict reader, or as keys of the dashboard, without a word."""
-    if block.page.name == "dashboard.md":
+    if re.match(r"(?:#.*\n)*\[(?:reflex|cloud)", block.text):
+        parse(block.text, block.place)
+    elif block.page.name == "dashboard.md":
         keymap = checked(tomllib.loads(block.text), every_binding())
         assert keymap.keys
         assert keymap.problems == ()
-    elif re.match(r"(?:#.*\n)*\[(?:reflex|cloud)", block.text):
-        parse(block.text, block.place)
     else:
         assert block.page.name == "suites.md"
         tomllib.loads(block.text)

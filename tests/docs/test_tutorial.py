@@ -42,7 +42,9 @@ def run(line: str, project: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(PATIENCE_S * 3)
 def test_from_nothing_to_a_promoted_model(project: Path) -> None:
     """Each command ends as the tutorial says, and after ``enable`` the next call goes to reflex."""
-    before, *rest = (line for line in steps() if "--version" not in line)
+    version, before, *rest = steps()
+    told = run(version, project)
+    assert (told.returncode, version) == (0, "code reflex --version")
     told = run(before, project)
     assert (told.returncode, before) == (1, "code reflex health")
     assert "code reflex engine" in told.stdout

@@ -135,5 +135,5 @@ def check_key(arm: Arm, settings: Settings) -> None:
         raise ConfigError(
             f"the cloud arm is not configured: ${variable} holds no key for {backend.endpoint}",
             remedy=f"export {variable}=…, or name another server under [cloud]. A report at hand "
-            "spares the cloud: --reuse-cloud REPORT.",
+            "spares the cloud: --reuse-cloud REPORT. To see one without any: code reflex demo.",
         )

@@ -27,7 +27,7 @@ def _add_bakeoff(commands: Commands) -> None:
         "bakeoff --suite path/to/QuixBugs --trials 3",
         "bakeoff --resume",
         "bakeoff --reuse-cloud .speckit/eval/reflex-bakeoff-20260112T103016Z.json",
-        "bakeoff --shard 1/4 --out shards",
+        "bakeoff --shard 1/2 --seed 7 --out shards",
         "bakeoff merge shards/*.json",
         "bakeoff --executor dask://127.0.0.1:8786",
         "bakeoff --aa",
