@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +10,7 @@ from textual.binding import Binding
 
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
-from reflex_tui import clipboard, keymap, theme
+from reflex_tui import clipboard, keymap, theme, turns
 from reflex_tui.messages import (
     CommandWanted,
     ConfigBroken,
@@ -24,8 +23,10 @@ from reflex_tui.messages import (
     WatcherDied,
     WindowWanted,
 )
+from reflex_tui.panes.first_config import config_place
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
+from reflex_tui.screens.pane_commands import run_command
 from reflex_tui.slash import COMMANDS, Call
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from reflex_tui.feed import Feed
     from reflex_tui.files import ConfigWatcher
+
+_SETTLED_AFTER_S = 3.0
 
 
 class ReflexApp(App[None]):
@@ -124,8 +127,9 @@ class ReflexApp(App[None]):
             return
         from reflex_tui.files import ConfigWatcher  # noqa: PLC0415  not for the first paint
 
-        # What is there now stays: without this each full collection stops the picture for 0.1 s.
-        gc.freeze()
+        turns.shorten_turns()
+        # By then the threads have imported and read what they go on using.
+        self.set_timer(_SETTLED_AFTER_S, turns.settle)
         self._config = ConfigWatcher(self.settings, self.post_message, self._read)
         self._config.start()
         if self.settings is not None:
@@ -158,8 +162,11 @@ class ReflexApp(App[None]):
         if before is None and not mended:
             return
         path = message.settings.source.path
+        from core.policy import PolicySnapshot  # noqa: PLC0415  not for the first paint
+
         name = plain(path.name, 80) if path else "The built-in defaults"
-        self.notify(f"{name}: in force from now on, as a new policy", title="Configuration read")
+        policy = PolicySnapshot.capture(message.settings, self._clock).policy_hash[:19]
+        self.notify(f"{name}: in force from now on, as policy {policy}", title="Configuration read")
 
     def on_config_broken(self, message: ConfigBroken) -> None:
         """The file changed and cannot be used: the last good one stays."""
@@ -257,12 +264,6 @@ class ReflexApp(App[None]):
             case "health":
                 self._dashboard.action_pane("health")
                 self.post_message(LookWanted(deep=call.argument == "--deep"))
-            case "events":
-                self._dashboard.filter(call.argument)
-            case "bakeoff":
-                self._dashboard.begin_bakeoff(call.argument)
-            case "enable" | "disable" as name:
-                self._dashboard.promote(on=name == "enable")
             case "models" | "status" | "check" | "help" as name:
                 self._open(name)
             case "probe":
@@ -271,6 +272,8 @@ class ReflexApp(App[None]):
                 self._choose_theme(call.argument)
             case "quit":
                 self.call_later(self.action_quit)
+            case _:
+                run_command(self._dashboard, call)
 
     def _choose_theme(self, wanted: str) -> None:
         """That theme, or ask for one; ``dark`` is ours, as are ``light`` and ``ansi``."""
@@ -304,9 +307,8 @@ class ReflexApp(App[None]):
     def _places(self) -> dict[str, str]:
         if self.settings is None:
             return {}
-        source = self.settings.source
         return {
-            "configuration": plain(source.path or "none: built-in defaults", 500),
+            "configuration": config_place(self.settings),
             "evidence": plain(self.settings.state_dir / "capsule", 500),
             "reports": plain(self.settings.state_dir / "eval", 500),
             "theme": plain(self._theme_file, 500),

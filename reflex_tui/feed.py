@@ -203,17 +203,21 @@ class Feed:
         self.archive = Archive(settings.state_dir / "capsule", post)
         self.reports = ReportsWatcher(settings.state_dir / "eval", post)
         self.windows = WindowWatcher(settings, post, clock)
-
-        self._watchers = (self.outlook, self.capsule, self.archive, self.reports, self.windows)
+        self._watchers = (self.capsule, self.outlook, self.archive, self.reports, self.windows)
+        self._starter = threading.Thread(target=self._start, name="reflex-starter", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
-        for watcher in self._watchers:
-            watcher.start()
+        """Begin to watch; a thread's start waits until it runs, so it is not for the loop."""
+        self._starter.start()
 
     def stop(self) -> None:
         """Ask all to end, and wait for it a moment."""
+        self._starter.join()
         for watcher in self._watchers:
             watcher.stop()
         for watcher in self._watchers:
             watcher.join()
+
+    def _start(self) -> None:
+        for watcher in self._watchers:
+            watcher.start()

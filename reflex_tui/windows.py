@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleError
 from core.stages import Mode
-from reflex_tui.archive import MUCH_BYTES
 from reflex_tui.messages import WindowSeen
 from reflex_tui.panes.uptime import MINUTES, Minute, counted, minute_of, verdict
 from reflex_tui.panes.worth import QUICK_MS
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from core.capsule import EventLog
     from core.capsule.index import Index, Slice, Totals
-    from core.router.shadow import ShadowSummary
+    from core.router.shadow_summary import ShadowSummary
     from core.settings import Settings
 
 LOOK_EVERY_S = 2.0
@@ -109,6 +108,8 @@ class WindowWatcher(Watcher):
                 self._wake.clear()
 
     def _look(self, log: EventLog, index: Index) -> None:
+        from reflex_tui.archive import MUCH_BYTES  # noqa: PLC0415  not for the first paint
+
         # Of a damaged log the part before the damage is indexed, and answered from.
         with suppress(CapsuleError):
             _, share, missing = index.behind()
@@ -128,7 +129,7 @@ class WindowWatcher(Watcher):
     def _seen(self, log: EventLog, index: Index) -> ShadowSummary | None:
         """The shadow calls' summary, read again only when there are new ones."""
         from core.capsule.index import Filter  # noqa: PLC0415
-        from core.router.shadow import shadow_summary  # noqa: PLC0415
+        from core.router.shadow_summary import shadow_summary  # noqa: PLC0415
 
         reflex = self._settings.reflex
         calls = index.count(Filter(event_type="ShadowCompared"))

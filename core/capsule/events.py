@@ -45,7 +45,7 @@ class RoutingDecisionEvent(Event):
     call_id: str = Field(description="The caller's request; several attempts may share it.")
     origin: str = Field(
         default="live",
-        description="live, or bakeoff, shadow, replay, demo: left out of live statistics.",
+        description="live, or bakeoff, shadow, replay: left out of live statistics.",
     )
 
 
@@ -152,7 +152,8 @@ class GateDecisionEvent(Event):
     report_sha256: str = Field(default="", description="The report's sha256.")
     stamps: list[str] = Field(
         default_factory=list,
-        description="demo, scripted, unsandboxed or reused_cloud: what limits its worth.",
+        description="The report's, what limits its worth: demo, scripted, unsandboxed, "
+        "reused_cloud, server_changed, mixed_hardware.",
     )
     seal: str = Field(description="HMAC with the user's key over all of this and the workspace.")
 

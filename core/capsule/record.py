@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic_core import from_json
+
 from core.errors import CapsuleError
 
 if TYPE_CHECKING:
@@ -202,6 +204,21 @@ def decode_line(line: bytes, segment: int, offset: int) -> Record:
     """
     line = line.removesuffix(b"\n")
     stamp = check_line(line)
+    body = _parsed(line)
+    event_type = body.get("event_type")
+    if not isinstance(event_type, str):
+        raise ValueError("it names no event_type")  # noqa: TRY004  it is the file's content
+    return Record(
+        stamp.seq, stamp.time, event_type, stamp.prev, stamp.hash, segment, offset, line, body
+    )
+
+
+def _parsed(line: bytes) -> Any:
+    """As ``json.loads``, in half the time where the line holds nothing odd."""
+    try:
+        return from_json(line, cache_strings="keys")
+    except ValueError:
+        pass  # a lone surrogate, deep nesting: the standard library has the say
     try:
         # As json.loads, which looks for other encodings and for blanks first.
         text = line.decode("utf-8", "surrogatepass")
@@ -210,12 +227,7 @@ def decode_line(line: bytes, segment: int, offset: int) -> Record:
         raise ValueError("it is nested too deeply") from error
     if end != len(text):
         raise ValueError("more follows on its JSON object")
-    event_type = body.get("event_type")
-    if not isinstance(event_type, str):
-        raise ValueError("it names no event_type")  # noqa: TRY004  it is the file's content
-    return Record(
-        stamp.seq, stamp.time, event_type, stamp.prev, stamp.hash, segment, offset, line, body
-    )
+    return body
 
 
 def is_garbled_end(line: bytes) -> bool:

@@ -25,6 +25,8 @@ CALL = "LLMCall"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
+_MODES = frozenset(Mode)
+
 
 class Outcome(StrEnum):
     """What became of a decision."""
@@ -115,7 +117,7 @@ def _indexed_end(row: Row, attempts: int, end: End) -> Call:
     return Call(
         seq=row.seq,
         at=row.at,
-        mode=Mode(kind.mode) if kind.mode in set(Mode) else None,
+        mode=Mode(kind.mode) if kind.mode in _MODES else None,
         backend=row.backend,
         call_id=row.call_id,
         origin=plain(kind.origin, 200),
@@ -160,7 +162,7 @@ def call_end(record: Record) -> Call:
     return Call(
         seq=record.seq,
         at=moment(record.time),
-        mode=Mode(mode) if mode in set(Mode) else None,
+        mode=Mode(mode) if mode in _MODES else None,
         backend=word(body, "backend"),
         call_id=word(body, "call_id"),
         origin=word(body, "origin", "live"),

@@ -13,7 +13,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from reflex_tui.widgets.lines import line
+from reflex_tui.widgets.cells import joined
+from reflex_tui.widgets.lines import MUTED, line
 from reflex_tui.widgets.log_line import Columns, log_line
 from reflex_tui.widgets.section import Section
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.content import Content
     from textual.events import Click, MouseScrollDown, MouseScrollUp
-    from textual.style import Style
 
     from reflex_tui.panes.listing import Rows
     from reflex_tui.panes.rows import Row
@@ -38,7 +38,8 @@ class LogHeader(Section):
 
     def lines(self, width: int) -> list[Content]:
         """One line, past the cursor's gutter and short of the scrollbar."""
-        return [" " * GUTTER + Columns(max(0, width - GUTTER - 1)).header()]
+        columns = Columns(max(0, width - GUTTER - 1))
+        return [line(" " * GUTTER, (columns.header(), MUTED))]
 
 
 class LogView(ScrollView, can_focus=True):
@@ -76,8 +77,7 @@ class LogView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._rows = rows
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED)
-        self._styles: dict[str | Style, Style] = {}
-        self._rich_styles: dict[Style, RichStyle] = {}
+        self._styles: dict[tuple[str, bool], RichStyle] = {}
 
     def reread(self, cursor: int = 0) -> None:
         """Draw anew after ``rows`` changed altogether; while paused, stay at ``cursor``."""
@@ -134,34 +134,30 @@ class LogView(ScrollView, can_focus=True):
 
     def _draw(self, row: Row | None, width: int, *, chosen: bool) -> Strip:
         assert self.now is not None
-        mark = ("▌ " if chosen else "  ", "bold $reflex")
-        columns = Columns(width - GUTTER)
-        text = log_line(row, columns, self.now, self.patience_s) if row else line(("…", "$muted"))
-        style = self.visual_style
-        if chosen:
-            style += self.get_visual_style("log-view--cursor")
+        pieces = [("▌ " if chosen else "  ", "bold $reflex")]
+        if row:
+            pieces += log_line(row, Columns(width - GUTTER), self.now, self.patience_s)
+        else:
+            pieces.append(("…", MUTED))
         # Drawn by hand: wrapping, links and selection, which a row has not, are half of the time.
-        pieces = line(mark, text).render(style, end="", parse_style=self._parsed)
-        strip = Strip([Segment(piece, self._rich_of(found)) for piece, found in pieces])
-        return strip.adjust_cell_length(width, style.rich_style)
+        strip = Strip([Segment(text, self._rich_of(of, chosen)) for text, of in joined(pieces)])
+        return strip.adjust_cell_length(width, self._rich_of("", chosen))
 
-    def _parsed(self, style: str | Style) -> Style:
-        found = self._styles.get(style)
+    def _rich_of(self, style: str, chosen: bool) -> RichStyle:  # noqa: FBT001  by the thousand
+        found = self._styles.get((style, chosen))
         if found is None:
-            found = self._styles[style] = self._get_style(style)
-        return found
-
-    def _rich_of(self, style: Style) -> RichStyle:
-        found = self._rich_styles.get(style)
-        if found is None:
-            found = self._rich_styles[style] = style.rich_style
+            base = self.visual_style
+            if chosen:
+                base += self.get_visual_style("log-view--cursor")
+            found = (base + self._get_style(style)).rich_style
+            self._styles[style, chosen] = found
         return found
 
     def notify_style_update(self) -> None:
         """Another theme: nothing drawn holds any more."""
         super().notify_style_update()
-        for drawn in (self._strips, self._styles, self._rich_styles):
-            drawn.clear()
+        self._strips.clear()
+        self._styles.clear()
 
     def on_resize(self) -> None:
         """Another size: keep the newest in sight while following."""

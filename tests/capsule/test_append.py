@@ -104,25 +104,29 @@ async def test_tasks_append_at_once(log: EventLog) -> None:
         await log.append_async(decision())
 
 
+class HeldDisk(Disk):
+    """A disk whose syncs wait until they may go on; it counts them."""
+
+    def __init__(self) -> None:
+        self.syncs = 0
+        self.entered, self.go_on = threading.Event(), threading.Event()
+
+    def sync(self, fd: int) -> None:
+        """Wait, then do it."""
+        self.syncs += 1
+        self.entered.set()
+        self.go_on.wait(10)
+        super().sync(fd)
+
+
 async def test_events_begun_together_stand_in_order_and_share_a_sync(tmp_path: Path) -> None:
     """What waits behind a sync is made durable by one more, each behind what was begun before."""
-    entered, go_on = threading.Event(), threading.Event()
-
-    class SlowDisk(Disk):
-        syncs = 0
-
-        def sync(self, fd: int) -> None:
-            self.syncs += 1
-            entered.set()
-            go_on.wait(10)
-            super().sync(fd)
-
-    disk = SlowDisk()
+    disk = HeldDisk()
     with EventLog(tmp_path / "capsule", disk=disk) as log:
         first = log.begin(decision("first"))
-        await asyncio.to_thread(entered.wait, 10)
+        await asyncio.to_thread(disk.entered.wait, 10)
         begun = [log.begin(decision(name)) for name in ("call", "breaker", "decision")]
-        go_on.set()
+        disk.go_on.set()
         assert (await begun[-1]).seq == 4
         found = [await first, *[await each for each in begun[:-1]]]
         assert [record.body["call_id"] for record in found] == ["first", "call", "breaker"]
@@ -138,28 +142,17 @@ async def test_what_nobody_waits_for_is_recorded_before_the_log_closes(log: Even
 
 def test_threads_share_syncs(tmp_path: Path) -> None:
     """What gathers while a sync is under way is made durable by one sync more."""
-    entered, go_on = threading.Event(), threading.Event()
-
-    class SlowDisk(Disk):
-        syncs = 0
-
-        def sync(self, fd: int) -> None:
-            self.syncs += 1
-            entered.set()
-            go_on.wait(10)
-            super().sync(fd)
-
-    disk = SlowDisk()
+    disk = HeldDisk()
     with EventLog(tmp_path / "capsule", disk=disk) as log:
         threads = [threading.Thread(target=log.append, args=(decision(),)) for _ in range(9)]
         threads[0].start()
-        assert entered.wait(10)
+        assert disk.entered.wait(10)
         for thread in threads[1:]:
             thread.start()
         group = log._appender._group
         while len(group._waiting) < 8:
             pass
-        go_on.set()
+        disk.go_on.set()
         for thread in threads:
             thread.join()
         assert disk.syncs == 2

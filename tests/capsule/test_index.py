@@ -1,118 +1,23 @@
-"""The index answers like the log itself, and is built again whatever happens to its file."""
+"""The index answers like the log itself: pages, percentiles, a call's records."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import random
-import shutil
-import sqlite3
-import stat
-import subprocess
-import sys
-import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core.capsule import EventLog, Record
-from core.capsule.events import LLMCallEvent
-from core.capsule.index import Filter, Index, Latency, Row
+from core.capsule.index import Filter, Index, Latency, Listed, Row
 from core.capsule.record import GENESIS, complete_line
-from core.errors import CapsuleCorrupt
-from core.stages import Mode, Stage
+from core.stages import Mode
+from tests.capsule.filling import COUNT, START, Ticking, call
 from tests.capsule.making import QuickDisk, decision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-START = datetime(2026, 1, 12, 10, 0, tzinfo=UTC)
-COUNT = 6000
-
-
-class Ticking:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.moment = START
-
-    def now(self) -> datetime:
-        """The moment that was set."""
-        return self.moment
-
-    def monotonic(self) -> float:
-        """Never asked for."""
-        raise NotImplementedError
-
-
-def call(call_id: str, mode: Mode, **fields: Any) -> LLMCallEvent:
-    """An LLMCall."""
-    values: dict[str, Any] = {
-        "run_id": "r",
-        "model": "m",
-        "request": {"mode": "cloud", "reason": "not a field of the event"},
-        "response": None,
-        "latency_ms": 100.0,
-        "success": True,
-        "attempt": 1,
-        "stage": Stage.IMPLEMENT,
-        "backend": mode.value,
-        "endpoint": "e",
-        "capture_mode": "full_io",
-    }
-    return LLMCallEvent.model_validate(values | {"call_id": call_id, "mode": mode} | fields)
-
-
-def fill(path: Path, count: int, *, seed: int = 0) -> list[Record]:
-    """A log of random decisions and calls, one a second."""
-    chance = random.Random(seed)
-    clock = Ticking()
-    records = []
-    with EventLog(path, clock=clock, segment_bytes=1 << 20, disk=QuickDisk()) as log:
-        for number in range(count):
-            clock.moment = START + timedelta(seconds=number)
-            mode = chance.choice([Mode.REFLEX, Mode.CLOUD])
-            if chance.random() < 0.5:
-                reason = chance.choice(["server_unhealthy", "healthy_and_thresholds_met", "rare"])
-                detail = chance.choice([None, "no_bakeoff", "50%_done"])
-                event: Any = decision(f"c{number // 2}", mode=mode, reason=reason, detail=detail)
-            else:
-                event = call(
-                    f"c{number // 2}",
-                    mode,
-                    latency_ms=chance.choice([10.5, 200.0, 3000.0]),
-                    ttft_ms=chance.choice([None, 5.0, chance.random() * 100]),
-                    success=chance.random() < 0.9,
-                    error=chance.choice([None, "Timeout"]),
-                    error_message=chance.choice([None, "The server took TOO long"]),
-                    origin=chance.choice(["live", "bakeoff", "demo"]),
-                )
-            records.append(log.append(event))
-    return records
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[EventLog, list[Record]]:
-    """A log that no test changes."""
-    path = tmp_path_factory.mktemp("index") / "capsule"
-    return EventLog(path), fill(path, COUNT)
-
-
-@pytest.fixture
-def index(filled: tuple[EventLog, list[Record]]) -> Iterator[Index]:
-    """An index over all of it."""
-    with Index(filled[0]) as index:
-        index.update()
-        yield index
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> tuple[EventLog, list[Record]]:
-    """A log that a test may change."""
-    return EventLog(tmp_path / "capsule", disk=QuickDisk()), fill(tmp_path / "capsule", 50)
 
 
 def matches(wanted: Filter, body: Any) -> bool:
@@ -241,268 +146,30 @@ def test_a_calls_records(filled: tuple[EventLog, list[Record]], index: Index) ->
     assert index.call("no such call") == []
 
 
-def test_nothing_is_made_where_there_is_no_capsule(tmp_path: Path) -> None:
-    """An empty workspace stays empty, and has no events."""
-    with Index(EventLog(tmp_path / "capsule")) as index:
-        assert index.update() == 0
-        assert index.count(Filter()) == 0
-        assert index.page(Filter(), 0, 5) == []
-        assert index.latency(60, "reflex") == Latency(0, None, None, None, None)
-        assert index.call("c") == []
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_its_file_is_private(small: tuple[EventLog, list[Record]]) -> None:
-    """0600 for the file and its companions, whatever the umask."""
-    before = os.umask(0)
-    try:
-        with Index(small[0]) as index:
+def test_records_of_any_length_are_read_at_their_places(tmp_path: Path) -> None:
+    """Lines that lie in one block, across its end, and that are longer; in several segments."""
+    chance = random.Random(1)
+    with EventLog(tmp_path, segment_bytes=200_000, disk=QuickDisk()) as log:
+        for number in range(60):
+            length = chance.choice((10, 1000, 15_000, 40_000))
+            log.append(call(f"call-{number % 3}", Mode.REFLEX, request="x" * length))
+        with Index(log) as index:
             index.update()
-            files = list(small[0].path.glob("index.sqlite*"))
-            assert len(files) > 1
-            assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-    finally:
-        os.umask(before)
+            records = list(log.read())
+            for name in ("call-0", "call-1", "call-2"):
+                expected = [each for each in records if each.body["call_id"] == name]
+                assert index.call(name) == expected
+                assert len(expected) == 20
+    assert len({record.segment for record in records}) > 2
 
 
-def zeros(path: Path) -> None:
-    """Overwrite the middle of every page but the first."""
-    content = bytearray(path.read_bytes())
-    for place in range(4096, len(content), 4096):
-        content[place : place + 2000] = bytes(2000)
-    path.write_bytes(content)
-
-
-def planted(path: Path) -> None:
-    """A database of somebody else's, with a trigger."""
-    path.unlink()
-    db = sqlite3.connect(path)
-    db.executescript(
-        "CREATE TABLE events (x); CREATE TABLE meta (version, seq);"
-        "INSERT INTO meta VALUES (1, 7);"
-        "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM meta; END;"
-    )
-    db.close()
-
-
-def altered(path: Path) -> None:
-    """Our own, with one trigger more."""
-    db = sqlite3.connect(path)
-    db.execute("CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM kinds; END")
-    db.close()
-
-
-def of_another_log(path: Path) -> None:
-    """Our own, of a log with other records."""
-    other = path.parent.parent / "other"
-    fill(other, 60, seed=9)
-    with Index(EventLog(other)) as index:
-        index.update()
-    shutil.copy(other / path.name, path)
-
-
-def linked(path: Path) -> None:
-    """A link to something precious in its place."""
-    precious = path.parent.parent / "precious"
-    precious.write_bytes(path.read_bytes())
-    path.unlink()
-    path.symlink_to(precious)
-
-
-def directory(path: Path) -> None:
-    """A directory of that name."""
-    path.unlink()
-    path.mkdir()
-
-
-DAMAGES: dict[str, Callable[[Path], object]] = {
-    "removed": lambda path: path.unlink(),
-    "emptied": lambda path: path.write_bytes(b""),
-    "text": lambda path: path.write_bytes(b"no database at all\n" * 400),
-    "cut": lambda path: os.truncate(path, 5000),
-    "zeros": zeros,
-    "planted": planted,
-    "altered": altered,
-    "of another log": of_another_log,
-    "linked": linked,
-    "a directory": directory,
-}
-
-
-@pytest.mark.parametrize(
-    ("how", "while_open"),
-    [(how, False) for how in DAMAGES]
-    + [(how, True) for how in ("removed", "planted", "linked", "a directory")],
-)
-def test_whatever_happens_to_its_file(
-    small: tuple[EventLog, list[Record]], how: str, *, while_open: bool
-) -> None:
-    """Removed, damaged, planted or swapped, while open or not: it is built again from the log."""
-    log, records = small
-    with Index(log) as index:
-        index.update()
-        if not while_open:
-            index.close()
-        DAMAGES[how](log.path / "index.sqlite")
-        precious = log.path.parent / "precious"
-        before = precious.read_bytes() if precious.exists() else b""
-        assert index.count(Filter()) in {0, 50, 60}
-        log.append(decision("one more"))
-        assert index.update() == 51
-        assert index.count(Filter()) == 51
-        assert [row.seq for row in index.page(Filter(), 0, 99)] == list(range(1, 52))
-        assert index.call("c3") == records[6:8]
-        if before:
-            assert precious.read_bytes() == before
-    log.close()
-
-
-def test_an_older_index_goes_on_from_where_it_was(small: tuple[EventLog, list[Record]]) -> None:
-    """Only what is new is read; a log that was replaced is read from its beginning."""
-    log, _ = small
-    seen: list[tuple[int, float]] = []
-    with Index(log) as index:
-        index.update(lambda seq, share: seen.append((seq, share)))
-    assert seen == [(50, 1.0)]
-    log.append(decision())
-    with Index(log) as index:
-        assert index.count(Filter()) == 50
-        assert index.update() == 51
-        log.path.rename(log.path.with_name("aside"))
-        fill(log.path, 20, seed=3)
-        assert index.update() == 20
-        assert index.count(Filter()) == 20
-    log.close()
-
-
-def test_building_tells_its_progress_and_can_stop(filled: tuple[EventLog, list[Record]]) -> None:
-    """A large log is indexed in steps; stopping keeps them, and the tail is there all the while."""
-    log, records = filled
-    (log.path / "index.sqlite").unlink(missing_ok=True)
-    stop = threading.Event()
-    shares: list[float] = []
-
-    def progress(seq: int, share: float) -> None:
-        shares.append(share)
-        assert log.tail(3) == records[-3:]
-        assert built.count(Filter()) == seq
-        stop.set()
-
-    with Index(log) as built:
-        reached = built.update(progress, stop)
-        assert 0 < reached < COUNT
-        assert built.update(lambda _, share: shares.append(share)) == COUNT
-    assert 0 < shares[0] < 1
-    assert shares == sorted(shares)
-    assert shares[-1] == 1.0
-
-
-def test_several_processes_build_it_together(filled: tuple[EventLog, list[Record]]) -> None:
-    """Who comes second finds what the first has done; nothing is counted twice."""
-    log, _ = filled
-    (log.path / "index.sqlite").unlink(missing_ok=True)
-    script = (
-        "import sys; from core.capsule import EventLog; from core.capsule.index import *\n"
-        "with Index(EventLog(sys.argv[1])) as index: print(index.update(), index.count(Filter()))"
-    )
-    command = [sys.executable, "-c", script, str(log.path)]
-    builders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [builder.communicate(timeout=60)[0] for builder in builders] == [
-        f"{COUNT} {COUNT}\n"
-    ] * 3
-
-
-def test_threads_may_ask_while_it_is_built(filled: tuple[EventLog, list[Record]]) -> None:
-    """Questions from other threads are answered from what is indexed so far."""
-    log, _ = filled
-    (log.path / "index.sqlite").unlink(missing_ok=True)
-    counts: list[int] = []
-    with Index(log) as index:
-        builder = threading.Thread(target=index.update)
-        builder.start()
-        while builder.is_alive():
-            counts.append(index.count(Filter(mode="cloud")))
-        builder.join()
-        counts.append(index.count(Filter(mode="cloud")))
-    assert counts == sorted(counts)
-
-
-def test_damage_in_the_log_ends_the_update(small: tuple[EventLog, list[Record]]) -> None:
-    """What comes before a damaged line is indexed, and the line is told."""
-    log, _ = small
-    segment = log.path / "events-000001.jsonl"
-    segment.write_bytes(segment.read_bytes().replace(b'"c15"', b'"cXX"', 1))
-    with Index(log) as index:
-        for _ in range(2):
-            with pytest.raises(CapsuleCorrupt) as caught:
-                index.update()
-            assert caught.value.line == 31
-        assert index.count(Filter()) == 30
-
-
-def test_where_no_file_can_be_kept_it_is_held_in_memory(
-    small: tuple[EventLog, list[Record]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A read-only directory costs the time to build it, nothing else."""
-    log, _ = small
-
-    def refused(*_: object) -> int:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("core.capsule.index.store.open_private", refused)
-    with Index(log) as index:
-        assert index.update() == 50
-        assert index.count(Filter()) == 50
-        log.append(decision())
-        assert index.update() == 51
-    assert not (log.path / "index.sqlite").exists()
-    log.close()
-
-
-def test_fields_of_any_type_are_survived(tmp_path: Path) -> None:
-    """A planted log whose hashes hold and whose fields are anything is indexed without trouble."""
-    odd: list[Any] = [
-        None,
-        True,
-        7,
-        1e300,
-        -1,
-        "x",
-        "\ud7ff\x1b[2J",
-        [],
-        {},
-        [1, {"a": 2}],
-        "9" * 500,
-    ]
-    names = [
-        "mode",
-        "reason",
-        "backend",
-        "model",
-        "origin",
-        "error",
-        "success",
-        "is_fallback",
-        "time",
-        "call_id",
-        "latency_ms",
-        "ttft_ms",
-        "detail",
-        "error_message",
-    ]
-    tmp_path = tmp_path / "capsule"
-    tmp_path.mkdir()
-    prev, seq = GENESIS, 0
-    with (tmp_path / "events-000001.jsonl").open("wb") as segment:
-        for name in names:
-            for value in odd:
-                seq += 1
-                fields = json.dumps({"event_type": "LLMCall", name: value})[:-1].encode()
-                line, prev = complete_line(fields, seq, "2026-01-12T10:30:16.050Z", prev)
-                segment.write(line)
+def test_an_event_that_names_its_type_twice_is_taken_for_the_last(tmp_path: Path) -> None:
+    """As JSON reads it: what the line begins with is no promise, and its words are found."""
+    fields = b'{"event_type":"LLMCall","suite":"odd-one","event_type":"BakeoffStarted"'
+    line, _ = complete_line(fields, 1, "2026-01-12T10:30:16.050Z", GENESIS)
+    tmp_path.chmod(0o700)
+    (tmp_path / "events-000001.jsonl").write_bytes(line)
     with Index(EventLog(tmp_path)) as index:
-        assert index.update() == seq == len(names) * len(odd)
-        rows = index.page(Filter(), 0, 1000)
-        assert [row.seq for row in rows] == list(range(1, seq + 1))
-        assert index.count(Filter(text="x")) >= 6
-        assert index.latency(1e9, "x").calls == 0
+        index.update()
+        assert index.count(Filter(event_type="BakeoffStarted")) == 1
+        assert index.count(Listed(words=("odd-one",))) == 1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
+import sys
 import threading
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,15 +22,14 @@ from reflex_tui.app import ReflexApp
 from reflex_tui.messages import OutlookSeen, RecordsCame, WindowSeen
 from reflex_tui.widgets import plotting
 from reflex_tui.widgets.plot_lines import Charts
+from tests.tui.bench import Bench, dashboard
 from tests.tui.health_states import windowed
 from tests.tui.making import NOW, decision, outlook
-from tests.tui.test_dashboard import Bench, dashboard
 from tests.tui.test_robust import records
 from tests.tui.test_routing_large import make, until, watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
 BEAT_S = 0.005
 
@@ -192,19 +194,34 @@ async def test_a_log_that_can_no_longer_be_read_says_so_and_comes_back(workspace
 
 @pytest.mark.skipif("REFLEX_TORTURE" not in os.environ, reason="minutes long")
 async def test_a_million_events_in_a_simulated_day_leave_nothing_behind() -> None:
-    """As many rows are held after the last as after the first tens of thousands."""
+    """As many rows and as much memory are held after the last as after the first hundred thousand.
+
+    REFLEX_TORTURE=1 runs it, and prints the memory on the way (-rP).
+    """
     count, batch = 1_000_000, 2000
     stream = records(count)
     async with dashboard() as bench:
         await bench.press("2")
         book = bench.routing.book
-        fresh = True
+        begun_mb = memory_mb()
         held: list[int] = []
+        memory: list[float] = []
         while taken := [one for _, one in zip(range(batch), stream, strict=False)]:
             bench.clock.forward(86400 * batch / count)
-            await bench.tell(RecordsCame(tuple(taken), fresh=fresh))
-            fresh = False
+            await bench.tell(RecordsCame(tuple(taken), fresh=not held))
             held.append(len(book))
+            if len(held) % (100_000 // batch) == 0:
+                memory.append(memory_mb())
         assert bench.dashboard._events == count
         assert max(held) <= 2 * book.keep + batch
         assert held[-1] <= 2 * book.keep + batch
+    told = ", ".join(f"{each:.1f}" for each in memory)
+    sys.stdout.write(f"memory: {begun_mb:.1f} MB at the start; each 100,000 events on: {told}\n")
+    assert memory[-1] < memory[0] + 10
+
+
+def memory_mb() -> float:
+    """What this process holds in memory, after a collection."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -20,8 +20,8 @@ from reflex_tui.panes.book import Book
 from reflex_tui.panes.filters import parse_filter
 from reflex_tui.panes.rows import entries_of
 from reflex_tui.screens.detail import DetailScreen
+from tests.tui.bench import Bench, came, dashboard
 from tests.tui.making import NOW, StillClock, call, decision, settings
-from tests.tui.test_dashboard import Bench, came, dashboard
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from dashboard_load import events, make

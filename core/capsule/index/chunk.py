@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.capsule.index.columns import (
+    ABSENT,
     CALL,
     DECISION,
+    PUT,
     Kind,
     Raw,
     columns_of,
     kind_of,
     parsed,
+    parsed_whole,
     raw_kind,
 )
 from core.capsule.index.store import BLOCK_BITS
@@ -27,8 +30,14 @@ if TYPE_CHECKING:
     from core.capsule.index.joining import Decisions
 
 CHUNK = 4096
-# The columns of an event, and where those begin that its calls fill in.
-_WIDTH, _ATTEMPTS = 18, 13
+# The columns of an event, and those at the end that its calls fill in.
+_WIDTH, _OF_CALLS = 18, 5
+_NO_CALL = [ABSENT] * _OF_CALLS
+_ATTEMPTS = _WIDTH - _OF_CALLS
+_INSERT = f"INSERT INTO events VALUES ({','.join([PUT] * _WIDTH)})"  # noqa: S608  marks alone
+_END = f"""
+    UPDATE events SET attempts = attempts + 1, ended = ?, end_latency_ms = {PUT},
+        end_ttft_ms = {PUT}, end_tokens = {PUT} WHERE seq = ?"""  # noqa: S608  as above
 
 
 class Position(NamedTuple):
@@ -102,7 +111,7 @@ class Chunk:
                 if digest and found == seq and type(found) is int and type(body.get("time")) is str:
                     chain.seq, chain.hash = seq, digest
                 else:  # says what is wrong with it
-                    stamp = stamp_in(body, line)
+                    stamp = stamp_in(parsed_whole(line), line)
                     chain.join(stamp.seq, stamp.prev, stamp.hash)
                 take(seq, segment, offset, body)
                 at, offset = offset, offset + len(line)
@@ -119,14 +128,14 @@ class Chunk:
         except (KeyError, TypeError):  # a list where a text should be, and the like
             kind, number = self._kind(raw)
         columns = columns_of(body, kind)
-        row = [seq, number, *columns, segment, offset, None, None, None, None, None]
+        row = [seq, number, *columns, segment, offset, *_NO_CALL]
         self._rows.append(row)
         call = columns[1]
         if kind.event_type == DECISION:
             row[_ATTEMPTS] = 0
-            if call is not None:
+            if isinstance(call, int):
                 self._decisions.add(call, kind.backend, seq)
-        elif kind.event_type == CALL and call is not None:
+        elif kind.event_type == CALL and isinstance(call, int):
             self._end(seq, call, kind, (number, columns[2], columns[3], columns[7]))
         key = (seq >> BLOCK_BITS, number)
         block = self._blocks.get(key)
@@ -158,13 +167,8 @@ class Chunk:
         """Put them in; ``known`` kinds are there already."""
         fresh = [(number, *kind) for kind, number in self.kinds.items() if number >= known]
         db.executemany("INSERT INTO kinds VALUES (?,?,?,?,?,?,?,?,?,?,?)", fresh)
-        marks = ",".join("?" * _WIDTH)
-        db.executemany(f"INSERT INTO events VALUES ({marks})", self._rows)  # noqa: S608  marks alone
-        db.executemany(
-            "UPDATE events SET attempts = attempts + 1, ended = ?, end_latency_ms = ?,"
-            " end_ttft_ms = ?, end_tokens = ? WHERE seq = ?",
-            self._later_ends,
-        )
+        db.executemany(_INSERT, self._rows)
+        db.executemany(_END, self._later_ends)
         db.executemany(
             "INSERT INTO blocks VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET"
             " events = events + excluded.events, latest_ms = max(latest_ms, excluded.latest_ms)",

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from typing import TYPE_CHECKING
 
 from core.capsule.index.chunk import Chunk, kinds_of, position_of
 from core.capsule.index.joining import Decisions
+from core.capsule.index.places import Places
 from core.capsule.index.store import INDEXES
-from core.capsule.reader import line_at
-from core.capsule.segments import open_segment, segment_name, segment_numbers
-from core.capsule.walk import Place, decode
+from core.capsule.segments import segment_name, segment_numbers
+from core.capsule.walk import Place
 from core.errors import CapsuleCorrupt, CapsuleError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule.index.columns import Kind
-    from core.capsule.record import Record
 
 _MUCH_BYTES = 16 << 20
 
@@ -43,7 +41,8 @@ class Growth:
                     db.execute(f"DROP INDEX IF EXISTS {name}")
             return
         try:
-            record = record_at(self._directory, Place(position.segment, position.offset))
+            with Places(self._directory) as places:
+                record = places.record(Place(position.segment, position.offset))
             held = (record.seq, record.hash) == (position.seq, position.hash)
         except (FileNotFoundError, CapsuleError):
             held = False
@@ -94,17 +93,3 @@ def complete(db: sqlite3.Connection) -> None:
     """Make the SQL indexes that a large log's first chunks did without."""
     for statement in INDEXES.values():
         db.execute(statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS"))
-
-
-def record_at(directory: Path, place: Place) -> Record:
-    """The log's record at a place.
-
-    Raises:
-        FileNotFoundError: there is no such segment.
-        CapsuleError: it is damaged, or may not be read.
-    """
-    fd = open_segment(directory, place.segment)
-    try:
-        return decode(directory, place, line_at(fd, place.offset))
-    finally:
-        os.close(fd)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from core.capsule.index.chunk import CHUNK, kinds_of, position_of
 from core.capsule.index.columns import Kind, call_hash
-from core.capsule.index.growing import Growth, complete, record_at
+from core.capsule.index.growing import Growth, complete
 from core.capsule.index.listed import Listed, ListedCondition, ListedRow, found_rows
+from core.capsule.index.places import Places
 from core.capsule.index.query import (
     Asked,
     BlockCounts,
@@ -156,12 +157,12 @@ class Index:
             )
 
         nothing: list[Found] = []
-        return [
-            ListedRow(number, seq, self._readable(seq, place), attempts, end)
-            for number, (seq, place, attempts, end) in enumerate(
-                self._answer(ask, nothing), max(offset, 0)
-            )
-        ]
+        found = self._answer(ask, nothing)
+        with Places(self._directory) as places:
+            return [
+                ListedRow(number, seq, _readable(places, seq, place), attempts, end)
+                for number, (seq, place, attempts, end) in enumerate(found, max(offset, 0))
+            ]
 
     def latency(
         self, window_s: float, mode: str, *, origins: Collection[str] = LIVE_ORIGINS
@@ -215,8 +216,10 @@ class Index:
             )
             return [Place(*place) for place in found]
 
-        places: list[Place] = []
-        records = [record_at(self._directory, place) for place in self._answer(ask, places)]
+        nothing: list[Place] = []
+        found = self._answer(ask, nothing)
+        with Places(self._directory) as places:
+            records = list(map(places.record, found))
         return [record for record in records if record.body.get("call_id") == call_id]
 
     def seqs(self, call_id: str) -> list[int]:
@@ -246,13 +249,6 @@ class Index:
             if db:
                 db.close()
             self._forget()
-
-    def _readable(self, seq: int, place: Place) -> Record | None:
-        try:
-            record = record_at(self._directory, place)
-        except (FileNotFoundError, CapsuleError):
-            return None
-        return record if record.seq == seq else None
 
     def _answer(self, ask: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         """What ``ask`` finds; a damaged index is thrown away, and asked once more when empty."""
@@ -314,6 +310,14 @@ class Index:
     def _extend(self, db: sqlite3.Connection) -> tuple[int, CapsuleCorrupt | None]:
         indexed, self._seen, self._kinds, damage = self._growth.extend(db)
         return indexed, damage
+
+
+def _readable(places: Places, seq: int, place: Place) -> Record | None:
+    try:
+        record = places.record(place)
+    except (FileNotFoundError, CapsuleError):
+        return None
+    return record if record.seq == seq else None
 
 
 def _is_busy(error: sqlite3.DatabaseError) -> bool:

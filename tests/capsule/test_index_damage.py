@@ -1,0 +1,220 @@
+"""Whatever happens to the index's file or to the log: built again, or said plainly."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.capsule import EventLog, Record
+from core.capsule.index import Filter, Index, Latency
+from core.capsule.record import GENESIS, complete_line
+from core.errors import CapsuleCorrupt
+from tests.capsule.filling import fill
+from tests.capsule.making import decision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_nothing_is_made_where_there_is_no_capsule(tmp_path: Path) -> None:
+    """An empty workspace stays empty, and has no events."""
+    with Index(EventLog(tmp_path / "capsule")) as index:
+        assert index.update() == 0
+        assert index.count(Filter()) == 0
+        assert index.page(Filter(), 0, 5) == []
+        assert index.latency(60, "reflex") == Latency(0, None, None, None, None)
+        assert index.call("c") == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_its_file_is_private(small: tuple[EventLog, list[Record]]) -> None:
+    """0600 for the file and its companions, whatever the umask."""
+    before = os.umask(0)
+    try:
+        with Index(small[0]) as index:
+            index.update()
+            files = list(small[0].path.glob("index.sqlite*"))
+            assert len(files) > 1
+            assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    finally:
+        os.umask(before)
+
+
+def zeros(path: Path) -> None:
+    """Overwrite the middle of every page but the first."""
+    content = bytearray(path.read_bytes())
+    for place in range(4096, len(content), 4096):
+        content[place : place + 2000] = bytes(2000)
+    path.write_bytes(content)
+
+
+def planted(path: Path) -> None:
+    """A database of somebody else's, with a trigger."""
+    path.unlink()
+    db = sqlite3.connect(path)
+    db.executescript(
+        "CREATE TABLE events (x); CREATE TABLE meta (version, seq);"
+        "INSERT INTO meta VALUES (1, 7);"
+        "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM meta; END;"
+    )
+    db.close()
+
+
+def altered(path: Path) -> None:
+    """Our own, with one trigger more."""
+    db = sqlite3.connect(path)
+    db.execute("CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM kinds; END")
+    db.close()
+
+
+def of_another_log(path: Path) -> None:
+    """Our own, of a log with other records."""
+    other = path.parent.parent / "other"
+    fill(other, 60, seed=9)
+    with Index(EventLog(other)) as index:
+        index.update()
+    shutil.copy(other / path.name, path)
+
+
+def linked(path: Path) -> None:
+    """A link to something precious in its place."""
+    precious = path.parent.parent / "precious"
+    precious.write_bytes(path.read_bytes())
+    path.unlink()
+    path.symlink_to(precious)
+
+
+def directory(path: Path) -> None:
+    """A directory of that name."""
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "removed": lambda path: path.unlink(),
+    "emptied": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_bytes(b"no database at all\n" * 400),
+    "cut": lambda path: os.truncate(path, 5000),
+    "zeros": zeros,
+    "planted": planted,
+    "altered": altered,
+    "of another log": of_another_log,
+    "linked": linked,
+    "a directory": directory,
+}
+
+
+@pytest.mark.parametrize(
+    ("how", "while_open"),
+    [(how, False) for how in DAMAGES]
+    + [(how, True) for how in ("removed", "planted", "linked", "a directory")],
+)
+def test_whatever_happens_to_its_file(
+    small: tuple[EventLog, list[Record]], how: str, *, while_open: bool
+) -> None:
+    """Removed, damaged, planted or swapped, while open or not: it is built again from the log."""
+    log, records = small
+    with Index(log) as index:
+        index.update()
+        if not while_open:
+            index.close()
+        DAMAGES[how](log.path / "index.sqlite")
+        precious = log.path.parent / "precious"
+        before = precious.read_bytes() if precious.exists() else b""
+        assert index.count(Filter()) in {0, 50, 60}
+        log.append(decision("one more"))
+        assert index.update() == 51
+        assert index.count(Filter()) == 51
+        assert [row.seq for row in index.page(Filter(), 0, 99)] == list(range(1, 52))
+        assert index.call("c3") == records[6:8]
+        if before:
+            assert precious.read_bytes() == before
+    log.close()
+
+
+def test_damage_in_the_log_ends_the_update(small: tuple[EventLog, list[Record]]) -> None:
+    """What comes before a damaged line is indexed, and the line is told."""
+    log, _ = small
+    segment = log.path / "events-000001.jsonl"
+    segment.write_bytes(segment.read_bytes().replace(b'"c15"', b'"cXX"', 1))
+    with Index(log) as index:
+        for _ in range(2):
+            with pytest.raises(CapsuleCorrupt) as caught:
+                index.update()
+            assert caught.value.line == 31
+        assert index.count(Filter()) == 30
+
+
+def test_where_no_file_can_be_kept_it_is_held_in_memory(
+    small: tuple[EventLog, list[Record]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only directory costs the time to build it, nothing else."""
+    log, _ = small
+
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("core.capsule.index.store.open_private", refused)
+    with Index(log) as index:
+        assert index.update() == 50
+        assert index.count(Filter()) == 50
+        log.append(decision())
+        assert index.update() == 51
+    assert not (log.path / "index.sqlite").exists()
+    log.close()
+
+
+def test_fields_of_any_type_are_survived(tmp_path: Path) -> None:
+    """A planted log whose hashes hold and whose fields are anything is indexed without trouble."""
+    odd: list[Any] = [
+        None,
+        True,
+        7,
+        1e300,
+        -1,
+        "x",
+        "\ud7ff\x1b[2J",
+        [],
+        {},
+        [1, {"a": 2}],
+        "9" * 500,
+    ]
+    names = [
+        "mode",
+        "reason",
+        "backend",
+        "model",
+        "origin",
+        "error",
+        "success",
+        "is_fallback",
+        "time",
+        "call_id",
+        "latency_ms",
+        "ttft_ms",
+        "detail",
+        "error_message",
+    ]
+    tmp_path = tmp_path / "capsule"
+    tmp_path.mkdir()
+    prev, seq = GENESIS, 0
+    with (tmp_path / "events-000001.jsonl").open("wb") as segment:
+        for name in names:
+            for value in odd:
+                seq += 1
+                fields = json.dumps({"event_type": "LLMCall", name: value})[:-1].encode()
+                line, prev = complete_line(fields, seq, "2026-01-12T10:30:16.050Z", prev)
+                segment.write(line)
+    with Index(EventLog(tmp_path)) as index:
+        assert index.update() == seq == len(names) * len(odd)
+        rows = index.page(Filter(), 0, 1000)
+        assert [row.seq for row in rows] == list(range(1, seq + 1))
+        assert index.count(Filter(text="x")) >= 6
+        assert index.latency(1e9, "x").calls == 0
