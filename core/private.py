@@ -40,5 +40,5 @@ def write_private(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)  # noqa: PTH105  one atomic call
     except BaseException:
-        os.unlink(temporary)  # noqa: PTH108
+        os.unlink(temporary)  # noqa: PTH108  as it was made
         raise

@@ -16,14 +16,13 @@ PREFIX = "/speckit.reflex"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: ``action`` is the application's; ``argument`` names what may follow, if anything.
+    """A command; ``argument`` names what may follow, if anything.
 
     ``key`` does the same without typing, where it is frequent, unless the user gave its
     ``binding`` another one.
     """
 
     name: str
-    action: str
     does: str
     key: str = ""
     argument: str = ""
@@ -48,18 +47,24 @@ class NoSuchCommand(ValueError):
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("health", "health", "Is the server well, and how fast", "1", "--deep", "pane.health"),
-    Command("events", "events", "The decisions as they are made", "2", "FILTER", "pane.routing"),
-    Command("bakeoff", "bakeoff", "Has reflex earned the work? Run one", "3 n", "OPTIONS"),
-    Command("enable", "enable", "Let reflex serve, once it has earned it", "3 p"),
-    Command("disable", "disable", "Keep reflex from serving", "3 d"),
-    Command("models", "models", "What the server serves"),
-    Command("status", "status", "Every setting and its origin"),
-    Command("check", "check", "Does the gate hold, and if not, why"),
-    Command("probe", "probe", "Look at the server now", "r", binding="probe"),
-    Command("theme", "change_theme", "dark, light, or ansi: the terminal's own", "", "NAME"),
-    Command("help", "help", "Keys, commands, files", "?", binding="help"),
-    Command("quit", "quit", "Leave", "q", binding="quit"),
+    Command("health", "Is the server well, and how fast", "1", "--deep", "pane.health"),
+    Command("events", "The decisions as they are made", "2", "FILTER", "pane.routing"),
+    Command("bakeoff", "Has reflex earned the work? Run one", "3 n", "OPTIONS"),
+    Command("stop", "End the bakeoff, keep what is done", "3 s"),
+    Command("resume", "Go on with the stopped bakeoff", "3 r"),
+    Command("report", "Open the chosen report, with its diffs", "3 ⏎"),
+    Command("compare", "Chosen report against an earlier one", "3 c"),
+    Command("enable", "Let reflex serve, once it has earned it", "3 p"),
+    Command("disable", "Keep reflex from serving", "3 d"),
+    Command("chart", "Latencies over the whole pane, or back", "l", binding="health.chart"),
+    Command("window", "Chart the next of 1 min, 15 min, 24 h", "w", binding="health.window"),
+    Command("models", "What the server serves"),
+    Command("status", "Every setting and its origin"),
+    Command("check", "Does the gate hold, and if not, why"),
+    Command("probe", "Look at the server now", "r", binding="probe"),
+    Command("theme", "dark, light or ansi (the terminal's)", "", "NAME"),
+    Command("help", "Keys, commands, files", "?", binding="help"),
+    Command("quit", "Leave", "q", binding="quit"),
 )
 _BY_NAME = {command.name: command for command in COMMANDS}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -27,52 +28,39 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        self._calls = Counter(
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        seconds = partial(Histogram, buckets=_BUCKETS, registry=registry)
+        self._calls = counter(
             "reflex_calls",
             "Calls by who was asked last, why, and how they ended.",
             ["mode", "reason", "outcome"],
-            registry=registry,
         )
-        self._duration = Histogram(
+        self._duration = seconds(
             "reflex_call_duration_seconds",
             "From the call's arrival to its answer's end, of answered calls.",
             ["mode"],
-            buckets=_BUCKETS,
-            registry=registry,
         )
-        self._ttft = Histogram(
+        self._ttft = seconds(
             "reflex_time_to_first_token_seconds",
             "From request to first content of the attempt that answered.",
             ["mode"],
-            buckets=_BUCKETS,
-            registry=registry,
         )
-        self._refused = Counter(
-            "reflex_refused_requests",
-            "Requests turned away before they became calls.",
-            ["code"],
-            registry=registry,
+        self._refused = counter(
+            "reflex_refused_requests", "Requests turned away before they became calls.", ["code"]
         )
-        self._in_flight = Gauge(
-            "reflex_calls_in_flight", "Calls being answered.", registry=registry
-        )
-        self._breaker = Gauge(
+        self._in_flight = gauge("reflex_calls_in_flight", "Calls being answered.")
+        self._breaker = gauge(
             "reflex_breaker_state",
             "1 for the circuit breaker's state, 0 for the others.",
             ["state"],
-            registry=registry,
         )
-        self._gate = Gauge(
-            "reflex_gate_valid", "1 while the gate pass holds, else 0.", registry=registry
-        )
-        self._healthy = Gauge(
-            "reflex_server_healthy", "1 while the reflex server is well.", registry=registry
-        )
-        self._shadow = Gauge(
+        self._gate = gauge("reflex_gate_valid", "1 while the gate pass holds, else 0.")
+        self._healthy = gauge("reflex_server_healthy", "1 while the reflex server is well.")
+        self._shadow = gauge(
             "reflex_shadow_calls",
             "Shadow calls since the start, by what became of them.",
             ["outcome"],
-            registry=registry,
         )
 
     def in_flight(self) -> AbstractContextManager[object]:

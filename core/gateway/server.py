@@ -141,17 +141,17 @@ class Server(uvicorn.Server):
         await self.serve(sockets=[self._listener])
 
     @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:  # noqa: D102
+    def capture_signals(self) -> Generator[None, None, None]:  # noqa: D102  uvicorn's
         yield
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: D102
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: D102  uvicorn's
         await super().startup(sockets)
         self._on_ready()
 
-    async def on_tick(self, counter: int) -> bool:  # noqa: D102
+    async def on_tick(self, counter: int) -> bool:  # noqa: D102  uvicorn's
         return self._stop.is_set() or await super().on_tick(counter)
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: D102
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: D102  uvicorn's
         await super().shutdown(sockets)
         # Those that were cancelled have their end to record; one that cannot get rid of its answer,
         # since its client does not read, is cancelled for good.

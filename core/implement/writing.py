@@ -69,4 +69,4 @@ def _put_back(root: Path, changes: Sequence[Change]) -> None:
     for change in changes:
         with staged(root / change.path, change.before) as temporary:
             temporary.chmod(change.mode)
-            os.replace(temporary, root / change.path)  # noqa: PTH105
+            os.replace(temporary, root / change.path)  # noqa: PTH105  one atomic call

@@ -65,14 +65,14 @@ class BakeoffPane(Vertical, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New bakeoff", id="bakeoff.new"),
+        Binding("n", "new", "New", id="bakeoff.new"),
         Binding("s", "stop", "Stop", id="bakeoff.stop"),
         Binding("r", "resume", "Resume", id="bakeoff.resume"),
         Binding("v", "turn", "Run / reports", id="bakeoff.turn"),
         Binding("p", "promote(True)", "Promote", id="bakeoff.promote"),
-        Binding("d", "promote(False)", "Disable reflex", id="bakeoff.disable"),
+        Binding("d", "promote(False)", "Disable", id="bakeoff.disable"),
         Binding("c", "compare", "Compare", id="bakeoff.compare"),
-        Binding("space", "mark", "Mark baseline", id="bakeoff.mark"),
+        Binding("space", "mark", "Baseline", id="bakeoff.mark"),
     ]
 
     reports: reactive[tuple[Report, ...]] = reactive(())
@@ -150,7 +150,8 @@ class BakeoffPane(Vertical, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Fit the columns."""
         width = max(0, event.size.width)
-        self.query_one("#report-header", Static).update(left(report_header(), width))
+        self.query_one("#report-header", Static).update(left(report_header(width), width))
+        self._show_reports()
         self.query_one(ArmLatency).rows = _TALL_ROWS if self.screen.has_class("-tall") else 1
         self._show_live()
 
@@ -164,6 +165,7 @@ class BakeoffPane(Vertical, can_focus=True):
         """Show the mark."""
         if self.is_mounted:
             self._show_reports()
+            self.refresh_bindings()
 
     def watch_thresholds(self, thresholds: Thresholds) -> None:
         """Pass the thresholds on."""
@@ -222,6 +224,7 @@ class BakeoffPane(Vertical, can_focus=True):
             report = self.reports[event.option_index]
             self.query_one(ReportSection).report = report
             self._show_detail()
+            self.refresh_bindings()
             self.post_message(self.Chosen(report))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -244,15 +247,15 @@ class BakeoffPane(Vertical, can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key is there when it does something."""
         stopped = self.unfinished is not None and not self.unfinished.under_way
-        several = not self.shows_run and len(self._readable()) > 1
+        readable = not self.shows_run and self.chosen is not None and not self.chosen.problem
         does = {
             "new": not self.running and self.enabled is not None,
             "stop": self.running and not self.stopping,
             "resume": not self.running and stopped,
             "turn": self.live is not None and bool(self.reports),
             "promote": self.enabled is not None and parameters[:1] != (self.enabled,),
-            "compare": several,
-            "mark": several,
+            "compare": readable and self._earlier() is not None,
+            "mark": readable and len(self._readable()) > 1,
         }
         return does.get(action, True)
 
@@ -295,18 +298,27 @@ class BakeoffPane(Vertical, can_focus=True):
 
     def action_compare(self) -> None:
         """Ask for the comparison with the marked report, or else with the one before."""
-        report = self.chosen
-        if report is None or report.problem:
-            return
-        readable = self._readable()
-        marked = [each for each in readable if each.name == self.baseline and each != report]
-        older = [
-            each for each in readable[readable.index(report) + 1 :] if each.suite == report.suite
-        ]
-        if found := marked or older:
-            self.post_message(self.CompareWanted(report, found[0]))
+        report, earlier = self.chosen, self._earlier()
+        if report is not None and earlier is not None:
+            self.post_message(self.CompareWanted(report, earlier))
         else:
-            self.notify("No earlier report of this suite; space marks the one to compare with")
+            self.notify("There is no other report of this suite to compare with")
+
+    def action_open(self) -> None:
+        """Read the chosen report whole."""
+        if (report := self.chosen) is not None:
+            self.post_message(self.Opened(report))
+        else:
+            self.notify("There is no report yet")
+
+    def _earlier(self) -> Report | None:
+        """What the chosen report is held against: the marked one, else the one before."""
+        report, readable = self.chosen, self._readable()
+        if report is None or report.problem:
+            return None
+        marked = [each for each in readable if each.name == self.baseline and each != report]
+        older = readable[readable.index(report) + 1 :]
+        return next(iter(marked + [each for each in older if each.suite == report.suite]), None)
 
     def _readable(self) -> list[Report]:
         return [each for each in self.reports if not each.problem]
@@ -327,7 +339,9 @@ class BakeoffPane(Vertical, can_focus=True):
         listed = self.query_one(ReportList)
         before = self.chosen_name
         listed.set_options(
-            Option(report_line(each, marked=each.name == self.baseline), id=each.name)
+            Option(
+                report_line(each, self.size.width, marked=each.name == self.baseline), id=each.name
+            )
             for each in self.reports
         )
         names = [each.name for each in self.reports]
@@ -363,7 +377,7 @@ class BakeoffPane(Vertical, can_focus=True):
         live = self.live
         if live is None or not live.begun:
             return
-        width = max(20, self.size.width - 6)
+        width = max(20, self.size.width - 5)
         self.query_one("#going-header", Static).update(left(going_header(live, width), width))
         listed = self.query_one(GoingList)
         at = listed.highlighted

@@ -154,6 +154,8 @@ class BakeoffDesk(Vertical):
                 self.on_bakeoff_pane_stop_wanted()
             case "compare":
                 self.pane.action_compare()
+            case "report":
+                self.pane.action_open()
             case _ if self.running:
                 self.notify("A bakeoff is under way; one at a time", severity="warning")
                 self.pane.watching = True
@@ -177,7 +179,10 @@ class BakeoffDesk(Vertical):
     def on_bakeoff_pane_resume_wanted(self) -> None:
         """Go on with the run that was stopped last."""
         found, settings = self.pane.unfinished, self._settings
-        if self.running or settings is None:
+        if settings is None:
+            return
+        if self.running:
+            self.notify("A bakeoff is under way")
             return
         if found is None or found.under_way:
             self.notify("There is no stopped bakeoff to go on with")

@@ -20,30 +20,35 @@ if TYPE_CHECKING:
     from reflex_tui.panes.live import Go, Live
     from reflex_tui.panes.reports import Report
 
-_WHEN, _VERDICT, _SUITE, _ARMS = 18, 16, 24, 18
-_LEAST_CELL = 26
+_WHEN, _VERDICT, _SUITE, _ARMS = 18, 16, 21, 18
+# Narrower than this there are no arms, which are nearly always the same two.
+_LEAST_FOR_ARMS = 100
+_LEAST_CELL = 25
 
 
-def report_header() -> Content:
+def report_header(width: int) -> Content:
     """Names of the columns of ``report_line``."""
-    names = ("WHEN", _WHEN), ("VERDICT", _VERDICT), ("SUITE", _SUITE), ("ARMS", _ARMS)
+    arms = [("ARMS", _ARMS)] * (width >= _LEAST_FOR_ARMS)
+    names = ("WHEN", _WHEN), ("VERDICT", _VERDICT), ("SUITE", _SUITE), *arms, ("STAMPS", 6)
     return line(*(left(name, size) for name, size in names)).stylize(MUTED)
 
 
-def report_line(report: Report, *, marked: bool = False) -> Content:
+def report_line(report: Report, width: int, *, marked: bool = False) -> Content:
     """A report in columns; ``marked`` is the one that others are held against."""
     when = left(day_time(report.at) if report.at else NONE, _WHEN)
     if report.problem:
         return line(when, (f"✖ {report.problem}", BAD), (f"   {report.name}", MUTED))
     glyph, style = VERDICTS.get(report.verdict, ("", MUTED))
     word = glyph.split(" ")[0] + " " + (report.verdict or "unknown")
-    stamps = ("◆ baseline  " if marked else "", "$reflex"), (", ".join(report.stamps), "$warning")
+    stamps = ", ".join(report.stamps)
+    mark = "◆ baseline  " if width >= _LEAST_FOR_ARMS or not stamps else "◆ "
     return line(
         when,
         left(line((word, style)), _VERDICT),
-        left(report.suite or NONE, _SUITE),
-        left(" / ".join(report.arms) or NONE, _ARMS),
-        *stamps,
+        left(report.suite or NONE, _SUITE - 1) + " ",
+        left(" / ".join(report.arms) or NONE, _ARMS if width >= _LEAST_FOR_ARMS else 0),
+        (mark if marked else "", "$reflex"),
+        (stamps, "$warning"),
     )
 
 
@@ -67,7 +72,7 @@ def going_line(live: Live, go: Go, width: int) -> Content:
     """A task of the run, and where each arm stands with it."""
     name, cell = _columns(width, len(live.arms))
     task = plain(go[0], 120) + (f" #{go[1] + 1}" if live.trials > 1 else "")
-    cells = (left(cell_text(live, go, arm), cell - 1) + " " for arm in live.arms)
+    cells = (left(cell_text(live, go, arm, cell - 1), cell - 1) + " " for arm in live.arms)
     return line(left(task, name - 1), " ", *cells)
 
 

@@ -108,7 +108,7 @@ def _entries(gate: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def _bound(entry: Mapping[str, Any], at: str, say: Callable[[float | None], str]) -> str:
     if (bound := number(entry, "bound")) is not None:
         return f"{at} {say(bound)}"
-    return plain(entry.get("note") or "", 60)
+    return plain(entry.get("note") or "", 120)
 
 
 def _state(gate: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> str:

@@ -6,25 +6,24 @@ from collections import deque
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.reactive import reactive
 
 from core.errors import ReflexError, UntrustedEndpoint
 from core.router.condition import Cause
 from core.stages import Mode
 from reflex_tui.keymap import shown_key
-from reflex_tui.messages import CopyWanted, LookWanted, WindowWanted
+from reflex_tui.messages import LookWanted
 from reflex_tui.panes.uptime import Looks
 from reflex_tui.panes.worth import worth
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
-from reflex_tui.widgets.latency import LatencySection
+from reflex_tui.widgets.latency_charts import LatencyCharts
 from reflex_tui.widgets.notice import Notice
-from reflex_tui.widgets.plot import PlotSection
 from reflex_tui.widgets.recent import RecentSection
-from reflex_tui.widgets.remedy import RemedySection, commands
+from reflex_tui.widgets.remedy import RemedySection, copy_wanted, pastable
 from reflex_tui.widgets.server import ServerSection
 from reflex_tui.widgets.worth import WorthSection
-from reflex_tui.windows import DEFAULT, WINDOWS
+from reflex_tui.windows import DEFAULT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from core.router.outlook import Outlook
     from reflex_tui.panes.latencies import Figures
     from reflex_tui.panes.rows import Row
-    from reflex_tui.windows import Windowed
+    from reflex_tui.windows import Window, Windowed
 
 _PROBES_KEPT = 120
 
@@ -60,21 +59,19 @@ class HealthPane(VerticalScroll):
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
     now: reactive[datetime | None] = reactive(None)
     charting: reactive[bool] = reactive(default=False, toggle_class="-charting")
+    window: reactive[Window] = reactive(DEFAULT)
 
     def __init__(self) -> None:
         super().__init__(id="health")
         self._looks = Looks()
         self._seen: Windowed | None = None
-        self._window = WINDOWS.index(DEFAULT)
         self._probes: deque[float | None] = deque(maxlen=_PROBES_KEPT)
 
     def compose(self) -> ComposeResult:
         """Server, then charts or remedy, then gate, breaker, evidence, and what it is worth."""
         yield Notice()
         yield ServerSection()
-        with Vertical(id="latency"):
-            yield LatencySection()
-            yield PlotSection()
+        yield LatencyCharts(id="latency")
         yield RemedySection()
         yield GateSection()
         yield BreakerSection()
@@ -108,12 +105,11 @@ class HealthPane(VerticalScroll):
         if remedy.outlook is None or remedy.outlook.health.cause != outlook.health.cause:
             remedy.copied = None
         remedy.outlook = outlook
-        self.query_one(LatencySection).limit_ms = outlook.policy.reflex.thresholds.p95_latency_ms
+        self._charts.limit_ms = outlook.policy.reflex.thresholds.p95_latency_ms
         self.query_one(GateSection).outlook = outlook
         breaker = self.query_one(BreakerSection)
         breaker.outlook, breaker.seen_at = outlook, self.now
         self.query_one(EvidenceSection).outlook = outlook
-        self.query_one(PlotSection).limit_ms = outlook.policy.reflex.thresholds.p95_latency_ms
         self.query_one(WorthSection).sample = outlook.policy.reflex.shadow.sample
         self._show_hour()
         self._show_worth()
@@ -121,7 +117,7 @@ class HealthPane(VerticalScroll):
 
     def watch_figures(self, figures: dict[Mode, Figures]) -> None:
         """Pass new figures on."""
-        self.query_one(LatencySection).figures = figures
+        self._charts.figures = figures
         self.query_one(ServerSection).live = figures.get(Mode.REFLEX)
 
     def watch_now(self, now: datetime | None) -> None:
@@ -134,13 +130,10 @@ class HealthPane(VerticalScroll):
 
     def show_window(self, seen: Windowed | None, share: float) -> None:
         """What the capsule's index shows, or how much of the log it has read so far."""
-        plot = self.query_one(PlotSection)
-        plot.share = share
+        self._charts.show_window(seen, share)
         if seen is None:
             return
         self._seen = seen
-        if seen.window is WINDOWS[self._window]:  # not the answer to a question before the last
-            plot.shown = seen
         self._show_hour()
         self._show_worth()
 
@@ -182,10 +175,12 @@ class HealthPane(VerticalScroll):
             case "chart":
                 return self.barred is None
             case "window":
-                plot = self.query_one(PlotSection)
-                shown = plot.display and self.query_one("#latency").display
-                return self.barred is None and shown
+                return self.barred is None and self._charts.offers_windows
         return True
+
+    def watch_window(self, window: Window) -> None:
+        """Another window is charted."""
+        self._charts.window = window
 
     def watch_charting(self) -> None:
         """The keys change with what is seen."""
@@ -198,9 +193,7 @@ class HealthPane(VerticalScroll):
 
     def action_window(self) -> None:
         """Chart the next longer window; after the longest the shortest."""
-        self._window = (self._window + 1) % len(WINDOWS)
-        self.query_one(PlotSection).shown = None
-        self.post_message(WindowWanted(WINDOWS[self._window]))
+        self._charts.turn()
 
     def action_look(self, deep: bool) -> None:  # noqa: FBT001  Textual calls it by position
         """Ask for a look at the server."""
@@ -211,7 +204,11 @@ class HealthPane(VerticalScroll):
         if found := self._copyable():
             remedy = self.query_one(RemedySection)
             remedy.copied = 0 if remedy.copied is None else (remedy.copied + 1) % len(found)
-            self.post_message(CopyWanted(found[remedy.copied], "the command"))
+            self.post_message(copy_wanted(found, remedy.copied))
+
+    @property
+    def _charts(self) -> LatencyCharts:
+        return self.query_one(LatencyCharts)
 
     def _show_hour(self) -> None:
         if self.now is not None:
@@ -230,7 +227,7 @@ class HealthPane(VerticalScroll):
             return command_in(self.barred)
         if self.outlook is None or self.outlook.health.ok:
             return ()
-        return commands(self.outlook.health)
+        return pastable(self.outlook)
 
 
 def command_in(error: ReflexError) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.plain import plain
 
 _VALUED = ("--suite", "--arms", "--tasks", "--trials", "--candidates")
-_ALONE = ("--resume", "--stop", "--compare")
+_ALONE = ("--resume", "--stop", "--report", "--compare")
 
 
 class BadOptions(ValueError):
@@ -18,7 +18,7 @@ class BadOptions(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the start dialog begins with, as text; ``action`` is resume, stop, compare or empty."""
+    """What the start dialog begins with, as text; ``action`` is what stood alone, or empty."""
 
     suite: str = ""
     arms: str = ""

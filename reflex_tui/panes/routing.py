@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.reactive import reactive
 
 from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
@@ -13,10 +13,11 @@ from reflex_tui.panes.book import Book
 from reflex_tui.panes.filters import Filter, FilterError, parse_filter
 from reflex_tui.panes.listing import Listing
 from reflex_tui.widgets.filter_bar import FilterBar
-from reflex_tui.widgets.latency import LatencySection
+from reflex_tui.widgets.latency_charts import LatencyCharts
 from reflex_tui.widgets.log_view import LogHeader, LogView
 from reflex_tui.widgets.notice import Notice
 from reflex_tui.widgets.time_bar import TimeBar, moment
+from reflex_tui.windows import DEFAULT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,14 +31,20 @@ if TYPE_CHECKING:
     from reflex_tui.messages import PageCame, RowsCounted, TimeFound
     from reflex_tui.panes.book import Added
     from reflex_tui.panes.latencies import Figures
+    from reflex_tui.windows import Window, Windowed
 
 
 class RoutingPane(Vertical, can_focus=True):
-    """Draws ``book``; whoever puts rows into it says so by ``appended`` and the like."""
+    """Draws ``book``; whoever puts rows into it says so by ``appended`` and the like.
+
+    While ``charting`` the latencies have the whole pane.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "filter", "Filter", id="routing.filter"),
         Binding("t", "time", "Go to time", id="routing.time"),
+        Binding("l", "chart", "Chart", id="routing.chart"),
+        Binding("w", "window", "Window", id="routing.window"),
         Binding("escape", "unfilter", "Clear filter", id="routing.unfilter"),
     ]
 
@@ -47,6 +54,8 @@ class RoutingPane(Vertical, can_focus=True):
     patience_s: reactive[float] = reactive(60.0)
     broken: reactive[CapsuleError | None] = reactive(None)
     loaded: reactive[bool] = reactive(default=False)
+    charting: reactive[bool] = reactive(default=False, toggle_class="-charting")
+    window: reactive[Window] = reactive(DEFAULT)
 
     def __init__(self, book: Book | None = None) -> None:
         super().__init__(id="routing")
@@ -59,13 +68,15 @@ class RoutingPane(Vertical, can_focus=True):
         self._stayed_at = 0
 
     def compose(self) -> ComposeResult:
-        """Filter, column names, rows, latencies; or the notice that there are none."""
+        """Filter, column names and rows, or the notice that there are none; latencies beside."""
         yield FilterBar()
         yield TimeBar()
-        yield LogHeader()
-        yield LogView(self.listing, id="log")
-        yield Notice(id="log-notice")
-        yield LatencySection()
+        with Container(id="routing-body"):
+            with Vertical(id="log-side"):
+                yield LogHeader()
+                yield LogView(self.listing, id="log")
+                yield Notice(id="log-notice")
+            yield LatencyCharts()
 
     def on_mount(self) -> None:
         """Say what there is."""
@@ -166,11 +177,24 @@ class RoutingPane(Vertical, can_focus=True):
 
     def watch_figures(self, figures: dict[Mode, Figures]) -> None:
         """Pass new figures on."""
-        self.query_one(LatencySection).figures = figures
+        self._charts.figures = figures
 
     def watch_limit_ms(self, limit_ms: float) -> None:
         """Pass the limit on."""
-        self.query_one(LatencySection).limit_ms = limit_ms
+        self._charts.limit_ms = limit_ms
+
+    def watch_window(self, window: Window) -> None:
+        """Another window is charted."""
+        self._charts.window = window
+
+    def show_window(self, seen: Windowed | None, share: float) -> None:
+        """What the capsule's index shows, or how much of the log it has read so far."""
+        self._charts.show_window(seen, share)
+
+    def watch_charting(self) -> None:
+        """The keys change with what is seen."""
+        self.take_focus()
+        self.refresh_bindings()
 
     def watch_now(self, now: datetime | None) -> None:
         """Waiting rows may have become unknown."""
@@ -219,6 +243,11 @@ class RoutingPane(Vertical, can_focus=True):
         self.query_one(TimeBar).close()
         self.take_focus()
 
+    def on_time_input_left(self) -> None:
+        """Back to the rows without going anywhere."""
+        self.query_one(TimeBar).close()
+        self.take_focus()
+
     def on_log_view_moved(self) -> None:
         """Say whether the newest are followed."""
         self._show_state()
@@ -226,7 +255,7 @@ class RoutingPane(Vertical, can_focus=True):
     def take_focus(self) -> None:
         """Let the keys act on the rows."""
         view = self.query_one(LogView)
-        (view if view.display else self).focus()
+        (self if self.charting or not view.display else view).focus()
 
     def filter_by(self, text: str) -> None:
         """Filter as if ``text`` had been typed."""
@@ -240,22 +269,30 @@ class RoutingPane(Vertical, can_focus=True):
         """Type a time to go to."""
         self.query_one(TimeBar).edit()
 
+    def action_chart(self) -> None:
+        """Give the latencies the whole pane, or take it back."""
+        self.charting = not self.charting
+
+    def action_window(self) -> None:
+        """Chart the next longer window; after the longest the shortest."""
+        self._charts.turn()
+
     def action_unfilter(self) -> None:
-        """Show all rows again; or leave the time that is being typed."""
-        if self.query_one(TimeBar).editing:
-            self.query_one(TimeBar).close()
-            self.take_focus()
-            return
+        """Show all rows again."""
         self.query_one(FilterBar).set("")
         self.take_focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There is nothing to filter in an empty log, and nothing to clear without a filter."""
         if action in {"filter", "time"}:
+            return bool(len(self.book)) and not self.charting
+        if action == "chart":
             return bool(len(self.book))
+        if action == "window":
+            return bool(len(self.book)) and self._charts.offers_windows
         if action == "unfilter":
             bar = self.query_one(FilterBar)
-            return bar.editing or bool(bar.state.text) or self.query_one(TimeBar).editing
+            return bar.editing or bool(bar.state.text)
         return True
 
     def _show_state(self) -> None:
@@ -271,14 +308,18 @@ class RoutingPane(Vertical, can_focus=True):
         state.broken = self.broken is not None or self._index.damage is not None
         empty = not len(self.listing)
         notice.display = empty
-        self.query_one(LatencySection).display = bool(len(self.book))
+        self._charts.display = bool(len(self.book))
         view.display = not empty
         self.query_one(LogHeader).display = not empty
         bar.display = bool(len(self.book))
         if empty:
             notice.show(*self._why_empty())
-        elif self.has_focus:
+        elif self.has_focus and not self.charting:
             view.focus()  # it had the focus only while there were no rows
+
+    @property
+    def _charts(self) -> LatencyCharts:
+        return self.query_one(LatencyCharts)
 
     def _why_empty(self) -> tuple[str, str, tuple[str, ...]]:
         if self.broken is not None:

@@ -30,6 +30,7 @@ from reflex_tui.messages import (
     TimeFound,
     UnfinishedSeen,
     WindowSeen,
+    WindowWanted,
 )
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.panes.latencies import Latencies
@@ -77,6 +78,7 @@ class Dashboard(Screen[None]):
         (0, "-tiny-width"),
         (LEAST_WIDTH, "-single"),
         (116, "-columns"),
+        (150, "-wide"),
     ]
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012  as above
         (0, "-tiny-height"),
@@ -231,6 +233,11 @@ class Dashboard(Screen[None]):
     def on_window_seen(self, message: WindowSeen) -> None:
         """What the capsule shows over stretches of time."""
         self.query_one(HealthPane).show_window(message.seen, message.share)
+        self.routing.show_window(message.seen, message.share)
+
+    def on_window_wanted(self, message: WindowWanted) -> None:
+        """Both panes chart the same window; the application has it asked for."""
+        self.query_one(HealthPane).window = self.routing.window = message.window
 
     def on_reports_seen(self, message: ReportsSeen) -> None:
         """The bakeoff reports there are."""
@@ -297,18 +304,6 @@ class Dashboard(Screen[None]):
         if action == "command":
             return self.is_whole and not isinstance(self.focused, Input)
         return True
-
-    def begin_bakeoff(self, options: str) -> None:
-        """Go to the pane and do what ``options``, as typed, ask for."""
-        from reflex_tui.panes.options import parse_options  # noqa: PLC0415  as in _complete
-
-        self.action_pane("bakeoff")
-        self.bakeoff.begin(parse_options(options))
-
-    def promote(self, *, on: bool) -> None:
-        """Ask whether reflex may serve from now on, or may not."""
-        self.action_pane("bakeoff")
-        self.bakeoff.promote(on=on)
 
     def filter(self, text: str) -> None:
         """Filter the log by ``text``, as if typed."""

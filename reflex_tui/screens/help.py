@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reflex_tui.slash import COMMANDS
+from reflex_tui.widgets.hanging import hanging
 from reflex_tui.widgets.lines import MUTED, left, line, title
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from textual.content import Content
 
-_KEY, _DOES, _USAGE = 16, 34, 34
+_KEY, _DOES, _USAGE, _SIGN = 16, 34, 34, 20
 SIGNS = (
     ("● up", "the server answers, serves the model and is ready"),
     ("▲ slow", "it answers, but over the latency limit"),
@@ -35,14 +36,15 @@ def help_page(
         for key, does, binding_id in keys
     ]
     lines += [line(""), title("COMMANDS", ("type / and begin", MUTED))]
-    lines += [
-        line(left(line((command.usage, "bold")), _USAGE), (command.does, MUTED))
-        for command in COMMANDS
-    ]
+    for command in COMMANDS:
+        usage = left(line((command.usage, "bold")), _USAGE)
+        lines += hanging(usage, line((command.does, MUTED)), width)
     lines += [line(""), title("SIGNS")]
-    lines += [line(left(sign, 20), (meaning, MUTED)) for sign, meaning in SIGNS]
+    for sign, meaning in SIGNS:
+        lines += hanging(line(left(sign, _SIGN)), line((meaning, MUTED)), width)
     lines += [line(""), title("WHERE THINGS LIE")]
-    lines += [line(left(name, _KEY), (place, MUTED)) for name, place in places.items()]
+    for name, place in places.items():
+        lines += hanging(line(left(name, _KEY)), line((place, MUTED)), width)
     return [left(each, width) for each in lines]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.plain import plain
 from reflex_tui.panes.criteria import MAKE_FIRST, criteria, why
+from reflex_tui.panes.first_config import config_place
 from reflex_tui.widgets.condition import (
     BAD,
     GOOD,
@@ -16,7 +17,8 @@ from reflex_tui.widgets.condition import (
     server_condition,
 )
 from reflex_tui.widgets.gate import criterion_line
-from reflex_tui.widgets.lines import MUTED, left, line, title
+from reflex_tui.widgets.hanging import hanging
+from reflex_tui.widgets.lines import MUTED, left, line, right, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,11 +75,11 @@ def status_page(settings: Settings | None, outlook: Outlook | None, width: int) 
     lines = [
         *(_next_call(outlook) if outlook else [line((WAIT, MUTED))]),
         line(""),
-        title("workspace", plain(source.root, 500)),
-        title("config", plain(source.path or "none: built-in defaults", 500)),
-        title("policy", outlook.policy.policy_hash if outlook else ""),
+        *hanging(title("workspace"), line(plain(source.root, 500)), width),
+        *hanging(title("config"), line(config_place(settings)), width),
+        *hanging(title("policy"), line(outlook.policy.policy_hash if outlook else ""), width),
     ]
-    origin_width = 18
+    origin_width = 19
     value_width = max(8, width - _KEY - origin_width)
     table: tuple[str, ...] = ()
     for path, value in settings_values(settings):
@@ -87,15 +89,18 @@ def status_page(settings: Settings | None, outlook: Outlook | None, width: int) 
         origin, name, shown = settings.origin(*path), plain(path[-1], 60), _shown(value)
         # A value that is longer than its column begins further left, while its name allows it.
         wider = max(0, min(len(shown) + 1 - value_width, _KEY - len(name) - 2))
+        below = len(shown) > value_width + wider
         lines.append(
             line(
                 left(name, _KEY - wider),
-                left(shown, value_width + wider),
+                right("" if below else shown, value_width + wider - 1),
                 left(
-                    line((f" {origin}", MUTED if origin == "default" else "$reflex")), origin_width
+                    line((f"  {origin}", MUTED if origin == "default" else "$reflex")), origin_width
                 ),
             )
         )
+        if below:
+            lines += hanging(line("  "), line(shown), width)
     return [left(each, width) for each in lines]
 
 

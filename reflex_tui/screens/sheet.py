@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -41,21 +41,21 @@ class Sheet(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A frame, the text in it, the keys below."""
-        with Vertical(id="sheet"), VerticalScroll(id="sheet-scroll"):
+        with VerticalScroll(id="sheet"):
             yield Static(id="sheet-text")
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Name it, and let the keys scroll."""
         self.query_one("#sheet").border_title = Content(self._heading)
-        self.query_one("#sheet-scroll").focus()
+        self.query_one("#sheet").focus()
 
     def on_resize(self) -> None:
         """Fit the text."""
         self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
-        width = self.query_one("#sheet-scroll").scrollable_content_region.width
+        width = self.query_one("#sheet").scrollable_content_region.width
         self.query_one("#sheet-text", Static).update(Content("\n").join(self._build(width)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002

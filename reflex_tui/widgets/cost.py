@@ -10,6 +10,7 @@ from textual.reactive import reactive
 from core.errors import ReflexError
 from core.plain import plain, plain_block
 from reflex_tui.widgets.condition import BAD, POOR
+from reflex_tui.widgets.hanging import hanging
 from reflex_tui.widgets.lines import MUTED, TITLE, left, line
 from reflex_tui.widgets.section import Section
 from reflex_tui.widgets.trial_grid import span
@@ -44,9 +45,17 @@ class CostSection(Section):
         return [left(each, width) for each in lines]
 
     def _told(self, found: Estimate, width: int) -> list[Content]:
-        lines = [_row("ASKS", _scope(found)), _row("CALLS", _calls(found))]
-        lines.append(_row("TAKES", _time(found)))
-        lines.append(_row("COSTS", _price(found)))
+        rows = (
+            ("ASKS", _scope(found, width - _LABEL)),
+            ("CALLS", _calls(found)),
+            ("TAKES", _time(found)),
+            ("COSTS", _price(found)),
+        )
+        lines = [
+            each
+            for name, told in rows
+            for each in hanging(line((name.ljust(_LABEL), TITLE)), told, width)
+        ]
         if found.left_out:
             lines += _left_out(found, width)
         if found.limits:
@@ -56,15 +65,15 @@ class CostSection(Section):
         return lines
 
 
-def _row(name: str, told: Content) -> Content:
-    return line((name.ljust(_LABEL), TITLE), told)
-
-
-def _scope(found: Estimate) -> Content:
+def _scope(found: Estimate, width: int) -> Content:
+    """How many tasks, and who is asked: beside it where there is room, else below."""
     part = "all" if found.selected == found.tasks else f"{found.selected} of"
     goes = f" × {plural(found.trials, 'trial')}" if found.trials > 1 else ""
     arms = " against ".join(plain(one.model, 40) for one in found.arms)
-    return line(f"{part} {plural(found.tasks, 'task')}{goes}", (f"   {arms}", MUTED))
+    tasks = f"{part} {plural(found.tasks, 'task')}{goes}"
+    beside = f"   {arms}"
+    fits = len(tasks) + len(beside) <= width
+    return line(tasks, (beside if fits else f"\n{arms}", MUTED))
 
 
 def _calls(found: Estimate) -> Content:
@@ -92,8 +101,10 @@ def _price(found: Estimate) -> Content:
 
 def _left_out(found: Estimate, width: int) -> list[Content]:
     some = found.left_out[:_MOST_LEFT_OUT]
-    lines = [_row("LEFT OUT", line(f"{len(found.left_out)} that the suite itself cannot use"))]
-    lines += [line(" " * _LABEL, (plain(one, max(20, width)), MUTED)) for one in some]
+    told = f"{len(found.left_out)} that the suite itself cannot use"
+    lines = [line(("LEFT OUT".ljust(_LABEL), TITLE), told)]
+    for one in some:
+        lines += hanging(line(" " * _LABEL), line((plain(one, 300), MUTED)), width)
     if len(found.left_out) > len(some):
         lines.append(line(" " * _LABEL, (f"and {len(found.left_out) - len(some)} more", MUTED)))
     return lines

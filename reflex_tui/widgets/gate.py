@@ -58,7 +58,7 @@ class GateSection(Section):
     def lines(self, width: int) -> list[Content]:
         """A title and three lines, and one more while it is not met."""
         if self.outlook is None:
-            return [title("GATE"), line(("◌ looking", MUTED))]
+            return [title("GATE", ("◌ looking", MUTED)), line("")]
         gate, thresholds = self.outlook.gate, self.outlook.policy.reflex.thresholds
         state = gate_condition(gate)
         lines = [self._title(width, state.label, state.style)]
@@ -102,7 +102,8 @@ def criterion_line(criterion: Criterion, width: int) -> Content:
     fixed = _NAME + _VALUE + _THRESHOLD + _VERDICT
     room = max(0, width - fixed)
     # What a bound proves comes after a comma: it is left out before words are cut.
-    words = [criterion.bound, criterion.bound.partition(",")[0]]
+    short = criterion.bound.partition(",")[0]
+    words = [criterion.bound, short, short.replace(" first calls", "")]
     bound = fitting([line((f"  {each}", MUTED)) for each in words], room)
     return line(
         left(criterion.name, _NAME),

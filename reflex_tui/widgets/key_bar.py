@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from textual.events import Click
     from textual.screen import Screen
 
-_GAP = "   "
+_GAPS = "   ", "  "
 _PALETTE = "palette"
 
 
 class KeyBar(Widget):
     """Shows the bindings of what has the focus, nearest first; those that do not fit are left out.
 
-    ``keys`` holds (key, as displayed, what it does).
+    Gaps are narrower before any is. ``keys`` holds (key, as displayed, what it does).
     """
 
     DEFAULT_CSS = """
@@ -45,13 +45,15 @@ class KeyBar(Widget):
         """One line."""
         width = self.content_size.width
         palette = _piece(self.app.COMMAND_PALETTE_BINDING, "^p", _PALETTE)
-        room = width - palette.cell_length - len(_GAP)
+        room = width - palette.cell_length - len(_GAPS[0])
+        pieces = [_piece(*key) for key in self.keys]
+        whole = sum(piece.cell_length for piece in pieces)
+        gap = next((g for g in _GAPS if whole + len(g) * (len(pieces) - 1) <= room), _GAPS[-1])
         shown = Content("")
-        for key in self.keys:
-            longer = shown + (_GAP if shown else "") + _piece(*key)
-            if longer.cell_length > room:
-                break
-            shown = longer
+        for piece in pieces:
+            longer = shown + (gap if shown else "") + piece
+            if longer.cell_length <= room:
+                shown = longer
         return spread(shown, palette, width)
 
     def on_click(self, event: Click) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.reactive import reactive
 
 from core.plain import plain
+from reflex_tui.widgets.hanging import hanging
 from reflex_tui.widgets.lines import line
 from reflex_tui.widgets.section import Section
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from textual.content import Content
 
 COMMAND = "$ "
+IN_FILE = "| "
 
 
 class Notice(Section):
-    """A heading and lines; lines that begin with ``$`` are commands and stand out."""
+    """A heading and lines; those after ``$`` (commands) or ``|`` (a file's lines) stand out."""
 
     DEFAULT_CSS = """
     Notice { width: 1fr; height: 1fr; padding: 2 4; }
@@ -37,13 +39,10 @@ class Notice(Section):
         for raw in self.text:
             if raw.startswith(COMMAND):
                 told = plain(raw.removeprefix(COMMAND), 500)
-                rows = wrap(told, max(20, width - 4), break_on_hyphens=False) or [""]
-                lines += [
-                    line("    " if number else "  $ ", (row, "$reflex"))
-                    if number == 0
-                    else line("    ", (row, "$reflex"))
-                    for number, row in enumerate(rows)
-                ]
+                lines += hanging(line("  $ "), line((told, "$reflex")), width)
+            elif raw.startswith(IN_FILE):
+                told = plain(raw.removeprefix(IN_FILE), 500)
+                lines += hanging(line("    "), line((told, "$reflex")), width)
             else:
                 lines += [line(row) for row in wrap(plain(raw, 2000), max(20, width)) or [""]]
         return lines

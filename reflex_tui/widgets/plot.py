@@ -26,7 +26,8 @@ class PlotSection(Section):
     """``shown`` is the window's slices; total above TTFT, and total alone where room is short.
 
     ``share`` (0 to 1) is how much of the evidence has been read while nothing can be shown yet.
-    A chart takes tens of milliseconds, so a thread draws it, one at a time; the last one stays.
+    A chart takes tens of milliseconds, so a thread draws it, one at a time, while it is in sight;
+    the last one stays. ``drawing`` is whether the thread is at it.
     """
 
     DEFAULT_CSS = """
@@ -46,12 +47,7 @@ class PlotSection(Section):
     def __init__(self) -> None:
         super().__init__()
         self._drawn: PlotSection.Drawn | None = None
-        self._drawing = False
-
-    @property
-    def drawing(self) -> bool:
-        """Whether a chart is being drawn."""
-        return self._drawing
+        self.drawing = False
 
     def lines(self, width: int) -> list[Content]:
         """As many lines as there is height."""
@@ -82,25 +78,27 @@ class PlotSection(Section):
         self._draw()
 
     def on_resize(self) -> None:
-        """Another size: drawn for it."""
+        """Another size: drawn for it; out of sight there is none."""
         self._draw()
 
     def on_plot_section_drawn(self, message: Drawn) -> None:
         """Show it, and go on with what was asked for meanwhile."""
-        self._drawn, self._drawing = message, False
+        self._drawn, self.drawing = message, False
         self.refresh()
         self._draw()
 
     def _draw(self) -> None:
         width, height = self.content_size
         shown = self.shown
-        if self._drawing or shown is None or not any(shown.slices.values()) or not width * height:
+        if self.drawing or not width * height:
+            return
+        if shown is None or not any(shown.slices.values()):
             return
         from reflex_tui.widgets.plot_lines import Charts  # noqa: PLC0415  loaded by the watcher
 
         charts = Charts(shown, self.limit_ms, width, height)
         if self._drawn is None or self._drawn.charts != charts:
-            self._drawing = True
+            self.drawing = True
             self._draw_there(charts)
 
     @work(thread=True, group="plot")

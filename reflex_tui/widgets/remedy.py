@@ -11,11 +11,15 @@ from textual.style import Style
 from core.plain import plain
 from reflex_tui.keymap import shown_key
 from reflex_tui.messages import CopyWanted
+from reflex_tui.panes.first_config import first_config, place_of
 from reflex_tui.widgets.condition import MODE_STYLE
+from reflex_tui.widgets.hanging import hanging
 from reflex_tui.widgets.lines import MUTED, line, title
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.content import Content
     from textual.events import Click
 
@@ -32,8 +36,21 @@ def commands(health: Health) -> tuple[str, ...]:
     return tuple(text for text in health.remedy[1:] if not text.endswith(":"))
 
 
+def pastable(outlook: Outlook) -> tuple[str, ...]:
+    """All that can be copied: the commands, and the configuration of one who has none."""
+    config = "\n".join(first_config(outlook))
+    return (*commands(outlook.health), *([config] if config else []))
+
+
+def copy_wanted(found: Sequence[str], number: int) -> CopyWanted:
+    """The wish to have one of those copied, by its place from 0."""
+    text = found[number]
+    what = "the lines" if "\n" in text else "the command"
+    return CopyWanted(text, f"{what}, {number + 1} of {len(found)}" if len(found) > 1 else what)
+
+
 class RemedySection(Section):
-    """The remedy's sentences and commands; ``copied`` is the command copied last, from 0."""
+    """The remedy's sentences and commands; ``copied`` is the one copied last, from 0."""
 
     outlook: reactive[Outlook | None] = reactive(None, layout=True)
     copied: reactive[int | None] = reactive(None)
@@ -43,21 +60,31 @@ class RemedySection(Section):
         if self.outlook is None or self.outlook.health.ok:
             return []
         health = self.outlook.health
-        pastable = commands(health)
+        runnable, config = commands(health), first_config(self.outlook)
         airy = self.app.size.width >= _WIDE
         lines = [title("WHAT TO DO")]
         number = 0
+        most = _ROWS if airy else _SHORT_ROWS - bool(config)
         for text in health.remedy:
-            if text in pastable:
-                lines += self._command(number, text, width)
+            if text in runnable:
+                lines += self._command(number, text, width, most)
                 lines += [line("")] * airy
                 number += 1
             else:
                 lines += [line(part) for part in wrap(plain(text, 500), max(20, width))]
-        lines += [line("")] * (not airy or not number)
-        if pastable:
+        if config:
+            place = plain(place_of(self.outlook.settings), 300)
+            start = (
+                "There is no such file yet: save this as"
+                if health.models
+                else "Or is yours elsewhere? Save this, mended, as"
+            )
+            lines += hanging(line(""), line(f"{start} {place}"), width)
+            lines += self._numbered(number, config)
+        lines += [line("")] * (airy if config else not airy or not number)
+        if found := pastable(self.outlook):
             key = shown_key(self.app, "health.copy", "c")
-            lines.append(_how_to_copy(len(pastable), key))
+            lines.append(_how_to_copy(len(found), key))
         decision = self.outlook.decision
         mode = (str(decision.mode), MODE_STYLE[decision.mode])
         lines.append(line(("Until it is well, Implement calls go to ", MUTED), mode))
@@ -68,14 +95,16 @@ class RemedySection(Section):
         number = event.style.meta.get("command")
         if self.outlook is not None and isinstance(number, int):
             self.copied = number
-            self.post_message(CopyWanted(commands(self.outlook.health)[number], "the command"))
+            self.post_message(copy_wanted(pastable(self.outlook), number))
 
-    def _command(self, number: int, text: str, width: int) -> list[Content]:
-        most = _ROWS if self.app.size.width >= _WIDE else _SHORT_ROWS
+    def _command(self, number: int, text: str, width: int, most: int) -> list[Content]:
         room = max(20, width - _INDENT)
         rows = wrap(text, room, break_on_hyphens=False)
         if len(rows) > most:
             rows = [*rows[: most - 1], rows[most - 1][: room - 2] + " …"]
+        return self._numbered(number, rows)
+
+    def _numbered(self, number: int, rows: Sequence[str]) -> list[Content]:
         copied = number == self.copied
         mark = (
             ("✓ " if copied else f"{number + 1} "),
@@ -90,5 +119,5 @@ class RemedySection(Section):
 
 
 def _how_to_copy(number: int, key: str) -> Content:
-    which = "the command" if number == 1 else f"the first, again for the next of {number}"
+    which = "it" if number == 1 else f"the first, again for the next of {number}"
     return line((key, "bold $reflex"), (f" copies {which}, whole", MUTED))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from textual.reactive import reactive
@@ -12,6 +11,7 @@ from core.settings.model import Thresholds
 from reflex_tui.panes.criteria import criteria
 from reflex_tui.widgets.condition import BAD
 from reflex_tui.widgets.gate import VERDICTS, criterion_line
+from reflex_tui.widgets.hanging import hanging
 from reflex_tui.widgets.lines import LABEL, MUTED, left, line, spread, title
 from reflex_tui.widgets.section import Section
 from reflex_tui.widgets.trial_grid import ARM_STYLE
@@ -38,19 +38,19 @@ class ReportSection(Section):
         report = self.report
         if report.problem:
             return [title("REPORT", report.name), line((f"✖ {report.problem}", BAD))]
-        stamps = (f"stamped {', '.join(report.stamps)}" if report.stamps else "", "$warning")
         verdict, style = VERDICTS.get(report.verdict, ("", MUTED))
         told = line((verdict.replace("open", "inconclusive"), f"bold {style}"))
-        lines = [spread(title("GATE", report.suite, "   ", stamps), told, width)]
+        lines = [spread(title("GATE", report.suite), told, width)]
+        if report.stamps:
+            stamped = line(("stamped ", MUTED), (", ".join(report.stamps), "$warning"))
+            lines += hanging(line(" " * LABEL), stamped, width)
         lines += [criterion_line(each, width) for each in criteria(report.gate, self.thresholds)]
         if report.decides:
-            rows = wrap(plain(report.decides, 600), max(20, width - _DECIDES))[:2]
-            lines += [
-                line(("would decide:".ljust(_DECIDES) if not at else " " * _DECIDES, MUTED), row)
-                for at, row in enumerate(rows)
-            ]
+            label = line(("would decide:".ljust(_DECIDES), MUTED))
+            lines += hanging(label, line(plain(report.decides, 600)), width)
         if self.screen.has_class("-tall"):
-            lines += [line(""), title("REPORT", (plain(report.path, 500), MUTED))]
+            where = line((plain(report.path, 500), MUTED))
+            lines += [line(""), *hanging(title("REPORT"), where, width)]
         return [left(each, width) for each in lines]
 
 
@@ -71,5 +71,5 @@ class AloneSection(Section):
             named = ", ".join(plain(task, 80) for task in tasks) or "none"
             count = f"{len(tasks)} alone".ljust(9)
             label = (plain(name, LABEL - 1).ljust(LABEL), f"bold {style}")
-            lines.append(line(label, count, (named, "" if tasks else MUTED)))
+            lines += hanging(line(label, count), line((named, "" if tasks else MUTED)), width)
         return [left(each, width) for each in lines]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
@@ -49,7 +50,15 @@ class TimeInput(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Go there", id="time.go"),
+        Binding("escape", "leave", "Back", id="time.leave"),
     ]
+
+    class Left(Message):
+        """No time is wanted after all."""
+
+    def action_leave(self) -> None:
+        """Back to the rows."""
+        self.post_message(self.Left())
 
 
 class TimeBar(Horizontal):

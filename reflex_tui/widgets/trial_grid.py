@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from core.plain import plain
 from reflex_tui.panes.live import CellState, Live, Score, no_reply
 from reflex_tui.widgets.gate import VERDICTS
+from reflex_tui.widgets.hanging import hanging
 from reflex_tui.widgets.lines import MUTED, fitting, left, line, right, spread
 from reflex_tui.widgets.section import Section
 from reflex_tui.widgets.units import duration
@@ -37,11 +38,11 @@ WORDS = {
 ARM_STYLE = ("$reflex", "$cloud")
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEAST_BAR = 12
-_MOST_ROWS = 6
+_MOST_ROWS, _MOST_SHORT_ROWS = 6, 2
 _NUMBER = 10
 # Two less than elsewhere, so that a task a cell of our own suite is a line at 80 columns.
 LABEL = 8
-_SAID = 20
+_SAID = 18
 _SECONDS = 99.5
 _PREPARING = "looking at the servers, and attacking the sandbox to see it hold"
 
@@ -63,8 +64,9 @@ class TrialGrid(Section):
                 left(line((_PREPARING, MUTED)), width),
             ]
         lines = [_progress(live, width, stopping=self.stopping), line("")]
+        most = _MOST_ROWS if self._is_roomy else _MOST_SHORT_ROWS
         for arm, style in zip(live.arms, ARM_STYLE, strict=False):
-            lines += _arm(live, arm, style, width)
+            lines += _arm(live, arm, style, width, most)
         legend = _legend(live, width)
         lines += [line(""), legend, line("")] if self._is_roomy else [legend]
         return lines + _verdict(live.verdict, width)
@@ -108,20 +110,23 @@ def _bar(done: int, total: int, width: int) -> Content:
     return line((filled, "$reflex"), ("─" * (width - len(filled)), "$rule"))
 
 
-def _arm(live: Live, arm: str, style: str, width: int) -> list[Content]:
-    """The arm's cells in rows, and its figures below them."""
+def _arm(live: Live, arm: str, style: str, width: int, most: int) -> list[Content]:
+    """The arm's cells in ``most`` rows, up to where something happens, and its figures below."""
     states = [live.state(go, arm) for go in live.goes]
     room = max(10, width - LABEL)
     name = line((plain(arm, LABEL - 1).ljust(LABEL), f"bold {style}"))
     rows = [states[at : at + room] for at in range(0, len(states), room)] or [[]]
-    hidden = len(rows) - _MOST_ROWS
+    reached = max((n for n, row in enumerate(rows) if set(row) != {CellState.WAITING}), default=0)
+    first = max(0, reached - most + 1)
+    shown = rows[first : first + most]
     lines = [
-        line(name if number == 0 else " " * LABEL, _cells(row))
-        for number, row in enumerate(rows[:_MOST_ROWS])
+        line(name if number == 0 else " " * LABEL, _cells(row)) for number, row in enumerate(shown)
     ]
-    if hidden > 0:
-        rest = sum(len(row) for row in rows[_MOST_ROWS:])
-        lines.append(line(" " * LABEL, (f"and {rest:,} more that do not fit", MUTED)))
+    before, after = first * room, len(states) - (first + most) * room
+    unseen = [f"{before:,} before"] * (before > 0) + [f"{after:,} after"] * (after > 0)
+    if unseen:
+        told = f"{' and '.join(unseen)} that do not fit"
+        lines.append(line(" " * LABEL, (told, MUTED)))
     return [*lines, line(" " * LABEL, _figures(live.score(arm)))]
 
 
@@ -160,22 +165,23 @@ def _legend(live: Live, width: int) -> Content:
 
 def _verdict(verdict: GateResult | None, width: int) -> list[Content]:
     """The gate over what there is, and what would decide it."""
-    label = ("if it stopped now   ", MUTED)
+    label = ("if it stopped now".ljust(_SAID), MUTED)
     if verdict is None:
         return [line(label, ("◌ told with the next task that both arms are through with", MUTED))]
     glyph, style = VERDICTS[verdict.verdict.value]
     word = f"{glyph.split(' ')[0]} {verdict.verdict.value}"
     why = verdict.summary.partition(": ")[2]
-    lines = [left(line(label, (word, f"bold {style}"), (f"   {plain(why, 300)}", MUTED)), width)]
+    told = line((word, f"bold {style}"), (f"  {plain(why, 300)}", MUTED))
+    lines = hanging(line(label), told, width)
     if verdict.decides:
-        said = ("would decide it".ljust(_SAID), MUTED)
-        lines.append(left(line(said, plain(_short(verdict), 300)), width))
+        said = line(("would decide it".ljust(_SAID), MUTED))
+        lines += hanging(said, line(plain(_short(verdict), 300)), width)
     return lines
 
 
 def _short(verdict: GateResult) -> str:
-    """What would decide it, in a line: ``P95 latency about 47, success parity about 7 more …``."""
+    """What would decide it, in a line: ``P95 latency ~47, success parity ~7 more tasks …``."""
     needed = [(one.title, one.needed) for one in verdict.criteria if one.needed]
     if not needed:
         return verdict.decides
-    return ", ".join(f"{title} about {more}" for title, more in needed) + " more tasks or trials"
+    return ", ".join(f"{title} ~{more}" for title, more in needed) + " more tasks or trials"

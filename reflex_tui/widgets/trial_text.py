@@ -8,7 +8,7 @@ from core.harness.gate.judge import solved_in_time
 from core.plain import plain, plain_block
 from reflex_tui.panes.live import CellState, Live, no_reply
 from reflex_tui.widgets.condition import BAD, GOOD, POOR
-from reflex_tui.widgets.lines import MUTED, left, line
+from reflex_tui.widgets.lines import MUTED, fitting, left, line
 from reflex_tui.widgets.trial_grid import ARM_STYLE, CELLS, latency
 from reflex_tui.widgets.units import plural
 
@@ -30,13 +30,20 @@ FAILURES = {
     "lint": "lint finds faults",
     "sandbox": "the sandbox ended the tests",
 }
+_SHORT = {
+    "transport": "no connection",
+    "format": "not the JSON",
+    "apply": "edit not applied",
+    "lint": "lint faults",
+    "sandbox": "ended by sandbox",
+}
 _MOST_DIFF = 20_000
 _MOST_DETAIL = 2_000
 _DIFF_STYLES = {"+": GOOD, "-": BAD, "@": MUTED}
 
 
-def cell_text(live: Live, go: Go, arm: str) -> Content:
-    """A cell of the grid in words: glyph, state, how long, why not."""
+def cell_text(live: Live, go: Go, arm: str, width: int) -> Content:
+    """A cell of the grid in words: glyph, state, how long, why not; shorter where it is narrow."""
     state = live.state(go, arm)
     glyph, style = CELLS[state]
     trial = live.trial(go, arm)
@@ -44,11 +51,15 @@ def cell_text(live: Live, go: Go, arm: str) -> Content:
         running = state is CellState.RUNNING
         said = f"attempt {live.attempt(go, arm)} under way" if running else "waiting"
         return line((glyph, style), (f" {said}", "" if running else MUTED))
-    return line((glyph, style), " ", outcome(trial))
+    told = [line((glyph, style), " ", outcome(trial, short=short)) for short in (False, True)]
+    return fitting(told, width)
 
 
-def outcome(trial: Trial) -> Content:
-    """``solved, 410 ms``, ``solved at try 2, 1.31 s``, ``tests fail, 3 attempts``."""
+def outcome(trial: Trial, *, short: bool = False) -> Content:
+    """``solved, 410 ms``, ``solved at try 2, 1.31 s``, ``tests fail, 3 attempts``.
+
+    In ``short`` ``edit not applied ×3``, and no more than 22 cells.
+    """
     total_ms = sum(one.latency_ms for one in trial.attempts)
     count = len(trial.attempts)
     if solved_in_time(trial):
@@ -57,6 +68,8 @@ def outcome(trial: Trial) -> Content:
     if trial.solved:
         return line("solved too late", (f", {latency(total_ms)}", MUTED))
     why = FAILURES.get(trial.failure or "", "not solved")
+    if short:
+        return line(_SHORT.get(trial.failure or "", why), (f" ×{count}", MUTED))
     return line(why, (f", {plural(count, 'attempt')}", MUTED))
 
 

@@ -14,7 +14,7 @@ from reflex_tui.widgets.units import NONE, duration, percent, plural, usd
 if TYPE_CHECKING:
     from textual.content import Content
 
-    from core.router.shadow import ShadowSummary
+    from core.router.shadow_summary import ShadowSummary
     from reflex_tui.panes.worth import Worth
 
 _GAP = "   "

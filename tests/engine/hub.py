@@ -8,8 +8,10 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from tests.threaded import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,15 +112,8 @@ def hub_of(files: dict[str, bytes]) -> Iterator[Hub]:
     """The hub on a free port of this machine."""
     state = Hub(files)
     handler = type("Handler", (_Handler,), {"hub": state})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield state
-    finally:
-        state.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(handler) as state.url:
+        try:
+            yield state
+        finally:
+            state.released.set()

@@ -2,56 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import json
-import shutil
-import socket
-import ssl
-import subprocess
-import time
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.client.server import Engine
-from core.router.health import Cause, Health, probe
+from core.router.health import Cause, probe
 from core.router.remedies import remedy
+from tests.health.looking import READY, look, look_at_models
 from tests.health.servers import (
     NOT_FOUND,
     Reply,
     cloud,
-    drip,
     free_port,
-    hang_up,
     local,
     models,
-    raw,
     serving,
-    silent,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from core.client.backend import Backend
-    from tests.health.servers import Behaviour
-
-READY = {"/health": Reply(), "/version": Reply.of({"version": "0.32.0"})}
-HTML = Reply(200, b"<!doctype html><title>Grafana</title>", "text/html; charset=utf-8")
-
-
-async def look(routes: Mapping[str, Behaviour] | Behaviour, model: str = "m") -> Health:
-    """The health of a server that behaves so."""
-    async with serving(routes) as server:
-        return await probe(local(server.endpoint, model), timeout_ms=2000)
-
-
-async def look_at_models(behaviour: Behaviour, model: str = "m") -> Health:
-    """The health of a ready vLLM whose list of models is this."""
-    return await look({"/v1/models": behaviour, **READY}, model)
 
 
 async def test_a_server_with_the_model_is_healthy() -> None:
@@ -138,62 +110,6 @@ async def test_an_empty_list_means_no_models(data: object) -> None:
     assert health.remedy == ("Start it with a model:", "--served-model-name m")
 
 
-NOT_OPENAI = {
-    "html": HTML,
-    "html error 500 behind 200": Reply(200, b"  <html>oops</html>", "text/plain"),
-    "html 404 of a web server": Reply(404, b"<h1>Not here</h1>", "text/html"),
-    "garbage": Reply(200, b"\x00\xff garbage", "application/json"),
-    "list at the top": Reply.of(["m"]),
-    "number": Reply.of(3),
-    "data is an object": Reply.of({"object": "list", "data": {"id": "m"}}),
-    "data of strings": Reply.of({"object": "list", "data": ["m", None, {"id": 3}, {"id": ""}]}),
-    "no data": Reply.of({"models": []}),
-    "nested beyond reason": Reply(200, b"[" * 100_000),
-    "a number of 5000 digits": Reply(200, b'{"data":' + b"9" * 5000 + b"}"),
-    "empty": Reply(200, b""),
-    "no content": Reply(204),
-    "redirect": Reply(307, headers=(("location", "http://169.254.169.254/latest"),)),
-    "huge": Reply(200, b'{"data": ["' + b"x" * (1 << 20) + b'"]}'),
-    "gzip bomb": Reply(200, gzip.compress(bytes(1 << 24)), headers=(("content-encoding", "gzip"),)),
-    "unknown compression": Reply(200, b"x", headers=(("content-encoding", "br"),)),
-    "not http": raw(b"220 mail.example ESMTP\r\n\r\n"),
-    "ssh": raw(b"SSH-2.0-OpenSSH_9.9\r\n"),
-    "endless header": raw(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000),
-}
-
-
-@pytest.mark.parametrize("behaviour", NOT_OPENAI.values(), ids=NOT_OPENAI)
-async def test_what_is_no_openai_server_is_called_so(behaviour: Behaviour) -> None:
-    """HTML, other JSON, redirects, oversized and broken replies: check the address."""
-    health = await look(behaviour)
-    assert (health.cause, health.reason) == (Cause.NOT_OPENAI, "server_unhealthy")
-    assert health.remedy[0].startswith("Check host, port and path of `endpoint` under [reflex]")
-
-
-CUT_OFF = {
-    "hangs up": hang_up,
-    "short head": raw(b"HTTP/1.1 200"),
-    "short body": raw(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{}"),
-}
-
-
-@pytest.mark.parametrize("behaviour", CUT_OFF.values(), ids=CUT_OFF)
-async def test_a_server_that_hangs_up(behaviour: Behaviour) -> None:
-    """Something listens, and ends the connection before its answer is whole."""
-    health = await look(behaviour)
-    assert (health.cause, health.reason) == (Cause.NO_REPLY, "server_unhealthy")
-    assert "https://" in health.remedy[0]
-
-
-async def test_a_redirect_is_not_followed() -> None:
-    """Not even to the same server: the place the user trusts is the place that is asked."""
-    moved = Reply(301, headers=(("location", "/elsewhere"),))
-    async with serving({"/v1/models": moved, "/elsewhere": models("m")}) as server:
-        health = await probe(local(server.endpoint), timeout_ms=2000)
-        assert server.paths == ["/v1/models"]
-    assert "redirects to /elsewhere" in health.summary
-
-
 async def test_an_endpoint_without_its_path_is_mended() -> None:
     """A 404 at an endpoint that lacks /v1 gives the line with it."""
     async with serving({"/v1/models": models("m")}) as server:
@@ -273,111 +189,6 @@ async def test_a_vllm_without_its_engine_is_not_loading() -> None:
     assert "restart" in health.remedy[0]
 
 
-async def test_a_server_error_is_quoted_safely() -> None:
-    """Control characters of an error message do not reach the screen."""
-    health = await look(Reply.of({"error": {"message": "CUDA\x1b[31m out\nof memory"}}, 500))
-    assert health.cause is Cause.HTTP_ERROR
-    assert "\x1b" not in health.summary
-    assert "\n" not in health.summary
-
-
-async def test_ids_with_control_characters_are_made_safe() -> None:
-    """Model ids come from outside: summary, remedy and models hold none of their tricks."""
-    evil = "m\x1b]0;owned\x07\u202e[red]\nrm -rf\ud800"
-    health = await look_at_models(models(evil), "m")
-    assert health.cause is Cause.MODEL_MISSING
-    for text in (health.summary, *health.remedy, *health.models):
-        assert text.isprintable() or "\N{REPLACEMENT CHARACTER}" in text
-        assert not set(text) & set("\x1b\x07\n\u202e\ud800")
-
-
-ENDLESS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99999\r\n\r\n"
-HANGS = {
-    "never answers": {"/v1/models": silent},
-    "drips its headers": {"/v1/models": drip(b"HTTP/1.1 200 OK\r\nx-slow: " + b"y" * 9999)},
-    "drips its body": {"/v1/models": drip(ENDLESS + b" " * 9999, 0.001)},
-    "never says whether it is ready": {"/v1/models": models("m"), "/health": silent},
-    "never says its version": {
-        "/v1/models": models("m", owned_by="sglang"),
-        "/ready": Reply(),
-        "/model_info": silent,
-    },
-}
-
-
-@pytest.mark.parametrize("routes", HANGS.values(), ids=HANGS)
-async def test_one_deadline_covers_all(routes: Mapping[str, Behaviour]) -> None:
-    """However a server stalls, the probe ends with its own deadline."""
-    async with asyncio.timeout(30), serving(routes) as server:
-        began = time.perf_counter()
-        health = await probe(local(server.endpoint), timeout_ms=150)
-        took_s = time.perf_counter() - began
-    assert health.cause is Cause.TIMEOUT
-    assert "in 150 ms" in health.summary
-    assert took_s < 5  # the drips would take minutes, the others an hour
-
-
-async def _answers_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    writer.close()
-
-
-async def test_a_tls_endpoint_that_speaks_plain_http() -> None:
-    """The remedy names both mistakes."""
-    async with await asyncio.start_server(_answers_at_once, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        health = await probe(local(f"https://127.0.0.1:{port}/v1"), timeout_ms=5000)
-    assert health.cause is Cause.TLS
-    assert "http://" in health.remedy[0]
-
-
-@pytest.fixture
-def self_signed(tmp_path: Path) -> ssl.SSLContext:
-    """A TLS server's context with a certificate of its own making."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    openssl = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1"
-    files = ["-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost"]
-    subprocess.run([*openssl.split(), *files], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context
-
-
-async def test_a_certificate_that_nobody_vouches_for(self_signed: ssl.SSLContext) -> None:
-    """Health says what is wrong with the certificate."""
-    async with await asyncio.start_server(
-        _answers_at_once, "127.0.0.1", 0, ssl=self_signed
-    ) as server:
-        port = server.sockets[0].getsockname()[1]
-        health = await probe(cloud(f"https://localhost:{port}/v1"), timeout_ms=5000)
-    assert health.cause is Cause.TLS
-    assert "self-signed certificate" in health.summary
-
-
-@pytest.mark.parametrize("host", ["reflex.invalid", "a" * 64 + ".invalid"])
-async def test_a_host_without_an_address(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that does not resolve, or is none at all."""
-
-    def no_such_host(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", no_such_host)
-    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(variable, raising=False)
-    health = await probe(local(f"http://{host}:3009/v1"), timeout_ms=5000)
-    assert health.cause is Cause.UNRESOLVABLE
-    assert "host name" in health.remedy[0]
-
-
-async def test_loopback_ignores_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy in the environment does not stand between us and our own machine."""
-    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(variable, f"http://127.0.0.1:{free_port()}")
-    assert (await look_at_models(models("m"))).ok
-
-
 async def test_a_remote_server_that_is_down_gets_no_local_start_line() -> None:
     """Starting something here would not help."""
     lines = remedy(Cause.NOT_LISTENING, local("http://gpu.example:8000/v1"))
@@ -400,22 +211,6 @@ def test_every_cause_has_a_remedy(cause: Cause) -> None:
     for backend in _backends():
         for engine in (None, *Engine):
             assert remedy(cause, backend, engine, ("a",))[0].endswith((".", ":"))
-
-
-async def test_cancelling_a_probe_ends_it() -> None:
-    """The caller's cancellation is the one thing that is not turned into a Health."""
-    asked = asyncio.Event()
-
-    async def ask(writer: asyncio.StreamWriter) -> None:
-        asked.set()
-        await silent(writer)
-
-    async with serving(ask) as server:
-        task = asyncio.create_task(probe(local(server.endpoint), timeout_ms=60_000))
-        await asked.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
 
 
 async def test_health_as_json() -> None:

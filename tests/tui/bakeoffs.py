@@ -9,28 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from core.clock import SystemClock
 from core.harness.bakeoff.progress import AttemptEnded, Started, TrialEnded, TrialStarted
-from core.harness.gate.judge import Thresholds, judge
-from core.harness.gate.trial import Attempt, FailureKind, Trial
-from core.harness.report import files
-from core.harness.report.model import (
-    ArmRecord,
-    Environment,
-    Report,
-    RunSettings,
-    SandboxRecord,
-    SuiteRecord,
-)
+from core.harness.gate.judge import judge
+from core.harness.gate.trial import FailureKind, Trial
+from core.harness.report.model import SandboxRecord
 from reflex_tui.app import ReflexApp
+from tests.report import synthetic
+from tests.report.synthetic import LIMITS
+from tests.tui.bench import Bench
 from tests.tui.making import ENDPOINT, LOCAL, NOW, REMOTE
-from tests.tui.test_dashboard import Bench
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from core.harness.bakeoff.progress import Progress
+    from core.harness.gate.trial import Attempt
+    from core.harness.report.model import ArmRecord, Report
     from core.settings import Settings
 
-LIMITS = Thresholds(2000.0, 85.0, 100.0, 0.95)
 DIFF = (
     "--- a/calc.py\n+++ b/calc.py\n@@ -1,2 +1,2 @@\n def add(a, b):\n"
     "-    return a - b\n+    return a + b\n"
@@ -77,16 +72,8 @@ async def until(bench: Bench, holds: Callable[[], bool], most_s: float = 20.0) -
 
 def attempt(latency_ms: float, failure: FailureKind | None = None, **fields: Any) -> Attempt:
     """One attempt, good unless it says otherwise."""
-    given: dict[str, Any] = {
-        "ttft_ms": latency_ms / 4,
-        "latency_ms": latency_ms,
-        "compliant": True,
-        "prompt_tokens": 900,
-        "completion_tokens": 60,
-        "lines_changed": 2,
-        "lint_passed": None if failure else True,
-    }
-    return Attempt(**{**given, "failure": failure, **fields})
+    given = {"compliant": True, "prompt_tokens": 900, "completion_tokens": 60}
+    return synthetic.attempt(latency_ms, failure, **{**given, "cached_tokens": None, **fields})
 
 
 def trial(task: str, arm: str, number: int, *, tries: int = 1, solved: bool = True) -> Trial:
@@ -142,60 +129,32 @@ def report(done: Sequence[Trial], *, stamps: Sequence[str] = (), minutes: int = 
     """A report over these trials, made ``minutes`` before now."""
     end = NOW - timedelta(minutes=minutes)
     names = tuple(dict.fromkeys(one.task for one in done))
-
-    def arm(name: str, model: str, endpoint: str) -> ArmRecord:
-        return ArmRecord(
-            name=name,
-            backend=name,
-            endpoint=endpoint,
-            model=model,
-            label="SGLang 0.5.23" if name == "reflex" else "OpenAI-compatible",
-            server_identity="engine",
-            price_input_per_million=None if name == "reflex" else 0.25,
-            price_output_per_million=None if name == "reflex" else 2.0,
-            timeout_ms=1500.0,
-        )
-
-    return files.build(
-        run_id="run-1",
+    return synthetic.made(
+        done,
         created_at=end - timedelta(seconds=2 * len(done)),
         finished_at=end,
-        suite=SuiteRecord(
-            name="reflex_patchloop_v1",
-            version="1",
-            hash="sha256:" + "ab" * 32,
-            root="reflex_patchloop_v1",
-            tasks=len(names),
-            selected=names,
-            levels={name: number % 3 + 1 for number, name in enumerate(names)},
-        ),
+        suite=synthetic.suite(names, version="1", hash="sha256:" + "ab" * 32),
         arms={
-            "reflex": arm("reflex", LOCAL, ENDPOINT),
-            "cloud": arm("cloud", REMOTE, "https://api.openai.com/v1"),
+            "reflex": arm("reflex", model=LOCAL, endpoint=ENDPOINT, label="SGLang 0.5.23"),
+            "cloud": arm("cloud", model=REMOTE, label="OpenAI-compatible"),
         },
-        settings=RunSettings(
-            attempts=3,
-            trials=1,
-            candidates=1,
-            edit_format="auto",
-            concurrency=1,
-            seed=1,
-            timeout_ms=1500.0,
-            request_timeout_ms=4000.0,
-        ),
-        thresholds=LIMITS,
+        settings=synthetic.run_settings(seed=1),
         prompt_hash="sha256:" + "cd" * 32,
         schema_hash="sha256:" + "ef" * 32,
         sandbox=SandboxRecord(tier="namespaces", escapes_held=38),
-        environment=Environment(
+        environment=synthetic.environment(
             python="3.11",
             platform="Linux",
             cpu="a processor",
             cpus=2,
             memory_mb=4096,
-            reflex_version="0.1.0",
             hostname_hash="h",
         ),
-        trials=done,
+        capsule_head="",
         stamps=stamps,
     )
+
+
+def arm(name: str, **values: Any) -> ArmRecord:
+    """An arm on an engine of no known version, with reflex's deadline."""
+    return synthetic.arm(name, server_identity="engine", timeout_ms=1500.0, **values)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from core.router.shadow import ShadowSummary
+    from core.router.shadow_summary import ShadowSummary
     from core.settings import Settings
 
 PRICES = {"price_input_per_million": 0.25, "price_output_per_million": 2.0}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reflex_tui.panes.bakeoff_desk import BakeoffDesk
-    from tests.tui.test_dashboard import Bench
+    from tests.tui.bench import Bench
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
     """The whole way: cost, grid, verdict, report, the line that changes, the new state."""
     async with running(ring.settings) as bench:
         assert "Press n to run the first here" in bench.shown()
-        assert "New bakeoff" in bench.offered()
+        assert "New" in bench.offered()
         dialog = await open_dialog(bench, f"--suite {ring.suite}")
         await until(bench, lambda: dialog.plan is not None)
         assert "all 5 tasks" in bench.shown()
@@ -100,7 +100,7 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
         desk = desk_of(bench)
         await until(bench, lambda: desk.pane.live is not None and desk.pane.live.done >= 2)
         assert {"Stop"} <= bench.offered()
-        assert "New bakeoff" not in bench.offered()
+        assert "New" not in bench.offered()
         await over(bench)
         assert "✓ pass: every criterion clears" in said(bench)
         assert "p lets it serve" in said(bench)
@@ -234,7 +234,7 @@ async def test_a_run_that_cannot_begin_says_why(ring: Arena) -> None:
         await until(bench, lambda: "✖" in said(bench))
         assert "the reflex arm is not well" in said(bench)
         assert not desk_of(bench).running
-        assert "New bakeoff" in bench.offered()
+        assert "New" in bench.offered()
         await ring.reflex.__aenter__()
 
 

@@ -44,13 +44,15 @@ if TYPE_CHECKING:
     Act = Callable[[Pilot[None], BakeoffDesk], Awaitable[None]]
 
 SIZES = [(80, 24), (120, 40), (160, 48)]
-# Every size in the dark, the middle one in the light.
-LOOKS = [pytest.param(size, "reflex-dark", id=f"dark-{size[0]}x{size[1]}") for size in SIZES]
+LOOKS = [
+    pytest.param(size, f"reflex-{theme}", id=f"{theme}-{size[0]}x{size[1]}")
+    for theme in ("dark", "light")
+    for size in SIZES
+]
 SOLE = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in SIZES]
-LOOKS.append(pytest.param((120, 40), "reflex-light", id="light-120x40"))
+# What the pane is for: every size in both themes. Dialogs: the middle one alone in the light.
 looks = pytest.mark.parametrize(("size", "theme"), LOOKS)
-# Each size and each theme once.
-mixed = pytest.mark.parametrize(("size", "theme"), [LOOKS[0], LOOKS[2], LOOKS[3]])
+mixed = pytest.mark.parametrize(("size", "theme"), [*LOOKS[:3], LOOKS[4]])
 PATH = ROOT / ".speckit/eval/reflex-bakeoff-20260112T103100Z.json"
 
 
@@ -113,14 +115,15 @@ def test_preparing(snap_compare: Snap, size: tuple[int, int]) -> None:
     assert seen(snap_compare, act, size, "reflex-dark")
 
 
-def test_stopping_a_large_one(snap_compare: Snap) -> None:
+@pytest.mark.parametrize("size", SOLE)
+def test_stopping_a_large_one(snap_compare: Snap, size: tuple[int, int]) -> None:
     """A suite of hundreds of tasks, asked to stop."""
 
     async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
         await show_run(pilot, desk, 700, trials(90, lost=(3, 17)))
         desk.pane.stopping = True
 
-    assert seen(snap_compare, act, (80, 24), "reflex-dark")
+    assert seen(snap_compare, act, size, "reflex-dark")
 
 
 @pytest.mark.parametrize("size", SOLE)
@@ -205,7 +208,8 @@ def test_stopped(snap_compare: Snap, size: tuple[int, int]) -> None:
     assert seen(snap_compare, act, size, "reflex-dark")
 
 
-def test_elsewhere(snap_compare: Snap) -> None:
+@pytest.mark.parametrize("size", SOLE)
+def test_elsewhere(snap_compare: Snap, size: tuple[int, int]) -> None:
     """A bakeoff of another process is seen by its journal."""
 
     async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
@@ -213,7 +217,7 @@ def test_elsewhere(snap_compare: Snap) -> None:
         desk.show_unfinished(Unfinished(PATH, 41, 136, under_way=True, about=about))
         await pilot.pause()
 
-    assert seen(snap_compare, act, (80, 24), "reflex-dark", [ReportsSeen(())])
+    assert seen(snap_compare, act, size, "reflex-dark", [ReportsSeen(())])
 
 
 @looks
@@ -267,7 +271,7 @@ SOME = replace(
 REFUSED = ConfigError(
     "the cloud arm is not configured: $OPENAI_API_KEY holds no key for https://api.openai.com/v1",
     remedy="export OPENAI_API_KEY=…, or name another server under [cloud]. A report at hand spares "
-    "the cloud: --reuse-cloud REPORT.",
+    "the cloud: --reuse-cloud REPORT. To see one without any: code reflex demo.",
 )
 
 
@@ -298,6 +302,10 @@ CHANGE = (
     Change("-", 3, "enabled = false  # may it serve?"),
     Change("+", 3, "enabled = true  # may it serve?"),
 )
+BACK = (
+    Change("-", 3, "enabled = true  # may it serve?"),
+    Change("+", 3, "enabled = false  # may it serve?"),
+)
 OFF = settings()
 OFF = replace(OFF, reflex=OFF.reflex.model_copy(update={"enabled": False}), cloud=Cloud())
 FILE = Path("/src/acme/api/stage0.toml")
@@ -308,7 +316,7 @@ PROPOSED = {
         on=True, path=FILE, changes=CHANGE, outlook=outlook(gate=STALE, configured=OFF)
     ),
     "done": Done(FILE, 3, outlook()),
-    "disable": Proposal(on=False, path=FILE, changes=tuple(reversed(CHANGE)), outlook=outlook()),
+    "disable": Proposal(on=False, path=FILE, changes=BACK, outlook=outlook()),
     "error": ConfigError(f"{FILE}: cannot be written: Read-only file system"),
 }
 
@@ -333,7 +341,8 @@ def test_promote(
     assert seen(snap_compare, act, size, theme)
 
 
-def test_leave(snap_compare: Snap) -> None:
+@pytest.mark.parametrize("size", SOLE)
+def test_leave(snap_compare: Snap, size: tuple[int, int]) -> None:
     """Asked once before a run is stopped by leaving."""
 
     class Going:
@@ -344,7 +353,7 @@ def test_leave(snap_compare: Snap) -> None:
         far = "41 of 136 trials are done"
         await pilot.app.push_screen(LeaveScreen(Going(), far, lambda: None))  # type: ignore[arg-type]
 
-    assert seen(snap_compare, act, (80, 24), "reflex-dark")
+    assert seen(snap_compare, act, size, "reflex-dark")
 
 
 @pytest.mark.parametrize("theme", ["reflex-ansi", "no-colour"])

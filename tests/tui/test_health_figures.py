@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.capsule.index import Kind, Tokens, Totals
 from core.router.decision import GateView
-from core.router.shadow import ShadowSummary
+from core.router.shadow_summary import ShadowSummary
 from core.settings.model import LocalBackend
 from core.stages import Mode
 from reflex_tui.panes.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict

@@ -12,8 +12,8 @@ from reflex_tui import keymap
 from reflex_tui.keymap import checked, every_binding, is_key, read_keymap
 from reflex_tui.messages import OutlookSeen
 from reflex_tui.widgets.key_bar import KeyBar
+from tests.tui.bench import dashboard
 from tests.tui.making import ill, outlook
-from tests.tui.test_dashboard import dashboard
 
 if TYPE_CHECKING:
     from pathlib import Path

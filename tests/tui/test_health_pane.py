@@ -14,7 +14,7 @@ from core.client.server import Engine, EngineIdentity
 from core.errors import UntrustedEndpoint
 from core.router.condition import Cause, DeepProbe
 from core.router.decision import GateView
-from core.router.shadow import ShadowSummary
+from core.router.shadow_summary import ShadowSummary
 from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
@@ -30,9 +30,9 @@ from reflex_tui.panes.health import HealthPane
 from reflex_tui.slash import parse
 from reflex_tui.widgets.plot import PlotSection
 from reflex_tui.windows import WINDOWS
+from tests.tui.bench import came, dashboard
 from tests.tui.health_states import priced, windowed
 from tests.tui.making import OPEN, StillClock, healthy, ill, outlook, passed, settings
-from tests.tui.test_dashboard import came, dashboard
 
 if TYPE_CHECKING:
     from core.capsule import Record

@@ -11,11 +11,21 @@ from core.capsule import EventLog
 from core.capsule.index import Totals
 from core.errors import UntrustedEndpoint
 from core.router.condition import DeepProbe
-from core.router.shadow import ShadowSummary
+from core.router.shadow_summary import ShadowSummary
+from core.settings import Source
 from core.stages import Mode
 from reflex_tui.messages import OutlookBarred, OutlookSeen, WindowSeen
 from tests.tui.health_states import priced, windowed
-from tests.tui.making import NO_GATE, OPEN, StillClock, healthy, ill, outlook, write_a_day
+from tests.tui.making import (
+    NO_GATE,
+    OPEN,
+    StillClock,
+    healthy,
+    ill,
+    outlook,
+    settings,
+    write_a_day,
+)
 from tests.tui.test_snapshots import Scene, came
 
 if TYPE_CHECKING:
@@ -59,12 +69,15 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
     well = outlook(configured=configured)
     probed = outlook(replace(healthy(configured), deep=PROBE), configured=configured)
     down = outlook(ill(), breaker=OPEN, configured=configured)
+    source = Source(None, settings().source.root, trusted=True)
+    bare = replace(outlook(ill(), gate=NO_GATE), settings=replace(settings(), source=source))
     states: dict[str, list[Message]] = {
         "looking": [],
         "well": [came(calls), OutlookSeen(well), WindowSeen(seen)],
         "chart": [came(calls), OutlookSeen(well), WindowSeen(seen)],
         "deep": [came(calls), OutlookSeen(probed, deep=True), WindowSeen(seen)],
         "ill": [came(calls), OutlookSeen(down), WindowSeen(seen)],
+        "unconfigured": [came(()), OutlookSeen(bare)],
         "empty": [came(()), OutlookSeen(outlook(gate=NO_GATE)), WindowSeen(nothing)],
         "reading": [came(calls), OutlookSeen(outlook()), WindowSeen(None, 0.42)],
         "untrusted": [came(()), OutlookBarred(UNTRUSTED)],
@@ -75,7 +88,8 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize(
-    "state", ["looking", "well", "chart", "deep", "ill", "empty", "reading", "untrusted"]
+    "state",
+    ["looking", "well", "chart", "deep", "ill", "unconfigured", "empty", "reading", "untrusted"],
 )
 def test_health(
     snap_compare: Snap,

@@ -11,11 +11,12 @@ import pytest
 from core.capsule import EventLog
 from core.capsule.index import Index
 from core.capsule.record import GENESIS, Record, complete_line
+from core.policy import PolicySnapshot
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
 from reflex_tui.messages import CountWanted, IndexGrew, RecordsCame, RowsCounted
+from tests.tui.bench import Bench, came, dashboard
 from tests.tui.making import NOW, StillClock, decision
-from tests.tui.test_dashboard import Bench, came, dashboard
 from tests.tui.test_routing_large import events, make, until, watching
 
 if TYPE_CHECKING:
@@ -188,5 +189,10 @@ async def test_a_changed_configuration_is_in_force_and_told(tmp_path: Path) -> N
         await until(lambda: app.settings is not before)
         await pilot.pause()
         assert app._dashboard.routing.limit_ms == 900
+        await until(lambda: (seen := app._dashboard.outlook) and seen.settings is app.settings)
+        assert app._dashboard.outlook is not None
+        policy = app._dashboard.outlook.policy.policy_hash
+        assert before is not None
+        assert policy != PolicySnapshot.capture(before).policy_hash
         told = [each.message for each in app._notifications]
-        assert any("new policy" in message for message in told)
+        assert told == [f"stage0.toml: in force from now on, as policy {policy[:19]}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,35 +17,39 @@ from reflex_tui.messages import (
     OutlookSeen,
     RecordsCame,
     ReportsSeen,
+    WindowSeen,
 )
 from reflex_tui.panes.reports import Report
 from reflex_tui.screens.dashboard import Dashboard
+from reflex_tui.windows import DEFAULT, look
+from tests.tui.health_states import indexed
 from tests.tui.making import NO_GATE, NOW, OPEN, ROOT, StillClock, ill, outlook, passed, settings
 from tests.tui.making import write_a_day as write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
 
     from textual.message import Message
     from textual.pilot import Pilot
 
     from core.capsule import Record
+    from reflex_tui.windows import Windowed
 
     Snap = Callable[..., bool]
 
-SMALL, LARGE = (pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((80, 24), (120, 40)))
-SIZES = [SMALL, LARGE]
+SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((80, 24), (120, 40), (160, 48))]
 THEMES = [pytest.param(f"reflex-{name}", id=name) for name in ("dark", "light")]
-# Each size and each theme once.
-MIXED = [
-    pytest.param((80, 24), "reflex-dark", id="dark-80x24"),
-    pytest.param((120, 40), "reflex-light", id="light-120x40"),
-]
+# No such directory: the help page names files of the user's own.
+HOME = Path("/home/ada")
+sizes = pytest.mark.parametrize("size", SIZES)
+themes = pytest.mark.parametrize("theme", THEMES)
 
 
 class Scene:
-    """An application, what it is told, and the keys that are pressed before the picture."""
+    """An application, what it is told, and the keys that are pressed before the picture.
+
+    ``later`` is what it is told after the keys.
+    """
 
     def __init__(
         self,
@@ -55,7 +60,14 @@ class Scene:
     ) -> None:
         self._messages = messages
         self._keys = keys
-        self.app = ReflexApp(configured or settings(), clock=StillClock(), watch=False)
+        self.app = ReflexApp(
+            configured or settings(),
+            clock=StillClock(),
+            watch=False,
+            theme_file=HOME / ".local/state/speckit-reflex/theme",
+            keymap_file=HOME / ".config/speckit-reflex/keys.toml",
+        )
+        self.later: Sequence[Message] = ()
         self.app.theme = theme
         self.app.animation_level = "none"
 
@@ -70,10 +82,14 @@ class Scene:
         await pilot.pause()
         for key in self._keys:
             await pilot.press(key)
+        for message in self.later:
+            dashboard.post_message(message)
+        await pilot.pause()
+        dashboard._show_waiting_figures()  # else by a timer, before the picture or after
         for entry in pilot.app.screen.query("Input"):
             entry.cursor_blink = False  # type: ignore[attr-defined]
-        await pilot.app.workers.wait_for_complete()
-        for _ in range(3):  # a sheet is filled after it has been laid out
+        for _ in range(3):  # a sheet is filled after it has been laid out, a chart drawn twice
+            await pilot.app.workers.wait_for_complete()
             await pilot.pause()
 
     def looks_as_before(self, snap: Snap, size: tuple[int, int]) -> bool:
@@ -107,36 +123,67 @@ def reports() -> ReportsSeen:
     )
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Windowed:
+    """What the index of the day shows over the last quarter of an hour."""
+    path = tmp_path_factory.mktemp("seen") / "capsule"
+    with indexed(path, 40) as (_, index):
+        return look(index, DEFAULT, NOW)
+
+
+@sizes
+@themes
 def test_routing(
-    snap_compare: Snap, a_day: tuple[Record, ...], size: tuple[int, int], theme: str
+    snap_compare: Snap,
+    a_day: tuple[Record, ...],
+    seen: Windowed,
+    size: tuple[int, int],
+    theme: str,
 ) -> None:
-    """The log, following."""
-    scene = Scene([OutlookSeen(outlook()), came(a_day)], ["2"], theme)
+    """The log, following, with the latencies and the chart beside it."""
+    scene = Scene([OutlookSeen(outlook()), came(a_day), WindowSeen(seen)], ["2"], theme)
     assert scene.looks_as_before(snap_compare, size)
 
 
-def test_wide(snap_compare: Snap, a_day: tuple[Record, ...]) -> None:
-    """The log where there is room for the model as well."""
-    scene = Scene([OutlookSeen(outlook()), came(a_day)], ["2"])
-    assert scene.looks_as_before(snap_compare, (160, 48))
+@sizes
+def test_routing_chart(
+    snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed, size: tuple[int, int]
+) -> None:
+    """The latencies over the whole pane."""
+    scene = Scene([OutlookSeen(outlook()), came(a_day), WindowSeen(seen)], ["2", "l"])
+    assert scene.looks_as_before(snap_compare, size)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_filter(snap_compare: Snap, a_day: tuple[Record, ...], size: tuple[int, int]) -> None:
+@sizes
+def test_time(
+    snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed, size: tuple[int, int]
+) -> None:
+    """A time to go to is being typed, above a paused log with rows waiting."""
+    new = RecordsCame(a_day[-4:])
+    scene = Scene([OutlookSeen(outlook()), came(a_day[:-4]), WindowSeen(seen)], ["2", "up", "t"])
+    scene.later = [new]
+    assert scene.looks_as_before(snap_compare, size)
+
+
+@sizes
+def test_filter(
+    snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed, size: tuple[int, int]
+) -> None:
     """A filter that is being typed, while paused."""
-    scene = Scene([OutlookSeen(outlook()), came(a_day)], ["2", "up", "f", ">", "2", "s"])
+    told = [OutlookSeen(outlook()), came(a_day), WindowSeen(seen)]
+    scene = Scene(told, ["2", "up", "f", ">", "2", "s"])
     assert scene.looks_as_before(snap_compare, size)
 
 
-def test_empty(snap_compare: Snap) -> None:
+@sizes
+def test_empty(snap_compare: Snap, size: tuple[int, int]) -> None:
     """No decision was ever made."""
     scene = Scene([OutlookSeen(outlook()), came(())], ["2"])
-    assert scene.looks_as_before(snap_compare, (80, 24))
+    assert scene.looks_as_before(snap_compare, size)
 
 
-def test_broken_capsule(snap_compare: Snap) -> None:
+@sizes
+def test_broken_capsule(snap_compare: Snap, size: tuple[int, int]) -> None:
     """The evidence does not hold."""
     error = CapsuleCorrupt(
         "events-000001.jsonl, line 587: its content does not agree with its hash",
@@ -145,16 +192,18 @@ def test_broken_capsule(snap_compare: Snap) -> None:
         remedy="Keep it as evidence: move the capsule aside, and a new log begins.",
     )
     scene = Scene([OutlookSeen(outlook()), CapsuleBroken(error)], ["2"])
-    assert scene.looks_as_before(snap_compare, (80, 24))
+    assert scene.looks_as_before(snap_compare, size)
 
 
-def test_broken_config(snap_compare: Snap) -> None:
+@sizes
+def test_broken_config(snap_compare: Snap, size: tuple[int, int]) -> None:
     """The file was changed and cannot be used."""
     error = ConfigError(
         "/src/acme/api/stage0.toml:2: reflex.enabeld: unknown key; did you mean 'enabled'?",
-        remedy="See stage0.toml.sample for every key.",
+        remedy="[reflex] takes: enabled, endpoint, model, timeout_ms, json_schema, candidates, "
+        "capture_mode, fallback, thresholds, shadow, backends.",
     )
-    assert Scene([ConfigBroken(error)]).looks_as_before(snap_compare, (80, 24))
+    assert Scene([ConfigBroken(error)]).looks_as_before(snap_compare, size)
 
 
 def test_too_small(snap_compare: Snap) -> None:
@@ -162,35 +211,38 @@ def test_too_small(snap_compare: Snap) -> None:
     assert Scene([OutlookSeen(outlook())]).looks_as_before(snap_compare, (40, 8))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@sizes
 def test_command_bar(snap_compare: Snap, size: tuple[int, int]) -> None:
     """A slash command that is being typed."""
     scene = Scene([OutlookSeen(outlook()), came(())], ["slash", "s"])
     assert scene.looks_as_before(snap_compare, size)
 
 
-@pytest.mark.parametrize("page", ["help", "status"])
-def test_sheets(snap_compare: Snap, page: str) -> None:
+@sizes
+@pytest.mark.parametrize("page", ["help", "status", "check", "models"])
+def test_sheets(snap_compare: Snap, page: str, size: tuple[int, int]) -> None:
     """What the commands open."""
     scene = Scene([OutlookSeen(outlook()), came(()), CommandWanted.named(page)])
-    assert scene.looks_as_before(snap_compare, (80, 24))
+    assert scene.looks_as_before(snap_compare, size)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@sizes
 def test_bakeoff_empty(snap_compare: Snap, size: tuple[int, int]) -> None:
     """No report: how to make the first."""
     scene = Scene([OutlookSeen(outlook(gate=NO_GATE)), came(()), ReportsSeen(())], ["3"])
     assert scene.looks_as_before(snap_compare, size)
 
 
-@pytest.mark.parametrize(("size", "theme"), MIXED)
+@sizes
+@themes
 def test_bakeoff(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     """Earlier reports, a failed one chosen."""
     scene = Scene([OutlookSeen(outlook()), came(()), reports()], ["3", "down", "down"], theme)
     assert scene.looks_as_before(snap_compare, size)
 
 
-@pytest.mark.parametrize(("size", "theme"), MIXED)
+@sizes
+@themes
 def test_detail(snap_compare: Snap, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     """A call that fell back, whole."""
     configured = settings(tmp_path)

@@ -33,7 +33,7 @@ def interleave(tasks: Sequence[str], arms: Sequence[str], trials: int, seed: int
     order.shuffle(blocks)
     slots = []
     for task, trial in blocks:
-        own = Random(f"{seed}:{task}:{trial}").randint(0, MOST_SEED)  # noqa: S311
+        own = Random(f"{seed}:{task}:{trial}").randint(0, MOST_SEED)  # noqa: S311  no secret
         slots += [Slot(task, arm, trial, own) for arm in order.sample(sorted(arms), len(arms))]
     return slots
 

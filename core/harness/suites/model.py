@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from core.errors import SuiteError
 from core.plain import plain
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EditFormat = Literal["auto", "whole_file", "search_replace", "line_range"]
-EDIT_FORMATS: tuple[EditFormat, ...] = get_args(EditFormat)
 Answers = Literal["solution", "control"]
 
 DEFAULT_ATTEMPTS = 3

@@ -195,7 +195,7 @@ def _bind(module: ModuleType, case: Case) -> Callable[[], Any] | None:
 def _error_of(test: Callable[[], Any]) -> BaseException | None:
     try:
         test()
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001  reported
         return error
     return None
 

@@ -1,0 +1,47 @@
+"""The slash commands that are about a pane: go there, and do it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reflex_tui.panes.health import HealthPane
+
+if TYPE_CHECKING:
+    from reflex_tui.screens.dashboard import Dashboard
+    from reflex_tui.slash import Call
+
+
+def run_command(dashboard: Dashboard, call: Call) -> None:
+    """Do what the command says, or say why there is nothing to do."""
+    match call.command.name:
+        case "events":
+            dashboard.filter(call.argument)
+        case "bakeoff":
+            _bakeoff(dashboard, call.argument)
+        case "stop" | "resume" | "report" | "compare" as name:
+            _bakeoff(dashboard, f"--{name}")
+        case "enable" | "disable" as name:
+            dashboard.action_pane("bakeoff")
+            dashboard.bakeoff.promote(on=name == "enable")
+        case "chart" | "window" as name:
+            _chart(dashboard, name)
+
+
+def _bakeoff(dashboard: Dashboard, options: str) -> None:
+    from reflex_tui.panes.options import parse_options  # noqa: PLC0415  not for the first paint
+
+    dashboard.action_pane("bakeoff")
+    dashboard.bakeoff.begin(parse_options(options))
+
+
+def _chart(dashboard: Dashboard, action: str) -> None:
+    if dashboard.pane == "bakeoff":
+        dashboard.action_pane("health")
+    health = dashboard.query_one(HealthPane)
+    pane = dashboard.routing if dashboard.pane == "routing" else health
+    if not pane.check_action(action, ()):
+        dashboard.notify("There is no chart in sight here")
+    elif action == "chart":
+        pane.action_chart()
+    else:
+        pane.action_window()

@@ -1,0 +1,18 @@
+"""What the tests of the engines share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """A client that keeps its connections."""
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        yield client

@@ -1,0 +1,172 @@
+"""The bakeoff pane's footer in every state: what does something is offered, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.harness.gate.trial import FailureKind
+from reflex_tui.messages import BakeoffTold, CommandWanted, ReportsSeen
+from reflex_tui.panes.bakeoff import BakeoffPane
+from reflex_tui.panes.live import Live
+from reflex_tui.panes.reports import Report
+from reflex_tui.panes.unfinished import Unfinished
+from reflex_tui.slash import parse
+from tests.tui.bakeoffs import events, trials
+from tests.tui.bench import dashboard
+from tests.tui.making import NOW, ROOT, StillClock, passed
+
+if TYPE_CHECKING:
+    from tests.tui.bench import Bench
+
+PANE = {"New", "Stop", "Resume", "Run / reports", "Promote", "Disable", "Compare", "Baseline"}
+LISTS = {"Open", "Attempts"}
+
+
+def one(number: int, suite: str = "small", problem: str = "") -> Report:
+    """A report's line."""
+    path = ROOT / f".speckit/eval/reflex-bakeoff-2026011{number}T103100Z.json"
+    if problem:
+        return Report(path, problem=problem)
+    return Report(path, NOW, "pass", suite, ("reflex", "cloud"), gate=passed())
+
+
+def offered(bench: Bench) -> set[str]:
+    """What the footer offers of the pane's own."""
+    return bench.offered() & (PANE | LISTS)
+
+
+@pytest.mark.parametrize(
+    ("reports", "keys", "expected"),
+    [
+        ((), (), {"New", "Disable"}),
+        ((one(1),), (), {"New", "Disable", "Open"}),
+        ((one(2), one(1)), (), {"New", "Disable", "Open", "Compare", "Baseline"}),
+        ((one(2), one(1)), ("down",), {"New", "Disable", "Open", "Baseline"}),
+        ((one(2), one(1, "other")), (), {"New", "Disable", "Open", "Baseline"}),
+        (
+            (one(2), one(1, "other")),
+            ("down", "space", "up"),
+            {"New", "Disable", "Open", "Compare", "Baseline"},
+        ),
+        ((one(3), one(2, problem="not JSON"), one(1)), ("down",), {"New", "Disable", "Open"}),
+    ],
+    ids=["none", "one", "two", "the oldest", "another suite", "marked", "damaged"],
+)
+async def test_reports(
+    reports: tuple[Report, ...], keys: tuple[str, ...], expected: set[str]
+) -> None:
+    """By how many there are, and which is chosen."""
+    async with dashboard() as bench:
+        await bench.press("3")
+        await bench.tell(ReportsSeen(reports))
+        await bench.press("3", *keys)
+        assert offered(bench) == expected
+
+
+async def test_running_stopping_and_stopped() -> None:
+    """Stop while it runs; nothing twice; Resume where there is something to go on with."""
+    async with dashboard() as bench:
+        await bench.press("3")
+        pane = bench.dashboard.query_one(BakeoffPane)
+        pane.live = Live(StillClock())
+        pane.running = pane.watching = True
+        await bench.drawn()
+        assert offered(bench) == {"Stop", "Disable"}
+        pane.stopping = True
+        await bench.drawn()
+        assert offered(bench) == {"Disable"}
+        pane.running = pane.stopping = False
+        pane.live = None
+        pane.unfinished = Unfinished(ROOT / "x", 3, 10, under_way=False, about={})
+        await bench.drawn()
+        assert offered(bench) == {"New", "Resume", "Disable"}
+        pane.unfinished = Unfinished(ROOT / "x", 3, 10, under_way=True, about={})
+        await bench.drawn()
+        assert offered(bench) == {"New", "Disable"}
+        pane.enabled = False
+        await bench.drawn()
+        assert offered(bench) == {"New", "Promote"}
+
+
+async def test_at_80_columns_every_key_of_the_pane_is_in_the_foot() -> None:
+    """With two reports and a stopped run: none is left out for another."""
+    async with dashboard(size=(80, 24)) as bench:
+        await bench.tell(ReportsSeen((one(2), one(1))))
+        await bench.press("3")
+        pane = bench.dashboard.query_one(BakeoffPane)
+        pane.unfinished = Unfinished(ROOT / "x", 3, 10, under_way=False, about={})
+        await bench.drawn()
+        foot = bench.shown().splitlines()[-1]
+        for word in ("Open", "New", "Resume", "Disable", "Compare", "Baseline", "^p palette"):
+            assert word in foot
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("stop", "No bakeoff is under way here"),
+        ("resume", "There is no stopped bakeoff to go on with"),
+        ("report", "There is no report yet"),
+        ("compare", "There is no other report of this suite to compare with"),
+    ],
+)
+async def test_a_command_with_nothing_to_do_says_so(command: str, told: str) -> None:
+    """The palette offers it everywhere; the answer is never silence."""
+    async with dashboard() as bench:
+        await bench.tell(CommandWanted(parse(command)))
+        await bench.pilot.pause()
+        assert [each.message for each in bench.app._notifications] == [told]
+        assert bench.dashboard.pane == "bakeoff"
+
+
+async def test_at_80_columns_nothing_of_a_run_is_cut() -> None:
+    """Names of tasks, outcomes of every kind, the verdict so far and what would decide it."""
+    kinds = list(FailureKind)
+    done = trials(len(kinds) + 4, lost=range(2, len(kinds) + 2))
+    done = [
+        replace(one, attempts=tuple(replace(a, failure=kinds[at // 2 % len(kinds)]) for a in tried))
+        if not one.solved_first and (tried := one.attempts)
+        else one
+        for at, one in enumerate(done)
+    ]
+    async with dashboard(size=(80, 24)) as bench:
+        await bench.press("3")
+        desk, pane = bench.dashboard.bakeoff, bench.dashboard.query_one(BakeoffPane)
+        pane.live = Live(bench.clock)
+        pane.running = pane.watching = True
+        for event in events(30, done):
+            bench.clock.forward(1)
+            desk.on_bakeoff_told(BakeoffTold(event))
+        pane.refresh_live()
+        await bench.drawn()
+        seen = bench.shown()
+        (verdict,) = [row for row in seen.splitlines() if "if it stopped now" in row]
+        assert "✖ fail" in verdict
+        await bench.press(*["down"] * 14)
+        assert "×3" in bench.shown()
+        assert "…" not in seen + bench.shown()
+
+
+async def test_a_run_larger_than_the_screen_shows_where_it_is() -> None:
+    """The rows of cells up to where something happens, how many are not seen, and the tasks."""
+    async with dashboard(size=(80, 24)) as bench:
+        await bench.press("3")
+        desk, pane = bench.dashboard.bakeoff, bench.dashboard.query_one(BakeoffPane)
+        pane.live = Live(bench.clock)
+        pane.running = pane.watching = True
+        for event in events(700, trials(300, lost=(299,))):
+            bench.clock.forward(1)
+            desk.on_bakeoff_told(BakeoffTold(event))
+        pane.refresh_live()
+        await bench.drawn()
+        (verdict,) = [row for row in bench.shown().splitlines() if "if it stopped now" in row]
+        assert "✓ pass  every criterion clears" in verdict
+        assert "before and" in bench.shown()
+        assert "after that do not fit" in bench.shown()
+        rows = [row for row in bench.shown().splitlines() if row.startswith("  reflex  ●")]
+        assert len(rows) == 1
+        assert "✖" in "".join(bench.shown().splitlines()[5:7])
+        assert "task-300" in bench.shown()

@@ -1,0 +1,76 @@
+"""What the detail says of the evidence: a hash that holds, a chain that does not, damage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.capsule import EventLog
+from reflex_tui.messages import OutlookSeen
+from reflex_tui.screens.detail import DetailScreen
+from tests.tui.bench import came, dashboard
+from tests.tui.making import StillClock, outlook, settings, write_a_day
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.tui.bench import Bench
+
+
+async def opened(bench: Bench) -> str:
+    """The screen once the call's records were read, or could not be."""
+    await bench.press("2", "up", "enter")
+    assert isinstance(bench.app.screen, DetailScreen)
+    for _ in range(3):
+        await bench.app.workers.wait_for_complete()
+        await bench.pilot.pause()
+    return bench.shown()
+
+
+async def test_a_whole_chain_is_said_to_hold(tmp_path: Path) -> None:
+    """Hash and link, each by glyph and word."""
+    configured = settings(tmp_path)
+    with EventLog(configured.state_dir / "capsule", clock=(clock := StillClock())) as log:
+        write_a_day(log, clock, 10)
+        records = log.tail(100)
+    async with dashboard(configured) as bench:
+        await bench.tell(OutlookSeen(outlook()), came(records))
+        shown = await opened(bench)
+        assert "✓ hash holds" in shown
+        assert "✓ follows event" in shown
+
+
+async def test_an_event_that_does_not_follow_the_one_before_is_told(tmp_path: Path) -> None:
+    """Each record's own hash holds, and yet one was taken out of the chain."""
+    configured = settings(tmp_path)
+    with EventLog(configured.state_dir / "capsule", clock=(clock := StillClock())) as log:
+        write_a_day(log, clock, 10)
+        records = log.tail(100)
+    async with dashboard(configured) as bench:
+        await bench.tell(OutlookSeen(outlook()), came(records))
+        await bench.press("2", "up")
+        row = bench.view.row_at_cursor()
+        assert row is not None
+        chosen = next(each for each in records if each.seq == row.seq)
+        bench.app.push_screen(DetailScreen(row, lambda _: ([chosen], [False])))
+        await bench.pilot.pause()
+        await bench.app.workers.wait_for_complete()
+        await bench.pilot.pause()
+        assert "✖ does not follow the event before it" in bench.shown()
+        assert "✓ follows" not in bench.shown()
+
+
+async def test_damage_is_told_instead_of_a_verdict(tmp_path: Path) -> None:
+    """A character changed on disk: no JSON is shown as if it were evidence."""
+    configured = settings(tmp_path)
+    path = configured.state_dir / "capsule"
+    with EventLog(path, clock=(clock := StillClock())) as log:
+        write_a_day(log, clock, 10)
+        records = log.tail(100)
+    segment = path / "events-000001.jsonl"
+    segment.write_bytes(segment.read_bytes().replace(b'"latency_ms":0.4', b'"latency_ms":0.5'))
+    async with dashboard(configured) as bench:
+        await bench.tell(OutlookSeen(outlook()), came(records))
+        shown = await opened(bench)
+        assert "✖ The call's evidence does not hold" in shown
+        assert "hash holds" not in shown
+        assert "event_type" not in shown
