@@ -28,7 +28,6 @@ from reflex_tui.widgets.report_summary import AloneSection, ReportSection
 from reflex_tui.widgets.trial_grid import TrialGrid
 
 if TYPE_CHECKING:
-    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
@@ -147,9 +146,9 @@ class BakeoffPane(Vertical, can_focus=True):
         self._show_reports()
         self.show_parts()
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Fit the columns."""
-        width = max(0, event.size.width)
+        width = self.size.width
         self.query_one("#report-header", Static).update(left(report_header(width), width))
         self._show_reports()
         self.query_one(ArmLatency).rows = _TALL_ROWS if self.screen.has_class("-tall") else 1

@@ -104,6 +104,19 @@ async def test_at_80_columns_every_key_of_the_pane_is_in_the_foot() -> None:
             assert word in foot
 
 
+@pytest.mark.parametrize("columns", [80, 99, 100, 101, 102, 120])
+async def test_the_names_of_columns_stand_over_them(columns: int) -> None:
+    """At each width, arms are named where they are shown."""
+    async with dashboard(size=(columns, 30)) as bench:
+        await bench.tell(ReportsSeen((replace(one(1), stamps=("demo",)),)))
+        await bench.press("3")
+        rows = bench.shown().splitlines()
+        (names,) = [row for row in rows if "STAMPS" in row]
+        (report,) = [row for row in rows if "  demo" in row and "pass" in row]
+        assert names.index("STAMPS") == report.index("demo")
+        assert ("ARMS" in names) == ("reflex / cloud" in report)
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [
