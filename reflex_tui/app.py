@@ -11,6 +11,7 @@ from textual.binding import Binding
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
 from reflex_tui import clipboard, keymap, theme, turns
+from reflex_tui.first_config import config_place
 from reflex_tui.messages import (
     CommandWanted,
     ConfigBroken,
@@ -23,7 +24,6 @@ from reflex_tui.messages import (
     WatcherDied,
     WindowWanted,
 )
-from reflex_tui.panes.first_config import config_place
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.pane_commands import run_command

@@ -11,7 +11,7 @@ from core.router.backends import primary
 from core.router.probing import probe
 from core.settings import load_settings
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
-from reflex_tui.panes.first_config import example, place_of
+from reflex_tui.first_config import example, place_of
 
 if TYPE_CHECKING:
     import argparse

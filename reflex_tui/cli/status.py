@@ -13,7 +13,7 @@ from core.router.outlook import Lookout, Outlook
 from core.router.shadow_summary import ShadowSummary, shadow_summary
 from core.settings import load_settings
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
-from reflex_tui.panes.first_config import config_place
+from reflex_tui.first_config import config_place
 
 if TYPE_CHECKING:
     import argparse

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.plain import plain
+from reflex_tui.first_config import config_place
 from reflex_tui.panes.criteria import MAKE_FIRST, criteria, why
-from reflex_tui.panes.first_config import config_place
 from reflex_tui.widgets.condition import (
     BAD,
     GOOD,

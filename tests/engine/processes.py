@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -42,3 +44,19 @@ def eventually(condition: Callable[[], bool], within_s: float = 5.0) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def ends_with_its_parent(start: str) -> bool:
+    """Whether ``kill -9`` of a process that did ``start`` leaves neither process nor port.
+
+    ``start`` is Python that ends with an expression: what was started.
+    """
+    *imports, started = start.split("; ")
+    told = "print(s.pid, s.port, flush=True)"
+    code = "; ".join([*imports, "import time", f"s = {started}", told, "time.sleep(60)"])
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid, port = map(int, parent.stdout.readline().split())
+        assert listening(port)
+        parent.send_signal(signal.SIGKILL)
+    return eventually(lambda: not running(pid) and not listening(port), within_s=2)

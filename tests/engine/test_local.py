@@ -25,7 +25,7 @@ from core.engine.local import (
 from core.engine.weights import default_weights
 from core.errors import ConfigError, EngineError
 from reflex_tui.cli.parser import build_parser
-from tests.engine.processes import eventually, listening, running
+from tests.engine.processes import ends_with_its_parent, listening, running
 
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess
@@ -131,17 +131,9 @@ def test_a_file_of_ones_own_is_served_under_its_name(tmp_path: Path) -> None:
 @pytest.mark.engine
 def test_the_engine_ends_when_its_parent_is_killed() -> None:
     """``kill -9`` of the parent leaves neither process nor port."""
-    code = (
-        "import time; from core.engine.local import start_engine;"
-        "s = start_engine(n_ctx=512, n_parallel=1); print(s.pid, s.port, flush=True);"
-        "time.sleep(60)"
+    assert ends_with_its_parent(
+        "from core.engine.local import start_engine; start_engine(n_ctx=512, n_parallel=1)"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        pid, port = map(int, parent.stdout.readline().split())
-        assert listening(port)
-        parent.send_signal(signal.SIGKILL)
-    assert eventually(lambda: not running(pid) and not listening(port), within_s=2)
 
 
 @pytest.mark.engine

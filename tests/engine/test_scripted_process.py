@@ -13,7 +13,7 @@ import pytest
 from core.engine.scripted import start_scripted
 from core.errors import EngineError
 from tests.engine.asking import body
-from tests.engine.processes import eventually, listening, running
+from tests.engine.processes import ends_with_its_parent, listening, running
 
 
 def test_as_a_child_it_starts_serves_and_stops() -> None:
@@ -31,16 +31,7 @@ def test_as_a_child_it_starts_serves_and_stops() -> None:
 
 def test_its_child_ends_when_the_parent_is_killed() -> None:
     """``kill -9`` of the parent leaves neither process nor port."""
-    code = (
-        "import time; from core.engine.scripted import start_scripted;"
-        "s = start_scripted(); print(s.pid, s.port, flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        pid, port = map(int, parent.stdout.readline().split())
-        assert listening(port)
-        parent.send_signal(signal.SIGKILL)
-    assert eventually(lambda: not running(pid) and not listening(port), within_s=2)
+    assert ends_with_its_parent("from core.engine.scripted import start_scripted; start_scripted()")
 
 
 def test_wrong_values_and_a_taken_port_are_errors() -> None:

@@ -13,7 +13,17 @@ from tests.tui.making import StillClock, outlook, settings, write_a_day
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from core.capsule import Record
+    from core.settings import Settings
     from tests.tui.bench import Bench
+
+
+def recorded(directory: Path) -> tuple[Settings, list[Record]]:
+    """A workspace whose capsule holds ten calls, and what it holds."""
+    configured = settings(directory)
+    with EventLog(configured.state_dir / "capsule", clock=(clock := StillClock())) as log:
+        write_a_day(log, clock, 10)
+        return configured, log.tail(100)
 
 
 async def opened(bench: Bench) -> str:
@@ -28,10 +38,7 @@ async def opened(bench: Bench) -> str:
 
 async def test_a_whole_chain_is_said_to_hold(tmp_path: Path) -> None:
     """Hash and link, each by glyph and word."""
-    configured = settings(tmp_path)
-    with EventLog(configured.state_dir / "capsule", clock=(clock := StillClock())) as log:
-        write_a_day(log, clock, 10)
-        records = log.tail(100)
+    configured, records = recorded(tmp_path)
     async with dashboard(configured) as bench:
         await bench.tell(OutlookSeen(outlook()), came(records))
         shown = await opened(bench)
@@ -41,10 +48,7 @@ async def test_a_whole_chain_is_said_to_hold(tmp_path: Path) -> None:
 
 async def test_an_event_that_does_not_follow_the_one_before_is_told(tmp_path: Path) -> None:
     """Each record's own hash holds, and yet one was taken out of the chain."""
-    configured = settings(tmp_path)
-    with EventLog(configured.state_dir / "capsule", clock=(clock := StillClock())) as log:
-        write_a_day(log, clock, 10)
-        records = log.tail(100)
+    configured, records = recorded(tmp_path)
     async with dashboard(configured) as bench:
         await bench.tell(OutlookSeen(outlook()), came(records))
         await bench.press("2", "up")
@@ -61,12 +65,8 @@ async def test_an_event_that_does_not_follow_the_one_before_is_told(tmp_path: Pa
 
 async def test_damage_is_told_instead_of_a_verdict(tmp_path: Path) -> None:
     """A character changed on disk: no JSON is shown as if it were evidence."""
-    configured = settings(tmp_path)
-    path = configured.state_dir / "capsule"
-    with EventLog(path, clock=(clock := StillClock())) as log:
-        write_a_day(log, clock, 10)
-        records = log.tail(100)
-    segment = path / "events-000001.jsonl"
+    configured, records = recorded(tmp_path)
+    segment = configured.state_dir / "capsule" / "events-000001.jsonl"
     segment.write_bytes(segment.read_bytes().replace(b'"latency_ms":0.4', b'"latency_ms":0.5'))
     async with dashboard(configured) as bench:
         await bench.tell(OutlookSeen(outlook()), came(records))

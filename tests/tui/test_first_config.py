@@ -12,8 +12,8 @@ from core.errors import ConfigError
 from core.router.condition import Cause
 from core.settings import Settings, Source
 from core.settings.read import load_settings, parse
+from reflex_tui.first_config import example, first_config
 from reflex_tui.messages import CommandWanted, ConfigBroken, OutlookSeen
-from reflex_tui.panes.first_config import example, first_config
 from reflex_tui.slash import parse as slash
 from tests.tui.bench import dashboard
 from tests.tui.making import ill, outlook, settings
@@ -34,9 +34,9 @@ def test_the_example_is_a_configuration() -> None:
 
 def test_what_a_server_calls_its_model_is_written_so_that_it_can_be_read() -> None:
     """A name with quotes and backslashes, from outside, makes no other key."""
-    odd = 'a"\nenabled = true\n\\'
-    lines = example("http://127.0.0.1:9/v1", odd)
-    assert set(tomllib.loads("\n".join(lines))["reflex"]) == {"endpoint", "model"}
+    for odd in ('a"\nenabled = true\n\\', "🦙-7b", "模型"):
+        lines = example("http://127.0.0.1:9/v1", odd)
+        assert set(tomllib.loads("\n".join(lines))["reflex"]) == {"endpoint", "model"}
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 48)])

@@ -22,7 +22,10 @@ def example(endpoint: str = _ENDPOINT, model: str = _MODEL) -> tuple[str, ...]:
     told = {"endpoint": endpoint, "model": model}
     return (
         "[reflex]",
-        *(f"{key} = {json.dumps(plain(value, 256))}" for key, value in told.items()),
+        *(
+            f"{key} = {json.dumps(plain(value, 256), ensure_ascii=False)}"
+            for key, value in told.items()
+        ),
     )
 
 
