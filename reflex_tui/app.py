@@ -40,10 +40,12 @@ if TYPE_CHECKING:
 
     from core.errors import ConfigError
     from core.settings import Settings
+    from reflex_tui.config_file import ConfigWatcher
     from reflex_tui.feed import Feed
-    from reflex_tui.files import ConfigWatcher
 
 _SETTLED_AFTER_S = 3.0
+# A first look that takes longer waits for the server, and the other panes need not.
+_FIRST_LOOK_S = 0.3
 
 
 class ReflexApp(App[None]):
@@ -120,20 +122,29 @@ class ReflexApp(App[None]):
             self, lambda chosen: theme.remember(self._theme_file, chosen.name)
         )
 
-    def on_dashboard_ready(self) -> None:
-        """There is a picture: begin to watch."""
-        self._use_keymap()
+    def on_dashboard_painted(self) -> None:
+        """There is a picture: look at the server, which is what it is opened for, and then load."""
         if not self._watch:
+            self._dashboard.complete()
             return
-        from reflex_tui.files import ConfigWatcher  # noqa: PLC0415  not for the first paint
+        from reflex_tui.config_file import ConfigWatcher  # noqa: PLC0415  not for the first paint
 
-        turns.shorten_turns()
-        # By then the threads have imported and read what they go on using.
-        self.set_timer(_SETTLED_AFTER_S, turns.settle)
+        self.set_timer(_FIRST_LOOK_S, self._dashboard.complete)
         self._config = ConfigWatcher(self.settings, self.post_message, self._read)
         self._config.start()
         if self.settings is not None:
             self._begin()
+
+    def on_dashboard_ready(self) -> None:
+        """All panes are there: watch what they show."""
+        self._use_keymap()
+        if not self._watch:
+            return
+        turns.shorten_turns()
+        # By then the threads have imported and read what they go on using.
+        self.set_timer(_SETTLED_AFTER_S, turns.settle)
+        if self._feed is not None:
+            self._feed.follow()
 
     async def action_quit(self) -> None:
         """Leave; asked once before a bakeoff under way is stopped by that."""
@@ -170,6 +181,7 @@ class ReflexApp(App[None]):
 
     def on_config_broken(self, message: ConfigBroken) -> None:
         """The file changed and cannot be used: the last good one stays."""
+        self._dashboard.complete()
         self._show_broken(message.error)
 
     def on_watcher_died(self, message: WatcherDied) -> None:
@@ -240,6 +252,8 @@ class ReflexApp(App[None]):
         assert self.settings is not None
         self._feed = Feed(self.settings, self._dashboard.post_message, clock=self._clock)
         self._feed.start()
+        if self._dashboard.is_whole:
+            self._feed.follow()
 
     def _show_broken(self, error: ConfigError) -> None:
         from reflex_tui.screens.broken_config import BrokenConfigScreen  # noqa: PLC0415  rare

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from core.errors import CapsuleError, ConfigError
 from reflex_tui.archive import Archive
-from reflex_tui.files import ReportsWatcher
 from reflex_tui.messages import CapsuleBroken, OutlookBarred, OutlookSeen, RecordsCame
+from reflex_tui.report_files import ReportsWatcher
 from reflex_tui.watcher import Post, Watcher
 from reflex_tui.windows import WindowWatcher
 
@@ -203,21 +203,32 @@ class Feed:
         self.archive = Archive(settings.state_dir / "capsule", post)
         self.reports = ReportsWatcher(settings.state_dir / "eval", post)
         self.windows = WindowWatcher(settings, post, clock)
-        self._watchers = (self.capsule, self.outlook, self.archive, self.reports, self.windows)
+        self._followers = (self.capsule, self.archive, self.reports, self.windows)
+        self._follow = threading.Event()
+        self._stopped = False
         self._starter = threading.Thread(target=self._start, name="reflex-starter", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch; a thread's start waits until it runs, so it is not for the loop."""
+        """Begin to look; a thread's start waits until it runs, so it is not for the loop."""
         self._starter.start()
+
+    def follow(self) -> None:
+        """Watch the rest as well: there is a pane for it."""
+        self._follow.set()
 
     def stop(self) -> None:
         """Ask all to end, and wait for it a moment."""
-        self._starter.join()
-        for watcher in self._watchers:
+        watchers = (self.outlook, *self._followers)
+        for watcher in watchers:
             watcher.stop()
-        for watcher in self._watchers:
+        self._stopped = True
+        self._follow.set()
+        self._starter.join()
+        for watcher in watchers:
             watcher.join()
 
     def _start(self) -> None:
-        for watcher in self._watchers:
+        self.outlook.start()
+        self._follow.wait()
+        for watcher in () if self._stopped else self._followers:
             watcher.start()

@@ -13,7 +13,7 @@ from core.client.decoding import decoder
 from core.client.faults import error_in, retry_after, status_error
 from core.client.reading import BodyReader
 from core.client.replies import Assembly
-from core.client.transport_errors import TRANSPORT_ERRORS, transport_error
+from core.client.transport_errors import transport_error, transport_errors
 from core.errors import AttemptTimeout, ProtocolError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Send = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
+_TRANSPORT_ERRORS = transport_errors()
 _ERROR_BODY = 64 << 10
 _ERROR_BODY_S = 0.5
 _DRAIN_S = 0.02
@@ -81,7 +82,7 @@ class Attempt:
                 self.sent_at = self._clock.monotonic()
                 response = await self._send(request)
                 await self._receive(response)
-        except TRANSPORT_ERRORS as error:
+        except _TRANSPORT_ERRORS as error:
             if deadline.expired():
                 raise self._late(timeout_ms) from None
             # Once the reply has said that it is finished, how its connection ends is no matter.
@@ -117,12 +118,12 @@ class Attempt:
         finished = self._reader is not None and self._reader.done
         try:
             if finished and "wire" in response.extensions:
-                with suppress(*TRANSPORT_ERRORS):
+                with suppress(*_TRANSPORT_ERRORS):
                     async with asyncio.timeout(_DRAIN_S):
                         async for _ in _stream(response):
                             pass
         finally:
-            with suppress(*TRANSPORT_ERRORS):
+            with suppress(*_TRANSPORT_ERRORS):
                 await response.aclose()
 
     async def _refused(self, response: httpx.Response, decode: Decode) -> StatusError:
@@ -163,7 +164,7 @@ def _stream(response: httpx.Response) -> AsyncIterator[bytes]:
 async def _beginning(response: httpx.Response, decode: Decode) -> bytes:
     """The first 64 KiB of an error's body, or what of it comes in half a second."""
     body = bytearray()
-    with suppress(ProtocolError, *TRANSPORT_ERRORS):
+    with suppress(ProtocolError, *_TRANSPORT_ERRORS):
         async with asyncio.timeout(_ERROR_BODY_S):
             async for raw in _stream(response):
                 for piece in decode(raw):

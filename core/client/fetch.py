@@ -115,13 +115,13 @@ async def get(http: Http, backend: Backend, url: str) -> Answer:
     except BackendError:
         raise
     except Exception as error:
-        from core.client.transport_errors import (  # noqa: PLC0415  it brings httpx
-            TRANSPORT_ERRORS,
+        from core.client.transport_errors import (  # noqa: PLC0415  as in open_http
             own_cause,
             transport_error,
+            transport_errors,
         )
 
-        if not isinstance(error, TRANSPORT_ERRORS):
+        if not isinstance(error, transport_errors()):
             raise
         failure = transport_error(error, backend, answered=answered)
         raise failure from own_cause(error)

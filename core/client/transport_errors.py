@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+import sys
 from typing import TYPE_CHECKING
 
 import h11
-import httpx
 
 from core.errors import BackendError, ConnectFailed, IncompleteReply, ProtocolError
 
@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 
     from core.client.backend import Backend
 
-TRANSPORT_ERRORS = (
-    OSError,
-    h11.ProtocolError,
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-)
-_GARBLED = (h11.RemoteProtocolError, httpx.RemoteProtocolError)
 _CUT = ("peer closed connection", "server disconnected")
 
 # What a message says of each kind of ConnectFailed, and what to do about it.
@@ -49,13 +41,18 @@ _KINDS = {
 }
 
 
+def transport_errors() -> tuple[type[Exception], ...]:
+    """What a transport raises; of httpx where that is loaded, as else nobody can have raised it."""
+    return (OSError, h11.ProtocolError, *_of_httpx("HTTPError", "InvalidURL", "StreamError"))
+
+
 def transport_error(error: Exception, backend: Backend, *, answered: bool) -> BackendError:
-    """The typed error for one of ``TRANSPORT_ERRORS``.
+    """The typed error for one of ``transport_errors``.
 
     ``answered`` says that the head of a reply had come, so that its body is what broke.
     """
     who = f"{backend.name} at {backend.address}"
-    if isinstance(error, _GARBLED) and not str(error).lower().startswith(_CUT):
+    if isinstance(error, _garbled()) and not str(error).lower().startswith(_CUT):
         return ProtocolError(
             f"{who} answered with something that is not HTTP/1.1",
             remedy="Check which service listens at the endpoint's port, and http:// or https://.",
@@ -89,17 +86,30 @@ def own_cause(error: BaseException | None) -> OSError | None:
 
 
 def _kind(causes: tuple[BaseException, ...]) -> str:
-    for types, kind in (
+    reset: tuple[type[Exception], ...]
+    reset = (ConnectionResetError, BrokenPipeError, *_of_httpx("ReadError"), *_garbled())
+    kinds: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         ((socket.gaierror,), "dns"),
         ((ssl.SSLError,), "tls"),
         ((ConnectionRefusedError,), "refused"),
-        ((ConnectionResetError, BrokenPipeError, httpx.ReadError, *_GARBLED), "reset"),
-    ):
+        (reset, "reset"),
+    )
+    for types, kind in kinds:
         if any(isinstance(cause, types) for cause in causes):
             return kind
     # asyncio tells of several addresses that failed in one OSError without a number.
     refused = f"[Errno {errno.ECONNREFUSED}]"
     return "refused" if any(refused in str(cause) for cause in causes) else "network"
+
+
+def _garbled() -> tuple[type[Exception], ...]:
+    return (h11.RemoteProtocolError, *_of_httpx("RemoteProtocolError"))
+
+
+def _of_httpx(*names: str) -> tuple[type[Exception], ...]:
+    # Loading it to tell that nothing listens would take longer than finding that out.
+    httpx = sys.modules.get("httpx")
+    return tuple(vars(httpx)[name] for name in names if name in vars(httpx)) if httpx else ()
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.geometry import Size
 
     from core.capsule import Record
     from core.clock import Clock
@@ -89,8 +90,11 @@ class Dashboard(Screen[None]):
     now: reactive[datetime | None] = reactive(None)
     pane: reactive[str] = reactive("health", init=False)
 
+    class Painted(Message):
+        """The first picture is drawn: there is somewhere to show what a look finds."""
+
     class Ready(Message):
-        """The first picture is drawn: the watchers may start."""
+        """All panes are there."""
 
     def __init__(self, settings: Settings | None, clock: Clock) -> None:
         super().__init__(id="dashboard")
@@ -102,12 +106,14 @@ class Dashboard(Screen[None]):
         self._newest: datetime | None = None
         self._figures_wait = False
         self.is_whole = False
+        self._completing = False
         self.routing: RoutingPane
         self.bakeoff: BakeoffDesk
         self.bar: CommandBar
 
     def compose(self) -> ComposeResult:
         """What is seen first: masthead, health, the keys. The rest comes after the first paint."""
+        self._fit(self.app.size)
         with Vertical(id="main"):
             yield Masthead(_workspace(self.settings))
             with ContentSwitcher(initial="health", id="panes"):
@@ -116,16 +122,21 @@ class Dashboard(Screen[None]):
         yield Static(id="too-small")
 
     def on_mount(self) -> None:
-        """Set the clock going; once there is something to see, let the watchers start."""
+        """Set the clock going, and tell once there is something to see."""
         self.use(self.settings)
         self.now = self._clock.now()
         self.set_interval(1.0, self._tick)
         self.set_interval(FIGURES_EVERY_S, self._show_waiting_figures)
         self.query_one(HealthPane).focus()
-        self.call_after_refresh(self._complete)
+        self.call_after_refresh(self.post_message, self.Painted())
+
+    def complete(self) -> None:
+        """Add what is not seen at first, once, beside what is told meanwhile."""
+        if not self._completing:
+            self._completing = True
+            self.run_worker(self._complete())
 
     async def _complete(self) -> None:
-        """Add what is not seen at first, and say that the dashboard is whole."""
         await asyncio.to_thread(_load_panes)
         from reflex_tui.panes.bakeoff_desk import BakeoffDesk  # noqa: PLC0415  after the first paint
         from reflex_tui.panes.routing import RoutingPane  # noqa: PLC0415
@@ -177,6 +188,7 @@ class Dashboard(Screen[None]):
         if message.deep:
             health.show_generated()
         health.refresh_bindings()
+        self.complete()
 
     def on_outlook_barred(self, message: OutlookBarred) -> None:
         """Nothing may be contacted, or nothing can be decided."""
@@ -186,6 +198,7 @@ class Dashboard(Screen[None]):
         self.outlook = None
         self.query_one(Masthead).blocked = Condition("✖", word, BAD, why)
         self.query_one(HealthPane).barred = message.error
+        self.complete()
 
     def on_records_came(self, message: RecordsCame) -> None:
         """Newer events, or another capsule's."""
@@ -310,6 +323,14 @@ class Dashboard(Screen[None]):
         self.action_pane("routing")
         if text:
             self.routing.filter_by(text)
+
+    def _fit(self, size: Size) -> None:
+        """Take the size's classes before the first layout; Textual does so after it."""
+        for length, breakpoints in (
+            (size.width, self.HORIZONTAL_BREAKPOINTS),
+            (size.height, self.VERTICAL_BREAKPOINTS),
+        ):
+            self.add_class(max(each for each in breakpoints if each[0] <= length)[1])
 
     def _show_pane(self) -> None:
         self.query_one(ContentSwitcher).current = self.pane

@@ -157,11 +157,11 @@ def test_wrong_usage_is_two_without_a_traceback(project: Path, arguments: list[s
     assert done.stderr
 
 
-def test_it_loads_neither_textual_nor_the_harness(project: Path) -> None:
+def test_it_loads_no_textual_no_httpx_and_no_harness(project: Path) -> None:
     """Start-up is a feature."""
     script = (
         "import sys; from reflex_tui.cli.main import run; run(['health'], 'x');"
-        "bad = [m for m in sys.modules if m.split('.')[0] in {'textual', 'plotext'}"
+        "bad = [m for m in sys.modules if m.split('.')[0] in {'textual', 'plotext', 'httpx'}"
         " or m.startswith('core.harness') or m in {'jsonschema', 'tomlkit', 'sqlite3'}];"
         "sys.exit(repr(bad) if bad else 0)"
     )

@@ -16,8 +16,8 @@ from core.capsule import EventLog
 from core.errors import UntrustedEndpoint
 from core.settings import load_settings
 from core.stages import Mode
+from reflex_tui.config_file import ConfigWatcher
 from reflex_tui.feed import CapsuleWatcher, OutlookWatcher
-from reflex_tui.files import ConfigWatcher, ReportsWatcher
 from reflex_tui.messages import (
     CapsuleBroken,
     ConfigBroken,
@@ -28,6 +28,7 @@ from reflex_tui.messages import (
     ReportsSeen,
     WatcherDied,
 )
+from reflex_tui.report_files import ReportsWatcher
 from reflex_tui.watcher import Watcher
 from tests.tui.making import call, decision
 
@@ -236,7 +237,7 @@ def test_the_configuration_is_read_when_it_changes(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mistake is told once, its mending too, and a touch that changes nothing is not."""
-    monkeypatch.setattr("reflex_tui.files.EVERY_S", 0.02)
+    monkeypatch.setattr("reflex_tui.config_file.EVERY_S", 0.02)
     path = project(tmp_path, "[reflex]\nenabled = false\n")
     settings = load_settings(path)
     with running(ConfigWatcher(settings, inbox, lambda: load_settings(path))):
@@ -254,7 +255,7 @@ def test_reports_are_seen_as_they_come(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None, then one, then none again."""
-    monkeypatch.setattr("reflex_tui.files.EVERY_S", 0.02)
+    monkeypatch.setattr("reflex_tui.report_files.EVERY_S", 0.02)
     report = tmp_path / "reflex-bakeoff-20260112T103016Z.json"
     with running(ReportsWatcher(tmp_path, inbox)):
         assert inbox.next(ReportsSeen).reports == ()
