@@ -129,6 +129,7 @@ class ReflexApp(App[None]):
             return
         from reflex_tui.config_file import ConfigWatcher  # noqa: PLC0415  not for the first paint
 
+        turns.go_first()
         self.set_timer(_FIRST_LOOK_S, self._dashboard.complete)
         self._config = ConfigWatcher(self.settings, self.post_message, self._read)
         self._config.start()
@@ -141,6 +142,7 @@ class ReflexApp(App[None]):
         if not self._watch:
             return
         turns.shorten_turns()
+        self.set_interval(turns.COLLECT_EVERY_S, turns.collect_when_due)
         # By then the threads have imported and read what they go on using.
         self.set_timer(_SETTLED_AFTER_S, turns.settle)
         if self._feed is not None:

@@ -203,7 +203,7 @@ class Feed:
         self.archive = Archive(settings.state_dir / "capsule", post)
         self.reports = ReportsWatcher(settings.state_dir / "eval", post)
         self.windows = WindowWatcher(settings, post, clock)
-        self._followers = (self.capsule, self.archive, self.reports, self.windows)
+        self._followers = (self.archive, self.reports, self.windows)
         self._follow = threading.Event()
         self._stopped = False
         self._starter = threading.Thread(target=self._start, name="reflex-starter", daemon=True)
@@ -218,7 +218,7 @@ class Feed:
 
     def stop(self) -> None:
         """Ask all to end, and wait for it a moment."""
-        watchers = (self.outlook, *self._followers)
+        watchers = (self.outlook, self.capsule, *self._followers)
         for watcher in watchers:
             watcher.stop()
         self._stopped = True
@@ -230,5 +230,11 @@ class Feed:
     def _start(self) -> None:
         self.outlook.start()
         self._follow.wait()
-        for watcher in () if self._stopped else self._followers:
+        if self._stopped:
+            return
+        self.capsule.start()
+        # Loaded before those who want it run: the fewer threads, the sooner the picture's turn.
+        from core.capsule import index  # noqa: F401, PLC0415
+
+        for watcher in self._followers:
             watcher.start()

@@ -94,7 +94,6 @@ class WindowWatcher(Watcher):
         from core.capsule import EventLog  # noqa: PLC0415  after the first paint
         from core.capsule.index import Index  # noqa: PLC0415
 
-        _load_chart()
         log = EventLog(self._settings.state_dir / "capsule")
         with Index(log, clock=self._clock, cache_bytes=_CACHE_BYTES) as index:
             self._index = index
@@ -172,8 +171,3 @@ def look(
         counted(seen),
         shadow,
     )
-
-
-def _load_chart() -> None:
-    """Import what the chart is drawn with here, where it does not hold up the picture."""
-    from reflex_tui.widgets import plotting  # noqa: F401, PLC0415

@@ -20,6 +20,7 @@ from reflex_tui.panes.bakeoff_lines import (
     report_header,
     report_line,
 )
+from reflex_tui.panes.pane import Pane
 from reflex_tui.widgets.arm_latency import ArmLatency
 from reflex_tui.widgets.banner import Banner
 from reflex_tui.widgets.lines import left
@@ -56,7 +57,7 @@ class GoingList(OptionList):
     ]
 
 
-class BakeoffPane(Vertical, can_focus=True):
+class BakeoffPane(Pane, Vertical, can_focus=True):
     """Shows ``live`` while there is a run and ``watching`` it, else ``reports``, newest first.
 
     ``detail`` is the chosen report whole, once it is read. ``enabled`` is whether reflex may serve
@@ -74,16 +75,16 @@ class BakeoffPane(Vertical, can_focus=True):
         Binding("space", "mark", "Baseline", id="bakeoff.mark"),
     ]
 
-    reports: reactive[tuple[Report, ...]] = reactive(())
-    thresholds: reactive[Thresholds] = reactive(Thresholds)
-    detail: reactive[Detail | None] = reactive(None)
-    live: reactive[Live | None] = reactive(None)
-    running: reactive[bool] = reactive(default=False)
-    stopping: reactive[bool] = reactive(default=False)
-    watching: reactive[bool] = reactive(default=False)
-    unfinished: reactive[Unfinished | None] = reactive(None)
-    enabled: reactive[bool | None] = reactive(None)
-    baseline: reactive[str] = reactive("")
+    reports: reactive[tuple[Report, ...]] = reactive((), repaint=False)
+    thresholds: reactive[Thresholds] = reactive(Thresholds, repaint=False)
+    detail: reactive[Detail | None] = reactive(None, repaint=False)
+    live: reactive[Live | None] = reactive(None, repaint=False)
+    running: reactive[bool] = reactive(default=False, repaint=False)
+    stopping: reactive[bool] = reactive(default=False, repaint=False)
+    watching: reactive[bool] = reactive(default=False, repaint=False)
+    unfinished: reactive[Unfinished | None] = reactive(None, repaint=False)
+    enabled: reactive[bool | None] = reactive(None, repaint=False)
+    baseline: reactive[str] = reactive("", repaint=False)
 
     class Opened(Message):
         """The user wants to read a whole report."""

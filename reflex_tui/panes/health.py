@@ -14,6 +14,7 @@ from core.router.condition import Cause
 from core.stages import Mode
 from reflex_tui.keymap import shown_key
 from reflex_tui.messages import LookWanted
+from reflex_tui.panes.pane import Pane
 from reflex_tui.panes.uptime import Looks
 from reflex_tui.panes.worth import worth
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _PROBES_KEPT = 120
 
 
-class HealthPane(VerticalScroll):
+class HealthPane(Pane, VerticalScroll):
     """Shows an outlook, the live figures and what the capsule holds; all are set from outside.
 
     ``barred`` is why there is no outlook: an untrusted endpoint, say. While ``charting`` the
@@ -53,13 +54,15 @@ class HealthPane(VerticalScroll):
         Binding("l", "chart", "Chart", id="health.chart"),
         Binding("w", "window", "Window", id="health.window"),
     ]
-    barred: reactive[ReflexError | None] = reactive(None)
+    barred: reactive[ReflexError | None] = reactive(None, repaint=False)
 
-    outlook: reactive[Outlook | None] = reactive(None)
-    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
-    now: reactive[datetime | None] = reactive(None)
-    charting: reactive[bool] = reactive(default=False, toggle_class="-charting")
-    window: reactive[Window] = reactive(DEFAULT)
+    outlook: reactive[Outlook | None] = reactive(None, repaint=False)
+    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)
+    now: reactive[datetime | None] = reactive(None, repaint=False)
+    charting: reactive[bool] = reactive(
+        default=False, init=False, repaint=False, toggle_class="-charting"
+    )
+    window: reactive[Window] = reactive(DEFAULT, repaint=False)
 
     def __init__(self) -> None:
         super().__init__(id="health")

@@ -12,6 +12,7 @@ from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
 from reflex_tui.panes.book import Book
 from reflex_tui.panes.filters import Filter, FilterError, parse_filter
 from reflex_tui.panes.listing import Listing
+from reflex_tui.panes.pane import Pane
 from reflex_tui.widgets.filter_bar import FilterBar
 from reflex_tui.widgets.latency_charts import LatencyCharts
 from reflex_tui.widgets.log_view import LogHeader, LogView
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from reflex_tui.windows import Window, Windowed
 
 
-class RoutingPane(Vertical, can_focus=True):
+class RoutingPane(Pane, Vertical, can_focus=True):
     """Draws ``book``; whoever puts rows into it says so by ``appended`` and the like.
 
     While ``charting`` the latencies have the whole pane.
@@ -48,14 +49,16 @@ class RoutingPane(Vertical, can_focus=True):
         Binding("escape", "unfilter", "Clear filter", id="routing.unfilter"),
     ]
 
-    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
-    limit_ms: reactive[float] = reactive(2000.0)
-    now: reactive[datetime | None] = reactive(None)
-    patience_s: reactive[float] = reactive(60.0)
-    broken: reactive[CapsuleError | None] = reactive(None)
-    loaded: reactive[bool] = reactive(default=False)
-    charting: reactive[bool] = reactive(default=False, toggle_class="-charting")
-    window: reactive[Window] = reactive(DEFAULT)
+    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)
+    limit_ms: reactive[float] = reactive(2000.0, repaint=False)
+    now: reactive[datetime | None] = reactive(None, repaint=False)
+    patience_s: reactive[float] = reactive(60.0, repaint=False)
+    broken: reactive[CapsuleError | None] = reactive(None, repaint=False)
+    loaded: reactive[bool] = reactive(default=False, repaint=False)
+    charting: reactive[bool] = reactive(
+        default=False, init=False, repaint=False, toggle_class="-charting"
+    )
+    window: reactive[Window] = reactive(DEFAULT, repaint=False)
 
     def __init__(self, book: Book | None = None) -> None:
         super().__init__(id="routing")

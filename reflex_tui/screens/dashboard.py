@@ -87,8 +87,8 @@ class Dashboard(Screen[None]):
         (30, "-tall"),
     ]
 
-    now: reactive[datetime | None] = reactive(None)
-    pane: reactive[str] = reactive("health", init=False)
+    now: reactive[datetime | None] = reactive(None, repaint=False)
+    pane: reactive[str] = reactive("health", init=False, repaint=False)
 
     class Painted(Message):
         """The first picture is drawn: there is somewhere to show what a look finds."""

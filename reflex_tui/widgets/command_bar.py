@@ -68,7 +68,7 @@ class CommandBar(Vertical):
         Binding("escape", "close", "Close", id="bar.close"),
     ]
 
-    is_open: reactive[bool] = reactive(default=False, toggle_class="-open")
+    is_open: reactive[bool] = reactive(default=False, toggle_class="-open", repaint=False)
 
     class Ran(Message):
         """A command is to be run."""

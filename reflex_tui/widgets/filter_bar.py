@@ -78,7 +78,7 @@ class FilterBar(Horizontal):
     FilterBar.-editing FilterState { width: 42; padding-left: 2; }
     """
 
-    editing: reactive[bool] = reactive(default=False, toggle_class="-editing")
+    editing: reactive[bool] = reactive(default=False, toggle_class="-editing", repaint=False)
 
     @property
     def state(self) -> FilterState:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class LatencyCharts(Container):
     """``figures`` of each mode now, the reflex limit in ms, and the ``window`` that is charted."""
 
-    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
-    limit_ms: reactive[float] = reactive(2000.0)
-    window: reactive[Window] = reactive(DEFAULT)
+    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)
+    limit_ms: reactive[float] = reactive(2000.0, repaint=False)
+    window: reactive[Window] = reactive(DEFAULT, repaint=False)
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's name
         super().__init__(id=id)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reflex_tui.panes.rows import Row
 
 GUTTER = 2
-_CACHED = 512
+_CACHED = 160
 
 
 class LogHeader(Section):

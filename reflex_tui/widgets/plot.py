@@ -94,7 +94,7 @@ class PlotSection(Section):
             return
         if shown is None or not any(shown.slices.values()):
             return
-        from reflex_tui.widgets.plot_lines import Charts  # noqa: PLC0415  loaded by the watcher
+        from reflex_tui.widgets.plot_lines import Charts  # noqa: PLC0415  not for the first paint
 
         charts = Charts(shown, self.limit_ms, width, height)
         if self._drawn is None or self._drawn.charts != charts:

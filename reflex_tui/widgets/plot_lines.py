@@ -10,7 +10,6 @@ from textual.content import Content
 from core.stages import Mode
 from reflex_tui.widgets.condition import BAD, MODE_STYLE
 from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, fitting, line, spread
-from reflex_tui.widgets.plotting import Plotted, Point, plot
 from reflex_tui.widgets.units import duration
 
 if TYPE_CHECKING:
@@ -44,6 +43,9 @@ class Charts:
         return lines
 
     def _chart(self, measure: str, height: int, *, legend: bool) -> list[Content]:
+        # Here, in the thread that draws: plotext takes a tenth of a second to load.
+        from reflex_tui.widgets.plotting import Plotted, Point, plot  # noqa: PLC0415
+
         window, is_total = self.shown.window, measure == "total"
         points = {
             mode: [

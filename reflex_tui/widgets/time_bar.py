@@ -71,7 +71,7 @@ class TimeBar(Horizontal):
     TimeBar Input { width: 1fr; background: $background; border: none; padding: 0; height: 1; }
     """
 
-    editing: reactive[bool] = reactive(default=False, toggle_class="-editing")
+    editing: reactive[bool] = reactive(default=False, toggle_class="-editing", repaint=False)
 
     def compose(self) -> ComposeResult:
         """A label and the input."""

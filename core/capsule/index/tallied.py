@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from core.capsule.index.columns import CALL
 from core.capsule.index.joining import SPAN
@@ -15,20 +15,9 @@ if TYPE_CHECKING:
     from core.capsule.index.columns import Kind
 
 
-class _Open(NamedTuple):
-    """A call that further attempts may still belong to."""
-
-    answered: bool
-    waited_ms: float | None
-    last: int
-
-    def quick(self, most_ms: float) -> bool:
-        return self.answered and self.waited_ms is not None and self.waited_ms < most_ms
-
-    def __or__(self, other: _Open) -> _Open:
-        known = [each.waited_ms for each in (self, other) if each.waited_ms is not None]
-        waited_ms = sum(known) if known else None
-        return _Open(self.answered or other.answered, waited_ms, max(self.last, other.last))
+# A call that further attempts may still belong to: whether it was answered, the ms it waited (None:
+# not known), its last event. A bare tuple, as there are thousands that a collection need not visit.
+_Open = tuple[bool, float | None, int]
 
 
 class Tally:
@@ -88,9 +77,9 @@ class Tally:
                 self._calls += calls
                 self._quick += quick
                 continue
-            found_open = _Open(bool(answered), waited_ms, last)
+            found_open = bool(answered), waited_ms, last
             before = self._open.get(call)
-            self._open[call] = before | found_open if before else found_open
+            self._open[call] = _joined(before, found_open) if before else found_open
 
     def _add_tokens(self, db: sqlite3.Connection, rows: str, asked: dict[str, Any]) -> None:
         found = db.execute(
@@ -106,9 +95,9 @@ class Tally:
             self._tokens[kind] = [each + (more or 0) for each, more in added]
 
     def _settle(self, before: int) -> None:
-        closed = [call for call, of in self._open.items() if call is not None and of.last <= before]
+        closed = [call for call, of in self._open.items() if call is not None and of[2] <= before]
         self._calls += len(closed)
-        self._quick += sum(self._open.pop(call).quick(self._quick_ms) for call in closed)
+        self._quick += sum(_is_quick(self._open.pop(call), self._quick_ms) for call in closed)
 
     def totals(self, kinds: dict[Kind, int]) -> Totals:
         """What was added up so far."""
@@ -119,6 +108,16 @@ class Tally:
             of[:] = [before + more for before, more in zip(of, figures, strict=True)]
         return Totals(
             self._calls + len(self._open),
-            self._quick + sum(of.quick(self._quick_ms) for of in self._open.values()),
+            self._quick + sum(_is_quick(of, self._quick_ms) for of in self._open.values()),
             tuple(Tokens(*key, *value) for key, value in summed.items()),
         )
+
+
+def _joined(before: _Open, after: _Open) -> _Open:
+    known = [waited_ms for _, waited_ms, _ in (before, after) if waited_ms is not None]
+    return before[0] or after[0], sum(known) if known else None, max(before[2], after[2])
+
+
+def _is_quick(call: _Open, most_ms: float) -> bool:
+    answered, waited_ms, _ = call
+    return answered and waited_ms is not None and waited_ms < most_ms
