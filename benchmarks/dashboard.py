@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ from core.settings import load_settings
 from reflex_tui.app import ReflexApp
 from reflex_tui.panes.filters import Filter, parse_filter
 from reflex_tui.screens.dashboard import Dashboard
+from reflex_tui.turns import start_quickly
 from reflex_tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:
@@ -195,7 +197,9 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
     """One run of the dashboard over the workspace; figures by name."""
     found: dict[str, Any] = {}
     drawn, turns = Drawn(), Turns()
-    app = ReflexApp(load_settings(workspace / "stage0.toml"), theme_file=workspace / "theme")
+    start_quickly()  # as the command does
+    read = partial(load_settings, workspace / "stage0.toml")
+    app = ReflexApp(None, read=read, theme_file=workspace / "theme")
     async with app.run_test(size=(160, 48)):
         probe = Probe()
         board: Dashboard = app._dashboard

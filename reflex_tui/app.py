@@ -10,8 +10,7 @@ from textual.binding import Binding
 
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
-from reflex_tui import clipboard, keymap, theme, turns
-from reflex_tui.first_config import config_place
+from reflex_tui import theme, turns
 from reflex_tui.messages import (
     CommandWanted,
     ConfigBroken,
@@ -26,7 +25,6 @@ from reflex_tui.messages import (
 )
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.screens.pane_commands import run_command
 from reflex_tui.slash import COMMANDS, Call
 
 if TYPE_CHECKING:
@@ -210,6 +208,8 @@ class ReflexApp(App[None]):
 
     def on_copy_wanted(self, message: CopyWanted) -> None:
         """To the clipboard; what is too long for it goes to a file."""
+        from reflex_tui import clipboard  # noqa: PLC0415  not for the first paint
+
         if clipboard.fits(message.text):
             self.copy_to_clipboard(message.text)
             self.notify(f"Copied {message.what}", timeout=2)
@@ -236,6 +236,8 @@ class ReflexApp(App[None]):
 
     def _use_keymap(self) -> None:
         """Let the user's own keys count, and say once what of them cannot be used."""
+        from reflex_tui import keymap  # noqa: PLC0415  not for the first paint
+
         file = self._keymap_file = self._keymap_file or keymap.keymap_file()
         if not file.exists():
             return
@@ -289,6 +291,8 @@ class ReflexApp(App[None]):
             case "quit":
                 self.call_later(self.action_quit)
             case _:
+                from reflex_tui.screens.pane_commands import run_command  # noqa: PLC0415  as above
+
                 run_command(self._dashboard, call)
 
     def _choose_theme(self, wanted: str) -> None:
@@ -321,6 +325,9 @@ class ReflexApp(App[None]):
         self.push_screen(Sheet(name.capitalize(), built[name]))
 
     def _places(self) -> dict[str, str]:
+        from reflex_tui import keymap  # noqa: PLC0415  not for the first paint
+        from reflex_tui.first_config import config_place  # noqa: PLC0415
+
         if self.settings is None:
             return {}
         return {

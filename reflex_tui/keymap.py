@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from textual.app import App
 
 MAX_BYTES = 64 << 10
 _MOST_TOLD = 5
@@ -153,14 +152,6 @@ def every_binding() -> list[dict[str, str]]:
 
     ours = [each for each in found if each.__module__.startswith("reflex_tui.")]
     return list(bindings_of([ReflexApp, *ours]))
-
-
-def shown_key(app: App[Any], binding_id: str, default: str) -> str:
-    """The key that does it now, as a person reads it; ``default`` unless the user changed it."""
-    changed: str = getattr(app, "keymap", {}).get(binding_id, "")
-    if not changed:
-        return default
-    return app.get_key_display(Binding(changed.split(",", maxsplit=1)[0], ""))
 
 
 def _leaves(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

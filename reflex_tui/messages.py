@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from reflex_tui.panes.reports import Report
     from reflex_tui.panes.rows import Call, Row
     from reflex_tui.panes.unfinished import Unfinished
+    from reflex_tui.panes.window import Window, Windowed
     from reflex_tui.slash import Call as SlashCall
-    from reflex_tui.windows import Window, Windowed
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class OutlookSeen(Message):
     """A new look at server, gate and breaker; ``deep`` when it was asked for by the user."""
 
@@ -37,14 +37,14 @@ class OutlookSeen(Message):
     deep: bool = False
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class OutlookBarred(Message):
     """No look is possible: the endpoint is not trusted, or the configuration cannot be used."""
 
     error: ReflexError
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class RecordsCame(Message):
     """Newer events, oldest first; ``fresh`` when they replace all that was shown before.
 
@@ -60,7 +60,7 @@ class RecordsCame(Message):
         self.entries = entries_of(self.records)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class IndexGrew(Message):
     """Up to ``seq`` the capsule is indexed; ``share`` (0 to 1) of its bytes while it is built.
 
@@ -72,7 +72,7 @@ class IndexGrew(Message):
     damage: CapsuleError | None = None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class CountWanted(Message):
     """How many rows of a filter lie before ``edge``, and what number has the row ``anchor``?"""
 
@@ -81,7 +81,7 @@ class CountWanted(Message):
     anchor: int
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class RowsCounted(Message):
     """The answer, with how many rows there are ``in_all`` before ``edge``, filter or no."""
 
@@ -91,7 +91,7 @@ class RowsCounted(Message):
     anchor: int
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class PageWanted(Message):
     """A page of older rows is looked at."""
 
@@ -99,7 +99,7 @@ class PageWanted(Message):
     page: int
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class PageCame(Message):
     """The answer, oldest row first."""
 
@@ -107,7 +107,7 @@ class PageCame(Message):
     rows: tuple[Row, ...]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class TimeWanted(Message):
     """Which row of a filter is the first at ``at`` or later?"""
 
@@ -115,7 +115,7 @@ class TimeWanted(Message):
     at: datetime
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class TimeFound(Message):
     """The answer: its ``seq`` and its number within the filter; None when all are earlier."""
 
@@ -124,42 +124,42 @@ class TimeFound(Message):
     number: int
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class CapsuleBroken(Message):
     """The capsule cannot be read; it is tried again, and events follow once it can."""
 
     error: CapsuleError
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ConfigRead(Message):
     """The configuration changed on disk and is good."""
 
     settings: Settings
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ConfigBroken(Message):
     """The configuration changed on disk and cannot be used."""
 
     error: ConfigError
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ReportsSeen(Message):
     """The bakeoff reports there are now, newest first."""
 
     reports: tuple[Report, ...]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class TabClicked(Message):
     """The user wants the pane of that name."""
 
     pane: str
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class CommandWanted(Message):
     """A slash command is to be run."""
 
@@ -171,14 +171,14 @@ class CommandWanted(Message):
         return cls(parse(name))
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class LookWanted(Message):
     """The user wants a look at the server now; ``deep`` generates something as well."""
 
     deep: bool = False
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class WindowSeen(Message):
     """What the capsule's index shows; None while ``share`` (0 to 1) of the log has been read."""
 
@@ -186,14 +186,14 @@ class WindowSeen(Message):
     share: float = 1.0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class WindowWanted(Message):
     """The user wants the chart over another window."""
 
     window: Window
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class CopyWanted(Message):
     """The user wants ``text`` on the clipboard; ``what`` names it."""
 
@@ -201,28 +201,28 @@ class CopyWanted(Message):
     what: str
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class WatcherDied(Message):
     """A watching thread ended by a bug: the dashboard must not go on as if it saw."""
 
     error: Exception
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class BakeoffTold(Message):
     """What a bakeoff run from here tells of its progress."""
 
     event: Progress
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class BakeoffEnded(Message):
     """A bakeoff run from here is over; ``error`` is why it could not go on, if so."""
 
     error: ReflexError | None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class UnfinishedSeen(Message):
     """The bakeoff that did not come to its end, or is run elsewhere; None: there is none."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,16 +12,16 @@ from core.clock import Clock, SystemClock
 from core.errors import CapsuleError
 from core.stages import Mode
 from reflex_tui.messages import WindowSeen
-from reflex_tui.panes.uptime import MINUTES, Minute, counted, minute_of, verdict
+from reflex_tui.panes.uptime import MINUTES, counted, minute_of, verdict
+from reflex_tui.panes.window import DEFAULT, Window, Windowed
 from reflex_tui.panes.worth import QUICK_MS
 from reflex_tui.watcher import Post, Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from core.capsule import EventLog
-    from core.capsule.index import Index, Slice, Totals
+    from core.capsule.index import Index
     from core.router.shadow_summary import ShadowSummary
     from core.settings import Settings
 
@@ -30,31 +29,6 @@ LOOK_EVERY_S = 2.0
 _CACHE_BYTES = 4 << 20
 # Over a large capsule a question takes longer: it may have at most this share of a core.
 _BUSY_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of time up to now that a chart shows, in ``slices`` of equal length."""
-
-    name: str
-    seconds: int
-    slices: int
-
-
-WINDOWS = (Window("1 min", 60, 30), Window("15 min", 900, 90), Window("24 h", 86_400, 96))
-DEFAULT = WINDOWS[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Windowed:
-    """What the capsule shows: the chart's slices by mode, today's totals, the hour, the shadow."""
-
-    window: Window
-    until: datetime
-    today: Totals
-    slices: Mapping[Mode, tuple[Slice, ...]] = field(default_factory=dict)
-    hour: Mapping[int, Minute] = field(default_factory=dict)
-    shadow: ShadowSummary | None = None
 
 
 class WindowWatcher(Watcher):

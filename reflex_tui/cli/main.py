@@ -40,9 +40,13 @@ def run(argv: Sequence[str], prog: str) -> int:
     """Run one command line; returns its exit status (0, 1, 2, 3 or 130)."""
     as_json = False
     try:
+        _prepare_streams()
+        if list(argv) == ["tui"]:  # a parser would hold up the first picture by 10 ms
+            from reflex_tui.cli.tui import open_dashboard  # noqa: PLC0415  one command of many
+
+            return open_dashboard(None)
         from reflex_tui.cli.parser import build_parser  # noqa: PLC0415  pass-through skips it
 
-        _prepare_streams()
         arguments = build_parser(prog, argv).parse_args(argv)
         as_json = getattr(arguments, "json", False)
         status = int(arguments.handler(arguments))

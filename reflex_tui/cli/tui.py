@@ -25,12 +25,21 @@ class NoTerminal(ReflexError):
 
 
 def tui(arguments: argparse.Namespace) -> int:
-    """Open the dashboard on the workspace's configuration."""
+    """Open the dashboard on the workspace's configuration, here or for a browser."""
     if arguments.web:
         from reflex_tui.web import serve  # noqa: PLC0415  rarely needed
 
         serve(arguments.config, arguments.port)
         return 0
+    return open_dashboard(arguments.config)
+
+
+def open_dashboard(config: Path | None) -> int:
+    """Open the dashboard in this terminal; returns the exit status when it is left.
+
+    Raises:
+        NoTerminal: there is none.
+    """
     # Below a web server the terminal is at the other end of a pipe.
     is_web = os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
     if not (is_web or (sys.stdin.isatty() and sys.stdout.isatty())):
@@ -41,7 +50,7 @@ def tui(arguments: argparse.Namespace) -> int:
     turns.start_quickly()
     from reflex_tui.app import run  # noqa: PLC0415  Textual costs start-up
 
-    return run(read=partial(_settings, arguments.config))
+    return run(read=partial(_settings, config))
 
 
 def _settings(config: Path | None) -> Settings:

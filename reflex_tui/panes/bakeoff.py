@@ -12,7 +12,6 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.settings.model import Thresholds
-from reflex_tui.keymap import shown_key
 from reflex_tui.panes.bakeoff_lines import (
     going_header,
     going_line,
@@ -21,6 +20,7 @@ from reflex_tui.panes.bakeoff_lines import (
     report_line,
 )
 from reflex_tui.panes.pane import Pane
+from reflex_tui.shown_key import shown_key
 from reflex_tui.widgets.arm_latency import ArmLatency
 from reflex_tui.widgets.banner import Banner
 from reflex_tui.widgets.lines import left

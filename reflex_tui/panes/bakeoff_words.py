@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reflex_tui.keymap import shown_key
+from reflex_tui.shown_key import shown_key
 
 if TYPE_CHECKING:
     from typing import Any

@@ -10,13 +10,13 @@ from textual.containers import VerticalScroll
 from textual.reactive import reactive
 
 from core.errors import ReflexError, UntrustedEndpoint
-from core.router.condition import Cause
 from core.stages import Mode
-from reflex_tui.keymap import shown_key
 from reflex_tui.messages import LookWanted
 from reflex_tui.panes.pane import Pane
 from reflex_tui.panes.uptime import Looks
+from reflex_tui.panes.window import DEFAULT
 from reflex_tui.panes.worth import worth
+from reflex_tui.shown_key import shown_key
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
 from reflex_tui.widgets.latency_charts import LatencyCharts
 from reflex_tui.widgets.notice import Notice
@@ -24,7 +24,6 @@ from reflex_tui.widgets.recent import RecentSection
 from reflex_tui.widgets.remedy import RemedySection, copy_wanted, pastable
 from reflex_tui.widgets.server import ServerSection
 from reflex_tui.widgets.worth import WorthSection
-from reflex_tui.windows import DEFAULT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from core.router.outlook import Outlook
     from reflex_tui.panes.latencies import Figures
     from reflex_tui.panes.rows import Row
-    from reflex_tui.windows import Window, Windowed
+    from reflex_tui.panes.window import Window, Windowed
 
 _PROBES_KEPT = 120
 
@@ -88,6 +87,8 @@ class HealthPane(Pane, VerticalScroll):
         self.set_class(ill, "-ill")
         if outlook is None:
             return
+        from core.router.condition import Cause  # noqa: PLC0415  who looks has loaded it
+
         health, server = outlook.health, self.query_one(ServerSection)
         previous = server.outlook.health if server.outlook else None
         if previous and (previous.endpoint, previous.model) != (health.endpoint, health.model):

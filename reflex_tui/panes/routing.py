@@ -13,12 +13,12 @@ from reflex_tui.panes.book import Book
 from reflex_tui.panes.filters import Filter, FilterError, parse_filter
 from reflex_tui.panes.listing import Listing
 from reflex_tui.panes.pane import Pane
+from reflex_tui.panes.window import DEFAULT
 from reflex_tui.widgets.filter_bar import FilterBar
 from reflex_tui.widgets.latency_charts import LatencyCharts
 from reflex_tui.widgets.log_view import LogHeader, LogView
 from reflex_tui.widgets.notice import Notice
 from reflex_tui.widgets.time_bar import TimeBar, moment
-from reflex_tui.windows import DEFAULT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reflex_tui.messages import PageCame, RowsCounted, TimeFound
     from reflex_tui.panes.book import Added
     from reflex_tui.panes.latencies import Figures
-    from reflex_tui.windows import Window, Windowed
+    from reflex_tui.panes.window import Window, Windowed
 
 
 class RoutingPane(Pane, Vertical, can_focus=True):

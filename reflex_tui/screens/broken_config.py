@@ -8,8 +8,8 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from reflex_tui.first_config import example
-from reflex_tui.keymap import shown_key
 from reflex_tui.messages import CopyWanted
+from reflex_tui.shown_key import shown_key
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.notice import IN_FILE, Notice
 

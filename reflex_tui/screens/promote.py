@@ -13,8 +13,8 @@ from textual.widgets import Static
 
 from core.errors import ReflexError
 from reflex_tui import promotion
-from reflex_tui.keymap import shown_key
 from reflex_tui.screens.promote_lines import done_lines, error_lines, proposal_lines
+from reflex_tui.shown_key import shown_key
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, left, line
 

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widgets import Input
 
-from reflex_tui.keymap import shown_key
+from reflex_tui.shown_key import shown_key
 from reflex_tui.slash import PREFIX, Call, Command, NoSuchCommand, complete, parse
 from reflex_tui.widgets.condition import BAD
 from reflex_tui.widgets.lines import MUTED, left, line

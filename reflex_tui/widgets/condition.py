@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.router.decision import BreakerState, BreakerView, GateView
 from core.stages import Mode
 from reflex_tui.widgets.units import ago, duration
 
 if TYPE_CHECKING:
-    from core.router.decision import RoutingDecision
+    from core.router.decision import BreakerView, GateView, RoutingDecision
     from core.router.outlook import Outlook
     from reflex_tui.panes.latencies import Figures
 
@@ -69,6 +68,8 @@ def breaker_condition(breaker: BreakerView | None) -> Condition:
     """Whether failures keep calls away from reflex, and until when."""
     if breaker is None:
         return Condition("◌", "looking", UNKNOWN)
+    from core.router.decision import BreakerState  # noqa: PLC0415  who looks has loaded it
+
     failures = f"{breaker.failure_count} of {breaker.max_failures} failures"
     match breaker.state:
         case BreakerState.CLOSED:

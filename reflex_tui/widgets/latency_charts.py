@@ -8,16 +8,16 @@ from textual.containers import Container
 from textual.reactive import reactive
 
 from reflex_tui.messages import WindowWanted
+from reflex_tui.panes.window import DEFAULT, WINDOWS
 from reflex_tui.widgets.latency import LatencySection
 from reflex_tui.widgets.plot import PlotSection
-from reflex_tui.windows import DEFAULT, WINDOWS
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from core.stages import Mode
     from reflex_tui.panes.latencies import Figures
-    from reflex_tui.windows import Window, Windowed
+    from reflex_tui.panes.window import Window, Windowed
 
 
 class LatencyCharts(Container):

@@ -9,8 +9,8 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from reflex_tui.keymap import shown_key
 from reflex_tui.messages import TabClicked
+from reflex_tui.shown_key import shown_key
 from reflex_tui.widgets.condition import (
     BAD,
     GOOD,

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from textual.content import Content
     from textual.geometry import Size
 
+    from reflex_tui.panes.window import Windowed
     from reflex_tui.widgets.plot_lines import Charts
-    from reflex_tui.windows import Windowed
 
 _LEAST_ROWS = 5
 

@@ -13,7 +13,7 @@ from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, fitting, line, spread
 from reflex_tui.widgets.units import duration
 
 if TYPE_CHECKING:
-    from reflex_tui.windows import Windowed
+    from reflex_tui.panes.window import Windowed
 
 _LEAST_ROWS = 5
 _LEAST_TTFT_MS = 100.0

@@ -10,8 +10,8 @@ from textual.style import Style
 
 from core.plain import plain
 from reflex_tui.first_config import first_config, place_of
-from reflex_tui.keymap import shown_key
 from reflex_tui.messages import CopyWanted
+from reflex_tui.shown_key import shown_key
 from reflex_tui.widgets.condition import MODE_STYLE
 from reflex_tui.widgets.hanging import hanging
 from reflex_tui.widgets.lines import MUTED, line, title

@@ -11,7 +11,8 @@ from core.capsule.events import ShadowComparedEvent
 from core.capsule.index import Index
 from core.settings.model import Cloud
 from reflex_tui.panes.uptime import Minute, minute_of
-from reflex_tui.windows import DEFAULT, Window, Windowed, look
+from reflex_tui.panes.window import DEFAULT, Window, Windowed
+from reflex_tui.windows import look
 from tests.tui.making import ENDPOINT, LOCAL, NOW, StillClock, settings, write_a_day
 
 if TYPE_CHECKING:

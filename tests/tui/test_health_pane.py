@@ -27,16 +27,16 @@ from reflex_tui.messages import (
     WindowWanted,
 )
 from reflex_tui.panes.health import HealthPane
+from reflex_tui.panes.window import WINDOWS
 from reflex_tui.slash import parse
 from reflex_tui.widgets.plot import PlotSection
-from reflex_tui.windows import WINDOWS
 from tests.tui.bench import came, dashboard
 from tests.tui.health_states import priced, windowed
 from tests.tui.making import OPEN, StillClock, healthy, ill, outlook, passed, settings
 
 if TYPE_CHECKING:
     from core.capsule import Record
-    from reflex_tui.windows import Windowed
+    from reflex_tui.panes.window import Windowed
 
 SIZES = [(80, 24), (120, 40), (160, 48)]
 RECORDINGS = Path(__file__).parents[1] / "health" / "recordings"

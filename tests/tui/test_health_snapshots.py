@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from core.capsule import Record
-    from reflex_tui.windows import Windowed
+    from reflex_tui.panes.window import Windowed
     from tests.tui.test_snapshots import Snap
 
 SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((80, 24), (120, 40), (160, 48))]

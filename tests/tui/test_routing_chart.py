@@ -9,15 +9,15 @@ import pytest
 
 from core.stages import Mode
 from reflex_tui.messages import CommandWanted, OutlookSeen, WindowSeen
+from reflex_tui.panes.window import WINDOWS
 from reflex_tui.slash import parse
-from reflex_tui.windows import WINDOWS
 from tests.tui.bench import came, dashboard
 from tests.tui.health_states import windowed
 from tests.tui.making import outlook
 
 if TYPE_CHECKING:
     from core.capsule import Record
-    from reflex_tui.windows import Windowed
+    from reflex_tui.panes.window import Windowed
     from tests.tui.bench import Bench
 
 

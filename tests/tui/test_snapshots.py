@@ -20,8 +20,9 @@ from reflex_tui.messages import (
     WindowSeen,
 )
 from reflex_tui.panes.reports import Report
+from reflex_tui.panes.window import DEFAULT
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.windows import DEFAULT, look
+from reflex_tui.windows import look
 from tests.tui.health_states import indexed
 from tests.tui.making import NO_GATE, NOW, OPEN, ROOT, StillClock, ill, outlook, passed, settings
 from tests.tui.making import write_a_day as write
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from core.capsule import Record
-    from reflex_tui.windows import Windowed
+    from reflex_tui.panes.window import Windowed
 
     Snap = Callable[..., bool]
 
