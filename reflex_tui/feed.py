@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 1.0
 UPDATE_EVERY_S = 0.1
 RETRY_AFTER_S = 2.0
-FIRST_PAGE = 2000
+FIRST_PAGE = 1000
+_FIRST_ROWS_S = 0.15
 _BATCH = 2000
 
 
@@ -205,7 +206,7 @@ class Feed:
         self.windows = WindowWatcher(settings, post, clock)
         self._followers = (self.archive, self.reports, self.windows)
         self._follow = threading.Event()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._starter = threading.Thread(target=self._start, name="reflex-starter", daemon=True)
 
     def start(self) -> None:
@@ -221,7 +222,7 @@ class Feed:
         watchers = (self.outlook, self.capsule, *self._followers)
         for watcher in watchers:
             watcher.stop()
-        self._stopped = True
+        self._stopped.set()
         self._follow.set()
         self._starter.join()
         for watcher in watchers:
@@ -230,10 +231,12 @@ class Feed:
     def _start(self) -> None:
         self.outlook.start()
         self._follow.wait()
-        if self._stopped:
+        if self._stopped.is_set():
             return
         self.capsule.start()
-        # Loaded before those who want it run: the fewer threads, the sooner the picture's turn.
+        # The fewer threads run, the sooner it is the picture's turn: first its rows, then the rest.
+        if self._stopped.wait(_FIRST_ROWS_S):
+            return
         from core.capsule import index  # noqa: F401, PLC0415
 
         for watcher in self._followers:

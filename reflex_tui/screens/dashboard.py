@@ -6,11 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Input, Static
+from textual.widgets import Input, Static
 
 from core.errors import UntrustedEndpoint
 from core.plain import plain
@@ -114,11 +113,10 @@ class Dashboard(Screen[None]):
     def compose(self) -> ComposeResult:
         """What is seen first: masthead, health, the keys. The rest comes after the first paint."""
         self._fit(self.app.size)
-        with Vertical(id="main"):
-            yield Masthead(_workspace(self.settings))
-            with ContentSwitcher(initial="health", id="panes"):
-                yield HealthPane()
-            yield KeyBar()
+        # No containers around: each would be drawn too, line by line, below what covers it.
+        yield Masthead(_workspace(self.settings))
+        yield HealthPane()
+        yield KeyBar()
         yield Static(id="too-small")
 
     def on_mount(self) -> None:
@@ -144,9 +142,9 @@ class Dashboard(Screen[None]):
 
         self.routing, self.bar = RoutingPane(), CommandBar()
         self.bakeoff = BakeoffDesk(self._clock)
-        await self.query_one(ContentSwitcher).add_content(self.routing)
-        await self.query_one(ContentSwitcher).add_content(self.bakeoff)
-        await self.query_one("#main").mount(self.bar, before=self.query_one(KeyBar))
+        self.routing.display = self.bakeoff.display = False
+        for part in (self.routing, self.bakeoff, self.bar):
+            await self.mount(part, before=self.query_one(KeyBar))
         self.is_whole = True
         self.use(self.settings)
         self.routing.now = self.now
@@ -333,16 +331,18 @@ class Dashboard(Screen[None]):
             self.add_class(max(each for each in breakpoints if each[0] <= length)[1])
 
     def _show_pane(self) -> None:
-        self.query_one(ContentSwitcher).current = self.pane
+        for name, pane in self._panes().items():
+            pane.display = name == self.pane
         self.query_one(Masthead).active = self.pane
         self._show_figures()
         self._focus_pane()
 
     def _focus_pane(self) -> None:
+        self._panes()[self.pane].take_focus()
+
+    def _panes(self) -> dict[str, HealthPane | RoutingPane | BakeoffDesk]:
         health = self.query_one(HealthPane)
-        panes: dict[str, HealthPane | RoutingPane | BakeoffDesk]
-        panes = {"health": health, "routing": self.routing, "bakeoff": self.bakeoff}
-        panes[self.pane].take_focus()
+        return {"health": health, "routing": self.routing, "bakeoff": self.bakeoff}
 
     def _note_newest(self, record: Record) -> None:
         self._events, self._newest = record.seq, moment(record.time)
