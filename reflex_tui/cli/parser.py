@@ -64,6 +64,24 @@ class _Parser(argparse.ArgumentParser):
                 self.error(f"argument {word.removesuffix('=--')}: expected one argument")
         return super().parse_args(args, namespace)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As it is, but names an option that is not there; argparse would name its value."""
+        actions = self._subparsers._group_actions if self._subparsers else ()  # noqa: SLF001
+        names = {name for action in actions for name in action.choices or ()}
+        for word in args or ():
+            if word == "--" or word in names:
+                break
+            option = word.partition("=")[0]
+            if option.startswith("--") and option not in self._option_string_actions:
+                self._refuse(option)
+        return super().parse_known_args(args, namespace)
+
+    def _refuse(self, option: str) -> NoReturn:
+        import difflib  # noqa: PLC0415  rarely needed
+
+        near = difflib.get_close_matches(option, self._option_string_actions, n=1)
+        self.error(f"no option {option}" + (f"; did you mean {near[0]}?" if near else ""))
+
     def error(self, message: str) -> NoReturn:
         """What was typed may have come from a file: it is shown as plain text."""
         self.exit(2, f"error: {plain(message, 300)}\nSee: {self.prog} --help\n")
