@@ -10,7 +10,7 @@ from textual.binding import Binding
 
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
-from reflex_tui import theme, turns
+from reflex_tui import terminal, theme, turns
 from reflex_tui.messages import (
     CommandWanted,
     ConfigBroken,
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from reflex_tui.feed import Feed
 
 _SETTLED_AFTER_S = 3.0
+_HUNG_UP = 129  # as a shell tells of SIGHUP
+_LOOKED_AT_EVERY_S = 2.0
 # A first look that takes longer waits for the server, and the other panes need not.
 _FIRST_LOOK_S = 0.3
 
@@ -115,7 +117,9 @@ class ReflexApp(App[None]):
         super().notify(shown, title=title, severity=severity, timeout=timeout, markup=False)
 
     def on_mount(self) -> None:
-        """Remember themes chosen from now on."""
+        """Remember themes chosen from now on; leave when nobody can see it any more."""
+        if not self.is_headless:
+            self.set_interval(_LOOKED_AT_EVERY_S, self._leave_when_alone)
         self.theme_changed_signal.subscribe(
             self, lambda chosen: theme.remember(self._theme_file, chosen.name)
         )
@@ -224,6 +228,10 @@ class ReflexApp(App[None]):
     def on_command_wanted(self, message: CommandWanted) -> None:
         """Run a slash command."""
         self._run_command(message.call)
+
+    def _leave_when_alone(self) -> None:
+        if terminal.is_gone():
+            self.exit(return_code=_HUNG_UP)
 
     def _begin_with(self, name: str) -> None:
         """Take a theme before the first picture: set as usual, every style is parsed twice."""
