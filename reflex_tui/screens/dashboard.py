@@ -148,6 +148,8 @@ class Dashboard(Screen[None]):
         self.is_whole = True
         self.use(self.settings)
         self.routing.now = self.now
+        if self.outlook is not None:
+            self.bakeoff.see(self.outlook)
         self._show_pane()
         self.post_message(self.Ready())
 

@@ -49,6 +49,7 @@ async def test_the_server_is_shown_before_the_other_panes_are_loaded(
         finally:
             load.set()
         await until(lambda: board.is_whole)
+        assert board.bakeoff._outlook is not None
         await pilot.pause()
         assert board.routing.has_focus_within or board.routing.has_focus
 
