@@ -132,7 +132,7 @@ def test_a_line_without_end_is_not_read_for_ever(tmp_path: Path) -> None:
     log.close()
 
 
-def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_what_may_not_be_read_is_told() -> None:
     """No permission to read is a typed error, and no empty log."""
     script = """
 import os, sys
@@ -147,19 +147,19 @@ for touch in (lambda log: list(log.read()), lambda log: log.tail(1), lambda log:
     except CapsuleError as error:
         print(error.message)
 """
-    capsule = tmp_path / "capsule"
-    log = EventLog(capsule, disk=QuickDisk())
-    log.append(decision())
-    log.close()
-    segment = capsule / "events-000001.jsonl"
-    segment.chmod(0)
-    temporary = Path(tempfile.gettempdir()).resolve()
-    for path in (capsule, *capsule.parents):
-        if path != temporary and path.is_relative_to(temporary):
-            path.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(capsule)], check=True, capture_output=True, text=True
-    )
+    # Not below pytest's own directory, which another run of pytest would close for all others.
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        capsule = Path(directory) / "capsule"
+        log = EventLog(capsule, disk=QuickDisk())
+        log.append(decision())
+        log.close()
+        capsule.chmod(0o755)
+        segment = capsule / "events-000001.jsonl"
+        segment.chmod(0)
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(capsule)], check=True, capture_output=True, text=True
+        )
     assert done.stdout.count(f"{segment} cannot be read: Permission denied") == 3
 
 

@@ -87,7 +87,7 @@ code()
         ("reflex_tui.cli.parser", "health"),
         ("core.settings", "health"),
         ("core.router.probing", "models"),
-        ("httpx", "status"),
+        ("h11", "status"),
         ("pydantic", "events"),
         ("tomlkit", "disable"),
         ("core.harness.report.files", "check"),
