@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.filter import ANSIToTruecolor
 
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
@@ -28,11 +29,12 @@ from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.slash import COMMANDS, Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from textual.binding import BindingType
     from textual.content import Content
+    from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
@@ -95,6 +97,15 @@ class ReflexApp(App[None]):
         """Our variables for themes that are not ours."""
         mine = self.current_theme in theme.THEMES
         return {} if mine else theme.derived(self.current_theme)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, but for the one that replaces ANSI's colours: our themes name none.
+
+        It would draw every line twice, and be a fifth of what a pane's first picture takes.
+        """
+        return [
+            each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor)
+        ]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """The slash commands, in the palette as well."""

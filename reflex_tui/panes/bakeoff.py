@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import OptionList, Static
@@ -23,6 +23,7 @@ from reflex_tui.panes.pane import Pane
 from reflex_tui.shown_key import shown_key
 from reflex_tui.widgets.arm_latency import ArmLatency
 from reflex_tui.widgets.banner import Banner
+from reflex_tui.widgets.ground import Column
 from reflex_tui.widgets.lines import left
 from reflex_tui.widgets.notice import Notice
 from reflex_tui.widgets.report_summary import AloneSection, ReportSection
@@ -57,7 +58,7 @@ class GoingList(OptionList):
     ]
 
 
-class BakeoffPane(Pane, Vertical, can_focus=True):
+class BakeoffPane(Pane, Column, can_focus=True):
     """Shows ``live`` while there is a run and ``watching`` it, else ``reports``, newest first.
 
     ``detail`` is the chosen report whole, once it is read. ``enabled`` is whether reflex may serve
@@ -129,11 +130,11 @@ class BakeoffPane(Pane, Vertical, can_focus=True):
     def compose(self) -> ComposeResult:
         """What is to be said above; then the run, or the list with the chosen report."""
         yield Banner()
-        with Vertical(id="going"):
+        with Column(id="going"):
             yield TrialGrid()
             yield Static(id="going-header")
             yield GoingList(id="going-list", markup=False, compact=True)
-        with Vertical(id="reported"):
+        with Column(id="reported"):
             yield Static(id="report-header")
             yield ReportList(id="reports", markup=False, compact=True)
             with VerticalScroll(id="report-scroll", can_focus=False):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual import work
-from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import OptionList
 
@@ -23,6 +22,7 @@ from reflex_tui.panes.live import Live
 from reflex_tui.panes.unfinished import plan_to_resume
 from reflex_tui.screens.sheet import Sheet
 from reflex_tui.widgets.banner import Banner
+from reflex_tui.widgets.ground import Column
 from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.lines import left
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 DRAW_EVERY_S = 0.2
 
 
-class BakeoffDesk(Vertical):
+class BakeoffDesk(Column):
     """Holds the pane and the run; goes by the ``settings`` and the ``outlook`` it was last told."""
 
     class DetailRead(Message):

@@ -18,6 +18,7 @@ from reflex_tui.panes.window import DEFAULT
 from reflex_tui.panes.worth import worth
 from reflex_tui.shown_key import shown_key
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
+from reflex_tui.widgets.ground import Ground
 from reflex_tui.widgets.latency_charts import LatencyCharts
 from reflex_tui.widgets.notice import Notice
 from reflex_tui.widgets.recent import RecentSection
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _PROBES_KEPT = 120
 
 
-class HealthPane(Pane, VerticalScroll):
+class HealthPane(Pane, Ground, VerticalScroll):
     """Shows an outlook, the live figures and what the capsule holds; all are set from outside.
 
     ``barred`` is why there is no outlook: an untrusted endpoint, say. While ``charting`` the

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Container, Vertical
 from textual.reactive import reactive
 
 from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
@@ -15,6 +14,7 @@ from reflex_tui.panes.listing import Listing
 from reflex_tui.panes.pane import Pane
 from reflex_tui.panes.window import DEFAULT
 from reflex_tui.widgets.filter_bar import FilterBar
+from reflex_tui.widgets.ground import Area, Column
 from reflex_tui.widgets.latency_charts import LatencyCharts
 from reflex_tui.widgets.log_view import LogHeader, LogView
 from reflex_tui.widgets.notice import Notice
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reflex_tui.panes.window import Window, Windowed
 
 
-class RoutingPane(Pane, Vertical, can_focus=True):
+class RoutingPane(Pane, Column, can_focus=True):
     """Draws ``book``; whoever puts rows into it says so by ``appended`` and the like.
 
     While ``charting`` the latencies have the whole pane.
@@ -74,8 +74,8 @@ class RoutingPane(Pane, Vertical, can_focus=True):
         """Filter, column names and rows, or the notice that there are none; latencies beside."""
         yield FilterBar()
         yield TimeBar()
-        with Container(id="routing-body"):
-            with Vertical(id="log-side"):
+        with Area(id="routing-body"):
+            with Column(id="log-side"):
                 yield LogHeader()
                 yield LogView(self.listing, id="log")
                 yield Notice(id="log-notice")

@@ -35,6 +35,7 @@ from reflex_tui.panes.health import HealthPane
 from reflex_tui.panes.latencies import Latencies
 from reflex_tui.panes.rows import moment
 from reflex_tui.widgets.condition import BAD, Condition
+from reflex_tui.widgets.ground import Ground
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.masthead import Masthead
 from reflex_tui.widgets.recent import KEPT
@@ -62,7 +63,7 @@ _GRACE_S = 2.0
 PANES = ("health", "routing", "bakeoff")
 
 
-class Dashboard(Screen[None]):
+class Dashboard(Ground, Screen[None]):
     """Three panes over one workspace; ``settings`` is None while there are none that are good."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.containers import Container
 from textual.reactive import reactive
 
 from reflex_tui.messages import WindowWanted
 from reflex_tui.panes.window import DEFAULT, WINDOWS
+from reflex_tui.widgets.ground import Area
 from reflex_tui.widgets.latency import LatencySection
 from reflex_tui.widgets.plot import PlotSection
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reflex_tui.panes.window import Window, Windowed
 
 
-class LatencyCharts(Container):
+class LatencyCharts(Area):
     """``figures`` of each mode now, the reflex limit in ms, and the ``window`` that is charted."""
 
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)
