@@ -322,7 +322,7 @@ def measure(given: Given) -> Result:
         make_workspace(workspace, events)
         built_s, built_cpu_s = index_s(workspace)
         paints: dict[str, list[float]] = {"ours": [], "trivial": []}
-        for _ in range(given.times(3, 9)):
+        for _ in range(given.times(5, 25)):
             ours = [sys.executable, "-c", OURS, "tui"]
             paints["ours"].append(first_paint_ms(ours, b"looking", workspace))
             trivial = [sys.executable, "-c", TRIVIAL]

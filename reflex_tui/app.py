@@ -99,13 +99,15 @@ class ReflexApp(App[None]):
         return {} if mine else theme.derived(self.current_theme)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, but for the one that replaces ANSI's colours: our themes name none.
+        """Textual's, but for the one that replaces ANSI's colours: the dashboard has none of them.
 
-        It would draw every line twice, and be a fifth of what a pane's first picture takes.
+        It would copy every line, for a fifth of what a pane's first picture takes. Textual's own
+        screens, the palette for one, dim their text by it.
         """
-        return [
-            each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor)
-        ]
+        filters = super().get_line_filters()
+        if self.screen is not self._dashboard:
+            return filters
+        return [each for each in filters if not isinstance(each, ANSIToTruecolor)]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """The slash commands, in the palette as well."""
