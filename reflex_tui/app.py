@@ -5,9 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.css.query import NoMatches
 from textual.filter import ANSIToTruecolor
+from textual.widget import MountError
+from textual.worker import WorkerFailed
 
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
@@ -61,7 +65,8 @@ class ReflexApp(App[None]):
     TITLE = "Reflex"
     CSS_PATH = "reflex_tui.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "quit", "Quit", show=False, id="interrupt"),
+        # First of all, since a dialog would keep it from the application.
+        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="interrupt"),
     ]
 
     def __init__(
@@ -163,6 +168,13 @@ class ReflexApp(App[None]):
         if self._feed is not None:
             self._feed.follow()
 
+    async def action_interrupt(self) -> None:
+        """Leave, whatever is open; where text is selected the key copies that."""
+        selected = getattr(self.focused, "selected_text", "") or self.screen.get_selected_text()
+        if selected:
+            raise SkipAction
+        await self.action_quit()
+
     async def action_quit(self) -> None:
         """Leave; asked once before a bakeoff under way is stopped by that."""
         if self._dashboard.is_whole and self._dashboard.bakeoff.asks_before(self.exit):
@@ -241,6 +253,15 @@ class ReflexApp(App[None]):
     def on_command_wanted(self, message: CommandWanted) -> None:
         """Run a slash command."""
         self._run_command(message.call)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """As Textual's, but for what leaving itself brings about.
+
+        From ``exit`` on nothing is mounted any more, so a part half built misses its children.
+        """
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if self.return_code is None or not isinstance(cause, (NoMatches, MountError)):
+            super()._handle_exception(error)
 
     def _leave_when_alone(self) -> None:
         if terminal.is_gone():

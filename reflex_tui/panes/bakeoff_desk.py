@@ -96,7 +96,8 @@ class BakeoffDesk(Column):
 
     def on_unmount(self) -> None:
         """The application ends: the run does as well, with its report."""
-        if self.running and self.run is not None:
+        # Not by ``running``: left early, the pane has no reactives and no children to show it.
+        if self.run is not None and self.run.alive:
             self.run.stop()
             self.run.join(10.0)
 
@@ -106,15 +107,21 @@ class BakeoffDesk(Column):
         return self.pane.running
 
     def asks_before(self, leave: Callable[[], None]) -> bool:
-        """Whether a run is under way: then the user is asked, and ``leave`` called if so wanted."""
+        """Whether a run is under way: then the user is asked, and ``leave`` called if so wanted.
+
+        Asked again while the question stands, the answer is yes.
+        """
         from reflex_tui.screens.leave import LeaveScreen  # noqa: PLC0415  when it is wanted
 
         if self.run is None or not self.run.alive:
             return False
         live = self.pane.live
         far = f"{live.done} of {live.total} trials are done" if live and live.begun else "preparing"
-        if not isinstance(self.app.screen, LeaveScreen):
-            self.app.push_screen(LeaveScreen(self.run, far, leave))
+        for screen in self.app.screen_stack:
+            if isinstance(screen, LeaveScreen):
+                screen.action_leave()
+                return True
+        self.app.push_screen(LeaveScreen(self.run, far, leave))
         return True
 
     def take_focus(self) -> None:

@@ -27,7 +27,7 @@ class LeaveScreen(ModalScreen[None]):
     """``run`` is stopped when the user says so, and ``leave`` called once its report is written."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,q,ctrl+c", "leave", "Stop it and leave", id="leave.leave"),
+        Binding("enter,q", "leave", "Stop it and leave", id="leave.leave"),
         Binding("escape", "stay", "Stay", id="leave.stay"),
     ]
 

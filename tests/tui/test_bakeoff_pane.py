@@ -165,19 +165,20 @@ async def test_a_run_survives_other_panes(ring: Arena) -> None:
         assert "✓ pass" in bench.shown()
 
 
-async def test_leaving_asks_once_and_stops_in_order(ring: Arena) -> None:
-    """Escape stays; Enter writes the partial report and leaves."""
+@pytest.mark.parametrize(("key", "answer"), [("q", "enter"), ("ctrl+c", "ctrl+c")])
+async def test_leaving_asks_once_and_stops_in_order(ring: Arena, key: str, answer: str) -> None:
+    """Escape stays; Enter, or the same key again, writes the partial report and leaves."""
     ring.reflex_is(ttft_ms=150)
     async with running(ring.settings) as bench:
         desk = desk_of(bench)
         await begin(bench, ring)
         await until(bench, lambda: desk.pane.live is not None and desk.pane.live.done >= 1)
-        await bench.press("q")
+        await bench.press(key)
         assert isinstance(bench.app.screen, LeaveScreen)
         assert "partial report" in bench.shown()
         await bench.press("escape")
         assert desk.running
-        await bench.press("q", "enter")
+        await bench.press(key, answer)
         run = desk.run
         assert run is not None
         await until(bench, lambda: not run.alive)
