@@ -66,7 +66,9 @@ class ReflexApp(App[None]):
     CSS_PATH = "reflex_tui.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         # First of all, since a dialog would keep it from the application.
-        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="interrupt"),
+        Binding(
+            "ctrl+c", "interrupt", "Quit from anywhere", show=False, priority=True, id="interrupt"
+        ),
     ]
 
     def __init__(
