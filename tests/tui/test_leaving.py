@@ -14,7 +14,6 @@ from reflex_tui.messages import CommandWanted
 from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.panes.bakeoff_desk import BakeoffDesk
 from reflex_tui.panes.routing import RoutingPane
-from reflex_tui.screens import dashboard as dashboards
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.sheet import Sheet
 from reflex_tui.widgets.command_bar import CommandBar
@@ -70,7 +69,13 @@ async def test_leaving_before_the_other_panes_are_mounted_is_leaving(
 ) -> None:
     """They are loaded in a thread; who has left by then gets no traceback for it."""
     app = ReflexApp(None, watch=False)
-    monkeypatch.setattr(dashboards, "_load_panes", lambda: app.call_from_thread(app.exit))
+    made = CommandBar.__init__
+
+    def make(bar: CommandBar) -> None:
+        made(bar)
+        app.exit()
+
+    monkeypatch.setattr(CommandBar, "__init__", make)
     assert await outcome(app) == (0, None)
 
 
