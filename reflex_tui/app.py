@@ -65,7 +65,7 @@ class ReflexApp(App[None]):
     TITLE = "Reflex"
     CSS_PATH = "reflex_tui.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        # First of all, since a dialog would keep it from the application.
+        # With priority, as a dialog keeps all other keys from the application.
         Binding(
             "ctrl+c", "interrupt", "Quit from anywhere", show=False, priority=True, id="interrupt"
         ),
@@ -350,9 +350,10 @@ class ReflexApp(App[None]):
         self.action_change_theme()
 
     def _open(self, name: str) -> None:
-        from reflex_tui.screens import pages  # noqa: PLC0415  not for the first paint
-        from reflex_tui.screens.help import help_page, readable  # noqa: PLC0415
-        from reflex_tui.screens.sheet import Sheet  # noqa: PLC0415
+        from reflex_tui import keymap  # noqa: PLC0415  not for the first paint
+        from reflex_tui.screens import pages  # noqa: PLC0415  as above
+        from reflex_tui.screens.help import help_page, places, readable  # noqa: PLC0415  as above
+        from reflex_tui.screens.sheet import Sheet  # noqa: PLC0415  as above
 
         outlook, settings = self._dashboard.outlook, self.settings
         keys = readable(
@@ -360,27 +361,14 @@ class ReflexApp(App[None]):
             for active in self.screen.active_bindings.values()
             if active.enabled and active.binding.id and active.binding.description
         )
+        where = places(settings, self._theme_file, self._keymap_file or keymap.keymap_file())
         built: dict[str, Callable[[int], list[Content]]] = {
             "models": partial(pages.models_page, outlook),
             "check": partial(pages.check_page, outlook),
             "status": partial(pages.status_page, settings, outlook),
-            "help": partial(help_page, keys, self._places()),
+            "help": partial(help_page, keys, where),
         }
         self.push_screen(Sheet(name.capitalize(), built[name]))
-
-    def _places(self) -> dict[str, str]:
-        from reflex_tui import keymap  # noqa: PLC0415  not for the first paint
-        from reflex_tui.first_config import config_place  # noqa: PLC0415
-
-        if self.settings is None:
-            return {}
-        return {
-            "configuration": config_place(self.settings),
-            "evidence": plain(self.settings.state_dir / "capsule", 500),
-            "reports": plain(self.settings.state_dir / "eval", 500),
-            "theme": plain(self._theme_file, 500),
-            "own keys": plain(self._keymap_file or keymap.keymap_file(), 500),
-        }
 
 
 def run(settings: Settings | None = None, *, read: Callable[[], Settings] | None = None) -> int:

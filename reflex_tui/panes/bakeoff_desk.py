@@ -115,12 +115,12 @@ class BakeoffDesk(Column):
 
         if self.run is None or not self.run.alive:
             return False
-        live = self.pane.live
-        far = f"{live.done} of {live.total} trials are done" if live and live.begun else "preparing"
         for screen in self.app.screen_stack:
             if isinstance(screen, LeaveScreen):
                 screen.action_leave()
                 return True
+        live = self.pane.live
+        far = f"{live.done} of {live.total} trials are done" if live and live.begun else "preparing"
         self.app.push_screen(LeaveScreen(self.run, far, leave))
         return True
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.plain import plain
+from reflex_tui.first_config import config_place
 from reflex_tui.slash import COMMANDS
 from reflex_tui.widgets.hanging import hanging
 from reflex_tui.widgets.lines import MUTED, left, line, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from textual.content import Content
+
+    from core.settings import Settings
 
 _KEY, _DOES, _USAGE, _SIGN = 16, 34, 34, 20
 SIGNS = (
@@ -54,3 +59,16 @@ def readable(keys: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]
     for each in keys:
         seen.setdefault(each[1], each)
     return list(seen.values())
+
+
+def places(settings: Settings | None, theme_file: Path, keymap_file: Path) -> dict[str, str]:
+    """Where the files that matter lie, by name; none while there are no settings."""
+    if settings is None:
+        return {}
+    return {
+        "configuration": config_place(settings),
+        "evidence": plain(settings.state_dir / "capsule", 500),
+        "reports": plain(settings.state_dir / "eval", 500),
+        "theme": plain(theme_file, 500),
+        "own keys": plain(keymap_file, 500),
+    }
