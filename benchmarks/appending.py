@@ -20,10 +20,9 @@ from raw_log import RawLog
 from table import Given, Result, Row, main, middle, number
 
 from core.capsule import EventLog
-from core.capsule.disk import Disk
 from core.capsule.events import RoutingDecisionEvent
-from core.router.reason import Reason
-from core.stages import Mode, Stage
+from core.capsule.logend import Disk
+from core.stages import Mode, Reason, Stage
 
 APPENDERS = 64
 PROCESSES = 4

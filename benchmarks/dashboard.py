@@ -33,7 +33,7 @@ from core.capsule import EventLog
 from core.capsule.index import Index
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
-from reflex_tui.panes.filters import Filter, parse_filter
+from reflex_tui.model.filters import LogFilter, parse_filter
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.turns import start_quickly
 from reflex_tui.widgets.log_view import LogView
@@ -41,7 +41,7 @@ from reflex_tui.widgets.log_view import LogView
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reflex_tui.messages import RecordsCame
+    from reflex_tui.model.messages import RecordsCame
 
 EVENTS, FEW_EVENTS = 1_000_000, 100_000
 TRIVIAL = """
@@ -211,7 +211,7 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
             filters.append((text, 1000 * (time.perf_counter() - since), len(view._rows)))
             jumps_ms = await took_ms(view, drawn, view.action_oldest)
             filters.append((f"{text}, Home", jumps_ms, 0))
-        routing.apply(Filter())
+        routing.apply(LogFilter())
         await until(lambda: routing.listing.before is not None)
         found["filters"] = filters
         await asyncio.sleep(1)
@@ -309,7 +309,7 @@ def measure(given: Given) -> Result:
         f"could be reached {found['reachable']:.0f} ms after the dashboard was up; the index took"
         f" {built_cpu_s:.2f} s of CPU."
     )
-    from importlib.metadata import version  # noqa: PLC0415
+    from importlib.metadata import version
 
     result.versions = {"textual": version("textual"), "rich": version("rich")}
     return result

@@ -74,15 +74,15 @@ class Reflex:
     """Our client."""
 
     def __init__(self, endpoint: str, model: str) -> None:
-        from core.client.backend import Backend  # noqa: PLC0415
-        from core.client.chat import ChatClient  # noqa: PLC0415
-        from core.stages import Mode  # noqa: PLC0415
+        from core.client.backend import Backend
+        from core.client.chat import ChatClient
+        from core.stages import Mode
 
         self._client = ChatClient(Backend("reflex", Mode.REFLEX, endpoint, model, 60_000))
 
     async def ask(self, body: dict[str, Any], _: int) -> Call:
         """One call."""
-        from core.client.backend import ChatRequest  # noqa: PLC0415
+        from core.client.backend import ChatRequest
 
         extra = {name: value for name, value in body.items() if name not in _OUR_OWN}
         reply = await self._client.complete(ChatRequest(body["messages"], extra=extra))
@@ -135,7 +135,7 @@ class Httpx:
 
     async def ask(self, body: dict[str, Any], worker: int) -> Call:
         """One call."""
-        import httpx  # noqa: PLC0415
+        import httpx
 
         key = worker if self._each else 0
         if key not in self._clients:
@@ -162,7 +162,7 @@ class Aiohttp:
 
     async def ask(self, body: dict[str, Any], _: int) -> Call:
         """One call."""
-        import aiohttp  # noqa: PLC0415
+        import aiohttp
 
         if self._session is None:
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
@@ -183,7 +183,7 @@ class OpenAI:
     """OpenAI's SDK, one client."""
 
     def __init__(self, endpoint: str) -> None:
-        import openai  # noqa: PLC0415
+        import openai
 
         self._client = openai.AsyncOpenAI(base_url=endpoint, api_key="none", max_retries=0)
 
@@ -204,7 +204,7 @@ class LiteLLM:
     """LiteLLM's Router over one deployment."""
 
     def __init__(self, endpoint: str, model: str) -> None:
-        import litellm  # noqa: PLC0415
+        import litellm
 
         parameters = {"model": f"openai/{model}", "api_base": endpoint, "api_key": "none"}
         self._router = litellm.Router(

@@ -25,7 +25,7 @@ from core.client.chat import ChatClient
 from core.errors import Counting
 from core.router.backends import primary
 from core.router.implementer import Implementer
-from core.router.situation import breaker_of
+from core.router.view import breaker_of
 from core.stages import Mode
 
 if TYPE_CHECKING:

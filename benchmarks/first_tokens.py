@@ -14,7 +14,7 @@ from engines import engine
 from processes import MODEL, drivers, stub, versions
 from table import Given, Result, Row, main, middle
 
-from core.client import structured
+from core.client import schema as structured
 from core.client.backend import Backend, ChatRequest
 from core.client.chat import ChatClient
 from core.stages import Mode

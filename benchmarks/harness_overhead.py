@@ -36,23 +36,23 @@ from engines import engine
 from processes import drivers
 from table import Curve, Given, Result, Row, main, number
 
-from core.client import structured
+from core.client import schema as structured
 from core.client.attempt import Attempt
-from core.engine.scripted import start_scripted
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff import checker
-from core.harness.bakeoff import trials as running
+from core.harness.bakeoff import run as running
 from core.harness.bakeoff.journal import Journal
 from core.harness.bakeoff.plan import DEFAULT_SUITE
-from core.harness.patchloop import candidate
-from core.harness.patchloop import loop as patchloop
+from core.patchloop import attempt as candidate
+from core.patchloop import loop as patchloop
 from core.router.evidence import Evidence
 from core.settings import load_settings
+from core.standin.server import start_scripted
 
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess
-    from core.harness.gate.trial import Trial
     from core.harness.report.model import Environment
+    from core.patchloop.trial import Trial
 
 OUTSIDE = ("model", "tests, before", "tests and lint, after")
 LIMIT_MS = 5.0

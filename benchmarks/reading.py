@@ -20,7 +20,7 @@ from processes import versions
 from table import Curve, Given, Result, Row, main, middle, number
 
 from core.capsule import EventLog
-from core.capsule.index import Filter, Index
+from core.capsule.index import EventFilter, Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ def built(index: Index, log: EventLog) -> tuple[float, float]:
 
 def rows(given: Given, index: Index, log: EventLog, directory: Path) -> list[Row]:
     """Each question's row; the index is complete."""
-    filtered = Filter(mode="cloud", reason="thresholds_not_met")
+    filtered = EventFilter(mode="cloud", reason="thresholds_not_met")
     repetitions = given.times(9, 50)
     ours = {
         f"last {PAGE}": _ms(lambda: log.tail(PAGE), repetitions),
@@ -109,7 +109,7 @@ def rows(given: Given, index: Index, log: EventLog, directory: Path) -> list[Row
     ]
 
 
-def _page(log: EventLog, wanted: Filter) -> None:
+def _page(log: EventLog, wanted: EventFilter) -> None:
     # By a reader who has not counted this filter before.
     with Index(log) as index:
         count = index.count(wanted)

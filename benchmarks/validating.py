@@ -15,7 +15,7 @@ import jsonschema
 from engines import engine
 from table import Given, Result, Row, main, middle, number
 
-from core.client import structured
+from core.client import schema as structured
 from core.client.backend import Backend, ChatRequest
 from core.client.chat import ChatClient
 from core.stages import Mode

@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
-PROMPTS = _PACKAGE / "harness" / "patchloop" / "prompts"
-SCHEMAS = _PACKAGE / "harness" / "patchloop" / "schemas"
+PROMPTS = _PACKAGE / "patchloop" / "prompts"
+SCHEMAS = _PACKAGE / "patchloop" / "schemas"
 SUITES = _PACKAGE / "harness" / "suites"
 
 

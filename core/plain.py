@@ -42,7 +42,7 @@ def plain_json(
 
 
 def _dumped(value: Any, indent: int | None, separators: tuple[str, str] | None) -> str:
-    import json  # noqa: PLC0415  a seventh of what starting the command line loads
+    import json  # a seventh of what starting the command line loads
 
     return json.dumps(value, indent=indent, separators=separators, allow_nan=False, default=str)
 

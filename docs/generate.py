@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule import events
 from core.settings.model import Cloud, Fallback, LocalBackend, Reflex, Shadow, Thresholds
-from reflex_tui.cli.outline import Argument, Outline, outline
+from reflex_tui.cli.completion import Argument, Outline, outline
 from reflex_tui.cli.parser import build_parser
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from textual.worker import WorkerFailed
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
 from reflex_tui import terminal, theme, turns
-from reflex_tui.messages import (
+from reflex_tui.model.messages import (
     CommandWanted,
     ConfigBroken,
     ConfigRead,
@@ -28,9 +28,9 @@ from reflex_tui.messages import (
     WatcherDied,
     WindowWanted,
 )
+from reflex_tui.model.slash import COMMANDS, SlashCall
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.slash import COMMANDS, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
     from core.errors import ConfigError
     from core.settings import Settings
-    from reflex_tui.config_file import ConfigWatcher
-    from reflex_tui.feed import Feed
+    from reflex_tui.watch.feed import Feed
+    from reflex_tui.watch.files import ConfigWatcher
 
 _SETTLED_AFTER_S = 3.0
 _HUNG_UP = 129  # as a shell tells of SIGHUP
@@ -120,7 +120,9 @@ class ReflexApp(App[None]):
         """The slash commands, in the palette as well."""
         for command in COMMANDS:
             yield SystemCommand(
-                command.name.capitalize(), command.does, partial(self._run_command, Call(command))
+                command.name.capitalize(),
+                command.does,
+                partial(self._run_command, SlashCall(command)),
             )
 
     def notify(
@@ -149,7 +151,7 @@ class ReflexApp(App[None]):
         if not self._watch:
             self._dashboard.complete()
             return
-        from reflex_tui.config_file import ConfigWatcher  # noqa: PLC0415  not for the first paint
+        from reflex_tui.watch.files import ConfigWatcher  # not for the first paint
 
         turns.go_first()
         self.set_timer(_FIRST_LOOK_S, self._dashboard.complete)
@@ -204,7 +206,7 @@ class ReflexApp(App[None]):
         if before is None and not mended:
             return
         path = message.settings.source.path
-        from core.policy import PolicySnapshot  # noqa: PLC0415  not for the first paint
+        from core.settings.policy import PolicySnapshot  # not for the first paint
 
         name = plain(path.name, 80) if path else "The built-in defaults"
         policy = PolicySnapshot.capture(message.settings, self._clock).policy_hash[:19]
@@ -239,7 +241,7 @@ class ReflexApp(App[None]):
 
     def on_copy_wanted(self, message: CopyWanted) -> None:
         """To the clipboard; what is too long for it goes to a file."""
-        from reflex_tui import clipboard  # noqa: PLC0415  not for the first paint
+        from reflex_tui import terminal as clipboard  # not for the first paint
 
         if clipboard.fits(message.text):
             self.copy_to_clipboard(message.text)
@@ -280,7 +282,7 @@ class ReflexApp(App[None]):
 
     def _use_keymap(self) -> None:
         """Let the user's own keys count, and say once what of them cannot be used."""
-        from reflex_tui import keymap  # noqa: PLC0415  not for the first paint
+        from reflex_tui import keymap  # not for the first paint
 
         file = self._keymap_file = self._keymap_file or keymap.keymap_file()
         if not file.exists():
@@ -292,7 +294,7 @@ class ReflexApp(App[None]):
             self.notify(found.told(), title=f"Keys: {file.name}", severity="warning", timeout=20)
 
     def _begin(self) -> None:
-        from reflex_tui.feed import Feed  # noqa: PLC0415  not for the first paint
+        from reflex_tui.watch.feed import Feed  # not for the first paint
 
         if self._feed is not None:
             self._feed.stop()
@@ -304,7 +306,7 @@ class ReflexApp(App[None]):
             self._feed.follow()
 
     def _show_broken(self, error: ConfigError) -> None:
-        from reflex_tui.screens.broken_config import BrokenConfigScreen  # noqa: PLC0415  rare
+        from reflex_tui.screens.broken_config import BrokenConfigScreen  # rare
 
         if isinstance(self.screen, BrokenConfigScreen):
             self.screen.say(error)
@@ -312,14 +314,14 @@ class ReflexApp(App[None]):
             self.push_screen(BrokenConfigScreen(error, in_force=self.settings is not None))
 
     def _show_mended(self) -> bool:
-        from reflex_tui.screens.broken_config import BrokenConfigScreen  # noqa: PLC0415  rare
+        from reflex_tui.screens.broken_config import BrokenConfigScreen  # rare
 
         if not isinstance(self.screen, BrokenConfigScreen):
             return False
         self.screen.dismiss()
         return True
 
-    def _run_command(self, call: Call) -> None:
+    def _run_command(self, call: SlashCall) -> None:
         while self.screen is not self._dashboard:
             self.pop_screen()
         match call.command.name:
@@ -335,7 +337,7 @@ class ReflexApp(App[None]):
             case "quit":
                 self.call_later(self.action_quit)
             case _:
-                from reflex_tui.screens.pane_commands import run_command  # noqa: PLC0415  as above
+                from reflex_tui.screens.pane_commands import run_command  # as above
 
                 run_command(self._dashboard, call)
 
@@ -350,10 +352,14 @@ class ReflexApp(App[None]):
         self.action_change_theme()
 
     def _open(self, name: str) -> None:
-        from reflex_tui import keymap  # noqa: PLC0415  not for the first paint
-        from reflex_tui.screens import pages  # noqa: PLC0415  as above
-        from reflex_tui.screens.help import help_page, places, readable  # noqa: PLC0415  as above
-        from reflex_tui.screens.sheet import Sheet  # noqa: PLC0415  as above
+        from reflex_tui import keymap  # not for the first paint
+        from reflex_tui.screens import pages  # as above
+        from reflex_tui.screens.pages import (  # as above
+            Sheet,  # as above
+            help_page,
+            places,
+            readable,
+        )
 
         outlook, settings = self._dashboard.outlook, self.settings
         keys = readable(
@@ -385,7 +391,7 @@ def run(settings: Settings | None = None, *, read: Callable[[], Settings] | None
 
 
 def _read_again(settings: Settings | None) -> Settings:
-    from core.settings import load_settings  # noqa: PLC0415  pydantic costs the first paint
+    from core.settings import load_settings  # pydantic costs the first paint
 
     if settings is None or settings.source.path is None or settings.source.trusted:
         return load_settings()

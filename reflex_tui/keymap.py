@@ -2,6 +2,8 @@
 
 A project's file has no say in it. What is wrong in the file is told in one notice, and the rest
 of it is in force.
+
+Which key does it now: keys that are named in a text follow the user's own.
 """
 
 from __future__ import annotations
@@ -21,6 +23,16 @@ from core.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from textual.app import App
+
+
+def shown_key(app: App[Any], binding_id: str, default: str) -> str:
+    """The key that does it now, as a person reads it; ``default`` unless the user changed it."""
+    changed: str = getattr(app, "keymap", {}).get(binding_id, "")
+    if not changed:
+        return default
+    return app.get_key_display(Binding(changed.split(",", maxsplit=1)[0], ""))
 
 
 MAX_BYTES = 64 << 10
@@ -54,7 +66,7 @@ class Keymap:
 
 def keymap_file() -> Path:
     """Where the user's keys are kept; not created."""
-    from core.settings.find import user_config_dir  # noqa: PLC0415  pydantic costs the first paint
+    from core.settings.find import user_config_dir  # pydantic costs the first paint
 
     return user_config_dir() / "keys.toml"
 
@@ -65,7 +77,7 @@ def read_keymap(file: Path, known: Iterable[Mapping[str, str]]) -> Keymap:
     ``known`` are the bindings that act together, each group with its default keys by id: within
     one no key may do two things.
     """
-    import tomllib  # noqa: PLC0415  only for those who have the file
+    import tomllib  # only for those who have the file
 
     try:
         with file.open("rb") as opened:
@@ -136,10 +148,10 @@ def bindings_of(nodes: Iterable[type[DOMNode]]) -> Iterator[dict[str, str]]:
 
 def every_binding() -> list[dict[str, str]]:
     """Each class's bindings, of the whole dashboard; imports all of it."""
-    import importlib  # noqa: PLC0415  only who has a file of keys pays for it
-    import pkgutil  # noqa: PLC0415
+    import importlib  # only who has a file of keys pays for it
+    import pkgutil
 
-    import reflex_tui  # noqa: PLC0415
+    import reflex_tui
 
     found: dict[type[DOMNode], None] = {}
     for package in ("panes", "screens", "widgets"):
@@ -148,7 +160,7 @@ def every_binding() -> list[dict[str, str]]:
             for value in vars(importlib.import_module(module.name)).values():
                 if isinstance(value, type) and issubclass(value, DOMNode):
                     found[value] = None
-    from reflex_tui.app import ReflexApp  # noqa: PLC0415
+    from reflex_tui.app import ReflexApp
 
     ours = [each for each in found if each.__module__.startswith("reflex_tui.")]
     return list(bindings_of([ReflexApp, *ours]))

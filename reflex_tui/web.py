@@ -89,8 +89,8 @@ def _free(port: int) -> int:
 
 def _server(config: Path | None, port: int) -> Any:
     try:
-        from aiohttp import web  # noqa: PLC0415  an extra that few need
-        from textual_serve.server import Server  # noqa: PLC0415
+        from aiohttp import web  # an extra that few need
+        from textual_serve.server import Server
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.capsule.log import EventLog
+    from core.capsule.reader import Verification
     from core.capsule.record import GENESIS, Record
-    from core.capsule.verify import Verification
 
 _HOMES = {
     "EventLog": "core.capsule.log",
     "GENESIS": "core.capsule.record",
     "Record": "core.capsule.record",
-    "Verification": "core.capsule.verify",
+    "Verification": "core.capsule.reader",
 }
 
 __all__ = ["GENESIS", "EventLog", "Record", "Verification"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule.segments import open_private
 from core.errors import CapsuleError
+from core.files import make_private
 from core.plain import plain
-from core.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ def user_key(*, directory: Path | None = None) -> bytes:
 
 
 def _own_directory() -> Path:
-    from platformdirs import user_data_path  # noqa: PLC0415  for the default alone
+    from platformdirs import user_data_path  # for the default alone
 
     return user_data_path("speckit-reflex")
 

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from core.capsule import reader
 from core.capsule.append import Appender
-from core.capsule.disk import Disk
-from core.capsule.follow import follow
-from core.capsule.logend import Draft
+from core.capsule.logend import Disk, Draft
+from core.capsule.reader import Verification, follow, verify
 from core.capsule.record import encode_fields
-from core.capsule.verify import Verification, verify
 from core.clock import Clock, SystemClock
 
 if TYPE_CHECKING:

@@ -1,18 +1,39 @@
-"""Reading the log: all of it, a page of it, the newest event of a kind."""
+"""Reading the log: all of it, a page of it, the newest event of a kind.
+
+The log live: what any process appends, as it comes, from segment to segment.
+
+Checking every record of a log, and that a log still holds what somebody once saw of it.
+"""
 
 from __future__ import annotations
 
 import os
+import time
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.record import GENESIS, MAX_LINE_BYTES, Record
-from core.capsule.segments import open_segment, segment_numbers
-from core.capsule.walk import Chain, Place, blocks_back, decode, lines_from, place_of
+from core.capsule.record import GENESIS, MAX_LINE_BYTES, Record, check_line
+from core.capsule.segments import (
+    Chain,
+    RecordPlace,
+    blocks_back,
+    corrupt,
+    decode,
+    lines_from,
+    open_segment,
+    place_of,
+    segment_name,
+    segment_numbers,
+)
+from core.errors import CapsuleCorrupt
+from core.plain import plain
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
 
 _BLOCK = 1 << 20
 
@@ -36,14 +57,14 @@ def before(directory: Path, seq: int, count: int) -> list[Record]:
     return _last_before(directory, place, count)
 
 
-def _last_before(directory: Path, place: Place | None, count: int) -> list[Record]:
-    blocks: list[tuple[Place, list[bytes]]] = []
+def _last_before(directory: Path, place: RecordPlace | None, count: int) -> list[Record]:
+    blocks: list[tuple[RecordPlace, list[bytes]]] = []
     left = count
     if left > 0:
         for here, lines in blocks_back(directory, place):
             surplus = max(len(lines) - left, 0)
             skipped = sum(map(len, lines[:surplus]))
-            blocks.append((Place(here.segment, here.offset + skipped), lines[surplus:]))
+            blocks.append((RecordPlace(here.segment, here.offset + skipped), lines[surplus:]))
             left -= len(lines)
             if left <= 0:
                 break
@@ -52,7 +73,7 @@ def _last_before(directory: Path, place: Place | None, count: int) -> list[Recor
     for (number, offset), lines in reversed(blocks):
         at = offset
         for line in lines:
-            records.append(decode(directory, Place(number, at), line, chain))
+            records.append(decode(directory, RecordPlace(number, at), line, chain))
             at += len(line)
     return records
 
@@ -82,7 +103,7 @@ def last(
     Goes by the bytes with which such lines begin, so that millions of others cost little.
     """
     needle = b'\n{"event_type":"%b"' % event_type.encode()
-    floor = place_of(directory, after + 1) if after > 0 else Place(0, 0)
+    floor = place_of(directory, after + 1) if after > 0 else RecordPlace(0, 0)
     for number in reversed(segment_numbers(directory)):
         if number < floor.segment:
             break
@@ -96,7 +117,7 @@ def last(
                 line = line_at(fd, offset)
                 if not line.endswith(b"\n"):
                     continue  # a write under way
-                record = decode(directory, Place(number, offset), line)
+                record = decode(directory, RecordPlace(number, offset), line)
                 if record.event_type == event_type and (not where or where(record.body)):
                     return record
         finally:
@@ -133,3 +154,158 @@ def line_at(fd: int, offset: int) -> bytes:
         if end or not more:
             return data[:end] if end else data
     return data
+
+
+# Enough to hold the first record's run and time, which no other log shares.
+_BEGINNING_BYTES = 512
+
+
+def follow(
+    directory: Path,
+    after: int | None = None,
+    poll_s: float = 0.1,
+    stop: threading.Event | None = None,
+) -> Iterator[Record]:
+    """Records with ``seq > after`` (None: from now on) for ever, or until ``stop`` is set.
+
+    A capsule that is not there yet is waited for. One that is removed or replaced is followed anew
+    from its first record: a ``seq`` that is not above the last tells so.
+
+    Raises:
+        CapsuleCorrupt: at a damaged line; ``follow`` again with an ``after`` beyond it goes on.
+    """
+    follower = _Follower(directory)
+    if after is None:
+        follower.stand_at_end()
+    elif after > 0:
+        follower.stand_after(after)
+    return follower.records(poll_s, stop)
+
+
+class _Follower:
+    """The place up to which the log has been seen, and what must follow there."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._restart()
+
+    def _restart(self) -> None:
+        self._place: RecordPlace | None = None
+        self._beginning = b""
+        self._chain = Chain()
+        self._after = 0
+
+    def stand_at_end(self) -> None:
+        for record in tail(self._directory, 1):
+            self._stand(RecordPlace(record.segment, record.offset + len(record.line) + 1))
+            self._chain = Chain(record.seq, record.hash)
+
+    def stand_after(self, seq: int) -> None:
+        self._after = seq
+        if segment_numbers(self._directory):
+            self._stand(place_of(self._directory, seq + 1))
+            self._chain = Chain(None)
+
+    def records(self, poll_s: float, stop: threading.Event | None) -> Iterator[Record]:
+        while True:
+            try:
+                yield from self._fresh()
+            except CapsuleCorrupt:
+                if not self._replaced():
+                    raise
+            if self._replaced():
+                self._restart()
+            if stop is None:
+                time.sleep(poll_s)
+            elif stop.wait(poll_s):
+                return
+
+    def _fresh(self) -> Iterator[Record]:
+        if self._place is None:
+            numbers = segment_numbers(self._directory)
+            if not numbers:
+                return
+            self._stand(RecordPlace(numbers[0], 0))
+        assert self._place is not None
+        for place, line in lines_from(self._directory, self._place):
+            record = decode(self._directory, place, line, self._chain)
+            self._stand(RecordPlace(place.segment, place.offset + len(line)))
+            if record.seq > self._after:
+                yield record
+
+    def _stand(self, place: RecordPlace) -> None:
+        if self._place is None or self._place.segment != place.segment:
+            self._beginning = b""
+        if len(self._beginning) < _BEGINNING_BYTES:
+            self._beginning = self._begins(place.segment, _BEGINNING_BYTES)
+        self._place = place
+
+    def _begins(self, segment: int, size: int) -> bytes:
+        try:
+            with (self._directory / segment_name(segment)).open("rb") as file:
+                return file.read(size)
+        except OSError:
+            return b""
+
+    def _replaced(self) -> bool:
+        """Whether the segment read last is gone, another file, or shorter than what was read.
+
+        It is known by how it begins: a new file may well get the old one's number.
+        """
+        if self._place is None:
+            return False
+        try:
+            size = (self._directory / segment_name(self._place.segment)).stat().st_size
+        except OSError:
+            return True
+        same = self._begins(self._place.segment, len(self._beginning)) == self._beginning
+        return size < self._place.offset or not same
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """``records`` good ones from the first on, the last of them with hash ``head``."""
+
+    ok: bool
+    records: int
+    head: str
+    problem: CapsuleCorrupt | None = None
+
+
+def verify(directory: Path, head: str | None = None) -> Verification:
+    """Check each line's hash, each link and each ``seq``, up to the first that does not hold.
+
+    ``head`` is a hash that the log once had as its last (a report holds one): a log in whose chain
+    it does not occur was cut or rewritten, and is not ok. A torn last line is no problem.
+    """
+    chain = Chain()
+    found = head in {None, GENESIS}
+    numbers = segment_numbers(directory)
+    place = RecordPlace(numbers[0] if numbers else 1, 0)
+    ahead = place
+    try:
+        for here, line in lines_from(directory, place):
+            try:
+                stamp = check_line(line)
+                chain.join(stamp.seq, stamp.prev, stamp.hash)
+            except ValueError as error:
+                raise corrupt(directory, here, str(error)) from error
+            found = found or stamp.hash == head
+            ahead = RecordPlace(here.segment, here.offset + len(line))
+    except CapsuleCorrupt as problem:
+        return Verification(ok=False, records=chain.seq or 0, head=chain.hash, problem=problem)
+    if found:
+        return Verification(ok=True, records=chain.seq or 0, head=chain.hash)
+    return Verification(
+        ok=False, records=chain.seq or 0, head=chain.hash, problem=_cut(directory, ahead, head)
+    )
+
+
+def _cut(directory: Path, end: RecordPlace, head: str | None) -> CapsuleCorrupt:
+    damage = corrupt(directory, end, f"the log no longer holds the record {plain(head)}")
+    return CapsuleCorrupt(
+        damage.message,
+        segment=segment_name(end.segment),
+        line=damage.line,
+        remedy="Its end was cut off or rewritten since that hash was noted.",
+    )

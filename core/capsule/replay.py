@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.walk import decode, lines_from, place_of
+from core.capsule.segments import decode, lines_from, place_of
 from core.errors import NotReplayable
 from core.plain import plain
 

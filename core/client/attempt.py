@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from core.client.decoding import decoder
-from core.client.faults import error_in, retry_after, status_error
-from core.client.reading import BodyReader
+from core.client.body import BodyReader, decoder
+from core.client.faults import (
+    error_in,
+    retry_after,
+    status_error,
+    transport_error,
+    transport_errors,
+)
 from core.client.replies import Assembly
-from core.client.transport_errors import transport_error, transport_errors
 from core.errors import AttemptTimeout, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from core.client.backend import Backend
-    from core.client.decoding import Decode
+    from core.client.body import Decode
     from core.client.faults import Quote
     from core.client.replies import Heard
     from core.clock import Clock

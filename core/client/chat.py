@@ -11,13 +11,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from core.client import structured
+from core.client import schema as structured
 from core.client.attempt import Attempt
 from core.client.backend import Reply
-from core.client.faults import hidden, quoting
-from core.client.opening import open_transport
+from core.client.faults import hidden, quoting, shed
+from core.client.fetch import open_transport
 from core.client.transport import DirectTransport
-from core.client.transport_errors import shed
 from core.clock import SystemClock
 from core.errors import (
     BackendError,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from core.client.heads import next_event
+from core.client.transport import next_event
 from core.client.wire import connect
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import random
 import sys
 from pathlib import Path
 
-from core.engine.child import end_with_parent
+from core.engine.process import end_with_parent
 from core.errors import ReflexError
 from core.router.implementer import Implementer
 from core.settings import load_settings

@@ -11,11 +11,10 @@ from core.capsule import EventLog
 from core.capsule.events import GateDecisionEvent
 from core.capsule.keys import seal, user_key
 from core.errors import ConfigError
+from core.files import make_private, write_private
 from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
-from core.policy import PolicySnapshot
-from core.private import make_private, write_private
-from core.router.gates import demo_root, in_demo
-from core.router.promotion import thresholds_of
+from core.router.promotion import demo_root, in_demo, thresholds_of
+from core.settings.policy import PolicySnapshot
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core.engine.weights import check_gguf, holds, user_cache_dir
 from core.errors import ConfigError, EngineError, ReflexError
+from core.files import make_private
 from core.plain import plain
-from core.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ def fetch(spec: str, *, cache_dir: Path | None = None) -> Path:
         EngineError: it cannot be fetched, is not what the hub lists, or is no GGUF file.
     """
     try:
-        import huggingface_hub as hub  # noqa: PLC0415  an extra, and heavy
+        import huggingface_hub as hub  # an extra, and heavy
     except ImportError as error:
         raise ConfigError(
             "huggingface_hub is not installed", remedy="pip install 'speckit-reflex[hf]'"
@@ -174,7 +174,7 @@ def _fetch_one(hub: Any, listing: Listing, name: str, listed: Listed, directory:
 
 def _download(hub: Any, listing: Listing, name: str, listed: Listed, file: BinaryIO) -> None:
     """Fetch what ``file`` lacks. The library's own cache does not keep what was broken off."""
-    from huggingface_hub.file_download import http_get  # noqa: PLC0415  an extra
+    from huggingface_hub.file_download import http_get  # an extra
 
     if (done := file.tell()) < listed.size:
         http_get(

@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from core.engine.child import add_child_arguments, ensure_free, run_server
-from core.engine.process import ServerProcess, python_module
+from core.engine.process import (
+    ServerProcess,
+    add_child_arguments,
+    ensure_free,
+    python_module,
+    run_server,
+)
 from core.engine.weights import SMOLLM2, check_gguf, default_weights, require_xllamacpp
 from core.errors import ConfigError, EngineError
 
@@ -110,7 +115,7 @@ def serve_forever(options: EngineOptions, on_ready: Callable[[int], None]) -> No
     """
     require_xllamacpp()
     ensure_free(options.port)
-    import xllamacpp  # noqa: PLC0415  loads llama.cpp
+    import xllamacpp  # loads llama.cpp
 
     params = xllamacpp.CommonParams()
     params.model.path = str(options.gguf)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import EngineError, UnusableModel
+from core.files import write_private
 from core.plain import plain
-from core.private import write_private
 
 _MAGIC = b"GGUF"
 
@@ -130,7 +130,7 @@ def _remedy(weights: Weights, flags: str = "") -> str:
 
 def user_cache_dir() -> Path:
     """The user's own cache directory; not created."""
-    from platformdirs import user_cache_path  # noqa: PLC0415  costs start-up where unused
+    from platformdirs import user_cache_path  # costs start-up where unused
 
     return user_cache_path("speckit-reflex", appauthor=False)
 

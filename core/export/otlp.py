@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from core import trust
 from core.errors import ConfigError, ExportError, UntrustedEndpoint
 from core.plain import plain
+from core.settings import trust
 from core.settings.model import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.export.spans import SpanFields
+    from core.export.genai import SpanFields
 
 _PATH = "/v1/traces"
 _NAME = "speckit-reflex"
@@ -57,11 +57,11 @@ class Collector:
 
     def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
         try:
-            import requests  # noqa: PLC0415  an extra, and heavy
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+            import requests  # an extra, and heavy
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
                 OTLPSpanExporter,
             )
-            from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+            from opentelemetry.sdk.resources import Resource
         except ImportError as error:
             raise ConfigError(
                 "OpenTelemetry's exporter is not installed",
@@ -91,7 +91,7 @@ class Collector:
         Raises:
             ExportError: it has not.
         """
-        from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import SpanExportResult
 
         self._words.last = ""
         made = [_readable(span, self._resource) for span in spans]
@@ -126,17 +126,17 @@ class _LastWords(logging.Handler):
 
 
 def _only_200(response: Any, **_: object) -> None:
-    from requests import RequestException  # noqa: PLC0415
+    from requests import RequestException
 
     if response.status_code < 400 and response.status_code != _OK:  # noqa: PLR2004
         raise RequestException(f"it answered {response.status_code}, which no collector does")
 
 
 def _readable(span: SpanFields, resource: Any) -> Any:
-    from opentelemetry.sdk.trace import ReadableSpan  # noqa: PLC0415
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415
-    from opentelemetry.trace import SpanContext, SpanKind, TraceFlags  # noqa: PLC0415
-    from opentelemetry.trace.status import Status, StatusCode  # noqa: PLC0415
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+    from opentelemetry.trace.status import Status, StatusCode
 
     flags = TraceFlags(TraceFlags.SAMPLED)
     return ReadableSpan(

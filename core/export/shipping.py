@@ -1,17 +1,83 @@
-"""Shipping records batch by batch: at least once each, in order, the cursor moved after each."""
+"""Shipping records batch by batch: at least once each, in order, the cursor moved after each.
+
+How far a destination has been served: a small file for each, moved on after each batch.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
-from core.export.spans import span_of
+from core.capsule.segments import open_private
+from core.errors import CapsuleError
+from core.export.genai import span_of
+from core.files import make_private
+from core.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from core.capsule import EventLog, Record
-    from core.export.cursor import Cursor
-    from core.export.spans import SpanFields
+    from core.export.genai import SpanFields
+
+
+class Cursor:
+    """The last record that a destination has taken, held by one process at a time."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def after(self, log: EventLog) -> int:
+        """The ``seq`` to go on after: 0 for a new destination, or a log that was replaced."""
+        try:
+            kept = json.loads(os.pread(self._descriptor, 4096, 0) or b"null")
+            seq, digest = int(kept["seq"]), str(kept["hash"])
+        except (ValueError, TypeError, KeyError):
+            return 0
+        record = log.get(seq)
+        return seq if record is not None and record.hash == digest else 0
+
+    def move(self, record: Record) -> None:
+        """Note that everything up to ``record`` was taken."""
+        # Padded, so that one write replaces what was there whole: no truncation in between.
+        text = json.dumps({"seq": record.seq, "hash": record.hash}).ljust(256) + "\n"
+        os.pwrite(self._descriptor, text.encode(), 0)
+
+
+@contextmanager
+def cursor_for(state_dir: Path, destination: str) -> Iterator[Cursor]:
+    """The cursor of ``destination``, locked.
+
+    Raises:
+        CapsuleError: another process ships there, or the file cannot be opened.
+    """
+    directory = state_dir / "export"
+    path = directory / f"{sha256(destination.encode()).hexdigest()[:16]}.json"
+    try:
+        make_private(directory)
+        descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise CapsuleError(
+            f"{plain(path)} cannot be opened: {plain(error.strerror or error)}",
+            remedy=f"Make {plain(directory)} a directory that you can write to.",
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CapsuleError(
+                f"another process ships this capsule to {plain(destination)}",
+                remedy="Let it, or end it first.",
+            ) from error
+        yield Cursor(descriptor)
+    finally:
+        os.close(descriptor)
+
 
 MOST_RECORDS = 256
 # Collectors refuse requests from some MiB on.

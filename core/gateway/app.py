@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import ReflexError
+from core.gateway.dialects.chat import ErrorReply, refusal_of
 from core.gateway.metrics import Metrics
-from core.gateway.refusal import Refusal, refusal_of
 from core.gateway.relay import ChatCompletions
 from core.stages import CLOUD, PRIMARY
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from core.gateway.runs import Runs
     from core.gateway.security import Guard
-    from core.router.outlook import Outlook
+    from core.router.view import RoutingView
     from core.settings import Settings
     from core.stages import Stage
 
@@ -43,7 +43,7 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
             models = model_list(implementer.settings)
         found = next((model for model in models if model["id"] == wanted), None)
         if found is None:
-            raise Refusal(404, "there is no such model", param="model", code="model_not_found")
+            raise ErrorReply(404, "there is no such model", param="model", code="model_not_found")
         return JSONResponse(found)
 
     async def health(_: Request) -> Response:
@@ -71,10 +71,10 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
         ],
         middleware=[Middleware(_Guarded, guard=guard, metrics=metrics)],
         exception_handlers={
-            Refusal: lambda _, error: _refused(error, metrics),
+            ErrorReply: lambda _, error: _refused(error, metrics),
             ReflexError: lambda _, error: _refused(refusal_of(error), metrics),
             HTTPException: lambda _, error: _refused(_unknown(error), metrics),
-            Exception: lambda _, __: _refused(Refusal(500, "internal error"), metrics),
+            Exception: lambda _, __: _refused(ErrorReply(500, "internal error"), metrics),
         },
     )
     app.router.redirect_slashes = False
@@ -104,26 +104,26 @@ class _Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._guard.check(scope["headers"])
-        except Refusal as refusal:
+        except ErrorReply as refusal:
             await _refused(refusal, self._metrics)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
 
-def _refused(refusal: Refusal, metrics: Metrics) -> Response:
+def _refused(refusal: ErrorReply, metrics: Metrics) -> Response:
     metrics.refused(refusal.code or str(refusal.status))
     return JSONResponse(refusal.as_json(), refusal.status, headers=refusal.headers)
 
 
-def _unknown(error: HTTPException) -> Refusal:
-    return Refusal(
+def _unknown(error: HTTPException) -> ErrorReply:
+    return ErrorReply(
         error.status_code,
         "the API is POST /v1/chat/completions and GET /v1/models",
         headers=dict(error.headers or {}),
     )
 
 
-def _document(seen: Outlook) -> dict[str, Any]:
+def _document(seen: RoutingView) -> dict[str, Any]:
     decision = seen.decision
     return {
         "status": "ok",

@@ -13,10 +13,9 @@ from core.router.decision import BreakerState
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from core.router.answer import Answer
-    from core.router.outlook import Outlook
-    from core.router.shadow import Shadow
-    from core.router.stream import Asked
+    from core.router.call import Answer, AskedBackend
+    from core.router.shadow import ShadowCalls
+    from core.router.view import RoutingView
 
 _NOBODY = "none"
 # Seconds: a small local model at one end, a thinking cloud model at the other.
@@ -67,7 +66,7 @@ class Metrics:
         """A context that counts as a call being answered."""
         return self._in_flight.track_inprogress()
 
-    def ended(self, asked: Asked | None, outcome: str, answer: Answer | None) -> None:
+    def ended(self, asked: AskedBackend | None, outcome: str, answer: Answer | None) -> None:
         """A call ended: ``answered``, ``cancelled`` or an error's code."""
         mode = str(asked.mode) if asked else _NOBODY
         reason = str(asked.reason) if asked else _NOBODY
@@ -81,7 +80,7 @@ class Metrics:
         """A request was turned away."""
         self._refused.labels(code).inc()
 
-    def exposition(self, seen: Outlook, shadow: Shadow, accept: str) -> tuple[bytes, str]:
+    def exposition(self, seen: RoutingView, shadow: ShadowCalls, accept: str) -> tuple[bytes, str]:
         """The figures with the situation as ``seen``, and their content type."""
         for state in BreakerState:
             self._breaker.labels(str(state)).set(seen.breaker.state is state)

@@ -1,17 +1,31 @@
-"""One chat completion through the router: read, asked, told; called off when the agent leaves."""
+"""One chat completion through the router: read, asked, told; called off when the agent leaves.
+
+Reading a request's body within limits of size and time.
+
+Telling an agent the answer to its call, in one piece or as a stream.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
-from core.gateway.asking import read_asking, read_stage
-from core.gateway.body import ClientLeft, read_body
-from core.gateway.refusal import Refusal
-from core.gateway.replying import Reply
+from core.errors import ReflexError
+from core.gateway.dialects.chat import (
+    ChatAnswer,
+    ErrorReply,
+    event,
+    portions,
+    read_asking,
+    read_stage,
+    refusal_of,
+)
+from core.stages import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -19,10 +33,177 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from core.client import backend
+    from core.gateway.dialects.chat import Asking
     from core.gateway.metrics import Metrics
     from core.gateway.runs import Runs
-    from core.router.conduct import Conduct
+    from core.router.call import Answer, RoutedCall
     from core.stages import Stage
+
+
+MAX_BODY = 8 << 20
+READ_WITHIN_S = 30.0
+# So much more is read and thrown away, since a client that still sends does not hear the refusal.
+_DRAINED = 32 << 20
+_DRAIN_WITHIN_S = 2.0
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before it had asked."""
+
+
+async def read_body(scope: Scope, receive: Receive, *, max_body: int = MAX_BODY) -> bytes:
+    """The whole body.
+
+    Raises:
+        Refusal: 413 when it is longer than ``max_body`` bytes, 408 when it takes over 30 s.
+        ClientLeft: nobody is there to be answered.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_WITHIN_S):
+            if _announced(scope) > max_body:
+                await _drain(receive)
+                raise _too_long(max_body)
+            more = True
+            while more:
+                piece, more = await _piece(receive)
+                body += piece
+                if len(body) > max_body:
+                    await _drain(receive)
+                    raise _too_long(max_body)
+    except TimeoutError:
+        raise ErrorReply(408, "the request's body took too long", code="timeout") from None
+    return bytes(body)
+
+
+async def _drain(receive: Receive) -> None:
+    try:
+        async with asyncio.timeout(_DRAIN_WITHIN_S):
+            drained, more = 0, True
+            while more and drained < _DRAINED:
+                piece, more = await _piece(receive)
+                drained += len(piece)
+    except TimeoutError:
+        return
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientLeft
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def _announced(scope: Scope) -> int:
+    values = [value for name, value in scope["headers"] if name == b"content-length"]
+    return int(values[0]) if values else 0
+
+
+def _too_long(max_body: int) -> ErrorReply:
+    return ErrorReply(413, f"the request is over {max_body >> 20} MiB", code="request_too_large")
+
+
+class ReplySender:
+    """The HTTP answer to one call.
+
+    A reply of a local server is whole and valid before its first byte goes out. A cloud's reply is
+    passed on as it comes from its first content on, and as it is: also cut, refused, or not the
+    JSON that was asked for. ``answer`` holds once the router has one.
+    """
+
+    def __init__(self, conduct: RoutedCall, asking: Asking, send: Send) -> None:
+        self.answer: Answer | None = None
+        self._conduct = conduct
+        self._asking = asking
+        self._send = send
+        self._created = int(time.time())
+        self._begun = False
+
+    async def tell(self) -> str:
+        """Answer; returns ``answered``, or the code of the error that was told."""
+        try:
+            await (self._stream() if self._asking.stream else self._whole())
+        except ReflexError as error:
+            if (partial := self._as_it_is(error)) is not None:
+                await self._pass_on(partial)
+            else:
+                await self._fail(refusal_of(error))
+            return error.code
+        except asyncio.CancelledError:
+            # A client that has left hears nothing of it; at a shutdown there is one that does.
+            await self._fail(ErrorReply(503, "the gateway is shutting down", code="shutting_down"))
+            raise
+        return "answered"
+
+    async def _whole(self) -> None:
+        self.answer = await self._conduct.answer()
+        await self._document(200, self._telling().whole(self.answer), {})
+
+    async def _stream(self) -> None:
+        async with self._conduct.stream() as stream:
+            async for piece in stream:
+                await self._open()
+                for portion in portions(piece):
+                    await self._more(self._telling().piece(portion))
+            self.answer = stream.answer
+        await self._close(self.answer)
+
+    async def _pass_on(self, partial: backend.Reply) -> None:
+        if self._asking.stream:
+            await self._open()
+            await self._close(partial)
+        else:
+            await self._document(200, self._telling().whole(partial), {})
+
+    async def _fail(self, refusal: ErrorReply) -> None:
+        if self._begun:
+            # A stream without its ending: nobody takes it for whole.
+            await self._last(event(refusal.as_json()))
+        else:
+            await self._document(refusal.status, refusal.as_json(), refusal.headers)
+
+    def _as_it_is(self, error: ReflexError) -> backend.Reply | None:
+        asked = self._conduct.asked
+        from_cloud = asked is not None and asked.mode is Mode.CLOUD
+        return getattr(error, "partial", None) if from_cloud else None
+
+    def _telling(self) -> ChatAnswer:
+        asked = self._conduct.asked
+        return ChatAnswer(self._conduct.call_id, self._created, asked.model if asked else "")
+
+    async def _open(self) -> None:
+        if not self._begun:
+            await self._start(200, "text/event-stream", {"cache-control": "no-store"})
+            await self._more(self._telling().beginning())
+
+    async def _close(self, said: Answer | backend.Reply) -> None:
+        include_usage = self._asking.include_usage
+        await self._last(self._telling().ending(said, include_usage=include_usage))
+
+    async def _document(self, status: int, document: Any, headers: dict[str, str]) -> None:
+        body = json.dumps(document).encode()
+        length = {"content-length": str(len(body))}
+        await self._start(status, "application/json", {**headers, **length})
+        await self._last(body)
+
+    async def _start(self, status: int, content_type: str, headers: dict[str, str]) -> None:
+        self._begun = True
+        fields = {"content-type": content_type, **headers, **self._marks()}
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in fields.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+
+    def _marks(self) -> dict[str, str]:
+        marks = {"x-reflex-call-id": self._conduct.call_id}
+        if asked := self._conduct.asked:
+            marks |= {"x-reflex-mode": asked.mode, "x-reflex-reason": asked.reason}
+        return marks
+
+    async def _more(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _last(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class ChatCompletions:
@@ -37,7 +218,7 @@ class ChatCompletions:
         """Answer one request; raises Refusal or ReflexError while it is not yet a call."""
         headers = Headers(scope=scope)
         if "json" not in headers.get("content-type", "").lower():
-            raise Refusal(415, "the Content-Type must be application/json")
+            raise ErrorReply(415, "the Content-Type must be application/json")
         stage = read_stage(headers.get("x-speckit-stage"), self._default_stage)
         try:
             asking = read_asking(await read_body(scope, receive))
@@ -45,14 +226,14 @@ class ChatCompletions:
             return
         async with self._runs.current() as implementer:
             conduct = await implementer.conduct(asking.request, stage=stage)
-            await self._conducted(Reply(conduct, asking, send), conduct, receive)
+            await self._conducted(ReplySender(conduct, asking, send), conduct, receive)
 
-    async def _conducted(self, reply: Reply, conduct: Conduct, receive: Receive) -> None:
+    async def _conducted(self, reply: ReplySender, conduct: RoutedCall, receive: Receive) -> None:
         # Nothing is left to be cancelled above this, and uvicorn would log it as a fault.
         with suppress(asyncio.CancelledError):
             await _while_there(receive, self._tell(reply, conduct))
 
-    async def _tell(self, reply: Reply, conduct: Conduct) -> None:
+    async def _tell(self, reply: ReplySender, conduct: RoutedCall) -> None:
         outcome = "cancelled"
         try:
             with self._metrics.in_flight():

@@ -11,7 +11,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.gateway.refusal import Refusal
+from core.gateway.dialects.chat import ErrorReply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Guard:
         """
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not self._ours(host_of(hosts[0])):
-            raise Refusal(
+            raise ErrorReply(
                 403,
                 "this server does not answer to that Host; see `code reflex serve --help`",
                 code="host_not_allowed",
@@ -45,9 +45,9 @@ class Guard:
             if name == b"origin" or (
                 name == b"sec-fetch-site" and value.decode("latin-1") in _ELSEWHERE
             ):
-                raise Refusal(403, "web pages may not ask", code="origin_not_allowed")
+                raise ErrorReply(403, "web pages may not ask", code="origin_not_allowed")
         if self.token is not None and not self._authorised(headers):
-            raise Refusal(
+            raise ErrorReply(
                 401,
                 "the bearer token is missing or wrong",
                 code="invalid_api_key",

@@ -1,16 +1,21 @@
-"""The files that a person named: read once, and refused where an edit could do harm."""
+"""The files that a person named: read once, and refused where an edit could do harm.
+
+Changes written to the user's files: all of them or none, and only to what was read.
+"""
 
 from __future__ import annotations
 
 import codecs
 import os
 import stat
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.harness.patchloop.edits import inside
+from core.files import staged, sync_directory
+from core.patchloop.formats import inside
 from core.plain import plain
 from core.settings.find import repository_above
 
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.settings import Settings
+
 
 MOST_BYTES = 256 << 10
 MOST_BYTES_IN_ALL = 512 << 10
@@ -27,7 +33,7 @@ _CONTROL = frozenset({".git", ".hg", ".svn", ".speckit"})
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FilePlace:
     """A repository's root and, below it, where the person stands; both real paths."""
 
     root: Path
@@ -52,7 +58,7 @@ class Original:
         return mark + text.encode()
 
 
-def place_of(settings: Settings, here: Path | None = None) -> Place:
+def place_of(settings: Settings, here: Path | None = None) -> FilePlace:
     """The repository around the working directory, else the configuration's, else itself.
 
     Raises:
@@ -67,10 +73,10 @@ def place_of(settings: Settings, here: Path | None = None) -> Place:
         ) from error
     around = Path(os.path.realpath(settings.source.root))
     fallback = around if real.is_relative_to(around) else real
-    return Place(repository_above(real) or fallback, real)
+    return FilePlace(repository_above(real) or fallback, real)
 
 
-def read_named(place: Place, names: Sequence[str]) -> dict[str, Original]:
+def read_named(place: FilePlace, names: Sequence[str]) -> dict[str, Original]:
     """The files that ``names`` lead to from where the person stands, by path.
 
     Raises:
@@ -90,7 +96,7 @@ def read_named(place: Place, names: Sequence[str]) -> dict[str, Original]:
     return found
 
 
-def relative(place: Place, name: str, option: str = "--file") -> str:
+def relative(place: FilePlace, name: str, option: str = "--file") -> str:
     """``name`` as a path below the repository's root; raises as ``read_named``."""
     lexical = Path(os.path.normpath(place.here / name))
     if not lexical.is_relative_to(place.root) or lexical == place.root:
@@ -144,3 +150,58 @@ def _refused(name: str, why: str, remedy: str = "", option: str = "--file") -> C
         f"{option} {plain(name, 200)!r} {why}",
         remedy=remedy or "Name files of this repository.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """``path``, below the repository, goes from ``before`` to ``after`` and keeps ``mode``."""
+
+    path: str
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
+    mode: int
+
+
+def write_all(root: Path, changes: Sequence[FileChange]) -> None:
+    """Replace the files below ``root``; whoever reads one sees all of either.
+
+    What was replaced is put back when a later one cannot be.
+
+    Raises:
+        ConfigError: A file is not as it was read, or no longer one that may be written.
+        OSError: One cannot be written.
+    """
+    with ExitStack() as stack:
+        ready = []
+        for change in changes:
+            temporary = stack.enter_context(staged(root / change.path, change.after))
+            temporary.chmod(change.mode)
+            ready.append((temporary, root / change.path))
+        different = [one.path for one in changes if read_one(root, one.path).data != one.before]
+        if different:
+            raise changed_meanwhile(different)
+        done: list[FileChange] = []
+        try:
+            for (temporary, target), change in zip(ready, changes, strict=True):
+                done.append(change)
+                os.replace(temporary, target)  # noqa: PTH105  one atomic call
+        except BaseException:
+            _put_back(root, done)
+            raise
+        for directory in {target.parent for _, target in ready}:
+            sync_directory(directory)
+
+
+def changed_meanwhile(paths: Sequence[str]) -> ConfigError:
+    """The error for files that somebody else has written to since."""
+    return ConfigError(
+        f"changed since: {', '.join(plain(path, 200) for path in paths)}; nothing was written",
+        remedy="What is there now is kept. Look at it, and start again from there.",
+    )
+
+
+def _put_back(root: Path, changes: Sequence[FileChange]) -> None:
+    for change in changes:
+        with staged(root / change.path, change.before) as temporary:
+            temporary.chmod(change.mode)
+            os.replace(temporary, root / change.path)  # noqa: PTH105  one atomic call

@@ -16,17 +16,16 @@ from core.errors import (
     RateLimited,
     ServerError,
 )
-from core.harness.patchloop.loop import FIRST_TEMPERATURE
+from core.patchloop.loop import FIRST_TEMPERATURE
+from core.router.decision import CallOptions
 from core.router.evidence import Outcome
-from core.router.terms import Terms
 from core.stages import CLOUD
 
 if TYPE_CHECKING:
     from core.client.backend import ChatRequest
     from core.clock import Clock
-    from core.router.answer import Answer
+    from core.router.call import Answer, AskedBackend
     from core.router.implementer import Implementer
-    from core.router.stream import Asked
     from core.stages import Stage
 
 # Asking again would end the same way.
@@ -62,14 +61,14 @@ class RoutedAsk:
         self._pause_s = pause_s
         self._wait_s = 0.0
         self._failed: Counter[str] = Counter()
-        self._asked: list[Asked] = []
+        self._asked: list[AskedBackend] = []
 
     @property
     def given_up(self) -> frozenset[str]:
         """The backends that have failed this task as often as they may."""
         return frozenset(name for name, n in self._failed.items() if n >= self._max_failures)
 
-    def ended(self, *, passed: bool) -> tuple[Asked | None, frozenset[str]]:
+    def ended(self, *, passed: bool) -> tuple[AskedBackend | None, frozenset[str]]:
         """Close the attempt under way: who was asked, the first first, and who is given up now."""
         before, asked = self.given_up, self._asked
         self._asked = []
@@ -88,7 +87,7 @@ class RoutedAsk:
         further = request.temperature != FIRST_TEMPERATURE
         wait_s, self._wait_s = self._wait_s, 0.0
         await asyncio.sleep(wait_s)
-        terms = Terms(self.given_up | ({CLOUD} if further else set()), sampled_locally=True)
+        terms = CallOptions(self.given_up | ({CLOUD} if further else set()), sampled_locally=True)
         conduct = await self._implementer.conduct(request, stage=self._stage, terms=terms)
         started = self._clock.monotonic()
         try:

@@ -1,25 +1,33 @@
-"""The way back from what was written last: kept before it is written, sealed, taken once."""
+"""The way back from what was written last: kept before it is written, sealed, taken once.
+
+A solution written, or taken back, and the event that says so.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.capsule import EventLog
+from core.capsule.events import PatchAppliedEvent, PatchUndoneEvent
 from core.capsule.keys import seal, seal_holds, user_key
-from core.errors import ConfigError
-from core.implement.files import read_one
-from core.implement.writing import Change, write_all
+from core.errors import CapsuleError, ConfigError
+from core.files import write_private
+from core.implement.files import FileChange, read_one, write_all
 from core.plain import plain
-from core.private import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from core.capsule.events import Event
+    from core.implement.work import Solved
     from core.settings import Settings
+
 
 _MOST_BYTES = 4 << 20
 
@@ -28,7 +36,7 @@ _MOST_BYTES = 4 << 20
 class Undone:
     """What was taken back: the changes in reverse, and whose reply it had been."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FileChange, ...]
     call_id: str
     run_id: str
 
@@ -46,7 +54,7 @@ def undo_file(settings: Settings) -> Path:
 
 
 def write_with_way_back(
-    settings: Settings, root: Path, changes: Sequence[Change], *, call_id: str, run_id: str
+    settings: Settings, root: Path, changes: Sequence[FileChange], *, call_id: str, run_id: str
 ) -> None:
     """Keep what the files hold, then write the changes; raises as ``write_all``.
 
@@ -97,7 +105,7 @@ def undo(settings: Settings, root: Path) -> Undone:
             f"the last change was made in {plain(body['repository'])}, not here",
             remedy="Go there first.",
         )
-    changes: list[Change] = []
+    changes: list[FileChange] = []
     different: list[str] = []
     for row in body["files"]:
         before = base64.b64decode(row["before"])
@@ -107,7 +115,7 @@ def undo(settings: Settings, root: Path) -> Undone:
             different.append(row["path"])
             continue
         if hashlib.sha256(now.data).hexdigest() == row["after_sha256"]:
-            changes.append(Change(row["path"], now.data, before, now.mode))
+            changes.append(FileChange(row["path"], now.data, before, now.mode))
         elif now.data != before:
             different.append(row["path"])
     if different:
@@ -141,3 +149,51 @@ def _kept(settings: Settings, file: Path) -> dict[str, Any]:
             remedy="Remove it; look at git's history.",
         )
     return body
+
+
+def apply_solution(settings: Settings, root: Path, solved: Solved) -> str | None:
+    """Write a solution's changes below ``root``; returns a warning when that is not on record.
+
+    Raises:
+        ConfigError: A file has been changed since it was read; nothing was written.
+        OSError: A file cannot be written; nothing was.
+    """
+    assert solved.answer is not None
+    call_id = solved.answer.call_id
+    write_with_way_back(settings, root, solved.changes, call_id=call_id, run_id=solved.run_id)
+    return _recorded(
+        settings,
+        PatchAppliedEvent(
+            run_id=solved.run_id,
+            policy_hash=solved.policy_hash,
+            call_id=call_id,
+            files=_names(settings, root, solved.changes),
+            lines_changed=solved.lines_changed,
+            solved=True,
+        ),
+    )
+
+
+def take_back(settings: Settings, root: Path) -> tuple[Undone, str | None]:
+    """Undo what was written last; with a warning when that is not on record. Raises as ``undo``."""
+    undone = undo(settings, root)
+    event = PatchUndoneEvent(
+        run_id=undone.run_id,
+        call_id=undone.call_id,
+        files=_names(settings, root, undone.changes),
+    )
+    return undone, _recorded(settings, event)
+
+
+def _names(settings: Settings, root: Path, changes: Iterable[FileChange]) -> list[str]:
+    """The paths as evidence has them: relative to the workspace, which may lie below ``root``."""
+    return [os.path.relpath(root / one.path, settings.source.root) for one in changes]
+
+
+def _recorded(settings: Settings, event: Event) -> str | None:
+    try:
+        with EventLog(settings.state_dir / "capsule") as log:
+            log.append(event)
+    except CapsuleError as error:
+        return f"this is not in the capsule: {error.message}"
+    return None

@@ -1,35 +1,115 @@
-"""A task worked on: checked, asked for, checked again; the user's files are left as they are."""
+"""A task worked on: checked, asked for, checked again; the user's files are left as they are.
+
+A task for the patch loop on the user's own files: what is asked for, and how it ended.
+"""
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.clock import SystemClock
-from core.errors import NoBackend
-from core.harness.patchloop.job import Job
-from core.harness.patchloop.loop import repair
-from core.implement.checking import CopyCheck
+from core.errors import ConfigError, NoBackend
+from core.implement.checking import CopyCheck, Scratch
+from core.implement.files import FileChange, FilePlace, Original, read_named, relative
 from core.implement.routed import RoutedAsk
-from core.implement.scratch import Scratch
-from core.implement.task import Solved, Tried
-from core.implement.writing import Change
+from core.patchloop.formats import EditFormat
+from core.patchloop.loop import Job, repair
+from core.plain import plain
 from core.router.implementer import Implementer
+from core.stages import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.harness.gate.trial import Attempt
-    from core.harness.patchloop.loop import Repair
     from core.implement.command import Ran
-    from core.implement.task import Task
+    from core.patchloop.loop import Repair
+    from core.patchloop.trial import Attempt
+    from core.router.call import Answer, AskedBackend
     from core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person asks for; ``names`` are as typed, ``check`` in words.
+
+    ``attempts`` are at most so many in all; None is ``max_failures`` for each backend there is.
+    """
+
+    prompt: str
+    names: tuple[str, ...]
+    check: tuple[str, ...]
+    check_timeout_s: float = 300.0
+    also: tuple[str, ...] = ()
+    stage: Stage = Stage.IMPLEMENT
+    attempts: int | None = None
+    candidates: int | None = None
+    edit_format: EditFormat = EditFormat.AUTO
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt that ended: who was asked (None: nobody could be), and who is given up now."""
+
+    number: int
+    asked: AskedBackend | None
+    attempt: Attempt
+    given_up: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairTask:
+    """What a person asks for, found and read: everything that can be refused has been."""
+
+    wanted: Wanted
+    place: FilePlace
+    originals: dict[str, Original]
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """How the work on a task ended; ``changes`` are empty and ``answer`` None where unsolved.
+
+    ``before`` is the check of the files as they were; ``left`` says why nobody was left to ask.
+    """
+
+    before: Ran
+    tried: tuple[Tried, ...]
+    changes: tuple[FileChange, ...] = ()
+    diff: str = field(default="", repr=False)
+    answer: Answer | None = None
+    left: str = ""
+    run_id: str = ""
+    policy_hash: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def lines_changed(self) -> int:
+        """Added plus removed."""
+        return (self.tried[-1].attempt.lines_changed or 0) if self.changes else 0
+
+
+def prepare(wanted: Wanted, place: FilePlace) -> RepairTask:
+    """The task with its files read.
+
+    Raises:
+        ConfigError: A file cannot or may not be worked on.
+    """
+    also = tuple(relative(place, name, "--also") for name in wanted.also)
+    for name, path in zip(wanted.also, also, strict=True):
+        if not os.path.lexists(place.root / path):
+            raise ConfigError(f"--also {plain(name, 200)!r}: there is no such file or directory")
+    return RepairTask(wanted, place, read_named(place, wanted.names), also)
+
 
 _EXHAUSTED = "whoever may answer has failed this task as often as it may (max_failures)"
 
 
 async def work(
     settings: Settings,
-    task: Task,
+    task: RepairTask,
     *,
     on_before: Callable[[Ran], None],
     on_tried: Callable[[Tried], None],
@@ -92,7 +172,7 @@ async def work(
     )
 
 
-def _job(settings: Settings, task: Task, failing: str) -> Job:
+def _job(settings: Settings, task: RepairTask, failing: str) -> Job:
     wanted, reflex = task.wanted, settings.reflex
     # Reflex, the cloud and each further backend may fail as often; then nobody is left.
     most = reflex.fallback.max_failures * (2 + len(reflex.backends))
@@ -107,10 +187,10 @@ def _job(settings: Settings, task: Task, failing: str) -> Job:
     )
 
 
-def _changes(task: Task, repaired: Repair) -> tuple[Change, ...]:
+def _changes(task: RepairTask, repaired: Repair) -> tuple[FileChange, ...]:
     texts = repaired.files
     return tuple(
-        Change(path, one.data, one.encoded(texts[path]), one.mode)
+        FileChange(path, one.data, one.encoded(texts[path]), one.mode)
         for path, one in task.originals.items()
         if texts[path] != one.text
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from core import trust
 from core.client.backend import Backend
 from core.errors import UntrustedEndpoint
+from core.settings import trust
 from core.stages import CLOUD, PRIMARY, Mode
 
 if TYPE_CHECKING:

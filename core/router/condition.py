@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.clock import rfc3339
-from core.router.reason import Reason
+from core.stages import Reason
 
 if TYPE_CHECKING:
     from datetime import datetime

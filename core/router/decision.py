@@ -1,4 +1,7 @@
-"""The routing rule: a pure function from what is known to who answers."""
+"""The routing rule: a pure function from what is known to who answers.
+
+What a caller's task adds to the routing rule for one of its calls.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,28 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.router.reason import Reason
-from core.stages import Mode, Stage
+from core.stages import Mode, Reason, Stage
 
 if TYPE_CHECKING:
-    from core.policy import PolicySnapshot
     from core.router.condition import Health
+    from core.settings.policy import PolicySnapshot
+
+
+ATTEMPTS_FAILED = "attempts_failed"
+"""The detail of a decision made because replies came and were of no use to the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """What one call asks for beyond the table.
+
+    ``given_up`` names the backends that the task has left behind after too many failed attempts:
+    they are not asked again. With ``sampled_locally``, temperature, seed and ``max_tokens`` are
+    for local servers alone: cloud models refuse the first and think within the last.
+    """
+
+    given_up: frozenset[str] = frozenset()
+    sampled_locally: bool = False
 
 
 class BreakerState(StrEnum):

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 
     from core.capsule import EventLog
     from core.client.backend import Backend, ChatRequest, Reply
-    from core.policy import PolicySnapshot
-    from core.router.breaker_file import Transition
-    from core.router.reason import Reason
+    from core.router.breaker import Transition
     from core.settings import Settings
-    from core.stages import Stage
+    from core.settings.policy import PolicySnapshot
+    from core.stages import Reason, Stage
 
 logger = logging.getLogger(__name__)
 

@@ -3,23 +3,249 @@
 A healthy verdict is never served longer than ``fresh_healthy_s`` after its probe began, so that
 decisions leave a dead server within that time plus one probe. An unhealthy one may be served
 longer, since it only sends work to the cloud, while a probe in the background looks again.
+
+One look at a server, with one deadline, that always ends in a ``Health``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from core.client.fetch import open_http
-from core.client.metrics import MetricsReader
+from core.client.metrics import EngineLoad, MetricsReader
+from core.client.server import (
+    Engine,
+    EngineIdentity,
+    ModelEntry,
+    check_ready,
+    find_model,
+    identify,
+    list_models,
+    together,
+)
 from core.clock import Clock, SystemClock
+from core.errors import (
+    BackendError,
+    ConnectFailed,
+    CutReply,
+    IncompleteReply,
+    NotCompliant,
+    ProtocolError,
+    StatusError,
+)
+from core.plain import plain
 from core.router.condition import Cause, DeepProbe, Health
-from core.router.probing import probe
+from core.router.remedies import remedy, shown
 
 if TYPE_CHECKING:
     from core.client.backend import Backend
     from core.client.fetch import Http
-    from core.client.server import EngineIdentity
+
+
+_CONNECT_CAUSES = {"dns": Cause.UNRESOLVABLE, "tls": Cause.TLS, "reset": Cause.NO_REPLY}
+_STATUS_CAUSES = {
+    401: Cause.UNAUTHORIZED,
+    403: Cause.UNAUTHORIZED,
+    404: Cause.WRONG_PATH,
+    503: Cause.LOADING,
+}
+_STATUS_WORDS = {
+    Cause.UNAUTHORIZED: "it asks for an API key",
+    Cause.LOADING: "it is not ready yet",
+    Cause.WRONG_PATH: "it has no /models there",
+}
+# Long enough to time tokens by, bounded in every part so that it ends by itself.
+_DEEP_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "answer": {"type": "string", "enum": ["yes", "no"]},
+        "numbers": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1, "maximum": 99},
+            "minItems": 8,
+            "maxItems": 8,
+        },
+    },
+    "required": ["answer", "numbers"],
+    "additionalProperties": False,
+}
+_DEEP_PROMPT = 'Is 7 a prime number? Reply in JSON: {"answer": "yes" or "no", "numbers": [1 to 8]}'
+_DEEP_MAX_TOKENS = 128
+
+
+async def probe(
+    backend: Backend,
+    *,
+    timeout_ms: float,
+    http: Http | None = None,
+    clock: Clock | None = None,
+    deep: bool = False,
+    load: bool | MetricsReader = False,
+    known: EngineIdentity | None = None,
+) -> Health:
+    """Look at ``backend`` once; every failure but the caller's cancellation becomes a Health.
+
+    The look, ``load`` included, ends by ``timeout_ms``; the generation that ``deep`` adds to a
+    healthy one has the backend's own ``timeout_ms``, as a call would. ``load`` may be a reader
+    that remembers the sample before, which some rates need. ``known`` is the identity that the
+    same server had a moment ago, and spares it a question.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        if http is None:
+            http = await stack.enter_async_context(open_http(backend))
+        look = _Look(backend, http, known)
+        started = clock.monotonic()
+        deadline = asyncio.get_running_loop().time() + timeout_ms / 1000
+        cause, summary = await look.verdict(deadline, timeout_ms)
+        health = Health(
+            ok=cause is Cause.HEALTHY,
+            cause=cause,
+            summary=summary,
+            remedy=remedy(cause, backend, look.engine, look.models),
+            engine=look.identity,
+            models=look.models,
+            latency_ms=(clock.monotonic() - started) * 1000,
+            checked_at=clock.now(),
+            endpoint=backend.endpoint,
+            model=backend.model,
+        )
+        if health.ok and load:
+            reader = MetricsReader(backend, clock=clock) if load is True else load
+            health = replace(health, load=await _read_load(reader, http, deadline))
+        if health.ok and deep:
+            health = await _with_generation(health, backend, clock)
+        return health
+
+
+class _Look:
+    """What is known of a server so far; an early end keeps what was seen before it."""
+
+    def __init__(self, backend: Backend, http: Http, known: EngineIdentity | None) -> None:
+        self._backend = backend
+        self._http = http
+        self._known = known
+        self._entries: tuple[ModelEntry, ...] = ()
+        self._question = "its models"
+        self.engine: Engine | None = None
+        self.identity: EngineIdentity | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The ids it serves, safe to show."""
+        return tuple(plain(entry.id, 256) for entry in self._entries)
+
+    async def verdict(self, deadline: float, timeout_ms: float) -> tuple[Cause, str]:
+        """The cause and a line about it, by ``deadline`` on the event loop's clock."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._ask()
+        except TimeoutError:
+            place = self._backend.address
+            return Cause.TIMEOUT, f"{place} did not tell {self._question} in {timeout_ms:g} ms"
+        except BackendError as error:
+            return self._failure(error)
+
+    async def _ask(self) -> tuple[Cause, str]:
+        backend = self._backend
+        model = plain(backend.model, 256)
+        self._entries = await list_models(self._http, backend)
+        if not self._entries:
+            return Cause.NO_MODELS, f"the server at {backend.address} serves no model"
+        entry = find_model(self._entries, backend.model)
+        self.engine = (entry or self._entries[0]).engine
+        if entry is None:
+            served = shown(self.models)
+            return Cause.MODEL_MISSING, f"{backend.address} does not serve {model}, but {served}"
+        self._question = "its readiness and version"
+        self.identity, _ = await together(
+            identify(self._http, backend, entry, known=self._known),
+            check_ready(self._http, backend, self.engine),
+        )
+        return Cause.HEALTHY, f"{self.identity.label} at {backend.address} serves {model}"
+
+    def _failure(  # noqa: PLR0911  one return a kind of failure
+        self, error: BackendError
+    ) -> tuple[Cause, str]:
+        place = self._backend.address
+        match error:
+            case ConnectFailed(kind="refused"):
+                return Cause.NOT_LISTENING, f"nothing listens at {place} (connection refused)"
+            case ConnectFailed(__cause__=ssl.SSLCertVerificationError() as why):
+                return Cause.TLS, f"{error.message}: {plain(why.verify_message, 160)}"
+            case ConnectFailed():
+                return _CONNECT_CAUSES.get(error.kind, Cause.UNREACHABLE), error.message
+            case IncompleteReply():
+                return Cause.NO_REPLY, error.message
+            case StatusError(status=503) if self.engine is Engine.VLLM:
+                # vLLM listens only once it is loaded; 503 then means that its engine has died.
+                return Cause.HTTP_ERROR, f"{error.message} (vLLM lost its engine)"
+            case StatusError():
+                cause = _STATUS_CAUSES.get(error.status, Cause.HTTP_ERROR)
+                words = _STATUS_WORDS.get(cause, f"asked for {self._question}")
+                return cause, f"{error.message} ({words})"
+            case ProtocolError():
+                return Cause.NOT_OPENAI, f"{place} is no OpenAI-compatible server: {error.message}"
+            case _:
+                return Cause.HTTP_ERROR, error.message
+
+
+async def _read_load(reader: MetricsReader, http: Http, deadline: float) -> EngineLoad | None:
+    """The engine's load, or None: a server is well without its metrics."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await reader.read(http)
+    except (TimeoutError, BackendError):
+        return None
+
+
+async def _with_generation(health: Health, backend: Backend, clock: Clock) -> Health:
+    deep, advice = await _generate(backend, clock)
+    if deep.error is None:
+        return replace(health, deep=deep)
+    engine = health.engine.engine if health.engine else None
+    own = remedy(Cause.GENERATION_FAILED, backend, engine)
+    return replace(
+        health,
+        ok=False,
+        cause=Cause.GENERATION_FAILED,
+        summary=f"{backend.address} lists {plain(backend.model, 256)} but fails: {deep.error}",
+        remedy=(advice,) if advice else own,
+        deep=deep,
+    )
+
+
+async def _generate(backend: Backend, clock: Clock) -> tuple[DeepProbe, str]:
+    """One constrained generation, and what to do about its error where that is not the grammar."""
+    from core.client.backend import ChatRequest
+    from core.client.chat import ChatClient  # it brings the schema validator
+
+    request = ChatRequest(
+        messages=[{"role": "user", "content": _DEEP_PROMPT}],
+        schema=_DEEP_SCHEMA,
+        schema_name="health",
+        max_tokens=_DEEP_MAX_TOKENS,
+        temperature=0,
+    )
+    try:
+        async with ChatClient(backend, clock=clock) as client:
+            reply = await client.complete(request)
+    except BackendError as error:
+        words = plain(error.message, 200)
+        failed = DeepProbe(error.ttft_ms, None, None, None, schema_held=False, error=words)
+        unconstrained = isinstance(error, NotCompliant | CutReply)
+        return failed, "" if unconstrained else plain(error.remedy, 400)
+    decoding_s = (reply.latency_ms - (reply.ttft_ms or reply.latency_ms)) / 1000
+    tokens = (reply.completion_tokens or 0) - 1
+    tokens_per_s = tokens / decoding_s if tokens > 0 and decoding_s > 0 else None
+    return DeepProbe(
+        reply.ttft_ms, reply.latency_ms, tokens_per_s, reply.cached_tokens, schema_held=True
+    ), ""
+
 
 __all__ = ["Cause", "DeepProbe", "Health", "HealthMonitor", "MetricsReader", "Prober", "probe"]
 

@@ -11,22 +11,20 @@ from core.capsule.keys import user_key
 from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
 from core.clock import Clock, SystemClock
-from core.policy import PolicySnapshot
-from core.router.answer import Answer
 from core.router.backends import all_backends
-from core.router.conduct import Conduct, Run
+from core.router.call import Answer, RoutedCall, RunContext
 from core.router.decision import RoutingDecision, decide
 from core.router.evidence import Evidence
-from core.router.outlook import Outlook
-from core.router.shadow import Shadow
-from core.router.situation import Situation, breaker_of
+from core.router.shadow import ShadowCalls
+from core.router.view import RoutingState, RoutingView, breaker_of
+from core.settings.policy import PolicySnapshot
 from core.stages import CLOUD, PRIMARY, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from core.router.terms import Terms
+    from core.router.decision import CallOptions
     from core.settings import Settings
 
 __all__ = ["Answer", "Implementer"]
@@ -52,7 +50,9 @@ class Implementer:
         self.run_id = uuid.uuid4().hex
         self.policy = PolicySnapshot.capture(settings, clock)
         backends = all_backends(settings, environ)
-        self._situation = Situation(settings, self.policy, clock=clock, key_directory=key_directory)
+        self._situation = RoutingState(
+            settings, self.policy, clock=clock, key_directory=key_directory
+        )
         self._breakers = {PRIMARY: self._situation.breaker} | {
             name: breaker_of(settings, backends[name]) for name in settings.reflex.backends
         }
@@ -64,7 +64,7 @@ class Implementer:
             secrets=tuple(b.api_key for b in backends.values() if b.api_key),
         )
         self._clients: dict[str, ChatClient] = {}
-        self._shadow = Shadow(
+        self._shadow = ShadowCalls(
             self.policy,
             self._situation,
             self._evidence,
@@ -73,7 +73,7 @@ class Implementer:
             run_id=self.run_id,
             chance=chance,
         )
-        self._run = Run(
+        self._run = RunContext(
             run_id=self.run_id,
             origin=origin,
             policy=self.policy,
@@ -120,7 +120,7 @@ class Implementer:
         """What a call of ``stage`` would do now; nothing is sent or recorded."""
         return (await self._situation.look(stage)).decision
 
-    async def outlook(self) -> Outlook:
+    async def outlook(self) -> RoutingView:
         """What the next Implement call would do and why, by the health as remembered.
 
         Raises:
@@ -130,10 +130,10 @@ class Implementer:
         health = await situation.monitor.current()
         gate, breaker = await situation.gate(health), situation.breaker.view()
         decision = decide(self.policy, Stage.IMPLEMENT, health, breaker, gate)
-        return Outlook(self.settings, self.policy, health, breaker, gate, decision)
+        return RoutingView(self.settings, self.policy, health, breaker, gate, decision)
 
     @property
-    def shadow(self) -> Shadow:
+    def shadow(self) -> ShadowCalls:
         """The calls that reflex is asked in the background."""
         return self._shadow
 
@@ -179,8 +179,8 @@ class Implementer:
         request: ChatRequest,
         *,
         stage: Stage = Stage.IMPLEMENT,
-        terms: Terms | None = None,
-    ) -> Conduct:
+        terms: CallOptions | None = None,
+    ) -> RoutedCall:
         """One call before it is made: ``answer()`` makes it, ``stream()`` lets it be heard.
 
         Raises:
@@ -188,7 +188,7 @@ class Implementer:
         """
         if not self._begun:
             await self._begin()
-        return Conduct(self._run, request, stage, terms)
+        return RoutedCall(self._run, request, stage, terms)
 
     async def _begin(self) -> None:
         async with self._beginning:

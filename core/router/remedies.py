@@ -84,7 +84,7 @@ def _section(backend: Backend) -> str:
 
 
 def _start(backend: Backend) -> tuple[str, ...]:
-    from core.trust import is_loopback  # noqa: PLC0415  it reads the settings' model
+    from core.settings.trust import is_loopback  # it reads the settings' model
 
     if not is_loopback(backend.endpoint):
         place = f"`endpoint` under {_section(backend)} in stage0.toml"
@@ -144,7 +144,7 @@ def _model(backend: Backend, engine: Engine | None, models: Sequence[str]) -> tu
     model = plain(backend.model, 256)
     lines: list[str] = []
     if models:
-        import difflib  # noqa: PLC0415
+        import difflib
 
         near = difflib.get_close_matches(model, models, n=1, cutoff=0)
         choice = json.dumps((near or list(models))[0], ensure_ascii=False)

@@ -1,37 +1,92 @@
-"""Shadow calls: what reflex would have said to calls that the cloud answered; nobody sees it."""
+"""Shadow calls: what reflex would have said to calls that the cloud answered; nobody sees it.
+
+Whether two models said the same to one request.
+
+What the newest shadow calls showed: how often reflex agreed with the cloud, and how fast.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import math
+import unicodedata
 import uuid
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.capsule.events import ShadowComparedEvent
 from core.errors import CapsuleError
-from core.router.agreement import agrees, compared_by
-from core.router.correction import unconstrained
+from core.router.attempts import ask_and_record, unconstrained
 from core.router.evidence import Call, Evidence, Outcome
-from core.router.reason import Reason
-from core.router.recorded import attempted
-from core.stages import Mode, Stage
+from core.stages import Mode, Reason, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from core.client.backend import Backend, ChatRequest
+    from core.capsule import EventLog
+    from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
     from core.clock import Clock
-    from core.policy import PolicySnapshot
-    from core.router.answer import Answer
-    from core.router.situation import Situation
+    from core.router.call import Answer
+    from core.router.view import RoutingState
+    from core.settings.policy import PolicySnapshot
+
+
+Compared = Literal["data", "text", "tool_calls"]
+
+
+def compared_by(answer: Answer, *, has_schema: bool) -> Compared:
+    """What of the cloud's answer another must equal."""
+    if answer.tool_calls:
+        return "tool_calls"
+    return "data" if has_schema else "text"
+
+
+def agrees(answer: Answer, reply: Reply, *, has_schema: bool) -> bool:
+    """Whether ``reply`` says what ``answer`` says.
+
+    Tool calls agree by name and arguments in their order, replies to a schema by the parsed value,
+    others by the text, for which Unicode forms and the amount of white space do not matter.
+    """
+    if bool(answer.tool_calls) != bool(reply.tool_calls):
+        return False
+    match compared_by(answer, has_schema=has_schema):
+        case "tool_calls":
+            return _calls(answer.tool_calls) == _calls(reply.tool_calls)
+        case "data":
+            return _canonical(answer.data) == _canonical(reply.data)
+        case "text":
+            return _plain(answer.text) == _plain(reply.text)
+
+
+def _calls(calls: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(call["function"]["name"], _arguments(call["function"]["arguments"])) for call in calls]
+
+
+def _arguments(text: str) -> str:
+    try:
+        return _canonical(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _canonical(value: Any) -> str:
+    # As text, since Python holds True and 1 to be equal.
+    return json.dumps(value, sort_keys=True)
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
 
 ORIGIN = "shadow"
 
 logger = logging.getLogger(__name__)
 
 
-class Shadow:
+class ShadowCalls:
     """Asks reflex a share of the cloud's Implement calls again, in the background.
 
     Gate and breaker have no say in it and learn nothing from it; an ill server is left alone.
@@ -42,7 +97,7 @@ class Shadow:
     def __init__(
         self,
         policy: PolicySnapshot,
-        situation: Situation,
+        situation: RoutingState,
         evidence: Evidence,
         client: Callable[[Backend], ChatClient],
         clock: Clock,
@@ -112,7 +167,7 @@ class Shadow:
         backend = self._situation.backend
         if request.schema is not None and not self._policy.reflex.json_schema:
             request = unconstrained(request)
-        outcome, _ = await attempted(
+        outcome, _ = await ask_and_record(
             self._client(backend),
             request,
             call=call,
@@ -144,3 +199,63 @@ class Shadow:
                 cloud_latency_ms=round(answer.latency_ms, 3),
             )
         )
+
+
+NEWEST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowSummary:
+    """What the newest shadow calls of one server and model showed.
+
+    ``calls`` were compared; ``agreed_percent`` of them agreed with the cloud, ``failed`` gave no
+    valid reply in time. Percentiles are nearest rank in ms over all of them, a failed one counting
+    as endless: None where that is the percentile, or where there were no calls.
+    """
+
+    calls: int
+    failed: int
+    agreed_percent: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+def shadow_summary(
+    log: EventLog, *, endpoint: str, model: str, newest: int = NEWEST
+) -> ShadowSummary:
+    """What the ``newest`` shadow calls of ``model`` at ``endpoint`` showed.
+
+    Raises:
+        CapsuleError: the capsule cannot be read.
+    """
+    found: list[Mapping[str, Any]] = []
+
+    def enough(body: Mapping[str, Any]) -> bool:
+        if body.get("endpoint") == endpoint and body.get("model") == model:
+            found.append(body)
+        return len(found) >= newest
+
+    log.last(ShadowComparedEvent.event_type, where=enough)
+    return _summed(found)
+
+
+def _summed(found: Sequence[Mapping[str, Any]]) -> ShadowSummary:
+    if not found:
+        return ShadowSummary(0, 0, None, None, None)
+    answered = [one for one in found if one.get("success") is True]
+    ranked = sorted(_milliseconds(one.get("latency_ms")) for one in answered)
+    failed = len(found) - len(answered)
+    ranked += [math.inf] * failed
+    agreed = sum(one.get("agreed") is True for one in answered)
+    return ShadowSummary(
+        len(found), failed, 100 * agreed / len(found), _rank(ranked, 0.5), _rank(ranked, 0.95)
+    )
+
+
+def _milliseconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.inf
+
+
+def _rank(ranked: Sequence[float], share: float) -> float | None:
+    value = ranked[math.ceil(share * len(ranked)) - 1]
+    return value if math.isfinite(value) else None

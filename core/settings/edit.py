@@ -10,8 +10,7 @@ import tomlkit
 
 from core.errors import ConfigError
 from core.settings.find import NAMES
-from core.settings.locate import key_lines
-from core.settings.read import parse, read_text
+from core.settings.read import key_lines, parse, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,7 +26,7 @@ class Source:
 
 def user_config_dir() -> Path:
     """The user's own configuration directory; not created."""
-    from platformdirs import user_config_path  # noqa: PLC0415  costs start-up where unused
+    from platformdirs import user_config_path  # costs start-up where unused
 
     return user_config_path("speckit-reflex", appauthor=False)
 

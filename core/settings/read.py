@@ -1,9 +1,13 @@
-"""Reading stage0.toml strictly: every mistake names file, line, key and what was expected."""
+"""Reading stage0.toml strictly: every mistake names file, line, key and what was expected.
+
+On which line of a TOML file a key stands, for messages; tomllib does not say.
+"""
 
 from __future__ import annotations
 
 import codecs
 import os
+import re
 import stat
 import tomllib
 from dataclasses import dataclass, field
@@ -14,21 +18,50 @@ from pydantic import BaseModel, ValidationError
 from core.errors import ConfigError
 from core.plain import plain
 from core.settings.find import Source, find
-from core.settings.locate import key_lines, line_of
-from core.settings.model import (
-    Cloud,
-    Document,
-    Fallback,
-    LocalBackend,
-    Reflex,
-    Shadow,
-    Thresholds,
-)
+from core.settings.model import Cloud, Document, Fallback, LocalBackend, Reflex, Shadow, Thresholds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
+
+
+# Each part can end in one place only: a line of blanks costs no more than its length.
+_TABLE = re.compile(r"^\s*\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?$")
+_ONE = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
+_PART = re.compile(_ONE)
+_KEY = re.compile(rf"^\s*({_ONE}(?:\s*\.\s*{_ONE})*)\s*=")
+
+
+def key_lines(text: str) -> dict[tuple[str, ...], int]:
+    """Line (from 1) of each table header and key, by full dotted path.
+
+    Best effort: a key inside an inline table or a multi-line string may be missed or found
+    falsely, which misleads a message at worst.
+    """
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _TABLE.match(line):
+            table = _parts(header[1])
+            lines.setdefault(table, number)
+        elif key := _KEY.match(line):
+            lines.setdefault(table + _parts(key[1]), number)
+    return lines
+
+
+def line_of(path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> int | None:
+    """The line of ``path``, else of the nearest table around it, else None."""
+    while path:
+        if path in lines:
+            return lines[path]
+        path = path[:-1]
+    return None
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
+
 
 MAX_BYTES = 64 << 10
 MAX_LINE_BYTES = 4 << 10
@@ -176,7 +209,7 @@ def _table(path: tuple[str, ...]) -> str:
 
 
 def _nearest(key: str, known: dict[str, Any]) -> str | None:
-    import difflib  # noqa: PLC0415  mistakes are rare
+    import difflib  # mistakes are rare
 
     return next(iter(difflib.get_close_matches(key[:_MAX_SHOWN], list(known), 1)), None)
 

@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from core.harness.bakeoff.plan import Plan
 from core.harness.bakeoff.progress import Finished
-from core.harness.bakeoff.run import run_bakeoff
-from core.harness.bakeoff.trials import INTERRUPTED
+from core.harness.bakeoff.run import INTERRUPTED, run_bakeoff
 from core.harness.gate.criteria import Verdict
-from core.harness.patchloop.edits import EditFormat
 from core.harness.report.compare import Comparison, compare
 from core.harness.report.files import read, rederive
 from core.harness.report.junit import write_junit
 from core.harness.report.summary import summaries
 from core.harness.report.verdict import EXIT_STATUS
+from core.patchloop.formats import EditFormat
 from core.plain import plain
 from core.settings import load_settings
 from reflex_tui.cli.main import INTERRUPTED as INTERRUPTED_STATUS
-from reflex_tui.cli.output import print_json
+from reflex_tui.cli.output import about, gate_lines, marked, print_json
 from reflex_tui.cli.progress import progress_on
-from reflex_tui.cli.verdict import about, gate_lines, marked
 
 if TYPE_CHECKING:
     import argparse

@@ -1,7 +1,11 @@
-"""``check``: the gate for CI, derived anew from a report's trials."""
+"""``check``: the gate for CI, derived anew from a report's trials.
+
+GitHub Actions: annotations beside a workflow's run, and its summary page.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.clock import rfc3339
 from core.errors import ReportError
 from core.harness.gate.criteria import Verdict
-from core.harness.report.checking import Checked, check, present
+from core.harness.report.checking import CheckedReport, check, present
 from core.harness.report.compare import compare
 from core.harness.report.files import newest, read, read_hashed
 from core.harness.report.junit import write_junit
@@ -18,16 +22,55 @@ from core.harness.report.markdown import GLYPHS, render
 from core.harness.report.neutral import code
 from core.harness.report.summary import summaries
 from core.plain import plain
-from core.router.gates import in_demo
+from core.router.promotion import in_demo
 from core.settings import load_settings
-from reflex_tui.cli import github
-from reflex_tui.cli.output import columns, print_json
-from reflex_tui.cli.verdict import about, gate_lines, marked
+from reflex_tui.cli.output import about, columns, gate_lines, marked, print_json
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from core.harness.report.model import Report
+
+
+# GitHub refuses a step's summary over 1 MiB as a whole.
+MOST_SUMMARY_BYTES = 1_000_000
+
+
+def on_github(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is a step of a workflow on GitHub, or of a runner that says so."""
+    return environ.get("GITHUB_ACTIONS") == "true"
+
+
+def annotation(level: str, title: str, message: str) -> str:
+    """A workflow command; ``level`` is ``error``, ``warning`` or ``notice``."""
+    return f"::{level} title={_property(plain(title, 200))}::{_data(plain(message, 2000))}"
+
+
+def add_summary(markdown: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Append to the job's summary page, where there is one; a failure is a message, no more."""
+    name = environ.get("GITHUB_STEP_SUMMARY", "")
+    if not name:
+        return
+    try:
+        with Path(name).open("a", encoding="utf-8") as file:
+            file.write(markdown)
+    except OSError as error:
+        sys.stderr.write(f"warning: no job summary: {plain(name, 200)}: {error.strerror}\n")
+
+
+def defused(line: str) -> str:
+    """``line`` as the runner shows it and does not obey it: its older commands count anywhere."""
+    return line.replace("##[", "## [")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
 
 _OUTCOMES = {0: Verdict.PASS, 1: Verdict.FAIL, 3: Verdict.INCONCLUSIVE}
 _MOST_NAMED = 3
@@ -52,8 +95,8 @@ def check_report(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_document(report, path, sha256, found) | {"passed_over": list(passed_over)})
     else:
-        print("\n".join(map(github.defused, _lines(report, path, found, passed_over))))
-    if github.on_github():
+        print("\n".join(map(defused, _lines(report, path, found, passed_over))))
+    if on_github():
         _tell_github(report, found)
     return found.exit_status
 
@@ -76,7 +119,7 @@ def _listed(passed_over: tuple[str, ...]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _document(report: Report, path: Path, sha256: str, found: Checked) -> dict[str, Any]:
+def _document(report: Report, path: Path, sha256: str, found: CheckedReport) -> dict[str, Any]:
     return {
         "outcome": _OUTCOMES[found.exit_status].value,
         "exit_status": found.exit_status,
@@ -96,7 +139,9 @@ def _document(report: Report, path: Path, sha256: str, found: Checked) -> dict[s
     }
 
 
-def _lines(report: Report, path: Path, found: Checked, passed_over: tuple[str, ...]) -> list[str]:
+def _lines(
+    report: Report, path: Path, found: CheckedReport, passed_over: tuple[str, ...]
+) -> list[str]:
     age = "today" if abs(found.age_days) < 1 else f"{found.age_days:.0f} days old"
     said = [
         *((f"lapsed ({one.code})", one.message) for one in found.lapses),
@@ -119,11 +164,11 @@ def _lines(report: Report, path: Path, found: Checked, passed_over: tuple[str, .
     ]
 
 
-def _tell_github(report: Report, found: Checked) -> None:
+def _tell_github(report: Report, found: CheckedReport) -> None:
     status = found.exit_status
     said = [found.headline, *(one.message for one in found.lapses), *found.worse, *found.notes]
     # On stderr, so that --json stays one document; the runner obeys either stream.
-    line = github.annotation(_LEVELS[status], "Reflex gate", "; ".join(said))
+    line = annotation(_LEVELS[status], "Reflex gate", "; ".join(said))
     sys.stderr.write(f"{line}\n")
     notices = [
         *(f"**lapsed** ({one.code}): {code(one.message, 400)}" for one in found.lapses),
@@ -133,9 +178,9 @@ def _tell_github(report: Report, found: Checked) -> None:
     headline = f"{GLYPHS[_OUTCOMES[status]]} {found.headline}"
     for diffs in (True, False):
         page = render(report, found.gate, headline=headline, notices=notices, diffs=diffs)
-        if len(page.encode()) <= github.MOST_SUMMARY_BYTES:
+        if len(page.encode()) <= MOST_SUMMARY_BYTES:
             break
-    github.add_summary(page)
+    add_summary(page)
 
 
 def _shown(path: Path) -> Path:

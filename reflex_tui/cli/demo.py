@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core.demo.workspace import SUITE, configure, make_workspace, plant_gate
 from core.engine.local import start_engine
 from core.engine.process import python_module
-from core.engine.scripted import start_scripted
 from core.errors import EngineError
 from core.plain import plain_block
 from core.router.backends import primary
-from core.router.probing import probe
+from core.router.health import probe
 from core.settings import load_settings
+from core.standin.server import start_scripted
 from reflex_tui.cli.output import milliseconds, print_json
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from core.router.answer import Answer
+    from core.router.call import Answer
     from core.settings import Settings
 
 _TERMINATED = 128 + signal.SIGTERM
@@ -43,7 +43,7 @@ def demo(arguments: argparse.Namespace) -> int:
             return _one_call(settings, as_json=arguments.json)
         assert settings.source.path is not None
         running.enter_context(_traffic(settings.source.path, settings.state_dir / "traffic.log"))
-        from reflex_tui.app import run  # noqa: PLC0415  Textual costs start-up
+        from reflex_tui.app import run  # Textual costs start-up
 
         return run(settings)
 
@@ -135,8 +135,8 @@ def _one_call(settings: Settings, *, as_json: bool) -> int:
 
 
 async def _ask(settings: Settings) -> Answer:
-    from core.demo.traffic import EDIT  # noqa: PLC0415  the dashboard's traffic runs elsewhere
-    from core.router.implementer import Implementer  # noqa: PLC0415
+    from core.demo.traffic import EDIT  # the dashboard's traffic runs elsewhere
+    from core.router.implementer import Implementer
 
     async with Implementer.from_settings(settings) as implementer:
         return await implementer.complete(

@@ -57,13 +57,13 @@ def _gguf(arguments: argparse.Namespace) -> Path | None:
     if arguments.hf is None:
         path: Path | None = arguments.gguf
         return path
-    from core.engine.hub import fetch  # noqa: PLC0415  an extra
+    from core.engine.hub import fetch  # an extra
 
     return fetch(arguments.hf)
 
 
 def _write(settings: Settings, lines: dict[str, str]) -> str:
-    from core.settings.edit import set_reflex  # noqa: PLC0415  tomlkit costs start-up
+    from core.settings.edit import set_reflex  # tomlkit costs start-up
 
     path, at = set_reflex(settings, lines)
     return f"written to {path}, lines {' and '.join(map(str, at.values()))}"

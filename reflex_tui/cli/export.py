@@ -16,16 +16,15 @@ from core.errors import ConfigError, ExportError
 from core.export.lines import announce, exported_lines, range_since
 from core.plain import plain, plain_block
 from core.settings import load_settings
-from reflex_tui.cli.moment import moment
+from reflex_tui.cli.events import moment
 from reflex_tui.cli.output import print_json
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from core.export.cursor import Cursor
     from core.export.lines import Range
-    from core.export.shipping import Destination
+    from core.export.shipping import Cursor, Destination
     from core.settings import Settings
 
 _POLL_S = 0.5
@@ -104,9 +103,11 @@ def _replace(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def _ship(log: EventLog, settings: Settings, since: str, arguments: argparse.Namespace) -> int:
-    from core.export.cursor import cursor_for  # noqa: PLC0415  only shipping needs them
-    from core.export.otlp import Collector, traces_url  # noqa: PLC0415
-    from core.export.shipping import ship_batch  # noqa: PLC0415
+    from core.export.otlp import Collector, traces_url
+    from core.export.shipping import (
+        cursor_for,  # only shipping needs them
+        ship_batch,
+    )
 
     url = traces_url(arguments.otlp)
     with ExitStack() as stack:
@@ -145,7 +146,7 @@ def _follow(
     arguments: argparse.Namespace,
 ) -> NoReturn:
     """Ship for ever; a collector that is away is waited for. Ends by KeyboardInterrupt."""
-    from core.export.shipping import ship_batch  # noqa: PLC0415
+    from core.export.shipping import ship_batch
 
     pause_s = 1.0
     while True:

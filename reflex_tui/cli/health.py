@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from core.plain import plain
 from core.router.backends import primary
-from core.router.probing import probe
+from core.router.health import probe
 from core.settings import load_settings
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
-from reflex_tui.first_config import example, place_of
+from reflex_tui.model.promotion import example, place_of
 
 if TYPE_CHECKING:
     import argparse

@@ -1,4 +1,7 @@
-"""``implement``: the patch loop on the user's files; asks before it runs and before it writes."""
+"""``implement``: the patch loop on the user's files; asks before it runs and before it writes.
+
+What ``implement`` says: its progress, the diff, how it ended.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,144 @@ import asyncio
 import shlex
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
-from core.harness.patchloop.edits import EditFormat
-from core.implement.applied import apply_solution, take_back
-from core.implement.command import words_of
+from core.implement.command import gist, words_of
 from core.implement.files import place_of
-from core.implement.task import Wanted, prepare
-from core.implement.work import work
-from core.plain import plain
+from core.implement.undo import apply_solution, take_back
+from core.implement.work import Wanted, prepare, work
+from core.patchloop.diff import unified_diff
+from core.patchloop.formats import EditFormat
+from core.patchloop.trial import FailureKind
+from core.plain import plain, plain_block
 from core.settings import load_settings
 from core.stages import Stage
-from reflex_tui.cli import implementing as told
-from reflex_tui.cli.output import print_json
+from reflex_tui.cli.output import coloured, milliseconds, print_json
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
-    from core.implement.task import Solved, Task
+    from core.implement.command import Ran
+    from core.implement.files import FileChange
+    from core.implement.work import RepairTask, Solved, Tried
     from core.settings import Settings
+
+
+_FAILED = {
+    FailureKind.TRANSPORT: "no reply",
+    FailureKind.TIMEOUT: "no reply in time",
+    FailureKind.FORMAT: "not the JSON asked for",
+    FailureKind.APPLY: "the edits cannot be made",
+    FailureKind.COMPILE: "it does not compile",
+    FailureKind.TEST: "the check fails",
+}
+_COLOURS = {"+": "green", "-": "red", "@": "dim"}
+_MOST_SAID = 160
+
+
+def before(ran: Ran) -> str:
+    """How the check ended before any change."""
+    if ran.passed:
+        return "before any change the check passes already"
+    return f"before any change the check fails: {ran.ending}{_said(gist(ran.output))}"
+
+
+def tried_lines(one: Tried) -> list[str]:
+    """One attempt's end, and whom that rules out."""
+    attempt, asked = one.attempt, one.asked
+    who = f"{asked.backend} ({asked.reason})" if asked else "nobody"
+    took = milliseconds(attempt.latency_ms)
+    if attempt.failure is None:
+        what = "the check passes"
+    else:
+        said = gist(attempt.detail) if attempt.failure is FailureKind.TEST else attempt.detail
+        what = f"{_FAILED.get(attempt.failure, attempt.failure)}{_said(said)}"
+    lines = [f"attempt {one.number}  {who}  {took}  {what}"]
+    lines += [
+        f"{name} has failed this task as often as it may (max_failures): it is not asked again"
+        for name in sorted(one.given_up)
+    ]
+    return [plain(line, 600) for line in lines]
+
+
+def diff(text: str) -> str:
+    """A unified diff as plain text, in colour where there is one."""
+    return "\n".join(
+        coloured(line, _COLOURS[line[0]])
+        if line[:1] in _COLOURS and not line.startswith(("+++", "---"))
+        else line
+        for line in plain_block(text.rstrip("\n")).split("\n")
+    )
+
+
+def reversal(changes: Sequence[FileChange]) -> str:
+    """The diff of changes that are no longer at hand as one."""
+    return "".join(
+        unified_diff(one.path, _text(one.before), _text(one.after))[0] for one in changes
+    )
+
+
+def ending(solved: Solved, *, written: bool) -> str:
+    """The last line: whether it is solved, by whom, and the way back."""
+    count = len(solved.tried)
+    attempts = f"{count} attempt{'s' if count != 1 else ''}"
+    if solved.answer is None:
+        why = f"; {plain(solved.left, 300)}" if solved.left else ""
+        return coloured(f"✖ not solved after {attempts}", "red") + f"{why}; nothing was written"
+    by = f"{solved.answer.backend} ({plain(solved.answer.model, 80)})"
+    lines = f"{solved.lines_changed} lines changed"
+    if not written:
+        return coloured(f"▲ solved by {by}, but not written", "yellow")
+    head = coloured(f"✓ solved by {by}", "green")
+    return f"{head} after {attempts}, {lines}; the way back: code reflex implement --undo"
+
+
+def document(solved: Solved, *, written: bool) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    answer = solved.answer
+    return {
+        "solved": answer is not None,
+        "written": written,
+        "files": [change.path for change in solved.changes],
+        "lines_changed": solved.lines_changed,
+        "diff": solved.diff,
+        "backend": answer and answer.backend,
+        "mode": answer and answer.mode,
+        "reason": answer and answer.reason,
+        "model": answer and answer.model,
+        "call_id": answer and answer.call_id,
+        "run_id": solved.run_id,
+        "check_before": {"passed": solved.before.passed, "status": solved.before.status},
+        "attempts": [_attempt(one) for one in solved.tried],
+        "nobody_left": solved.left or None,
+        "warnings": list(solved.warnings),
+    }
+
+
+def _attempt(one: Tried) -> dict[str, Any]:
+    asked = one.asked
+    return {
+        "attempt": one.number,
+        "backend": asked and asked.backend,
+        "mode": asked and asked.mode,
+        "reason": asked and asked.reason,
+        "model": asked and asked.model,
+        "latency_ms": one.attempt.latency_ms,
+        "failure": one.attempt.failure,
+        "detail": one.attempt.detail,
+        "given_up": sorted(one.given_up),
+    }
+
+
+def _said(words: str) -> str:
+    return f": {plain(words, _MOST_SAID)}" if words else ""
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8-sig", errors="replace")
+
 
 _UNSOLVED = 1
 
@@ -48,9 +169,9 @@ def implement(arguments: argparse.Namespace) -> int:
     solved = _worked(settings, task, person)
     written = bool(solved.changes) and _written(settings, task, solved, person)
     if arguments.json:
-        print_json(told.document(solved, written=written))
+        print_json(document(solved, written=written))
     else:
-        print(told.ending(solved, written=written))
+        print(ending(solved, written=written))
     return 0 if written else _UNSOLVED
 
 
@@ -114,7 +235,7 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     )
 
 
-def _worked(settings: Settings, task: Task, person: _Person) -> Solved:
+def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
     """The work to its end; told to stop, it ends the check and leaves all as it was."""
 
     async def working() -> Solved:
@@ -125,8 +246,8 @@ def _worked(settings: Settings, task: Task, person: _Person) -> Solved:
         return await work(
             settings,
             task,
-            on_before=lambda ran: person.tell(told.before(ran)),
-            on_tried=lambda tried: person.tell(*told.tried(tried)),
+            on_before=lambda ran: person.tell(before(ran)),
+            on_tried=lambda tried: person.tell(*tried_lines(tried)),
         )
 
     try:
@@ -138,8 +259,8 @@ def _worked(settings: Settings, task: Task, person: _Person) -> Solved:
     return solved
 
 
-def _written(settings: Settings, task: Task, solved: Solved, person: _Person) -> bool:
-    person.show(told.diff(solved.diff))
+def _written(settings: Settings, task: RepairTask, solved: Solved, person: _Person) -> bool:
+    person.show(diff(solved.diff))
     names = ", ".join(change.path for change in solved.changes)
     if not person.agrees(f"It passes. Write this to {names}?"):
         return False
@@ -161,6 +282,6 @@ def _undo(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"undone": files, "call_id": undone.call_id})
     else:
-        print(told.diff(told.reversal(undone.changes)))
+        print(diff(reversal(undone.changes)))
         print(f"undone: {plain(', '.join(files), 2000) or 'nothing was left to undo'}")
     return 0

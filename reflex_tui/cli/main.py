@@ -20,7 +20,7 @@ _MOST_SHOWN = 2000
 def code() -> NoReturn:
     """``code``: ours when the first word is ``reflex``, else the next ``code`` on PATH."""
     if sys.argv[1:2] != ["reflex"]:
-        from reflex_tui.cli.passthrough import pass_through  # noqa: PLC0415  rarely needed
+        from reflex_tui.cli.passthrough import pass_through  # rarely needed
 
         pass_through(sys.argv[1:])
     sys.exit(run(sys.argv[2:], "code reflex"))
@@ -42,10 +42,10 @@ def run(argv: Sequence[str], prog: str) -> int:
     try:
         _prepare_streams()
         if list(argv) == ["tui"]:  # a parser would hold up the first picture by 10 ms
-            from reflex_tui.cli.tui import open_dashboard  # noqa: PLC0415  one command of many
+            from reflex_tui.cli.tui import open_dashboard  # one command of many
 
             return open_dashboard(None)
-        from reflex_tui.cli.parser import build_parser  # noqa: PLC0415  pass-through skips it
+        from reflex_tui.cli.parser import build_parser  # pass-through skips it
 
         arguments = build_parser(prog, argv).parse_args(argv)
         as_json = getattr(arguments, "json", False)
@@ -81,7 +81,7 @@ def _write_no_more() -> None:
 
 def _report(error: ReflexError, *, as_json: bool) -> None:
     if as_json:
-        from reflex_tui.cli.output import print_json  # noqa: PLC0415
+        from reflex_tui.cli.output import print_json
 
         print_json({"error": {"code": error.code, "message": error.message, "do": error.remedy}})
     sys.stderr.write(f"error: {plain(error.message, _MOST_SHOWN)}\n")

@@ -9,8 +9,7 @@ from core.harness.report.merge import merge
 from core.harness.report.verdict import EXIT_STATUS
 from core.plain import plain
 from core.settings import load_settings
-from reflex_tui.cli.output import print_json
-from reflex_tui.cli.verdict import about, gate_lines, marked
+from reflex_tui.cli.output import about, gate_lines, marked, print_json
 
 if TYPE_CHECKING:
     import argparse

@@ -8,14 +8,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from core.harness.bakeoff.progress import Finished, Started, TrialEnded, TrialStarted
-from core.harness.report.latency_chart import duration
+from core.harness.report.neutral import duration
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.harness.bakeoff.progress import Progress
-    from core.harness.gate.trial import Trial
+    from core.patchloop.trial import Trial
 
 _MINUTE, _HOUR = 60, 3600
 

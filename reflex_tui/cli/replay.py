@@ -1,9 +1,15 @@
-"""``replay``: a recorded call again, offline; or its question put to a backend anew."""
+"""``replay``: a recorded call again, offline; or its question put to a backend anew.
+
+A recorded reply beside one to the same question asked anew.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import difflib
+import json
 import sys
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
@@ -16,12 +22,109 @@ from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from core.capsule.replay import KeptReply, RecordedCall
-    from core.router.anew import Anew
+    from core.router.resend import Resent
     from core.settings import Settings
-    from reflex_tui.cli.comparison import Comparison, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One reply and what it took: times in ms, counts in tokens; ``text`` None: there is none."""
+
+    backend: str
+    model: str
+    outcome: str
+    latency_ms: float | None
+    ttft_ms: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyComparison:
+    """Both sides; ``same`` is None and ``diff`` empty where one of them has no text."""
+
+    before: Side
+    now: Side
+    same: bool | None
+    diff: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "recorded": asdict(self.before),
+            "anew": asdict(self.now),
+            "same": self.same,
+            "diff": list(self.diff),
+        }
+
+
+def recorded_side(attempt: Mapping[str, Any], reply: KeptReply | None) -> Side:
+    """The side that an LLMCall tells of, with its reply where that was kept."""
+    succeeded = attempt.get("success")
+    return Side(
+        backend=str(attempt.get("backend")),
+        model=str(attempt.get("model")),
+        outcome=str(attempt.get("finish_reason" if succeeded else "error")),
+        latency_ms=attempt.get("latency_ms"),
+        ttft_ms=attempt.get("ttft_ms"),
+        prompt_tokens=attempt.get("prompt_tokens"),
+        completion_tokens=attempt.get("completion_tokens"),
+        cached_tokens=attempt.get("cached_tokens"),
+        text=_said(reply.text, reply.tool_calls) if reply else None,
+    )
+
+
+def side_anew(anew: Resent) -> Side:
+    """The side that was asked just now; a reply that was cut or is not valid is shown too."""
+    outcome, error = anew.outcome, anew.outcome.error
+    reply = outcome.reply or (error.partial if error else None)
+    return Side(
+        backend=anew.backend.name,
+        model=anew.backend.model,
+        outcome=error.code if error else outcome.reply.finish_reason if outcome.reply else "",
+        latency_ms=round(outcome.latency_ms, 3),
+        ttft_ms=reply.ttft_ms if reply else None,
+        prompt_tokens=reply.prompt_tokens if reply else None,
+        completion_tokens=reply.completion_tokens if reply else None,
+        cached_tokens=reply.cached_tokens if reply else None,
+        text=_said(outcome.reply.text, outcome.reply.tool_calls) if outcome.reply else None,
+    )
+
+
+def compare(before: Side, now: Side, *, as_data: bool) -> ReplyComparison:
+    """Both sides with a unified diff: of the JSON they hold with ``as_data``, else of the text."""
+    if before.text is None or now.text is None:
+        return ReplyComparison(before, now, None, ())
+    texts = [_laid_out(side.text or "", as_data=as_data) for side in (before, now)]
+    diff = difflib.unified_diff(
+        texts[0].splitlines(),
+        texts[1].splitlines(),
+        f"recorded  {before.backend} {before.model}",
+        f"anew      {now.backend} {now.model}",
+        lineterm="",
+    )
+    return ReplyComparison(before, now, texts[0] == texts[1], tuple(diff))
+
+
+def _said(text: str, tool_calls: Sequence[Mapping[str, Any]]) -> str:
+    if not tool_calls:
+        return text
+    # The ids are the server's own and differ from reply to reply.
+    return json.dumps([call.get("function") for call in tool_calls], indent=2, ensure_ascii=False)
+
+
+def _laid_out(text: str, *, as_data: bool) -> str:
+    if not as_data:
+        return text
+    try:
+        return json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 def replay(arguments: argparse.Namespace) -> int:
@@ -90,8 +193,7 @@ def _document(call: RecordedCall, reply: KeptReply | None) -> dict[str, Any]:
 
 
 def _against(settings: Settings, call: RecordedCall, arguments: argparse.Namespace) -> int:
-    from core.router.anew import ask_anew, request_of  # noqa: PLC0415  offline needs no client
-    from reflex_tui.cli.comparison import compare, recorded_side, side_anew  # noqa: PLC0415
+    from core.router.resend import request_of, resend  # offline needs no client
 
     attempt = call.last
     recorded = kept_request(attempt)
@@ -99,7 +201,7 @@ def _against(settings: Settings, call: RecordedCall, arguments: argparse.Namespa
     if stage not in set(Stage):
         raise NotReplayable(f"call {call.call_id} was of no stage that there is, but of {stage!r}")
     anew = asyncio.run(
-        ask_anew(
+        resend(
             settings,
             request_of(recorded),
             arguments.against,
@@ -126,7 +228,7 @@ def _kept_or_none(attempt: Mapping[str, Any]) -> KeptReply | None:
         return None
 
 
-def _show_comparison(found: Comparison, anew: Anew) -> None:
+def _show_comparison(found: ReplyComparison, anew: Resent) -> None:
     before, now = found.before, found.now
     print("\n".join(columns([("", "recorded", "anew"), *_rows(before, now)])))
     print()

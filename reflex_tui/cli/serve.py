@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ConfigError
 from core.plain import plain
 from core.settings import load_settings
+from core.settings.trust import is_loopback
 from core.stages import Stage
-from core.trust import is_loopback
 from reflex_tui.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def _serve(settings: Settings, arguments: argparse.Namespace, token: str |
 
 def _server() -> Any:
     try:
-        from core.gateway import server  # noqa: PLC0415  an extra that few commands need
+        from core.gateway import server  # an extra that few commands need
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise

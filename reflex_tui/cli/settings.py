@@ -6,10 +6,10 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING
 
-from core import trust as trusting
 from core.errors import ReflexError
 from core.plain import plain
 from core.settings import load_settings
+from core.settings import trust as trusting
 from reflex_tui.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def disable(arguments: argparse.Namespace) -> int:
 
 
 async def _gate_detail(settings: Settings) -> str | None:
-    from core.router.outlook import Lookout  # noqa: PLC0415  disable needs none of it
+    from core.router.view import RoutingViewer  # disable needs none of it
 
-    lookout = Lookout(settings)
+    lookout = RoutingViewer(settings)
     try:
         gate = (await lookout.look()).gate
     finally:
@@ -59,9 +59,9 @@ async def _gate_detail(settings: Settings) -> str | None:
 
 
 def _record_force(settings: Settings, detail: str) -> None:
-    from core.capsule import EventLog  # noqa: PLC0415  disable needs none of it
-    from core.capsule.events import EnableForcedEvent  # noqa: PLC0415  the same
-    from core.settings.edit import edited_reflex  # noqa: PLC0415  the same
+    from core.capsule import EventLog  # disable needs none of it
+    from core.capsule.events import EnableForcedEvent  # the same
+    from core.settings.edit import edited_reflex  # the same
 
     edited_reflex(settings, {"enabled": True})  # what cannot be changed is not on record as forced
     reflex = settings.reflex
@@ -73,7 +73,7 @@ def _record_force(settings: Settings, detail: str) -> None:
 
 
 def _switch(settings: Settings, *, on: bool, as_json: bool, forced: str | None = None) -> int:
-    from core.settings.edit import set_enabled  # noqa: PLC0415  tomlkit costs start-up
+    from core.settings.edit import set_enabled  # tomlkit costs start-up
 
     path, line = set_enabled(settings, on=on)
     if as_json:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from core.capsule import EventLog
 from core.harness.sandbox import choose_tier
 from core.plain import plain
-from core.router.outlook import Lookout, Outlook
-from core.router.shadow_summary import ShadowSummary, shadow_summary
+from core.router.shadow import ShadowSummary, shadow_summary
+from core.router.view import RoutingView, RoutingViewer
 from core.settings import load_settings
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
-from reflex_tui.first_config import config_place
+from reflex_tui.model.promotion import config_place
 
 if TYPE_CHECKING:
     import argparse
@@ -35,9 +35,9 @@ def status(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _look(settings: Settings) -> tuple[Outlook, SelfTest]:
+async def _look(settings: Settings) -> tuple[RoutingView, SelfTest]:
     """How things stand, and which sandbox a bakeoff would run model-written code in."""
-    lookout = Lookout(settings)
+    lookout = RoutingViewer(settings)
     choosing = asyncio.create_task(choose_tier())
     try:
         return await lookout.look(), await choosing
@@ -54,7 +54,7 @@ def _shadow(settings: Settings) -> ShadowSummary:
         return shadow_summary(log, endpoint=reflex.endpoint, model=reflex.model)
 
 
-def _document(seen: Outlook) -> dict[str, Any]:
+def _document(seen: RoutingView) -> dict[str, Any]:
     settings = seen.settings
     return {
         "config": str(settings.source.path) if settings.source.path else None,
@@ -85,7 +85,7 @@ def _document(seen: Outlook) -> dict[str, Any]:
     }
 
 
-def _lines(seen: Outlook, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
+def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
     health = seen.health
     state = coloured("● up", "green") if health.ok else coloured("✖ down", "red")
     decision = seen.decision
@@ -114,14 +114,14 @@ def _lines(seen: Outlook, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]
     return lines + columns(rows)
 
 
-def _breaker(seen: Outlook) -> str:
+def _breaker(seen: RoutingView) -> str:
     breaker = seen.breaker
     wait = f", next probe in {breaker.retry_in_s:.0f} s" if breaker.retry_in_s else ""
     state = str(breaker.state).replace("_", "-")
     return f"{state}, {breaker.failure_count} of {breaker.max_failures} failures{wait}"
 
 
-def _gate(seen: Outlook) -> str:
+def _gate(seen: RoutingView) -> str:
     gate = seen.gate
     if gate.event is None:
         return "not passed: no bakeoff yet (code reflex bakeoff)"
@@ -132,7 +132,7 @@ def _gate(seen: Outlook) -> str:
     return f"{verdict}, {plain(gate.event.get('suite'), 80)}{age}{stamped}"
 
 
-def _shadow_words(seen: Outlook, shadow: ShadowSummary) -> str:
+def _shadow_words(seen: RoutingView, shadow: ShadowSummary) -> str:
     sample = seen.policy.reflex.shadow.sample
     state = f"{100 * sample:g} % of the cloud's Implement calls" if sample else "off"
     if not shadow.calls:

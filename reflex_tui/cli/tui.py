@@ -27,7 +27,7 @@ class NoTerminal(ReflexError):
 def tui(arguments: argparse.Namespace) -> int:
     """Open the dashboard on the workspace's configuration, here or for a browser."""
     if arguments.web:
-        from reflex_tui.web import serve  # noqa: PLC0415  rarely needed
+        from reflex_tui.web import serve  # rarely needed
 
         serve(arguments.config, arguments.port)
         return 0
@@ -48,12 +48,12 @@ def open_dashboard(config: Path | None) -> int:
             remedy="Without one: code reflex status --json, code reflex events -f --json",
         )
     turns.start_quickly()
-    from reflex_tui.app import run  # noqa: PLC0415  Textual costs start-up
+    from reflex_tui.app import run  # Textual costs start-up
 
     return run(read=partial(_settings, config))
 
 
 def _settings(config: Path | None) -> Settings:
-    from core.settings import load_settings  # noqa: PLC0415  pydantic, after the first paint
+    from core.settings import load_settings  # pydantic, after the first paint
 
     return load_settings(config)

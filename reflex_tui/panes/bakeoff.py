@@ -1,4 +1,7 @@
-"""The bakeoff pane: a run as it goes, the reports there are, and how to make the first."""
+"""The bakeoff pane: a run as it goes, the reports there are, and how to make the first.
+
+The bakeoff pane's lines: a report, a task of the run, and what a bakeoff is.
+"""
 
 from __future__ import annotations
 
@@ -11,32 +14,111 @@ from textual.reactive import reactive
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from core.plain import plain
 from core.settings.model import Thresholds
-from reflex_tui.panes.bakeoff_lines import (
-    going_header,
-    going_line,
-    no_bakeoff,
-    report_header,
-    report_line,
-)
+from reflex_tui.keymap import shown_key
+from reflex_tui.model.gate import BAD, MAKE_FIRST
+from reflex_tui.model.units import NONE, day_time, duration, percent
 from reflex_tui.panes.pane import Pane
-from reflex_tui.shown_key import shown_key
-from reflex_tui.widgets.arm_latency import ArmLatency
-from reflex_tui.widgets.banner import Banner
-from reflex_tui.widgets.ground import Column
-from reflex_tui.widgets.lines import left
-from reflex_tui.widgets.notice import Notice
-from reflex_tui.widgets.report_summary import AloneSection, ReportSection
-from reflex_tui.widgets.trial_grid import TrialGrid
+from reflex_tui.widgets.gate import VERDICTS
+from reflex_tui.widgets.lines import MUTED, left, line
+from reflex_tui.widgets.report import AloneSection, ArmLatency, ReportSection
+from reflex_tui.widgets.section import Banner, Notice, PlainColumn
+from reflex_tui.widgets.trials import ARM_STYLE, TrialGrid, cell_text
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.content import Content
 
-    from reflex_tui.panes.live import Go, Live
-    from reflex_tui.panes.report_detail import Detail
-    from reflex_tui.panes.reports import Report
-    from reflex_tui.panes.unfinished import Unfinished
+    from reflex_tui.model.estimate import Unfinished
+    from reflex_tui.model.live import Go, Live
+    from reflex_tui.model.reports import Detail, ListedReport
+
+
+_WHEN, _VERDICT, _SUITE, _ARMS = 18, 16, 21, 18
+# Narrower than this there are no arms, which are nearly always the same two.
+_LEAST_FOR_ARMS = 100
+_LEAST_CELL = 25
+
+
+def report_header(width: int) -> Content:
+    """Names of the columns of ``report_line``."""
+    arms = [("ARMS", _ARMS)] * (width >= _LEAST_FOR_ARMS)
+    names = ("WHEN", _WHEN), ("VERDICT", _VERDICT), ("SUITE", _SUITE), *arms, ("STAMPS", 6)
+    return line(*(left(name, size) for name, size in names)).stylize(MUTED)
+
+
+def report_line(report: ListedReport, width: int, *, marked: bool = False) -> Content:
+    """A report in columns; ``marked`` is the one that others are held against."""
+    when = left(day_time(report.at) if report.at else NONE, _WHEN)
+    if report.problem:
+        return line(when, (f"✖ {report.problem}", BAD), (f"   {report.name}", MUTED))
+    glyph, style = VERDICTS.get(report.verdict, ("", MUTED))
+    word = glyph.split(" ")[0] + " " + (report.verdict or "unknown")
+    stamps = ", ".join(report.stamps)
+    mark = "◆ baseline  " if width >= _LEAST_FOR_ARMS or not stamps else "◆ "
+    return line(
+        when,
+        left(line((word, style)), _VERDICT),
+        left(report.suite or NONE, _SUITE - 1) + " ",
+        left(" / ".join(report.arms) or NONE, _ARMS if width >= _LEAST_FOR_ARMS else 0),
+        (mark if marked else "", "$reflex"),
+        (stamps, "$warning"),
+    )
+
+
+def _columns(width: int, arms: int) -> tuple[int, int]:
+    """Cells for the task's name and for each arm."""
+    cell = max(_LEAST_CELL, min(44, width * 2 // (3 * max(1, arms))))
+    return max(8, width - arms * cell), cell
+
+
+def going_header(live: Live, width: int) -> Content:
+    """Names of the columns of ``going_line``."""
+    name, cell = _columns(width, len(live.arms))
+    arms = (
+        left(line((plain(arm, 40), f"bold {style}")), cell)
+        for arm, style in zip(live.arms, ARM_STYLE, strict=False)
+    )
+    return line(left(line(("TASK", MUTED)), name), *arms)
+
+
+def going_line(live: Live, go: Go, width: int) -> Content:
+    """A task of the run, and where each arm stands with it."""
+    name, cell = _columns(width, len(live.arms))
+    task = plain(go[0], 120) + (f" #{go[1] + 1}" if live.trials > 1 else "")
+    cells = (left(cell_text(live, go, arm, cell - 1), cell - 1) + " " for arm in live.arms)
+    return line(left(task, name - 1), " ", *cells)
+
+
+def no_bakeoff(thresholds: Thresholds, key: str) -> tuple[str, str, tuple[str, ...]]:
+    """What a bakeoff is, what it has to show, and how to make the first; ``key`` begins it."""
+    sure = f", {percent(100 * thresholds.confidence)} sure" if thresholds.confidence else ""
+    latency = duration(thresholds.p95_latency_ms)
+    parity = percent(thresholds.success_parity_percent)
+    compliance = percent(thresholds.json_schema_compliance_percent)
+    what = (
+        "A bakeoff gives the same repair tasks to reflex and to the cloud. Until reflex has passed "
+        "one, every Implement call goes to the cloud. It passes when"
+    )
+    return (
+        "No bakeoff yet",
+        "muted",
+        (
+            what,
+            "",
+            f"  P95 latency       is under {latency}{sure}",
+            f"  success parity    is at least {parity} of the cloud's{sure}",
+            f"  JSON compliance   is at least {compliance}",
+            "",
+            f"Press {key} to run the first here: it says what it asks and costs before it begins.",
+            "Or in a shell; its report appears here as well:",
+            "",
+            f"$ {MAKE_FIRST}",
+        ),
+    )
+
 
 _MOST_GOING = 200
 _TALL_ROWS = 4
@@ -58,7 +140,7 @@ class GoingList(OptionList):
     ]
 
 
-class BakeoffPane(Pane, Column, can_focus=True):
+class BakeoffPane(Pane, PlainColumn, can_focus=True):
     """Shows ``live`` while there is a run and ``watching`` it, else ``reports``, newest first.
 
     ``detail`` is the chosen report whole, once it is read. ``enabled`` is whether reflex may serve
@@ -76,7 +158,7 @@ class BakeoffPane(Pane, Column, can_focus=True):
         Binding("space", "mark", "Baseline", id="bakeoff.mark"),
     ]
 
-    reports: reactive[tuple[Report, ...]] = reactive((), repaint=False)
+    reports: reactive[tuple[ListedReport, ...]] = reactive((), repaint=False)
     thresholds: reactive[Thresholds] = reactive(Thresholds, repaint=False)
     detail: reactive[Detail | None] = reactive(None, repaint=False)
     live: reactive[Live | None] = reactive(None, repaint=False)
@@ -90,7 +172,7 @@ class BakeoffPane(Pane, Column, can_focus=True):
     class Opened(Message):
         """The user wants to read a whole report."""
 
-        def __init__(self, report: Report) -> None:
+        def __init__(self, report: ListedReport) -> None:
             super().__init__()
             self.report = report
 
@@ -123,18 +205,18 @@ class BakeoffPane(Pane, Column, can_focus=True):
     class CompareWanted(Message):
         """The user wants a report held against an earlier one."""
 
-        def __init__(self, report: Report, baseline: Report) -> None:
+        def __init__(self, report: ListedReport, baseline: ListedReport) -> None:
             super().__init__()
             self.report, self.baseline = report, baseline
 
     def compose(self) -> ComposeResult:
         """What is to be said above; then the run, or the list with the chosen report."""
         yield Banner()
-        with Column(id="going"):
+        with PlainColumn(id="going"):
             yield TrialGrid()
             yield Static(id="going-header")
             yield GoingList(id="going-list", markup=False, compact=True)
-        with Column(id="reported"):
+        with PlainColumn(id="reported"):
             yield Static(id="report-header")
             yield ReportList(id="reports", markup=False, compact=True)
             with VerticalScroll(id="report-scroll", can_focus=False):
@@ -266,7 +348,7 @@ class BakeoffPane(Pane, Column, can_focus=True):
         return self.live is not None and (self.watching or not self.reports)
 
     @property
-    def chosen(self) -> Report | None:
+    def chosen(self) -> ListedReport | None:
         """The report under the cursor."""
         at = self.query_one(ReportList).highlighted
         return self.reports[at] if at is not None and at < len(self.reports) else None
@@ -312,7 +394,7 @@ class BakeoffPane(Pane, Column, can_focus=True):
         else:
             self.notify("There is no report yet")
 
-    def _earlier(self) -> Report | None:
+    def _earlier(self) -> ListedReport | None:
         """What the chosen report is held against: the marked one, else the one before."""
         report, readable = self.chosen, self._readable()
         if report is None or report.problem:
@@ -321,7 +403,7 @@ class BakeoffPane(Pane, Column, can_focus=True):
         older = readable[readable.index(report) + 1 :]
         return next(iter(marked + [each for each in older if each.suite == report.suite]), None)
 
-    def _readable(self) -> list[Report]:
+    def _readable(self) -> list[ListedReport]:
         return [each for each in self.reports if not each.problem]
 
     def show_parts(self) -> None:

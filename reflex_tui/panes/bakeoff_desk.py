@@ -10,21 +10,14 @@ from textual.widgets import OptionList
 
 from core.errors import ReflexError
 from core.plain import plain
-from reflex_tui.bakeoff_run import BakeoffRun
+from reflex_tui.model.estimate import plan_to_resume
+from reflex_tui.model.live import BakeoffKeys, Live, error_words, finished_words, unfinished_words
 from reflex_tui.panes.bakeoff import BakeoffPane
-from reflex_tui.panes.bakeoff_words import (
-    BakeoffKeys,
-    error_words,
-    finished_words,
-    unfinished_words,
-)
-from reflex_tui.panes.live import Live
-from reflex_tui.panes.unfinished import plan_to_resume
-from reflex_tui.screens.sheet import Sheet
-from reflex_tui.widgets.banner import Banner
-from reflex_tui.widgets.ground import Column
+from reflex_tui.screens.pages import Sheet
+from reflex_tui.watch.bakeoff import BakeoffRun
 from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.lines import left
+from reflex_tui.widgets.section import Banner, PlainColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,27 +30,28 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.harness.bakeoff.plan import Plan
     from core.harness.bakeoff.progress import Finished
-    from core.router.outlook import Outlook
+    from core.router.view import RoutingView
     from core.settings import Settings
     from core.stages import Mode
-    from reflex_tui.messages import BakeoffEnded, BakeoffTold
-    from reflex_tui.panes.bakeoff_words import Said
-    from reflex_tui.panes.latencies import Figures
-    from reflex_tui.panes.options import Options
-    from reflex_tui.panes.report_detail import Detail
-    from reflex_tui.panes.reports import Report
-    from reflex_tui.panes.unfinished import Unfinished
+    from reflex_tui.model.estimate import Unfinished
+    from reflex_tui.model.latencies import Figures
+    from reflex_tui.model.live import Said
+    from reflex_tui.model.messages import BakeoffEnded, BakeoffTold
+    from reflex_tui.model.reports import Detail, ListedReport
+    from reflex_tui.model.slash import Options
 
 DRAW_EVERY_S = 0.2
 
 
-class BakeoffDesk(Column):
+class BakeoffDesk(PlainColumn):
     """Holds the pane and the run; goes by the ``settings`` and the ``outlook`` it was last told."""
 
     class DetailRead(Message):
         """A report whole; None: it cannot be read, or it is no report of ours."""
 
-        def __init__(self, path: Path, detail: Detail | None, *, opened: Report | None) -> None:
+        def __init__(
+            self, path: Path, detail: Detail | None, *, opened: ListedReport | None
+        ) -> None:
             super().__init__()
             self.path, self.detail, self.opened = path, detail, opened
 
@@ -79,7 +73,7 @@ class BakeoffDesk(Column):
         super().__init__(id="bakeoff")
         self._clock = clock
         self._settings: Settings | None = None
-        self._outlook: Outlook | None = None
+        self._outlook: RoutingView | None = None
         self._live_ms: dict[str, float | None] = {}
         self._changed = False
         self._details: dict[Path, Detail] = {}
@@ -111,7 +105,7 @@ class BakeoffDesk(Column):
 
         Asked again while the question stands, the answer is yes.
         """
-        from reflex_tui.screens.leave import LeaveScreen  # noqa: PLC0415  when it is wanted
+        from reflex_tui.screens.leave import LeaveScreen  # when it is wanted
 
         if self.run is None or not self.run.alive:
             return False
@@ -134,14 +128,16 @@ class BakeoffDesk(Column):
         self.pane.thresholds = settings.reflex.thresholds
         self.pane.enabled = settings.reflex.enabled
 
-    def see(self, outlook: Outlook | None, figures: Mapping[Mode, Figures] | None = None) -> None:
+    def see(
+        self, outlook: RoutingView | None, figures: Mapping[Mode, Figures] | None = None
+    ) -> None:
         """How the server is now, and what live calls took; either may be left out."""
         if outlook is not None:
             self._outlook = outlook
         if figures is not None:
             self._live_ms = {str(mode): figures[mode].total.p50 for mode in figures}
 
-    def show_reports(self, reports: tuple[Report, ...]) -> None:
+    def show_reports(self, reports: tuple[ListedReport, ...]) -> None:
         """The reports there are."""
         there = {each.path for each in reports}
         self._details = {path: one for path, one in self._details.items() if path in there}
@@ -171,7 +167,7 @@ class BakeoffDesk(Column):
 
     def on_bakeoff_pane_new_wanted(self) -> None:
         """The start dialog, as it was left last."""
-        from reflex_tui.panes.options import Options  # noqa: PLC0415  not for the first paint
+        from reflex_tui.model.slash import Options  # not for the first paint
 
         self._open_dialog(Options())
 
@@ -205,7 +201,7 @@ class BakeoffDesk(Column):
 
     def promote(self, *, on: bool) -> None:
         """Show what would change, and ask."""
-        from reflex_tui.screens.promote import PromoteScreen  # noqa: PLC0415  when it is wanted
+        from reflex_tui.screens.promote import PromoteScreen  # when it is wanted
 
         if self._settings is not None:
             self.app.push_screen(PromoteScreen(self._settings, on=on))
@@ -233,7 +229,7 @@ class BakeoffDesk(Column):
 
     def on_bakeoff_pane_task_opened(self, message: BakeoffPane.TaskOpened) -> None:
         """A task of the run: attempts and diffs so far."""
-        from reflex_tui.widgets.trial_text import task_page  # noqa: PLC0415  when it is wanted
+        from reflex_tui.widgets.trials import task_page  # when it is wanted
 
         live = self.pane.live
         if live is None:
@@ -314,7 +310,7 @@ class BakeoffDesk(Column):
         return focused is None or isinstance(focused, BakeoffPane | OptionList)
 
     def _open_dialog(self, options: Options) -> None:
-        from reflex_tui.screens.bakeoff_start import BakeoffStart  # noqa: PLC0415  the harness
+        from reflex_tui.screens.bakeoff_start import BakeoffStart  # the harness
 
         if self._settings is None or self.running:
             return
@@ -344,7 +340,7 @@ class BakeoffDesk(Column):
 
     def _turn_to(self, finished: Finished) -> None:
         """To the reports, with the new one under the cursor: whole or partial."""
-        from reflex_tui.panes.reports import read_report  # noqa: PLC0415  it is loaded by now
+        from reflex_tui.model.reports import read_report  # it is loaded by now
 
         report = read_report(finished.json_path)
         if all(each.name != report.name for each in self.pane.reports):
@@ -368,8 +364,8 @@ class BakeoffDesk(Column):
         self._say(unfinished_words(found, BakeoffKeys.of(self.app)))
 
     @work(thread=True, group="detail", exclusive=True)
-    def _read_detail(self, report: Report, *, opened: bool) -> None:
-        from reflex_tui.panes.report_detail import read_detail  # noqa: PLC0415  the harness
+    def _read_detail(self, report: ListedReport, *, opened: bool) -> None:
+        from reflex_tui.model.reports import read_detail  # the harness
 
         root = self._settings.source.root if self._settings else report.path.parent
         try:
@@ -379,12 +375,12 @@ class BakeoffDesk(Column):
         self.post_message(self.DetailRead(report.path, detail, opened=report if opened else None))
 
     @work(thread=True, group="detail")
-    def _read_raw(self, report: Report) -> None:
+    def _read_raw(self, report: ListedReport) -> None:
         self.post_message(self.RawRead(report.name, report.read()))
 
     @work(thread=True, group="compare", exclusive=True)
-    def _compare(self, report: Report, baseline: Report) -> None:
-        from reflex_tui.panes.comparing import compared  # noqa: PLC0415  the harness
+    def _compare(self, report: ListedReport, baseline: ListedReport) -> None:
+        from reflex_tui.model.reports import compared  # the harness
 
         try:
             self.post_message(self.Compared(compared(report.path, baseline.path), None))
@@ -392,6 +388,6 @@ class BakeoffDesk(Column):
             self.post_message(self.Compared(None, error))
 
     def _open(self, detail: Detail) -> None:
-        from reflex_tui.screens.report import ReportScreen  # noqa: PLC0415  when it is wanted
+        from reflex_tui.screens.report import ReportScreen  # when it is wanted
 
         self.app.push_screen(ReportScreen(detail))

@@ -11,20 +11,17 @@ from textual.reactive import reactive
 
 from core.errors import ReflexError, UntrustedEndpoint
 from core.stages import Mode
-from reflex_tui.messages import LookWanted
+from reflex_tui.keymap import shown_key
+from reflex_tui.model.benefits import benefits_of
+from reflex_tui.model.latencies import DEFAULT
+from reflex_tui.model.messages import LookWanted
+from reflex_tui.model.uptime import Looks
 from reflex_tui.panes.pane import Pane
-from reflex_tui.panes.uptime import Looks
-from reflex_tui.panes.window import DEFAULT
-from reflex_tui.panes.worth import worth
-from reflex_tui.shown_key import shown_key
+from reflex_tui.widgets.benefits import BenefitsSection, RecentSection
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
-from reflex_tui.widgets.ground import Ground
-from reflex_tui.widgets.latency_charts import LatencyCharts
-from reflex_tui.widgets.notice import Notice
-from reflex_tui.widgets.recent import RecentSection
-from reflex_tui.widgets.remedy import RemedySection, copy_wanted, pastable
-from reflex_tui.widgets.server import ServerSection
-from reflex_tui.widgets.worth import WorthSection
+from reflex_tui.widgets.latency import LatencyCharts
+from reflex_tui.widgets.section import Notice, PlainContainer
+from reflex_tui.widgets.server import RemedySection, ServerSection, copy_wanted, pastable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,15 +29,14 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from core.router.outlook import Outlook
-    from reflex_tui.panes.latencies import Figures
-    from reflex_tui.panes.rows import Row
-    from reflex_tui.panes.window import Window, Windowed
+    from core.router.view import RoutingView
+    from reflex_tui.model.latencies import Figures, Window, Windowed
+    from reflex_tui.model.rows import Row
 
 _PROBES_KEPT = 120
 
 
-class HealthPane(Pane, Ground, VerticalScroll):
+class HealthPane(Pane, PlainContainer, VerticalScroll):
     """Shows an outlook, the live figures and what the capsule holds; all are set from outside.
 
     ``barred`` is why there is no outlook: an untrusted endpoint, say. While ``charting`` the
@@ -56,7 +52,7 @@ class HealthPane(Pane, Ground, VerticalScroll):
     ]
     barred: reactive[ReflexError | None] = reactive(None, repaint=False)
 
-    outlook: reactive[Outlook | None] = reactive(None, repaint=False)
+    outlook: reactive[RoutingView | None] = reactive(None, repaint=False)
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)
     now: reactive[datetime | None] = reactive(None, repaint=False)
     charting: reactive[bool] = reactive(
@@ -80,15 +76,15 @@ class HealthPane(Pane, Ground, VerticalScroll):
         yield BreakerSection()
         yield EvidenceSection()
         yield RecentSection()
-        yield WorthSection()
+        yield BenefitsSection()
 
-    def watch_outlook(self, outlook: Outlook | None) -> None:
+    def watch_outlook(self, outlook: RoutingView | None) -> None:
         """Pass a new look on; an ill server's remedy takes the place of the charts."""
         ill = outlook is not None and not outlook.health.ok
         self.set_class(ill, "-ill")
         if outlook is None:
             return
-        from core.router.condition import Cause  # noqa: PLC0415  who looks has loaded it
+        from core.router.condition import Cause  # who looks has loaded it
 
         health, server = outlook.health, self.query_one(ServerSection)
         previous = server.outlook.health if server.outlook else None
@@ -115,7 +111,7 @@ class HealthPane(Pane, Ground, VerticalScroll):
         breaker = self.query_one(BreakerSection)
         breaker.outlook, breaker.seen_at = outlook, self.now
         self.query_one(EvidenceSection).outlook = outlook
-        self.query_one(WorthSection).sample = outlook.policy.reflex.shadow.sample
+        self.query_one(BenefitsSection).sample = outlook.policy.reflex.shadow.sample
         self._show_hour()
         self._show_worth()
         self.refresh_bindings()
@@ -221,10 +217,10 @@ class HealthPane(Pane, Ground, VerticalScroll):
             self.query_one(ServerSection).hour = self._looks.hour(known, self.now)
 
     def _show_worth(self) -> None:
-        section = self.query_one(WorthSection)
+        section = self.query_one(BenefitsSection)
         if self._seen is None or self.outlook is None:
             return
-        section.worth = worth(self._seen.today, self.outlook.settings, self.outlook.gate)
+        section.worth = benefits_of(self._seen.today, self.outlook.settings, self.outlook.gate)
         section.shadow = self._seen.shadow
 
     def _copyable(self) -> tuple[str, ...]:

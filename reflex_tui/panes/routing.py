@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.reactive import reactive
 
-from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
-from reflex_tui.panes.book import Book
-from reflex_tui.panes.filters import Filter, FilterError, parse_filter
-from reflex_tui.panes.listing import Listing
+from reflex_tui.model.filters import FilterError, LogFilter, parse_filter
+from reflex_tui.model.latencies import DEFAULT
+from reflex_tui.model.log import LogListing, NewestRows
+from reflex_tui.model.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
 from reflex_tui.panes.pane import Pane
-from reflex_tui.panes.window import DEFAULT
-from reflex_tui.widgets.filter_bar import FilterBar
-from reflex_tui.widgets.ground import Area, Column
-from reflex_tui.widgets.latency_charts import LatencyCharts
+from reflex_tui.widgets.latency import LatencyCharts
+from reflex_tui.widgets.log_bars import FilterBar, TimeBar, moment
 from reflex_tui.widgets.log_view import LogHeader, LogView
-from reflex_tui.widgets.notice import Notice
-from reflex_tui.widgets.time_bar import TimeBar, moment
+from reflex_tui.widgets.section import Notice, PlainArea, PlainColumn
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,13 +26,12 @@ if TYPE_CHECKING:
 
     from core.errors import CapsuleError
     from core.stages import Mode
-    from reflex_tui.messages import PageCame, RowsCounted, TimeFound
-    from reflex_tui.panes.book import Added
-    from reflex_tui.panes.latencies import Figures
-    from reflex_tui.panes.window import Window, Windowed
+    from reflex_tui.model.latencies import Figures, Window, Windowed
+    from reflex_tui.model.log import Added
+    from reflex_tui.model.messages import PageCame, RowsCounted, TimeFound
 
 
-class RoutingPane(Pane, Column, can_focus=True):
+class RoutingPane(Pane, PlainColumn, can_focus=True):
     """Draws ``book``; whoever puts rows into it says so by ``appended`` and the like.
 
     While ``charting`` the latencies have the whole pane.
@@ -60,10 +56,10 @@ class RoutingPane(Pane, Column, can_focus=True):
     )
     window: reactive[Window] = reactive(DEFAULT, repaint=False)
 
-    def __init__(self, book: Book | None = None) -> None:
+    def __init__(self, book: NewestRows | None = None) -> None:
         super().__init__(id="routing")
-        self.book = book or Book()
-        self.listing = Listing(self.book, self._want_page)
+        self.book = book or NewestRows()
+        self.listing = LogListing(self.book, self._want_page)
         # Rows older than the book's, filter or no; None until counted.
         self._older: int | None = None
         self._index = IndexGrew(0, 0.0)
@@ -74,8 +70,8 @@ class RoutingPane(Pane, Column, can_focus=True):
         """Filter, column names and rows, or the notice that there are none; latencies beside."""
         yield FilterBar()
         yield TimeBar()
-        with Area(id="routing-body"):
-            with Column(id="log-side"):
+        with PlainArea(id="routing-body"):
+            with PlainColumn(id="log-side"):
                 yield LogHeader()
                 yield LogView(self.listing, id="log")
                 yield Notice(id="log-notice")
@@ -141,7 +137,7 @@ class RoutingPane(Pane, Column, can_focus=True):
         self.query_one(LogView).jump(answer.number if older else self.listing.index(answer.seq))
         self.take_focus()
 
-    def apply(self, chosen: Filter) -> None:
+    def apply(self, chosen: LogFilter) -> None:
         """Show what passes ``chosen``, staying at the row under the cursor if it does."""
         view = self.query_one(LogView)
         if row := view.row_at_cursor():

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.screen import Screen
 
-from reflex_tui.first_config import example
-from reflex_tui.messages import CopyWanted
-from reflex_tui.shown_key import shown_key
+from reflex_tui.keymap import shown_key
+from reflex_tui.model.messages import CopyWanted
+from reflex_tui.model.promotion import example
 from reflex_tui.widgets.key_bar import KeyBar
-from reflex_tui.widgets.notice import IN_FILE, Notice
+from reflex_tui.widgets.section import IN_FILE, Notice
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

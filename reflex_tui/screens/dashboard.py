@@ -14,13 +14,13 @@ from textual.widgets import Input, Static
 from core.errors import UntrustedEndpoint
 from core.plain import plain
 from core.stages import Mode
-from reflex_tui.messages import (
+from reflex_tui.model.gate import BAD, Condition
+from reflex_tui.model.latencies import Latencies
+from reflex_tui.model.messages import (
     CapsuleBroken,
     CommandWanted,
     IndexGrew,
     LookWanted,
-    OutlookBarred,
-    OutlookSeen,
     PageCame,
     RecordsCame,
     ReportsSeen,
@@ -28,17 +28,17 @@ from reflex_tui.messages import (
     TabClicked,
     TimeFound,
     UnfinishedSeen,
+    ViewBlocked,
+    ViewSeen,
     WindowSeen,
     WindowWanted,
 )
+from reflex_tui.model.rows import moment
 from reflex_tui.panes.health import HealthPane
-from reflex_tui.panes.latencies import Latencies
-from reflex_tui.panes.rows import moment
-from reflex_tui.widgets.condition import BAD, Condition
-from reflex_tui.widgets.ground import Ground
+from reflex_tui.widgets.benefits import KEPT
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.masthead import Masthead
-from reflex_tui.widgets.recent import KEPT
+from reflex_tui.widgets.section import PlainContainer
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,11 +49,11 @@ if TYPE_CHECKING:
 
     from core.capsule import Record
     from core.clock import Clock
-    from core.router.outlook import Outlook
+    from core.router.view import RoutingView
     from core.settings import Settings
+    from reflex_tui.model.rows import Row
     from reflex_tui.panes.bakeoff_desk import BakeoffDesk
     from reflex_tui.panes.routing import RoutingPane
-    from reflex_tui.panes.rows import Row
     from reflex_tui.widgets.command_bar import CommandBar
     from reflex_tui.widgets.log_view import LogView
 
@@ -63,7 +63,7 @@ _GRACE_S = 2.0
 PANES = ("health", "routing", "bakeoff")
 
 
-class Dashboard(Ground, Screen[None]):
+class Dashboard(PlainContainer, Screen[None]):
     """Three panes over one workspace; ``settings`` is None while there are none that are good."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -99,7 +99,7 @@ class Dashboard(Ground, Screen[None]):
     def __init__(self, settings: Settings | None, clock: Clock) -> None:
         super().__init__(id="dashboard")
         self.settings = settings
-        self.outlook: Outlook | None = None
+        self.outlook: RoutingView | None = None
         self._clock = clock
         self._latencies = Latencies()
         self._events = 0
@@ -137,9 +137,9 @@ class Dashboard(Ground, Screen[None]):
 
     async def _complete(self) -> None:
         await asyncio.to_thread(_load_panes)
-        from reflex_tui.panes.bakeoff_desk import BakeoffDesk  # noqa: PLC0415  after the first paint
-        from reflex_tui.panes.routing import RoutingPane  # noqa: PLC0415
-        from reflex_tui.widgets.command_bar import CommandBar  # noqa: PLC0415
+        from reflex_tui.panes.bakeoff_desk import BakeoffDesk  # after the first paint
+        from reflex_tui.panes.routing import RoutingPane
+        from reflex_tui.widgets.command_bar import CommandBar
 
         self.routing, self.bar = RoutingPane(), CommandBar()
         self.bakeoff = BakeoffDesk(self._clock)
@@ -176,7 +176,7 @@ class Dashboard(Ground, Screen[None]):
             f"Terminal too small\nneeds {need}, is {size.width}×{size.height}"
         )
 
-    def on_outlook_seen(self, message: OutlookSeen) -> None:
+    def on_outlook_seen(self, message: ViewSeen) -> None:
         """A new look at server, gate and breaker."""
         self.outlook = message.outlook
         if self.is_whole:
@@ -191,7 +191,7 @@ class Dashboard(Ground, Screen[None]):
         health.refresh_bindings()
         self.complete()
 
-    def on_outlook_barred(self, message: OutlookBarred) -> None:
+    def on_outlook_barred(self, message: ViewBlocked) -> None:
         """Nothing may be contacted, or nothing can be decided."""
         word, why = "blocked", "nothing can be decided"
         if isinstance(message.error, UntrustedEndpoint):
@@ -267,8 +267,8 @@ class Dashboard(Ground, Screen[None]):
 
     def on_log_view_opened(self, message: LogView.Opened) -> None:
         """Show one call whole."""
-        from reflex_tui.panes.evidence import call_records  # noqa: PLC0415  as in _complete
-        from reflex_tui.screens.detail import DetailScreen  # noqa: PLC0415
+        from reflex_tui.model.rows import call_records  # as in _complete
+        from reflex_tui.screens.detail import DetailScreen
 
         if self.settings is None:
             return
@@ -381,8 +381,8 @@ class Dashboard(Ground, Screen[None]):
 
 def _load_panes() -> None:
     """Import in a thread what would hold up the picture for a tenth of a second."""
-    from reflex_tui.panes import bakeoff_desk, routing  # noqa: F401, PLC0415
-    from reflex_tui.widgets import command_bar  # noqa: F401, PLC0415
+    from reflex_tui.panes import bakeoff_desk, routing  # noqa: F401
+    from reflex_tui.widgets import command_bar  # noqa: F401
 
 
 def _workspace(settings: Settings | None) -> str:

@@ -14,9 +14,9 @@ from textual.widgets.option_list import Option
 
 from core.errors import CapsuleError
 from core.plain import plain
-from reflex_tui.messages import CopyWanted
-from reflex_tui.panes.timeline import Step, timeline
-from reflex_tui.widgets.condition import BAD, GOOD, MODE_STYLE, POOR
+from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
+from reflex_tui.model.messages import CopyWanted
+from reflex_tui.model.rows import Step, timeline
 from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, left, line, right, spread
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from core.capsule import Record
-    from reflex_tui.panes.rows import Row
+    from reflex_tui.model.rows import Row
 
 _NAME, _WHO, _TOOK = 12, 9, 9
 _MODES = {str(mode): style for mode, style in MODE_STYLE.items()}

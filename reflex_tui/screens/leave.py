@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from reflex_tui.bakeoff_run import BakeoffRun
+    from reflex_tui.watch.bakeoff import BakeoffRun
 
 _LOOK_EVERY_S = 0.1
 

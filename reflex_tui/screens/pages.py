@@ -1,38 +1,163 @@
-"""What the sheets say: models, status, check. Pure functions from an outlook to lines."""
+"""What the sheets say: models, status, check. Pure functions from an outlook to lines.
+
+A page of text over the dashboard: help, models, status, check, a report.
+
+The help page: the keys that are true where the user stands, the commands, where things lie.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
 
 from core.plain import plain
-from reflex_tui.first_config import config_place
-from reflex_tui.panes.criteria import MAKE_FIRST, criteria, why
-from reflex_tui.widgets.condition import (
+from reflex_tui.model.gate import (
     BAD,
     GOOD,
+    MAKE_FIRST,
     MODE_STYLE,
     breaker_condition,
+    criteria,
     gate_condition,
     reason_text,
     server_condition,
+    why,
 )
+from reflex_tui.model.messages import CopyWanted
+from reflex_tui.model.promotion import config_place
+from reflex_tui.model.slash import COMMANDS
 from reflex_tui.widgets.gate import criterion_line
-from reflex_tui.widgets.hanging import hanging
-from reflex_tui.widgets.lines import MUTED, left, line, right, title
+from reflex_tui.widgets.key_bar import KeyBar
+from reflex_tui.widgets.lines import MUTED, labelled, left, line, right, title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from textual.content import Content
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
 
-    from core.router.outlook import Outlook
+    from core.router.view import RoutingView
     from core.settings import Settings
+
+
+class Sheet(ModalScreen[None]):
+    """Shows what ``build(width)`` returns, again when the terminal's size changes.
+
+    ``copies`` is what ``c`` puts on the clipboard; without it there is no such key.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "close", "Close", id="sheet.close"),
+        Binding("c", "copy", "Copy", id="sheet.copy"),
+    ]
+
+    def __init__(
+        self, heading: str, build: Callable[[int], list[Content]], *, copies: str = ""
+    ) -> None:
+        super().__init__()
+        self._heading = heading
+        self._build = build
+        self._copies = copies
+
+    def compose(self) -> ComposeResult:
+        """A frame, the text in it, the keys below."""
+        with VerticalScroll(id="sheet"):
+            yield Static(id="sheet-text")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Name it, and let the keys scroll."""
+        self.query_one("#sheet").border_title = Content(self._heading)
+        self.query_one("#sheet").focus()
+
+    def on_resize(self) -> None:
+        """Fit the text."""
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        width = self.query_one("#sheet").scrollable_content_region.width
+        self.query_one("#sheet-text", Static).update(Content("\n").join(self._build(width)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Copying is there when there is something to copy."""
+        return bool(self._copies) if action == "copy" else True
+
+    def action_close(self) -> None:
+        """Back to the dashboard."""
+        self.dismiss()
+
+    def action_copy(self) -> None:
+        """Put it on the clipboard."""
+        self.post_message(CopyWanted(self._copies, self._heading))
+
+
+_KEY, _DOES, _USAGE, _SIGN = 16, 34, 34, 20
+SIGNS = (
+    ("● up", "the server answers, serves the model and is ready"),
+    ("▲ slow", "it answers, but over the latency limit"),
+    ("✖ down", "it does not; what to do stands beside"),
+    ("◌", "nobody has looked yet, or something is being read"),
+    ("×", "a call that failed; in the last hour: a minute in which the server was down"),
+    ("·", "not known: no call, or nobody looked"),
+    ("↳", "a fallback: an earlier backend failed"),
+    ("? outcome_unknown", "decided, but no end of the call was ever recorded"),
+)
+
+
+def help_page(
+    keys: Sequence[tuple[str, str, str]], places: Mapping[str, str], width: int
+) -> list[Content]:
+    """Keys as (key, what it does, id), commands, signs, and the files that matter by name."""
+    lines = [title("KEYS HERE", ("the id at the right is for a file of your own keys", MUTED))]
+    lines += [
+        line(left(line((key, "bold $reflex")), _KEY), left(does, _DOES), (binding_id, MUTED))
+        for key, does, binding_id in keys
+    ]
+    lines += [line(""), title("COMMANDS", ("type / and begin", MUTED))]
+    for command in COMMANDS:
+        usage = left(line((command.usage, "bold")), _USAGE)
+        lines += labelled(usage, line((command.does, MUTED)), width)
+    lines += [line(""), title("SIGNS")]
+    for sign, meaning in SIGNS:
+        lines += labelled(line(left(sign, _SIGN)), line((meaning, MUTED)), width)
+    lines += [line(""), title("WHERE THINGS LIE")]
+    for name, place in places.items():
+        lines += labelled(line(left(name, _KEY)), line((place, MUTED)), width)
+    return [left(each, width) for each in lines]
+
+
+def readable(keys: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Without doubles of what they do, in the order given."""
+    seen: dict[str, tuple[str, str, str]] = {}
+    for each in keys:
+        seen.setdefault(each[1], each)
+    return list(seen.values())
+
+
+def places(settings: Settings | None, theme_file: Path, keymap_file: Path) -> dict[str, str]:
+    """Where the files that matter lie, by name; none while there are no settings."""
+    if settings is None:
+        return {}
+    return {
+        "configuration": config_place(settings),
+        "evidence": plain(settings.state_dir / "capsule", 500),
+        "reports": plain(settings.state_dir / "eval", 500),
+        "theme": plain(theme_file, 500),
+        "own keys": plain(keymap_file, 500),
+    }
+
 
 _KEY = 32
 WAIT = "Nobody has looked yet; a moment …"
 
 
-def models_page(outlook: Outlook | None, width: int) -> list[Content]:
+def models_page(outlook: RoutingView | None, width: int) -> list[Content]:
     """What the server serves, the configured model marked."""
     if outlook is None:
         return [line((WAIT, MUTED))]
@@ -51,7 +176,7 @@ def models_page(outlook: Outlook | None, width: int) -> list[Content]:
     return lines
 
 
-def check_page(outlook: Outlook | None, width: int) -> list[Content]:
+def check_page(outlook: RoutingView | None, width: int) -> list[Content]:
     """Whether the gate holds now, its table, and what to do when it does not."""
     if outlook is None:
         return [line((WAIT, MUTED))]
@@ -67,7 +192,9 @@ def check_page(outlook: Outlook | None, width: int) -> list[Content]:
     return lines
 
 
-def status_page(settings: Settings | None, outlook: Outlook | None, width: int) -> list[Content]:
+def status_page(
+    settings: Settings | None, outlook: RoutingView | None, width: int
+) -> list[Content]:
     """What the next call would do, and every setting with where its value came from."""
     if settings is None:
         return [line(("There is no configuration that can be used.", MUTED))]
@@ -75,9 +202,9 @@ def status_page(settings: Settings | None, outlook: Outlook | None, width: int) 
     lines = [
         *(_next_call(outlook) if outlook else [line((WAIT, MUTED))]),
         line(""),
-        *hanging(title("workspace"), line(plain(source.root, 500)), width),
-        *hanging(title("config"), line(config_place(settings)), width),
-        *hanging(title("policy"), line(outlook.policy.policy_hash if outlook else ""), width),
+        *labelled(title("workspace"), line(plain(source.root, 500)), width),
+        *labelled(title("config"), line(config_place(settings)), width),
+        *labelled(title("policy"), line(outlook.policy.policy_hash if outlook else ""), width),
     ]
     origin_width = 19
     value_width = max(8, width - _KEY - origin_width)
@@ -100,7 +227,7 @@ def status_page(settings: Settings | None, outlook: Outlook | None, width: int) 
             )
         )
         if below:
-            lines += hanging(line("  "), line(shown), width)
+            lines += labelled(line("  "), line(shown), width)
     return [left(each, width) for each in lines]
 
 
@@ -128,7 +255,7 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else plain(value, 200)
 
 
-def _next_call(outlook: Outlook) -> list[Content]:
+def _next_call(outlook: RoutingView) -> list[Content]:
     decision = outlook.decision
     mode = (str(decision.mode), f"bold {MODE_STYLE[decision.mode]}")
     states = (

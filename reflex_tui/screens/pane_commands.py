@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from reflex_tui.panes.health import HealthPane
 
 if TYPE_CHECKING:
+    from reflex_tui.model.slash import SlashCall
     from reflex_tui.screens.dashboard import Dashboard
-    from reflex_tui.slash import Call
 
 
-def run_command(dashboard: Dashboard, call: Call) -> None:
+def run_command(dashboard: Dashboard, call: SlashCall) -> None:
     """Do what the command says, or say why there is nothing to do."""
     match call.command.name:
         case "events":
@@ -28,7 +28,7 @@ def run_command(dashboard: Dashboard, call: Call) -> None:
 
 
 def _bakeoff(dashboard: Dashboard, options: str) -> None:
-    from reflex_tui.panes.options import parse_options  # noqa: PLC0415  not for the first paint
+    from reflex_tui.model.slash import parse_options  # not for the first paint
 
     dashboard.action_pane("bakeoff")
     dashboard.bakeoff.begin(parse_options(options))

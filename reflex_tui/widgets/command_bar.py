@@ -11,9 +11,9 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widgets import Input
 
-from reflex_tui.shown_key import shown_key
-from reflex_tui.slash import PREFIX, Call, Command, NoSuchCommand, complete, parse
-from reflex_tui.widgets.condition import BAD
+from reflex_tui.keymap import shown_key
+from reflex_tui.model.gate import BAD
+from reflex_tui.model.slash import PREFIX, Command, NoSuchCommand, SlashCall, complete, parse
 from reflex_tui.widgets.lines import MUTED, left, line
 from reflex_tui.widgets.section import Section
 
@@ -73,7 +73,7 @@ class CommandBar(Vertical):
     class Ran(Message):
         """A command is to be run."""
 
-        def __init__(self, call: Call) -> None:
+        def __init__(self, call: SlashCall) -> None:
             super().__init__()
             self.call = call
 
@@ -108,11 +108,11 @@ class CommandBar(Vertical):
             if not (marked := self._marked()):
                 self.query_one(Completions).problem = str(error)
                 return
-            call = Call(marked)
+            call = SlashCall(marked)
         else:
             marked = self._marked()
             if event.value.strip() == PREFIX and marked and self.query_one(Completions).chosen:
-                call = Call(marked)
+                call = SlashCall(marked)
         self.is_open = False
         self.post_message(self.Ran(call))
 
@@ -122,7 +122,7 @@ class CommandBar(Vertical):
         for command in self.query_one(Completions).offered:
             if command.name == name:
                 self.is_open = False
-                self.post_message(self.Ran(Call(command)))
+                self.post_message(self.Ran(SlashCall(command)))
 
     def action_complete(self) -> None:
         """Write the marked completion out."""

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 from textual.reactive import reactive
 
 from core.plain import plain
-from reflex_tui.panes.criteria import MAKE_FIRST, Criterion, criteria, why
-from reflex_tui.widgets.condition import (
+from reflex_tui.model.gate import (
     BAD,
     GOOD,
+    MAKE_FIRST,
     POOR,
+    CriterionRow,
     breaker_condition,
+    criteria,
     gate_condition,
+    why,
 )
+from reflex_tui.model.units import ago, count
 from reflex_tui.widgets.lines import LABEL, MUTED, fitting, left, line, right, spread, title
 from reflex_tui.widgets.section import Section
-from reflex_tui.widgets.units import ago, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
     from textual.content import Content
 
-    from core.router.outlook import Outlook
+    from core.router.view import RoutingView
 
 VERDICTS = {
     "pass": ("✓ pass", GOOD),
@@ -53,7 +56,7 @@ _LAPSED = frozenset(
 class GateSection(Section):
     """Value, bound, threshold and verdict of each criterion, or what is still to be shown."""
 
-    outlook: reactive[Outlook | None] = reactive(None, layout=True)
+    outlook: reactive[RoutingView | None] = reactive(None, layout=True)
 
     def lines(self, width: int) -> list[Content]:
         """A title and three lines, and one more while it is not met."""
@@ -96,7 +99,7 @@ def _stamps(event: Mapping[str, Any] | None) -> list[str]:
     return [plain(mark, 20) for mark in stamps] if isinstance(stamps, list) else []
 
 
-def criterion_line(criterion: Criterion, width: int) -> Content:
+def criterion_line(criterion: CriterionRow, width: int) -> Content:
     """One criterion in columns; the bound goes first where there is no room."""
     verdict, style = VERDICTS[criterion.verdict]
     fixed = _NAME + _VALUE + _THRESHOLD + _VERDICT
@@ -121,7 +124,7 @@ class BreakerSection(Section):
     takes its time.
     """
 
-    outlook: reactive[Outlook | None] = reactive(None)
+    outlook: reactive[RoutingView | None] = reactive(None)
     seen_at: reactive[datetime | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)
 
@@ -139,7 +142,7 @@ class BreakerSection(Section):
 class EvidenceSection(Section):
     """The capsule in a line: how many events, how fresh, what is kept, under which policy."""
 
-    outlook: reactive[Outlook | None] = reactive(None)
+    outlook: reactive[RoutingView | None] = reactive(None)
     events: reactive[int] = reactive(0)
     newest: reactive[datetime | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)

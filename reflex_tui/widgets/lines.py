@@ -1,15 +1,81 @@
-"""Lines of styled text in columns; widths are terminal cells, and nothing is read as markup."""
+"""Lines of styled text in columns; widths are terminal cells, and nothing is read as markup.
+
+Text in exact widths of terminal cells, in pieces of one style each: for rows by the hundred.
+
+A ``Content`` does the same and more, which takes four times as long a row.
+
+Text wrapped beside its label, so that nothing that matters is cut.
+
+Bars from a zero baseline up to a ceiling that stays put: what a latency looks like.
+
+Textual's own sparkline scales between the smallest and the largest value, so that a steady 50 ms
+is drawn empty and one slow call makes all others vanish.
+"""
 
 from __future__ import annotations
 
+import math
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from textual.style import Style
+
+
+# Text and its style, by name as in a style sheet; none for the style of what it stands in.
+Piece = tuple[str, str]
+_style_of = itemgetter(1)
+
+
+def cells(text: str) -> int:
+    """How many cells a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def fit(text: str, width: int) -> str:
+    """Exactly ``width`` cells, cut with an ellipsis or filled on the right."""
+    room = width - cells(text)
+    if room >= 0:
+        return text + " " * room
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+
+
+def left_pieces(pieces: Sequence[Piece], width: int) -> list[Piece]:
+    """As ``fit``: exactly ``width`` cells."""
+    room = width - sum(cells(text) for text, _ in pieces)
+    if room >= 0:
+        return [*pieces, (" " * room, "")]
+    kept: list[Piece] = []
+    left_over = width
+    for text, style in pieces:
+        taken = cells(text)
+        if taken >= left_over:
+            return [*kept, (fit(text + "…", left_over), style)]
+        kept.append((text, style))
+        left_over -= taken
+    return kept
+
+
+def right_pieces(piece: Piece, width: int) -> list[Piece]:
+    """As ``left``, filled on the left."""
+    text, style = piece
+    room = width - cells(text)
+    return [(" " * room, ""), piece] if room >= 0 else [(fit(text, width), style)]
+
+
+def joined(pieces: Iterable[Piece]) -> list[Piece]:
+    """Neighbours of the same style put together, empty ones left out."""
+    full = (piece for piece in pieces if piece[0])
+    return [
+        ("".join(text for text, _ in same), style) for style, same in groupby(full, key=_style_of)
+    ]
+
 
 MUTED = "$muted"
 TITLE = "bold $muted"
@@ -56,3 +122,51 @@ def title(text: str, *rest: Content | str | tuple[str, str | Style]) -> Content:
 
 def _as_content(content: Content | str) -> Content:
     return Content(content) if isinstance(content, str) else content
+
+
+_LEAST = 16
+
+
+def labelled(label: Content, told: Content, width: int) -> list[Content]:
+    """``told`` in rows beside ``label``, the further ones indented to stand below the first.
+
+    A word longer than a row is broken. At least one row, each of ``width`` cells at most.
+    """
+    indent = label.cell_length
+    rows = told.wrap(max(_LEAST, width - indent)) if told.plain else [told]
+    return [
+        left(line(" " * indent if number else label, row.rstrip()), width)
+        for number, row in enumerate(rows)
+    ]
+
+
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+_STEPS = (1.0, 2.0, 5.0, 10.0)
+
+
+def ceiling(values: Iterable[float | None], *, least: float) -> float:
+    """The next of 1, 2, 5, 10, 20, … that no finite value exceeds, and not under ``least``."""
+    highest = max((v for v in values if v is not None and math.isfinite(v)), default=0.0)
+    if highest <= least:
+        return least
+    power = 10.0 ** math.floor(math.log10(highest))
+    return next(step * power for step in _STEPS if step * power >= highest)
+
+
+def eighths(value: float | None, top: float, rows: int) -> int:
+    """How many eighths of a row's height ``value`` fills; what is not zero is never invisible."""
+    if value is None or math.isnan(value) or value <= 0:
+        return 0
+    full = rows * 8
+    return full if value >= top else max(1, math.ceil(value / top * full - 1e-9))
+
+
+def bars(values: Sequence[float | None], top: float, width: int, rows: int = 1) -> list[str]:
+    """``rows`` lines, highest first, of the last ``width`` values; the newest is rightmost."""
+    shown = list(values[-width:]) if width > 0 else []
+    heights = [eighths(value, top, rows) for value in shown]
+    lines = []
+    for row in range(rows - 1, -1, -1):
+        cells = (EIGHTHS[min(8, max(0, height - row * 8))] for height in heights)
+        lines.append("".join(cells).rjust(width))
+    return lines

@@ -9,9 +9,8 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from reflex_tui.messages import TabClicked
-from reflex_tui.shown_key import shown_key
-from reflex_tui.widgets.condition import (
+from reflex_tui.keymap import shown_key
+from reflex_tui.model.gate import (
     BAD,
     GOOD,
     MODE_STYLE,
@@ -21,13 +20,14 @@ from reflex_tui.widgets.condition import (
     reason_text,
     server_condition,
 )
+from reflex_tui.model.messages import TabClicked
 from reflex_tui.widgets.lines import MUTED, fitting, line, spread
 
 if TYPE_CHECKING:
     from textual.events import Click
 
-    from core.router.outlook import Outlook
-    from reflex_tui.panes.latencies import Figures
+    from core.router.view import RoutingView
+    from reflex_tui.model.latencies import Figures
 
 _GAP = "   "
 _EDGE = 1
@@ -47,7 +47,7 @@ class Masthead(Widget):
         ("bakeoff", "Bakeoff"),
     )
 
-    outlook: reactive[Outlook | None] = reactive(None)
+    outlook: reactive[RoutingView | None] = reactive(None)
     live: reactive[Figures | None] = reactive(None)
     blocked: reactive[Condition | None] = reactive(None)
     active: reactive[str] = reactive("health")

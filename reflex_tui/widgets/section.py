@@ -1,14 +1,60 @@
-"""A block of lines on a pane: as many as it needs, each fitted to the width it is given."""
+"""A block of lines on a pane: as many as it needs, each fitted to the width it is given.
+
+Containers of which nothing is seen but the background.
+
+One thing to say above a pane: what went wrong, what came of it, what can be gone on with.
+
+A screenful of words where there is nothing else to show: what is missing, and what to do.
+"""
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from rich.style import Style
+from textual.containers import Container, Vertical
 from textual.content import Content
+from textual.reactive import reactive
+from textual.strip import Strip
 from textual.widget import Widget
+
+from core.plain import plain, plain_block
+from reflex_tui.widgets.lines import MUTED, labelled, left, line
 
 if TYPE_CHECKING:
     from textual.geometry import Size
+
+
+if TYPE_CHECKING:
+    from textual.geometry import Region
+    from textual.widget import Widget as _Widget
+else:
+    # Not a widget at run time: Textual takes a widget's styles from the first base that is one.
+    _Widget = object
+
+
+class PlainContainer(_Widget):
+    """A mixin, before Textual's class: one line is drawn for all, where Textual draws each alone.
+
+    Nearly all of it is covered, but is drawn, cut and thrown away: half of a pane's first picture.
+    """
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The background. ``Widget.BLANK`` would do, but for the filters: NO_COLOR is one."""
+        background = self.background_colors[1]
+        line = Strip.blank(crop.width, Style.from_color(bgcolor=background.rich_color))
+        for each in self.get_line_filters():
+            line = line.apply_filter(each, background)
+        return [line] * crop.height
+
+
+class PlainArea(PlainContainer, Container):
+    """Textual's container, as ground."""
+
+
+class PlainColumn(PlainContainer, Vertical):
+    """Textual's vertical container, as ground."""
 
 
 class Section(Widget):
@@ -34,3 +80,73 @@ class Section(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """One row a line."""
         return len(self.lines(width))
+
+
+_MOST_ROWS = 14
+
+
+class Banner(Section):
+    """``words`` in the colour ``tone`` with their glyph, ``rest`` below; nothing: not there."""
+
+    DEFAULT_CSS = """
+    Banner { display: none; padding-bottom: 1; }
+    Banner.-said { display: block; }
+    """
+    words: reactive[str] = reactive("", layout=True)
+    rest: reactive[str] = reactive("", layout=True)
+    tone: reactive[str] = reactive("warning")
+
+    def say(self, words: str, rest: str = "", *, tone: str = "warning") -> None:
+        """Say this instead of what was said; ``words`` begin with a glyph. Empty: say nothing."""
+        self.tone, self.rest, self.words = tone, plain_block(rest, 1200), plain(words, 600)
+        self.set_class(bool(words), "-said")
+
+    def lines(self, width: int) -> list[Content]:
+        """The words, wrapped, and the rest."""
+        if not self.words:
+            return []
+        if len(self.words) + len(self.rest) + 3 <= width and "\n" not in self.rest:
+            return [line((self.words, f"bold ${self.tone}"), (f"   {self.rest}", MUTED))]
+        told = wrap(self.words, max(20, width))[:3]
+        room = max(20, width - 2)
+        rest = [  # commands are among them: one that breaks at a hyphen cannot be copied
+            row
+            for each in self.rest.splitlines()
+            for row in wrap(each, room, break_on_hyphens=False) or [""]
+        ]
+        lines = [line((row, f"bold ${self.tone}")) for row in told]
+        lines += [line("  ", (row, MUTED)) for row in rest[:_MOST_ROWS]]
+        return [left(each, width) for each in lines]
+
+
+COMMAND = "$ "
+IN_FILE = "| "
+
+
+class Notice(Section):
+    """A heading and lines; those after ``$`` (commands) or ``|`` (a file's lines) stand out."""
+
+    DEFAULT_CSS = """
+    Notice { width: 1fr; height: 1fr; padding: 2 4; }
+    """
+    heading: reactive[str] = reactive("", layout=True)
+    tone: reactive[str] = reactive("muted")
+    text: reactive[tuple[str, ...]] = reactive((), layout=True)
+
+    def show(self, heading: str, tone: str, text: tuple[str, ...]) -> None:
+        """Say this; ``tone`` is a theme variable's name, for the heading."""
+        self.heading, self.tone, self.text = heading, tone, text
+
+    def lines(self, width: int) -> list[Content]:
+        """The heading, a blank line, the text wrapped."""
+        lines = [line((plain(self.heading, 200), f"bold ${self.tone}")), line("")]
+        for raw in self.text:
+            if raw.startswith(COMMAND):
+                told = plain(raw.removeprefix(COMMAND), 500)
+                lines += labelled(line("  $ "), line((told, "$reflex")), width)
+            elif raw.startswith(IN_FILE):
+                told = plain(raw.removeprefix(IN_FILE), 500)
+                lines += labelled(line("    "), line((told, "$reflex")), width)
+            else:
+                lines += [line(row) for row in wrap(plain(raw, 2000), max(20, width)) or [""]]
+        return lines

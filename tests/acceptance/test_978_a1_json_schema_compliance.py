@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 
 from core.client.backend import ChatRequest
-from core.harness.patchloop.edits import EditFormat, schema
-from core.harness.patchloop.job import Job
-from core.harness.patchloop.prompt import opening
+from core.patchloop.formats import EditFormat, schema
+from core.patchloop.loop import Job
+from core.patchloop.prompt import opening
 from core.router.implementer import Implementer
 from core.stages import Mode
 from tests.acceptance.workplace import EDIT_SCHEMA, PROMPTS, events, promoted, question
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.engine.process import ServerProcess
-    from core.engine.scripted import ScriptedServer
+    from core.standin.server import ScriptedServer
 
 pytestmark = pytest.mark.engine
 FILES = {"calc.py": "def less(a, b):\n    return a + b\n"}

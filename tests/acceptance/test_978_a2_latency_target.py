@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.engine.script import Script
-from core.engine.scripted import ScriptedServer
-from core.engine.suite_tasks import suite_answerer
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff.plan import DEFAULT_SUITE
 from core.harness.bakeoff.progress import Finished
 from core.harness.gate.judge import judge
 from core.harness.report.summary import summaries
 from core.settings import load_settings
+from core.standin.answers import suite_answerer
+from core.standin.script import Script
+from core.standin.server import ScriptedServer
 from tests.acceptance.workplace import PATIENT_MS, configure, events
 
 if TYPE_CHECKING:

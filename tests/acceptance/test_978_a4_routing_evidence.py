@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.router.implementer import Implementer
-from core.router.reason import Reason
 from core.settings import load_settings
-from core.stages import Stage
+from core.stages import Reason, Stage
 from tests.acceptance.workplace import (
     EDIT_SCHEMA,
     PROMPTS,
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.engine.process import ServerProcess
-    from core.engine.scripted import ScriptedServer
+    from core.standin.server import ScriptedServer
 
 pytestmark = pytest.mark.engine
 ASK = question(PROMPTS[0])

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.engine.local import start_engine
-from reflex_tui.slash import parse
+from reflex_tui.model.slash import parse
 from tests.acceptance.workplace import configure
 
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess
-    from core.engine.scripted import ScriptedServer
+    from core.standin.server import ScriptedServer
 
 pytestmark = pytest.mark.engine
 CODE = Path(sys.executable).parent / "code"

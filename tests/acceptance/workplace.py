@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from core.client.backend import Message
     from core.engine.process import ServerProcess
-    from core.engine.scripted import ScriptedServer
+    from core.standin.server import ScriptedServer
 
 PATIENT_MS = 30_000
 EDIT_SCHEMA = {

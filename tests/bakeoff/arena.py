@@ -8,20 +8,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
-from core.engine.edit_replies import edit_reply
-from core.engine.script import Script
-from core.engine.scripted import ScriptedServer
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff.progress import Finished
 from core.settings import Settings, load_settings
+from core.standin.answers import edit_reply
+from core.standin.script import Script
+from core.standin.server import ScriptedServer
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from core.engine.answers import Question
     from core.harness.bakeoff.progress import Progress
+    from core.standin.answers import Question
 
 BROKEN = "def answer():\n    return 0\n"
 # At this confidence five calls in time are enough: 0.95 ** 5 ≤ 1 - 0.2 < 0.95 ** 4.

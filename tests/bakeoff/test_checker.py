@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import SuiteError
-from core.harness.bakeoff.checker import Checks
-from core.harness.bakeoff.lint import lint_findings
-from core.harness.gate.trial import FailureKind
+from core.harness.bakeoff.checker import Checks, lint_findings
 from core.harness.suites.find import load_suite
+from core.patchloop.trial import FailureKind
 from tests.bakeoff.arena import make_suite, solution
 
 if TYPE_CHECKING:

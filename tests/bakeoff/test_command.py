@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.engine.scripted import start_scripted
 from core.harness.report.files import read
+from core.standin.server import start_scripted
 from tests.bakeoff.arena import LITTLE, make_suite
 
 if TYPE_CHECKING:

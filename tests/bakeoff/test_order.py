@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.harness.bakeoff.interleave import MOST_SEED, interleave, share
+from core.harness.bakeoff.plan import MOST_SEED, interleave, share
 
 TASKS = st.lists(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
 SEEDS = st.integers(0, MOST_SEED)

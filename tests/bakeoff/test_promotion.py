@@ -10,12 +10,11 @@ import pytest
 
 from core.errors import SandboxError
 from core.harness.bakeoff import preparation
-from core.harness.patchloop.edits import EditFormat
 from core.harness.sandbox import SelfTest, Tier
-from core.router import gates
+from core.patchloop.formats import EditFormat
+from core.router import promotion as gates
 from core.router.implementer import Implementer
-from core.router.reason import Reason
-from core.stages import Mode
+from core.stages import Mode, Reason
 from tests.bakeoff.arena import LITTLE, arena
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.engine.script import Script
-from core.engine.scripted import ScriptedServer
-from core.engine.suite_tasks import suite_answerer
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff.progress import Finished
 from core.settings import load_settings
+from core.standin.answers import suite_answerer
+from core.standin.script import Script
+from core.standin.server import ScriptedServer
 from tests.suite.test_humanevalpack import ROW, dump
 
 if TYPE_CHECKING:

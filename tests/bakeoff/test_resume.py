@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.engine.faults import parse_faults
 from core.errors import CapsuleError, Misconfigured, ReportError, ServerError
 from core.harness import run_bakeoff
 from core.harness.bakeoff import arms
-from core.harness.bakeoff import trials as running
+from core.harness.bakeoff import run as running
 from core.harness.bakeoff.progress import Finished, Started, TrialEnded
 from core.harness.report.files import newest, read
 from core.router.evidence import Evidence
+from core.standin.script import parse_faults
 from tests.bakeoff.arena import LITTLE, Arena, arena
 
 if TYPE_CHECKING:

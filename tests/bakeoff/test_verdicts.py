@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.engine.faults import parse_faults
 from core.harness.bakeoff.progress import AttemptEnded, Started, TrialEnded, TrialStarted
-from core.harness.gate.trial import FailureKind
 from core.harness.report.files import read, rederive
+from core.patchloop.trial import FailureKind
+from core.standin.script import parse_faults
 from tests.bakeoff.arena import LITTLE, arena
 
 if TYPE_CHECKING:

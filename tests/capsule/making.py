@@ -6,8 +6,8 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from core.capsule.disk import Disk
 from core.capsule.events import RoutingDecisionEvent
+from core.capsule.logend import Disk
 from core.stages import Mode, Stage
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule import GENESIS, EventLog
-from core.capsule.disk import Disk, filesystem_type
+from core.capsule.logend import Disk, filesystem_type
 from core.errors import CapsuleCorrupt, CapsuleError
 from tests.capsule.making import decision
 

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import capsule
-from core.capsule.capture import Capture, redact
-from core.capsule.patterns import PHRASES, TOKENS
+from core.capsule.capture import PHRASES, TOKENS, Capture, redact
 
 KEY = bytes(range(32))
 LOWER = string.ascii_lowercase

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.capsule.commit import GroupCommit, Ticket
+from core.capsule.append import GroupCommit, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

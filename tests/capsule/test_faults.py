@@ -114,7 +114,7 @@ def test_a_part_that_cannot_be_cut_off_is_cut_off_later(tmp_path: Path) -> None:
 
 def test_of_a_batch_the_whole_lines_that_fitted_are_kept(tmp_path: Path) -> None:
     """A reader may have seen a whole line, so it stays, and its append is acknowledged."""
-    import threading  # noqa: PLC0415
+    import threading
 
     entered, go_on = threading.Event(), threading.Event()
 

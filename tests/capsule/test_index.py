@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.capsule import EventLog, Record
-from core.capsule.index import Filter, Index, Latency, Listed, Row
+from core.capsule.index import EventFilter, Index, IndexRow, Latency, ListedRows
 from core.capsule.record import GENESIS, complete_line
 from core.stages import Mode
 from tests.capsule.filling import COUNT, START, Ticking, call
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def matches(wanted: Filter, body: Any) -> bool:
+def matches(wanted: EventFilter, body: Any) -> bool:
     """What a filter means, said plainly."""
     note = body.get("detail") or body.get("error_message") or ""
     named = ("event_type", "mode", "reason", "backend", "model", "error")
@@ -39,26 +39,28 @@ def matches(wanted: Filter, body: Any) -> bool:
 
 
 FILTERS = [
-    Filter(),
-    Filter(event_type="LLMCall"),
-    Filter(mode="cloud", reason="server_unhealthy"),
-    Filter(reason="rare"),
-    Filter(reason="never"),
-    Filter(text="TIMEOUT"),
-    Filter(text="too Long"),
-    Filter(text="50%_"),
-    Filter(text="c17"),
-    Filter(text="nothing like it"),
-    Filter(min_latency_ms=3000),
-    Filter(since=START + timedelta(seconds=4000.5)),
-    Filter(since=START + timedelta(days=9)),
-    Filter(mode="reflex", text="bakeoff", min_latency_ms=0.1, since=START + timedelta(seconds=99)),
+    EventFilter(),
+    EventFilter(event_type="LLMCall"),
+    EventFilter(mode="cloud", reason="server_unhealthy"),
+    EventFilter(reason="rare"),
+    EventFilter(reason="never"),
+    EventFilter(text="TIMEOUT"),
+    EventFilter(text="too Long"),
+    EventFilter(text="50%_"),
+    EventFilter(text="c17"),
+    EventFilter(text="nothing like it"),
+    EventFilter(min_latency_ms=3000),
+    EventFilter(since=START + timedelta(seconds=4000.5)),
+    EventFilter(since=START + timedelta(days=9)),
+    EventFilter(
+        mode="reflex", text="bakeoff", min_latency_ms=0.1, since=START + timedelta(seconds=99)
+    ),
 ]
 
 
 @pytest.mark.parametrize("wanted", FILTERS, ids=str)
 def test_pages_are_what_the_log_holds(
-    filled: tuple[EventLog, list[Record]], index: Index, wanted: Filter
+    filled: tuple[EventLog, list[Record]], index: Index, wanted: EventFilter
 ) -> None:
     """Every page of every filter has the rows that reading the whole log finds, and numbers."""
     expected = [record for record in filled[1] if matches(wanted, record.body)]
@@ -72,7 +74,7 @@ def test_pages_are_what_the_log_holds(
             check_row(row, record)
 
 
-def check_row(row: Row, record: Record) -> None:
+def check_row(row: IndexRow, record: Record) -> None:
     """The row says what the record says."""
     body = record.body
     assert row.time == datetime.fromisoformat(record.time)
@@ -90,7 +92,11 @@ def check_row(row: Row, record: Record) -> None:
 def test_row_numbers_stay_while_the_log_grows(small: tuple[EventLog, list[Record]]) -> None:
     """What was row 7 of a filter is row 7 ever after, and counts follow the log."""
     log, _ = small
-    wanted = [Filter(mode="cloud"), Filter(text="server"), Filter(min_latency_ms=200)]
+    wanted = [
+        EventFilter(mode="cloud"),
+        EventFilter(text="server"),
+        EventFilter(min_latency_ms=200),
+    ]
     with Index(log) as index:
         index.update()
         before = [index.page(each, 0, 99) for each in wanted]
@@ -102,7 +108,7 @@ def test_row_numbers_stay_while_the_log_grows(small: tuple[EventLog, list[Record
         assert index.update() == 2550
         for each, rows in zip(wanted, before, strict=True):
             assert index.page(each, 0, len(rows)) == rows
-        assert index.count(Filter(reason="reason 3")) == 500
+        assert index.count(EventFilter(reason="reason 3")) == 500
     log.close()
 
 
@@ -171,5 +177,5 @@ def test_an_event_that_names_its_type_twice_is_taken_for_the_last(tmp_path: Path
     (tmp_path / "events-000001.jsonl").write_bytes(line)
     with Index(EventLog(tmp_path)) as index:
         index.update()
-        assert index.count(Filter(event_type="BakeoffStarted")) == 1
-        assert index.count(Listed(words=("odd-one",))) == 1
+        assert index.count(EventFilter(event_type="BakeoffStarted")) == 1
+        assert index.count(ListedRows(words=("odd-one",))) == 1

@@ -7,7 +7,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from core.capsule.index import Filter, Index
+from core.capsule.index import EventFilter, Index
 from tests.capsule.filling import COUNT, fill
 from tests.capsule.making import decision
 
@@ -24,12 +24,12 @@ def test_an_older_index_goes_on_from_where_it_was(small: tuple[EventLog, list[Re
     assert seen == [(50, 1.0)]
     log.append(decision())
     with Index(log) as index:
-        assert index.count(Filter()) == 50
+        assert index.count(EventFilter()) == 50
         assert index.update() == 51
         log.path.rename(log.path.with_name("aside"))
         fill(log.path, 20, seed=3)
         assert index.update() == 20
-        assert index.count(Filter()) == 20
+        assert index.count(EventFilter()) == 20
     log.close()
 
 
@@ -43,7 +43,7 @@ def test_building_tells_its_progress_and_can_stop(filled: tuple[EventLog, list[R
     def progress(seq: int, share: float) -> None:
         shares.append(share)
         assert log.tail(3) == records[-3:]
-        assert built.count(Filter()) == seq
+        assert built.count(EventFilter()) == seq
         stop.set()
 
     with Index(log) as built:
@@ -61,7 +61,8 @@ def test_several_processes_build_it_together(filled: tuple[EventLog, list[Record
     (log.path / "index.sqlite").unlink(missing_ok=True)
     script = (
         "import sys; from core.capsule import EventLog; from core.capsule.index import *\n"
-        "with Index(EventLog(sys.argv[1])) as index: print(index.update(), index.count(Filter()))"
+        "with Index(EventLog(sys.argv[1])) as index: "
+        "    print(index.update(), index.count(EventFilter()))"
     )
     command = [sys.executable, "-c", script, str(log.path)]
     builders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -79,7 +80,7 @@ def test_threads_may_ask_while_it_is_built(filled: tuple[EventLog, list[Record]]
         builder = threading.Thread(target=index.update)
         builder.start()
         while builder.is_alive():
-            counts.append(index.count(Filter(mode="cloud")))
+            counts.append(index.count(EventFilter(mode="cloud")))
         builder.join()
-        counts.append(index.count(Filter(mode="cloud")))
+        counts.append(index.count(EventFilter(mode="cloud")))
     assert counts == sorted(counts)

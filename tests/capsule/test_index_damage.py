@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.capsule import EventLog, Record
-from core.capsule.index import Filter, Index, Latency
+from core.capsule.index import EventFilter, Index, Latency
 from core.capsule.record import GENESIS, complete_line
 from core.errors import CapsuleCorrupt
 from tests.capsule.filling import fill
@@ -27,8 +27,8 @@ def test_nothing_is_made_where_there_is_no_capsule(tmp_path: Path) -> None:
     """An empty workspace stays empty, and has no events."""
     with Index(EventLog(tmp_path / "capsule")) as index:
         assert index.update() == 0
-        assert index.count(Filter()) == 0
-        assert index.page(Filter(), 0, 5) == []
+        assert index.count(EventFilter()) == 0
+        assert index.page(EventFilter(), 0, 5) == []
         assert index.latency(60, "reflex") == Latency(0, None, None, None, None)
         assert index.call("c") == []
     assert list(tmp_path.iterdir()) == []
@@ -128,11 +128,11 @@ def test_whatever_happens_to_its_file(
         DAMAGES[how](log.path / "index.sqlite")
         precious = log.path.parent / "precious"
         before = precious.read_bytes() if precious.exists() else b""
-        assert index.count(Filter()) in {0, 50, 60}
+        assert index.count(EventFilter()) in {0, 50, 60}
         log.append(decision("one more"))
         assert index.update() == 51
-        assert index.count(Filter()) == 51
-        assert [row.seq for row in index.page(Filter(), 0, 99)] == list(range(1, 52))
+        assert index.count(EventFilter()) == 51
+        assert [row.seq for row in index.page(EventFilter(), 0, 99)] == list(range(1, 52))
         assert index.call("c3") == records[6:8]
         if before:
             assert precious.read_bytes() == before
@@ -149,7 +149,7 @@ def test_damage_in_the_log_ends_the_update(small: tuple[EventLog, list[Record]])
             with pytest.raises(CapsuleCorrupt) as caught:
                 index.update()
             assert caught.value.line == 31
-        assert index.count(Filter()) == 30
+        assert index.count(EventFilter()) == 30
 
 
 def test_where_no_file_can_be_kept_it_is_held_in_memory(
@@ -164,7 +164,7 @@ def test_where_no_file_can_be_kept_it_is_held_in_memory(
     monkeypatch.setattr("core.capsule.index.store.open_private", refused)
     with Index(log) as index:
         assert index.update() == 50
-        assert index.count(Filter()) == 50
+        assert index.count(EventFilter()) == 50
         log.append(decision())
         assert index.update() == 51
     assert not (log.path / "index.sqlite").exists()
@@ -214,7 +214,7 @@ def test_fields_of_any_type_are_survived(tmp_path: Path) -> None:
                 segment.write(line)
     with Index(EventLog(tmp_path)) as index:
         assert index.update() == seq == len(names) * len(odd)
-        rows = index.page(Filter(), 0, 1000)
+        rows = index.page(EventFilter(), 0, 1000)
         assert [row.seq for row in rows] == list(range(1, seq + 1))
-        assert index.count(Filter(text="x")) >= 6
+        assert index.count(EventFilter(text="x")) >= 6
         assert index.latency(1e9, "x").calls == 0

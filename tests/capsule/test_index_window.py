@@ -151,7 +151,7 @@ def test_what_is_remembered_agrees_with_counting_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the log grows, with clocks set back, each answer is as a new index's."""
-    monkeypatch.setattr("core.capsule.index.tallied.SPAN", 40)
+    monkeypatch.setattr("core.capsule.index.window.SPAN", 40)
     chance = random.Random(5)
     clock = Ticking()
     stretch = Stretch(START, START + timedelta(seconds=1000), 12)

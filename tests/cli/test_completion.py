@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reflex_tui.cli.outline import Outline, outline
+from reflex_tui.cli.completion import Outline, outline
 from reflex_tui.cli.parser import build_parser
 
 CODE = Path(sys.executable).parent / "code"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reflex_tui.cli.arguments import looking
-from reflex_tui.cli.outline import outline
+from reflex_tui.cli.completion import outline
 from reflex_tui.cli.parser import build_parser
 
 if TYPE_CHECKING:

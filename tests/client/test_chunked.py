@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.client.chunked import ChunkedBody
+from core.client.transport import ChunkedBody
 
 PIECES = st.lists(st.binary(min_size=1, max_size=40), max_size=8)
 

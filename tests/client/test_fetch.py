@@ -11,8 +11,7 @@ import pytest
 
 from core.client.backend import Backend
 from core.client.direct import DirectHttp, is_simple
-from core.client.fetch import BODY_LIMIT, Answer, get
-from core.client.opening import HttpxHttp
+from core.client.fetch import BODY_LIMIT, Fetched, HttpxHttp, get
 from core.errors import (
     BackendError,
     ConnectFailed,
@@ -67,7 +66,7 @@ async def answering(answer: bytes) -> AsyncIterator[tuple[Backend, list[bytes]]]
         yield Backend("reflex", Mode.REFLEX, f"http://127.0.0.1:{port}/v1", "m", 1500), asked
 
 
-async def outcome(http: DirectHttp | HttpxHttp, backend: Backend) -> Answer | BackendError:
+async def outcome(http: DirectHttp | HttpxHttp, backend: Backend) -> Fetched | BackendError:
     """The answer to one GET, or its error."""
     try:
         return await get(http, backend, f"{backend.endpoint}/models")
@@ -83,7 +82,7 @@ async def test_both_ways_find_the_same(name: str) -> None:
         async with DirectHttp() as direct, HttpxHttp(backend.endpoint) as httpx:
             ours, theirs = await outcome(direct, backend), await outcome(httpx, backend)
         assert sorted(asked[0].lower().split(b"\r\n")) == sorted(asked[1].lower().split(b"\r\n"))
-    if isinstance(ours, Answer):
+    if isinstance(ours, Fetched):
         assert ours == theirs
         assert ours.body == expected
     else:

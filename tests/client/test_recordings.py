@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core.client.backend import ChatRequest, Reply
+from core.client.body import BodyReader
 from core.client.chat import ChatClient
 from core.client.faults import quoting
-from core.client.reading import BodyReader
 from core.client.replies import Assembly
 from core.client.sse import SSEDecoder, SSEEvent
 from core.errors import (

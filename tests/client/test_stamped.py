@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from core.client.stamped import stamped_socket
+from core.client.wire import stamped_socket
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.client.structured import compiled, parse, portable, response_format
+from core.client.schema import compiled, parse, portable, response_format
 from core.errors import BadRequest, NotCompliant
 
 SCHEMA: dict[str, Any] = {

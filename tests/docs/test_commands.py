@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reflex_tui.cli.outline import outline
+from reflex_tui.cli.completion import outline
 from reflex_tui.cli.parser import build_parser
 from tests.docs.pages import PAGES, ROOT, blocks, commands, prose
 

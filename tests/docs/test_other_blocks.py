@@ -11,7 +11,7 @@ import pytest
 
 from core.settings.read import parse
 from reflex_tui.keymap import checked, every_binding
-from reflex_tui.slash import COMMANDS, PREFIX
+from reflex_tui.model.slash import COMMANDS, PREFIX
 from tests.docs.pages import PAGES, ROOT, Block, blocks, commands, prose
 
 if TYPE_CHECKING:

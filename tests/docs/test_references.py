@@ -9,7 +9,7 @@ import pytest
 
 from core.capsule import events
 from core.settings.model import Document
-from reflex_tui.cli.outline import outline
+from reflex_tui.cli.completion import outline
 from reflex_tui.cli.parser import build_parser
 from tests.docs.pages import ROOT
 

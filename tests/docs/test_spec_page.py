@@ -9,12 +9,11 @@ import pytest
 
 from core.capsule.events import LLMCallEvent, RoutingDecisionEvent
 from core.client.backend import Backend
-from core.policy import PolicySnapshot
 from core.router.condition import Cause
-from core.router.reason import Reason
 from core.router.remedies import remedy
 from core.settings import Cloud, Reflex, Settings, Source
-from core.stages import Mode
+from core.settings.policy import PolicySnapshot
+from core.stages import Mode, Reason
 from tests.docs.pages import ROOT
 
 TEXT = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.scripted import start_scripted
 from core.harness.bakeoff.plan import DEFAULT_SUITE
+from core.standin.server import start_scripted
 from tests.docs.pages import ROOT, blocks, commands
 
 PAGE = ROOT / "docs" / "tutorial.md"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from core.errors import EditRejected
-from core.harness.patchloop.edits import (
+from core.patchloop.applying import apply
+from core.patchloop.formats import (
     Edit,
     EditFormat,
     LineRange,
     SearchReplace,
     WholeFile,
-    apply,
     inside,
     parse,
 )

@@ -8,8 +8,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.harness.patchloop.edits import WholeFile, apply
-from core.harness.patchloop.edits.matching import MOST_DIFFERENCES, matches
+from core.patchloop.applying import apply
+from core.patchloop.diff import MOST_DIFFERENCES, matches
+from core.patchloop.formats import WholeFile
 from tests.edits.patching import patched
 
 lines = st.lists(st.sampled_from("abc"), max_size=14)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from core.errors import EditRejected
 from core.fingerprint import PROMPTS
-from core.harness.patchloop.edits import (
+from core.patchloop.applying import apply
+from core.patchloop.formats import (
     WHOLE_FILE_CHARACTERS,
     EditFormat,
-    apply,
     numbered,
     parse,
     resolve,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.harness.patchloop.edits import Applied, EditFormat, apply, parse
+from core.patchloop.applying import Applied, apply
+from core.patchloop.formats import EditFormat, parse
 from tests.edits.patching import patched, ranges_reply, search_reply
 
 PATH = "pkg/mod.py"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.engine.answers import Question, SolvedTask, SuiteAnswerer
+from core.standin.answers import Question, SolvedTask, SuiteAnswerer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

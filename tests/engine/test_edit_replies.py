@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.client.structured import parse as parse_reply
-from core.engine.edit_replies import edit_reply
-from core.engine.scalar_sample import UnsampleableError
-from core.engine.suite_tasks import suite_answerer
-from core.harness.patchloop.edits import EditFormat, apply, parse, schema
+from core.client.schema import parse as parse_reply
 from core.harness.suites.find import load_suite
+from core.patchloop.applying import apply
+from core.patchloop.formats import EditFormat, parse, schema
+from core.standin.answers import edit_reply, suite_answerer
+from core.standin.sample import UnsampleableError
 
 FORMATS = [one for one in EditFormat if one is not EditFormat.AUTO]
 LINES = st.lists(st.sampled_from(["a", "b", "b", "", "  c"]), min_size=1, max_size=8)
@@ -55,7 +55,7 @@ def test_a_suite_is_answered_from_its_solutions(
     edit_format: EditFormat, success_rate: float
 ) -> None:
     """A good answer is the reference, a failing one a valid edit that is not."""
-    from core.engine.answers import Question  # noqa: PLC0415  beside its only use
+    from core.standin.answers import Question  # beside its only use
 
     suite = load_suite("reflex_patchloop_v1")
     answerer = suite_answerer(suite.name, success_rate=success_rate, seed=0)

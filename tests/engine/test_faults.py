@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.faults import KINDS, Fault, choose_fault, describe_kinds, parse_faults
-from core.engine.script import Script, turn
+from core.standin.script import (
+    KINDS,
+    Fault,
+    Script,
+    choose_fault,
+    describe_kinds,
+    parse_faults,
+    turn,
+)
 
 FAULTS = st.builds(
     lambda kind, share, rate: Fault(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.engine.http1 import BODY_LIMIT
+from core.standin.http1 import BODY_LIMIT
 
 if TYPE_CHECKING:
-    from core.engine.scripted import ScriptedServer
+    from core.standin.server import ScriptedServer
 
 
 async def say(server: ScriptedServer, raw: bytes, *, finish: bool = True) -> bytes:

@@ -163,7 +163,7 @@ HOLDS_THE_INTERPRETER = "import re; re.match('(a+)+$', 'a' * 60 + 'b')"
 PARENT = """
 import os, sys, time
 from core.engine.process import ServerProcess
-code = "from core.engine.child import end_with_parent; end_with_parent(); " + sys.argv[1]
+code = "from core.engine.process import end_with_parent; end_with_parent(); " + sys.argv[1]
 server = ServerProcess([sys.executable, "-c", code], name="it", model="m").start()
 fork = os.fork() if sys.argv[2] == "forks" else os.getpid()
 if fork:

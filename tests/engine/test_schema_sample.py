@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from core.engine.answers import SENTENCE, Question, SampleAnswerer
-from core.engine.pattern_sample import sample_pattern
-from core.engine.scalar_sample import UnsampleableError
-from core.engine.schema_sample import sample
+from core.standin.answers import SENTENCE, Question, SampleAnswerer
+from core.standin.sample import UnsampleableError, sample, sample_pattern
 
 PATTERNS = [
     r"^[a-z_]\w*$",

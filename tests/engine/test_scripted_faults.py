@@ -10,8 +10,8 @@ import httpx
 import jsonschema
 import pytest
 
-from core.engine.faults import KINDS, parse_faults
-from core.engine.scripted import Script, ScriptedServer
+from core.standin.script import KINDS, parse_faults
+from core.standin.server import Script, ScriptedServer
 from tests.engine.asking import SCHEMA, body, chat, content, events
 
 RAISES: dict[str, type[Exception]] = {

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.engine.chat_wire import ChatQuery, Envelope
-from core.engine.faults import KINDS, Fault
-from core.engine.script import Turn
-from core.engine.telling import Telling, in_one_piece, streamed
+from core.standin.script import KINDS, Fault, Turn
+from core.standin.wire import ChatQuery, Envelope, TimedReply, in_one_piece, streamed
 
 QUERY = ChatQuery("m", "hello", None, stream=True, include_usage=True, max_tokens=None)
 ENVELOPE = Envelope("id", 0, "m")
@@ -23,7 +21,7 @@ def ill(kind: str | None = None) -> Turn:
     return Turn(fault, ttft_s=1.0, token_s=0.1)
 
 
-def chunks(telling: Telling) -> list[Any]:
+def chunks(telling: TimedReply) -> list[Any]:
     """The pieces' data; the end mark left out."""
     data = [piece.data.removeprefix(b"data: ").strip() for piece in telling.pieces]
     return [json.loads(item) for item in data if item != b"[DONE]"]

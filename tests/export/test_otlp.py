@@ -13,9 +13,8 @@ import pytest
 from core.capsule import EventLog
 from core.errors import CapsuleError, ConfigError, ExportError, UntrustedEndpoint
 from core.export import shipping
-from core.export.cursor import cursor_for
 from core.export.otlp import Collector, traces_url
-from core.export.shipping import ship_batch
+from core.export.shipping import cursor_for, ship_batch
 from tests.capsule.making import decision
 from tests.export.receiver import receiver
 from tests.export.running import CODE, PROMPT, QUOTED, REPLY, capsule, code, three_events
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from core.export.spans import SpanFields
+    from core.export.genai import SpanFields
     from tests.export.receiver import Receiver
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -81,13 +80,13 @@ def test_records_arrive_as_genai_spans(project: Path, collector: Receiver) -> No
 
 def test_every_genai_name_is_one_of_the_conventions() -> None:
     """The one module's names are those of OpenTelemetry's own package."""
-    from opentelemetry.semconv._incubating.attributes import (  # noqa: PLC0415
+    from opentelemetry.semconv._incubating.attributes import (
         error_attributes,
         gen_ai_attributes,
         server_attributes,
     )
 
-    from core.export import genai  # noqa: PLC0415
+    from core.export import genai
 
     known = {
         value

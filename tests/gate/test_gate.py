@@ -20,7 +20,7 @@ from core.harness.gate.judge import (
     false_alarm_rate,
     judge,
 )
-from core.harness.gate.trial import Attempt, Candidate, FailureKind, Trial
+from core.patchloop.trial import Attempt, Candidate, FailureKind, Trial
 
 THRESHOLDS = Thresholds(
     p95_latency_ms=2000,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ReportError
-from core.harness.gate.trial import Attempt, Candidate, FailureKind, Trial
+from core.patchloop.trial import Attempt, Candidate, FailureKind, Trial
 
 milliseconds = st.floats(min_value=0, max_value=1e7)
 latencies = st.one_of(milliseconds, st.just(math.inf))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
-from core.engine.answers import SENTENCE
+from core.standin.answers import SENTENCE
 from tests.gateway.serving import ASKED, CHAT, chunks, fronted, text_of
 from tests.router.world import World, world
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from core.engine.answers import SENTENCE
+from core.standin.answers import SENTENCE
 from tests.faultserver import FaultServer
 from tests.gateway.serving import QUESTION, TOOL, configured, gateway, saying
 from tests.router.world import promote, world

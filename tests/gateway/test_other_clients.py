@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.engine.answers import SENTENCE
+from core.standin.answers import SENTENCE
 from tests.gateway.serving import QUESTION, SCHEMA, TOOL, gateway
 from tests.router.world import world
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.gateway.asking import read_asking
-from core.gateway.refusal import Refusal
+from core.gateway.dialects.chat import ErrorReply, read_asking
 from core.gateway.security import Guard
 from tests.gateway.serving import ASKED, CHAT, FORM, configured, fronted, gateway, sibling
 from tests.router.world import world
@@ -38,7 +37,7 @@ def passes(guard: Guard, *headers: tuple[str, str]) -> int:
     """0 when the guard lets these headers pass, else the status."""
     try:
         guard.check([(name.encode(), value.encode("latin-1")) for name, value in headers])
-    except Refusal as refusal:
+    except ErrorReply as refusal:
         return refusal.status
     return 0
 
@@ -229,7 +228,7 @@ def test_a_request_that_is_none_says_what_is_wrong(
     body: bytes | dict[str, object], param: str | None
 ) -> None:
     """400, with the parameter named."""
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ErrorReply) as caught:
         read_asking(body if isinstance(body, bytes) else json.dumps(body).encode())
     assert (caught.value.status, caught.value.param) == (400, param)
     assert caught.value.message

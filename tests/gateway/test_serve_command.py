@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from core.engine.scripted import start_scripted
+from core.standin.server import start_scripted
 from tests.gateway.serving import ASKED, CHAT, configured
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def test_without_the_extra_it_says_what_to_install(project: Path, package: str) 
 def test_nothing_else_loads_the_extra() -> None:
     """The router, the command line and the gateway's pure parts start without it."""
     program = (
-        "import sys, core.router.implementer, core.gateway.asking, core.gateway.telling\n"
+        "import sys, core.router.implementer, core.gateway.dialects.chat\n"
         "import core.gateway.security, reflex_tui.cli.serve\n"
         "print([m for m in ('starlette', 'uvicorn', 'prometheus_client', 'textual')"
         " if m in sys.modules])"

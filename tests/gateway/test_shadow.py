@@ -11,13 +11,11 @@ import pytest
 
 from core.capsule import EventLog
 from core.client.backend import ChatRequest, Reply
-from core.router.agreement import agrees, compared_by
-from core.router.answer import Answer
+from core.router.call import Answer
 from core.router.implementer import Implementer
-from core.router.reason import Reason
-from core.router.shadow_summary import ShadowSummary, shadow_summary
+from core.router.shadow import ShadowSummary, agrees, compared_by, shadow_summary
 from core.settings import load_settings
-from core.stages import Mode, Stage
+from core.stages import Mode, Reason, Stage
 from reflex_tui.cli.main import run
 from tests.router.world import QUESTION, SCHEMA, World, world
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.capsule import EventLog
-from core.engine.answers import SENTENCE
-from core.engine.script import Script
-from core.engine.scripted import ScriptedServer, start_scripted
 from core.settings import load_settings
+from core.standin.answers import SENTENCE
+from core.standin.script import Script
+from core.standin.server import ScriptedServer, start_scripted
 from tests.behaviours import EVENTS, Seen, delta, event, framed
 from tests.faultserver import FaultServer
 from tests.gateway.serving import (

@@ -103,7 +103,7 @@ def main() -> None:
 
     sys.addaudithook(watch)
     signal.signal(signal.SIGALRM, _too_long)
-    from reflex_tui.cli.main import run  # noqa: PLC0415  under the guard's eyes
+    from reflex_tui.cli.main import run  # under the guard's eyes
 
     ended = []
     before = dict(os.environ)

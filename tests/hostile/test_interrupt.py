@@ -86,7 +86,7 @@ code()
     [
         ("reflex_tui.cli.parser", "health"),
         ("core.settings", "health"),
-        ("core.router.probing", "models"),
+        ("core.router.health", "models"),
         ("h11", "status"),
         ("pydantic", "events"),
         ("tomlkit", "disable"),

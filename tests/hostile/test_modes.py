@@ -12,14 +12,15 @@ import pytest
 from core.capsule import EventLog
 from core.capsule.index import Index
 from core.demo.workspace import configure, make_workspace, plant_gate
-from core.engine.scripted import start_scripted
 from core.errors import Counting
-from core.policy import PolicySnapshot
 from core.router.backends import primary
-from core.router.situation import breaker_of
+from core.router.view import breaker_of
 from core.settings import load_settings
-from core.trust import trust
-from reflex_tui import clipboard, theme
+from core.settings.policy import PolicySnapshot
+from core.settings.trust import trust
+from core.standin.server import start_scripted
+from reflex_tui import terminal as clipboard
+from reflex_tui import theme
 from tests.hostile.canary import scene
 
 if TYPE_CHECKING:

@@ -13,21 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.engine.edit_replies import edit_reply
-from core.engine.script import Script
-from core.engine.scripted import ScriptedServer
-from core.implement.applied import apply_solution
 from core.implement.command import words_of
-from core.implement.files import Place
-from core.implement.task import Solved, Wanted, prepare
-from core.implement.work import work
+from core.implement.files import FilePlace
+from core.implement.undo import apply_solution
+from core.implement.work import Solved, Wanted, prepare, work
 from core.settings import load_settings
+from core.standin.answers import edit_reply
+from core.standin.script import Script
+from core.standin.server import ScriptedServer
 from tests.router.world import World, promote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from core.engine.answers import Question
+    from core.standin.answers import Question
 
 CODE = Path(sys.executable).with_name("code")
 PROMPT = "add() must return the sum of both numbers."
@@ -182,7 +181,7 @@ async def mend(here: Path, *more: str, check: str = CHECK, **environ: str) -> En
 async def solve(found: Scene, *, check: str = CHECK, **wanted: Any) -> Solved:
     """The planted bug's task within this process, and its solution written."""
     given = Wanted(PROMPT, ("calc.py",), words_of(check), **wanted)
-    settings, place = found.world.settings, Place(found.root, found.root)
+    settings, place = found.world.settings, FilePlace(found.root, found.root)
     solved = await work(
         settings, prepare(given, place), on_before=lambda _: None, on_tried=lambda _: None
     )

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigError
-from core.implement.command import Ran, run, words_of
-from core.implement.feedback import gist, neutral
+from core.implement.command import Ran, gist, neutral, run, words_of
 
 if TYPE_CHECKING:
     from pathlib import Path

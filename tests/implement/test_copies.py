@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import ConfigError
-from core.implement import listing
-from core.implement.files import Place
-from core.implement.listing import listed
-from core.implement.scratch import Scratch
+from core.implement import checking as listing
+from core.implement.checking import Scratch, listed
+from core.implement.files import FilePlace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @pytest.fixture(params=["git", "plain"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> FilePlace:
     """A small project, in git and without."""
     root = tmp_path / "project"
     for name in ("src/a.py", "src/__pycache__/a.pyc", "built/gen.py", ".venv/bin/tool", "x.log"):
@@ -30,10 +29,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         (root / ".gitignore").write_text("built/\n.venv/\n*.log\n")
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
         subprocess.run(["git", "add", "src/a.py"], cwd=root, check=True)
-    return Place(root, root / "src")
+    return FilePlace(root, root / "src")
 
 
-async def test_what_is_copied(place: Place) -> None:
+async def test_what_is_copied(place: FilePlace) -> None:
     """Tracked files, others that are not ignored, links as links; dependencies by a link."""
     is_git = (place.root / ".git").exists()
     with Scratch(place) as scratch:
@@ -56,7 +55,7 @@ async def test_what_is_copied(place: Place) -> None:
     assert (place.root / "src/a.py").read_text() == "src/a.py"
 
 
-async def test_what_git_ignores_may_be_asked_for(place: Place) -> None:
+async def test_what_git_ignores_may_be_asked_for(place: FilePlace) -> None:
     """Directories with all that is in them, and single files."""
     with Scratch(place, ["built", "x.log"]) as scratch:
         async with scratch.copy({}) as copy:
@@ -64,7 +63,7 @@ async def test_what_git_ignores_may_be_asked_for(place: Place) -> None:
             assert (copy / "x.log").exists()
 
 
-def test_a_submodule_brings_no_way_into_the_repository(place: Place) -> None:
+def test_a_submodule_brings_no_way_into_the_repository(place: FilePlace) -> None:
     """Its ``.git`` is a file that names where its history is."""
     inner = place.root / "inner"
     inner.mkdir()
@@ -75,7 +74,7 @@ def test_a_submodule_brings_no_way_into_the_repository(place: Place) -> None:
     assert "inner/.git" not in names
 
 
-def test_too_many_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_files(place: FilePlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Says what to do."""
     monkeypatch.setattr(listing, "MOST_FILES", 1)
     with pytest.raises(ConfigError, match="over 1 files") as caught:
@@ -83,7 +82,7 @@ def test_too_many_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ".gitignore" in caught.value.remedy
 
 
-def test_a_temporary_directory_within(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_temporary_directory_within(place: FilePlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy of the copy of the copy is not begun."""
     monkeypatch.setattr(tempfile, "tempdir", str(place.root))
     with pytest.raises(ConfigError, match="TMPDIR"), Scratch(place):

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import ConfigError
-from core.implement.files import MOST_BYTES, Place, place_of, read_named
-from core.implement.writing import Change, write_all
+from core.implement.files import MOST_BYTES, FileChange, FilePlace, place_of, read_named, write_all
 from core.settings import load_settings
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def place(project: Path) -> Place:
+def place(project: Path) -> FilePlace:
     """A repository with files of every kind, the person standing in ``src``."""
     (project / "src").mkdir()
     (project / "src" / "a.py").write_bytes("﻿x = 'ä'\r\n".encode())
@@ -31,10 +30,10 @@ def place(project: Path) -> Place:
     (project / ".speckit").mkdir()
     (project / ".speckit" / "x").touch()
     (project.parent / "elsewhere").write_text("secret")
-    return Place(project, project / "src")
+    return FilePlace(project, project / "src")
 
 
-def test_a_named_file_is_read_as_it_is(place: Place) -> None:
+def test_a_named_file_is_read_as_it_is(place: FilePlace) -> None:
     """From where the person stands; its byte order mark and newlines come back with an edit."""
     found = read_named(place, ["a.py", "../src/a.py", str(place.here / "a.py")])
     (original,) = found.values()
@@ -62,7 +61,7 @@ def test_a_named_file_is_read_as_it_is(place: Place) -> None:
         ("a\x1b.py", "cannot be shown"),
     ],
 )
-def test_what_may_not_be_named(place: Place, name: str, why: str) -> None:
+def test_what_may_not_be_named(place: FilePlace, name: str, why: str) -> None:
     """Each is refused before anything is sent or run, with the reason in plain text."""
     with pytest.raises(ConfigError, match=why) as caught:
         read_named(place, [name])
@@ -75,12 +74,12 @@ def test_where_the_repository_begins(tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
     settings = load_settings(tmp_path / "stage0.toml")
-    assert place_of(settings, inner) == Place(tmp_path, inner)
+    assert place_of(settings, inner) == FilePlace(tmp_path, inner)
     (inner / ".git").mkdir()
-    assert place_of(settings, inner) == Place(inner, inner)
+    assert place_of(settings, inner) == FilePlace(inner, inner)
     elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"
     elsewhere.mkdir()
-    assert place_of(settings, elsewhere) == Place(elsewhere, elsewhere)
+    assert place_of(settings, elsewhere) == FilePlace(elsewhere, elsewhere)
 
 
 def test_modes_are_kept(project: Path) -> None:
@@ -88,7 +87,7 @@ def test_modes_are_kept(project: Path) -> None:
     script = project / "run.sh"
     script.write_bytes(b"old")
     script.chmod(0o750)
-    write_all(project, [Change("run.sh", b"old", b"new", 0o750)])
+    write_all(project, [FileChange("run.sh", b"old", b"new", 0o750)])
     assert script.read_bytes() == b"new"
     assert script.stat().st_mode & 0o7777 == 0o750
     assert sorted(path.name for path in project.iterdir()) == [".git", "run.sh"]
@@ -107,7 +106,7 @@ def test_all_or_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         plainly(source, target)
 
     monkeypatch.setattr(os, "replace", replace)
-    changes = [Change(name, b"old", b"new", 0o644) for name in ("a", "b")]
+    changes = [FileChange(name, b"old", b"new", 0o644) for name in ("a", "b")]
     with pytest.raises(OSError, match="No space"):
         write_all(project, changes)
     assert [(project / name).read_bytes() for name in ("a", "b")] == [b"old", b"old"]
@@ -119,7 +118,7 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(project: Path) -> None:
     for name in ("a", "b"):
         (project / name).write_bytes(b"old")
     (project / "b").write_bytes(b"theirs")
-    changes = [Change(name, b"old", b"new", 0o644) for name in ("a", "b")]
+    changes = [FileChange(name, b"old", b"new", 0o644) for name in ("a", "b")]
     with pytest.raises(ConfigError, match="changed since: b;"):
         write_all(project, changes)
     assert [(project / name).read_bytes() for name in ("a", "b")] == [b"old", b"theirs"]

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import ConfigError
-from core.implement.applied import take_back
-from core.implement.undo import write_with_way_back
-from core.implement.writing import Change
+from core.implement.files import FileChange
+from core.implement.undo import take_back, write_with_way_back
 from tests.implement.scene import (
     BROKEN,
     CHECK,
@@ -140,8 +139,8 @@ async def test_killed_between_two_files_there_is_a_way_back(tmp_path: Path) -> N
     async with scene(tmp_path / "repo", reflex=[GOOD]) as found:
         before = (found.root / "test_calc.py").read_bytes()
         changes = (
-            Change("calc.py", BROKEN.encode(), GOOD.encode(), 0o644),
-            Change("test_calc.py", before, b"pass\n", 0o644),
+            FileChange("calc.py", BROKEN.encode(), GOOD.encode(), 0o644),
+            FileChange("test_calc.py", before, b"pass\n", 0o644),
         )
         settings = found.world.settings
         write_with_way_back(settings, found.root, changes, call_id="c", run_id="r")

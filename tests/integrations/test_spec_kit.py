@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reflex_tui.cli.outline import outline
+from reflex_tui.cli.completion import outline
 from reflex_tui.cli.parser import build_parser
 
 yaml = pytest.importorskip("yaml")

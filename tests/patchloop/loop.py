@@ -7,10 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from core.client.backend import ChatRequest, Reply
-from core.client.structured import parse
+from core.client.schema import parse
 from core.errors import BackendError, NotCompliant
-from core.harness.gate.trial import FailureKind
-from core.harness.patchloop.job import Checked, Job
+from core.patchloop.loop import CheckResult, Job
+from core.patchloop.trial import FailureKind
 from core.router.evidence import Outcome
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ class Wants42:
         self._lint = lint
         self.looked_at: list[tuple[Mapping[str, str], Sequence[str]]] = []
 
-    async def __call__(self, files: Mapping[str, str], changed: Sequence[str]) -> Checked:
+    async def __call__(self, files: Mapping[str, str], changed: Sequence[str]) -> CheckResult:
         self.looked_at.append((files, changed))
         if "return 42" not in files["answer.py"]:
-            return Checked(passed=False, feedback="it is not 42", failure=FailureKind.TEST)
+            return CheckResult(passed=False, feedback="it is not 42", failure=FailureKind.TEST)
         failure = FailureKind.LINT if self._lint is False else None
-        return Checked(passed=True, feedback="unused", failure=failure, lint_passed=self._lint)
+        return CheckResult(passed=True, feedback="unused", failure=failure, lint_passed=self._lint)

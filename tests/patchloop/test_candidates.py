@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import AttemptTimeout, ConnectFailed, SandboxError
-from core.harness.gate.trial import FailureKind
-from core.harness.patchloop.loop import repair
+from core.patchloop.loop import repair
+from core.patchloop.trial import FailureKind
 from tests.patchloop.loop import GOOD, WRONG, Answers, Wants42, job, whole
 
 if TYPE_CHECKING:
-    from core.harness.patchloop.job import Checked
+    from core.patchloop.loop import CheckResult
 
 LONG_S = 30.0
 
@@ -74,7 +74,7 @@ async def test_a_late_winner_is_none() -> None:
 async def test_an_error_of_one_ends_the_others() -> None:
     """A sandbox that cannot be set up ends the loop, and leaves nothing running."""
 
-    async def check(*_: object) -> Checked:
+    async def check(*_: object) -> CheckResult:
         raise SandboxError("no sandbox")
 
     ask = Answers((whole(GOOD), 10.0, 0), (whole(GOOD), 10.0, LONG_S))

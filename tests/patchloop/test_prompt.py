@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.fingerprint import PROMPTS
-from core.harness.gate.trial import FailureKind
-from core.harness.patchloop.compiling import compile_problem
-from core.harness.patchloop.edits import EditFormat
-from core.harness.patchloop.prompt import MOST_FEEDBACK, MOST_QUOTED, opening, reply_tokens, retry
+from core.patchloop.attempt import compile_problem
+from core.patchloop.formats import EditFormat
+from core.patchloop.prompt import MOST_FEEDBACK, MOST_QUOTED, opening, reply_tokens, retry
+from core.patchloop.trial import FailureKind
 
 FILES = {"notes.py": "x = '$files'\n", "cart.py": "lines = []\n"}
 FORMATS = [one for one in EditFormat if one is not EditFormat.AUTO]

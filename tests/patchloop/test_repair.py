@@ -16,14 +16,14 @@ from core.errors import (
     IncompleteReply,
     ServerError,
 )
-from core.harness.gate.trial import FailureKind
-from core.harness.patchloop.edits import EditFormat
-from core.harness.patchloop.loop import repair
+from core.patchloop.formats import EditFormat
+from core.patchloop.loop import repair
+from core.patchloop.trial import FailureKind
 from tests.patchloop.loop import BROKEN, GOOD, WRONG, Answers, Wants42, job, whole
 
 if TYPE_CHECKING:
     from core.client.backend import ChatRequest
-    from core.harness.gate.trial import Attempt
+    from core.patchloop.trial import Attempt
     from core.router.evidence import Outcome
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.client.backend import ChatRequest
-from core.router.anew import request_of
 from core.router.evidence import _as_sent
+from core.router.resend import request_of
 from core.settings import load_settings
 from core.stages import Stage
 from tests.replay.test_offline import llm_call, record

@@ -6,7 +6,7 @@ import math
 
 from hypothesis import strategies as st
 
-from core.harness.gate.trial import Attempt, Candidate, FailureKind, Trial
+from core.patchloop.trial import Attempt, Candidate, FailureKind, Trial
 from tests.report.synthetic import HOSTILE
 
 texts = st.sampled_from(HOSTILE) | st.text(max_size=30)

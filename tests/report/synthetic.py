@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.harness.gate.criteria import Thresholds
-from core.harness.gate.trial import Attempt, Candidate, FailureKind, Trial
 from core.harness.report import files as reports
 from core.harness.report.model import (
     ArmRecord,
@@ -18,6 +17,7 @@ from core.harness.report.model import (
     SandboxRecord,
     SuiteRecord,
 )
+from core.patchloop.trial import Attempt, Candidate, FailureKind, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

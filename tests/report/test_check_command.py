@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reflex_tui.cli import github
+from reflex_tui.cli import check as github
 from tests.report.synthetic import HOSTILE, arm, planted, run_settings
 from tests.report.workspace import Workspace
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.harness.gate.criteria import Verdict
-from core.harness.report.checking import Checked, check, present
+from core.harness.report.checking import CheckedReport, check, present
 from core.harness.report.compare import compare
 from core.settings import load_settings
 from tests.report.synthetic import LIMITS, arm, made, planted, run_settings, suite, task_ids
@@ -27,7 +27,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace.begin(tmp_path)
 
 
-def _checked(workspace: Workspace, report: Report | None = None, **values: Any) -> Checked:
+def _checked(workspace: Workspace, report: Report | None = None, **values: Any) -> CheckedReport:
     own = workspace.made(**values) if report is None else report
     now = present(own, workspace.root, datetime.now(UTC))
     return check(own, load_settings(workspace.root / "stage0.toml"), now)

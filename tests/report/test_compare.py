@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 
 from core.errors import ReportError
-from core.harness.gate.trial import FailureKind, Trial
 from core.harness.report.compare import compare
+from core.patchloop.trial import FailureKind, Trial
 from tests.report.strategies import trials
 from tests.report.synthetic import (
     attempt,

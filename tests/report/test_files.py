@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator, FormatChecker
 
+from core import files as atomic
 from core.errors import ReportError
-from core.harness.gate.trial import Trial
-from core.harness.report import atomic
 from core.harness.report import schema as report_schema
-from core.harness.report.files import newest, read, read_hashed, write
-from core.harness.report.reading import MAX_BYTES, Newest
+from core.harness.report.files import MAX_BYTES, Newest, newest, read, read_hashed, write
+from core.patchloop.trial import Trial
 from tests.report.strategies import trials
 from tests.report.synthetic import (
     ENDED,

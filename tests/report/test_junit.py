@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 
 from core.errors import ReportError
-from core.harness.gate.trial import FailureKind, Trial
 from core.harness.report.junit import junit, write_junit
+from core.patchloop.trial import FailureKind, Trial
 from tests.report.strategies import trials
 from tests.report.synthetic import attempt, made, planted, run_settings, suite, trial
 

@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from core.harness.gate.trial import FailureKind, Trial
-from core.harness.report.latency_chart import WIDTH, chart, duration
 from core.harness.report.markdown import percent, render
-from core.harness.report.neutral import code, fence
+from core.harness.report.neutral import WIDTH, chart, code, duration, fence
+from core.patchloop.trial import FailureKind, Trial
 from core.plain import plain
 from tests.report.strategies import clean_texts, trials
 from tests.report.synthetic import (

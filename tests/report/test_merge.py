@@ -28,8 +28,8 @@ from tests.report.synthetic import (
 )
 
 if TYPE_CHECKING:
-    from core.harness.gate.trial import Trial
     from core.harness.report.model import Report
+    from core.patchloop.trial import Trial
 
 
 def _shards(trials: list[Trial], parts: int, **values: Any) -> list[Report]:

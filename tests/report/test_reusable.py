@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.errors import ReportError
-from core.harness.report.reusable import Reusable, reusable_cloud_trials
+from core.harness.report.merge import Reusable, reusable_cloud_trials
 from tests.report.synthetic import arm, made, planted, run_settings, task_ids, trial
 
 

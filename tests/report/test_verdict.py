@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from core.harness.gate.criteria import Verdict
-from core.harness.gate.trial import FailureKind, Trial
 from core.harness.report.files import rederive, summaries
+from core.patchloop.trial import FailureKind, Trial
 from tests.report.synthetic import (
     LIMITS,
     arm,

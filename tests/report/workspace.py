@@ -14,8 +14,8 @@ from core.harness.report.files import write
 from tests.report.synthetic import made, planted, suite
 
 if TYPE_CHECKING:
-    from core.harness.gate.trial import Trial
     from core.harness.report.model import Report
+    from core.patchloop.trial import Trial
 
 CODE = Path(sys.executable).parent / "code"
 

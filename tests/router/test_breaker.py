@@ -14,8 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from core.errors import Counting
-from core.router.breaker import LEASE_GRACE_S, MAX_OPEN_S, Moment, Rule
-from core.router.breaker_file import Admission, Breaker, since_boot
+from core.router.breaker import (
+    LEASE_GRACE_S,
+    MAX_OPEN_S,
+    Admission,
+    Breaker,
+    BreakerRule,
+    Moment,
+    since_boot,
+)
 from core.router.decision import BreakerState
 
 TRACES = 10_000 if os.environ.get("REFLEX_TORTURE") else 60
@@ -37,7 +44,7 @@ class Time:
 
 def breaker(directory: Path, now: Time, *, max_failures: int = MAX_FAILURES) -> Breaker:
     """A breaker without jitter."""
-    rule = Rule(max_failures, RECOVERY_S)
+    rule = BreakerRule(max_failures, RECOVERY_S)
     return Breaker(directory, "http://e/v1", "m", rule, now=now, uniform=lambda: 0.5)
 
 
@@ -211,7 +218,7 @@ def test_a_cancelled_probe_leaves_at_once(tmp_path: Path) -> None:
 def test_openings_double_up_to_the_cap_and_jitter_stays_small(tmp_path: Path) -> None:
     """30, 60, 120, 240, 300, 300 s, each within a fifth."""
     now = Time()
-    rule = Rule(1, RECOVERY_S)
+    rule = BreakerRule(1, RECOVERY_S)
     each = Breaker(tmp_path, "http://e/v1", "m", rule, now=now)
     for expected in (30.0, 60.0, 120.0, 240.0, 300.0, 300.0):
         each.failed(Counting.COUNTED)

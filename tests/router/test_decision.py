@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from core.policy import PolicySnapshot
 from core.router.condition import Cause, Health
 from core.router.decision import (
     BreakerState,
@@ -17,9 +16,9 @@ from core.router.decision import (
     RoutingDecision,
     decide,
 )
-from core.router.reason import Reason
 from core.settings import Cloud, Reflex, Settings, Source
-from core.stages import Mode, Stage
+from core.settings.policy import PolicySnapshot
+from core.stages import Mode, Reason, Stage
 
 HEALTHS = {
     None: (Reason.SERVER_UNHEALTHY, "unknown"),

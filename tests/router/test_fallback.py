@@ -14,12 +14,12 @@ import pytest
 
 from core.capsule import EventLog
 from core.client.chat import ChatClient
-from core.engine.script import Script
-from core.engine.scripted import ScriptedServer
 from core.errors import AttemptTimeout, NoBackend, ServerError
 from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Mode
+from core.standin.script import Script
+from core.standin.server import ScriptedServer
 from tests.router.world import QUESTION, SCHEMA, promote, world
 
 if TYPE_CHECKING:

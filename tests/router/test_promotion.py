@@ -14,11 +14,10 @@ from core.capsule.keys import seal
 from core.clock import SystemClock
 from core.demo.workspace import plant_gate
 from core.errors import ConfigError
-from core.router.gates import demo_root
 from core.router.implementer import Implementer
-from core.router.reason import Reason
+from core.router.promotion import demo_root
 from core.settings import load_settings
-from core.stages import Mode
+from core.stages import Mode, Reason
 from tests.router.world import promote, world
 
 if TYPE_CHECKING:

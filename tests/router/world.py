@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 from core.capsule import EventLog
 from core.capsule.events import GateDecisionEvent
 from core.capsule.keys import seal, user_key
-from core.engine.faults import parse_faults
-from core.engine.script import Script
-from core.engine.scripted import ScriptedServer
 from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
-from core.policy import PolicySnapshot
 from core.router.backends import primary
+from core.router.health import probe
 from core.router.implementer import Implementer
-from core.router.probing import probe
 from core.router.promotion import thresholds_of
 from core.settings import Settings, load_settings
+from core.settings.policy import PolicySnapshot
+from core.standin.script import Script, parse_faults
+from core.standin.server import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

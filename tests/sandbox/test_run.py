@@ -11,8 +11,8 @@ import pytest
 
 from core.errors import SandboxError
 from core.harness.sandbox import Limits, Sandbox, Tier
+from core.harness.sandbox.box import pack
 from core.harness.sandbox.layout import SCRATCH_PREFIX
-from core.harness.sandbox.tree import pack
 
 
 def python(sandbox: Sandbox, code: str) -> list[str]:

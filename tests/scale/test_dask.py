@@ -16,7 +16,7 @@ from core.capsule import EventLog
 from core.errors import ConfigError, WorkerError
 from core.harness import run_bakeoff
 from core.harness.bakeoff import orders
-from core.harness.bakeoff.environment import environment
+from core.harness.bakeoff.conclusion import environment
 from core.harness.bakeoff.progress import Finished, TrialEnded
 from tests.bakeoff.arena import arena, solution
 from tests.health.servers import models, serving
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from core.harness.bakeoff.preparation import Prepared
     from core.harness.bakeoff.progress import Progress
-    from core.harness.gate.trial import Trial
+    from core.patchloop.trial import Trial
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.timeout(180)
@@ -248,7 +248,7 @@ async def test_workers_and_schedulers_die(project: Path, tmp_path: Path) -> None
 
 def test_the_command(project: Path, two: Cluster) -> None:
     """As a user runs it, with progress and a verdict."""
-    from tests.bakeoff.test_command import bench  # noqa: PLC0415
+    from tests.bakeoff.test_command import bench
 
     with bench(project, reflex=1) as b:
         ended = b.run("--executor", two.executor)

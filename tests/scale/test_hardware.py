@@ -11,9 +11,9 @@ import pytest
 from core.errors import ReflexError, WorkerError
 from core.harness import run_bakeoff
 from core.harness.bakeoff import bench, executors
-from core.harness.bakeoff.environment import environment
-from core.harness.bakeoff.interleave import Slot
+from core.harness.bakeoff.conclusion import environment
 from core.harness.bakeoff.orders import Answer, Order, Terms
+from core.harness.bakeoff.plan import Slot
 from core.harness.bakeoff.progress import TrialEnded
 from core.settings import Cloud, Reflex
 from tests.bakeoff.arena import arena
@@ -107,7 +107,7 @@ def test_an_address_is_a_host_and_a_port(url: str) -> None:
 
 def test_a_worker_says_no_in_words() -> None:
     """An order that it cannot carry out is answered, not raised across the network."""
-    from core.harness.bakeoff.worker import answer  # noqa: PLC0415
+    from core.harness.bakeoff.worker import answer
 
     said = Answer.model_validate_json(answer(Order(terms=TERMS, slot=SLOT).model_dump_json()))
     assert said.refusal

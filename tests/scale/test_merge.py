@@ -14,7 +14,7 @@ from tests.bakeoff.test_command import CODE, bench
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.harness.gate.trial import Trial
+    from core.patchloop.trial import Trial
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -10,8 +10,8 @@ import pytest
 
 from core.harness.bakeoff.arms import Arm, changed_server
 from core.router.condition import Cause
+from core.router.health import probe
 from core.router.implementer import Implementer
-from core.router.probing import probe
 from core.settings import load_settings
 from tests.health.servers import Reply, free_port, local, models, serving
 from tests.router.world import QUESTION, promote, world

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from core.policy import PolicySnapshot
 from core.settings import load_settings
+from core.settings.policy import PolicySnapshot
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core import trust
 from core.errors import ConfigError, UntrustedEndpoint
 from core.router.backends import all_backends, cloud, primary
-from core.settings import Settings, load_settings
+from core.settings import Settings, load_settings, trust
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from core.clock import SystemClock
 from core.harness.bakeoff.progress import AttemptEnded, Started, TrialEnded, TrialStarted
 from core.harness.gate.judge import judge
-from core.harness.gate.trial import FailureKind, Trial
 from core.harness.report.model import SandboxRecord
+from core.patchloop.trial import FailureKind, Trial
 from reflex_tui.app import ReflexApp
 from tests.report import synthetic
 from tests.report.synthetic import LIMITS
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from core.harness.bakeoff.progress import Progress
-    from core.harness.gate.trial import Attempt
     from core.harness.report.model import ArmRecord, Report
+    from core.patchloop.trial import Attempt
     from core.settings import Settings
 
 DIFF = (

@@ -10,16 +10,16 @@ from core.capsule import EventLog
 from core.capsule.events import ShadowComparedEvent
 from core.capsule.index import Index
 from core.settings.model import Cloud
-from reflex_tui.panes.uptime import Minute, minute_of
-from reflex_tui.panes.window import DEFAULT, Window, Windowed
-from reflex_tui.windows import look
+from reflex_tui.model.latencies import DEFAULT, Window, Windowed
+from reflex_tui.model.uptime import Minute, minute_of
+from reflex_tui.watch.windows import look
 from tests.tui.making import ENDPOINT, LOCAL, NOW, StillClock, settings, write_a_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from core.router.shadow_summary import ShadowSummary
+    from core.router.shadow import ShadowSummary
     from core.settings import Settings
 
 PRICES = {"price_input_per_million": 0.25, "price_output_per_million": 2.0}

@@ -16,14 +16,14 @@ from core.capsule.events import (
 )
 from core.client.metrics import EngineLoad
 from core.client.server import Engine, EngineIdentity
-from core.policy import PolicySnapshot
 from core.router.backends import primary
 from core.router.condition import Cause, Health
 from core.router.decision import BreakerState, BreakerView, GateView, decide
-from core.router.outlook import Outlook
 from core.router.remedies import remedy
+from core.router.view import RoutingView
 from core.settings import Settings, Source
 from core.settings.model import Cloud, Reflex
+from core.settings.policy import PolicySnapshot
 from core.stages import Mode, Stage
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def outlook(
     gate: GateView | None = None,
     breaker: BreakerView | None = None,
     configured: Settings | None = None,
-) -> Outlook:
+) -> RoutingView:
     """What would be seen; by default all is well and the gate was passed three days ago."""
     chosen = configured or settings()
     # Its hash is in the pictures, and must not change with every new setting.
@@ -137,7 +137,7 @@ def outlook(
     gate = gate or GateView(valid=True, event=passed(), age_days=3.2)
     breaker = breaker or BreakerView(BreakerState.CLOSED, 0, 3)
     decision = decide(policy, Stage.IMPLEMENT, health, breaker, gate)
-    return Outlook(chosen, policy, health, breaker, gate, decision)
+    return RoutingView(chosen, policy, health, breaker, gate, decision)
 
 
 NO_GATE = GateView(valid=False, detail="no_bakeoff")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.harness.gate.trial import FailureKind
-from reflex_tui.messages import BakeoffTold, CommandWanted, ReportsSeen
+from core.patchloop.trial import FailureKind
+from reflex_tui.model.estimate import Unfinished
+from reflex_tui.model.live import Live
+from reflex_tui.model.messages import BakeoffTold, CommandWanted, ReportsSeen
+from reflex_tui.model.reports import ListedReport
+from reflex_tui.model.slash import parse
 from reflex_tui.panes.bakeoff import BakeoffPane
-from reflex_tui.panes.live import Live
-from reflex_tui.panes.reports import Report
-from reflex_tui.panes.unfinished import Unfinished
-from reflex_tui.slash import parse
 from tests.tui.bakeoffs import events, trials
 from tests.tui.bench import dashboard
 from tests.tui.making import NOW, ROOT, StillClock, passed
@@ -25,12 +25,12 @@ PANE = {"New", "Stop", "Resume", "Run / reports", "Promote", "Disable", "Compare
 LISTS = {"Open", "Attempts"}
 
 
-def one(number: int, suite: str = "small", problem: str = "") -> Report:
+def one(number: int, suite: str = "small", problem: str = "") -> ListedReport:
     """A report's line."""
     path = ROOT / f".speckit/eval/reflex-bakeoff-2026011{number}T103100Z.json"
     if problem:
-        return Report(path, problem=problem)
-    return Report(path, NOW, "pass", suite, ("reflex", "cloud"), gate=passed())
+        return ListedReport(path, problem=problem)
+    return ListedReport(path, NOW, "pass", suite, ("reflex", "cloud"), gate=passed())
 
 
 def offered(bench: Bench) -> set[str]:
@@ -56,7 +56,7 @@ def offered(bench: Bench) -> set[str]:
     ids=["none", "one", "two", "the oldest", "another suite", "marked", "damaged"],
 )
 async def test_reports(
-    reports: tuple[Report, ...], keys: tuple[str, ...], expected: set[str]
+    reports: tuple[ListedReport, ...], keys: tuple[str, ...], expected: set[str]
 ) -> None:
     """By how many there are, and which is chosen."""
     async with dashboard() as bench:

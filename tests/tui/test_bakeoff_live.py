@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.engine.script import Script
-from core.engine.scripted import ScriptedServer
 from core.errors import ConfigError, ReportError, SandboxError, SuiteError
 from core.harness.bakeoff.plan import Plan
 from core.harness.sandbox import SelfTest, Tier
 from core.settings import load_settings
-from reflex_tui import promotion
-from reflex_tui.panes.estimate import Past, estimate, past_of
-from reflex_tui.panes.live import CellState, Live
-from reflex_tui.panes.options import BadOptions, Options, parse_options
-from reflex_tui.panes.report_detail import Won, _tasks
-from reflex_tui.panes.unfinished import newest_unfinished, plan_to_resume
-from reflex_tui.slash import NoSuchCommand, parse
-from reflex_tui.widgets.arm_latency import ArmLatency
-from reflex_tui.widgets.trial_grid import span
+from core.standin.script import Script
+from core.standin.server import ScriptedServer
+from reflex_tui.model import promotion
+from reflex_tui.model.estimate import Past, estimate, newest_unfinished, past_of, plan_to_resume
+from reflex_tui.model.live import CellState, Live
+from reflex_tui.model.reports import Won, _tasks
+from reflex_tui.model.slash import BadOptions, NoSuchCommand, Options, parse, parse_options
+from reflex_tui.widgets.report import ArmLatency
+from reflex_tui.widgets.trials import span
 from tests.bakeoff.arena import make_suite
 from tests.tui.bakeoffs import attempt, events, name_of, report, trial, trials
 from tests.tui.making import StillClock, settings

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from core.engine.scripted import start_scripted
 from core.settings import load_settings
-from reflex_tui.messages import CommandWanted, ReportsSeen, UnfinishedSeen
+from core.standin.server import start_scripted
+from reflex_tui.model.estimate import newest_unfinished
+from reflex_tui.model.messages import CommandWanted, ReportsSeen, UnfinishedSeen
+from reflex_tui.model.reports import newest, read_report
+from reflex_tui.model.slash import parse
 from reflex_tui.panes.bakeoff import GoingList, ReportList
-from reflex_tui.panes.reports import newest, read_report
-from reflex_tui.panes.unfinished import newest_unfinished
-from reflex_tui.screens.bakeoff_start import BakeoffStart
+from reflex_tui.screens.bakeoff_start import BakeoffStart, CostSection
 from reflex_tui.screens.leave import LeaveScreen
+from reflex_tui.screens.pages import Sheet
 from reflex_tui.screens.promote import PromoteScreen
 from reflex_tui.screens.report import ReportScreen
-from reflex_tui.screens.sheet import Sheet
-from reflex_tui.slash import parse
-from reflex_tui.widgets.banner import Banner
-from reflex_tui.widgets.cost import CostSection
+from reflex_tui.widgets.section import Banner
 from tests.bakeoff.arena import Arena, arena
 from tests.tui.bakeoffs import report, running, trials, until
 

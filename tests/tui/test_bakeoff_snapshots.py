@@ -14,19 +14,17 @@ from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive
 from core.router.decision import GateView
 from core.settings.model import Cloud
-from reflex_tui.messages import BakeoffEnded, BakeoffTold, OutlookSeen, RecordsCame, ReportsSeen
-from reflex_tui.panes.estimate import ArmEstimate, Estimate
-from reflex_tui.panes.live import Live
-from reflex_tui.panes.options import Options
-from reflex_tui.panes.report_detail import Detail, _tasks
-from reflex_tui.panes.reports import Report as Listed
-from reflex_tui.panes.unfinished import Unfinished
-from reflex_tui.promotion import Change, Done, Proposal
-from reflex_tui.screens.bakeoff_start import BakeoffStart
+from reflex_tui.model.estimate import ArmEstimate, Estimate, Unfinished
+from reflex_tui.model.live import Live
+from reflex_tui.model.messages import BakeoffEnded, BakeoffTold, RecordsCame, ReportsSeen, ViewSeen
+from reflex_tui.model.promotion import Done, Proposal, SettingChange
+from reflex_tui.model.reports import Detail, _tasks
+from reflex_tui.model.reports import ListedReport as Listed
+from reflex_tui.model.slash import Options
+from reflex_tui.screens.bakeoff_start import BakeoffStart, CostSection
 from reflex_tui.screens.leave import LeaveScreen
 from reflex_tui.screens.promote import PromoteScreen
 from reflex_tui.screens.report import ReportScreen
-from reflex_tui.widgets.cost import CostSection
 from tests.tui.bakeoffs import events, report, trials
 from tests.tui.making import NO_GATE, ROOT, StillClock, ill, outlook, settings
 from tests.tui.test_snapshots import Scene
@@ -60,7 +58,7 @@ class Acted(Scene):
     """A scene on the bakeoff pane in which something is done before the picture."""
 
     def __init__(self, act: Act, theme: str = "reflex-dark", told: Any = ()) -> None:
-        seen = [OutlookSeen(outlook(gate=NO_GATE)), RecordsCame((), fresh=True)]
+        seen = [ViewSeen(outlook(gate=NO_GATE)), RecordsCame((), fresh=True)]
         super().__init__([*seen, *told], ["3"], theme)
         self._act = act
 
@@ -299,12 +297,12 @@ def test_start(
 
 
 CHANGE = (
-    Change("-", 3, "enabled = false  # may it serve?"),
-    Change("+", 3, "enabled = true  # may it serve?"),
+    SettingChange("-", 3, "enabled = false  # may it serve?"),
+    SettingChange("+", 3, "enabled = true  # may it serve?"),
 )
 BACK = (
-    Change("-", 3, "enabled = true  # may it serve?"),
-    Change("+", 3, "enabled = false  # may it serve?"),
+    SettingChange("-", 3, "enabled = true  # may it serve?"),
+    SettingChange("+", 3, "enabled = false  # may it serve?"),
 )
 OFF = settings()
 OFF = replace(OFF, reflex=OFF.reflex.model_copy(update={"enabled": False}), cloud=Cloud())

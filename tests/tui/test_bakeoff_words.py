@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import ReflexError
-from reflex_tui.panes.bakeoff_words import BakeoffKeys, error_words, finished_words
+from reflex_tui.model.live import BakeoffKeys, error_words, finished_words
 
 OWN = BakeoffKeys(new="f7", resume="f8", promote="f9")
 

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from core.capsule import EventLog, Record
 from core.stages import Mode
-from reflex_tui.panes.book import Book
-from reflex_tui.panes.filters import FilterError, parse_filter
-from reflex_tui.panes.listing import Listing
-from reflex_tui.panes.rows import Outcome, Row, entries_of
+from reflex_tui.model.filters import FilterError, parse_filter
+from reflex_tui.model.log import LogListing, NewestRows
+from reflex_tui.model.rows import Row, RowOutcome, entries_of
 from tests.tui.making import NOW, StillClock, call, decision
 
 if TYPE_CHECKING:
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
 
 def test_a_call_completes_its_decision(a_day: tuple[Record, ...]) -> None:
     """Each decision has the last of its own attempts; other events have none."""
-    book = Book()
+    book = NewestRows()
     book.append(entries_of(a_day))
     rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
     decisions = [row for row in rows if row.is_decision]
     assert len(decisions) == 43
     assert all(row.last is not None for row in decisions)
-    failed = [row for row in decisions if row.outcome(NOW, 60) is Outcome.FAILED]
+    failed = [row for row in decisions if row.outcome(NOW, 60) is RowOutcome.FAILED]
     assert [(row.title, row.attempts, row.last and row.last.error) for row in failed] == [
         ("reflex", 3, "timeout")
     ] * 3
@@ -44,8 +43,8 @@ def test_a_listing_is_what_going_through_all_would_find(
     a_day: tuple[Record, ...], sizes: list[int], text: str
 ) -> None:
     """Kept up to date batch by batch, while the oldest rows go from memory to the index."""
-    book, whole = Book(keep=15), Book()
-    listing = Listing(book, want=lambda _: None)
+    book, whole = NewestRows(keep=15), NewestRows()
+    listing = LogListing(book, want=lambda _: None)
     listing.use(wanted := parse_filter(text))
     listing.counted(0)
     high = 0
@@ -68,7 +67,7 @@ def test_a_listing_is_what_going_through_all_would_find(
 
 def test_the_oldest_rows_go_when_there_are_too_many(a_day: tuple[Record, ...]) -> None:
     """A day of running holds no more than an hour; ordinals of the rest stay."""
-    book = Book(keep=20)
+    book = NewestRows(keep=20)
     book.append(entries_of(a_day))
     last = book.row(book.end - 1)
     gone = book.trim()
@@ -82,14 +81,14 @@ def test_a_decision_without_an_end_is_unknown_in_time(tmp_path: Path) -> None:
     """It waits while its call may be under way, and says so when it no longer can be."""
     log = EventLog(tmp_path, clock=StillClock())
     log.append(decision("a1"))
-    book = Book()
+    book = NewestRows()
     book.append(entries_of(log.tail(9)))
     row = book.row(0)
-    assert row.outcome(NOW + timedelta(seconds=59), 60) is Outcome.PENDING
-    assert row.outcome(NOW + timedelta(seconds=61), 60) is Outcome.UNKNOWN
+    assert row.outcome(NOW + timedelta(seconds=59), 60) is RowOutcome.PENDING
+    assert row.outcome(NOW + timedelta(seconds=61), 60) is RowOutcome.UNKNOWN
     log.append(call("a1"))
     book.append(entries_of(log.tail(1)))
-    assert book.row(0).outcome(NOW + timedelta(days=1), 60) is Outcome.ANSWERED
+    assert book.row(0).outcome(NOW + timedelta(days=1), 60) is RowOutcome.ANSWERED
     log.close()
 
 
@@ -99,7 +98,7 @@ HOSTILE = '{"event_type":"RoutingDecision","mode":[1],"reason":"[red]\\u001b[2J"
 def test_fields_of_any_kind_make_a_plain_row() -> None:
     """A file that anybody may have written cannot break the log, or draw in it."""
     record = Record(1, "not a time", "RoutingDecision", "", "", 1, 0, HOSTILE.encode())
-    book = Book()
+    book = NewestRows()
     book.append(entries_of([record]))
     row = book.row(0)
     assert (row.title, row.text) == ("[1]", "[red]\N{REPLACEMENT CHARACTER}[2J")
@@ -125,7 +124,7 @@ def test_filters_ask_for_all_of_their_terms(tmp_path: Path) -> None:
         decision("dd"),
     ):
         log.append(event)
-    book = Book()
+    book = NewestRows()
     book.append(entries_of(log.tail(9)))
     rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
     assert passing("", rows) == {"aa", "bb", "cc", "dd"}

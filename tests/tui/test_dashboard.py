@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import (
+from reflex_tui.model.messages import (
     CommandWanted,
     ConfigBroken,
     ConfigRead,
     CopyWanted,
-    OutlookSeen,
     ReportsSeen,
+    ViewSeen,
 )
+from reflex_tui.model.reports import ListedReport
 from reflex_tui.panes.health import HealthPane
-from reflex_tui.panes.reports import Report
 from reflex_tui.panes.routing import RoutingPane
 from reflex_tui.screens.broken_config import BrokenConfigScreen
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.detail import DetailScreen
-from reflex_tui.screens.sheet import Sheet
+from reflex_tui.screens.pages import Sheet
 from reflex_tui.widgets.log_view import LogView
 from reflex_tui.widgets.section import Section
 from tests.tui.bench import came, dashboard
@@ -56,7 +56,7 @@ async def test_keys_and_clicks_change_the_pane() -> None:
 async def test_slash_commands_run_complete_and_explain_themselves() -> None:
     """Typed whole, chosen from the list, completed with Tab, or mistyped."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook()))
         await bench.press("slash")
         assert "/speckit.reflex events [FILTER]" in bench.shown()
         assert "Command" not in bench.offered()
@@ -94,7 +94,7 @@ async def test_pages_open_and_close() -> None:
     """Each command's page, with the way back in the footer."""
     pages = {"help": "WHERE THINGS LIE", "status": "[reflex.fallback]", "check": "P95 latency"}
     async with dashboard(size=(120, 60)) as bench:
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook()))
         for page, says in pages.items():
             await bench.tell(CommandWanted.named(page))
             assert isinstance(bench.app.screen, Sheet)
@@ -108,7 +108,7 @@ async def test_pages_open_and_close() -> None:
 async def test_every_command_is_in_the_palette() -> None:
     """One table feeds bar, palette and help."""
     async with dashboard() as bench:
-        from reflex_tui.slash import COMMANDS  # noqa: PLC0415
+        from reflex_tui.model.slash import COMMANDS
 
         titles = [each.title for each in bench.app.get_system_commands(bench.app.screen)]
         assert titles == [command.name.capitalize() for command in COMMANDS]
@@ -155,7 +155,9 @@ async def test_reports_are_listed_and_opened(tmp_path: Path) -> None:
     """The newest first; Enter reads the whole document."""
     path = tmp_path / "reflex-bakeoff-20260112T103016Z.json"
     path.write_text('{"verdict": "pass", "note": "[red]plain"}')
-    report = Report(path, verdict="pass", suite="reflex_patchloop_v1", arms=("reflex", "cloud"))
+    report = ListedReport(
+        path, verdict="pass", suite="reflex_patchloop_v1", arms=("reflex", "cloud")
+    )
     async with dashboard() as bench:
         await bench.press("3")
         assert "code reflex bakeoff --suite reflex_patchloop_v1" in bench.shown()
@@ -185,7 +187,7 @@ async def test_a_chosen_theme_is_remembered(tmp_path: Path) -> None:
 async def test_any_theme_and_any_size_can_be_drawn(a_day: tuple[Record, ...]) -> None:
     """Themes that know nothing of ours, and a terminal that is resized wildly."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook()), came(a_day))
+        await bench.tell(ViewSeen(outlook()), came(a_day))
         bench.app.theme = "nord"
         await bench.pilot.pause()
         for number, size in enumerate([(20, 5), (60, 14), (200, 60), (61, 100), (80, 24)]):
@@ -210,7 +212,7 @@ async def test_what_is_long_is_copied_to_a_file(tmp_path: Path, monkeypatch: Any
 async def test_sections_fit_whatever_width_they_get(a_day: tuple[Record, ...]) -> None:
     """No line is wider than its section."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), OutlookSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(outlook()))
         for section in bench.dashboard.query(Section):
             for width in (1, 20, 58, 76, 200):
                 too_wide = [line.plain for line in section.lines(width) if line.cell_length > width]

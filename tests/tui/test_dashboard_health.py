@@ -10,12 +10,8 @@ from core.router.condition import DeepProbe
 from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import (
-    LookWanted,
-    OutlookBarred,
-    OutlookSeen,
-)
-from reflex_tui.widgets.remedy import RemedySection
+from reflex_tui.model.messages import LookWanted, ViewBlocked, ViewSeen
+from reflex_tui.widgets.server import RemedySection
 from tests.tui.bench import came, dashboard
 from tests.tui.making import (
     NO_GATE,
@@ -34,13 +30,13 @@ if TYPE_CHECKING:
 async def test_the_eye_meets_state_gate_breaker_and_next_call() -> None:
     """Each as glyph and word, with the reason of the next call."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook()))
         top = bench.shown().splitlines()
         assert "● up   gate ✓ pass, 3 d ago   breaker closed" in top[0]
         assert "next Implement call → reflex: healthy_and_thresholds_met" in top[1]
-        await bench.tell(OutlookSeen(outlook(gate=NO_GATE)))
+        await bench.tell(ViewSeen(outlook(gate=NO_GATE)))
         assert "thresholds_not_met (no_bakeoff)" in bench.shown()
-        await bench.tell(OutlookSeen(outlook(breaker=OPEN)))
+        await bench.tell(ViewSeen(outlook(breaker=OPEN)))
         assert "breaker ✖ open" in bench.shown().splitlines()[0]
         assert "next probe in 12 s" in bench.shown()
 
@@ -50,11 +46,11 @@ async def test_the_remedy_takes_the_place_of_the_charts_and_goes_again(
 ) -> None:
     """Red with what to do; green with the charts once the server is back."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), OutlookSeen(outlook(ill())))
+        await bench.tell(came(a_day), ViewSeen(outlook(ill())))
         assert "✖ down" in bench.shown()
         assert "WHAT TO DO" in bench.shown()
         assert "LATENCY" not in bench.shown()
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook()))
         assert "WHAT TO DO" not in bench.shown()
         assert "LATENCY" in bench.shown()
 
@@ -62,11 +58,11 @@ async def test_the_remedy_takes_the_place_of_the_charts_and_goes_again(
 async def test_c_copies_the_remedys_commands_whole_one_after_another() -> None:
     """The screen shortens them, the clipboard does not; there is no such key while all is well."""
     async with dashboard(size=(80, 24)) as bench:
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook()))
         assert "Copy" not in bench.offered()
         await bench.press("c")
         assert bench.app.clipboard == ""
-        await bench.tell(OutlookSeen(outlook(ill())))
+        await bench.tell(ViewSeen(outlook(ill())))
         assert "Copy" in bench.offered()
         await bench.press("c")
         assert bench.app.clipboard.startswith("sglang serve")
@@ -79,7 +75,7 @@ async def test_c_copies_the_remedys_commands_whole_one_after_another() -> None:
 async def test_a_click_copies_the_command_under_the_pointer() -> None:
     """As the mouse would have it."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook(ill())))
+        await bench.tell(ViewSeen(outlook(ill())))
         lines = bench.shown().splitlines()
         row = next(index for index, line in enumerate(lines) if "code reflex engine" in line)
         await bench.pilot.click(offset=(lines[row].index("code reflex engine") + 3, row))
@@ -94,13 +90,13 @@ async def test_an_untrusted_server_has_a_screen_of_its_own() -> None:
         remedy="If you trust that server: code reflex trust https://llm.example:443",
     )
     async with dashboard() as bench:
-        await bench.tell(OutlookBarred(error))
+        await bench.tell(ViewBlocked(error))
         assert "✖ untrusted" in bench.shown()
         assert "was not contacted" in bench.shown()
         assert "SERVER" not in bench.shown()
         await bench.press("c")
         assert bench.app.clipboard == "code reflex trust https://llm.example:443"
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook()))
         assert "SERVER" in bench.shown()
 
 
@@ -108,10 +104,10 @@ async def test_a_deep_probe_is_kept_while_the_server_is_well() -> None:
     """The next plain look does not wipe its result off; an ill server does."""
     probe = DeepProbe(61.0, 410.0, 118.0, 790, schema_held=True)
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook(replace(healthy(), deep=probe)), deep=True))
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook(replace(healthy(), deep=probe)), deep=True))
+        await bench.tell(ViewSeen(outlook()))
         assert "✓ schema  TTFT 61 ms" in bench.shown()
-        await bench.tell(OutlookSeen(outlook(ill())))
+        await bench.tell(ViewSeen(outlook(ill())))
         assert "✓ schema" not in bench.shown()
 
 
@@ -138,7 +134,7 @@ async def test_looks_are_asked_for() -> None:
 async def test_the_window_of_latencies_empties_with_time(a_day: tuple[Record, ...]) -> None:
     """After a quarter of an hour without calls nothing is claimed."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), OutlookSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(outlook()))
         assert "9 failed" in bench.shown()
         bench.clock.forward(3600)
         bench.dashboard._tick()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
-from reflex_tui.messages import OutlookSeen
+from reflex_tui.model.messages import ViewSeen
 from reflex_tui.screens.detail import DetailScreen
 from tests.tui.bench import came, dashboard
 from tests.tui.making import StillClock, outlook, settings, write_a_day
@@ -40,7 +40,7 @@ async def test_a_whole_chain_is_said_to_hold(tmp_path: Path) -> None:
     """Hash and link, each by glyph and word."""
     configured, records = recorded(tmp_path)
     async with dashboard(configured) as bench:
-        await bench.tell(OutlookSeen(outlook()), came(records))
+        await bench.tell(ViewSeen(outlook()), came(records))
         shown = await opened(bench)
         assert "✓ hash holds" in shown
         assert "✓ follows event" in shown
@@ -50,7 +50,7 @@ async def test_an_event_that_does_not_follow_the_one_before_is_told(tmp_path: Pa
     """Each record's own hash holds, and yet one was taken out of the chain."""
     configured, records = recorded(tmp_path)
     async with dashboard(configured) as bench:
-        await bench.tell(OutlookSeen(outlook()), came(records))
+        await bench.tell(ViewSeen(outlook()), came(records))
         await bench.press("2", "up")
         row = bench.view.row_at_cursor()
         assert row is not None
@@ -69,7 +69,7 @@ async def test_damage_is_told_instead_of_a_verdict(tmp_path: Path) -> None:
     segment = configured.state_dir / "capsule" / "events-000001.jsonl"
     segment.write_bytes(segment.read_bytes().replace(b'"latency_ms":0.4', b'"latency_ms":0.5'))
     async with dashboard(configured) as bench:
-        await bench.tell(OutlookSeen(outlook()), came(records))
+        await bench.tell(ViewSeen(outlook()), came(records))
         shown = await opened(bench)
         assert "✖ The call's evidence does not hold" in shown
         assert "hash holds" not in shown

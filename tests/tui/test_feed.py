@@ -16,20 +16,19 @@ from core.capsule import EventLog
 from core.errors import UntrustedEndpoint
 from core.settings import load_settings
 from core.stages import Mode
-from reflex_tui.config_file import ConfigWatcher
-from reflex_tui.feed import CapsuleWatcher, OutlookWatcher
-from reflex_tui.messages import (
+from reflex_tui.model.messages import (
     CapsuleBroken,
     ConfigBroken,
     ConfigRead,
-    OutlookBarred,
-    OutlookSeen,
     RecordsCame,
     ReportsSeen,
+    ViewBlocked,
+    ViewSeen,
     WatcherDied,
 )
-from reflex_tui.report_files import ReportsWatcher
-from reflex_tui.watcher import Watcher
+from reflex_tui.watch.feed import CapsuleWatcher, ViewWatcher
+from reflex_tui.watch.files import ConfigWatcher, ReportsWatcher
+from reflex_tui.watch.watcher import Watcher
 from tests.tui.making import call, decision
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ def test_a_damaged_capsule_is_told_and_followed_once_it_is_mended(
     capsule: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One bit is enough; with the bit back the log goes on by itself."""
-    monkeypatch.setattr("reflex_tui.feed.RETRY_AFTER_S", 0.05)
+    monkeypatch.setattr("reflex_tui.watch.feed.RETRY_AFTER_S", 0.05)
     with EventLog(capsule) as log:
         log.append(decision("a"))
     segment = next(capsule.glob("events-*.jsonl"))
@@ -170,7 +169,7 @@ def test_an_unreadable_capsule_is_told(
     capsule: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file where the directory should be, say, or one that may not be read."""
-    monkeypatch.setattr("reflex_tui.feed.RETRY_AFTER_S", 0.05)
+    monkeypatch.setattr("reflex_tui.watch.feed.RETRY_AFTER_S", 0.05)
 
     def refused(self: EventLog, n: int) -> list[Record]:
         raise PermissionError(13, "Permission denied", str(capsule))
@@ -200,13 +199,13 @@ def test_a_dead_server_is_seen_and_asked_for_again(tmp_path: Path, inbox: Inbox)
         tmp_path,
         f'[reflex]\nenabled = true\nendpoint = "http://127.0.0.1:{closed_port()}/v1"\n',
     )
-    watcher = OutlookWatcher(load_settings(path), inbox)
+    watcher = ViewWatcher(load_settings(path), inbox)
     with running(watcher):
-        seen = inbox.next(OutlookSeen).outlook
+        seen = inbox.next(ViewSeen).outlook
         assert (seen.health.cause, seen.decision.mode) == ("not_listening", Mode.CLOUD)
         assert "code reflex engine" in "\n".join(seen.health.remedy)
         watcher.look_now(deep=True)
-        assert inbox.next(OutlookSeen, until=lambda message: message.deep).outlook is not seen
+        assert inbox.next(ViewSeen, until=lambda message: message.deep).outlook is not seen
 
 
 def test_a_hung_server_does_not_hold_up_the_end(tmp_path: Path, inbox: Inbox) -> None:
@@ -216,7 +215,7 @@ def test_a_hung_server_does_not_hold_up_the_end(tmp_path: Path, inbox: Inbox) ->
         path = project(
             tmp_path, f'[reflex]\nenabled = true\nendpoint = "http://127.0.0.1:{port}/v1"\n'
         )
-        with running(OutlookWatcher(load_settings(path), inbox)):
+        with running(ViewWatcher(load_settings(path), inbox)):
             connection, _ = server.accept()
         connection.close()
         assert inbox.empty()
@@ -225,19 +224,19 @@ def test_a_hung_server_does_not_hold_up_the_end(tmp_path: Path, inbox: Inbox) ->
 def test_an_untrusted_server_is_never_contacted(tmp_path: Path, inbox: Inbox) -> None:
     """The watcher says why, and looks as soon as the configuration names another."""
     path = project(tmp_path, '[reflex]\nenabled = true\nendpoint = "https://llm.example/v1"\n')
-    watcher = OutlookWatcher(load_settings(path), inbox)
+    watcher = ViewWatcher(load_settings(path), inbox)
     with running(watcher):
-        assert isinstance(inbox.next(OutlookBarred).error, UntrustedEndpoint)
+        assert isinstance(inbox.next(ViewBlocked).error, UntrustedEndpoint)
         project(tmp_path, f'[reflex]\nendpoint = "http://127.0.0.1:{closed_port()}/v1"\n')
         watcher.use(load_settings(path))
-        assert inbox.next(OutlookSeen).outlook.decision.reason == "reflex_disabled"
+        assert inbox.next(ViewSeen).outlook.decision.reason == "reflex_disabled"
 
 
 def test_the_configuration_is_read_when_it_changes(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mistake is told once, its mending too, and a touch that changes nothing is not."""
-    monkeypatch.setattr("reflex_tui.config_file.EVERY_S", 0.02)
+    monkeypatch.setattr("reflex_tui.watch.files.CONFIG_EVERY_S", 0.02)
     path = project(tmp_path, "[reflex]\nenabled = false\n")
     settings = load_settings(path)
     with running(ConfigWatcher(settings, inbox, lambda: load_settings(path))):
@@ -255,7 +254,7 @@ def test_reports_are_seen_as_they_come(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None, then one, then none again."""
-    monkeypatch.setattr("reflex_tui.report_files.EVERY_S", 0.02)
+    monkeypatch.setattr("reflex_tui.watch.files.REPORTS_EVERY_S", 0.02)
     report = tmp_path / "reflex-bakeoff-20260112T103016Z.json"
     with running(ReportsWatcher(tmp_path, inbox)):
         assert inbox.next(ReportsSeen).reports == ()

@@ -12,9 +12,9 @@ from core.errors import ConfigError
 from core.router.condition import Cause
 from core.settings import Settings, Source
 from core.settings.read import load_settings, parse
-from reflex_tui.first_config import example, first_config
-from reflex_tui.messages import CommandWanted, ConfigBroken, OutlookSeen
-from reflex_tui.slash import parse as slash
+from reflex_tui.model.messages import CommandWanted, ConfigBroken, ViewSeen
+from reflex_tui.model.promotion import example, first_config
+from reflex_tui.model.slash import parse as slash
 from tests.tui.bench import dashboard
 from tests.tui.making import ill, outlook, settings
 
@@ -46,7 +46,7 @@ async def test_where_nothing_is_configured_the_lines_and_their_place_are_shown(
     """Beside the commands that start a server; ``c`` copies them after those."""
     seen = replace(outlook(ill()), settings=unconfigured())
     async with dashboard(size=size) as bench:
-        await bench.tell(OutlookSeen(seen))
+        await bench.tell(ViewSeen(seen))
         shown = bench.shown()
         assert str(ROOT / "stage0.toml") in shown
         assert all(each in shown for each in example())

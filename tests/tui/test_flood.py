@@ -32,7 +32,7 @@ MARK = "drowning"
 # line has no end; and half of it goes to standard output, as a library's printf does.
 ENGINE = rf"""
 import os, sys, threading, time
-from core.engine.child import run_server
+from core.engine.process import run_server
 go, lines, ready = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "ready"
 noise = b"\x1b[2J\x1b]0;{MARK}\x07\x1b]52;c;eA==\x07\xff\xfe {MARK} " + b"x" * 200
 def flood():

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from core.capsule.index import Kind, Tokens, Totals
 from core.router.decision import GateView
-from core.router.shadow_summary import ShadowSummary
+from core.router.shadow import ShadowSummary
 from core.settings.model import LocalBackend
 from core.stages import Mode
-from reflex_tui.panes.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict
-from reflex_tui.panes.worth import worth
-from reflex_tui.widgets.plotting import Plotted, Point, plot
-from reflex_tui.widgets.units import usd
+from reflex_tui.model.benefits import benefits_of
+from reflex_tui.model.units import usd
+from reflex_tui.model.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict
+from reflex_tui.widgets.plot import Plotted, Point, plot
 from tests.tui.health_states import priced
 from tests.tui.making import NO_GATE, NOW, passed, settings
 
@@ -32,7 +32,7 @@ PASS = GateView(valid=True, event=passed())
 
 def test_the_four_reasons() -> None:
     """Quick calls, dollars at the cloud's prices, tokens kept here, parity of the valid gate."""
-    found = worth(TODAY, priced(), PASS)
+    found = benefits_of(TODAY, priced(), PASS)
     assert (found.calls, found.quick_percent, found.parity_percent) == (100, 91.0, 96.0)
     assert found.saved_usd == pytest.approx(0.9 * 0.25 + 0.06 * 2.0)
     assert found.kept_percent == pytest.approx(96.0)
@@ -41,13 +41,13 @@ def test_the_four_reasons() -> None:
 
 def test_without_prices_nothing_is_said_to_be_saved() -> None:
     """Not even nothing."""
-    found = worth(TODAY, settings(), PASS)
+    found = benefits_of(TODAY, settings(), PASS)
     assert (found.saved_usd, found.priced) == (None, False)
 
 
 def test_without_calls_nothing_is_claimed() -> None:
     """A share of nothing is none."""
-    found = worth(Totals(0, 0), priced(), None)
+    found = benefits_of(Totals(0, 0), priced(), None)
     assert (found.quick_percent, found.kept_percent, found.parity_percent) == (None, None, None)
 
 
@@ -62,23 +62,23 @@ def test_without_calls_nothing_is_claimed() -> None:
 )
 def test_parity_is_that_of_a_pass_that_holds(gate: GateView) -> None:
     """A lapsed or odd one shows nothing."""
-    assert worth(TODAY, priced(), gate).parity_percent is None
+    assert benefits_of(TODAY, priced(), gate).parity_percent is None
 
 
 def test_a_server_elsewhere_keeps_tokens_off_the_cloud_not_on_this_machine() -> None:
     """A trusted server in the network is not this machine."""
     away = priced(endpoint="https://gpu.example/v1")
-    assert not worth(TODAY, away, PASS).on_machine
+    assert not benefits_of(TODAY, away, PASS).on_machine
     other = Tokens("reflex", "vllm", 1, 1, 10, 10)
     near = priced(backends={"vllm": LocalBackend(endpoint="http://127.0.0.1:8000/v1", model="m")})
-    assert worth(Totals(1, 1, (other,)), near, PASS).on_machine
-    assert not worth(Totals(1, 1, (other,)), priced(), PASS).on_machine
+    assert benefits_of(Totals(1, 1, (other,)), near, PASS).on_machine
+    assert not benefits_of(Totals(1, 1, (other,)), priced(), PASS).on_machine
 
 
 def test_answers_without_counted_tokens_are_told() -> None:
     """The saving is then a lower limit."""
     silent = Tokens("reflex", "reflex", 5, 2, 10, 1)
-    assert worth(Totals(5, 5, (silent,)), priced(), PASS).uncounted == 3
+    assert benefits_of(Totals(5, 5, (silent,)), priced(), PASS).uncounted == 3
 
 
 def test_dollars_are_short_and_never_lost() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reflex_tui import keymap
 from reflex_tui.keymap import checked, every_binding, is_key, read_keymap
-from reflex_tui.messages import OutlookSeen
+from reflex_tui.model.messages import ViewSeen
 from reflex_tui.widgets.key_bar import KeyBar
 from tests.tui.bench import dashboard
 from tests.tui.making import ill, outlook
@@ -106,7 +106,7 @@ async def test_a_changed_key_acts_and_is_shown_everywhere(tmp_path: Path) -> Non
     file = tmp_path / "keys.toml"
     file.write_text('pane.routing = "f6"\nhealth.copy = "y"\nhealth.chart = ["x", "f9"]\n')
     async with dashboard(keymap_file=file) as bench:
-        await bench.tell(OutlookSeen(outlook(ill())))
+        await bench.tell(ViewSeen(outlook(ill())))
         keys = {does: display for _, display, does in bench.app.screen.query_one(KeyBar).keys}
         assert keys["Copy"] == "y"
         assert keys["Chart"] == "x"

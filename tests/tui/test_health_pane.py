@@ -14,21 +14,21 @@ from core.client.server import Engine, EngineIdentity
 from core.errors import UntrustedEndpoint
 from core.router.condition import Cause, DeepProbe
 from core.router.decision import GateView
-from core.router.shadow_summary import ShadowSummary
+from core.router.shadow import ShadowSummary
 from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import (
+from reflex_tui.model.latencies import WINDOWS
+from reflex_tui.model.messages import (
     CommandWanted,
     LookWanted,
-    OutlookBarred,
-    OutlookSeen,
+    ViewBlocked,
+    ViewSeen,
     WindowSeen,
     WindowWanted,
 )
+from reflex_tui.model.slash import parse
 from reflex_tui.panes.health import HealthPane
-from reflex_tui.panes.window import WINDOWS
-from reflex_tui.slash import parse
 from reflex_tui.widgets.plot import PlotSection
 from tests.tui.bench import came, dashboard
 from tests.tui.health_states import priced, windowed
@@ -36,7 +36,7 @@ from tests.tui.making import OPEN, StillClock, healthy, ill, outlook, passed, se
 
 if TYPE_CHECKING:
     from core.capsule import Record
-    from reflex_tui.panes.window import Windowed
+    from reflex_tui.model.latencies import Windowed
 
 SIZES = [(80, 24), (120, 40), (160, 48)]
 RECORDINGS = Path(__file__).parents[1] / "health" / "recordings"
@@ -55,7 +55,7 @@ async def test_the_four_reasons_are_in_sight_at_every_size(
 ) -> None:
     """Quick, saved, kept here, parity; and what the shadow calls showed."""
     async with dashboard(size=size) as bench:
-        await bench.tell(OutlookSeen(outlook(configured=priced())), WindowSeen(seen))
+        await bench.tell(ViewSeen(outlook(configured=priced())), WindowSeen(seen))
         (row,) = [row for row in bench.shown().splitlines() if "WORTH" in row]
         for figure in ("under a second 74 %", "saved $0.02", "74 %", "parity"):
             assert figure in row
@@ -67,7 +67,7 @@ async def test_the_four_reasons_are_in_sight_at_every_size(
 async def test_without_prices_it_says_what_to_set(seen: Windowed) -> None:
     """No dollars are claimed, and the keys are named."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
         assert "$" not in bench.shown()
         assert "set price_input_per_million and price_output_per_million in [cloud]" in (
             bench.shown()
@@ -78,14 +78,14 @@ async def test_a_lapsed_gate_has_no_parity(seen: Windowed) -> None:
     """What no longer holds is no reason."""
     lapsed = GateView(valid=False, detail="stale", event=passed())
     async with dashboard(size=(160, 48)) as bench:
-        await bench.tell(OutlookSeen(outlook(gate=lapsed)), WindowSeen(seen))
+        await bench.tell(ViewSeen(outlook(gate=lapsed)), WindowSeen(seen))
         assert "parity: no gate pass –" in bench.shown()
 
 
 async def test_before_the_evidence_is_read_nothing_is_claimed(seen: Windowed) -> None:
     """How far it is, then an empty day, then figures."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook()), WindowSeen(None, 0.42))
+        await bench.tell(ViewSeen(outlook()), WindowSeen(None, 0.42))
         assert "◌ reading the evidence, 42 %" in bench.shown()
         nothing = dict.fromkeys(Mode, ())
         await bench.tell(WindowSeen(replace(seen, today=Totals(0, 0), slices=nothing)))
@@ -98,7 +98,7 @@ async def test_before_the_evidence_is_read_nothing_is_claimed(seen: Windowed) ->
 async def test_the_hour_shows_outages_and_what_nobody_saw(seen: Windowed) -> None:
     """Each state has its own glyph; the share is of what was seen."""
     async with dashboard(size=(160, 48)) as bench:
-        await bench.tell(OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
         assert all(glyph in row for glyph in "·█×▄")
         assert "up 92.5 %   48 min seen" in row
@@ -107,7 +107,7 @@ async def test_the_hour_shows_outages_and_what_nobody_saw(seen: Windowed) -> Non
 async def test_a_look_at_an_ill_server_is_no_time_up() -> None:
     """The dashboard's own looks count as they are."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook(ill())))
+        await bench.tell(ViewSeen(outlook(ill())))
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
         assert "up 0 %" in row
         assert "█" not in row
@@ -116,7 +116,7 @@ async def test_a_look_at_an_ill_server_is_no_time_up() -> None:
 async def test_the_breaker_counts_down_while_a_look_takes_its_time() -> None:
     """Seconds pass by the clock, not by the looks; never below zero."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook(breaker=OPEN)))
+        await bench.tell(ViewSeen(outlook(breaker=OPEN)))
         assert "next probe in 12 s" in bench.shown()
         for seconds, left in ((5, "7 s"), (60, "0 s")):
             bench.clock.forward(seconds)
@@ -133,7 +133,7 @@ async def test_every_threshold_has_value_bound_and_verdict_at_every_size() -> No
     gate = GateView(valid=False, detail="p95_latency", event=failed, age_days=1.0)
     for size in SIZES:
         async with dashboard(size=size) as bench:
-            await bench.tell(OutlookSeen(outlook(gate=gate)))
+            await bench.tell(ViewSeen(outlook(gate=gate)))
             (row,) = [row for row in bench.shown().splitlines() if "P95 latency" in row]
             for text in ("2.31 s", "at most 2.54 s", "< 2.00 s", "✖ fail"):
                 assert text in row
@@ -149,7 +149,7 @@ async def test_the_engines_own_load_comes_from_its_real_metrics(engine: str) -> 
     assert sample is not None
     load = load_between(None, sample, 0.0)
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook(replace(healthy(), load=load))))
+        await bench.tell(ViewSeen(outlook(replace(healthy(), load=load))))
         assert f"{load.running} running   {load.queued} queued" in bench.shown()
 
 
@@ -167,7 +167,7 @@ async def test_an_engine_that_publishes_no_load_says_how_it_would(
     """One option away."""
     quiet = replace(healthy(), load=None, engine=EngineIdentity(engine, "1", "m"))
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook(quiet)))
+        await bench.tell(ViewSeen(outlook(quiet)))
         assert told in bench.shown()
 
 
@@ -208,13 +208,13 @@ async def test_a_deep_probe_is_seen_to_run_and_its_result_stays() -> None:
     """Under way, then schema, times and rate; the next plain look keeps them."""
     probe = DeepProbe(61.0, 410.0, 118.0, 790, schema_held=True)
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook()))
         await bench.press("d")
         assert "◌ one short, constrained generation" in bench.shown()
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook()))
         assert "◌ one short, constrained generation" in bench.shown()
-        await bench.tell(OutlookSeen(outlook(replace(healthy(), deep=probe)), deep=True))
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook(replace(healthy(), deep=probe)), deep=True))
+        await bench.tell(ViewSeen(outlook()))
         assert "✓ schema  TTFT 61 ms  total 410 ms  118 tok/s" in bench.shown()
         assert "◌ one short" not in bench.shown()
 
@@ -230,8 +230,8 @@ async def test_a_failed_generation_says_why_and_what_to_do() -> None:
         remedy=("Look at the engine's log.",),
     )
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook(broken), deep=True))
-        await bench.tell(OutlookSeen(outlook()))
+        await bench.tell(ViewSeen(outlook(broken), deep=True))
+        await bench.tell(ViewSeen(outlook()))
         assert "✖ the reply misses it" in bench.shown()
         assert "Look at the engine's log." in bench.shown()
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
@@ -241,7 +241,7 @@ async def test_a_failed_generation_says_why_and_what_to_do() -> None:
 async def test_the_window_turns_and_a_late_answer_is_not_shown(seen: Windowed) -> None:
     """``w`` asks for another; what was asked before does not come back."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
         plot = bench.dashboard.query_one(PlotSection)
         await bench.press("w")
         assert plot.shown is None
@@ -257,7 +257,7 @@ async def test_the_chart_is_one_key_away_where_it_has_no_room(
 ) -> None:
     """At 80 by 24 ``l`` gives it the pane, with a key for the window; ``l`` takes it back."""
     async with dashboard(size=(80, 24)) as bench:
-        await bench.tell(came(a_day), OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
         assert "limit 2.00 s" not in bench.shown()
         assert "Window" not in bench.offered()
         await bench.press("l")
@@ -272,9 +272,9 @@ async def test_the_chart_is_one_key_away_where_it_has_no_room(
 async def test_an_untrusted_server_bars_the_chart_too(seen: Windowed) -> None:
     """One screen, one thing to do."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
         await bench.press("l")
-        await bench.tell(OutlookBarred(UntrustedEndpoint("no", remedy="")))
+        await bench.tell(ViewBlocked(UntrustedEndpoint("no", remedy="")))
         assert "TOTAL" not in bench.shown()
         assert not {"Chart", "Window"} & bench.offered()
 
@@ -282,7 +282,7 @@ async def test_an_untrusted_server_bars_the_chart_too(seen: Windowed) -> None:
 async def test_what_is_ill_keeps_its_remedy_and_offers_no_window(seen: Windowed) -> None:
     """The footer offers only what does something."""
     async with dashboard() as bench:
-        await bench.tell(OutlookSeen(outlook(ill())), WindowSeen(seen))
+        await bench.tell(ViewSeen(outlook(ill())), WindowSeen(seen))
         assert "WHAT TO DO" in bench.shown()
         assert "Window" not in bench.offered()
         await bench.press("l")
@@ -309,10 +309,10 @@ async def test_it_draws_at_any_size_resized_wildly(
     """From 20 by 5 to 300 by 100, well and ill, with and without the chart, nothing too wide."""
     sizes = [(20, 5), (300, 100), (61, 14), (60, 100), (116, 30), (300, 14), (80, 24), (115, 29)]
     async with dashboard() as bench:
-        await bench.tell(came(a_day), OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
         for number, size in enumerate(sizes * 2):
             await bench.pilot.resize_terminal(*size)
-            await bench.tell(OutlookSeen(outlook(ill() if number % 3 == 0 else healthy())))
+            await bench.tell(ViewSeen(outlook(ill() if number % 3 == 0 else healthy())))
             if number % 2:
                 await bench.press("l")
             await bench.pilot.pause()

@@ -11,10 +11,10 @@ from core.capsule import EventLog
 from core.capsule.index import Totals
 from core.errors import UntrustedEndpoint
 from core.router.condition import DeepProbe
-from core.router.shadow_summary import ShadowSummary
+from core.router.shadow import ShadowSummary
 from core.settings import Source
 from core.stages import Mode
-from reflex_tui.messages import OutlookBarred, OutlookSeen, WindowSeen
+from reflex_tui.model.messages import ViewBlocked, ViewSeen, WindowSeen
 from tests.tui.health_states import priced, windowed
 from tests.tui.making import (
     NO_GATE,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from core.capsule import Record
-    from reflex_tui.panes.window import Windowed
+    from reflex_tui.model.latencies import Windowed
     from tests.tui.test_snapshots import Snap
 
 SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((80, 24), (120, 40), (160, 48))]
@@ -73,14 +73,14 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
     bare = replace(outlook(ill(), gate=NO_GATE), settings=replace(settings(), source=source))
     states: dict[str, list[Message]] = {
         "looking": [],
-        "well": [came(calls), OutlookSeen(well), WindowSeen(seen)],
-        "chart": [came(calls), OutlookSeen(well), WindowSeen(seen)],
-        "deep": [came(calls), OutlookSeen(probed, deep=True), WindowSeen(seen)],
-        "ill": [came(calls), OutlookSeen(down), WindowSeen(seen)],
-        "unconfigured": [came(()), OutlookSeen(bare)],
-        "empty": [came(()), OutlookSeen(outlook(gate=NO_GATE)), WindowSeen(nothing)],
-        "reading": [came(calls), OutlookSeen(outlook()), WindowSeen(None, 0.42)],
-        "untrusted": [came(()), OutlookBarred(UNTRUSTED)],
+        "well": [came(calls), ViewSeen(well), WindowSeen(seen)],
+        "chart": [came(calls), ViewSeen(well), WindowSeen(seen)],
+        "deep": [came(calls), ViewSeen(probed, deep=True), WindowSeen(seen)],
+        "ill": [came(calls), ViewSeen(down), WindowSeen(seen)],
+        "unconfigured": [came(()), ViewSeen(bare)],
+        "empty": [came(()), ViewSeen(outlook(gate=NO_GATE)), WindowSeen(nothing)],
+        "reading": [came(calls), ViewSeen(outlook()), WindowSeen(None, 0.42)],
+        "untrusted": [came(()), ViewBlocked(UNTRUSTED)],
     }
     return states[state]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
 from core.stages import Mode
-from reflex_tui.messages import WindowSeen
-from reflex_tui.panes.uptime import Minute, minute_of
-from reflex_tui.panes.window import WINDOWS
-from reflex_tui.windows import WindowWatcher, look
+from reflex_tui.model.latencies import WINDOWS
+from reflex_tui.model.messages import WindowSeen
+from reflex_tui.model.uptime import Minute, minute_of
+from reflex_tui.watch.windows import WindowWatcher, look
 from tests.tui.health_states import compared, indexed
 from tests.tui.making import NOW, StillClock, call, decision, settings, write_a_day
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.settings import Settings
-    from reflex_tui.panes.window import Windowed
+    from reflex_tui.model.latencies import Windowed
 
 MINUTE, QUARTER, DAY = WINDOWS
 

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.stages import Mode
-from reflex_tui.panes.latencies import Latencies, nearest_rank
-from reflex_tui.panes.rows import Call, call_end
+from reflex_tui.model.latencies import Latencies, nearest_rank
+from reflex_tui.model.rows import CallRow, call_end
 from tests.tui.making import NOW
 
 if TYPE_CHECKING:
     from core.capsule import Record
 
-GOOD = Call(
+GOOD = CallRow(
     seq=1,
     at=NOW,
     mode=Mode.REFLEX,

@@ -10,14 +10,14 @@ from textual.containers import VerticalScroll
 from textual.css.query import NoMatches
 
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import CommandWanted
+from reflex_tui.model.messages import CommandWanted
 from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.panes.bakeoff_desk import BakeoffDesk
 from reflex_tui.panes.routing import RoutingPane
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.screens.sheet import Sheet
+from reflex_tui.screens.pages import Sheet
 from reflex_tui.widgets.command_bar import CommandBar
-from reflex_tui.widgets.filter_bar import FilterBar
+from reflex_tui.widgets.log_bars import FilterBar
 from tests.tui.making import settings
 from tests.tui.test_routing_large import until
 

@@ -19,9 +19,9 @@ from core.capsule.index import Index
 from core.clock import SystemClock
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import OutlookSeen, RecordsCame, WindowSeen
-from reflex_tui.widgets import plotting
-from reflex_tui.widgets.plot_lines import Charts
+from reflex_tui.model.messages import RecordsCame, ViewSeen, WindowSeen
+from reflex_tui.widgets import plot as plotting
+from reflex_tui.widgets.plot import Charts
 from tests.tui.bench import Bench, dashboard
 from tests.tui.health_states import windowed
 from tests.tui.making import NOW, decision, outlook
@@ -122,7 +122,7 @@ async def test_a_chart_that_takes_long_holds_nothing_up(
     monkeypatch.setattr(Charts, "lines", slow)
     async with dashboard() as bench:
         try:
-            bench.dashboard.post_message(OutlookSeen(outlook()))
+            bench.dashboard.post_message(ViewSeen(outlook()))
             bench.dashboard.post_message(WindowSeen(windowed(tmp_path / "capsule")))
             await until(drawing.is_set)
             beats = len(heartbeat.lags_ms)

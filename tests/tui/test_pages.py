@@ -13,14 +13,11 @@ from core.router.condition import Cause
 from core.router.decision import BreakerState, BreakerView, GateView
 from core.settings.model import Thresholds
 from core.stages import Mode
-from reflex_tui.panes.criteria import criteria, why
-from reflex_tui.panes.evidence import call_records
-from reflex_tui.panes.latencies import Figures, Series
-from reflex_tui.panes.reports import newest, read_report
-from reflex_tui.panes.rows import decision_row
-from reflex_tui.panes.timeline import timeline
+from reflex_tui.model.gate import breaker_condition, criteria, gate_condition, server_condition, why
+from reflex_tui.model.latencies import Figures, Series
+from reflex_tui.model.reports import newest, read_report
+from reflex_tui.model.rows import call_records, decision_row, timeline
 from reflex_tui.screens.pages import models_page, status_page
-from reflex_tui.widgets.condition import breaker_condition, gate_condition, server_condition
 from reflex_tui.widgets.json_text import indented, json_text
 from tests.tui.making import (
     NO_GATE,

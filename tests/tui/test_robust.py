@@ -11,10 +11,10 @@ import pytest
 from core.capsule import EventLog
 from core.capsule.index import Index
 from core.capsule.record import GENESIS, Record, complete_line
-from core.policy import PolicySnapshot
 from core.settings import load_settings
+from core.settings.policy import PolicySnapshot
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import CountWanted, IndexGrew, RecordsCame, RowsCounted
+from reflex_tui.model.messages import CountWanted, IndexGrew, RecordsCame, RowsCounted
 from tests.tui.bench import Bench, came, dashboard
 from tests.tui.making import NOW, StillClock, decision
 from tests.tui.test_routing_large import events, make, until, watching

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.stages import Mode
-from reflex_tui.messages import CommandWanted, OutlookSeen, WindowSeen
-from reflex_tui.panes.window import WINDOWS
-from reflex_tui.slash import parse
+from reflex_tui.model.latencies import WINDOWS
+from reflex_tui.model.messages import CommandWanted, ViewSeen, WindowSeen
+from reflex_tui.model.slash import parse
 from tests.tui.bench import came, dashboard
 from tests.tui.health_states import windowed
 from tests.tui.making import outlook
 
 if TYPE_CHECKING:
     from core.capsule import Record
-    from reflex_tui.panes.window import Windowed
+    from reflex_tui.model.latencies import Windowed
     from tests.tui.bench import Bench
 
 
@@ -41,7 +41,7 @@ async def test_log_sparklines_and_chart_are_in_sight_together(
 ) -> None:
     """Rows, both modes' TTFT and total, and the chart with the threshold's line and the window."""
     async with dashboard(size=size) as bench:
-        await bench.tell(came(a_day), OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
         await bench.press("2")
         shown = await drawn(bench)
         assert shown.count("healthy_and_thresholds_met") > 5
@@ -59,7 +59,7 @@ async def test_at_80_by_24_the_chart_is_one_key_away(
 ) -> None:
     """``l`` gives it the pane, with the window's key instead of the filter's, and takes it back."""
     async with dashboard(size=(80, 24)) as bench:
-        await bench.tell(came(a_day), OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
         await bench.press("2")
         assert "TOTAL     last" not in await drawn(bench)
         assert "Window" not in bench.offered()
@@ -77,7 +77,7 @@ async def test_at_80_by_24_the_chart_is_one_key_away(
 async def test_both_panes_chart_the_same_window(seen: Windowed, a_day: tuple[Record, ...]) -> None:
     """Turned on one it is turned on the other; by key and by command."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
         await bench.press("2", "w")
         assert "reading the evidence" in await drawn(bench)
         await bench.tell(WindowSeen(seen))  # the answer to what was asked before
@@ -96,7 +96,7 @@ async def test_both_panes_chart_the_same_window(seen: Windowed, a_day: tuple[Rec
 async def test_an_empty_log_has_no_chart_to_offer(seen: Windowed) -> None:
     """Nor has its command anything to do, and it says so."""
     async with dashboard() as bench:
-        await bench.tell(came(()), OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(came(()), ViewSeen(outlook()), WindowSeen(seen))
         await bench.press("2", "l", "w")
         assert "No decision yet" in await drawn(bench)
         assert not {"Chart", "Window"} & bench.offered()
@@ -109,7 +109,7 @@ async def test_an_empty_log_has_no_chart_to_offer(seen: Windowed) -> None:
 async def test_what_is_out_of_sight_is_not_drawn(seen: Windowed, a_day: tuple[Record, ...]) -> None:
     """A chart costs milliseconds of a thread: only the one that is looked at takes them."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), OutlookSeen(outlook()), WindowSeen(seen))
+        await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
         await drawn(bench)
         health, routing = bench.dashboard.query("PlotSection")
         assert health._drawn is not None  # type: ignore[attr-defined]

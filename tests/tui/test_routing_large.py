@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.capsule import EventLog
-from core.capsule.index import Index, Listed
+from core.capsule.index import Index, ListedRows
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
-from reflex_tui.panes.book import Book
-from reflex_tui.panes.filters import parse_filter
-from reflex_tui.panes.rows import entries_of
+from reflex_tui.model.filters import parse_filter
+from reflex_tui.model.log import NewestRows
+from reflex_tui.model.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
+from reflex_tui.model.rows import entries_of
 from reflex_tui.screens.detail import DetailScreen
 from tests.tui.bench import Bench, came, dashboard
 from tests.tui.making import NOW, StillClock, call, decision, settings
@@ -129,11 +129,11 @@ FILTERS = ["mode:cloud", "reason:no_bake", ">1s", "<300", "timeout", "call:00", 
 def test_the_index_passes_the_rows_that_memory_passes(large: Path, text: str) -> None:
     """A filter means the same for rows of both kinds, whichever a row happens to be in."""
     chosen = parse_filter(text)
-    book = Book(keep=EVENTS)
+    book = NewestRows(keep=EVENTS)
     log = EventLog(large)
     book.append(entries_of(log.read()))
     expected = [row.seq for row in map(book.row, book.matching(chosen.accepts))]
-    wanted = Listed(chosen.fields, chosen.words, chosen.over_ms, chosen.under_ms)
+    wanted = ListedRows(chosen.fields, chosen.words, chosen.over_ms, chosen.under_ms)
     with Index(log) as index:
         found = index.listed(wanted, 0, EVENTS)
         assert [row.seq for row in found] == expected
@@ -266,15 +266,17 @@ def test_a_late_call_ends_its_decision_in_the_index(tmp_path: Path) -> None:
         log.append(decision("aa"))
         log.append(decision("bb"))
         index.update()
-        assert [(row.attempts, row.end) for row in index.listed(Listed(), 0, 9)] == [(0, None)] * 2
-        assert index.count(Listed(over_ms=500)) == 0
+        assert [(row.attempts, row.end) for row in index.listed(ListedRows(), 0, 9)] == [
+            (0, None)
+        ] * 2
+        assert index.count(ListedRows(over_ms=500)) == 0
         log.append(call("aa", total_ms=900, error="timeout"))
         log.append(call("aa", total_ms=700, attempt=2))
     with EventLog(tmp_path / "capsule") as log, Index(log) as index:
         index.update()
-        first, second = index.listed(Listed(), 0, 9)
+        first, second = index.listed(ListedRows(), 0, 9)
         assert first.end is not None
         assert (first.attempts, first.end.latency_ms, first.end.kind.success) == (2, 700, True)
         assert second.end is None
-        assert index.count(Listed(over_ms=500)) == 1
-        assert [row.seq for row in index.listed(Listed(over_ms=500), 0, 9)] == [1]
+        assert index.count(ListedRows(over_ms=500)) == 1
+        assert [row.seq for row in index.listed(ListedRows(over_ms=500), 0, 9)] == [1]

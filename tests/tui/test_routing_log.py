@@ -8,10 +8,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt
-from reflex_tui.messages import (
-    CapsuleBroken,
-    OutlookSeen,
-)
+from reflex_tui.model.messages import CapsuleBroken, ViewSeen
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.widgets.log_view import LogView
@@ -90,7 +87,7 @@ async def test_every_upward_move_stops_following(a_day: tuple[Record, ...]) -> N
 
 
 def _wheel_up(view: LogView) -> Message:
-    from textual.events import MouseScrollUp  # noqa: PLC0415  its arguments are many
+    from textual.events import MouseScrollUp  # its arguments are many
 
     where = {"x": 5, "y": 5, "delta_x": 0, "delta_y": -1, "button": 0}
     return MouseScrollUp(
@@ -224,7 +221,7 @@ async def test_foreign_text_is_never_markup(log: EventLog) -> None:
     log.append(call("aaaa", error=hostile))
     async with dashboard(size=(160, 40)) as bench:
         await bench.tell(came(log.tail(9)))
-        await bench.tell(OutlookSeen(outlook(ill(summary="[blink]z[/]"))))
+        await bench.tell(ViewSeen(outlook(ill(summary="[blink]z[/]"))))
         await bench.press("2")
         assert "[bold red]x[/]" in bench.shown()
         assert "\x1b" not in bench.shown()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflex_tui.slash import COMMANDS, PREFIX, NoSuchCommand, complete, parse
+from reflex_tui.model.slash import COMMANDS, PREFIX, NoSuchCommand, complete, parse
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

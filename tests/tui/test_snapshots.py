@@ -10,19 +10,19 @@ import pytest
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt, ConfigError
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import (
+from reflex_tui.model.latencies import DEFAULT
+from reflex_tui.model.messages import (
     CapsuleBroken,
     CommandWanted,
     ConfigBroken,
-    OutlookSeen,
     RecordsCame,
     ReportsSeen,
+    ViewSeen,
     WindowSeen,
 )
-from reflex_tui.panes.reports import Report
-from reflex_tui.panes.window import DEFAULT
+from reflex_tui.model.reports import ListedReport
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.windows import look
+from reflex_tui.watch.windows import look
 from tests.tui.health_states import indexed
 from tests.tui.making import NO_GATE, NOW, OPEN, ROOT, StillClock, ill, outlook, passed, settings
 from tests.tui.making import write_a_day as write
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from core.capsule import Record
-    from reflex_tui.panes.window import Windowed
+    from reflex_tui.model.latencies import Windowed
 
     Snap = Callable[..., bool]
 
@@ -107,10 +107,12 @@ def came(records: Sequence[Record]) -> RecordsCame:
 def reports() -> ReportsSeen:
     """Four reports, one of them damaged."""
 
-    def one(stamp: str, verdict: str, **gate: Any) -> Report:
+    def one(stamp: str, verdict: str, **gate: Any) -> ListedReport:
         path = ROOT / f".speckit/eval/reflex-bakeoff-{stamp}.json"
         body = passed(verdict=verdict, **gate)
-        return Report(path, NOW, verdict, "reflex_patchloop_v1", ("reflex", "cloud"), gate=body)
+        return ListedReport(
+            path, NOW, verdict, "reflex_patchloop_v1", ("reflex", "cloud"), gate=body
+        )
 
     slow = {"value": 2310.0, "bound": 2540.0, "threshold": 2000.0, "state": "fail"}
     failed = passed()["metrics"] | {"p95_latency": slow}
@@ -119,7 +121,9 @@ def reports() -> ReportsSeen:
             one("20260112T103100Z", "pass"),
             one("20260111T101500Z", "inconclusive"),
             one("20260110T090000Z", "fail", metrics=failed, misses=["p95_latency"]),
-            Report(ROOT / ".speckit/eval/reflex-bakeoff-20260109T080000Z.json", problem="not JSON"),
+            ListedReport(
+                ROOT / ".speckit/eval/reflex-bakeoff-20260109T080000Z.json", problem="not JSON"
+            ),
         )
     )
 
@@ -142,7 +146,7 @@ def test_routing(
     theme: str,
 ) -> None:
     """The log, following, with the latencies and the chart beside it."""
-    scene = Scene([OutlookSeen(outlook()), came(a_day), WindowSeen(seen)], ["2"], theme)
+    scene = Scene([ViewSeen(outlook()), came(a_day), WindowSeen(seen)], ["2"], theme)
     assert scene.looks_as_before(snap_compare, size)
 
 
@@ -151,7 +155,7 @@ def test_routing_chart(
     snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed, size: tuple[int, int]
 ) -> None:
     """The latencies over the whole pane."""
-    scene = Scene([OutlookSeen(outlook()), came(a_day), WindowSeen(seen)], ["2", "l"])
+    scene = Scene([ViewSeen(outlook()), came(a_day), WindowSeen(seen)], ["2", "l"])
     assert scene.looks_as_before(snap_compare, size)
 
 
@@ -161,7 +165,7 @@ def test_time(
 ) -> None:
     """A time to go to is being typed, above a paused log with rows waiting."""
     new = RecordsCame(a_day[-4:])
-    scene = Scene([OutlookSeen(outlook()), came(a_day[:-4]), WindowSeen(seen)], ["2", "up", "t"])
+    scene = Scene([ViewSeen(outlook()), came(a_day[:-4]), WindowSeen(seen)], ["2", "up", "t"])
     scene.later = [new]
     assert scene.looks_as_before(snap_compare, size)
 
@@ -171,7 +175,7 @@ def test_filter(
     snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed, size: tuple[int, int]
 ) -> None:
     """A filter that is being typed, while paused."""
-    told = [OutlookSeen(outlook()), came(a_day), WindowSeen(seen)]
+    told = [ViewSeen(outlook()), came(a_day), WindowSeen(seen)]
     scene = Scene(told, ["2", "up", "f", ">", "2", "s"])
     assert scene.looks_as_before(snap_compare, size)
 
@@ -179,7 +183,7 @@ def test_filter(
 @sizes
 def test_empty(snap_compare: Snap, size: tuple[int, int]) -> None:
     """No decision was ever made."""
-    scene = Scene([OutlookSeen(outlook()), came(())], ["2"])
+    scene = Scene([ViewSeen(outlook()), came(())], ["2"])
     assert scene.looks_as_before(snap_compare, size)
 
 
@@ -192,7 +196,7 @@ def test_broken_capsule(snap_compare: Snap, size: tuple[int, int]) -> None:
         line=587,
         remedy="Keep it as evidence: move the capsule aside, and a new log begins.",
     )
-    scene = Scene([OutlookSeen(outlook()), CapsuleBroken(error)], ["2"])
+    scene = Scene([ViewSeen(outlook()), CapsuleBroken(error)], ["2"])
     assert scene.looks_as_before(snap_compare, size)
 
 
@@ -209,13 +213,13 @@ def test_broken_config(snap_compare: Snap, size: tuple[int, int]) -> None:
 
 def test_too_small(snap_compare: Snap) -> None:
     """Nothing would fit."""
-    assert Scene([OutlookSeen(outlook())]).looks_as_before(snap_compare, (40, 8))
+    assert Scene([ViewSeen(outlook())]).looks_as_before(snap_compare, (40, 8))
 
 
 @sizes
 def test_command_bar(snap_compare: Snap, size: tuple[int, int]) -> None:
     """A slash command that is being typed."""
-    scene = Scene([OutlookSeen(outlook()), came(())], ["slash", "s"])
+    scene = Scene([ViewSeen(outlook()), came(())], ["slash", "s"])
     assert scene.looks_as_before(snap_compare, size)
 
 
@@ -223,14 +227,14 @@ def test_command_bar(snap_compare: Snap, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("page", ["help", "status", "check", "models"])
 def test_sheets(snap_compare: Snap, page: str, size: tuple[int, int]) -> None:
     """What the commands open."""
-    scene = Scene([OutlookSeen(outlook()), came(()), CommandWanted.named(page)])
+    scene = Scene([ViewSeen(outlook()), came(()), CommandWanted.named(page)])
     assert scene.looks_as_before(snap_compare, size)
 
 
 @sizes
 def test_bakeoff_empty(snap_compare: Snap, size: tuple[int, int]) -> None:
     """No report: how to make the first."""
-    scene = Scene([OutlookSeen(outlook(gate=NO_GATE)), came(()), ReportsSeen(())], ["3"])
+    scene = Scene([ViewSeen(outlook(gate=NO_GATE)), came(()), ReportsSeen(())], ["3"])
     assert scene.looks_as_before(snap_compare, size)
 
 
@@ -238,7 +242,7 @@ def test_bakeoff_empty(snap_compare: Snap, size: tuple[int, int]) -> None:
 @themes
 def test_bakeoff(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     """Earlier reports, a failed one chosen."""
-    scene = Scene([OutlookSeen(outlook()), came(()), reports()], ["3", "down", "down"], theme)
+    scene = Scene([ViewSeen(outlook()), came(()), reports()], ["3", "down", "down"], theme)
     assert scene.looks_as_before(snap_compare, size)
 
 
@@ -250,7 +254,7 @@ def test_detail(snap_compare: Snap, tmp_path: Path, size: tuple[int, int], theme
     log = EventLog(configured.state_dir / "capsule", clock=(clock := StillClock()))
     write(log, clock, 10)
     scene = Scene(
-        [OutlookSeen(outlook()), came(log.tail(100))], ["2", "up", "up", "enter"], theme, configured
+        [ViewSeen(outlook()), came(log.tail(100))], ["2", "up", "up", "enter"], theme, configured
     )
     assert scene.looks_as_before(snap_compare, size)
     log.close()
@@ -259,7 +263,7 @@ def test_detail(snap_compare: Snap, tmp_path: Path, size: tuple[int, int], theme
 @pytest.mark.parametrize("pane", ["2"])
 def test_terminal_colours(snap_compare: Snap, a_day: tuple[Record, ...], pane: str) -> None:
     """The terminal's own colours."""
-    scene = Scene([OutlookSeen(outlook()), came(a_day)], [pane], "reflex-ansi")
+    scene = Scene([ViewSeen(outlook()), came(a_day)], [pane], "reflex-ansi")
     assert scene.looks_as_before(snap_compare, (80, 24))
 
 
@@ -268,5 +272,5 @@ def test_no_colour(
 ) -> None:
     """NO_COLOR: glyphs and words say it all."""
     monkeypatch.setenv("NO_COLOR", "1")
-    scene = Scene([came(a_day), OutlookSeen(outlook(ill(), breaker=OPEN))], ["2", "up"])
+    scene = Scene([came(a_day), ViewSeen(outlook(ill(), breaker=OPEN))], ["2", "up"])
     assert scene.looks_as_before(snap_compare, (80, 24))

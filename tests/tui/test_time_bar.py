@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflex_tui.widgets.time_bar import moment
+from reflex_tui.widgets.log_bars import moment
 from tests.tui.making import NOW
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflex_tui.widgets import units
+from reflex_tui.model import units
 from tests.tui.making import NOW
 
 

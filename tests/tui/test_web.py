@@ -80,7 +80,7 @@ def test_a_taken_port_is_told() -> None:
 
 async def test_a_browser_gets_the_dashboard(tmp_path: Path) -> None:
     """The page, and through its socket the running dashboard; a foreign page is refused."""
-    import aiohttp  # noqa: PLC0415  comes with the extra
+    import aiohttp  # comes with the extra
 
     (tmp_path / "stage0.toml").write_text("[reflex]\nenabled = false\n")
     process = subprocess.Popen(  # noqa: ASYNC220
@@ -117,7 +117,7 @@ async def test_a_browser_gets_the_dashboard(tmp_path: Path) -> None:
 
 
 async def _once_up(session: Any, url: str) -> str:
-    import aiohttp  # noqa: PLC0415
+    import aiohttp
 
     while True:
         try:

@@ -7,20 +7,19 @@ themselves stay in the log.
 from __future__ import annotations
 
 from core.capsule.index.columns import Kind, note_of
-from core.capsule.index.listed import End, Listed, ListedRow
 from core.capsule.index.projection import Index
-from core.capsule.index.query import Filter, Latency, Row
+from core.capsule.index.query import End, EventFilter, IndexRow, Latency, ListedRow, ListedRows
 from core.capsule.index.window import Seen, Slice, Stretch, Tokens, Totals
 
 __all__ = [
     "End",
-    "Filter",
+    "EventFilter",
     "Index",
+    "IndexRow",
     "Kind",
     "Latency",
-    "Listed",
     "ListedRow",
-    "Row",
+    "ListedRows",
     "Seen",
     "Slice",
     "Stretch",

@@ -6,27 +6,26 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from core.capsule.index.chunk import CHUNK, kinds_of, position_of
 from core.capsule.index.columns import Kind, call_hash
-from core.capsule.index.growing import Growth, complete
-from core.capsule.index.listed import Listed, ListedCondition, ListedRow, found_rows
-from core.capsule.index.places import Places
+from core.capsule.index.growing import CHUNK, Growth, complete, kinds_of, position_of
 from core.capsule.index.query import (
-    Asked,
     BlockCounts,
-    Condition,
-    Filter,
+    EventFilter,
+    FilterSql,
+    IndexRow,
     Latency,
-    Row,
+    ListedCondition,
+    ListedRow,
+    ListedRows,
+    SqlCondition,
+    found_rows,
     latency_of,
     rows_of,
     seq_at,
 )
-from core.capsule.index.remembered import Remembered
-from core.capsule.index.store import identity_of, open_store, remove_store
-from core.capsule.index.window import Seen, Slice, Stretch, Totals, seen_in
-from core.capsule.segments import segment_numbers
-from core.capsule.walk import Place
+from core.capsule.index.store import Places, identity_of, open_store, remove_store
+from core.capsule.index.window import Remembered, Seen, Slice, Stretch, Totals, seen_in
+from core.capsule.segments import RecordPlace, segment_numbers
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleCorrupt, CapsuleError
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from datetime import datetime
 
-    from core.capsule.index.listed import Found
+    from core.capsule.index.query import Found
     from core.capsule.log import EventLog
     from core.capsule.record import Record
 
@@ -69,7 +68,7 @@ class Index:
 
     def _forget(self) -> None:
         self._kinds: dict[Kind, int] = {}
-        self._counts: dict[Filter | Listed, BlockCounts] = {}
+        self._counts: dict[EventFilter | ListedRows, BlockCounts] = {}
         self._seen = 0
         self._remembered = Remembered()
         self._growth.forget()
@@ -117,11 +116,11 @@ class Index:
 
         return self._answer(ask, (0, 1.0, 0))
 
-    def page(self, wanted: Filter, offset: int, limit: int) -> list[Row]:
+    def page(self, wanted: EventFilter, offset: int, limit: int) -> list[IndexRow]:
         """Rows ``offset`` to ``offset + limit`` of a filter, oldest first."""
 
-        def ask(db: sqlite3.Connection) -> list[Row]:
-            condition = Condition(wanted, self._kinds)
+        def ask(db: sqlite3.Connection) -> list[IndexRow]:
+            condition = SqlCondition(wanted, self._kinds)
             counts = self._counted(db, wanted, condition)
             return rows_of(
                 db, condition, counts, list(self._kinds), offset=max(offset, 0), limit=limit
@@ -129,11 +128,11 @@ class Index:
 
         return self._answer(ask, [])
 
-    def count(self, wanted: Filter | Listed) -> int:
+    def count(self, wanted: EventFilter | ListedRows) -> int:
         """How many events match."""
         return self._answer(lambda db: self._counted(db, wanted, self._condition(wanted)).total, 0)
 
-    def number(self, wanted: Filter | Listed, seq: int) -> int:
+    def number(self, wanted: EventFilter | ListedRows, seq: int) -> int:
         """How many events match that lie before ``seq``: the number of the first from there on."""
 
         def ask(db: sqlite3.Connection) -> int:
@@ -146,7 +145,7 @@ class Index:
         """The ``seq`` of the first event at ``time`` or later; None when all are earlier."""
         return self._answer(lambda db: seq_at(db, round(time.timestamp() * 1000)), None)
 
-    def listed(self, wanted: Listed, offset: int, limit: int) -> list[ListedRow]:
+    def listed(self, wanted: ListedRows, offset: int, limit: int) -> list[ListedRow]:
         """Rows ``offset`` to ``offset + limit`` of a routing log, read from the log itself."""
 
         def ask(db: sqlite3.Connection) -> list[Found]:
@@ -209,14 +208,14 @@ class Index:
             CapsuleCorrupt: one of them is damaged.
         """
 
-        def ask(db: sqlite3.Connection) -> list[Place]:
+        def ask(db: sqlite3.Connection) -> list[RecordPlace]:
             found = db.execute(
                 "SELECT segment, offset FROM events WHERE call = ? ORDER BY seq LIMIT ?",
                 (call_hash(call_id), _MOST_OF_A_CALL),
             )
-            return [Place(*place) for place in found]
+            return [RecordPlace(*place) for place in found]
 
-        nothing: list[Place] = []
+        nothing: list[RecordPlace] = []
         found = self._answer(ask, nothing)
         with Places(self._directory) as places:
             records = list(map(places.record, found))
@@ -292,13 +291,13 @@ class Index:
         if not temporary:
             remove_store(self._directory)
 
-    def _condition(self, wanted: Filter | Listed) -> Condition | ListedCondition:
-        if isinstance(wanted, Listed):
+    def _condition(self, wanted: EventFilter | ListedRows) -> SqlCondition | ListedCondition:
+        if isinstance(wanted, ListedRows):
             return ListedCondition(wanted, self._kinds)
-        return Condition(wanted, self._kinds)
+        return SqlCondition(wanted, self._kinds)
 
     def _counted(
-        self, db: sqlite3.Connection, wanted: Filter | Listed, condition: Asked
+        self, db: sqlite3.Connection, wanted: EventFilter | ListedRows, condition: FilterSql
     ) -> BlockCounts:
         counts = self._counts.pop(wanted, None) or BlockCounts()
         counts.extend(db, condition, self._seen)
@@ -312,7 +311,7 @@ class Index:
         return indexed, damage
 
 
-def _readable(places: Places, seq: int, place: Place) -> Record | None:
+def _readable(places: Places, seq: int, place: RecordPlace) -> Record | None:
     try:
         record = places.record(place)
     except (FileNotFoundError, CapsuleError):

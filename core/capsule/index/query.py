@@ -1,4 +1,7 @@
-"""Questions to the index: a page of a filter, how many, percentiles over a window."""
+"""Questions to the index: a page of a filter, how many, percentiles over a window.
+
+The index's view of a routing log: all events but the calls, each decision with how it ended.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,25 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from core.capsule.index.columns import Kind, call_hash
-from core.capsule.index.joining import SPAN
+from core.capsule.index.columns import CALL, CALLED, DECISION, Kind, call_hash
+from core.capsule.index.growing import SPAN
 from core.capsule.index.store import BLOCK_BITS
+from core.capsule.segments import RecordPlace
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Sequence
 
+    from core.capsule.record import Record
+
+
 _MATCHED = ("event_type", "mode", "reason", "backend", "model", "error")
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class EventFilter:
     """Which events are wanted; a field that is None or empty wants all.
 
     ``text`` is looked for, whatever its case, in type, mode, reason, backend, model, error and
@@ -37,7 +44,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class IndexRow:
     """An event as a table shows it; ``number`` counts from 0 within the filter and never changes.
 
     ``note`` is the decision's detail or the call's error message. Latencies are in ms; the line
@@ -66,7 +73,7 @@ class Latency:
     ttft_p95: float | None
 
 
-class Asked(Protocol):
+class FilterSql(Protocol):
     """A filter as SQL over ``events``: ``kinds`` are all that can match, as an SQL list.
 
     ``by_ends`` says that an event may come to match after it was indexed, as its call ends.
@@ -83,12 +90,12 @@ class Asked(Protocol):
         """The earliest time that can match."""
 
 
-class Condition:
+class SqlCondition:
     """A filter as SQL over ``events``, and the kinds that can match it at all."""
 
     by_ends = False
 
-    def __init__(self, wanted: Filter, kinds: dict[Kind, int]) -> None:
+    def __init__(self, wanted: EventFilter, kinds: dict[Kind, int]) -> None:
         fixed = {
             name: value
             for name in ("event_type", "mode", "reason")
@@ -144,7 +151,7 @@ class BlockCounts:
         self._sums: list[int] = []
         self._known_to = 0
 
-    def extend(self, db: sqlite3.Connection, condition: Asked, seq: int) -> None:
+    def extend(self, db: sqlite3.Connection, condition: FilterSql, seq: int) -> None:
         """Count what was indexed since, up to ``seq``, and again what may have changed."""
         unsettled = SPAN if condition.by_ends else 0
         first = max(self._known_to - unsettled, 0) >> BLOCK_BITS
@@ -159,7 +166,7 @@ class BlockCounts:
         self._known_to = seq
 
     @staticmethod
-    def _first_block(db: sqlite3.Connection, condition: Asked) -> int:
+    def _first_block(db: sqlite3.Connection, condition: FilterSql) -> int:
         if condition.since_ms is None:
             return 0
         (first,) = db.execute(
@@ -172,7 +179,7 @@ class BlockCounts:
         """How many match in all."""
         return self._sums[-1] if self._sums else 0
 
-    def before(self, db: sqlite3.Connection, condition: Asked, seq: int) -> int:
+    def before(self, db: sqlite3.Connection, condition: FilterSql, seq: int) -> int:
         """How many match with a lower ``seq``."""
         block = seq >> BLOCK_BITS
         place = bisect_left(self._blocks, block)
@@ -194,7 +201,7 @@ class BlockCounts:
         return found
 
 
-def _counting(condition: Asked, first: int) -> tuple[str, Sequence[Any]]:
+def _counting(condition: FilterSql, first: int) -> tuple[str, Sequence[Any]]:
     if condition.by_kind_alone:
         sql = f"""
             SELECT block, sum(events) FROM blocks
@@ -210,24 +217,24 @@ def _counting(condition: Asked, first: int) -> tuple[str, Sequence[Any]]:
 
 def rows_of(
     db: sqlite3.Connection,
-    condition: Condition,
+    condition: SqlCondition,
     counts: BlockCounts,
     kinds: Sequence[Kind],
     *,
     offset: int,
     limit: int,
-) -> list[Row]:
+) -> list[IndexRow]:
     """The page of a filter; ``kinds`` by their number."""
     sql = f"""
         SELECT seq, kind, time_ms, latency_ms, ttft_ms, note, segment, offset FROM events
         WHERE {condition.sql} AND seq >= ? AND seq < ?
         ORDER BY seq LIMIT ? OFFSET ?"""  # noqa: S608
-    rows: list[Row] = []
+    rows: list[IndexRow] = []
     for bounds, skipped, taken in counts.ranges(offset, limit):
         for found in db.execute(sql, (*condition.values, *bounds, taken, skipped)):
             seq, kind, time_ms, latency_ms, ttft_ms, note, segment, place = found
             rows.append(
-                Row(
+                IndexRow(
                     number=offset + len(rows),
                     seq=seq,
                     time=datetime.fromtimestamp(time_ms / 1000, UTC),
@@ -282,3 +289,151 @@ def seq_at(db: sqlite3.Connection, time_ms: int) -> int | None:
 
 def _rank(ordered: Sequence[float], share: float) -> float | None:
     return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
+
+
+_OF_KIND = {
+    "mode": "mode",
+    "stage": "stage",
+    "backend": "backend",
+    "model": "model",
+    "type": "event_type",
+    "origin": "origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRows:
+    """Which rows: ``fields`` and ``words`` (lower case) are contained, total within bounds in ms.
+
+    Fields are mode, reason (a decision's detail included), stage, backend, model, error (of the
+    last attempt), type, origin; call, which is how a call_id begins. A row that has not ended is
+    within no bound.
+    """
+
+    fields: tuple[tuple[str, str], ...] = ()
+    words: tuple[str, ...] = ()
+    over_ms: float | None = None
+    under_ms: float | None = None
+
+
+class End(NamedTuple):
+    """How a decision's last attempt ended; ms."""
+
+    kind: Kind
+    latency_ms: float | None
+    ttft_ms: float | None
+    tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """A row by its ``number`` within the filter; ``record`` is None where the log is damaged."""
+
+    number: int
+    seq: int
+    record: Record | None
+    attempts: int
+    end: End | None
+
+
+class ListedCondition:
+    """As ``query.Condition``, for a routing log."""
+
+    since_ms = None
+
+    def __init__(self, wanted: ListedRows, kinds: dict[Kind, int]) -> None:
+        self._kinds = kinds
+        self._terms: list[str] = []
+        self.values: list[Any] = []
+        self.by_ends = False
+        possible = {n: kind for kind, n in kinds.items() if kind.event_type != CALL}
+        for name, value in wanted.fields:
+            if name in _OF_KIND and value:
+                attribute = _OF_KIND[name]
+                possible = {
+                    n: kind for n, kind in possible.items() if value in _low(kind, attribute)
+                }
+        self.kinds = listed(possible)
+        for name, value in wanted.fields:
+            if value and name not in _OF_KIND:
+                self._ask(name, value, possible)
+        for word in wanted.words:
+            self._any_of(word, possible)
+        for sign, bound_ms in ((">", wanted.over_ms), ("<", wanted.under_ms)):
+            if bound_ms is not None:
+                self.by_ends = True
+                self._term(f"end_latency_ms {sign} ?", bound_ms)
+        self.by_kind_alone = not self._terms
+        self.sql = " AND ".join((f"kind IN ({self.kinds})", *self._terms))
+
+    def _ask(self, name: str, value: str, possible: dict[int, Kind]) -> None:
+        match name:
+            case "reason":
+                named = listed(n for n, kind in possible.items() if value in _low(kind, "reason"))
+                self._term(f"(kind IN ({named}) OR note LIKE ? ESCAPE '\\')", like(value))
+            case "error":
+                self.by_ends = True
+                self._term(f"ended IN ({self._failing(value)})")
+            case "call":
+                self._term("called LIKE ? ESCAPE '\\'", like(value[:CALLED])[1:])
+
+    def _any_of(self, word: str, possible: dict[int, Kind]) -> None:
+        named = {n for n, kind in possible.items() if any(word in told for told in _told(kind))}
+        if named == set(possible):
+            return
+        self.by_ends = True
+        self._term(
+            f"(kind IN ({listed(named)}) OR ended IN ({self._failing(word)})"
+            " OR note LIKE ? ESCAPE '\\' OR called LIKE ? ESCAPE '\\')",
+            like(word),
+            like(word[:CALLED])[1:],
+        )
+
+    def _failing(self, text: str) -> str:
+        return listed(
+            n
+            for kind, n in self._kinds.items()
+            if kind.event_type == CALL and text in _low(kind, "error")
+        )
+
+    def _term(self, sql: str, *values: Any) -> None:
+        self._terms.append(sql)
+        self.values += values
+
+
+def _low(kind: Kind, name: str) -> str:
+    return str(getattr(kind, name)).lower()
+
+
+def _told(kind: Kind) -> Iterable[str]:
+    names = ["mode", "reason", "stage", "backend", "model"]
+    if kind.event_type != DECISION:
+        names.append("event_type")
+    return (_low(kind, name) for name in names)
+
+
+Found = tuple[int, RecordPlace, int, End | None]
+
+
+def found_rows(
+    db: sqlite3.Connection,
+    condition: ListedCondition,
+    counts: BlockCounts,
+    kinds: Sequence[Kind],
+    *,
+    offset: int,
+    limit: int,
+) -> list[Found]:
+    """``(seq, place, attempts, end)`` of a page, oldest first; ``kinds`` by their number."""
+    sql = f"""
+        SELECT seq, segment, offset, attempts, ended, end_latency_ms, end_ttft_ms, end_tokens
+        FROM events WHERE {condition.sql} AND seq >= ? AND seq < ?
+        ORDER BY seq LIMIT ? OFFSET ?"""  # noqa: S608  numbers and marks of ours
+    rows: list[Found] = []
+    for bounds, skipped, taken in counts.ranges(offset, limit):
+        for seq, segment, at, attempts, ended, *figures in db.execute(
+            sql, (*condition.values, *bounds, taken, skipped)
+        ):
+            end = None if ended is None else End(kinds[ended], *figures)
+            rows.append((seq, RecordPlace(segment, at), attempts or 0, end))
+    return rows

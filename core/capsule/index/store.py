@@ -1,16 +1,23 @@
-"""The SQLite file itself: opened privately, checked for being ours, thrown away when it is not."""
+"""The SQLite file itself: opened privately, checked for being ours, thrown away when it is not.
+
+Reading single records of the log by their places.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from core.capsule.segments import open_private
+from core.capsule.reader import line_at
+from core.capsule.segments import RecordPlace, decode, open_private, open_segment
 from core.errors import CapsuleError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from core.capsule.record import Record
+
 
 NAME = "index.sqlite"
 BLOCK_BITS = 10  # a block is 1,024 consecutive seq
@@ -108,3 +115,50 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     ):
         raise sqlite3.DatabaseError("this index is of another make")
     return connection
+
+
+_BLOCK = 1 << 14
+
+
+class Places:
+    """The records of one directory; those that lie close together are read together."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._segment: int | None = None
+        self._fd = -1
+        self._block = b""
+        self._begin = 0
+
+    def record(self, place: RecordPlace) -> Record:
+        """The log's record at a place.
+
+        Raises:
+            FileNotFoundError: there is no such segment.
+            CapsuleError: it is damaged, or may not be read.
+        """
+        if place.segment != self._segment:
+            self.close()
+            self._fd = open_segment(self._directory, place.segment)
+            self._segment = place.segment
+        return decode(self._directory, place, self._line(place.offset))
+
+    def _line(self, offset: int) -> bytes:
+        at = offset - self._begin
+        end = self._block.find(b"\n", at) + 1 if 0 <= at < len(self._block) else 0
+        if not end:
+            self._block, self._begin = os.pread(self._fd, _BLOCK, offset), offset
+            at, end = 0, self._block.find(b"\n") + 1
+        return self._block[at:end] if end else line_at(self._fd, offset)
+
+    def close(self) -> None:
+        """Close what is open; another record opens it again."""
+        if self._segment is not None:
+            os.close(self._fd)
+        self._segment, self._block = None, b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,19 +1,31 @@
-"""Questions to the index about a stretch of time: latency slice by slice, tokens, what was seen."""
+"""Questions to the index about a stretch of time: latency slice by slice, tokens, what was seen.
+
+What was last worked out about stretches of time, so that only what is new is looked at.
+
+Latency slice by slice of a stretch, remembered: only slices with new calls are counted anew.
+
+A stretch's calls and tokens, remembered: only what was indexed since is added to them.
+"""
 
 from __future__ import annotations
 
+from array import array
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from core.capsule.index.columns import CALL
+from core.capsule.index.growing import SPAN
 from core.capsule.index.store import BLOCK_BITS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from core.capsule.index.columns import Kind
+
 
 _NEVER = 1 << 52
 
@@ -128,3 +140,266 @@ def first_at(db: sqlite3.Connection, time_ms: int) -> int:
         "SELECT min(block) FROM blocks WHERE latest_ms >= ?", (time_ms,)
     ).fetchone()
     return _NEVER if block is None else block << BLOCK_BITS
+
+
+# A dashboard asks for three windows of two modes, and one day's totals.
+_CHARTS, _TALLIES = 8, 2
+
+
+class Remembered:
+    """Charts and totals of one index; ``seq`` is always how far that goes now."""
+
+    def __init__(self) -> None:
+        self._charts: dict[object, LatencySlices] = {}
+        self._tallies: dict[object, Tally] = {}
+
+    def slices(
+        self,
+        db: sqlite3.Connection,
+        kinds: dict[Kind, int],
+        stretch: Stretch,
+        *,
+        mode: str,
+        origins: Collection[str],
+        seq: int,
+    ) -> list[Slice]:
+        """The slices that hold calls of a mode, ascending."""
+        key = mode, frozenset(origins), stretch.slices, stretch.until - stretch.since
+        chart = self._charts.pop(key, None) or LatencySlices(mode, frozenset(origins))
+        found = chart.of(db, kinds, stretch, seq)
+        self._charts[key] = chart  # the newest last
+        if len(self._charts) > _CHARTS:
+            self._charts.pop(next(iter(self._charts)))
+        return found
+
+    def totals(
+        self,
+        db: sqlite3.Connection,
+        kinds: dict[Kind, int],
+        stretch: Stretch,
+        *,
+        quick_ms: float,
+        origins: Collection[str],
+        seq: int,
+    ) -> Totals:
+        """The stretch's calls, each with all its attempts, and each backend's tokens."""
+        since_ms, until_ms = stretch.bounds_ms
+        (latest_ms,) = db.execute("SELECT max(latest_ms) FROM blocks").fetchone()
+        key = since_ms, quick_ms, frozenset(origins)
+        to_now = latest_ms is None or latest_ms < until_ms
+        # Out of the memory while it is added to: what is broken off there is not kept.
+        tally = self._tallies.pop(key, None) if to_now else None
+        tally = tally or Tally(since_ms, quick_ms, frozenset(origins))
+        tally.extend(db, kinds, until_ms, seq)
+        if to_now:
+            self._tallies[key] = tally
+            if len(self._tallies) > _TALLIES:
+                self._tallies.pop(next(iter(self._tallies)))
+        return tally.totals(kinds)
+
+
+class LatencySlices:
+    """The slices of one mode's calls as they were last asked for."""
+
+    def __init__(self, mode: str, origins: Collection[str]) -> None:
+        self._mode = mode
+        self._origins = origins
+        self._known_to = 0
+        # By their bounds in ms; without calls they are there, with no numbers.
+        self._slices: dict[tuple[int, int], Slice] = {}
+
+    def of(
+        self, db: sqlite3.Connection, kinds: dict[Kind, int], stretch: Stretch, seq: int
+    ) -> list[Slice]:
+        """The slices that hold calls, ascending; the index goes up to ``seq``."""
+        bounds = stretch.slice_bounds_ms()
+        touched = self._touched(db, kinds, stretch) if self._known_to < seq else set()
+        missing = {
+            number
+            for number, each in enumerate(bounds)
+            if number in touched or each not in self._slices
+        }
+        fresh = self._counted(db, kinds, stretch, missing) if missing else {}
+        self._slices = {
+            each: fresh[number] if number in missing else self._slices[each]
+            for number, each in enumerate(bounds)
+        }
+        self._known_to = seq
+        return [
+            Slice(number, each.answered, each.failed, *_figures(each))
+            for number, each in enumerate(self._slices.values())
+            if each.answered or each.failed
+        ]
+
+    def _touched(
+        self, db: sqlite3.Connection, kinds: dict[Kind, int], stretch: Stretch
+    ) -> set[int]:
+        if not self._slices:
+            return set()
+        ours = numbers_of(kinds, self._is_ours)
+        asked = asked_of(db, stretch)
+        asked["first"] = max(asked["first"], self._known_to + 1)
+        sql = f"SELECT DISTINCT slice FROM ({sliced('seq', ours)})"  # noqa: S608  numbers of ours
+        return {number for (number,) in db.execute(sql, asked)}
+
+    def _counted(
+        self, db: sqlite3.Connection, kinds: dict[Kind, int], stretch: Stretch, missing: set[int]
+    ) -> dict[int, Slice]:
+        bounds = stretch.slice_bounds_ms()
+        first_ms, last_ms = bounds[min(missing)][0], bounds[max(missing)][1]
+        good = {number for kind, number in kinds.items() if kind.success is True}
+        ours = numbers_of(kinds, self._is_ours)
+        totals: dict[int, array[float]] = defaultdict(lambda: array("d"))
+        firsts: dict[int, array[float]] = defaultdict(lambda: array("d"))
+        answered, failed = dict.fromkeys(missing, 0), dict.fromkeys(missing, 0)
+        asked = asked_of(db, stretch, first_ms) | {"from": first_ms, "to": last_ms}
+        sql = f"""{sliced("kind, latency_ms, ttft_ms", ours)}
+            AND time_ms >= :from AND time_ms < :to"""
+        for number, kind, latency_ms, ttft_ms in db.execute(sql, asked):
+            if number not in missing:
+                continue
+            if kind not in good:
+                failed[number] += 1
+                continue
+            answered[number] += 1
+            if latency_ms is not None:
+                totals[number].append(latency_ms)
+            if ttft_ms is not None:
+                firsts[number].append(ttft_ms)
+        return {
+            number: Slice(
+                number,
+                answered[number],
+                failed[number],
+                *_percentiles(totals[number], answered[number]),
+                *_percentiles(firsts[number], len(firsts[number])),
+            )
+            for number in missing
+        }
+
+    def _is_ours(self, kind: Kind) -> bool:
+        return kind.event_type == CALL and kind.mode == self._mode and kind.origin in self._origins
+
+
+def _figures(of: Slice) -> tuple[float | None, ...]:
+    return of.p50, of.p95, of.ttft_p50, of.ttft_p95
+
+
+def _percentiles(values: array[float], count: int) -> tuple[float | None, float | None]:
+    """P50 and P95 of ``count`` by nearest rank; those of them without a value come first."""
+    ordered = sorted(values)
+    unknown = count - len(ordered)
+
+    def rank(percent: int) -> float | None:
+        place = -(-percent * count // 100) - 1 - unknown
+        return ordered[max(place, 0)] if ordered else None
+
+    return rank(50), rank(95)
+
+
+# A call that further attempts may still belong to: whether it was answered, the ms it waited (None:
+# not known), its last event. A bare tuple, as there are thousands that a collection need not visit.
+_Open = tuple[bool, float | None, int]
+
+
+class Tally:
+    """The calls from ``since_ms`` on, each with all its attempts, and each backend's tokens.
+
+    An attempt further than ``SPAN`` events from the one before it counts as another call.
+    """
+
+    def __init__(self, since_ms: int, quick_ms: float, origins: Collection[str]) -> None:
+        self._since_ms = since_ms
+        self._quick_ms = quick_ms
+        self._origins = origins
+        self._known_to = 0
+        self._calls = 0
+        self._quick = 0
+        self._open: dict[int | None, _Open] = {}
+        self._tokens: dict[int, list[int]] = {}
+
+    def extend(
+        self, db: sqlite3.Connection, kinds: dict[Kind, int], until_ms: int, seq: int
+    ) -> None:
+        """Add what was indexed since, up to ``seq``."""
+        if seq <= self._known_to:
+            return
+        ours = numbers_of(
+            kinds, lambda kind: kind.event_type == CALL and kind.origin in self._origins
+        )
+        asked = {
+            "first": max(self._known_to + 1, first_at(db, self._since_ms)),
+            "since": self._since_ms,
+            "until": until_ms,
+            # What is open from before must not be closed before it is put together.
+            "settled": self._known_to or seq - SPAN,
+            "quick": self._quick_ms,
+        }
+        rows = f"""FROM events WHERE seq >= :first AND time_ms >= :since AND time_ms < :until
+            AND kind IN ({ours})"""
+        self._add_calls(db, rows, asked)
+        self._add_tokens(db, rows, asked)
+        self._known_to = seq
+        self._settle(seq - SPAN)
+
+    def _add_calls(self, db: sqlite3.Connection, rows: str, asked: dict[str, Any]) -> None:
+        found = db.execute(
+            f"""
+            SELECT closed, one, count(*), count(*) FILTER (WHERE answered AND waited < :quick),
+                max(answered), sum(waited), max(last)
+            FROM (SELECT *, call IS NOT NULL AND last <= :settled AS closed,
+                    CASE WHEN last > :settled THEN call END AS one
+                FROM (SELECT call, max(answered) AS answered, sum(latency_ms) AS waited,
+                    max(seq) AS last {rows} GROUP BY call))
+            GROUP BY closed, one""",  # noqa: S608  numbers of ours
+            asked,
+        )
+        for closed, call, calls, quick, answered, waited_ms, last in found:
+            if closed:
+                self._calls += calls
+                self._quick += quick
+                continue
+            found_open = bool(answered), waited_ms, last
+            before = self._open.get(call)
+            self._open[call] = _joined(before, found_open) if before else found_open
+
+    def _add_tokens(self, db: sqlite3.Connection, rows: str, asked: dict[str, Any]) -> None:
+        found = db.execute(
+            f"""
+            SELECT kind, count(*), count(coalesce(prompt_tokens, completion_tokens)),
+                sum(prompt_tokens), sum(completion_tokens) {rows} AND answered
+            GROUP BY kind""",
+            asked,
+        )
+        for kind, *figures in found:
+            before = self._tokens.get(kind, [0] * 4)
+            added = zip(before, figures, strict=True)
+            self._tokens[kind] = [each + (more or 0) for each, more in added]
+
+    def _settle(self, before: int) -> None:
+        closed = [call for call, of in self._open.items() if call is not None and of[2] <= before]
+        self._calls += len(closed)
+        self._quick += sum(_is_quick(self._open.pop(call), self._quick_ms) for call in closed)
+
+    def totals(self, kinds: dict[Kind, int]) -> Totals:
+        """What was added up so far."""
+        known = list(kinds)
+        summed: dict[tuple[str, str], list[int]] = {}
+        for number, figures in sorted(self._tokens.items()):
+            of = summed.setdefault((known[number].mode, known[number].backend), [0] * 4)
+            of[:] = [before + more for before, more in zip(of, figures, strict=True)]
+        return Totals(
+            self._calls + len(self._open),
+            self._quick + sum(_is_quick(of, self._quick_ms) for of in self._open.values()),
+            tuple(Tokens(*key, *value) for key, value in summed.items()),
+        )
+
+
+def _joined(before: _Open, after: _Open) -> _Open:
+    known = [waited_ms for _, waited_ms, _ in (before, after) if waited_ms is not None]
+    return before[0] or after[0], sum(known) if known else None, max(before[2], after[2])
+
+
+def _is_quick(call: _Open, most_ms: float) -> bool:
+    answered, waited_ms, _ = call
+    return answered and waited_ms is not None and waited_ms < most_ms

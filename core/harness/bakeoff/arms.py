@@ -10,9 +10,9 @@ from core.client.server import Engine
 from core.errors import ConfigError, ReflexError
 from core.plain import plain
 from core.router import backends
-from core.router.probing import probe
+from core.router.health import probe
+from core.settings.trust import is_loopback
 from core.stages import CLOUD, Mode
-from core.trust import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

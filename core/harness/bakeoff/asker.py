@@ -17,11 +17,9 @@ from core.errors import (
     ServerError,
     StatusError,
 )
-from core.router.correction import unconstrained
+from core.router.attempts import ask, unconstrained
 from core.router.evidence import Call
-from core.router.reason import Reason
-from core.router.recorded import ended
-from core.stages import Stage
+from core.stages import Reason, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.errors import BackendError
     from core.harness.bakeoff.arms import Arm
-    from core.harness.patchloop.job import Ask
+    from core.patchloop.loop import Ask
     from core.router.evidence import Evidence, Outcome
 
 ORIGIN = "bakeoff"
@@ -126,7 +124,7 @@ class Asker:
         self, call: Call, request: ChatRequest, number: int, before: BackendError | None
     ) -> Outcome:
         """One request; it is put on record while its reply is looked at, as tests take longer."""
-        outcome, interrupted = await ended(self._client, request, self._clock)
+        outcome, interrupted = await ask(self._client, request, self._clock)
         record = asyncio.create_task(
             self._evidence.called(
                 call,

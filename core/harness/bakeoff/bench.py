@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from core.harness.bakeoff.asker import PAUSES_S, Asker
 from core.harness.bakeoff.checker import Checks
-from core.harness.bakeoff.environment import environment
-from core.harness.gate.trial import Trial
-from core.harness.patchloop.job import Job
-from core.harness.patchloop.loop import repair
+from core.harness.bakeoff.conclusion import environment
+from core.patchloop.loop import Job, repair
+from core.patchloop.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from core.capsule.events import Event
     from core.clock import Clock
-    from core.harness.bakeoff.interleave import Slot
+    from core.harness.bakeoff.plan import Slot
     from core.harness.bakeoff.preparation import Prepared
-    from core.harness.gate.trial import Attempt
     from core.harness.report.model import Environment
+    from core.patchloop.trial import Attempt
     from core.router.evidence import Evidence
 
 

@@ -1,21 +1,29 @@
-"""Checks a suite's tasks: tests in the sandbox, then lint of what changed."""
+"""Checks a suite's tasks: tests in the sandbox, then lint of what changed.
+
+Lint of what an edit changed, by ruff where there is one; part of the diff's quality.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import math
+import shutil
+import sys
 import tempfile
+from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from core.errors import SuiteError
-from core.harness.bakeoff.lint import lint_findings
-from core.harness.gate.trial import FailureKind
-from core.harness.patchloop.job import Checked
-from core.harness.patchloop.prompt import MOST_FEEDBACK
 from core.harness.sandbox import run_tests
 from core.harness.suites.find import lay_out
+from core.patchloop.loop import CheckResult
+from core.patchloop.prompt import MOST_FEEDBACK
+from core.patchloop.trial import FailureKind
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -23,6 +31,70 @@ if TYPE_CHECKING:
 
     from core.harness.sandbox import Sandbox, TestReport
     from core.harness.suites.find import Task
+
+
+# Errors that pyflakes knows and those of syntax; no matter of style.
+_RULES = "F,E9"
+_TIMEOUT_S = 5.0
+
+
+async def lint_findings(
+    before: Mapping[str, str], after: Mapping[str, str], changed: Sequence[str]
+) -> tuple[str, ...] | None:
+    """What ruff finds in the ``changed`` Python files of ``after`` and did not find ``before``.
+
+    None where there is no ruff, or it gave no answer. The code is read, never run.
+    """
+    program = _ruff()
+    if program is None:
+        return None
+    new: list[str] = []
+    for path in changed:
+        if not path.endswith(".py"):
+            continue
+        found = await _lint(program, path, after[path])
+        if found is None:
+            return None
+        # A fault that was there already is none of this edit's; most files have none.
+        known = await _lint(program, path, before[path]) if found and path in before else ()
+        left = Counter(one["code"] for one in known or ())
+        for one in found:
+            if left[one["code"]] > 0:
+                left[one["code"]] -= 1
+            else:
+                row = one["location"]["row"]
+                new.append(plain(f"{path}:{row}: {one['code']} {one['message']}", 300))
+    return tuple(new)
+
+
+async def _lint(program: str, path: str, text: str) -> list[dict[str, Any]] | None:
+    process = await asyncio.create_subprocess_exec(
+        *(program, "check", "--isolated", "--no-cache", "--quiet", "--exit-zero"),
+        *("--select", _RULES, "--output-format", "json", "--stdin-filename", path, "-"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # a Ctrl-C is ours to handle
+    )
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            output, _ = await process.communicate(text.encode())
+        found = json.loads(output)
+    except (TimeoutError, ValueError):
+        return None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    return found if isinstance(found, list) else None
+
+
+@cache
+def _ruff() -> str | None:
+    beside = Path(sys.executable).with_name("ruff")
+    return str(beside) if beside.exists() else shutil.which("ruff")
+
 
 _MOST_LINT = 1000
 
@@ -40,7 +112,7 @@ class TaskCheck:
         )
         lay_out(task.tests, self._tests)
 
-    async def __call__(self, files: Mapping[str, str], changed: Sequence[str]) -> Checked:
+    async def __call__(self, files: Mapping[str, str], changed: Sequence[str]) -> CheckResult:
         """Tests decide; lint of the ``changed`` files is looked at once they pass.
 
         Raises:
@@ -48,13 +120,13 @@ class TaskCheck:
         """
         report = await self._run(files)
         if not report.solved:
-            return Checked(
+            return CheckResult(
                 passed=False, feedback=report.feedback(MOST_FEEDBACK), failure=FailureKind.TEST
             )
         findings = await lint_findings(self._task.workspace, files, changed)
         if findings is None:
-            return Checked(passed=True)
-        return Checked(
+            return CheckResult(passed=True)
+        return CheckResult(
             passed=True,
             feedback="\n".join(findings)[:_MOST_LINT],
             failure=FailureKind.LINT if findings else None,

@@ -1,38 +1,76 @@
-"""What is left of a bakeoff when it ends: reports, and the decision that the router believes."""
+"""What is left of a bakeoff when it ends: reports, and the decision that the router believes.
+
+The machine a bakeoff runs on, as its report says.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import os
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.capsule.events import BakeoffFinishedEvent, GateDecisionEvent
 from core.capsule.keys import seal
 from core.errors import CapsuleError
 from core.harness.bakeoff.arms import AGAIN
-from core.harness.bakeoff.environment import environment
+from core.harness.bakeoff.plan import eval_directory
 from core.harness.bakeoff.progress import Finished
-from core.harness.bakeoff.scope import eval_directory
 from core.harness.gate.judge import FalseAlarms, GateResult, Thresholds, false_alarm_rate, judge
 from core.harness.report import files as reports
-from core.harness.report.model import ArmRecord, SandboxRecord
+from core.harness.report.model import ArmRecord, Environment, SandboxRecord
 from core.plain import plain
 from core.router.promotion import thresholds_of
 from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from core.capsule import EventLog
     from core.clock import Clock
     from core.harness.bakeoff.arms import Arm
     from core.harness.bakeoff.journal import Journal
     from core.harness.bakeoff.preparation import Prepared
-    from core.harness.gate.trial import Trial
     from core.harness.report.model import Report
-    from core.policy import PolicySnapshot
+    from core.patchloop.trial import Trial
     from core.router.evidence import Evidence
+    from core.settings.policy import PolicySnapshot
+
+
+_MODEL = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
+
+
+def environment() -> Environment:
+    """This machine and this package; the host's name is hashed."""
+    return Environment(
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpu=_cpu(),
+        cpus=os.cpu_count() or 0,
+        memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
+        reflex_version=_version(),
+        hostname_hash=hashlib.sha256(f"reflex:{platform.node()}".encode()).hexdigest()[:16],
+    )
+
+
+def _cpu() -> str:
+    try:
+        found = _MODEL.search(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        found = None
+    return plain(found[1] if found else platform.processor() or platform.machine(), 120)
+
+
+def _version() -> str:
+    try:
+        return version("speckit-reflex")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def verdict_over(trials: Sequence[Trial], prepared: Prepared, policy: PolicySnapshot) -> GateResult:

@@ -15,7 +15,7 @@ from core.harness.bakeoff import worker
 from core.harness.bakeoff.asker import ORIGIN
 from core.harness.bakeoff.bench import Made
 from core.harness.bakeoff.orders import Answer, Order
-from core.harness.gate.trial import Trial
+from core.patchloop.trial import Trial
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from core.capsule.events import Event
-    from core.harness.bakeoff.interleave import Slot
     from core.harness.bakeoff.orders import Terms
-    from core.harness.gate.trial import Attempt
+    from core.harness.bakeoff.plan import Slot
+    from core.patchloop.trial import Attempt
 
 _ADDRESS = re.compile(r"dask://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5})")
 _CONNECT_S = 10
@@ -74,7 +74,7 @@ async def connected(executor: str) -> AsyncIterator[Pool]:
 
 def _connect(address: str) -> Client:
     try:
-        from distributed import Client  # noqa: PLC0415  an extra, and half a second
+        from distributed import Client  # an extra, and half a second
     except ImportError:
         raise ConfigError(
             "there is no Dask here", remedy="pip install 'speckit-reflex[dask]'"

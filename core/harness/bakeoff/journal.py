@@ -2,6 +2,8 @@
 
 Each line is sealed with the user's key: a gate pass may come to rest on it, and anybody can put a
 file into a project.
+
+Which journal a run goes by: a new one, or that of a run which was stopped.
 """
 
 from __future__ import annotations
@@ -13,19 +15,26 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from uuid import uuid4
 
 from core.capsule.keys import seal, seal_holds
 from core.clock import rfc3339
 from core.errors import ReportError
-from core.harness.gate.trial import Trial
+from core.files import make_private
+from core.harness.bakeoff.plan import MOST_SEED, eval_directory
 from core.harness.report.model import Environment
+from core.patchloop.trial import Trial
 from core.plain import plain
-from core.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from core.clock import Clock
+    from core.harness.bakeoff.preparation import Prepared
+
 
 SUFFIX = ".journal.jsonl"
 _PATTERN = f"reflex-bakeoff-*{SUFFIX}"
@@ -218,3 +227,50 @@ def _unusable(path: Path, error: OSError) -> ReportError:
         f"{plain(path)}: {plain(error.strerror or error, 200)}",
         remedy="Make the directory writable, free some disk, or name another by --out.",
     )
+
+
+def begin_journal(prepared: Prepared, sealing: Sealing, clock: Clock) -> Journal:
+    """A new journal."""
+    scope, now = prepared.scope, clock.now()
+    # To the millisecond, as it is written: a resumed run began at the same moment.
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    seed = SystemRandom().randint(0, MOST_SEED) if scope.plan.seed is None else scope.plan.seed
+    # How the tasks were chosen is for whoever wants to resume; which they are is compared.
+    chosen = {"glob": scope.plan.tasks, "shard": scope.plan.shard}
+    beginning = Beginning(now, uuid4().hex, seed, {**prepared.about(), **chosen})
+    return Journal.begin(eval_directory(scope.plan, scope.settings), beginning, sealing)
+
+
+def journal_to_resume(directory: Path, sealing: Sealing) -> Journal:
+    """The journal to go on with.
+
+    Raises:
+        ReportError: There is none but such as are under way, or it cannot be used.
+    """
+    journal = Journal.newest(directory, sealing)
+    if journal is None:
+        raise ReportError(
+            f"there is no bakeoff to resume in {plain(directory)}",
+            remedy="Start one without --resume.",
+        )
+    return journal
+
+
+def resumed(journal: Journal, prepared: Prepared) -> Journal:
+    """The journal, if it is of the same run.
+
+    Raises:
+        ReportError: It is of another.
+    """
+    before, now = journal.beginning.about, prepared.about()
+    seed = prepared.scope.plan.seed
+    if seed is not None:
+        before, now = {**before, "seed": journal.beginning.seed}, {**now, "seed": seed}
+    different = [name for name in now if before.get(name) != now[name]]
+    if different:
+        raise ReportError(
+            f"the bakeoff in {plain(journal.path.name)} cannot be resumed: other "
+            f"{', '.join(name.replace('_', ' ') for name in different)}",
+            remedy="Give the same options as then and undo what changed, or start anew.",
+        )
+    return journal

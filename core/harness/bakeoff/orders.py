@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from core.harness.bakeoff.environment import environment
-from core.harness.bakeoff.interleave import Slot  # noqa: TC001  pydantic reads it
-from core.harness.bakeoff.plan import Plan
-from core.harness.patchloop.edits import EditFormat
+from core.harness.bakeoff.conclusion import environment
+from core.harness.bakeoff.plan import (
+    Plan,
+    Slot,
+)
 from core.harness.report.model import Environment  # noqa: TC001  likewise
+from core.patchloop.formats import EditFormat
 from core.settings import Cloud, Reflex, Settings, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.harness.bakeoff.preparation import Prepared
-    from core.policy import PolicySnapshot
+    from core.settings.policy import PolicySnapshot
 
 # Settled by whoever gives the orders; all else must be the same wherever a trial is made.
 _OWN_AFFAIR = frozenset({"suite", "reused_report"})

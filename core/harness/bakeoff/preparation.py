@@ -10,12 +10,12 @@ from core.capsule import EventLog
 from core.capsule.keys import seal_holds, user_key
 from core.errors import SandboxError
 from core.harness.bakeoff.arms import check_key, choose_arms, identified
-from core.harness.bakeoff.scope import Scope
+from core.harness.bakeoff.plan import Scope
 from core.harness.report.files import read_hashed
-from core.harness.report.reusable import Reusable, reusable_cloud_trials
+from core.harness.report.merge import Reusable, reusable_cloud_trials
 from core.harness.sandbox import SelfTest, Tier, choose_tier
 from core.plain import plain
-from core.router.gates import in_demo
+from core.router.promotion import in_demo
 from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from core.harness.bakeoff.arms import Arm
     from core.harness.bakeoff.plan import Plan
-    from core.harness.gate.trial import Trial
+    from core.patchloop.trial import Trial
     from core.settings import Settings
 
 

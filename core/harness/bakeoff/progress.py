@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.harness.gate.judge import FalseAlarms, GateResult
-    from core.harness.gate.trial import Attempt, Trial
     from core.harness.report.model import Report
+    from core.patchloop.trial import Attempt, Trial
 
 
 @dataclass(frozen=True, slots=True)

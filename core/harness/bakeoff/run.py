@@ -1,8 +1,12 @@
-"""Runs a bakeoff: the same repair tasks for both arms, judged, reported, and put on record."""
+"""Runs a bakeoff: the same repair tasks for both arms, judged, reported, and put on record.
+
+The trials of a bakeoff, some at a time, each from its prompt to the journal.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -11,18 +15,18 @@ from core.capsule.events import BakeoffStartedEvent
 from core.capsule.keys import user_key
 from core.clock import Clock, SystemClock
 from core.errors import ReflexError
+from core.harness.bakeoff.arms import changed_server
 from core.harness.bakeoff.asker import PAUSES_S
 from core.harness.bakeoff.bench import Bench
-from core.harness.bakeoff.conclusion import Conclusion
+from core.harness.bakeoff.conclusion import Conclusion, verdict_over
 from core.harness.bakeoff.executors import Remote, connected
-from core.harness.bakeoff.journal import Sealing
+from core.harness.bakeoff.journal import Sealing, begin_journal, journal_to_resume, resumed
 from core.harness.bakeoff.orders import terms_of
+from core.harness.bakeoff.plan import eval_directory, interleave
 from core.harness.bakeoff.preparation import prepare
-from core.harness.bakeoff.resuming import begun, journal_to_resume, resumed
-from core.harness.bakeoff.scope import eval_directory
-from core.harness.bakeoff.trials import Run
-from core.policy import PolicySnapshot
+from core.harness.bakeoff.progress import AttemptEnded, Progress, Started, TrialEnded, TrialStarted
 from core.router.evidence import Evidence
+from core.settings.policy import PolicySnapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -30,10 +34,142 @@ if TYPE_CHECKING:
 
     from core.harness.bakeoff.bench import Maker
     from core.harness.bakeoff.journal import Journal
-    from core.harness.bakeoff.plan import Plan
+    from core.harness.bakeoff.plan import Plan, Slot
     from core.harness.bakeoff.preparation import Prepared
-    from core.harness.bakeoff.progress import Progress
+    from core.harness.gate.judge import GateResult
+    from core.patchloop.trial import Attempt, Trial
     from core.settings import Settings
+
+
+INTERRUPTED = "interrupted"
+_LOOK_AT_SERVERS_S = 15.0
+
+
+class TrialRunner:
+    """The trials of one run, as many at a time as the maker takes; ``events`` ends with None.
+
+    ``server_changed`` says in words which arm's server became another while it ran, if one did.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        journal: Journal,
+        policy: PolicySnapshot,
+        evidence: Evidence,
+    ) -> None:
+        self.events: asyncio.Queue[Progress | None] = asyncio.Queue()
+        self.server_changed = ""
+        self._prepared = prepared
+        self._scope = prepared.scope
+        self._journal = journal
+        self._policy = policy
+        self._evidence = evidence
+        self._asked = [prepared.arms[name] for name in prepared.asked]
+        self._tasks = {task.id: task for task in prepared.scope.tasks}
+        taken = {_slot_of(one) for one in prepared.reused_trials}
+        slots = [
+            slot
+            for slot in interleave(
+                list(self._tasks),
+                list(prepared.arms),
+                prepared.scope.plan.trials,
+                journal.beginning.seed,
+            )
+            if (slot.task, slot.arm, slot.trial) not in taken
+        ]
+        done = set(map(_slot_of, journal.trials))
+        self._total = len(slots)
+        self._slots = deque(one for one in slots if (one.task, one.arm, one.trial) not in done)
+
+    def started(self) -> Started:
+        """The run's first event."""
+        beginning = self._journal.beginning
+        return Started(
+            run_id=beginning.run_id,
+            suite=self._scope.suite.name,
+            tasks=tuple(self._tasks),
+            arms=tuple(self._prepared.arms),
+            trials=self._scope.plan.trials,
+            seed=beginning.seed,
+            total=self._total,
+            done=len(self._journal.trials),
+            kept=(*self._journal.trials, *self._prepared.reused_trials),
+        )
+
+    async def work(self, maker: Maker, stop: asyncio.Event) -> str:
+        """Go on until all is done; returns why it ended before that, or nothing.
+
+        Raises:
+            ReflexError: The run cannot go on.
+        """
+        try:
+            return await self._until_done(maker, stop)
+        finally:
+            self.events.put_nowait(None)
+
+    async def _until_done(self, maker: Maker, stop: asyncio.Event) -> str:
+        number = min(maker.at_once, len(self._slots))
+        workers = {asyncio.create_task(self._worker(maker)) for _ in range(number)}
+        stopping = asyncio.create_task(stop.wait())
+        looking = asyncio.create_task(self._until_server_changes())
+        try:
+            pending = set(workers)
+            while pending:
+                done, _ = await asyncio.wait(
+                    {*pending, stopping, looking}, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done & pending:
+                    task.result()
+                pending -= done
+                if pending and stopping in done:
+                    return INTERRUPTED
+                if looking in done:
+                    self.server_changed = looking.result()
+                    return self.server_changed
+            self.server_changed = await changed_server(self._asked) or ""
+            return self.server_changed
+        finally:
+            for task in (*workers, stopping, looking):
+                task.cancel()
+            await asyncio.gather(*workers, stopping, looking, return_exceptions=True)
+
+    async def _until_server_changes(self) -> str:
+        while True:
+            await asyncio.sleep(_LOOK_AT_SERVERS_S)
+            if changed := await changed_server(self._asked):
+                return changed
+
+    async def _worker(self, maker: Maker) -> None:
+        while self._slots:
+            await self._trial(self._slots.popleft(), maker)
+
+    async def _trial(self, slot: Slot, maker: Maker) -> None:
+        """One arm's go at one task, from its beginning to the journal."""
+        self.events.put_nowait(TrialStarted(slot.task, slot.arm, slot.trial))
+
+        def tell(attempt: Attempt) -> None:
+            self.events.put_nowait(AttemptEnded(slot.task, slot.arm, slot.trial, attempt))
+
+        made = await maker.make(slot, tell)
+        for event in made.events:
+            await self._evidence.append(event)
+        self._journal.add(made.trial, made.machine)
+        trial = made.trial
+        done = len(self._journal.trials)
+        self.events.put_nowait(TrialEnded(trial, done, self._total, self._verdict_now(trial)))
+
+    def _verdict_now(self, newest: Trial) -> GateResult | None:
+        """The gate so far; None until the task's other arm is through as well."""
+        trials = [*self._journal.trials, *self._prepared.reused_trials]
+        pair = [one for one in trials if (one.task, one.trial) == (newest.task, newest.trial)]
+        if len(pair) < len(self._prepared.arms):
+            return None
+        return verdict_over(trials, self._prepared, self._policy)
+
+
+def _slot_of(trial: Trial) -> tuple[str, str, int]:
+    return trial.task, trial.arm, trial.trial
 
 
 async def run_bakeoff(
@@ -75,7 +211,7 @@ async def run_bakeoff(
             await pool.agree(terms_of(prepared, policy, pauses_s, run_id=""))
         if stop.is_set():
             return
-        journal = resumed(earlier, prepared) if earlier else begun(prepared, sealing, clock)
+        journal = resumed(earlier, prepared) if earlier else begin_journal(prepared, sealing, clock)
         stack.callback(journal.close)
         log = EventLog(settings.state_dir / "capsule", clock=clock)
         stack.callback(log.close)
@@ -92,7 +228,7 @@ async def run_bakeoff(
             key=key,
             clock=clock,
         )
-        run = Run(prepared, journal, policy, evidence)
+        run = TrialRunner(prepared, journal, policy, evidence)
         maker: Maker
         if pool:
             terms = terms_of(prepared, policy, pauses_s, journal.beginning.run_id)

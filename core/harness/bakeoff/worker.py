@@ -22,13 +22,13 @@ from core.clock import SystemClock
 from core.errors import ReflexError, WorkerError
 from core.harness.bakeoff.arms import changed_server, choose_arms
 from core.harness.bakeoff.bench import Bench
-from core.harness.bakeoff.environment import environment
+from core.harness.bakeoff.conclusion import environment
 from core.harness.bakeoff.orders import Answer, Order, Refusal, matter_of
+from core.harness.bakeoff.plan import Scope
 from core.harness.bakeoff.preparation import looked_at
-from core.harness.bakeoff.scope import Scope
 from core.plain import plain
-from core.policy import PolicySnapshot
 from core.router.evidence import Evidence
+from core.settings.policy import PolicySnapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def answer(order: str) -> str:
 
 def workspace(run_id: str) -> Path:
     """Where this user's workers keep the evidence of a run."""
-    from platformdirs import user_state_path  # noqa: PLC0415  only workers need it
+    from platformdirs import user_state_path  # only workers need it
 
     return user_state_path("speckit-reflex", appauthor=False) / "workers" / run_id
 

@@ -14,7 +14,7 @@ from core.harness.gate.statistics import (
     percentile,
     proven_rate,
 )
-from core.harness.gate.trial import STRICT
+from core.patchloop.trial import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from core.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.harness.gate.trial import Trial
+    from core.patchloop.trial import Trial
 
 __all__ = [
     "Criterion",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.harness.report.model import Report
     from core.settings import Settings
 
+
 SECONDS_A_DAY = 86_400
 _STAMPS = {
     "partial": "the run was stopped, or shards of it are missing",
@@ -42,7 +43,7 @@ class Lapse:
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class PresentSetup:
     """What a report is held against besides the configuration."""
 
     suite_hash: str | None
@@ -53,7 +54,7 @@ class Present:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedReport:
     """What the check found.
 
     ``gate`` is derived from the report's trials by the thresholds of the configuration;
@@ -88,13 +89,15 @@ class Checked:
         return f"worse than the baseline: the trials say {self.gate.verdict}"
 
 
-def present(report: Report, workspace: Path, now: datetime, *, in_demo: bool = False) -> Present:
+def present(
+    report: Report, workspace: Path, now: datetime, *, in_demo: bool = False
+) -> PresentSetup:
     """What is there now; the suite's hash is None when its place is not one to be looked into.
 
     A report may come from a stranger, so the path it names counts inside the workspace alone, or
     where a suite of our own format lies.
     """
-    return Present(
+    return PresentSetup(
         suite_hash=_suite_hash(report.suite.root, workspace),
         prompt_hash=tree_hash(PROMPTS),
         schema_hash=tree_hash(SCHEMAS),
@@ -114,8 +117,8 @@ def _suite_hash(named: str, workspace: Path) -> str | None:
 
 
 def check(
-    report: Report, settings: Settings, present: Present, comparison: Comparison | None = None
-) -> Checked:
+    report: Report, settings: Settings, present: PresentSetup, comparison: Comparison | None = None
+) -> CheckedReport:
     """Derive the verdict anew by the configuration, and say what has changed since the run."""
     reflex, on_trial = settings.reflex, report.arms.get(report.pair[0])
     limits = Thresholds(
@@ -129,7 +132,7 @@ def check(
         report, thresholds=limits, timeout_ms=float(reflex.timeout_ms) if primary else None
     )
     age_days = (present.now - report.finished_at).total_seconds() / SECONDS_A_DAY
-    return Checked(
+    return CheckedReport(
         gate=gate,
         stored=str(report.gate["verdict"]),
         lapses=(
@@ -147,7 +150,7 @@ def check(
     )
 
 
-def _stamped(report: Report, present: Present) -> list[Lapse]:
+def _stamped(report: Report, present: PresentSetup) -> list[Lapse]:
     words = _STAMPS if present.in_demo else _STAMPS | _DEMO_STAMPS
     lapses = [Lapse(stamp, words[stamp]) for stamp in report.stamps if stamp in words]
     if report.settings.shard:
@@ -176,7 +179,7 @@ def _arm(report: Report, settings: Settings) -> list[Lapse]:
     return lapses
 
 
-def _changed(report: Report, present: Present) -> list[Lapse]:
+def _changed(report: Report, present: PresentSetup) -> list[Lapse]:
     lapses = []
     if present.suite_hash is None:
         where = plain(report.suite.root, 120)

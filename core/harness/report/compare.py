@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ReportError
 from core.harness.gate.statistics import Regression, binomial_cdf, paired_regression, percentile
-from core.harness.report.latency_chart import duration
+from core.harness.report.neutral import duration
 from core.harness.report.verdict import solved
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from core.harness.gate.trial import Trial
     from core.harness.report.model import Report
+    from core.patchloop.trial import Trial
 
 SLOWER = 1.1
 # Above this many steps a task's rates are taken as all or nothing, lest the exact test take hours.

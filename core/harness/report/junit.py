@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from core.errors import ReportError
-from core.harness.gate.trial import FailureKind
-from core.harness.report.atomic import replace_whole
+from core.files import replace_whole
 from core.harness.report.verdict import solved
+from core.patchloop.trial import FailureKind
 from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.harness.gate.trial import Attempt, Trial
     from core.harness.report.model import Report
+    from core.patchloop.trial import Attempt, Trial
 
 # These say nothing of the model's answer: there was none, or nobody could look at it.
 _ERRORS = frozenset({FailureKind.TRANSPORT, FailureKind.TIMEOUT, FailureKind.SANDBOX})

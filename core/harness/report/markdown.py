@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from core.harness.gate.criteria import Criterion, Verdict
 from core.harness.gate.judge import GateResult, false_alarm_rate
-from core.harness.report.latency_chart import chart, duration
 from core.harness.report.markdown_evidence import (
     failures,
     fingerprint,
@@ -16,7 +15,7 @@ from core.harness.report.markdown_evidence import (
     reproduce,
     tasks,
 )
-from core.harness.report.neutral import code, fence, table
+from core.harness.report.neutral import chart, code, duration, fence, table
 from core.harness.report.summary import ArmSummary, summaries
 from core.harness.report.verdict import rederive
 

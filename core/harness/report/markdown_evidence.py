@@ -6,18 +6,18 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from core.harness.gate.trial import FailureKind
 from core.harness.report.model import CLOUD, REFLEX
 from core.harness.report.neutral import code, details, fence, table
 from core.harness.report.verdict import solved
+from core.patchloop.trial import FailureKind
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.harness.gate.trial import Trial
     from core.harness.report.model import Report
     from core.harness.report.summary import ArmSummary
+    from core.patchloop.trial import Trial
 
 _KINDS = {
     FailureKind.TRANSPORT: "no connection, or it broke off",

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from core.harness.gate.criteria import Thresholds, Verdict
-from core.harness.gate.trial import Trial  # noqa: TC001  pydantic reads it
+from core.patchloop.trial import Trial  # noqa: TC001  pydantic reads it
 
 if TYPE_CHECKING:
     from datetime import datetime

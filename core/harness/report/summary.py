@@ -13,8 +13,8 @@ from core.harness.report.verdict import deadline_ms, solved
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from core.harness.gate.trial import Attempt, Candidate, FailureKind, Trial
     from core.harness.report.model import ArmRecord, Report
+    from core.patchloop.trial import Attempt, Candidate, FailureKind, Trial
 
 
 @dataclass(frozen=True, slots=True)

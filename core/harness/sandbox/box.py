@@ -4,6 +4,8 @@ What the command sees is the interpreter, the system's libraries and its own cop
 in a file system of limited size; no home, no environment, no network, no ``/proc``, nobody
 else's processes, a uid of its own. It is killed with all it started when it ends or runs out of a
 limit. What it does to its copy is lost with it.
+
+A workspace as data: what is sent into a sandbox instead of the directory itself.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -22,12 +25,66 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import SandboxError
-from core.harness.sandbox import bubblewrap, layout, macos, tree, watchdog
+from core.harness.sandbox import bubblewrap, layout, macos
+from core.harness.sandbox import process as watchdog
 from core.harness.sandbox.limits import Limits, Result, Tier
 from core.harness.sandbox.process import Ended, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+
+# Path relative to the workspace, permission bits, and bytes for a file, text for a symbolic
+# link's target, None for a directory.
+Entry = tuple[str, int, bytes | str | None]
+MAX_ENTRIES = 10_000
+
+
+def pack(workspace: Path, *, max_bytes: int) -> list[Entry]:
+    """Read a workspace, directories before what is in them and links last.
+
+    Links are kept as links and never followed; sockets, pipes and devices are left out. Raises
+    ``SandboxError`` when it cannot be read or holds more than ``max_bytes``.
+    """
+    entries: list[Entry] = []
+    links: list[Entry] = []
+    left = max_bytes
+    try:
+        for path, info in _walk(workspace):
+            name = path.relative_to(workspace).as_posix()
+            mode = stat.S_IMODE(info.st_mode)
+            if stat.S_ISDIR(info.st_mode):
+                entries.append((name, mode, None))
+            elif stat.S_ISLNK(info.st_mode):
+                links.append((name, mode, str(path.readlink())))
+            elif stat.S_ISREG(info.st_mode):
+                content = _read(path, left)
+                left -= len(content)
+                entries.append((name, mode, content))
+            if left < 0 or len(entries) + len(links) > MAX_ENTRIES:
+                raise SandboxError(
+                    f"The workspace is too large for the sandbox: over {max_bytes >> 20} MiB or "
+                    f"{MAX_ENTRIES} files.",
+                    remedy="Give the check fewer files, or raise file_mb.",
+                )
+    except OSError as error:
+        raise SandboxError(f"The workspace cannot be read: {error}") from error
+    return entries + links
+
+
+def _walk(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in sorted(directory.iterdir()):
+        info = path.lstat()
+        yield path, info
+        if stat.S_ISDIR(info.st_mode):
+            yield from _walk(path)
+
+
+def _read(path: Path, left: int) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(left + 1)
+
 
 _INSIDE = "core.harness.sandbox.inside"
 _AWAY = "_reflex"
@@ -100,7 +157,7 @@ class Sandbox:
         That is ``argv`` and ``env``, or ``tests`` and the names of the ``modules`` that run them.
         """
         self._refuse_without_sandbox()
-        files = await asyncio.to_thread(tree.pack, workspace, max_bytes=limits.file_mb << 20)
+        files = await asyncio.to_thread(pack, workspace, max_bytes=limits.file_mb << 20)
         try:
             ended = await self._supervised(program, files, workspace, read_only, limits)
         except OSError as error:
@@ -113,7 +170,7 @@ class Sandbox:
     async def _supervised(
         self,
         program: dict[str, Any],
-        files: list[tree.Entry],
+        files: list[Entry],
         workspace: Path,
         read_only: Sequence[Path],
         limits: Limits,

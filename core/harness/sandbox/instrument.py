@@ -1,4 +1,12 @@
-"""Test files as they are sent into a sandbox: read, listed and compiled outside of it."""
+"""Test files as they are sent into a sandbox: read, listed and compiled outside of it.
+
+Two versions of a test module, neither of which is run as it was written.
+
+The *verdict* version shows the values of an assertion that fails and has its comparisons checked
+for bribery. The *control* version does all that the test does and must fail: what its assertions
+say is ignored, the exceptions it waits for are ones that nobody raises, and its end is a failure.
+A test that passes there is not being run honestly.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +15,230 @@ import sys
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import SuiteError
-from core.harness.sandbox.rewrite import Control, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import CodeType
+
+
+_JUDGE = "__judge__"
+_SIGNS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
+}
+_AS_COMPARISON: dict[str, type[ast.cmpop]] = {
+    "assertEqual": ast.Eq,
+    "assertNotEqual": ast.NotEq,
+    "assertIs": ast.Is,
+    "assertIsNot": ast.IsNot,
+    "assertIn": ast.In,
+    "assertNotIn": ast.NotIn,
+    "assertLess": ast.Lt,
+    "assertLessEqual": ast.LtE,
+    "assertGreater": ast.Gt,
+    "assertGreaterEqual": ast.GtE,
+}
+_RAISES = ("assertRaises", "assertRaisesRegex", "assertWarns", "assertWarnsRegex")
+
+
+def _judge(method: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(_attribute(method), list(arguments), [])
+
+
+def _attribute(name: str) -> ast.Attribute:
+    return ast.Attribute(ast.Name(_JUDGE, ast.Load()), name, ast.Load())
+
+
+def _raise(exception: ast.expr) -> ast.Raise:
+    return ast.Raise(exc=exception, cause=None)
+
+
+def _assertion_method(node: ast.AST) -> str:
+    """``assertX`` for a call ``self.assertX(…)``, else nothing."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+            return name if name.startswith("assert") else ""
+    return ""
+
+
+class VerdictRewrite(ast.NodeTransformer):
+    """Assertions that say what they saw, over comparisons that the judge makes."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def visit_Assert(self, node: ast.Assert) -> ast.If:
+        """``assert x, m`` as ``if not (judge.begin() or x): raise AssertionError(…)``."""
+        source = " ".join((ast.get_source_segment(self._text, node) or "").split())
+        return self._asserted(node, node.test, node.msg, source)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.Call:
+        """``a < b`` as ``judge.compare("<", a, b)``."""
+        self.generic_visit(node)
+        signs: list[ast.expr] = [ast.Constant(_SIGNS[type(each)]) for each in node.ops]
+        values = [node.left, *node.comparators]
+        if len(signs) == 1:
+            return ast.copy_location(_judge("compare", signs[0], *values), node)
+        chain = _judge("chain", ast.Tuple(signs, ast.Load()), *values)
+        return ast.copy_location(chain, node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        """``self.assertEqual(a, b)`` as an assertion; other such methods get honest arguments."""
+        name = _assertion_method(node.value)
+        call: Any = node.value
+        if name and not call.keywords and not any(isinstance(a, ast.Starred) for a in call.args):
+            source = " ".join((ast.get_source_segment(self._text, node) or "").split())
+            test, message = _as_test(name, call.args)
+            if test is not None:
+                return self._asserted(node, ast.copy_location(test, node), message, source)
+            if len(call.args) > 1 and name not in _RAISES:
+                pair = ast.Starred(_judge("honest", *call.args[:2]), ast.Load())
+                call.args = [pair, *call.args[2:]]
+        return self._visited(node)
+
+    def _visited(self, node: ast.Expr) -> ast.stmt:
+        self.generic_visit(node)
+        return node
+
+    def _asserted(
+        self, node: ast.stmt, test: ast.expr, message: ast.expr | None, source: str
+    ) -> ast.If:
+        begun = ast.BoolOp(ast.Or(), [_judge("begin"), self._seen(test)])
+        said = [self.visit(message)] if message is not None else []
+        failure = _judge("failed", ast.Constant(source), *said)
+        error = ast.Call(ast.Name("AssertionError", ast.Load()), [failure], [])
+        new = ast.If(ast.UnaryOp(ast.Not(), begun), [_raise(error)], [])
+        return ast.copy_location(new, node)
+
+    def _seen(self, test: ast.expr) -> ast.expr:
+        """``test`` with its value remembered; for ``not x`` that of ``x``."""
+        match test:
+            case ast.Compare():
+                return self.visit(test)  # type: ignore[no-any-return]
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return ast.UnaryOp(ast.Not(), self._seen(operand))
+        return _judge("truth", self.visit(test))
+
+
+def _as_test(name: str, args: list[ast.expr]) -> tuple[ast.expr | None, ast.expr | None]:
+    """The expression that an assertion method checks, and its message."""
+    if name in _AS_COMPARISON and len(args) >= 2:  # noqa: PLR2004  a pair
+        test: ast.expr = ast.Compare(args[0], [_AS_COMPARISON[name]()], [args[1]])
+        return test, args[2] if len(args) > 2 else None  # noqa: PLR2004
+    message = args[1] if len(args) > 1 else None
+    match name:
+        case "assertTrue":
+            return args[0], message
+        case "assertFalse":
+            return ast.UnaryOp(ast.Not(), args[0]), message
+        case "assertIsNone":
+            return ast.Compare(args[0], [ast.Is()], [ast.Constant(None)]), message
+        case "assertIsNotNone":
+            return ast.Compare(args[0], [ast.IsNot()], [ast.Constant(None)]), message
+    return None, None
+
+
+class ControlRewrite(ast.NodeTransformer):
+    """Functions that cannot come to a good end."""
+
+    def visit_Module(self, node: ast.Module) -> ast.Module:
+        """Only what is in functions: what a module does when it is imported stays as it is."""
+        for each in node.body:
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                self.visit(each)
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        """In a test, the end and every ``return`` fails."""
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.stmt:
+        """As for other functions."""
+        return self._function(node)
+
+    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
+        """Evaluated only."""
+        return ast.copy_location(ast.Expr(node.test), node)
+
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        """``self.assertX(…)`` with an argument that makes it fail; if it does not, it tripped."""
+        name = _assertion_method(node.value)
+        if not name:
+            return node
+        call: Any = node.value
+        if name in _RAISES:
+            call.args[:1] = [_attribute("NeverRaised")]
+        elif len(call.args) > 1 and _as_test(name, call.args)[0] is None:
+            call.args[1] = _attribute("other")
+        else:
+            values = [*call.args, *(keyword.value for keyword in call.keywords)]
+            return ast.copy_location(ast.Expr(ast.Tuple(values, ast.Load())), node)
+        return [node, _tripped(node)]
+
+    def visit_With(self, node: ast.With) -> Any:
+        """``with self.assertRaises(E):`` waits in vain."""
+        return self._with(node)
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:
+        """As for the other."""
+        return self._with(node)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> ast.stmt | list[ast.stmt]:
+        self.generic_visit(node)
+        calls: list[Any] = [item.context_expr for item in node.items]
+        waits = [call for call in calls if _assertion_method(call) in _RAISES]
+        for call in waits:
+            call.args[:1] = [_attribute("NeverRaised")]
+        return [node, _tripped(node)] if waits else node
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+        self.generic_visit(node)
+        if node.name.startswith("test"):
+            plain = [d for d in node.decorator_list if "expectedFailure" not in ast.unparse(d)]
+            node.decorator_list = plain
+            Unreturning().visit(node)
+            node.body.append(_failure(node.body[-1]))
+        return node
+
+
+class Unreturning(ast.NodeTransformer):
+    """Makes every ``return`` of one function a failure."""
+
+    def __init__(self) -> None:
+        self._outer = True
+
+    def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
+        """Evaluated, then failed."""
+        value = [ast.copy_location(ast.Expr(node.value), node)] if node.value else []
+        return [*value, _failure(node)]
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Down, but not into functions inside."""
+        inner = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef)
+        if inner and not self._outer:
+            return node
+        self._outer = False
+        return super().generic_visit(node)
+
+
+def _failure(at: Any) -> ast.stmt:
+    error = ast.Call(ast.Name("AssertionError", ast.Load()), [ast.Constant("control")], [])
+    return ast.copy_location(_raise(error), at)
+
+
+def _tripped(at: Any) -> ast.stmt:
+    return ast.copy_location(_raise(_attribute("Tripped")), at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +306,8 @@ def _compile(texts: tuple[tuple[str, str], ...], *, has_data: bool) -> Instrumen
                     name=name,
                     file=file,
                     lines=tuple(text.splitlines()),
-                    verdict=_code(Verdict(text).visit(verdict), file),
-                    control=_code(Control().visit(control), file),
+                    verdict=_code(VerdictRewrite(text).visit(verdict), file),
+                    control=_code(ControlRewrite().visit(control), file),
                 )
             )
         except (SyntaxError, ValueError) as error:

@@ -23,7 +23,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from core.harness.sandbox import tree
+from core.harness.sandbox import box as tree
 from core.harness.sandbox.instrument import Instrumented, read_tests
 from core.harness.sandbox.layout import SCRATCH_PREFIX, WORK, interpreter_paths
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reflex_tui.cli.arguments.kinds import count, from_one, path, shard
 
 if TYPE_CHECKING:
-    from reflex_tui.cli.commands import Commands
+    from reflex_tui.cli.parser import Commands
 
 
 def add(commands: Commands) -> None:

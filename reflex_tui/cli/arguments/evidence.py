@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reflex_tui.cli.arguments.kinds import count, path
 
 if TYPE_CHECKING:
-    from reflex_tui.cli.commands import Commands
+    from reflex_tui.cli.parser import Commands
 
 _SINCE = "only newer ones: 30s, 15m, 2h, 7d, or a date and time"
 

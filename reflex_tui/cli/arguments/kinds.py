@@ -62,6 +62,6 @@ def port(text: str) -> int:
 
 def path(text: str) -> Path:
     """A file or directory, whether it is there or not."""
-    from pathlib import Path  # noqa: PLC0415  ``--help`` needs none, and it brings urllib.parse
+    from pathlib import Path  # ``--help`` needs none, and it brings urllib.parse
 
     return Path(text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reflex_tui.cli.arguments.kinds import positive
 
 if TYPE_CHECKING:
-    from reflex_tui.cli.commands import Commands
+    from reflex_tui.cli.parser import Commands
 
 COMMANDS = ("health", "models", "status")
 

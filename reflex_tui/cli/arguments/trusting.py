@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reflex_tui.cli.commands import Commands
+    from reflex_tui.cli.parser import Commands
 
 
 def add(commands: Commands) -> None:

@@ -8,7 +8,7 @@ from core.stages import Stage
 from reflex_tui.cli.arguments.kinds import from_one, positive
 
 if TYPE_CHECKING:
-    from reflex_tui.cli.commands import Commands
+    from reflex_tui.cli.parser import Commands
 
 _USAGE = """\
 %(prog)s PROMPT --file F [F ...] --check CMD [option ...]

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
-from core.engine.answers import SuiteAnswerer
-from core.engine.edit_replies import edit_reply
-from core.engine.script import DEFAULT_MODEL, Script
-from core.engine.scripted import ScriptedServer
-from core.engine.suite_tasks import suite_answerer
 from core.engine.weights import default_weights
 from core.router.implementer import Implementer
 from core.settings import Reflex, load_settings
+from core.standin.answers import SuiteAnswerer, edit_reply, suite_answerer
+from core.standin.script import DEFAULT_MODEL, Script
+from core.standin.server import ScriptedServer
 from tests.docs.play import scenes
 from tests.docs.play.network import instead_of_the_default_suite
 from tests.router.world import QUESTION, promote
@@ -28,7 +26,7 @@ from tests.router.world import QUESTION, promote
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from core.engine.answers import Answerer
+    from core.standin.answers import Answerer
 
 ENDPOINT, MODEL = Reflex().endpoint, Reflex().model
 _PORT = 3009

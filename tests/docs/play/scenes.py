@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.engine.answers import SolvedTask
+from core.standin.answers import SolvedTask
 from tests.docs.play.network import SUITE
 from tests.suite.test_quixbugs import HALVE, JSON_TEST
 

@@ -11,9 +11,14 @@ from core.harness.gate.statistics.latency import (
     percentile,
     proven_rate,
 )
-from core.harness.gate.statistics.parity import PairedTable, ratio_lower_bound, ratio_score
-from core.harness.gate.statistics.regression import Regression, paired_regression
-from core.harness.gate.statistics.student import student_quantile
+from core.harness.gate.statistics.parity import (
+    PairedTable,
+    Regression,
+    paired_regression,
+    ratio_lower_bound,
+    ratio_score,
+    student_quantile,
+)
 
 __all__ = [
     "PairedTable",

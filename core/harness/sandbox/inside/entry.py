@@ -25,7 +25,7 @@ def main(job: dict[str, Any]) -> None:
     report = job["report_fd"]
     os.umask(0o022)
     if job["layout"] is not None:
-        from . import namespaces  # noqa: PLC0415  Linux only
+        from . import namespaces  # Linux only
 
         namespaces.enter(job["layout"], own_user=job["uid"] is None)
     if job["uid"] is not None:
@@ -46,7 +46,7 @@ def main(job: dict[str, Any]) -> None:
 
 
 def _become(uid: int) -> None:
-    from . import kernel  # noqa: PLC0415  Linux only
+    from . import kernel  # Linux only
 
     os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -58,7 +58,7 @@ def _become(uid: int) -> None:
 
 
 def _confine(writable: list[str]) -> None:
-    from . import kernel, landlock, seccomp  # noqa: PLC0415  Linux only
+    from . import kernel, landlock, seccomp  # Linux only
 
     kernel.renounce()
     landlock.restrict(writable)
@@ -103,7 +103,7 @@ def _close_all_but(report: int) -> None:
 
 
 def _run_tests(tests: dict[str, Any], report: int) -> None:
-    from . import runner  # noqa: PLC0415  sent along only when there are tests
+    from . import runner  # sent along only when there are tests
 
     run = runner.main
     for name in [name for name in sys.modules if name.split(".")[0] == __package__]:

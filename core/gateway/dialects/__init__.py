@@ -1,0 +1,1 @@
+"""The wire formats an agent may speak, each a pure codec."""

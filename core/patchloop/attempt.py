@@ -1,0 +1,180 @@
+"""One reply on its way: asked for, validated, applied, compiled, checked.
+
+Whether changed Python files compile, found without running them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import warnings
+from typing import TYPE_CHECKING
+
+from core.errors import AttemptTimeout, CutReply, EditRejected, NotCompliant
+from core.patchloop.applying import apply
+from core.patchloop.formats import parse
+from core.patchloop.trial import FailureKind
+from core.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.client.backend import ChatRequest
+    from core.errors import BackendError
+    from core.patchloop.applying import Applied
+    from core.patchloop.formats import EditFormat
+    from core.patchloop.loop import Ask, Check, Job
+    from core.router.evidence import Outcome
+
+
+# Compiling takes about a millisecond per 10 KiB; beyond this it leaves the event loop.
+_QUICK_CHARACTERS = 32 * 1024
+
+
+async def compile_problem(files: Mapping[str, str], changed: Sequence[str]) -> str:
+    """What the compiler says against the first ``changed`` file that is at fault, else nothing.
+
+    Only ``.py`` files are looked at.
+    """
+    sources = [(path, files[path]) for path in changed if path.endswith(".py")]
+    if sum(len(text) for _, text in sources) <= _QUICK_CHARACTERS:
+        return _first_problem(sources)
+    return await asyncio.to_thread(_first_problem, sources)
+
+
+def _first_problem(sources: Sequence[tuple[str, str]]) -> str:
+    return next(filter(None, (_problem(path, text) for path, text in sources)), "")
+
+
+def _problem(path: str, text: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        source = f": {error.text.strip()}" if error.text else ""
+        return plain(f"{path}:{error.lineno}: {error.msg}{source}", 500)
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return plain(f"{path}: {error or type(error).__name__}", 500)
+    return ""
+
+
+# The further a reply came, the more its failure tells the model.
+_ORDER = (
+    FailureKind.TRANSPORT,
+    FailureKind.TIMEOUT,
+    FailureKind.FORMAT,
+    FailureKind.APPLY,
+    FailureKind.COMPILE,
+    FailureKind.SANDBOX,
+    FailureKind.TEST,
+    FailureKind.LINT,
+)
+
+
+class Try:
+    """One request of an attempt; what it holds is right at any moment, also when cancelled.
+
+    ``failure`` is the first thing that went wrong and ``detail`` says what; ``passed`` that the
+    check did, which a lint failure does not undo.
+    """
+
+    def __init__(self, job: Job, edit_format: EditFormat, request: ChatRequest) -> None:
+        self._job = job
+        self._edit_format = edit_format
+        self._request = request
+        self.outcome: Outcome | None = None
+        self.applied: Applied | None = None
+        self.failure: FailureKind | None = None
+        self.detail = ""
+        self.late = False
+        self.passed = False
+        self.lint_passed: bool | None = None
+
+    async def run(self, ask: Ask, check: Check) -> bool:
+        """Ask and judge the reply; returns whether it passed."""
+        self.outcome = await ask(self._request)
+        error = self.outcome.error
+        self.late = self.came and self.outcome.latency_ms > self._job.timeout_ms
+        if self.late:
+            limit, took = self._job.timeout_ms, self.outcome.latency_ms
+            self._failed(FailureKind.TIMEOUT, f"answered after {took:.0f} ms, over {limit:g} ms")
+        elif error is not None:
+            self._failed(_kind(error), error.message)
+        else:
+            await self._judge(check)
+        return self.passed
+
+    async def _judge(self, check: Check) -> None:
+        assert self.outcome is not None
+        assert self.outcome.reply is not None
+        try:
+            edits = parse(self._edit_format, self.outcome.reply.data)
+            self.applied = apply(self._job.files, edits, self._job.editable)
+        except EditRejected as error:
+            self._failed(FailureKind.APPLY, error.message)
+            return
+        problem = await compile_problem(self.applied.files, self.applied.changed)
+        if problem:
+            self._failed(FailureKind.COMPILE, problem)
+            return
+        checked = await check(self.applied.files, self.applied.changed)
+        self.passed, self.lint_passed = checked.passed, checked.lint_passed
+        if checked.failure is not None:
+            self._failed(checked.failure, checked.feedback)
+
+    def _failed(self, kind: FailureKind, detail: str) -> None:
+        self.failure, self.detail = kind, detail
+
+    @property
+    def came(self) -> bool:
+        """A whole reply arrived, good or bad."""
+        return self.outcome is not None and (
+            self.outcome.reply is not None or self.compliant is False
+        )
+
+    @property
+    def compliant(self) -> bool | None:
+        """Whether the reply was the JSON asked for; None while or when none came."""
+        if self.outcome is None:
+            return None
+        if self.outcome.reply is not None:
+            return True
+        return False if isinstance(self.outcome.error, NotCompliant | CutReply) else None
+
+    @property
+    def latency_ms(self) -> float:
+        """From the request to the reply's last byte; ∞ when it never came."""
+        return self.outcome.latency_ms if self.outcome and self.came else math.inf
+
+    @property
+    def waited_ms(self) -> float:
+        """As ``latency_ms``, but a call that was refused or broke off ended when it did."""
+        refused = self.outcome is not None and self.failure is FailureKind.TRANSPORT
+        return self.outcome.latency_ms if self.outcome and refused else self.latency_ms
+
+    @property
+    def ttft_ms(self) -> float | None:
+        """From the request to the first content, also of a reply that failed."""
+        ending = self.outcome and (self.outcome.reply or self.outcome.error)
+        return ending.ttft_ms if ending else None
+
+    @property
+    def text(self) -> str:
+        """The reply as it came."""
+        if self.outcome is None:
+            return ""
+        if self.outcome.reply is not None:
+            return self.outcome.reply.text
+        return getattr(self.outcome.error, "text", "")
+
+    @property
+    def came_as_far_as(self) -> int:
+        """How far the reply got; of several that failed, the furthest is fed back."""
+        return _ORDER.index(self.failure) if self.failure else len(_ORDER)
+
+
+def _kind(error: BackendError) -> FailureKind:
+    if isinstance(error, NotCompliant | CutReply):
+        return FailureKind.FORMAT
+    return FailureKind.TIMEOUT if isinstance(error, AttemptTimeout) else FailureKind.TRANSPORT

@@ -1,0 +1,1 @@
+"""The scripted stand-in, a test double that ships: an OpenAI-compatible server."""

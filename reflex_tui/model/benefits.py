@@ -1,0 +1,80 @@
+"""The four reasons to run reflex at all, worked out from the evidence: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.stages import PRIMARY, Mode
+from reflex_tui.model.rows import number
+
+if TYPE_CHECKING:
+    from core.capsule.index import Totals
+    from core.router.decision import GateView
+    from core.settings import Settings
+
+
+QUICK_MS = 1000.0
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Benefits:
+    """What reflex was worth over a stretch; None where nothing tells.
+
+    ``quick_percent`` of ``calls`` were answered in under a second, retries and fallbacks included.
+    ``saved_usd`` is what the cloud's prices make of the tokens that reflex answered with; without
+    prices it is None and ``priced`` is False. ``kept_percent`` of all counted tokens stayed on this
+    machine, or merely off the cloud when ``on_machine`` is False. ``uncounted`` answers came from
+    servers that did not count their tokens. ``parity_percent`` is the valid gate's.
+    """
+
+    calls: int = 0
+    quick_percent: float | None = None
+    saved_usd: float | None = None
+    priced: bool = False
+    kept_percent: float | None = None
+    on_machine: bool = True
+    uncounted: int = 0
+    parity_percent: float | None = None
+
+
+def benefits_of(totals: Totals, settings: Settings, gate: GateView | None) -> Benefits:
+    """What ``totals`` are worth at the prices in ``[cloud]``."""
+    local = [each for each in totals.backends if each.mode == Mode.REFLEX]
+    prompt = sum(each.prompt for each in local)
+    completion = sum(each.completion for each in local)
+    tokens = sum(each.prompt + each.completion for each in totals.backends)
+    cloud = settings.cloud
+    prices = cloud.price_input_per_million, cloud.price_output_per_million
+    saved = None
+    if prices[0] is not None and prices[1] is not None:
+        saved = (prompt * prices[0] + completion * prices[1]) / _MILLION
+    return Benefits(
+        calls=totals.calls,
+        quick_percent=100 * totals.quick / totals.calls if totals.calls else None,
+        saved_usd=saved,
+        priced=saved is not None,
+        kept_percent=100 * (prompt + completion) / tokens if tokens else None,
+        on_machine=all(_is_here(settings, each.backend) for each in local),
+        uncounted=sum(each.answered - each.counted for each in totals.backends),
+        parity_percent=parity(gate),
+    )
+
+
+def parity(gate: GateView | None) -> float | None:
+    """Solved by reflex relative to the cloud, percent, by a gate pass that holds."""
+    if gate is None or not gate.valid or gate.event is None:
+        return None
+    metrics = gate.event.get("metrics")
+    entry = metrics.get("success_parity") if isinstance(metrics, dict) else None
+    return number(entry, "value") if isinstance(entry, dict) else None
+
+
+def _is_here(settings: Settings, backend: str) -> bool:
+    from core.settings.trust import is_loopback  # pydantic costs the first paint
+
+    if backend == PRIMARY:
+        return is_loopback(settings.reflex.endpoint)
+    configured = settings.reflex.backends.get(backend)
+    return configured is not None and is_loopback(configured.endpoint)

@@ -1,0 +1,119 @@
+"""The log's filter: ``mode:cloud reason:unhealthy >500ms some text``, all of it together."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reflex_tui.model.rows import Row
+
+
+# As the index asks it, so that rows in memory and on disk pass alike.
+FIELDS: dict[str, Callable[[Row], str]] = {
+    "mode": lambda row: row.title if row.is_decision else "",
+    "reason": lambda row: f"{row.text} {row.detail}" if row.is_decision else row.detail,
+    "stage": lambda row: row.stage,
+    "backend": lambda row: row.backend,
+    "model": lambda row: row.model,
+    "error": lambda row: row.last.error if row.last else "",
+    "type": lambda row: row.event_type,
+    "origin": lambda row: row.origin,
+    "call": lambda row: row.call_id,
+}
+# Of a call_id, as many characters as the index holds.
+_CALLED = 12
+_DURATION = re.compile(r"([<>])=?(\d{1,9}(?:\.\d{1,3})?)(ms|s|)")
+_FIELD = re.compile(r"([a-z]+):(.*)")
+
+
+class FilterError(ValueError):
+    """A filter that cannot be understood; ``str()`` says which part, and what would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """What rows must have: ``fields`` and ``words`` contain, total latency within the bounds, ms.
+
+    A call is known by how its id begins. Letters match whatever their case. A row without a
+    latency is within no bound.
+    """
+
+    fields: tuple[tuple[str, str], ...] = ()
+    words: tuple[str, ...] = ()
+    over_ms: float | None = None
+    under_ms: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every row passes."""
+        return self == LogFilter()
+
+    def accepts(self, row: Row) -> bool:
+        """Whether the row is to be shown."""
+        if not all(_has(row, field, value) for field, value in self.fields):
+            return False
+        if self.words and not all(_says(row, word) for word in self.words):
+            return False
+        if self.over_ms is None and self.under_ms is None:
+            return True
+        total = row.last.latency_ms if row.last else None
+        if total is None:
+            return False
+        over = self.over_ms is None or total > self.over_ms
+        return over and (self.under_ms is None or total < self.under_ms)
+
+
+def parse_filter(text: str) -> LogFilter:
+    """The filter a person typed.
+
+    Raises:
+        FilterError: a field that does not exist, or a bound that is no duration.
+    """
+    fields, words = [], []
+    over_ms = under_ms = None
+    for term in text.lower().split():
+        if term[0] in "<>":
+            sign, bound_ms = _bound(term)
+            over_ms, under_ms = (bound_ms, under_ms) if sign == ">" else (over_ms, bound_ms)
+        elif (found := _FIELD.fullmatch(term)) and not term.startswith("sha256:"):
+            if found[1] not in FIELDS:
+                raise FilterError(_unknown(found[1]))
+            fields.append((found[1], found[2]))
+        else:
+            words.append(term)
+    return LogFilter(tuple(fields), tuple(words), over_ms, under_ms)
+
+
+def _bound(term: str) -> tuple[str, float]:
+    found = _DURATION.fullmatch(term)
+    if not found:
+        raise FilterError(f"{plain(term, 20)}: write a latency such as >500ms or <2s")
+    return found[1], float(found[2]) * (1000 if found[3] == "s" else 1)
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, FIELDS, 1)
+    hint = f"did you mean {near[0]}: ?" if near else f"known: {' '.join(FIELDS)}"
+    return f"{plain(name, 20)}: no such field; {hint}"
+
+
+def _has(row: Row, field: str, value: str) -> bool:
+    return _is_called(row, value) if field == "call" else value in FIELDS[field](row).lower()
+
+
+def _says(row: Row, word: str) -> bool:
+    error = row.last.error if row.last else ""
+    kind = f"{row.title} {row.text}" if row.is_decision else row.event_type
+    told = f"{kind} {row.detail} {row.stage} {row.backend} {row.model} {error}"
+    return word in told.lower() or _is_called(row, word)
+
+
+def _is_called(row: Row, text: str) -> bool:
+    return row.call_id[:_CALLED].lower().startswith(text[:_CALLED])

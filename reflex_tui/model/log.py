@@ -1,0 +1,274 @@
+"""Which rows the log shows, by position: older ones from the index, then the newest in memory.
+
+Pages of older rows, fetched when they are looked at and forgotten when they are not.
+
+The newest rows, in memory and in order, each decision joined with its call as that arrives.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+from reflex_tui.model.filters import LogFilter
+from reflex_tui.model.rows import CallRow, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+
+PAGE = 128
+_KEPT = 24
+
+
+class PageCache:
+    """Rows by their number within a filter; ``want`` is told which page to fetch."""
+
+    def __init__(self, want: Callable[[int], object]) -> None:
+        self._want = want
+        self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
+        self._asked: set[int] = set()
+        self._looked_at = 0
+
+    def clear(self) -> None:
+        """Forget all: the numbers mean other rows now."""
+        self._pages.clear()
+        self._asked.clear()
+
+    def row(self, number: int) -> Row | None:
+        """The row of that number; None while its page is being fetched."""
+        page, at = divmod(number, PAGE)
+        self._looked_at = page
+        rows = self._pages.get(page)
+        if rows is None:
+            self._ask(page)
+            return None
+        self._pages.move_to_end(page)
+        return rows[at] if at < len(rows) else None
+
+    def came(self, page: int, rows: Sequence[Row], *, last: int) -> None:
+        """A page came; those beside it (up to page ``last``) are likely wanted next."""
+        self._asked.discard(page)
+        self._pages[page] = rows
+        while len(self._pages) > _KEPT:
+            self._pages.popitem(last=False)
+        if page == self._looked_at:
+            for beside in (page + 1, page - 1):
+                if 0 <= beside <= last and beside not in self._pages:
+                    self._ask(beside)
+
+    def grown(self) -> None:
+        """More rows are numbered: a page that was not full is to be fetched anew."""
+        for page in [page for page, rows in self._pages.items() if len(rows) < PAGE]:
+            del self._pages[page]
+
+    def _ask(self, page: int) -> None:
+        if page not in self._asked:
+            self._asked.add(page)
+            self._want(page)
+
+
+KEEP = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What a batch did: how many rows it brought, and the ordinals of rows it completed."""
+
+    rows: int
+    completed: tuple[int, ...] = ()
+    calls: tuple[CallRow, ...] = ()
+
+
+class NewestRows:
+    """Rows under lasting ordinals, which count from 0; the oldest beyond ``keep`` may go."""
+
+    def __init__(self, keep: int = KEEP) -> None:
+        self.keep = keep
+        self._rows: list[Row] = []
+        self._ordinals: dict[tuple[str, str], int] = {}
+        self.first = 0
+        # The seq from which on all rows are here.
+        self.edge = 1
+
+    def __len__(self) -> int:
+        """How many rows are here."""
+        return len(self._rows)
+
+    @property
+    def end(self) -> int:
+        """The ordinal that the next row will have."""
+        return self.first + len(self._rows)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are enough too many for a trim to be worth it."""
+        return len(self._rows) > self.keep + self.keep // 10
+
+    def row(self, ordinal: int) -> Row:
+        """The row with that ordinal; IndexError when it is not here."""
+        if not self.first <= ordinal < self.end:
+            raise IndexError(ordinal)
+        return self._rows[ordinal - self.first]
+
+    def ordinal_of(self, seq: int) -> int:
+        """The ordinal of the first row with at least that ``seq``."""
+        return self.first + bisect_left(self._rows, seq, key=lambda row: row.seq)
+
+    def clear(self) -> None:
+        """Forget all: another capsule is watched now."""
+        self._rows.clear()
+        self._ordinals.clear()
+        self.first, self.edge = 0, 1
+
+    def append(self, entries: Iterable[Row | CallRow]) -> Added:
+        """Take newer rows and ends of attempts, oldest first."""
+        before = self.end
+        completed: set[int] = set()
+        calls = []
+        for entry in entries:
+            if isinstance(entry, CallRow):
+                calls.append(entry)
+                if (ordinal := self._join(entry)) is not None:
+                    completed.add(ordinal)
+                continue
+            if entry.is_decision:
+                self._ordinals[entry.key] = self.end
+            self._rows.append(entry)
+        added = self.end - before
+        return Added(added, tuple(sorted(o for o in completed if o < before)), tuple(calls))
+
+    def trim(self, below: int | None = None) -> int:
+        """Drop the oldest rows beyond what is kept, those with a ``seq`` under ``below`` alone.
+
+        Returns how many went.
+        """
+        surplus = len(self._rows) - self.keep
+        if below is not None:
+            surplus = min(surplus, self.ordinal_of(below) - self.first)
+        if surplus <= 0:
+            return 0
+        for row in self._rows[:surplus]:
+            if row.is_decision and self._ordinals.get(row.key, self.end) < self.first + surplus:
+                del self._ordinals[row.key]
+        self.edge = self._rows[surplus - 1].seq + 1
+        del self._rows[:surplus]
+        self.first += surplus
+        return surplus
+
+    def matching(self, accepts: Callable[[Row], bool]) -> list[int]:
+        """The ordinals of the rows that are accepted, ascending."""
+        return [self.first + i for i, row in enumerate(self._rows) if accepts(row)]
+
+    def latest_decisions(self, most: int) -> tuple[Row, ...]:
+        """The newest decisions, oldest first."""
+        newest = (row for row in reversed(self._rows) if row.is_decision)
+        return tuple(islice(newest, most))[::-1]
+
+    def _join(self, call: CallRow) -> int | None:
+        ordinal = self._ordinals.get((call.call_id, call.backend))
+        if ordinal is None:
+            return None
+        row = self.row(ordinal)
+        self._rows[ordinal - self.first] = replace(row, attempts=row.attempts + 1, last=call)
+        return ordinal
+
+
+class Rows(Protocol):
+    """Rows by position, 0 the oldest; what a log view draws from, whatever stores them."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def row(self, index: int) -> Row | None:
+        """The row at ``index``; None while it is being fetched. Never blocks."""
+
+
+class LogListing:
+    """The rows that pass a filter: ``before`` of them older than the book, then the book's.
+
+    ``before`` is None until it was counted: only the book's rows are shown then.
+    ``want`` is told which page of the older ones to fetch.
+    """
+
+    def __init__(self, book: NewestRows, want: Callable[[int], object]) -> None:
+        self._book = book
+        self._stock = PageCache(want)
+        self._matched: list[int] = []
+        self.filter = LogFilter()
+        self.before: int | None = None
+
+    def __len__(self) -> int:
+        """How many rows pass."""
+        return (self.before or 0) + self._here
+
+    @property
+    def _here(self) -> int:
+        return len(self._book) if self.filter.is_empty else len(self._matched)
+
+    def row(self, index: int) -> Row | None:
+        """The row at that position."""
+        at = index - (self.before or 0)
+        if at < 0:
+            return self._stock.row(index)
+        return self._book.row(self._book.first + at if self.filter.is_empty else self._matched[at])
+
+    def index(self, seq: int) -> int:
+        """The position of the first row in memory with at least that ``seq``."""
+        ordinal = self._book.ordinal_of(seq)
+        if self.filter.is_empty:
+            at = ordinal - self._book.first
+        else:
+            at = bisect_left(self._matched, ordinal)
+        return (self.before or 0) + at
+
+    def use(self, chosen: LogFilter) -> None:
+        """Show what passes ``chosen``; what is older has to be counted."""
+        self.filter = chosen
+        self.before = None
+        self._stock.clear()
+        self._matched = [] if chosen.is_empty else self._book.matching(chosen.accepts)
+
+    def counted(self, before: int) -> int:
+        """There are ``before`` older rows; returns how many more that is than was known."""
+        more = before - (self.before or 0)
+        self._stock.clear()
+        self.before = before
+        return more
+
+    def fetched(self, page: int, rows: Sequence[Row]) -> None:
+        """A page of older rows came."""
+        self._stock.came(page, rows, last=((self.before or 1) - 1) // PAGE)
+
+    def appended(self, rows: int, completed: Iterable[int]) -> int:
+        """Account for rows at the end and rows whose call ended; returns how many more pass."""
+        if self.filter.is_empty:
+            return rows
+        before = len(self._matched)
+        end = self._book.end
+        for ordinal in (*completed, *range(end - rows, end)):
+            if self.filter.accepts(self._book.row(ordinal)) and not self._has(ordinal):
+                insort(self._matched, ordinal)
+        return len(self._matched) - before
+
+    def trimmed(self, rows: int) -> int:
+        """Account for the book's oldest having gone; returns how many rows went from sight.
+
+        Those that are counted only move from memory to the index.
+        """
+        gone = rows
+        if not self.filter.is_empty:
+            gone = bisect_left(self._matched, self._book.first)
+            del self._matched[:gone]
+        if self.before is None:
+            return gone
+        self.before += gone
+        self._stock.grown()
+        return 0
+
+    def _has(self, ordinal: int) -> bool:
+        at = bisect_left(self._matched, ordinal)
+        return at < len(self._matched) and self._matched[at] == ordinal

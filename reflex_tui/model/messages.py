@@ -1,0 +1,229 @@
+"""What the watching threads tell the dashboard, and what its parts tell each other.
+
+A thread posts these and touches nothing else of the application.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from reflex_tui.model.rows import entries_of
+from reflex_tui.model.slash import parse
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.capsule import Record
+    from core.errors import CapsuleError, ConfigError, ReflexError
+    from core.harness.bakeoff.progress import Progress
+    from core.router.view import RoutingView
+    from core.settings import Settings
+    from reflex_tui.model.estimate import Unfinished
+    from reflex_tui.model.filters import LogFilter
+    from reflex_tui.model.latencies import Window, Windowed
+    from reflex_tui.model.reports import ListedReport
+    from reflex_tui.model.rows import CallRow, Row
+    from reflex_tui.model.slash import SlashCall
+
+
+@dataclass(eq=False, repr=False)
+class ViewSeen(Message):
+    """A new look at server, gate and breaker; ``deep`` when it was asked for by the user."""
+
+    outlook: RoutingView
+    deep: bool = False
+
+
+@dataclass(eq=False, repr=False)
+class ViewBlocked(Message):
+    """No look is possible: the endpoint is not trusted, or the configuration cannot be used."""
+
+    error: ReflexError
+
+
+@dataclass(eq=False, repr=False)
+class RecordsCame(Message):
+    """Newer events, oldest first; ``fresh`` when they replace all that was shown before.
+
+    They are read as rows where the message is made, which is a watcher's thread.
+    """
+
+    records: tuple[Record, ...]
+    fresh: bool = False
+    entries: tuple[Row | CallRow, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.entries = entries_of(self.records)
+
+
+@dataclass(eq=False, repr=False)
+class IndexGrew(Message):
+    """Up to ``seq`` the capsule is indexed; ``share`` (0 to 1) of its bytes while it is built.
+
+    ``damage`` is what ended it.
+    """
+
+    seq: int
+    share: float
+    damage: CapsuleError | None = None
+
+
+@dataclass(eq=False, repr=False)
+class CountWanted(Message):
+    """How many rows of a filter lie before ``edge``, and what number has the row ``anchor``?"""
+
+    filter: LogFilter
+    edge: int
+    anchor: int
+
+
+@dataclass(eq=False, repr=False)
+class RowsCounted(Message):
+    """The answer, with how many rows there are ``in_all`` before ``edge``, filter or no."""
+
+    question: CountWanted
+    before: int
+    in_all: int
+    anchor: int
+
+
+@dataclass(eq=False, repr=False)
+class PageWanted(Message):
+    """A page of older rows is looked at."""
+
+    filter: LogFilter
+    page: int
+
+
+@dataclass(eq=False, repr=False)
+class PageCame(Message):
+    """The answer, oldest row first."""
+
+    question: PageWanted
+    rows: tuple[Row, ...]
+
+
+@dataclass(eq=False, repr=False)
+class TimeWanted(Message):
+    """Which row of a filter is the first at ``at`` or later?"""
+
+    filter: LogFilter
+    at: datetime
+
+
+@dataclass(eq=False, repr=False)
+class TimeFound(Message):
+    """The answer: its ``seq`` and its number within the filter; None when all are earlier."""
+
+    question: TimeWanted
+    seq: int | None
+    number: int
+
+
+@dataclass(eq=False, repr=False)
+class CapsuleBroken(Message):
+    """The capsule cannot be read; it is tried again, and events follow once it can."""
+
+    error: CapsuleError
+
+
+@dataclass(eq=False, repr=False)
+class ConfigRead(Message):
+    """The configuration changed on disk and is good."""
+
+    settings: Settings
+
+
+@dataclass(eq=False, repr=False)
+class ConfigBroken(Message):
+    """The configuration changed on disk and cannot be used."""
+
+    error: ConfigError
+
+
+@dataclass(eq=False, repr=False)
+class ReportsSeen(Message):
+    """The bakeoff reports there are now, newest first."""
+
+    reports: tuple[ListedReport, ...]
+
+
+@dataclass(eq=False, repr=False)
+class TabClicked(Message):
+    """The user wants the pane of that name."""
+
+    pane: str
+
+
+@dataclass(eq=False, repr=False)
+class CommandWanted(Message):
+    """A slash command is to be run."""
+
+    call: SlashCall
+
+    @classmethod
+    def named(cls, name: str) -> CommandWanted:
+        """The command of that name, without an argument."""
+        return cls(parse(name))
+
+
+@dataclass(eq=False, repr=False)
+class LookWanted(Message):
+    """The user wants a look at the server now; ``deep`` generates something as well."""
+
+    deep: bool = False
+
+
+@dataclass(eq=False, repr=False)
+class WindowSeen(Message):
+    """What the capsule's index shows; None while ``share`` (0 to 1) of the log has been read."""
+
+    seen: Windowed | None
+    share: float = 1.0
+
+
+@dataclass(eq=False, repr=False)
+class WindowWanted(Message):
+    """The user wants the chart over another window."""
+
+    window: Window
+
+
+@dataclass(eq=False, repr=False)
+class CopyWanted(Message):
+    """The user wants ``text`` on the clipboard; ``what`` names it."""
+
+    text: str
+    what: str
+
+
+@dataclass(eq=False, repr=False)
+class WatcherDied(Message):
+    """A watching thread ended by a bug: the dashboard must not go on as if it saw."""
+
+    error: Exception
+
+
+@dataclass(eq=False, repr=False)
+class BakeoffTold(Message):
+    """What a bakeoff run from here tells of its progress."""
+
+    event: Progress
+
+
+@dataclass(eq=False, repr=False)
+class BakeoffEnded(Message):
+    """A bakeoff run from here is over; ``error`` is why it could not go on, if so."""
+
+    error: ReflexError | None
+
+
+@dataclass(eq=False, repr=False)
+class UnfinishedSeen(Message):
+    """The bakeoff that did not come to its end, or is run elsewhere; None: there is none."""
+
+    unfinished: Unfinished | None

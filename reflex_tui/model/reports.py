@@ -1,0 +1,325 @@
+"""Earlier bakeoffs, from their JSON reports; a report that cannot be read is shown as such.
+
+A report whole, with what a person wants to see of it: figures, latencies, who solved what.
+
+Two reports side by side: what each arm did then and now, and what is worse beyond chance.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from core.errors import SuiteError
+from core.harness.report.compare import compare
+from core.harness.report.files import read
+from core.harness.report.summary import summaries
+from core.harness.report.verdict import rederive, solved
+from core.harness.suites.find import available_suites, load_suite
+from core.plain import plain
+from reflex_tui.model.gate import BAD, GOOD
+from reflex_tui.model.rows import moment, word
+from reflex_tui.model.units import day_time, percent
+from reflex_tui.widgets.lines import MUTED, left, line, right, title
+from reflex_tui.widgets.trials import ARM_STYLE, latency
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from textual.content import Content
+
+    from core.harness.gate.judge import GateResult
+    from core.harness.report.compare import Comparison
+    from core.harness.report.model import Report
+    from core.harness.report.summary import ArmSummary
+    from core.patchloop.trial import Trial
+
+
+PATTERN = "reflex-bakeoff-*.json"
+MOST = 200
+_MAX_BYTES = 16 << 20
+_GATE = ("verdict", "misses", "criteria", "metrics")
+_STEM = "reflex-bakeoff-%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReport:
+    """One report; ``problem`` says why it cannot be read, and then the rest is empty.
+
+    ``gate`` is what the gate table is drawn from; ``decides`` is what an inconclusive one lacks.
+    """
+
+    path: Path
+    at: datetime | None = None
+    verdict: str = ""
+    suite: str = ""
+    arms: tuple[str, ...] = ()
+    stamps: tuple[str, ...] = ()
+    gate: dict[str, Any] | None = None
+    decides: str = ""
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return plain(self.path.name, 120)
+
+    def read(self) -> Any:
+        """The whole document, or what is wrong with it."""
+        if self.problem:
+            return {"problem": self.problem}
+        try:
+            return json.loads(self.path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            return {"problem": plain(error, 200)}
+
+
+Stamp = tuple[str, int, int]
+
+
+def newest(directory: Path) -> list[tuple[Path, Stamp]]:
+    """The newest reports' files, newest first by name, with what tells that one has changed."""
+    found = []
+    for path in sorted(directory.glob(PATTERN), reverse=True)[:MOST]:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        found.append((path, (path.name, status.st_mtime_ns, status.st_size)))
+    return found
+
+
+def read_report(path: Path) -> ListedReport:
+    """The report in ``path``; never raises."""
+    at = _time_in_name(path)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            return ListedReport(path, at, problem=f"over {_MAX_BYTES >> 20} MiB")
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        return ListedReport(path, at, problem=error.strerror or "cannot be read")
+    except (ValueError, RecursionError):
+        return ListedReport(path, at, problem="not JSON")
+    if not isinstance(document, dict):
+        return ListedReport(path, at, problem="not a report")
+    gate = document.get("gate")
+    gate = gate if isinstance(gate, dict) else document
+    created = document.get("created_at")
+    return ListedReport(
+        path,
+        at if created is None else moment(created),
+        verdict=word(document, "verdict") or word(gate, "verdict"),
+        suite=_suite(document),
+        arms=_names(document.get("arms")),
+        stamps=_names(document.get("stamps")),
+        gate={key: gate.get(key) for key in _GATE},
+        decides=word(gate, "decides"),
+    )
+
+
+def _suite(document: dict[str, Any]) -> str:
+    suite = document.get("suite")
+    return word(suite, "name") if isinstance(suite, dict) else word(document, "suite")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Names from a list of names, a list of objects with ``name``, or an object by name."""
+    if isinstance(value, dict):
+        value = list(value)
+    if not isinstance(value, list):
+        return ()
+    names = (each.get("name") if isinstance(each, dict) else each for each in value[:16])
+    return tuple(plain(name, 40) for name in names)
+
+
+def _time_in_name(path: Path) -> datetime | None:
+    try:
+        return datetime.strptime(path.stem, _STEM).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+class Won(StrEnum):
+    """Who solved a task at least once; in the order a reader wants them."""
+
+    SECOND_ALONE = "second"
+    FIRST_ALONE = "first"
+    NEITHER = "neither"
+    BOTH = "both"
+    UNTRIED = "untried"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """One task: who won, and every trial by arm, in order."""
+
+    task: str
+    level: int | None
+    won: Won
+    trials: Mapping[str, tuple[Trial, ...]]
+
+    @property
+    def alone(self) -> bool:
+        """Only one arm solved it, though both tried."""
+        return self.won in {Won.FIRST_ALONE, Won.SECOND_ALONE}
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """``gate`` is derived from the trials; ``latencies`` are by arm, in ms, ∞ without reply."""
+
+    path: Path
+    report: Report
+    gate: GateResult
+    figures: Mapping[str, ArmSummary]
+    latencies: Mapping[str, tuple[float, ...]]
+    tasks: tuple[TaskResult, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def alone(self) -> tuple[TaskResult, ...]:
+        """The tasks that only one arm solved, those of the cloud alone first."""
+        return tuple(one for one in self.tasks if one.alone)
+
+
+def read_detail(path: Path, workspace: Path) -> Detail:
+    """The report at ``path``; ``workspace`` is where its suite's path starts from.
+
+    Raises:
+        ReportError: It cannot be read, or is no bakeoff report.
+    """
+    report = read(path)
+    return Detail(
+        path=path,
+        report=report,
+        gate=rederive(report),
+        figures=summaries(report),
+        latencies={
+            name: tuple(a.answered_ms for t in report.trials if t.arm == name for a in t.attempts)
+            for name in report.arms
+        },
+        tasks=_tasks(report),
+        left_out=_left_out(report, workspace),
+    )
+
+
+def _tasks(report: Report) -> tuple[TaskResult, ...]:
+    by_task: dict[str, dict[str, list[Trial]]] = {task: {} for task in report.suite.selected}
+    for trial in report.trials:
+        by_task[trial.task].setdefault(trial.arm, []).append(trial)
+    results = [
+        TaskResult(
+            task,
+            report.suite.levels.get(task),
+            _won(report, trials),
+            {arm: tuple(trials.get(arm, ())) for arm in report.arms},
+        )
+        for task, trials in by_task.items()
+    ]
+    order = list(Won)
+    return tuple(sorted(results, key=lambda one: (order.index(one.won), one.task)))
+
+
+def _won(report: Report, trials: Mapping[str, list[Trial]]) -> Won:
+    first, second = (trials.get(name, []) for name in report.pair)
+    by_first = any(solved(report, one) for one in first)
+    by_second = any(solved(report, one) for one in second)
+    if not first or not second:
+        return Won.UNTRIED
+    if by_first and by_second:
+        return Won.BOTH
+    if by_first or by_second:
+        return Won.FIRST_ALONE if by_first else Won.SECOND_ALONE
+    return Won.NEITHER
+
+
+def _left_out(report: Report, workspace: Path) -> tuple[str, ...]:
+    """What the suite, as it is here now, leaves out; nothing when it is not here."""
+    root = report.suite.root
+    try:
+        known = root in available_suites()
+        return load_suite(root if known else workspace / root).left_out
+    except SuiteError:
+        return ()
+
+
+_NAME, _FIGURE = 28, 14
+_MOST_NAMED = 6
+
+
+def compared(path: Path, baseline_path: Path) -> list[Content]:
+    """The page for the report at ``path``, held against the one at ``baseline_path``.
+
+    Raises:
+        ReportError: One cannot be read, or they are of different suites.
+    """
+    report, baseline = read(path), read(baseline_path)
+    comparison = compare(report, baseline)
+    lines = [
+        title("NOW", day_time(report.finished_at), (f"   {path.name}", MUTED)),
+        title("BEFORE", day_time(baseline.finished_at), (f"   {baseline_path.name}", MUTED)),
+        line(""),
+        *_judgement(comparison),
+        line(""),
+        *_table(report, baseline),
+        *_task_changes("solved no more", comparison.success.fell, BAD),
+        *_task_changes("solved only now", comparison.success.rose, GOOD),
+    ]
+    notes = [line(("note      ", MUTED), plain(one, 300)) for one in comparison.notes]
+    return [*lines, line(""), *notes] if notes else lines
+
+
+def _judgement(comparison: Comparison) -> list[Content]:
+    if not comparison.regressed:
+        return [line(("✓ no worse than before, beyond what chance would do", f"bold {GOOD}"))]
+    return [line((f"✖ {plain(one, 400)}", f"bold {BAD}")) for one in comparison.reasons]
+
+
+def _table(report: Report, baseline: Report) -> list[Content]:
+    now, before = summaries(report), summaries(baseline)
+    head = line(left("", _NAME), right("before", _FIGURE), right("now", _FIGURE)).stylize(MUTED)
+    lines = [head]
+    for (arm, figures), style in zip(now.items(), ARM_STYLE, strict=False):
+        earlier = before.get(arm)
+        for label, text in _FIGURES.items():
+            name = line((plain(arm, 12).ljust(10), f"bold {style}"), (label, ""))
+            was = text(earlier) if earlier else "–"
+            cells = right(was, _FIGURE), right(text(figures), _FIGURE)
+            lines.append(line(left(name, _NAME), *cells))
+    return lines
+
+
+def _solved(one: ArmSummary) -> str:
+    return percent(one.solved_percent)
+
+
+def _p50(one: ArmSummary) -> str:
+    return latency(one.total_p50_ms)
+
+
+def _p95(one: ArmSummary) -> str:
+    return latency(one.total_p95_ms)
+
+
+def _compliance(one: ArmSummary) -> str:
+    return percent(one.compliance_percent)
+
+
+_FIGURES = {
+    "solved": _solved,
+    "P50": _p50,
+    "P95": _p95,
+    "JSON compliance": _compliance,
+}
+
+
+def _task_changes(words: str, tasks: tuple[str, ...], style: str) -> list[Content]:
+    if not tasks:
+        return []
+    named = ", ".join(plain(one, 80) for one in tasks[:_MOST_NAMED])
+    more = f" and {len(tasks) - _MOST_NAMED} more" if len(tasks) > _MOST_NAMED else ""
+    return [line(""), line((f"{len(tasks)} {words}:  ", style), named + more)]

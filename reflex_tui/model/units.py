@@ -1,0 +1,82 @@
+"""Numbers as a person reads them: always with a unit, always the same width for the same size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+NONE = "–"
+
+
+def duration(ms: float | None) -> str:  # noqa: PLR0911  one return a size
+    """``0.4 ms``, ``61 ms``, ``1.31 s``, ``12.3 s``, ``2 m 05 s``, ``12 min``, ``3 h``."""
+    if ms is None:
+        return NONE
+    if ms < 9.95:  # noqa: PLR2004  below this a decimal tells something
+        return f"{ms:.1f} ms"
+    if ms < 999.5:  # noqa: PLR2004  rounds to 1000 ms
+        return f"{ms:.0f} ms"
+    seconds = ms / 1000
+    if seconds < 9.995:  # noqa: PLR2004
+        return f"{seconds:.2f} s"
+    if seconds < 99.95:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 10:  # noqa: PLR2004
+        return f"{minutes} m {rest:02} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.0f} h"  # noqa: PLR2004
+
+
+def ago(seconds: float) -> str:
+    """``now``, ``3 s ago``, ``5 min ago``, ``2 h ago``, ``3 d ago``."""
+    if seconds < 1:
+        return "now"
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    raise AssertionError(seconds)
+
+
+def count(number: int | None) -> str:
+    """``12,408``; a dash for None."""
+    return NONE if number is None else f"{number:,}"
+
+
+def percent(value: float | None) -> str:
+    """``96 %``, ``99.4 %``; a dash for None."""
+    if value is None:
+        return NONE
+    text = f"{value:.1f}".removesuffix(".0")
+    return f"{text} %"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 call``, ``2 calls``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def clock_time(moment: datetime, now: datetime) -> str:
+    """At most twelve columns of local time: with milliseconds today, with the date before."""
+    local = moment.astimezone()
+    if local.date() == now.astimezone().date():
+        return f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+    return f"{local:%b %d %H:%M}"
+
+
+def day_time(moment: datetime) -> str:
+    """``2026-01-12 10:30`` in local time."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def usd(value: float | None) -> str:
+    """``$4.12``, ``$0.0031``, ``$1,204``; a dash for None."""
+    if value is None:
+        return NONE
+    if value >= 1000:  # noqa: PLR2004  cents no longer tell anything
+        return f"${value:,.0f}"
+    if value >= 0.01 or value == 0:  # noqa: PLR2004
+        return f"${value:.2f}"
+    return f"${value:.4f}" if value >= 0.0001 else "< $0.0001"  # noqa: PLR2004

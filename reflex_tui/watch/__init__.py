@@ -1,0 +1,1 @@
+"""Threads that watch the workspace and only post messages."""

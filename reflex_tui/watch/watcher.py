@@ -1,0 +1,50 @@
+"""A thread that watches something and only posts messages."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from reflex_tui.model.messages import WatcherDied
+
+if TYPE_CHECKING:
+    from textual.message import Message
+
+
+class Post(Protocol):
+    """How a thread speaks: ``App.post_message``, or a test's list."""
+
+    def __call__(self, message: Message) -> object:
+        """Hand the message over; any thread may call it."""
+
+
+class Watcher:
+    """A daemon thread that runs ``watch`` until ``stop``; a bug in it is told, not swallowed."""
+
+    def __init__(self, name: str, post: Post) -> None:
+        self._post = post
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"reflex-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._stopping.set()
+
+    def join(self, timeout_s: float = 2.0) -> None:
+        """Wait for its end."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def watch(self) -> None:
+        """What the thread does."""
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        try:
+            self.watch()
+        except Exception as error:  # noqa: BLE001  a dashboard that stands still must say so
+            self._post(WatcherDied(error))

@@ -1,0 +1,154 @@
+"""The newest decisions in brief, for the pane that is not the log.
+
+The strip of four reasons to run reflex, and what the shadow calls showed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.reactive import reactive
+
+from core.stages import Mode
+from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
+from reflex_tui.model.rows import RowOutcome
+from reflex_tui.model.units import NONE, clock_time, duration, percent, plural, usd
+from reflex_tui.widgets.lines import LABEL, MUTED, fitting, left, line, right, title
+from reflex_tui.widgets.section import Section
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from textual.content import Content
+    from textual.geometry import Size
+
+    from core.router.shadow import ShadowSummary
+    from reflex_tui.model.benefits import Benefits
+    from reflex_tui.model.rows import Row
+
+
+_GAP = "   "
+PRICES = "price_input_per_million and price_output_per_million"
+
+
+class BenefitsSection(Section):
+    """``worth`` of today's calls (None: not read yet) and the ``shadow`` summary, if any.
+
+    ``sample`` is the share (0 to 1) of the cloud's calls that are shadowed now.
+    """
+
+    worth: reactive[Benefits | None] = reactive(None, layout=True)
+    shadow: reactive[ShadowSummary | None] = reactive(None, layout=True)
+    sample: reactive[float] = reactive(0.0, layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """The strip, what would complete it where there is room, and the shadow calls."""
+        if self.worth is None:
+            return [left(title("WORTH", ("◌ reading the evidence …", MUTED)), width)]
+        lines = [fitting(_strips(self.worth), width)]
+        if not self.worth.priced and self.worth.calls:
+            hint = f"to see the cost saved, set {PRICES} in [cloud]"
+            short = "to see the cost saved, set the prices in [cloud]"
+            lines.append(
+                fitting([line(" " * LABEL, (text, MUTED)) for text in (hint, short)], width)
+            )
+        if self.shadow is not None and self.shadow.calls:
+            lines.append(fitting(_shadows(self.shadow, self.sample), width))
+        return lines
+
+
+def _strips(worth: Benefits) -> list[Content]:
+    """The strip, the longest first."""
+    if not worth.calls:
+        none = title("WORTH", ("today   no calls yet", MUTED))
+        return [none + line(f"{_GAP}parity ", _figure(percent(_whole(worth.parity_percent)))), none]
+    quick = _figure(percent(_whole(worth.quick_percent)))
+    saved = _figure(usd(worth.saved_usd) if worth.priced else NONE)
+    kept = _figure(percent(_whole(worth.kept_percent)))
+    parity = _figure(percent(_whole(worth.parity_percent)))
+    calls = plural(worth.calls, "call")
+    where = "kept on this machine" if worth.on_machine else "kept off the cloud"
+    short = "kept here" if worth.on_machine else "off the cloud"
+    at_least = "saved at least " if worth.uncounted and worth.priced else "saved "
+    against = "parity with cloud " if worth.parity_percent is not None else "parity: no gate pass "
+    return [
+        title("WORTH", (f"today, {calls}", MUTED), _GAP, "under a second ", quick, _GAP,
+              at_least, saved, _GAP, f"{where} ", kept, " of tokens", _GAP, against, parity),
+        title("WORTH", ("today", MUTED), _GAP, "under a second ", quick, _GAP,
+              "saved ", saved, _GAP, f"{short} ", kept, " of tokens", _GAP, "parity ", parity),
+        title("WORTH", "under a second ", quick, "  ", "saved ", saved, "  ",
+              f"{short} ", kept, "  ", "parity ", parity),
+        title("WORTH", "< 1 s ", quick, "  ", saved, " saved  ", kept, " here"),
+    ]  # fmt: skip
+
+
+def _shadows(shadow: ShadowSummary, sample: float) -> list[Content]:
+    agreed = _figure(percent(_whole(shadow.agreed_percent)))
+    calls = plural(shadow.calls, "call")
+    failed = (f"{shadow.failed} failed", BAD if shadow.failed else MUTED)
+    times = f"P50 {duration(shadow.p50_ms)}{_GAP}P95 {duration(shadow.p95_ms)}"
+    now = (
+        f"{_GAP}now {100 * sample:g} % of the cloud's calls" if sample else f"{_GAP}now off",
+        MUTED,
+    )
+    start = line(("shadow".ljust(LABEL), MUTED))
+    return [
+        line(start, agreed, f" of {calls} agreed with the cloud", _GAP, failed, _GAP, times, now),
+        line(start, agreed, f" of {calls} agreed", _GAP, failed, _GAP, times),
+        line(start, agreed, f" of {calls} agreed", "  ", times),
+        line(start, agreed, " agreed"),
+    ]
+
+
+def _figure(text: str) -> tuple[str, str]:
+    return (text, MUTED if text == NONE else f"bold {GOOD}" if text.startswith("$") else "bold")
+
+
+def _whole(value: float | None) -> float | None:
+    """Without decimals, and never rounded up to a hundred."""
+    if value is None:
+        return None
+    return min(round(value), 99) if value < 100 else round(value)  # noqa: PLR2004
+
+
+KEPT = 40
+_TIME, _MODE, _TOTAL = 14, 8, 9
+
+
+class RecentSection(Section):
+    """As many of ``rows`` (oldest first) as there is room for, newest last."""
+
+    rows: reactive[tuple[Row, ...]] = reactive(())
+    now: reactive[datetime | None] = reactive(None)
+    patience_s: reactive[float] = reactive(60.0)
+
+    def lines(self, width: int) -> list[Content]:
+        """A title, and a line for each decision."""
+        room = max(0, self.content_size.height - 1)
+        shown = self.rows[-room:] if room else ()
+        hint = "newest last" if shown else "no decision yet"
+        return [title("DECISIONS", (hint, MUTED)), *(self._row(row, width) for row in shown)]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        """The title at least; the stylesheet gives it what is left."""
+        return 1
+
+    def _row(self, row: Row, width: int) -> Content:
+        now = self.now or row.at
+        outcome = row.outcome(now, self.patience_s)
+        mode = Mode(row.title) if row.title in set(Mode) else None
+        reason = line((("↳ " if row.fallback else "") + row.text, MUTED))
+        end = line(duration(row.last.latency_ms if row.last else None))
+        if outcome is RowOutcome.FAILED:
+            reason = line((f"✖ {row.last.error if row.last else ''}", BAD))
+        elif outcome is RowOutcome.PENDING:
+            end = line(("…", MUTED))
+        elif outcome is RowOutcome.UNKNOWN:
+            reason = line(("? outcome_unknown", POOR))
+        room = max(0, width - _TIME - _MODE - _TOTAL)
+        return line(
+            (left(clock_time(row.at, now), _TIME).plain, MUTED),
+            (row.title[:_MODE].ljust(_MODE), MODE_STYLE[mode] if mode else ""),
+            left(reason, room),
+            right(end, _TOTAL),
+        )

@@ -1,0 +1,180 @@
+"""The chosen report on the bakeoff pane: gate table, stamps, and the tasks only one arm solved.
+
+How often each latency was seen, arm by arm over one logarithmic axis, with the limit.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+
+from core.plain import plain
+from core.settings.model import Thresholds
+from reflex_tui.model.gate import BAD, criteria
+from reflex_tui.model.latencies import nearest_rank
+from reflex_tui.model.units import duration
+from reflex_tui.widgets.gate import VERDICTS, criterion_line
+from reflex_tui.widgets.lines import LABEL, MUTED, bars, labelled, left, line, right, spread, title
+from reflex_tui.widgets.section import Section
+from reflex_tui.widgets.trials import ARM_STYLE, latency
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reflex_tui.model.reports import Detail, ListedReport
+
+
+_LEAST_MS = 1.0
+_FIGURE = 10
+_LEAST_CHART = 20
+_MOST_BINS = 56
+
+
+class ArmLatency(Section):
+    """``latencies`` by arm, in ms (∞: no reply came), the arm on trial first; ``rows`` each."""
+
+    latencies: reactive[Mapping[str, Sequence[float]]] = reactive(dict, layout=True)
+    limit_ms: reactive[float] = reactive(2000.0)
+    rows: reactive[int] = reactive(1, layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """A heading, the arms, the axis; one line where there is nothing to draw."""
+        heading = _heading(width)
+        came = [ms for values in self.latencies.values() for ms in values if math.isfinite(ms)]
+        if not came:
+            return [heading, line(("no call got a reply", MUTED))]
+        axis = _Axis(came, self.limit_ms, max(_LEAST_CHART, width - LABEL - 3 * _FIGURE))
+        lines = [heading]
+        for (arm, values), style in zip(self.latencies.items(), ARM_STYLE, strict=False):
+            lines += _arm(arm, values, style, axis, self.rows)
+        return [left(each, width) for each in [*lines, axis.foot()]]
+
+
+class _Axis:
+    """A logarithmic axis of ``width`` columns with the limit's place on it."""
+
+    def __init__(self, came: Sequence[float], limit_ms: float, width: int) -> None:
+        self.width = width
+        self.limit_ms = limit_ms
+        self.thick = max(1, width // _MOST_BINS)
+        self._low = max(_LEAST_MS, min(*came, limit_ms) / 1.25)
+        self._high = max(*came, limit_ms * 1.25, 2 * self._low)
+        self.at_limit = self.column(limit_ms)
+
+    def column(self, ms: float) -> int:
+        """Where a latency stands."""
+        share = math.log(max(ms, self._low) / self._low) / math.log(self._high / self._low)
+        bins = self.width // self.thick
+        return min(bins - 1, int(share * bins)) * self.thick
+
+    def foot(self) -> Content:
+        """The ends, and what the line is."""
+        ends = [" "] * self.width
+        low, high = duration(self._low), duration(self._high)
+        marked = f"┊ limit {duration(self.limit_ms)}"
+        at = self.at_limit
+        if at + len(marked) > self.width:
+            marked = f"limit {duration(self.limit_ms)} ┊"
+            at = max(0, self.at_limit + 1 - len(marked))
+        for place, text in ((0, low), (self.width - len(high), high)):
+            # An end that would run into the limit's mark is left out.
+            if place + len(text) < at or place > at + len(marked):
+                ends[place : place + len(text)] = text
+        ends[at : at + len(marked)] = marked
+        foot = Content("".join(ends[: self.width])).stylize(MUTED)
+        return line(" " * LABEL, foot.stylize("$warning", at, at + len(marked)))
+
+
+def _heading(width: int) -> Content:
+    told = "how many calls took how long" if width > 70 else ""  # noqa: PLR2004  fits
+    names = Content("").join(
+        right(line((name, MUTED)), _FIGURE) for name in ("P50", "P95", "no reply")
+    )
+    start = title("LATENCY", (told, MUTED))
+    return left(start, max(0, width - names.cell_length)) + names
+
+
+def _arm(arm: str, values: Sequence[float], style: str, axis: _Axis, rows: int) -> list[Content]:
+    counts = [0.0] * axis.width
+    for ms in values:
+        if math.isfinite(ms):
+            for cell in range(axis.thick):
+                counts[axis.column(ms) + cell] += 1
+    drawn = bars(counts, max(counts) or 1.0, axis.width, rows)
+    lost = sum(1 for ms in values if math.isinf(ms))
+    figures = Content("").join(
+        right(text, _FIGURE)
+        for text in (
+            latency(nearest_rank(values, 0.50)),
+            latency(nearest_rank(values, 0.95)),
+            line((f"✖ {lost}", "$error") if lost else ("0", MUTED)),
+        )
+    )
+    lines = []
+    for number, row in enumerate(drawn):
+        last = number == len(drawn) - 1
+        name = line((plain(arm, LABEL - 1).ljust(LABEL), f"bold {style}")) if last else " " * LABEL
+        lines.append(line(name, _ruled(row, style, axis), figures if last else ""))
+    return lines
+
+
+def _ruled(row: str, style: str, axis: _Axis) -> Content:
+    at = axis.at_limit
+    rule = ("┊", "$warning") if row[at] == " " else (row[at], "$warning")
+    return line((row[:at], style), rule, (row[at + 1 :], style))
+
+
+_DECIDES = 15
+
+
+class ReportSection(Section):
+    """The gate table of one report, its stamps, and where it lies."""
+
+    report: reactive[ListedReport | None] = reactive(None, layout=True)
+    thresholds: reactive[Thresholds] = reactive(Thresholds)
+
+    def lines(self, width: int) -> list[Content]:
+        """A title, three criteria, what would decide it, the file."""
+        if self.report is None:
+            return []
+        report = self.report
+        if report.problem:
+            return [title("REPORT", report.name), line((f"✖ {report.problem}", BAD))]
+        verdict, style = VERDICTS.get(report.verdict, ("", MUTED))
+        told = line((verdict.replace("open", "inconclusive"), f"bold {style}"))
+        lines = [spread(title("GATE", report.suite), told, width)]
+        if report.stamps:
+            stamped = line(("stamped ", MUTED), (", ".join(report.stamps), "$warning"))
+            lines += labelled(line(" " * LABEL), stamped, width)
+        lines += [criterion_line(each, width) for each in criteria(report.gate, self.thresholds)]
+        if report.decides:
+            label = line(("would decide:".ljust(_DECIDES), MUTED))
+            lines += labelled(label, line(plain(report.decides, 600)), width)
+        if self.screen.has_class("-tall"):
+            where = line((plain(report.path, 500), MUTED))
+            lines += [line(""), *labelled(title("REPORT"), where, width)]
+        return [left(each, width) for each in lines]
+
+
+class AloneSection(Section):
+    """The tasks that only one arm solved, a line an arm; Enter on the report shows the diffs."""
+
+    detail: reactive[Detail | None] = reactive(None, layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """A title and a line for each arm that solved something alone."""
+        if self.detail is None:
+            return []
+        names = self.detail.report.pair
+        told = "tasks that only one arm solved; Enter shows the diffs"
+        lines = [title("ONLY ONE", (told, MUTED))]
+        for name, style, won in zip(names, ARM_STYLE, ("first", "second"), strict=True):
+            tasks = [one.task for one in self.detail.alone if one.won == won]
+            named = ", ".join(plain(task, 80) for task in tasks) or "none"
+            count = f"{len(tasks)} alone".ljust(9)
+            label = (plain(name, LABEL - 1).ljust(LABEL), f"bold {style}")
+            lines += labelled(line(label, count), line((named, "" if tasks else MUTED)), width)
+        return [left(each, width) for each in lines]

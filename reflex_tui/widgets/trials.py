@@ -1,0 +1,305 @@
+"""A bakeoff under way: how far, task by task for both arms, their figures, the verdict so far.
+
+One arm's goes at a task in words: attempt by attempt, and the diff that solved it.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+
+from core.harness.gate.judge import solved_in_time
+from core.plain import plain, plain_block
+from reflex_tui.model.gate import BAD, GOOD, POOR
+from reflex_tui.model.live import CellState, Live, Score, no_reply
+from reflex_tui.model.units import duration, plural
+from reflex_tui.widgets.gate import VERDICTS
+from reflex_tui.widgets.lines import MUTED, fitting, labelled, left, line, right, spread
+from reflex_tui.widgets.section import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.harness.gate.judge import GateResult
+    from core.patchloop.trial import Attempt, Trial
+    from reflex_tui.model.live import Go
+
+
+FAILURES = {
+    "transport": "no connection, or it broke off",
+    "timeout": "no reply in time",
+    "format": "not the JSON asked for",
+    "apply": "the edit could not be applied",
+    "compile": "does not compile",
+    "test": "tests fail",
+    "lint": "lint finds faults",
+    "sandbox": "the sandbox ended the tests",
+}
+_SHORT = {
+    "transport": "no connection",
+    "format": "not the JSON",
+    "apply": "edit not applied",
+    "lint": "lint faults",
+    "sandbox": "ended by sandbox",
+}
+_MOST_DIFF = 20_000
+_MOST_DETAIL = 2_000
+_DIFF_STYLES = {"+": GOOD, "-": BAD, "@": MUTED}
+
+
+def cell_text(live: Live, go: Go, arm: str, width: int) -> Content:
+    """A cell of the grid in words: glyph, state, how long, why not; shorter where it is narrow."""
+    state = live.state(go, arm)
+    glyph, style = CELLS[state]
+    trial = live.trial(go, arm)
+    if trial is None:
+        running = state is CellState.RUNNING
+        said = f"attempt {live.attempt(go, arm)} under way" if running else "waiting"
+        return line((glyph, style), (f" {said}", "" if running else MUTED))
+    told = [line((glyph, style), " ", outcome(trial, short=short)) for short in (False, True)]
+    return fitting(told, width)
+
+
+def outcome(trial: Trial, *, short: bool = False) -> Content:
+    """``solved, 410 ms``, ``solved at try 2, 1.31 s``, ``tests fail, 3 attempts``.
+
+    In ``short`` ``edit not applied ×3``, and no more than 22 cells.
+    """
+    total_ms = sum(one.latency_ms for one in trial.attempts)
+    count = len(trial.attempts)
+    if solved_in_time(trial):
+        when = "solved" if count == 1 else f"solved at try {count}"
+        return line(when, (f", {latency(total_ms)}", MUTED))
+    if trial.solved:
+        return line("solved too late", (f", {latency(total_ms)}", MUTED))
+    why = FAILURES.get(trial.failure or "", "not solved")
+    if short:
+        return line(_SHORT.get(trial.failure or "", why), (f" ×{count}", MUTED))
+    return line(why, (f", {plural(count, 'attempt')}", MUTED))
+
+
+def task_page(trials: Mapping[str, Sequence[Trial]], width: int) -> list[Content]:
+    """Every arm's goes at one task, each with its attempts and the diff that solved it."""
+    lines: list[Content] = []
+    for (arm, goes), style in zip(trials.items(), ARM_STYLE, strict=False):
+        if not goes:
+            lines += [line((plain(arm, 40), f"bold {style}"), ("   not tried", MUTED)), line("")]
+        for trial in goes:
+            lines += _trial_lines(trial, len(goes), style)
+    return [left(each, width) for each in lines]
+
+
+def _trial_lines(trial: Trial, of: int, style: str) -> list[Content]:
+    number = f"   trial {trial.trial + 1} of {of}" if of > 1 else ""
+    good = solved_in_time(trial)
+    told = ("✓ ", GOOD) if good else ("✖ ", BAD)
+    name = (plain(trial.arm, 40), f"bold {style}")
+    lines = [line(name, (number, MUTED), "   ", told, outcome(trial))]
+    for index, attempt in enumerate(trial.attempts, 1):
+        lines += _attempt_lines(index, attempt)
+    lines.append(line(""))
+    if trial.diff:
+        lines += [*diff_lines(trial.diff), line("")]
+    return lines
+
+
+def _attempt_lines(number: int, attempt: Attempt) -> list[Content]:
+    failure = FAILURES.get(attempt.failure or "", "") if attempt.failure else "tests pass"
+    style = (POOR if attempt.failure == "lint" else BAD) if attempt.failure else GOOD
+    took = "no reply" if no_reply(attempt.answered_ms) else latency(attempt.answered_ms)
+    pieces: list[str | tuple[str, str]] = [
+        f"  attempt {number}   ",
+        (took, MUTED),
+        "   ",
+        (failure, style),
+    ]
+    if attempt.late:
+        pieces += [("   after the deadline, so it counts as failed", POOR)]
+    if attempt.lines_changed is not None:
+        pieces += [(f"   {plural(attempt.lines_changed, 'line')} changed", MUTED)]
+    lines = [line(*pieces)]
+    if attempt.failure and attempt.detail:
+        said = plain_block(attempt.detail, _MOST_DETAIL).strip().splitlines()[-6:]
+        lines += [line(("    │ ", "$rule"), (each, MUTED)) for each in said]
+    return lines
+
+
+def diff_lines(diff: str) -> list[Content]:
+    """A unified diff, its lines told apart by sign and colour."""
+    shown = plain_block(diff, _MOST_DIFF).rstrip("\n").splitlines()
+    return [line("  ", (each, _style_of(each))) for each in shown]
+
+
+def _style_of(diff_line: str) -> str:
+    if diff_line.startswith(("+++ ", "--- ")):
+        return MUTED
+    return _DIFF_STYLES.get(diff_line[:1], "")
+
+
+CELLS = {
+    CellState.WAITING: ("·", "$muted"),
+    CellState.RUNNING: ("▸", "bold $foreground"),
+    CellState.SOLVED: ("●", "$success"),
+    CellState.LATER: ("◐", "$success"),
+    CellState.FAILED: ("✖", "bold $error"),
+}
+WORDS = {
+    CellState.SOLVED: "solved",
+    CellState.LATER: "at a later attempt",
+    CellState.FAILED: "not solved",
+    CellState.RUNNING: "running",
+    CellState.WAITING: "waiting",
+}
+ARM_STYLE = ("$reflex", "$cloud")
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_LEAST_BAR = 12
+_MOST_ROWS, _MOST_SHORT_ROWS = 6, 2
+_NUMBER = 10
+# Two less than elsewhere, so that a task a cell of our own suite is a line at 80 columns.
+LABEL = 8
+_SAID = 18
+_SECONDS = 99.5
+_PREPARING = "looking at the servers, and attacking the sandbox to see it hold"
+
+
+class TrialGrid(Section):
+    """Draws ``live``; ``tick`` is raised when it has changed, as it is one and the same object."""
+
+    live: reactive[Live | None] = reactive(None, layout=True)
+    stopping: reactive[bool] = reactive(default=False)
+    tick: reactive[int] = reactive(0, layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """Progress, a block an arm, the key to the signs, the verdict so far."""
+        live = self.live
+        if live is None or not live.begun:
+            return [
+                line(("Bakeoff   ", "bold"), ("◌ preparing", MUTED)),
+                line(""),
+                left(line((_PREPARING, MUTED)), width),
+            ]
+        lines = [_progress(live, width, stopping=self.stopping), line("")]
+        most = _MOST_ROWS if self._is_roomy else _MOST_SHORT_ROWS
+        for arm, style in zip(live.arms, ARM_STYLE, strict=False):
+            lines += _arm(live, arm, style, width, most)
+        legend = _legend(live, width)
+        lines += [line(""), legend, line("")] if self._is_roomy else [legend]
+        return lines + _verdict(live.verdict, width)
+
+    @property
+    def _is_roomy(self) -> bool:
+        return self.screen.has_class("-tall")
+
+
+def _progress(live: Live, width: int, *, stopping: bool) -> Content:
+    """Suite, how far, how long still, and a bar in what room there is."""
+    name = line((plain(live.suite, 40), "bold"))
+    far = line(
+        f"   {live.done:>{len(str(live.total))}} of {live.total} trials",
+        (f"   {live.tasks_done} of {len({go[0] for go in live.goes})} tasks by both", MUTED),
+    )
+    state = _pace(live, stopping=stopping)
+    room = width - name.cell_length - far.cell_length - state.cell_length - 6
+    if room < _LEAST_BAR:
+        far = line(f"   {live.done} of {live.total} trials")
+        room = width - name.cell_length - far.cell_length - state.cell_length - 6
+    bar = _bar(live.done, live.total, room) if room >= _LEAST_BAR else line("")
+    return spread(line(name, far, "   ", bar), state, width, gap=1)
+
+
+def _pace(live: Live, *, stopping: bool) -> Content:
+    if live.finished is not None:
+        return line((f"took {span(live.elapsed_s)}", MUTED))
+    if stopping:
+        return line(("▲ stopping; what is done is kept", "$warning"))
+    left_s = live.left_s
+    if left_s is None:
+        return line(("ETA –", MUTED))
+    return line(("ETA ", MUTED), (span(max(1.0, left_s)), "bold"))
+
+
+def _bar(done: int, total: int, width: int) -> Content:
+    eighths = round(done / max(1, total) * width * 8)
+    full, part = divmod(min(eighths, width * 8), 8)
+    filled = "█" * full + (_EIGHTHS[part] if part else "")
+    return line((filled, "$reflex"), ("─" * (width - len(filled)), "$rule"))
+
+
+def _arm(live: Live, arm: str, style: str, width: int, most: int) -> list[Content]:
+    """The arm's cells in ``most`` rows, up to where something happens, and its figures below."""
+    states = [live.state(go, arm) for go in live.goes]
+    room = max(10, width - LABEL)
+    name = line((plain(arm, LABEL - 1).ljust(LABEL), f"bold {style}"))
+    rows = [states[at : at + room] for at in range(0, len(states), room)] or [[]]
+    reached = max((n for n, row in enumerate(rows) if set(row) != {CellState.WAITING}), default=0)
+    first = max(0, reached - most + 1)
+    shown = rows[first : first + most]
+    lines = [
+        line(name if number == 0 else " " * LABEL, _cells(row)) for number, row in enumerate(shown)
+    ]
+    before, after = first * room, len(states) - (first + most) * room
+    unseen = [f"{before:,} before"] * (before > 0) + [f"{after:,} after"] * (after > 0)
+    if unseen:
+        told = f"{' and '.join(unseen)} that do not fit"
+        lines.append(line(" " * LABEL, (told, MUTED)))
+    return [*lines, line(" " * LABEL, _figures(live.score(arm)))]
+
+
+def _cells(states: Sequence[CellState]) -> Content:
+    runs = ((state, len(list(run))) for state, run in groupby(states))
+    return Content.assemble(*((CELLS[state][0] * n, CELLS[state][1]) for state, n in runs))
+
+
+def _figures(score: Score) -> Content:
+    return line(
+        (f"solved {score.solved} of {score.tried}".ljust(22), ""),
+        ("P50 ", MUTED),
+        right(latency(score.p50), _NUMBER - 2),
+        ("   P95 ", MUTED),
+        right(latency(score.p95), _NUMBER - 2),
+    )
+
+
+def span(seconds: float) -> str:
+    """``80 s``, ``2 m 49 s``, ``12 min``: to the second, as nothing finer is known."""
+    return f"{seconds:.0f} s" if seconds < _SECONDS else duration(seconds * 1000)
+
+
+def latency(ms: float | None) -> str:
+    """As ``duration``; ``∞`` for a call that got no reply."""
+    return "∞" if no_reply(ms) else duration(ms)
+
+
+def _legend(live: Live, width: int) -> Content:
+    """What the signs mean; as many as fit on a line."""
+    pieces = [line(CELLS[state], (f" {word}", MUTED)) for state, word in WORDS.items()]
+    whole = Content("   ").join(pieces)
+    more = line(whole, (f"   a cell a task{' and trial' if live.trials > 1 else ''}", MUTED))
+    return line(" " * LABEL, fitting([more, whole, Content("  ").join(pieces)], width - LABEL))
+
+
+def _verdict(verdict: GateResult | None, width: int) -> list[Content]:
+    """The gate over what there is, and what would decide it."""
+    label = ("if it stopped now".ljust(_SAID), MUTED)
+    if verdict is None:
+        return [line(label, ("◌ told with the next task that both arms are through with", MUTED))]
+    glyph, style = VERDICTS[verdict.verdict.value]
+    word = f"{glyph.split(' ')[0]} {verdict.verdict.value}"
+    why = verdict.summary.partition(": ")[2]
+    told = line((word, f"bold {style}"), (f"  {plain(why, 300)}", MUTED))
+    lines = labelled(line(label), told, width)
+    if verdict.decides:
+        said = line(("would decide it".ljust(_SAID), MUTED))
+        lines += labelled(said, line(plain(_short(verdict), 300)), width)
+    return lines
+
+
+def _short(verdict: GateResult) -> str:
+    """What would decide it, in a line: ``P95 latency ~47, success parity ~7 more tasks …``."""
+    needed = [(one.title, one.needed) for one in verdict.criteria if one.needed]
+    if not needed:
+        return verdict.decides
+    return ", ".join(f"{title} ~{more}" for title, more in needed) + " more tasks or trials"
