@@ -3,6 +3,7 @@
 ReflexError
 ├── ConfigError                    a stage0.toml that cannot be used
 │   └── UntrustedEndpoint          named by a project's file, not trusted by the user
+├── UnsafeFile                     a link, a device or too large, where a state file is expected
 ├── BackendError                   one attempt at one backend failed
 │   ├── ConnectFailed              refused, unresolvable, TLS, reset before a reply
 │   ├── AttemptTimeout             the attempt's wall-clock deadline passed
@@ -74,6 +75,12 @@ class NoBackend(ReflexError):
     """Reflex may not answer, and nobody else is allowed to."""
 
     code = "no_backend"
+
+
+class UnsafeFile(ReflexError, OSError):
+    """A link, a device, or a file over its limit where a state file is expected."""
+
+    code = "unsafe_file"
 
 
 class BackendError(ReflexError):

@@ -1,6 +1,9 @@
-"""Files that are there whole or not at all.
+"""State files: the one opener, and writers that leave a file whole or not at all.
 
-Directories and files for their owner alone, whatever the umask.
+A workspace comes from anywhere, so what lies below ``.speckit/`` is hostile input. ``open_state``
+and ``read_state`` follow no link from there on, open regular files only, and never wait on a FIFO.
+Directories are made 0700 and files 0600, whatever the umask. Everything that reads or writes state
+goes through this module; reports, which a user may want to share, keep the user's own umask.
 """
 
 from __future__ import annotations
@@ -8,15 +11,86 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from core.errors import UnsafeFile
+from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+STATE = ".speckit"
+MOST_BYTES = 64 * 1024 * 1024
+_ASIDE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def open_state(path: Path, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of the regular file at ``path``; 0600 when ``flags`` make it.
+
+    Raises:
+        UnsafeFile: it, or a directory from ``.speckit`` on, is a link; or it is no regular file.
+        OSError: as ``os.open`` raises it.
+    """
+    refuse_links(path)
+    try:
+        descriptor = os.open(path, flags | _ASIDE, 0o600)
+    except OSError as error:
+        if path.is_symlink():
+            raise _unsafe(path, "is a link") from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _unsafe(path, "is not a regular file")
+    if flags & os.O_CREAT:
+        os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def read_state(path: Path, *, limit: int = MOST_BYTES) -> bytes:
+    """All of the state file at ``path``, at most ``limit`` bytes.
+
+    Raises:
+        UnsafeFile: as ``open_state``, or it is larger than ``limit``.
+        OSError: it cannot be read.
+    """
+    with os.fdopen(open_state(path), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise _unsafe(path, f"is larger than {limit:,} bytes")
+    return data
+
+
+def refuse_links(path: Path) -> None:
+    """Refuse a path of which a part from the last ``.speckit`` on is a link.
+
+    Raises:
+        UnsafeFile: such a part is a link.
+    """
+    parts = path.absolute().parts
+    if STATE not in parts:
+        return
+    first = len(parts) - 1 - parts[::-1].index(STATE)
+    for end in range(first + 1, len(parts) + 1):
+        part = Path(*parts[:end])
+        if part.is_symlink():
+            raise _unsafe(part, "is a link")
+
+
+def _unsafe(path: Path, what: str) -> UnsafeFile:
+    return UnsafeFile(
+        f"{plain(path)} {what}", remedy="Remove it; state files are regular files and no links."
+    )
 
 
 def make_private(directory: Path) -> list[Path]:
-    """Make the directory and its missing parents, 0700 each; returns those made."""
+    """Make the directory and its missing parents, 0700 each; returns those made.
+
+    Raises:
+        UnsafeFile: a part of it from ``.speckit`` on is a link.
+    """
+    refuse_links(directory)
     missing = [directory, *directory.parents]
     made: list[Path] = []
     for path in reversed([path for path in missing if not path.exists()]):
@@ -66,6 +140,7 @@ def staged(path: Path, data: bytes) -> Iterator[Path]:
 
     Its mode is that of any new file, as the user's umask has it.
     """
+    refuse_links(path.parent)
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:

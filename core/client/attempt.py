@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.client.backend import Backend
     from core.client.body import Decode
     from core.client.faults import Quote
-    from core.client.replies import Heard
+    from core.client.replies import OnDelta
     from core.clock import Clock
     from core.errors import StatusError
 
@@ -52,7 +52,7 @@ class Attempt:
         send: Send,
         clock: Clock,
         quote: Quote,
-        heard: Heard | None = None,
+        heard: OnDelta | None = None,
     ) -> None:
         self._backend = backend
         self._send = send

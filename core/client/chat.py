@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from core.client.attempt import Send
     from core.client.backend import Backend, ChatRequest
-    from core.client.replies import Heard
+    from core.client.replies import OnDelta
     from core.clock import Clock
 
 _OPENAI = "api.openai.com"
@@ -68,7 +68,7 @@ class ChatClient:
         request: ChatRequest,
         *,
         timeout_ms: float | None = None,
-        heard: Heard | None = None,
+        heard: OnDelta | None = None,
     ) -> Reply:
         """Ask, and return the whole and valid answer.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.client.backend import Backend
     from core.client.faults import Quote
 
-    Heard = Callable[[Mapping[str, Any]], None]
+    OnDelta = Callable[[Mapping[str, Any]], None]
 
 FINISHED = frozenset({"stop", "tool_calls"})
 _LARGEST_COUNT = 1 << 53
@@ -31,7 +31,7 @@ class Assembly:
     as it comes: nobody knows yet whether the reply will be whole.
     """
 
-    def __init__(self, backend: Backend, quote: Quote, heard: Heard | None = None) -> None:
+    def __init__(self, backend: Backend, quote: Quote, heard: OnDelta | None = None) -> None:
         self._backend = backend
         self._quote = quote
         self._heard = heard

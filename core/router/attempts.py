@@ -15,7 +15,7 @@ from core.router.evidence import Call, Evidence, Outcome, Recording
 if TYPE_CHECKING:
     from core.client.backend import Backend, ChatRequest, Message
     from core.client.chat import ChatClient
-    from core.client.replies import Heard
+    from core.client.replies import OnDelta
     from core.clock import Clock
 
 
@@ -42,7 +42,7 @@ def corrected(request: ChatRequest, error: BackendError) -> ChatRequest:
 
 
 async def ask(
-    client: ChatClient, request: ChatRequest, clock: Clock, heard: Heard | None = None
+    client: ChatClient, request: ChatRequest, clock: Clock, heard: OnDelta | None = None
 ) -> tuple[Outcome, BaseException | None]:
     """Ask once; returns how it ended and what interrupted it, to be raised once it is on record."""
     start = clock.monotonic()
@@ -89,7 +89,7 @@ async def ask_and_begin_record(
     clock: Clock,
     number: int = 1,
     fallback_reason: str | None = None,
-    heard: Heard | None = None,
+    heard: OnDelta | None = None,
 ) -> tuple[Outcome, Recording]:
     """As ``attempted``, but the record is still under way: what is recorded next shares its sync.
 

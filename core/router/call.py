@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
-    from core.client.replies import Heard
+    from core.client.replies import OnDelta
     from core.clock import Clock
     from core.router.breaker import Admission, Breaker, Transition
     from core.router.shadow import ShadowCalls
@@ -93,7 +93,7 @@ class Stream:
     Raises, on entering and while iterating: what ``Conduct.answer`` raises.
     """
 
-    def __init__(self, answering: Callable[[Heard], Coroutine[Any, Any, Answer]]) -> None:
+    def __init__(self, answering: Callable[[OnDelta], Coroutine[Any, Any, Answer]]) -> None:
         self._answering = answering
         # Unbounded: the client bounds a reply's size, and a slow listener must not hold up the
         # server's deadline.
@@ -200,10 +200,10 @@ class RoutedCall:
         self._left_behind = False
         self._warnings: list[str] = []
         self._recordings: list[Recording] = []
-        self._listener: Heard | None = None
+        self._listener: OnDelta | None = None
         self._heard = False
 
-    async def answer(self, heard: Heard | None = None) -> Answer:
+    async def answer(self, heard: OnDelta | None = None) -> Answer:
         """The first complete, valid answer of whoever may give one.
 
         ``heard`` is told a cloud's reply piece by piece, as it comes; what it was told cannot be

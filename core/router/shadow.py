@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.capsule.events import ShadowComparedEvent
 from core.errors import CapsuleError
+from core.figures import nearest_rank
 from core.router.attempts import ask_and_record, unconstrained
 from core.router.evidence import Call, Evidence, Outcome
 from core.stages import Mode, Reason, Stage
@@ -248,7 +249,11 @@ def _summed(found: Sequence[Mapping[str, Any]]) -> ShadowSummary:
     ranked += [math.inf] * failed
     agreed = sum(one.get("agreed") is True for one in answered)
     return ShadowSummary(
-        len(found), failed, 100 * agreed / len(found), _rank(ranked, 0.5), _rank(ranked, 0.95)
+        len(found),
+        failed,
+        100 * agreed / len(found),
+        _finite(nearest_rank(ranked, 50)),
+        _finite(nearest_rank(ranked, 95)),
     )
 
 
@@ -256,6 +261,5 @@ def _milliseconds(value: object) -> float:
     return float(value) if isinstance(value, int | float) else math.inf
 
 
-def _rank(ranked: Sequence[float], share: float) -> float | None:
-    value = ranked[math.ceil(share * len(ranked)) - 1]
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

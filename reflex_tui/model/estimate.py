@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReflexError, SandboxError
+from core.figures import day_time
 from core.harness.bakeoff.arms import check_key, choose_arms
 from core.harness.bakeoff.plan import Scope
 from core.harness.bakeoff.preparation import Prepared
@@ -21,7 +22,6 @@ from core.harness.report.files import read
 from core.harness.sandbox import Tier
 from core.plain import plain
 from reflex_tui.model.reports import newest
-from reflex_tui.model.units import day_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.figures import ago, duration, percent
 from core.plain import plain
 from core.stages import Mode
 from reflex_tui.model.rows import number
-from reflex_tui.model.units import ago, duration, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,11 +5,11 @@ Stretches of time that a chart can show, and what the capsule shows over one.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.figures import nearest_rank
 from core.stages import Mode
 
 if TYPE_CHECKING:
@@ -100,14 +100,6 @@ class Latencies:
         return Figures(len(calls), failed, _series(ttft), _series(total))
 
 
-def nearest_rank(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least ``share`` of all do not exceed; None without values."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
-
-
 def _series(values: Sequence[float | None]) -> Series:
     answered = [value for value in values if value is not None]
-    return Series(tuple(values), nearest_rank(answered, 0.50), nearest_rank(answered, 0.95))
+    return Series(tuple(values), nearest_rank(answered, 50), nearest_rank(answered, 95))

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from core.figures import nearest_rank
 from core.harness.bakeoff.progress import AttemptEnded, Finished, Started, TrialEnded, TrialStarted
 from core.harness.gate.judge import solved_in_time
 from reflex_tui.keymap import shown_key
-from reflex_tui.model.latencies import nearest_rank
 
 if TYPE_CHECKING:
     from typing import Any
@@ -146,8 +146,8 @@ class Live:
         return Score(
             sum(map(solved_in_time, ended)),
             len(ended),
-            nearest_rank(calls, 0.50),
-            nearest_rank(calls, 0.95),
+            nearest_rank(calls, 50),
+            nearest_rank(calls, 95),
         )
 
     def newest(self, most: int) -> list[Go]:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.errors import SuiteError
+from core.figures import day_time, percent
 from core.harness.report.compare import compare
 from core.harness.report.files import read
 from core.harness.report.summary import summaries
@@ -22,7 +23,6 @@ from core.harness.suites.find import available_suites, load_suite
 from core.plain import plain
 from reflex_tui.model.gate import BAD, GOOD
 from reflex_tui.model.rows import moment, word
-from reflex_tui.model.units import day_time, percent
 from reflex_tui.widgets.lines import MUTED, left, line, right, title
 from reflex_tui.widgets.trials import ARM_STYLE, latency
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
 from core.capsule.index import Index
+from core.figures import count, duration
 from core.plain import plain
 from core.stages import Mode
-from reflex_tui.model.units import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

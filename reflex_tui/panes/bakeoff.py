@@ -14,11 +14,11 @@ from textual.reactive import reactive
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from core.figures import NONE, day_time, duration, percent
 from core.plain import plain
 from core.settings.model import Thresholds
 from reflex_tui.keymap import shown_key
 from reflex_tui.model.gate import BAD, MAKE_FIRST
-from reflex_tui.model.units import NONE, day_time, duration, percent
 from reflex_tui.panes.pane import Pane
 from reflex_tui.widgets.gate import VERDICTS
 from reflex_tui.widgets.lines import MUTED, left, line

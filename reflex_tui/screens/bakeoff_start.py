@@ -19,6 +19,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label
 
 from core.errors import ConfigError, ReflexError
+from core.figures import count, plural
 from core.harness.bakeoff.plan import DEFAULT_SUITE, Plan
 from core.harness.sandbox import choose_tier
 from core.harness.suites.find import available_suites
@@ -26,7 +27,6 @@ from core.plain import plain, plain_block
 from core.stages import CLOUD, PRIMARY
 from reflex_tui.model.estimate import Estimate, Past, estimate, past_of
 from reflex_tui.model.gate import BAD, POOR
-from reflex_tui.model.units import count, plural
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, TITLE, labelled, left, line
 from reflex_tui.widgets.section import Section

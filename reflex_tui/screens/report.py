@@ -14,13 +14,13 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from core.figures import NONE, count, day_time, duration, percent, plural
 from core.harness.report.markdown import STAMP_WORDS
 from core.plain import plain
 from core.settings.model import Thresholds
 from reflex_tui.model.gate import POOR, criteria
 from reflex_tui.model.messages import CopyWanted
 from reflex_tui.model.reports import Won
-from reflex_tui.model.units import NONE, count, day_time, duration, percent, plural
 from reflex_tui.widgets.gate import VERDICTS, criterion_line
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import LABEL, MUTED, left, line, right, spread, title

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from textual.reactive import reactive
 
+from core.figures import NONE, clock_time, duration, percent, plural, usd
 from core.stages import Mode
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
 from reflex_tui.model.rows import RowOutcome
-from reflex_tui.model.units import NONE, clock_time, duration, percent, plural, usd
 from reflex_tui.widgets.lines import LABEL, MUTED, fitting, left, line, right, title
 from reflex_tui.widgets.section import Section
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.reactive import reactive
 
+from core.figures import ago, count
 from core.plain import plain
 from reflex_tui.model.gate import (
     BAD,
@@ -19,7 +20,6 @@ from reflex_tui.model.gate import (
     gate_condition,
     why,
 )
-from reflex_tui.model.units import ago, count
 from reflex_tui.widgets.lines import LABEL, MUTED, fitting, left, line, right, spread, title
 from reflex_tui.widgets.section import Section
 

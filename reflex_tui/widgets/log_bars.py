@@ -15,9 +15,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
+from core.figures import count
 from core.plain import plain
 from reflex_tui.model.gate import BAD, GOOD, POOR
-from reflex_tui.model.units import count
 from reflex_tui.widgets.lines import MUTED, line, spread
 from reflex_tui.widgets.section import Section
 

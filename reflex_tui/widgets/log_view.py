@@ -17,10 +17,10 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from core.figures import NONE, clock_time, count, duration
 from core.stages import Mode
 from reflex_tui.model.gate import BAD, MODE_STYLE, POOR
 from reflex_tui.model.rows import Row, RowOutcome
-from reflex_tui.model.units import NONE, clock_time, count, duration
 from reflex_tui.widgets.lines import MUTED, Piece, fit, joined, left_pieces, line, right_pieces
 from reflex_tui.widgets.section import Section
 

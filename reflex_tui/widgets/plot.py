@@ -20,9 +20,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual_plotext.plot import Plot
 
+from core.figures import duration, percent
 from core.stages import Mode
 from reflex_tui.model.gate import BAD, MODE_STYLE
-from reflex_tui.model.units import duration, percent
 from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, ceiling, fitting, line, spread
 from reflex_tui.widgets.section import Section
 

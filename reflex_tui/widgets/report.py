@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.reactive import reactive
 
+from core.figures import duration, nearest_rank
 from core.plain import plain
 from core.settings.model import Thresholds
 from reflex_tui.model.gate import BAD, criteria
-from reflex_tui.model.latencies import nearest_rank
-from reflex_tui.model.units import duration
 from reflex_tui.widgets.gate import VERDICTS, criterion_line
 from reflex_tui.widgets.lines import LABEL, MUTED, bars, labelled, left, line, right, spread, title
 from reflex_tui.widgets.section import Section
@@ -108,8 +107,8 @@ def _arm(arm: str, values: Sequence[float], style: str, axis: _Axis, rows: int) 
     figures = Content("").join(
         right(text, _FIGURE)
         for text in (
-            latency(nearest_rank(values, 0.50)),
-            latency(nearest_rank(values, 0.95)),
+            latency(nearest_rank(values, 50)),
+            latency(nearest_rank(values, 95)),
             line((f"✖ {lost}", "$error") if lost else ("0", MUTED)),
         )
     )

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.reactive import reactive
 
+from core.figures import duration, plural
 from core.harness.gate.judge import solved_in_time
 from core.plain import plain, plain_block
 from reflex_tui.model.gate import BAD, GOOD, POOR
 from reflex_tui.model.live import CellState, Live, Score, no_reply
-from reflex_tui.model.units import duration, plural
 from reflex_tui.widgets.gate import VERDICTS
 from reflex_tui.widgets.lines import MUTED, fitting, labelled, left, line, right, spread
 from reflex_tui.widgets.section import Section

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.figures import nearest_rank
 from core.harness.gate.statistics import (
     binomial_cdf,
     p95_bound,
     p95_calls_needed,
     p95_passes,
     p95_slow_allowed,
-    percentile,
     proven_rate,
 )
 
@@ -34,20 +34,20 @@ def exact_cdf(k: int, n: int, p: Fraction) -> Fraction:
 @given(latencies, st.integers(1, 100))
 def test_percentile_is_the_least_value_with_enough_at_or_below(values: list[float], q: int) -> None:
     """Nearest rank by its definition, ∞ included."""
-    found = percentile(values, q)
+    found = nearest_rank(values, q)
     enough = [v for v in values if 100 * sum(1 for w in values if w <= v) >= q * len(values)]
     assert found == min(enough)
 
 
 def test_percentile_of_nothing_is_none() -> None:
     """No calls have no percentile, rather than one of zero."""
-    assert percentile([], 95) is None
+    assert nearest_rank([], 95) is None
 
 
 def test_percentile_does_not_round_its_rank_up_by_accident() -> None:
     """The 95th of 20 and of 100 is the 19th and the 95th value, exactly."""
-    assert percentile(range(1, 21), 95) == 19
-    assert percentile(range(1, 101), 95) == 95
+    assert nearest_rank(range(1, 21), 95) == 19
+    assert nearest_rank(range(1, 101), 95) == 95
 
 
 @pytest.mark.parametrize("p", [Fraction(1, 20), Fraction(1, 2), Fraction(9, 10)])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule import EventLog
-from core.capsule.index import Filter, Index
+from core.capsule.index import EventFilter, Index
 from core.client.backend import Backend, ChatRequest
 from core.client.chat import ChatClient
 from core.errors import BackendError, CapsuleError, ConfigError, Misconfigured
@@ -93,7 +93,7 @@ async def test_key_and_prompt_over_every_fault(
             await world.call(reflex, cloud)
         with EventLog(world.settings.state_dir / "capsule") as log, Index(log) as index:
             index.update()
-            assert index.count(Filter()) == log.head()[0]
+            assert index.count(EventFilter()) == log.head()[0]
             calls = [r.body for r in log.read() if r.event_type == "LLMCall"]
         sent = list(world.sent_to_reflex())
         told = [*world.told, caplog.text]

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.capsule.index import Kind, Tokens, Totals
+from core.figures import usd
 from core.router.decision import GateView
 from core.router.shadow import ShadowSummary
 from core.settings.model import LocalBackend
 from core.stages import Mode
 from reflex_tui.model.benefits import benefits_of
-from reflex_tui.model.units import usd
 from reflex_tui.model.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict
 from reflex_tui.widgets.plot import Plotted, Point, plot
 from tests.tui.health_states import priced

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from core.stages import Mode
-from reflex_tui.model.latencies import Latencies, nearest_rank
+from reflex_tui.model.latencies import Latencies
 from reflex_tui.model.rows import CallRow, call_end
 from tests.tui.making import NOW
 
@@ -74,15 +70,3 @@ def test_modes_are_apart(a_day: tuple[Record, ...]) -> None:
     assert reflex.total.p95 is not None
     assert cloud.total.p50 is not None
     assert reflex.total.p95 < cloud.total.p50
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=1), st.sampled_from([0.5, 0.95]))
-def test_nearest_rank_is_the_least_that_enough_do_not_exceed(
-    values: list[float], share: float
-) -> None:
-    """It is one of the values, and no smaller one would do."""
-    found = nearest_rank(values, share)
-    assert found in values
-    needed = math.ceil(share * len(values))
-    assert sum(value <= found for value in values) >= needed
-    assert sum(value < found for value in values) < needed

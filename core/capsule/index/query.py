@@ -5,7 +5,6 @@ The index's view of a routing log: all events but the calls, each decision with 
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from core.capsule.index.columns import CALL, CALLED, DECISION, Kind, call_hash
 from core.capsule.index.growing import SPAN
 from core.capsule.index.store import BLOCK_BITS
 from core.capsule.segments import RecordPlace
+from core.figures import nearest_rank
 
 if TYPE_CHECKING:
     import sqlite3
@@ -269,7 +269,8 @@ def latency_of(
     total = sorted(latency for latency, _ in found if latency is not None)
     ttft = sorted(first for _, first in found if first is not None)
     return Latency(
-        len(found), _rank(total, 0.5), _rank(total, 0.95), _rank(ttft, 0.5), _rank(ttft, 0.95)
+        len(found),
+        *(nearest_rank(each, q, ordered=True) for each in (total, ttft) for q in (50, 95)),
     )
 
 
@@ -285,10 +286,6 @@ def seq_at(db: sqlite3.Connection, time_ms: int) -> int | None:
         (time_ms, block << BLOCK_BITS, (block + 1) << BLOCK_BITS),
     ).fetchone()
     return int(seq)
-
-
-def _rank(ordered: Sequence[float], share: float) -> float | None:
-    return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
 
 
 _OF_KIND = {

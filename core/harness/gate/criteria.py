@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from core.figures import nearest_rank
 from core.harness.gate.statistics import (
     p95_bound,
     p95_calls_needed,
     p95_passes,
-    percentile,
     proven_rate,
 )
 from core.patchloop.trial import STRICT
@@ -108,7 +108,7 @@ def judge_latency(
     from the call before it; it is never given as less than the value.
     """
     limit, confidence = thresholds.p95_latency_ms, thresholds.confidence
-    value = percentile(calls, 95)
+    value = nearest_rank(calls, 95)
     slow, n = sum(1 for one in first_calls if one >= limit), len(first_calls)
     seen = f"{slow} of {n} first calls at or over {_ms(limit)}"
     bound = p95_bound(first_calls, confidence) if confidence > 0 else None

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReportError
-from core.harness.gate.statistics import Regression, binomial_cdf, paired_regression, percentile
+from core.figures import nearest_rank
+from core.harness.gate.statistics import Regression, binomial_cdf, paired_regression
 from core.harness.report.neutral import duration
 from core.harness.report.verdict import solved
 from core.plain import plain
@@ -151,8 +152,8 @@ def _slowdown(report: Report, baseline: Report, confidence: float) -> Slowdown:
     return Slowdown(
         tasks=len(told),
         slower=slower,
-        before_ms=percentile([before[task] for task in told], 50),
-        now_ms=percentile([now[task] for task in told], 50),
+        before_ms=nearest_rank([before[task] for task in told], 50),
+        now_ms=nearest_rank([now[task] for task in told], 50),
         p_value=p_value,
         worse=2 * slower > len(told) and p_value <= 1 - confidence,
     )
@@ -165,7 +166,7 @@ def _first_calls(report: Report) -> dict[str, float]:
         if one.attempts:
             calls.setdefault(one.task, []).append(one.attempts[0].answered_ms)
     medians: Mapping[str, float | None] = {
-        task: percentile(values, 50) for task, values in calls.items()
+        task: nearest_rank(values, 50) for task, values in calls.items()
     }
     return {task: value for task, value in medians.items() if value is not None}
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.harness.gate.statistics import percentile
+from core.figures import nearest_rank
 from core.harness.report.verdict import deadline_ms, solved
 
 if TYPE_CHECKING:
@@ -112,10 +112,10 @@ def _summary(report: Report, arm: ArmRecord) -> ArmSummary:
         solved_first_percent=_percent(at_once, len(trials)),
         compliance_percent=_percent(sum(replies), len(replies)),
         lint_percent=_percent(sum(linted), len(linted)),
-        ttft_p50_ms=percentile(firsts, 50),
-        ttft_p95_ms=percentile(firsts, 95),
-        total_p50_ms=percentile(totals, 50),
-        total_p95_ms=percentile(totals, 95),
+        ttft_p50_ms=nearest_rank(firsts, 50),
+        ttft_p95_ms=nearest_rank(firsts, 95),
+        total_p50_ms=nearest_rank(totals, 50),
+        total_p95_ms=nearest_rank(totals, 95),
         failures=dict(
             sorted(Counter(one.failure for one in attempts if one.failure is not None).items())
         ),
@@ -123,9 +123,9 @@ def _summary(report: Report, arm: ArmRecord) -> ArmSummary:
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         cached_tokens=_sum(one.cached_tokens for one in attempts),
-        tokens_per_s=percentile([rate for one in attempts for rate in _rates(one)], 50),
+        tokens_per_s=nearest_rank([rate for one in attempts for rate in _rates(one)], 50),
         cost_usd=_cost(arm, prompt_tokens, completion_tokens),
-        lines_changed=percentile(changed, 50),
+        lines_changed=nearest_rank(changed, 50),
         fences_stripped=sum(one.fences_stripped for one in attempts),
         gain=_gain(report, trials),
     )
@@ -194,8 +194,8 @@ def _gain(report: Report, trials: Sequence[Trial]) -> CandidateGain | None:
         any_solved=len(winners),
         tokens_first=sum(row[0].completion_tokens or 0 for row in rows),
         tokens_all=sum(one.completion_tokens or 0 for row in rows for one in row),
-        first_p50_ms=percentile(came, 50),
-        winner_p50_ms=percentile(winners, 50),
+        first_p50_ms=nearest_rank(came, 50),
+        winner_p50_ms=nearest_rank(winners, 50),
     )
 
 

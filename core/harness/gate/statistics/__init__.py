@@ -8,7 +8,6 @@ from core.harness.gate.statistics.latency import (
     p95_calls_needed,
     p95_passes,
     p95_slow_allowed,
-    percentile,
     proven_rate,
 )
 from core.harness.gate.statistics.parity import (
@@ -29,7 +28,6 @@ __all__ = [
     "p95_passes",
     "p95_slow_allowed",
     "paired_regression",
-    "percentile",
     "proven_rate",
     "ratio_lower_bound",
     "ratio_score",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import TYPE_CHECKING
+
+from core.figures import nearest_rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,17 +13,6 @@ if TYPE_CHECKING:
 SLOW_SHARE = 0.05
 MOST_CALLS = 10_000
 _NEGLIGIBLE = 1e-18
-
-
-def percentile(values: Sequence[float], q: float) -> float | None:
-    """The nearest-rank ``q``-th percentile (0 < q ≤ 100); ∞ counts as the greatest.
-
-    None when there are no values.
-    """
-    if not values:
-        return None
-    rank = math.ceil(Fraction(q) * len(values) / 100)
-    return sorted(values)[max(rank, 1) - 1]
 
 
 def binomial_cdf(k: int, n: int, p: float) -> float:
@@ -84,7 +74,7 @@ def p95_bound(latencies: Sequence[float], confidence: float) -> float | None:
 
 def p95_passes(latencies: Sequence[float], threshold: float, confidence: float) -> bool:
     """P95 is below ``threshold`` (ms), strictly and with ``confidence``; 0 asks the point alone."""
-    bound = p95_bound(latencies, confidence) if confidence > 0 else percentile(latencies, 95)
+    bound = p95_bound(latencies, confidence) if confidence > 0 else nearest_rank(latencies, 95)
     return bound is not None and bound < threshold
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflex_tui.model import units
+from core import figures
 from tests.tui.making import NOW
 
 
@@ -28,13 +28,13 @@ from tests.tui.making import NOW
 )
 def test_durations_keep_three_figures(ms: float | None, said: str) -> None:
     """The unit changes with the size; the number of figures hardly does."""
-    assert units.duration(ms) == said
+    assert figures.duration(ms) == said
 
 
 @given(st.floats(0, 1e8))
 def test_a_duration_is_never_wider_than_its_column(ms: float) -> None:
     """Eight columns are enough for whatever a file claims, so that nothing is cut."""
-    assert len(units.duration(ms)) <= 8
+    assert len(figures.duration(ms)) <= 8
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_a_duration_is_never_wider_than_its_column(ms: float) -> None:
 )
 def test_ages_are_in_the_largest_unit(seconds: float, said: str) -> None:
     """An age is one number and one unit."""
-    assert units.ago(seconds) == said
+    assert figures.ago(seconds) == said
 
 
 def test_yesterdays_times_have_a_date() -> None:
     """A time of another day is told apart from one of today."""
-    assert units.clock_time(NOW, NOW) == "10:31:00.000"
-    assert units.clock_time(NOW - timedelta(days=1), NOW) == "Jan 11 10:31"
+    assert figures.clock_time(NOW, NOW) == "10:31:00.000"
+    assert figures.clock_time(NOW - timedelta(days=1), NOW) == "Jan 11 10:31"

@@ -1,20 +1,45 @@
-"""Numbers as a person reads them: always with a unit, always the same width for the same size."""
+"""Figures: nearest rank, and numbers as a person reads them.
+
+A figure always has its unit, and the same width for the same size. Ranks, percentages and durations
+are worked out and written here and nowhere else, so that all surfaces show the same number.
+"""
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 
 NONE = "–"
 
 
+def nearest_rank(values: Sequence[float], percent: float, *, ordered: bool = False) -> float | None:
+    """The smallest value that at least ``percent`` (0 < percent ≤ 100) of all do not exceed.
+
+    ∞ counts as the greatest; None without values. ``ordered`` says that they are sorted already.
+    """
+    if not values:
+        return None
+    rank = math.ceil(Fraction(str(percent)) * len(values) / 100)
+    return (values if ordered else sorted(values))[max(rank, 1) - 1]
+
+
+def share(part: float, whole: float) -> float | None:
+    """``part`` of ``whole`` in percent; None of nothing."""
+    return 100 * part / whole if whole else None
+
+
 def duration(ms: float | None) -> str:  # noqa: PLR0911  one return a size
-    """``0.4 ms``, ``61 ms``, ``1.31 s``, ``12.3 s``, ``2 m 05 s``, ``12 min``, ``3 h``."""
-    if ms is None:
+    """``0.4 ms``, ``61 ms``, ``1.31 s``, ``12.3 s``, ``2 m 05 s``, ``12 min``, ``3 h``, ``∞``."""
+    if ms is None or math.isnan(ms):
         return NONE
+    if math.isinf(ms):
+        return "∞"
     if ms < 9.95:  # noqa: PLR2004  below this a decimal tells something
         return f"{ms:.1f} ms"
     if ms < 999.5:  # noqa: PLR2004  rounds to 1000 ms
