@@ -11,7 +11,7 @@ from processes import MODEL
 
 from core.router.implementer import Implementer
 from core.settings import load_settings
-from tests.router.world import promote
+from tests.support.router.world import promote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,7 +19,7 @@ settings.load_profile("reflex")
 # Whoever starts the tests in the background has Ctrl-C ignored, and so would all they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.fixtures_engine"]
+pytest_plugins = ["tests.support.fixtures_engine"]
 
 _HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import figures
-from tests.tui.making import NOW
+from tests.support.tui.making import NOW
 
 
 @pytest.mark.parametrize(

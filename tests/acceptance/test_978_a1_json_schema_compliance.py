@@ -14,7 +14,7 @@ from core.patchloop.loop import Job
 from core.patchloop.prompt import opening
 from core.router.implementer import Implementer
 from core.stages import Mode
-from tests.acceptance.workplace import EDIT_SCHEMA, PROMPTS, events, promoted, question
+from tests.support.acceptance.workplace import EDIT_SCHEMA, PROMPTS, events, promoted, question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -27,7 +27,7 @@ from core.settings import load_settings
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
-from tests.acceptance.workplace import PATIENT_MS, configure, events
+from tests.support.acceptance.workplace import PATIENT_MS, configure, events
 
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess

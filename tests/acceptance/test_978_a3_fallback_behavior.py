@@ -9,7 +9,7 @@ import pytest
 from core.engine.local import start_engine
 from core.router.implementer import Implementer
 from core.stages import Mode
-from tests.acceptance.workplace import EDIT_SCHEMA, PROMPTS, events, promoted, question
+from tests.support.acceptance.workplace import EDIT_SCHEMA, PROMPTS, events, promoted, question
 
 if TYPE_CHECKING:
     from pathlib import Path

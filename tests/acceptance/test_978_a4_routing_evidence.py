@@ -10,7 +10,7 @@ import pytest
 from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Reason, Stage
-from tests.acceptance.workplace import (
+from tests.support.acceptance.workplace import (
     EDIT_SCHEMA,
     PROMPTS,
     configure,

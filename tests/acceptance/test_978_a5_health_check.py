@@ -13,7 +13,7 @@ import pytest
 
 from core.engine.local import start_engine
 from reflex_tui.model.slash import parse
-from tests.acceptance.workplace import configure
+from tests.support.acceptance.workplace import configure
 
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess

@@ -12,7 +12,7 @@ from core.harness import run_bakeoff
 from core.harness.bakeoff import asker
 from core.harness.bakeoff.arms import choose_arms
 from core.stages import Mode
-from tests.bakeoff.arena import LITTLE, arena
+from tests.support.bakeoff.arena import LITTLE, arena
 
 if TYPE_CHECKING:
     from pathlib import Path

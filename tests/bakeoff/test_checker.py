@@ -11,7 +11,7 @@ from core.errors import SuiteError
 from core.harness.bakeoff.checker import Checks, lint_findings
 from core.harness.suites.find import load_suite
 from core.patchloop.trial import FailureKind
-from tests.bakeoff.arena import make_suite, solution
+from tests.support.bakeoff.arena import make_suite, solution
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ import pytest
 
 from core.harness.report.files import read
 from core.standin.server import start_scripted
-from tests.bakeoff.arena import LITTLE, make_suite
+from tests.support.bakeoff.arena import LITTLE, make_suite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.router.implementer import Implementer
-from tests.bakeoff.arena import arena
+from tests.support.bakeoff.arena import arena
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from core.patchloop.formats import EditFormat
 from core.router import promotion as gates
 from core.router.implementer import Implementer
 from core.stages import Mode, Reason
-from tests.bakeoff.arena import LITTLE, arena
+from tests.support.bakeoff.arena import LITTLE, arena
 
 if TYPE_CHECKING:
     from pathlib import Path

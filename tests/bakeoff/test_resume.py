@@ -18,7 +18,7 @@ from core.harness.bakeoff.progress import Finished, Started, TrialEnded
 from core.harness.report.files import newest, read
 from core.router.evidence import Evidence
 from core.standin.script import parse_faults
-from tests.bakeoff.arena import LITTLE, Arena, arena
+from tests.support.bakeoff.arena import LITTLE, Arena, arena
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import ReportError
 from core.harness.report.merge import merge
-from tests.bakeoff.arena import arena
+from tests.support.bakeoff.arena import arena
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from core.harness.bakeoff.progress import AttemptEnded, Started, TrialEnded, Tri
 from core.harness.report.files import read, rederive
 from core.patchloop.trial import FailureKind
 from core.standin.script import parse_faults
-from tests.bakeoff.arena import LITTLE, arena
+from tests.support.bakeoff.arena import LITTLE, arena
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ import pytest
 
 from core.capsule import EventLog, Record
 from core.capsule.index import Index
-from tests.capsule.filling import COUNT, fill
-from tests.capsule.making import QuickDisk
+from tests.support.capsule.filling import COUNT, fill
+from tests.support.capsule.making import QuickDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

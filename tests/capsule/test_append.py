@@ -16,7 +16,7 @@ import pytest
 from core.capsule import GENESIS, EventLog
 from core.capsule.logend import Disk, filesystem_type
 from core.errors import CapsuleCorrupt, CapsuleError
-from tests.capsule.making import decision
+from tests.support.capsule.making import decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule import EventLog
-from tests.capsule.making import FULL, QuickDisk, decision
+from tests.support.capsule.making import FULL, QuickDisk, decision
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
     """SIGKILL among four writers: every acknowledged event is there, once, and the chain holds."""
     directory = tmp_path / "capsule"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.capsule.killing", str(directory), str(KILLS)],
+        [sys.executable, "-m", "tests.support.capsule.killing", str(directory), str(KILLS)],
         check=True,
         capture_output=True,
         text=True,
@@ -72,7 +72,7 @@ def test_eight_processes_share_the_log(tmp_path: Path) -> None:
     """Eight processes at once: seq contiguous, each one's events in order, none left behind."""
     directory = tmp_path / "capsule"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.capsule.sharing", str(directory), str(APPENDS)],
+        [sys.executable, "-m", "tests.support.capsule.sharing", str(directory), str(APPENDS)],
         check=True,
         capture_output=True,
         text=True,

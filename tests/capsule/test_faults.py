@@ -13,7 +13,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleError, CapsulePoisoned
-from tests.capsule.making import FULL, FaultyDisk, decision
+from tests.support.capsule.making import FULL, FaultyDisk, decision
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,7 +165,7 @@ FULL_DISK = """
     import resource, sys
     from core.capsule import EventLog
     from core.errors import CapsuleError
-    from tests.capsule.making import decision
+    from tests.support.capsule.making import decision
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (7000, resource.RLIM_INFINITY))
     log = EventLog(sys.argv[1])
@@ -196,7 +196,7 @@ READ_ONLY = """
     import os, sys, tempfile
     from core.capsule import EventLog
     from core.errors import CapsuleError
-    from tests.capsule.making import decision
+    from tests.support.capsule.making import decision
 
     place = tempfile.mkdtemp()
     os.chmod(place, 0o755)

@@ -13,7 +13,7 @@ import pytest
 
 from core.capsule import EventLog, Record
 from core.errors import CapsuleCorrupt
-from tests.capsule.making import QuickDisk, decision
+from tests.support.capsule.making import QuickDisk, decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,8 @@ def test_a_capsule_not_there_yet_is_waited_for(log: EventLog, follow: type[Follo
     """Followers of nothing see the first events of any process."""
     waiting = [follow(log, after) for after in (None, 0)]
     script = (
-        "import sys; from core.capsule import EventLog; from tests.capsule.making import decision\n"
+        "import sys; from core.capsule import EventLog\n"
+        "from tests.support.capsule.making import decision\n"
         "log = EventLog(sys.argv[1], segment_bytes=2000)\n"
         "for number in range(25): log.append(decision(f'c{number}'))"
     )

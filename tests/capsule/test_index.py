@@ -13,8 +13,8 @@ from core.capsule import EventLog, Record
 from core.capsule.index import EventFilter, Index, IndexRow, Latency, ListedRows
 from core.capsule.record import GENESIS, complete_line
 from core.stages import Mode
-from tests.capsule.filling import COUNT, START, Ticking, call
-from tests.capsule.making import QuickDisk, decision
+from tests.support.capsule.filling import COUNT, START, Ticking, call
+from tests.support.capsule.making import QuickDisk, decision
 
 if TYPE_CHECKING:
     from pathlib import Path

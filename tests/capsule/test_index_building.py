@@ -8,8 +8,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from core.capsule.index import EventFilter, Index
-from tests.capsule.filling import COUNT, fill
-from tests.capsule.making import decision
+from tests.support.capsule.filling import COUNT, fill
+from tests.support.capsule.making import decision
 
 if TYPE_CHECKING:
     from core.capsule import EventLog, Record

@@ -15,8 +15,8 @@ from core.capsule import EventLog, Record
 from core.capsule.index import EventFilter, Index, Latency
 from core.capsule.record import GENESIS, complete_line
 from core.errors import CapsuleCorrupt
-from tests.capsule.filling import fill
-from tests.capsule.making import decision
+from tests.support.capsule.filling import fill
+from tests.support.capsule.making import decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from core.capsule import EventLog
 from core.capsule.index import Index, Seen, Slice, Stretch, Tokens, Totals
 from core.errors import CapsuleError
 from core.stages import Mode
-from tests.capsule.filling import START, Ticking, call, fill
-from tests.capsule.making import QuickDisk
+from tests.support.capsule.filling import START, Ticking, call, fill
+from tests.support.capsule.making import QuickDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

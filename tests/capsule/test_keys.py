@@ -14,7 +14,7 @@ from core.capsule import EventLog
 from core.capsule.events import GateDecisionEvent
 from core.capsule.keys import keyed_hash, seal, seal_holds, user_key
 from core.errors import CapsuleError
-from tests.capsule.making import QuickDisk
+from tests.support.capsule.making import QuickDisk
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from core.capsule import EventLog, Record
 from core.capsule.events import PolicySnapshotRefEvent
 from core.capsule.segments import lines_backward, lines_forward
 from core.errors import CapsuleCorrupt
-from tests.capsule.making import QuickDisk, decision
+from tests.support.capsule.making import QuickDisk, decision
 
 COUNT = 400
 

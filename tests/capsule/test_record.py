@@ -22,7 +22,7 @@ from core.capsule.record import (
 )
 from core.errors import CapsuleError
 from core.stages import Mode, Stage
-from tests.capsule.making import decision
+from tests.support.capsule.making import decision
 
 NOW = "2026-01-12T10:30:16.050Z"
 any_text = st.text(st.characters(codec=None))  # lone surrogates included

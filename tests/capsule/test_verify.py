@@ -9,7 +9,7 @@ import pytest
 
 from core.capsule import GENESIS, EventLog, Record
 from core.errors import CapsuleCorrupt
-from tests.capsule.making import FULL, QuickDisk, decision
+from tests.support.capsule.making import FULL, QuickDisk, decision
 
 if TYPE_CHECKING:
     from pathlib import Path

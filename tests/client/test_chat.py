@@ -23,7 +23,7 @@ from core.client.wire import connect
 from core.clock import SystemClock
 from core.errors import BackendError, BadRequest, ConnectFailed, NotCompliant
 from core.stages import Mode
-from tests.behaviours import (
+from tests.support.behaviours import (
     DATA,
     DONE,
     GOOD,
@@ -37,7 +37,7 @@ from tests.behaviours import (
     streams,
     whole,
 )
-from tests.faultserver import FaultServer
+from tests.support.faultserver import FaultServer
 
 if TYPE_CHECKING:
     from pathlib import Path

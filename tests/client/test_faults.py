@@ -32,8 +32,8 @@ from core.errors import (
     StatusError,
 )
 from core.stages import Mode
-from tests.behaviours import BEHAVIOURS, DATA, EVENTS, GOOD, SCHEMA, framed, raw, said
-from tests.faultserver import FaultServer
+from tests.support.behaviours import BEHAVIOURS, DATA, EVENTS, GOOD, SCHEMA, framed, raw, said
+from tests.support.faultserver import FaultServer
 
 ASK = ChatRequest([{"role": "user", "content": "hi"}], schema=SCHEMA)
 RIGHT = Reply

@@ -16,7 +16,7 @@ import pytest
 from core.client.backend import ChatRequest, Reply
 from core.client.chat import ChatClient
 from core.errors import BackendError
-from tests.behaviours import (
+from tests.support.behaviours import (
     DONE,
     EVENTS,
     GOOD,
@@ -29,8 +29,8 @@ from tests.behaviours import (
     head,
     said,
 )
-from tests.faultserver import FaultServer
-from tests.recorded import load, names
+from tests.support.faultserver import FaultServer
+from tests.support.recorded import load, names
 
 TIMES = 100_000 if os.environ.get("REFLEX_TORTURE") else 1500
 SEED = int(os.environ.get("REFLEX_FUZZ_SEED", "1"))

@@ -19,8 +19,8 @@ from core.errors import (
     ServerError,
     StatusError,
 )
-from tests.faultserver import FaultServer
-from tests.recorded import Recording, load, names
+from tests.support.faultserver import FaultServer
+from tests.support.recorded import Recording, load, names
 
 SCHEMA = {
     "type": "object",

@@ -10,7 +10,7 @@ import pytest
 
 from reflex_tui.cli.completion import outline
 from reflex_tui.cli.parser import build_parser
-from tests.docs.pages import PAGES, ROOT, blocks, commands, prose
+from tests.support.docs.pages import PAGES, ROOT, blocks, commands, prose
 
 if TYPE_CHECKING:
     from pathlib import Path

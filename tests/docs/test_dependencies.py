@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docs.pages import ROOT
+from tests.support.docs.pages import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,7 +19,7 @@ from core.harness.gate.criteria import (
 )
 from core.harness.gate.statistics import PairedTable, binomial_cdf, p95_slow_allowed, proven_rate
 from core.settings import Thresholds as Configured
-from tests.gate.tables import cells, promotion_rate
+from tests.support.gate.tables import cells, promotion_rate
 
 PAGE = " ".join((Path(__file__).parents[2] / "docs" / "gate.md").read_text("utf-8").split())
 DEFAULTS = Configured()

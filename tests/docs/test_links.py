@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, anchors, prose
+from tests.support.docs.pages import PAGES, ROOT, anchors, prose
 
 if TYPE_CHECKING:
     from pathlib import Path

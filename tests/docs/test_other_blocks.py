@@ -12,7 +12,7 @@ import pytest
 from core.settings.read import parse
 from reflex_tui.keymap import checked, every_binding
 from reflex_tui.model.slash import COMMANDS, PREFIX
-from tests.docs.pages import PAGES, ROOT, Block, blocks, commands, prose
+from tests.support.docs.pages import PAGES, ROOT, Block, blocks, commands, prose
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.docs.pages import PAGES, Block, blocks
-from tests.router.world import QUESTION, world
+from tests.support.docs.pages import PAGES, Block, blocks
+from tests.support.router.world import QUESTION, world
 
 if TYPE_CHECKING:
     from pathlib import Path

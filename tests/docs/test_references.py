@@ -11,7 +11,7 @@ from core.capsule import events
 from core.settings.model import Document
 from reflex_tui.cli.completion import outline
 from reflex_tui.cli.parser import build_parser
-from tests.docs.pages import ROOT
+from tests.support.docs.pages import ROOT
 
 if TYPE_CHECKING:
     from types import ModuleType

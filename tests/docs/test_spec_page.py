@@ -14,7 +14,7 @@ from core.router.remedies import remedy
 from core.settings import Cloud, Reflex, Settings, Source
 from core.settings.policy import PolicySnapshot
 from core.stages import Mode, Reason
-from tests.docs.pages import ROOT
+from tests.support.docs.pages import ROOT
 
 TEXT = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and "---" not in line]

@@ -13,7 +13,7 @@ import pytest
 
 from core.harness.bakeoff.plan import DEFAULT_SUITE
 from core.standin.server import start_scripted
-from tests.docs.pages import ROOT, blocks, commands
+from tests.support.docs.pages import ROOT, blocks, commands
 
 PAGE = ROOT / "docs" / "tutorial.md"
 PATIENCE_S = 100

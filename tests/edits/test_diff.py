@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.patchloop.applying import apply
 from core.patchloop.diff import MOST_DIFFERENCES, matches
 from core.patchloop.formats import WholeFile
-from tests.edits.patching import patched
+from tests.support.edits.patching import patched
 
 lines = st.lists(st.sampled_from("abc"), max_size=14)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.patchloop.applying import Applied, apply
 from core.patchloop.formats import EditFormat, parse
-from tests.edits.patching import patched, ranges_reply, search_reply
+from tests.support.edits.patching import patched, ranges_reply, search_reply
 
 PATH = "pkg/mod.py"
 # Few letters, so that lines repeat and searches are ambiguous; form feed and lone CR end no line.

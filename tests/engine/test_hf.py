@@ -17,7 +17,7 @@ from core.engine.hub import Listing, chosen, parts
 from core.engine.weights import default_weights
 from core.errors import ConfigError, EngineError
 from core.settings import load_settings
-from tests.engine.hub import hub_of
+from tests.support.engine.hub import hub_of
 
 MODEL = b"GGUF" + bytes(range(256)) * 8192
 FETCH = """

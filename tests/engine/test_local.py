@@ -25,7 +25,7 @@ from core.engine.local import (
 from core.engine.weights import default_weights
 from core.errors import ConfigError, EngineError
 from reflex_tui.cli.parser import build_parser
-from tests.engine.processes import ends_with_its_parent, listening, running
+from tests.support.engine.processes import ends_with_its_parent, listening, running
 
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess

@@ -14,7 +14,7 @@ import pytest
 
 from core.engine.process import ServerProcess
 from core.errors import EngineError
-from tests.engine.processes import eventually, running
+from tests.support.engine.processes import eventually, running
 
 if TYPE_CHECKING:
     from pathlib import Path

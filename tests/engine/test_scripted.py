@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from core.standin.server import Script, ScriptedServer
-from tests.engine.asking import SCHEMA, body, chat, content, events
+from tests.support.engine.asking import SCHEMA, body, chat, content, events
 
 if TYPE_CHECKING:
     import httpx

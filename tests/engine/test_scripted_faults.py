@@ -12,7 +12,7 @@ import pytest
 
 from core.standin.script import KINDS, parse_faults
 from core.standin.server import Script, ScriptedServer
-from tests.engine.asking import SCHEMA, body, chat, content, events
+from tests.support.engine.asking import SCHEMA, body, chat, content, events
 
 RAISES: dict[str, type[Exception]] = {
     "reset": httpx.ReadError,

@@ -12,8 +12,8 @@ import pytest
 
 from core.errors import EngineError
 from core.standin.server import start_scripted
-from tests.engine.asking import body
-from tests.engine.processes import ends_with_its_parent, listening, running
+from tests.support.engine.asking import body
+from tests.support.engine.processes import ends_with_its_parent, listening, running
 
 
 def test_as_a_child_it_starts_serves_and_stops() -> None:

@@ -11,8 +11,8 @@ import pytest
 from core.capsule import EventLog
 from core.capsule.record import decode_line
 from core.export.lines import Range, range_since
-from tests.capsule.making import QuickDisk, decision
-from tests.export.running import PROMPT, QUOTED, REPLY, capsule, code, three_events
+from tests.support.capsule.making import QuickDisk, decision
+from tests.support.export.running import PROMPT, QUOTED, REPLY, capsule, code, three_events
 
 if TYPE_CHECKING:
     from pathlib import Path

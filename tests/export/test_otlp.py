@@ -15,17 +15,17 @@ from core.errors import CapsuleError, ConfigError, ExportError, UntrustedEndpoin
 from core.export import shipping
 from core.export.otlp import Collector, traces_url
 from core.export.shipping import cursor_for, ship_batch
-from tests.capsule.making import decision
-from tests.export.receiver import receiver
-from tests.export.running import CODE, PROMPT, QUOTED, REPLY, capsule, code, three_events
 from tests.replay.test_offline import record
+from tests.support.capsule.making import decision
+from tests.support.export.receiver import receiver
+from tests.support.export.running import CODE, PROMPT, QUOTED, REPLY, capsule, code, three_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from core.export.genai import SpanFields
-    from tests.export.receiver import Receiver
+    from tests.support.export.receiver import Receiver
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

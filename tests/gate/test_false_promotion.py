@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from core.harness.gate.statistics import PairedTable
-from tests.gate.tables import Clusters, cells, clustered, promotion_rate
+from tests.support.gate.tables import Clusters, cells, clustered, promotion_rate
 
 TORTURE = os.environ.get("REFLEX_TORTURE") == "1"
 torture = pytest.mark.skipif(not TORTURE, reason="REFLEX_TORTURE=1 runs the whole grid")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
 from core.standin.answers import SENTENCE
-from tests.gateway.serving import ASKED, CHAT, chunks, fronted, text_of
-from tests.router.world import World, world
+from tests.support.gateway.serving import ASKED, CHAT, chunks, fronted, text_of
+from tests.support.router.world import World, world
 
 if TYPE_CHECKING:
     import httpx

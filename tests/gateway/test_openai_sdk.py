@@ -11,16 +11,16 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from core.standin.answers import SENTENCE
-from tests.faultserver import FaultServer
-from tests.gateway.serving import QUESTION, TOOL, configured, gateway, saying
-from tests.router.world import promote, world
+from tests.support.faultserver import FaultServer
+from tests.support.gateway.serving import QUESTION, TOOL, configured, gateway, saying
+from tests.support.router.world import promote, world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from core.settings import Settings
-    from tests.router.world import World
+    from tests.support.router.world import World
 
 openai = pytest.importorskip("openai")
 

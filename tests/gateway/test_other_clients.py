@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.standin.answers import SENTENCE
-from tests.gateway.serving import QUESTION, SCHEMA, TOOL, gateway
-from tests.router.world import world
+from tests.support.gateway.serving import QUESTION, SCHEMA, TOOL, gateway
+from tests.support.router.world import world
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from core.gateway.runs import LOOK_EVERY_S, Runs
 from core.settings import load_settings
 from core.stages import Mode
-from tests.health.clocks import FakeClock
-from tests.router.world import QUESTION, world
+from tests.support.health.clocks import FakeClock
+from tests.support.router.world import QUESTION, world
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from core.gateway.dialects.chat import ErrorReply, read_asking
 from core.gateway.security import Guard
-from tests.gateway.serving import ASKED, CHAT, FORM, configured, fronted, gateway, sibling
-from tests.router.world import world
+from tests.support.gateway.serving import ASKED, CHAT, FORM, configured, fronted, gateway, sibling
+from tests.support.router.world import world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

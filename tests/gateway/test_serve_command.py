@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from core.standin.server import start_scripted
-from tests.gateway.serving import ASKED, CHAT, configured
+from tests.support.gateway.serving import ASKED, CHAT, configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

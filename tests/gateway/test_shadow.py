@@ -17,7 +17,7 @@ from core.router.shadow import ShadowSummary, agrees, compared_by, shadow_summar
 from core.settings import load_settings
 from core.stages import Mode, Reason, Stage
 from reflex_tui.cli.main import run
-from tests.router.world import QUESTION, SCHEMA, World, world
+from tests.support.router.world import QUESTION, SCHEMA, World, world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

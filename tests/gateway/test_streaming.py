@@ -15,9 +15,9 @@ from core.settings import load_settings
 from core.standin.answers import SENTENCE
 from core.standin.script import Script
 from core.standin.server import ScriptedServer, start_scripted
-from tests.behaviours import EVENTS, Seen, delta, event, framed
-from tests.faultserver import FaultServer
-from tests.gateway.serving import (
+from tests.support.behaviours import EVENTS, Seen, delta, event, framed
+from tests.support.faultserver import FaultServer
+from tests.support.gateway.serving import (
     ASKED,
     CHAT,
     FORM,
@@ -30,7 +30,7 @@ from tests.gateway.serving import (
     sibling,
     text_of,
 )
-from tests.router.world import promote, world
+from tests.support.router.world import promote, world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

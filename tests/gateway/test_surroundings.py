@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.stages import Stage
-from tests.gateway.serving import ASKED, CHAT, fronted, sibling
-from tests.router.world import world
+from tests.support.gateway.serving import ASKED, CHAT, fronted, sibling
+from tests.support.router.world import world
 
 if TYPE_CHECKING:
     from pathlib import Path

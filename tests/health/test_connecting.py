@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.router.health import Cause, probe
-from tests.health.looking import look_at_models
-from tests.health.servers import (
+from tests.support.health.looking import look_at_models
+from tests.support.health.servers import (
     Reply,
     cloud,
     drip,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.health.servers import Behaviour
+    from tests.support.health.servers import Behaviour
 
 
 ENDLESS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99999\r\n\r\n"

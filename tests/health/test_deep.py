@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.router.health import Cause, Health, probe
-from tests.health.servers import Reply, local, models, serving, silent
+from tests.support.health.servers import Reply, local, models, serving, silent
 
 if TYPE_CHECKING:
-    from tests.health.servers import Behaviour
+    from tests.support.health.servers import Behaviour
 
 ANSWER = json.dumps({"answer": "yes", "numbers": [1, 2, 3, 4, 5, 6, 7, 8]})
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.client.server import Engine, EngineIdentity
 from core.router.health import Cause, Health, probe
-from tests.health.servers import (
+from tests.support.health.servers import (
     Reply,
     drip,
     local,
@@ -24,7 +24,7 @@ from tests.health.servers import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.health.servers import Behaviour
+    from tests.support.health.servers import Behaviour
 
 LLAMACPP_MODEL = {
     "id": "smol",

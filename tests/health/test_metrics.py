@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from core.client.fetch import open_http
 from core.client.metrics import EngineLoad, MetricsReader, load_between, parse_metrics
 from core.errors import LimitExceeded
-from tests.health.clocks import FakeClock
-from tests.health.servers import NOT_FOUND, Reply, local, recorded, serving
+from tests.support.health.clocks import FakeClock
+from tests.support.health.servers import NOT_FOUND, Reply, local, recorded, serving
 
 
 def text_of(engine: str) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.router.health import Cause, Health, HealthMonitor
-from tests.health.clocks import FakeClock
-from tests.health.servers import local, recording, serving
+from tests.support.health.clocks import FakeClock
+from tests.support.health.servers import local, recording, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,8 +11,8 @@ import pytest
 from core.client.server import Engine
 from core.router.health import Cause, probe
 from core.router.remedies import remedy
-from tests.health.looking import READY, look, look_at_models
-from tests.health.servers import (
+from tests.support.health.looking import READY, look, look_at_models
+from tests.support.health.servers import (
     NOT_FOUND,
     Reply,
     cloud,

@@ -11,8 +11,8 @@ import pytest
 from core.router.condition import Cause
 from core.router.remedies import remedy
 from core.settings.model import Document
-from tests.health.mistakes import MISTAKES, MODEL, RUNBOOK, answer, blocks
-from tests.health.servers import local
+from tests.support.health.mistakes import MISTAKES, MODEL, RUNBOOK, answer, blocks
+from tests.support.health.servers import local
 
 PAGE = RUNBOOK.read_text(encoding="utf-8")
 SHOWN = blocks(PAGE)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.router.health import Cause, probe
-from tests.health.looking import look, look_at_models
-from tests.health.servers import (
+from tests.support.health.looking import look, look_at_models
+from tests.support.health.servers import (
     Reply,
     hang_up,
     local,
@@ -19,7 +19,7 @@ from tests.health.servers import (
 )
 
 if TYPE_CHECKING:
-    from tests.health.servers import Behaviour
+    from tests.support.health.servers import Behaviour
 
 
 HTML = Reply(200, b"<!doctype html><title>Grafana</title>", "text/html; charset=utf-8")

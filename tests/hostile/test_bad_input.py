@@ -12,15 +12,15 @@ import pytest
 
 from reflex_tui.cli.arguments.kinds import path
 from reflex_tui.cli.passthrough import NAME
-from tests.hostile.commands import commands
-from tests.hostile.guarded import Line, guarded
-from tests.hostile.short import FULL
+from tests.support.hostile.commands import commands
+from tests.support.hostile.guarded import Line, guarded
+from tests.support.hostile.short import FULL
 
 if TYPE_CHECKING:
     import argparse
 
-    from tests.hostile.commands import Command
-    from tests.hostile.guarded import Ended
+    from tests.support.hostile.commands import Command
+    from tests.support.hostile.guarded import Ended
 
 CODE = Path(sys.executable).with_name(NAME)
 # Commands that would go on for ever where nothing is wrong with what was typed.

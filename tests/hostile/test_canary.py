@@ -24,9 +24,9 @@ from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Mode
 from reflex_tui.cli.main import run
-from tests.behaviours import MODEL
-from tests.faultserver import FaultServer
-from tests.hostile.canary import (
+from tests.support.behaviours import MODEL
+from tests.support.faultserver import FaultServer
+from tests.support.hostile.canary import (
     ECHOES,
     FAULTS,
     KEY,
@@ -42,7 +42,7 @@ from tests.hostile.canary import (
     scene,
     told_by,
 )
-from tests.hostile.short import FULL
+from tests.support.hostile.short import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule import EventLog
-from tests.capsule.making import decision
-from tests.hostile.commands import commands
+from tests.support.capsule.making import decision
+from tests.support.hostile.commands import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

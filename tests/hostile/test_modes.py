@@ -21,7 +21,7 @@ from core.settings.trust import trust
 from core.standin.server import start_scripted
 from reflex_tui import terminal as clipboard
 from reflex_tui import theme
-from tests.hostile.canary import scene
+from tests.support.hostile.canary import scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

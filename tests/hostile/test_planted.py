@@ -13,10 +13,10 @@ from core.errors import ReflexError
 from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Stage
-from tests.behaviours import MODEL, Seen, said, streams, whole
 from tests.capsule.test_capture import PLANTED
-from tests.faultserver import FaultServer
-from tests.hostile.canary import files_below
+from tests.support.behaviours import MODEL, Seen, said, streams, whole
+from tests.support.faultserver import FaultServer
+from tests.support.hostile.canary import files_below
 
 if TYPE_CHECKING:
     import asyncio

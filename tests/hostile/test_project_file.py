@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hostile.commands import commands
-from tests.hostile.guarded import Line, guarded
-from tests.hostile.short import FULL
+from tests.support.hostile.commands import commands
+from tests.support.hostile.guarded import Line, guarded
+from tests.support.hostile.short import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.hostile.guarded import Ended
+    from tests.support.hostile.guarded import Ended
 
 # Nothing is looked at for these: the one makes its own configuration, the other takes no file.
 _ON_THEIR_OWN = {"demo", "trust"}

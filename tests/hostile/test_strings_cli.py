@@ -8,19 +8,19 @@ import random
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from tests.hostile.commands import commands
-from tests.hostile.forged import bodies, forge
-from tests.hostile.guarded import Line, guarded
-from tests.hostile.saying import saying
-from tests.hostile.short import FULL
-from tests.hostile.strings import harm, hostile_strings, hostile_values
-from tests.report.synthetic import made
+from tests.support.hostile.commands import commands
+from tests.support.hostile.forged import bodies, forge
+from tests.support.hostile.guarded import Line, guarded
+from tests.support.hostile.saying import saying
+from tests.support.hostile.short import FULL
+from tests.support.hostile.strings import harm, hostile_strings, hostile_values
+from tests.support.report.synthetic import made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.hostile.guarded import Ended
+    from tests.support.hostile.guarded import Ended
 
 STRINGS = hostile_strings(10_000 if FULL else 240)
 _SERVE = {"engine", "serve", "demo", "tui", "completion"}

@@ -15,11 +15,11 @@ from textual.widgets import Input
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
 from reflex_tui.screens.dashboard import Dashboard
-from tests.hostile.forged import bodies, forge
-from tests.hostile.saying import saying
-from tests.hostile.short import FULL
-from tests.hostile.strings import MARK, harm, hostile_strings, hostile_values
-from tests.report.synthetic import made
+from tests.support.hostile.forged import bodies, forge
+from tests.support.hostile.saying import saying
+from tests.support.hostile.short import FULL
+from tests.support.hostile.strings import MARK, harm, hostile_strings, hostile_values
+from tests.support.report.synthetic import made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ import pytest
 from core.capsule import EventLog
 from core.errors import ConnectFailed
 from core.stages import Stage
-from tests.implement.scene import GOOD, WRONG, mend, scene, solve
+from tests.support.implement.scene import GOOD, WRONG, mend, scene, solve
 
 if TYPE_CHECKING:
     from pathlib import Path

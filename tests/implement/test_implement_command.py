@@ -13,7 +13,8 @@ import pytest
 from core.errors import ConfigError
 from core.implement.files import FileChange
 from core.implement.undo import take_back, write_with_way_back
-from tests.implement.scene import (
+from tests.implement.test_command import gone
+from tests.support.implement.scene import (
     BROKEN,
     CHECK,
     GOOD,
@@ -27,7 +28,6 @@ from tests.implement.scene import (
     solve,
     start,
 )
-from tests.implement.test_command import gone
 
 if TYPE_CHECKING:
     from pathlib import Path

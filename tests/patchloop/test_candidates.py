@@ -10,7 +10,7 @@ import pytest
 from core.errors import AttemptTimeout, ConnectFailed, SandboxError
 from core.patchloop.loop import repair
 from core.patchloop.trial import FailureKind
-from tests.patchloop.loop import GOOD, WRONG, Answers, Wants42, job, whole
+from tests.support.patchloop.loop import GOOD, WRONG, Answers, Wants42, job, whole
 
 if TYPE_CHECKING:
     from core.patchloop.loop import CheckResult

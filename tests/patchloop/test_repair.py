@@ -19,7 +19,7 @@ from core.errors import (
 from core.patchloop.formats import EditFormat
 from core.patchloop.loop import repair
 from core.patchloop.trial import FailureKind
-from tests.patchloop.loop import BROKEN, GOOD, WRONG, Answers, Wants42, job, whole
+from tests.support.patchloop.loop import BROKEN, GOOD, WRONG, Answers, Wants42, job, whole
 
 if TYPE_CHECKING:
     from core.client.backend import ChatRequest

@@ -17,7 +17,7 @@ from core.router.resend import request_of
 from core.settings import load_settings
 from core.stages import Stage
 from tests.replay.test_offline import llm_call, record
-from tests.router.world import QUESTION, SCHEMA, world
+from tests.support.router.world import QUESTION, SCHEMA, world
 
 if TYPE_CHECKING:
     from pathlib import Path

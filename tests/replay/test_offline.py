@@ -16,7 +16,7 @@ from core.capsule.events import LLMCallEvent
 from core.capsule.replay import find_call, kept_reply
 from core.errors import CapsuleCorrupt, NotReplayable
 from core.stages import Mode, Stage
-from tests.capsule.making import QuickDisk, decision
+from tests.support.capsule.making import QuickDisk, decision
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reflex_tui.cli import check as github
-from tests.report.synthetic import HOSTILE, arm, planted, run_settings
-from tests.report.workspace import Workspace
+from tests.support.report.synthetic import HOSTILE, arm, planted, run_settings
+from tests.support.report.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from core.harness.gate.criteria import Verdict
 from core.harness.report.checking import CheckedReport, check, present
 from core.harness.report.compare import compare
 from core.settings import load_settings
-from tests.report.synthetic import LIMITS, arm, made, planted, run_settings, suite, task_ids
-from tests.report.workspace import Workspace
+from tests.support.report.synthetic import LIMITS, arm, made, planted, run_settings, suite, task_ids
+from tests.support.report.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

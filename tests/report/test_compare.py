@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from core.errors import ReportError
 from core.harness.report.compare import compare
 from core.patchloop.trial import FailureKind, Trial
-from tests.report.strategies import trials
-from tests.report.synthetic import (
+from tests.support.report.strategies import trials
+from tests.support.report.synthetic import (
     attempt,
     environment,
     made,

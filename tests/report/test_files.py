@@ -17,8 +17,8 @@ from core.errors import ReportError
 from core.harness.report import schema as report_schema
 from core.harness.report.files import MAX_BYTES, Newest, newest, read, read_hashed, write
 from core.patchloop.trial import Trial
-from tests.report.strategies import trials
-from tests.report.synthetic import (
+from tests.support.report.strategies import trials
+from tests.support.report.synthetic import (
     ENDED,
     HOSTILE,
     attempt,

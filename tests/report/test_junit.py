@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from core.errors import ReportError
 from core.harness.report.junit import junit, write_junit
 from core.patchloop.trial import FailureKind, Trial
-from tests.report.strategies import trials
-from tests.report.synthetic import attempt, made, planted, run_settings, suite, trial
+from tests.support.report.strategies import trials
+from tests.support.report.synthetic import attempt, made, planted, run_settings, suite, trial
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ from core.harness.report.markdown import percent, render
 from core.harness.report.neutral import WIDTH, chart, code, duration, fence
 from core.patchloop.trial import FailureKind, Trial
 from core.plain import plain
-from tests.report.strategies import clean_texts, trials
-from tests.report.synthetic import (
+from tests.support.report.strategies import clean_texts, trials
+from tests.support.report.synthetic import (
     HOSTILE,
     arm,
     attempt,

@@ -15,7 +15,7 @@ from core.harness.gate.criteria import Verdict
 from core.harness.report.files import rederive, summaries
 from core.harness.report.merge import merge
 from core.harness.report.model import SandboxRecord
-from tests.report.synthetic import (
+from tests.support.report.synthetic import (
     ENDED,
     LIMITS,
     arm,

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import ReportError
 from core.harness.report.merge import Reusable, reusable_cloud_trials
-from tests.report.synthetic import arm, made, planted, run_settings, task_ids, trial
+from tests.support.report.synthetic import arm, made, planted, run_settings, task_ids, trial
 
 
 def _reuse(**values: Any) -> Reusable:

@@ -10,7 +10,7 @@ import pytest
 from core.harness.gate.criteria import Verdict
 from core.harness.report.files import rederive, summaries
 from core.patchloop.trial import FailureKind, Trial
-from tests.report.synthetic import (
+from tests.support.report.synthetic import (
     LIMITS,
     arm,
     attempt,

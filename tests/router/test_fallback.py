@@ -20,7 +20,7 @@ from core.settings import load_settings
 from core.stages import Mode
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
-from tests.router.world import QUESTION, SCHEMA, promote, world
+from tests.support.router.world import QUESTION, SCHEMA, promote, world
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from core.errors import CapsuleError, NoBackend, ServerError, UntrustedEndpoint
 from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Mode
-from tests.router.world import QUESTION, SCHEMA, promote, world
+from tests.support.router.world import QUESTION, SCHEMA, promote, world
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from core.router.implementer import Implementer
 from core.router.promotion import demo_root
 from core.settings import load_settings
 from core.stages import Mode, Reason
-from tests.router.world import promote, world
+from tests.support.router.world import promote, world
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import SandboxError, SuiteError
 from core.harness.sandbox import Limits, Sandbox, TestReport, run_tests
-from tests.sandbox.honest import HONEST, HONEST_TESTS, lay
+from tests.support.sandbox.honest import HONEST, HONEST_TESTS, lay
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,10 +18,10 @@ from core.harness import run_bakeoff
 from core.harness.bakeoff import orders
 from core.harness.bakeoff.conclusion import environment
 from core.harness.bakeoff.progress import Finished, TrialEnded
-from tests.bakeoff.arena import arena, solution
-from tests.health.servers import models, serving
 from tests.health.test_deep import stream
-from tests.scale.cluster import KEY_OF_THE_WORKERS, Cluster, cluster
+from tests.support.bakeoff.arena import arena, solution
+from tests.support.health.servers import models, serving
+from tests.support.scale.cluster import KEY_OF_THE_WORKERS, Cluster, cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

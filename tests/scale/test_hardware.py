@@ -16,7 +16,7 @@ from core.harness.bakeoff.orders import Answer, Order, Terms
 from core.harness.bakeoff.plan import Slot
 from core.harness.bakeoff.progress import TrialEnded
 from core.settings import Cloud, Reflex
-from tests.bakeoff.arena import arena
+from tests.support.bakeoff.arena import arena
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,16 +13,16 @@ from core.router.condition import Cause
 from core.router.health import probe
 from core.router.implementer import Implementer
 from core.settings import load_settings
-from tests.health.servers import Reply, free_port, local, models, serving
-from tests.router.world import QUESTION, promote, world
-from tests.scale.balancer import balancing
+from tests.support.health.servers import Reply, free_port, local, models, serving
+from tests.support.router.world import QUESTION, promote, world
+from tests.support.scale.balancer import balancing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from core.router.condition import Health
-    from tests.health.servers import Behaviour
+    from tests.support.health.servers import Behaviour
 
 MODEL = "qwen2.5-coder-7b-instruct"
 

@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import SuiteError
 from core.harness.suites.find import load_suite
-from tests.suite.making import write
-from tests.suite.variants import try_tasks
+from tests.support.suite.making import write
+from tests.support.suite.variants import try_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from core.errors import SuiteError
 from core.harness.suites.find import available_suites, lay_out, load_suite
-from tests.suite.making import BROKEN, SOLVED, TASK_TOML, TESTS, WRONG, make_suite, write
-from tests.suite.variants import try_tasks
+from tests.support.suite.making import BROKEN, SOLVED, TASK_TOML, TESTS, WRONG, make_suite, write
+from tests.support.suite.variants import try_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

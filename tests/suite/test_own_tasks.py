@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.harness.suites.find import Suite, Task, load_suite
-from tests.suite.variants import Ended, try_tasks
+from tests.support.suite.variants import Ended, try_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path

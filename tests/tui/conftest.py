@@ -10,7 +10,7 @@ import pytest
 import pytest_textual_snapshot
 
 from core.capsule import EventLog
-from tests.tui.making import StillClock, write_a_day
+from tests.support.tui.making import StillClock, write_a_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,12 +14,12 @@ from reflex_tui.model.messages import BakeoffTold, CommandWanted, ReportsSeen
 from reflex_tui.model.reports import ListedReport
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.bakeoff import BakeoffPane
-from tests.tui.bakeoffs import events, trials
-from tests.tui.bench import dashboard
-from tests.tui.making import NOW, ROOT, StillClock, passed
+from tests.support.tui.bakeoffs import events, trials
+from tests.support.tui.bench import dashboard
+from tests.support.tui.making import NOW, ROOT, StillClock, passed
 
 if TYPE_CHECKING:
-    from tests.tui.bench import Bench
+    from tests.support.tui.bench import Bench
 
 PANE = {"New", "Stop", "Resume", "Run / reports", "Promote", "Disable", "Compare", "Baseline"}
 LISTS = {"Open", "Attempts"}

@@ -24,9 +24,9 @@ from reflex_tui.model.reports import Won, _tasks
 from reflex_tui.model.slash import BadOptions, NoSuchCommand, Options, parse, parse_options
 from reflex_tui.widgets.report import ArmLatency
 from reflex_tui.widgets.trials import span
-from tests.bakeoff.arena import make_suite
-from tests.tui.bakeoffs import attempt, events, name_of, report, trial, trials
-from tests.tui.making import StillClock, settings
+from tests.support.bakeoff.arena import make_suite
+from tests.support.tui.bakeoffs import attempt, events, name_of, report, trial, trials
+from tests.support.tui.making import StillClock, settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,15 +22,15 @@ from reflex_tui.screens.pages import Sheet
 from reflex_tui.screens.promote import PromoteScreen
 from reflex_tui.screens.report import ReportScreen
 from reflex_tui.widgets.section import Banner
-from tests.bakeoff.arena import Arena, arena
-from tests.tui.bakeoffs import report, running, trials, until
+from tests.support.bakeoff.arena import Arena, arena
+from tests.support.tui.bakeoffs import report, running, trials, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from reflex_tui.panes.bakeoff_desk import BakeoffDesk
-    from tests.tui.bench import Bench
+    from tests.support.tui.bench import Bench
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from reflex_tui.screens.bakeoff_start import BakeoffStart, CostSection
 from reflex_tui.screens.leave import LeaveScreen
 from reflex_tui.screens.promote import PromoteScreen
 from reflex_tui.screens.report import ReportScreen
-from tests.tui.bakeoffs import events, report, trials
-from tests.tui.making import NO_GATE, ROOT, StillClock, ill, outlook, settings
+from tests.support.tui.bakeoffs import events, report, trials
+from tests.support.tui.making import NO_GATE, ROOT, StillClock, ill, outlook, settings
 from tests.tui.test_snapshots import Scene
 
 if TYPE_CHECKING:

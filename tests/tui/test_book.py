@@ -14,7 +14,7 @@ from core.stages import Mode
 from reflex_tui.model.filters import FilterError, parse_filter
 from reflex_tui.model.log import LogListing, NewestRows
 from reflex_tui.model.rows import Row, RowOutcome, entries_of
-from tests.tui.making import NOW, StillClock, call, decision
+from tests.support.tui.making import NOW, StillClock, call, decision
 
 if TYPE_CHECKING:
     from pathlib import Path

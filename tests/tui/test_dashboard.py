@@ -23,8 +23,8 @@ from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.screens.pages import Sheet
 from reflex_tui.widgets.log_view import LogView
 from reflex_tui.widgets.section import Section
-from tests.tui.bench import came, dashboard
-from tests.tui.making import (
+from tests.support.tui.bench import came, dashboard
+from tests.support.tui.making import (
     outlook,
     settings,
 )

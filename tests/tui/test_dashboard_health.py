@@ -12,8 +12,8 @@ from reflex_tui import theme
 from reflex_tui.app import ReflexApp
 from reflex_tui.model.messages import LookWanted, ViewBlocked, ViewSeen
 from reflex_tui.widgets.server import RemedySection
-from tests.tui.bench import came, dashboard
-from tests.tui.making import (
+from tests.support.tui.bench import came, dashboard
+from tests.support.tui.making import (
     NO_GATE,
     OPEN,
     StillClock,

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from core.capsule import EventLog
 from reflex_tui.model.messages import ViewSeen
 from reflex_tui.screens.detail import DetailScreen
-from tests.tui.bench import came, dashboard
-from tests.tui.making import StillClock, outlook, settings, write_a_day
+from tests.support.tui.bench import came, dashboard
+from tests.support.tui.making import StillClock, outlook, settings, write_a_day
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule import Record
     from core.settings import Settings
-    from tests.tui.bench import Bench
+    from tests.support.tui.bench import Bench
 
 
 def recorded(directory: Path) -> tuple[Settings, list[Record]]:

@@ -29,7 +29,7 @@ from reflex_tui.model.messages import (
 from reflex_tui.watch.feed import CapsuleWatcher, ViewWatcher
 from reflex_tui.watch.files import ConfigWatcher, ReportsWatcher
 from reflex_tui.watch.watcher import Watcher
-from tests.tui.making import call, decision
+from tests.support.tui.making import call, decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

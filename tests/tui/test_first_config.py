@@ -15,8 +15,8 @@ from core.settings.read import load_settings, parse
 from reflex_tui.model.messages import CommandWanted, ConfigBroken, ViewSeen
 from reflex_tui.model.promotion import example, first_config
 from reflex_tui.model.slash import parse as slash
-from tests.tui.bench import dashboard
-from tests.tui.making import ill, outlook, settings
+from tests.support.tui.bench import dashboard
+from tests.support.tui.making import ill, outlook, settings
 
 ROOT = Path("/home/ada/src/acme/api")
 

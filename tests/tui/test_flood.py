@@ -16,12 +16,12 @@ import pytest
 from core.capsule import EventLog
 from core.engine.process import ServerProcess
 from core.errors import EngineError
-from tests.tui.making import NOW, decision
+from tests.support.tui.making import NOW, decision
 from tests.tui.test_loop import Heartbeat, heartbeat, memory_mb
 from tests.tui.test_routing_large import make, until, watching
 
 if TYPE_CHECKING:
-    from tests.tui.bench import Bench
+    from tests.support.tui.bench import Bench
 
 __all__ = ["heartbeat"]
 

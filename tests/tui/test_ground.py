@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.tui.bench import dashboard
+from tests.support.tui.bench import dashboard
 
 if TYPE_CHECKING:
     import pytest

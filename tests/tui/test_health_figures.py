@@ -18,8 +18,8 @@ from core.stages import Mode
 from reflex_tui.model.benefits import benefits_of
 from reflex_tui.model.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict
 from reflex_tui.widgets.plot import Plotted, Point, plot
-from tests.tui.health_states import priced
-from tests.tui.making import NO_GATE, NOW, passed, settings
+from tests.support.tui.health_states import priced
+from tests.support.tui.making import NO_GATE, NOW, passed, settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

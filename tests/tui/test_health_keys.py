@@ -12,8 +12,8 @@ from reflex_tui import keymap
 from reflex_tui.keymap import checked, every_binding, is_key, read_keymap
 from reflex_tui.model.messages import ViewSeen
 from reflex_tui.widgets.key_bar import KeyBar
-from tests.tui.bench import dashboard
-from tests.tui.making import ill, outlook
+from tests.support.tui.bench import dashboard
+from tests.support.tui.making import ill, outlook
 
 if TYPE_CHECKING:
     from pathlib import Path

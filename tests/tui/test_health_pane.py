@@ -30,9 +30,9 @@ from reflex_tui.model.messages import (
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.widgets.plot import PlotSection
-from tests.tui.bench import came, dashboard
-from tests.tui.health_states import priced, windowed
-from tests.tui.making import OPEN, StillClock, healthy, ill, outlook, passed, settings
+from tests.support.tui.bench import came, dashboard
+from tests.support.tui.health_states import priced, windowed
+from tests.support.tui.making import OPEN, StillClock, healthy, ill, outlook, passed, settings
 
 if TYPE_CHECKING:
     from core.capsule import Record

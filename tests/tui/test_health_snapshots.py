@@ -15,8 +15,8 @@ from core.router.shadow import ShadowSummary
 from core.settings import Source
 from core.stages import Mode
 from reflex_tui.model.messages import ViewBlocked, ViewSeen, WindowSeen
-from tests.tui.health_states import priced, windowed
-from tests.tui.making import (
+from tests.support.tui.health_states import priced, windowed
+from tests.support.tui.making import (
     NO_GATE,
     OPEN,
     StillClock,

@@ -14,8 +14,8 @@ from reflex_tui.model.latencies import WINDOWS
 from reflex_tui.model.messages import WindowSeen
 from reflex_tui.model.uptime import Minute, minute_of
 from reflex_tui.watch.windows import WindowWatcher, look
-from tests.tui.health_states import compared, indexed
-from tests.tui.making import NOW, StillClock, call, decision, settings, write_a_day
+from tests.support.tui.health_states import compared, indexed
+from tests.support.tui.making import NOW, StillClock, call, decision, settings, write_a_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

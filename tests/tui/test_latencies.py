@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.stages import Mode
 from reflex_tui.model.latencies import Latencies
 from reflex_tui.model.rows import CallRow, call_end
-from tests.tui.making import NOW
+from tests.support.tui.making import NOW
 
 if TYPE_CHECKING:
     from core.capsule import Record

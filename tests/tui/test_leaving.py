@@ -18,7 +18,7 @@ from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.pages import Sheet
 from reflex_tui.widgets.command_bar import CommandBar
 from reflex_tui.widgets.log_bars import FilterBar
-from tests.tui.making import settings
+from tests.support.tui.making import settings
 from tests.tui.test_routing_large import until
 
 if TYPE_CHECKING:

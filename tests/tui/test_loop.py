@@ -22,9 +22,9 @@ from reflex_tui.app import ReflexApp
 from reflex_tui.model.messages import RecordsCame, ViewSeen, WindowSeen
 from reflex_tui.widgets import plot as plotting
 from reflex_tui.widgets.plot import Charts
-from tests.tui.bench import Bench, dashboard
-from tests.tui.health_states import windowed
-from tests.tui.making import NOW, decision, outlook
+from tests.support.tui.bench import Bench, dashboard
+from tests.support.tui.health_states import windowed
+from tests.support.tui.making import NOW, decision, outlook
 from tests.tui.test_robust import records
 from tests.tui.test_routing_large import make, until, watching
 

@@ -19,7 +19,7 @@ from reflex_tui.model.reports import newest, read_report
 from reflex_tui.model.rows import call_records, decision_row, timeline
 from reflex_tui.screens.pages import models_page, status_page
 from reflex_tui.widgets.json_text import indented, json_text
-from tests.tui.making import (
+from tests.support.tui.making import (
     NO_GATE,
     StillClock,
     healthy,

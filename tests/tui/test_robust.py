@@ -15,8 +15,8 @@ from core.settings import load_settings
 from core.settings.policy import PolicySnapshot
 from reflex_tui.app import ReflexApp
 from reflex_tui.model.messages import CountWanted, IndexGrew, RecordsCame, RowsCounted
-from tests.tui.bench import Bench, came, dashboard
-from tests.tui.making import NOW, StillClock, decision
+from tests.support.tui.bench import Bench, came, dashboard
+from tests.support.tui.making import NOW, StillClock, decision
 from tests.tui.test_routing_large import events, make, until, watching
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from core.stages import Mode
 from reflex_tui.model.latencies import WINDOWS
 from reflex_tui.model.messages import CommandWanted, ViewSeen, WindowSeen
 from reflex_tui.model.slash import parse
-from tests.tui.bench import came, dashboard
-from tests.tui.health_states import windowed
-from tests.tui.making import outlook
+from tests.support.tui.bench import came, dashboard
+from tests.support.tui.health_states import windowed
+from tests.support.tui.making import outlook
 
 if TYPE_CHECKING:
     from core.capsule import Record
     from reflex_tui.model.latencies import Windowed
-    from tests.tui.bench import Bench
+    from tests.support.tui.bench import Bench
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from reflex_tui.model.log import NewestRows
 from reflex_tui.model.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
 from reflex_tui.model.rows import entries_of
 from reflex_tui.screens.detail import DetailScreen
-from tests.tui.bench import Bench, came, dashboard
-from tests.tui.making import NOW, StillClock, call, decision, settings
+from tests.support.tui.bench import Bench, came, dashboard
+from tests.support.tui.making import NOW, StillClock, call, decision, settings
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from dashboard_load import events, make

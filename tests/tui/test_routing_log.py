@@ -12,8 +12,8 @@ from reflex_tui.model.messages import CapsuleBroken, ViewSeen
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.widgets.log_view import LogView
-from tests.tui.bench import came, dashboard
-from tests.tui.making import (
+from tests.support.tui.bench import came, dashboard
+from tests.support.tui.making import (
     StillClock,
     call,
     decision,

@@ -23,9 +23,19 @@ from reflex_tui.model.messages import (
 from reflex_tui.model.reports import ListedReport
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.watch.windows import look
-from tests.tui.health_states import indexed
-from tests.tui.making import NO_GATE, NOW, OPEN, ROOT, StillClock, ill, outlook, passed, settings
-from tests.tui.making import write_a_day as write
+from tests.support.tui.health_states import indexed
+from tests.support.tui.making import (
+    NO_GATE,
+    NOW,
+    OPEN,
+    ROOT,
+    StillClock,
+    ill,
+    outlook,
+    passed,
+    settings,
+)
+from tests.support.tui.making import write_a_day as write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

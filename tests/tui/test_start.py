@@ -14,7 +14,7 @@ from reflex_tui.app import ReflexApp
 from reflex_tui.screens import dashboard as dashboards
 from reflex_tui.screens.broken_config import BrokenConfigScreen
 from reflex_tui.screens.dashboard import Dashboard
-from tests.tui.making import StillClock
+from tests.support.tui.making import StillClock
 from tests.tui.test_routing_large import until
 
 if TYPE_CHECKING:

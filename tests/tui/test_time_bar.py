@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reflex_tui.widgets.log_bars import moment
-from tests.tui.making import NOW
+from tests.support.tui.making import NOW
 
 
 @pytest.mark.parametrize(

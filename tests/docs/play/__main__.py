@@ -13,12 +13,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.docs.pages import ROOT, Block, Line, blocks, lines
 from tests.docs.play.before import collector, is_open, prepare
 from tests.docs.play.ground import Ground, at_home, ground
 from tests.docs.play.network import loopback_up
 from tests.docs.play.running import Shell, Unlike, compare, seen_to_work
 from tests.docs.play.tables import bare, exception, lacking, lasting
+from tests.support.docs.pages import ROOT, Block, Line, blocks, lines
 
 _FRESH = "README.md"  # it begins before a bakeoff, and goes through one
 _THE_READERS = {  # what they have set before, where the page does not

@@ -21,7 +21,7 @@ from core.standin.script import DEFAULT_MODEL, Script
 from core.standin.server import ScriptedServer
 from tests.docs.play import scenes
 from tests.docs.play.network import instead_of_the_default_suite
-from tests.router.world import QUESTION, promote
+from tests.support.router.world import QUESTION, promote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -1,0 +1,65 @@
+"""``code reflex …`` as a process, and a capsule to export."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from core.capsule import EventLog
+from tests.replay.test_offline import llm_call, record
+from tests.support.capsule.making import decision
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.capsule import Record
+
+CODE = "import sys; from reflex_tui.cli.main import run; sys.exit(run(sys.argv[1:], 'x'))"
+PROMPT = "the secret of the prompt"
+REPLY = "the secret of the reply"
+QUOTED = "the server quoted the prompt"
+
+
+def code(project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", CODE, *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def three_events(project: Path) -> list[str]:
+    """A decision, a failed attempt and a good one, in full_io; returns their hashes."""
+    request = {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 9}
+    failed = llm_call(
+        "c1",
+        request=request,
+        response=None,
+        success=False,
+        error="server_error",
+        error_message=QUOTED,
+        finish_reason=None,
+        ttft_ms=None,
+    )
+    good = llm_call(
+        "c1",
+        request=request,
+        response={"text": REPLY},
+        attempt=2,
+        prompt_tokens=12,
+        completion_tokens=3,
+        cached_tokens=10,
+        json_compliant=True,
+    )
+    record(project, decision("c1"), failed, good)
+    return [record_.hash for record_ in capsule(project)]
+
+
+def capsule(project: Path) -> list[Record]:
+    """All records."""
+    with EventLog(project / ".speckit" / "capsule") as log:
+        return list(log.read())

@@ -1,0 +1,67 @@
+"""Replies of real servers, recorded byte for byte, with the transfer encoding already removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.support.behaviours import framed
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from tests.support.behaviours import Handler, Seen
+
+DIRECTORY = Path(__file__).parents[1] / "client" / "recordings"
+_NOT_REPLAYED = {"content-length", "transfer-encoding"}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One exchange; ``headers`` without those that frame the body."""
+
+    name: str
+    method: str
+    path: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the body is a stream of events."""
+        return "event-stream" in self.headers.get("content-type", "")
+
+    def handler(self) -> Handler:
+        """A ``FaultServer`` behaviour that replays it."""
+
+        async def replay(_: Seen, writer: asyncio.StreamWriter) -> None:
+            fields = dict(self.headers)
+            if self.streamed:
+                fields["transfer-encoding"] = "chunked"
+                body = framed(self.body) + framed(b"")
+            else:
+                fields["content-length"] = str(len(self.body))
+                body = self.body
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+            writer.write(f"HTTP/1.1 {self.status} X\r\n{lines}\r\n".encode() + body)
+
+        return replay
+
+
+def load(name: str) -> Recording:
+    """The recording of that name, such as ``vllm-0.32.0/chat``."""
+    content = (DIRECTORY / f"{name}.http").read_bytes()
+    opening, _, rest = content.partition(b"\nHTTP ")
+    method, path = opening.decode().splitlines()[0].split(" ", 1)
+    top, _, body = rest.partition(b"\n\n")
+    status, *lines = top.decode().splitlines()
+    fields = (line.partition(": ") for line in lines)
+    headers = {key: value for key, _, value in fields if key not in _NOT_REPLAYED}
+    return Recording(name, method, path, int(status), headers, body)
+
+
+def names() -> list[str]:
+    """Every recording's name."""
+    return sorted(str(path.relative_to(DIRECTORY))[:-5] for path in DIRECTORY.rglob("*.http"))

@@ -1,0 +1,73 @@
+"""A project whose configuration, suite and report agree, as after a bakeoff."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.fingerprint import PROMPTS, SCHEMAS, tree_hash
+from core.harness.report.files import write
+from tests.support.report.synthetic import made, planted, suite
+
+if TYPE_CHECKING:
+    from core.harness.report.model import Report
+    from core.patchloop.trial import Trial
+
+CODE = Path(sys.executable).parent / "code"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A project's directory, with a suite of its own under ``./suite``."""
+
+    root: Path
+
+    @classmethod
+    def begin(cls, root: Path) -> Workspace:
+        """Make one, with the configuration's defaults."""
+        (root / "suite").mkdir()
+        (root / "suite" / "suite.toml").write_text('name = "own"\n')
+        (root / "stage0.toml").write_text("[reflex]\n")
+        return cls(root)
+
+    @property
+    def reports(self) -> Path:
+        """Where its reports lie."""
+        return self.root / ".speckit" / "eval"
+
+    def made(self, trials: list[Trial] | None = None, **values: Any) -> Report:
+        """A report that fits this project."""
+        given = planted() if trials is None else trials
+        now = datetime.now(UTC)
+        own = {
+            "suite": suite(
+                sorted({one.task for one in given}),
+                name="own",
+                root="./suite",
+                hash=tree_hash(self.root / "suite"),
+            ),
+            "prompt_hash": tree_hash(PROMPTS),
+            "schema_hash": tree_hash(SCHEMAS),
+            "created_at": now - timedelta(days=2, hours=1),
+            "finished_at": now - timedelta(days=2),
+        }
+        return made(given, **own | values)
+
+    def written(self, trials: list[Trial] | None = None, **values: Any) -> Path:
+        """``made``, written where ``check`` looks."""
+        return write(self.made(trials, **values), self.reports)[0]
+
+    def reflex(self, *arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run ``code reflex …`` there, in an environment of nothing but ``environ``."""
+        return subprocess.run(
+            [CODE, "reflex", *arguments],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"HOME": str(self.root), "PATH": "/usr/bin:/bin", **environ},
+        )

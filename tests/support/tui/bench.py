@@ -1,0 +1,104 @@
+"""A running dashboard that sees only what a test tells it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from textual.widgets import Input
+
+from reflex_tui.app import ReflexApp
+from reflex_tui.model.messages import ConfigBroken, ConfigRead, RecordsCame
+from reflex_tui.widgets.key_bar import KeyBar
+from reflex_tui.widgets.log_view import LogView
+from reflex_tui.widgets.plot import PlotSection
+from tests.support.tui.making import (
+    StillClock,
+    settings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from textual.message import Message
+    from textual.pilot import Pilot
+
+    from core.capsule import Record
+    from core.settings import Settings
+    from reflex_tui.panes.routing import RoutingPane
+
+
+class Bench:
+    """A running dashboard, what it was told, and what it shows."""
+
+    def __init__(self, app: ReflexApp, pilot: Pilot[None], clock: StillClock) -> None:
+        self.app, self.pilot, self.clock = app, pilot, clock
+        self.dashboard = app._dashboard
+
+    async def tell(self, *messages: Message) -> None:
+        """Post what a watcher would."""
+        for message in messages:
+            target = self.app if isinstance(message, ConfigRead | ConfigBroken) else self.dashboard
+            target.post_message(message)
+        await self.drawn()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after another."""
+        await self.pilot.press(*keys)
+        await self.drawn()
+
+    async def drawn(self) -> None:
+        """All is handled, and the chart, which a thread draws, is there."""
+        await self.pilot.pause()
+        while self.dashboard.query_one(PlotSection).drawing:
+            await asyncio.sleep(0.002)
+            await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """Type a line."""
+        entry = self.app.focused
+        assert isinstance(entry, Input)
+        entry.insert_text_at_cursor(text)
+        await self.pilot.pause()
+
+    @property
+    def routing(self) -> RoutingPane:
+        """The routing pane."""
+        return self.dashboard.routing
+
+    @property
+    def view(self) -> LogView:
+        """The log."""
+        return self.routing.query_one(LogView)
+
+    def shown(self) -> str:
+        """Everything on the screen as text."""
+        screen = self.app.screen
+        width, height = self.app.size
+        lines = screen._compositor.render_strips()
+        assert len(lines) == height
+        return "\n".join(strip.text[:width] for strip in lines)
+
+    def offered(self) -> set[str]:
+        """What the footer offers."""
+        return {does for _, _, does in self.app.screen.query_one(KeyBar).keys}
+
+
+@asynccontextmanager
+async def dashboard(
+    configured: Settings | None = None, *, size: tuple[int, int] = (120, 40), **options: Any
+) -> AsyncIterator[Bench]:
+    """A dashboard that sees only what it is told, whole and with nothing told yet."""
+    clock = StillClock()
+    app = ReflexApp(configured or settings(), clock=clock, watch=False, **options)
+    app.animation_level = "none"
+    async with app.run_test(size=size) as pilot:
+        while not app._dashboard.is_whole:
+            await pilot.pause()
+        yield Bench(app, pilot, clock)
+
+
+def came(records: Iterable[Record], **fields: bool) -> RecordsCame:
+    """A page of the capsule, the first unless it says otherwise."""
+    return RecordsCame(tuple(records), fresh=fields.pop("fresh", True), **fields)
