@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from core.stages import Mode, Stage
 
 _HOMES = {
-    "Answer": "core.router.call",
+    "Answer": "core.router.answer",
     "Implementer": "core.router.implementer",
     "Mode": "core.stages",
     "Stage": "core.stages",

@@ -13,7 +13,8 @@ from core.router.decision import BreakerState
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from core.router.call import Answer, AskedBackend
+    from core.router.answer import Answer
+    from core.router.attempts import AskedBackend
     from core.router.shadow import ShadowCalls
     from core.router.view import RoutingView
 

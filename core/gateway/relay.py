@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from core.gateway.dialects.chat import Asking
     from core.gateway.metrics import Metrics
     from core.gateway.runs import Runs
-    from core.router.call import Answer, RoutedCall
+    from core.router.answer import Answer
+    from core.router.call import RoutedCall
     from core.stages import Stage
 
 

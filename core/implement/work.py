@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from core.implement.command import Ran
     from core.patchloop.loop import Repair
     from core.patchloop.trial import Attempt
-    from core.router.call import Answer, AskedBackend
+    from core.router.answer import Answer
+    from core.router.attempts import AskedBackend
     from core.settings import Settings
 
 

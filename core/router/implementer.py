@@ -11,8 +11,9 @@ from core.capsule.keys import user_key
 from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
 from core.clock import Clock, SystemClock
+from core.router.answer import Answer
 from core.router.backends import all_backends
-from core.router.call import Answer, RoutedCall, RunContext
+from core.router.call import RoutedCall, RunContext
 from core.router.decision import RoutingDecision, decide
 from core.router.evidence import Evidence
 from core.router.shadow import ShadowCalls

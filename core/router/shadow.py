@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from core.capsule.events import ShadowComparedEvent
 from core.errors import CapsuleError
 from core.figures import nearest_rank
-from core.router.attempts import ask_and_record, unconstrained
+from core.router.attempts import Attempts, Why
 from core.router.evidence import Call, Evidence, Outcome
+from core.router.fitting import fitted
 from core.stages import Mode, Reason, Stage
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
     from core.clock import Clock
-    from core.router.call import Answer
+    from core.router.answer import Answer
     from core.router.view import RoutingState
     from core.settings.policy import PolicySnapshot
 
@@ -145,38 +146,26 @@ class ShadowCalls:
         if not health.ok:
             self.counts["left_out"] += 1
             return
+        backend, breaker = self._situation.backend, self._situation.breaker
         call = Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN)
+        attempts = Attempts(
+            call,
+            self._evidence,
+            self._clock,
+            failure_count=lambda: breaker.view().failure_count,
+        )
         try:
-            await self._decided(call, answer)
-            outcome = await self._attempted(call, request)
+            outcome = await attempts.make(
+                self._client(backend),
+                backend,
+                fitted(request, backend, json_schema=self._policy.reflex.json_schema),
+                Why(Reason.SHADOW, f"of call {answer.call_id}"),
+            )
+            await attempts.recorded()
+            assert outcome is not None
             await self._compared(call, request, answer, outcome)
         except CapsuleError as error:
             logger.warning("a shadow call is not in the capsule: %s", error)
-
-    async def _decided(self, call: Call, answer: Answer) -> None:
-        await self._evidence.decided(
-            call,
-            self._situation.backend,
-            Reason.SHADOW,
-            f"of call {answer.call_id}",
-            latency_ms=0.0,
-            failure_count=self._situation.breaker.view().failure_count,
-            is_fallback=False,
-        )
-
-    async def _attempted(self, call: Call, request: ChatRequest) -> Outcome:
-        backend = self._situation.backend
-        if request.schema is not None and not self._policy.reflex.json_schema:
-            request = unconstrained(request)
-        outcome, _ = await ask_and_record(
-            self._client(backend),
-            request,
-            call=call,
-            backend=backend,
-            evidence=self._evidence,
-            clock=self._clock,
-        )
-        return outcome
 
     async def _compared(
         self, call: Call, request: ChatRequest, answer: Answer, outcome: Outcome

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from core.router.call import Answer
+    from core.router.answer import Answer
     from core.settings import Settings
 
 _TERMINATED = 128 + signal.SIGTERM

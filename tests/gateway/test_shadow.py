@@ -11,7 +11,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.client.backend import ChatRequest, Reply
-from core.router.call import Answer
+from core.router.answer import Answer
 from core.router.implementer import Implementer
 from core.router.shadow import ShadowSummary, agrees, compared_by, shadow_summary
 from core.settings import load_settings

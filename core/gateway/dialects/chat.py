@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from core.client.backend import Reply
-    from core.router.call import Answer
+    from core.router.answer import Answer
 
 
 _TYPES: dict[int, str] = {
