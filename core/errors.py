@@ -10,8 +10,9 @@ ReflexError
 │   ├── StatusError                an error status, in the header or inside a 200 stream
 │   │   ├── BadRequest             400, 409, 413, 422 and other 4xx: the request is at fault
 │   │   ├── Misconfigured          401, 403, 404: the configuration is at fault
-│   │   ├── RateLimited            408, 429: later, perhaps
-│   │   └── ServerError            5xx
+│   │   ├── RateLimited            429: later, perhaps
+│   │   └── ServerError            5xx and 408
+│   │       └── Busy               503: the queue is full, or it is loading
 │   ├── ProtocolError              not an OpenAI-compatible reply (HTML, redirect, bad JSON)
 │   │   └── LimitExceeded          a line or body longer than we read
 │   ├── IncompleteReply            the stream broke off, or ended without finish_reason
@@ -125,7 +126,10 @@ class AttemptTimeout(BackendError):
 
 
 class StatusError(BackendError):
-    """The server answered with an error; ``status`` is the HTTP status or the stream's code."""
+    """The server answered with an error; ``status`` is the HTTP status or the stream's code.
+
+    ``from_server`` is false where the client itself refused to send the request.
+    """
 
     code = "status"
 
@@ -141,6 +145,8 @@ class StatusError(BackendError):
         super().__init__(message, remedy=remedy, own_words=own_words)
         self.status = status
         self.retry_after_s = retry_after_s
+        # Only what a server answered has words that are not ours.
+        self.from_server = own_words is not None
 
 
 class BadRequest(StatusError):
@@ -158,15 +164,23 @@ class Misconfigured(StatusError):
 
 
 class RateLimited(StatusError):
-    """408 or 429; ``retry_after_s`` holds the server's wish, capped."""
+    """429; ``retry_after_s`` holds the server's wish, capped."""
 
     code = "rate_limited"
+    counting = Counting.NOT_COUNTED
 
 
 class ServerError(StatusError):
-    """5xx."""
+    """5xx, or 408: the server gave up waiting."""
 
     code = "server_error"
+
+
+class Busy(ServerError):
+    """503: the server's queue is full, or it is still loading; another backend may be free."""
+
+    code = "busy"
+    counting = Counting.NOT_COUNTED
 
 
 class ProtocolError(BackendError):

@@ -89,7 +89,7 @@ class ChatClient:
             return self._reply(attempt, self._data(attempt, request))
         except BackendError as error:
             error.ttft_ms = attempt.since_sent_ms(attempt.assembly.first_content_at)
-            if isinstance(error, CutReply | NotCompliant):
+            if isinstance(error, CutReply | NotCompliant) or attempt.assembly.finish_reason:
                 error.partial = self._reply(attempt)
             shed(error)
             raise

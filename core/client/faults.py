@@ -12,6 +12,7 @@ import ssl
 import sys
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h11
@@ -19,6 +20,7 @@ import h11
 from core.errors import (
     BackendError,
     BadRequest,
+    Busy,
     ConnectFailed,
     IncompleteReply,
     Misconfigured,
@@ -159,11 +161,11 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def _class(status: int) -> type[StatusError]:
-    if status >= _INTERNAL:
-        return ServerError
+    if status >= _INTERNAL or status == HTTPStatus.REQUEST_TIMEOUT:
+        return Busy if status == HTTPStatus.SERVICE_UNAVAILABLE else ServerError
     if status in (401, 403, 404):
         return Misconfigured
-    return RateLimited if status in (408, 429) else BadRequest
+    return RateLimited if status == HTTPStatus.TOO_MANY_REQUESTS else BadRequest
 
 
 def _words(value: object) -> str:

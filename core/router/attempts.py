@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import BackendError, Counting
+from core.errors import BackendError, BadRequest, Counting, CutReply, IncompleteReply
 from core.router.evidence import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.client.backend import Backend, ChatRequest
+    from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
     from core.client.replies import OnDelta
     from core.clock import Clock
@@ -156,7 +156,10 @@ class Attempts:
             reply = await client.complete(request, heard=on_delta)
             outcome = Outcome(reply.latency_ms, reply=reply)
         except BackendError as error:
-            outcome = Outcome(1000 * (self._clock.monotonic() - start), error=error)
+            if usable := _usable(request, error):
+                outcome = Outcome(usable.latency_ms, reply=usable)
+            else:
+                outcome = Outcome(1000 * (self._clock.monotonic() - start), error=error)
         except BaseException as error:  # noqa: BLE001  raised below, once it is on record
             outcome = Outcome(1000 * (self._clock.monotonic() - start), cancelled=True)
             interruption = error
@@ -181,6 +184,9 @@ class Attempts:
         error = outcome.error
         if error is None:
             transition, cause = breaker.succeeded(), "success"
+        elif admission.lease and isinstance(error, BadRequest) and error.from_server:
+            # It refuses this one request, and so it is there to answer.
+            transition, cause = breaker.succeeded(), error.code
         elif error.counting is Counting.NOT_COUNTED:
             breaker.released(admission)
             return
@@ -192,3 +198,41 @@ class Attempts:
     def _breaker_changed(self, backend: Backend, transition: Transition, cause: str) -> None:
         recording = self._evidence.begin_breaker_changed(backend, transition, cause)
         self._recordings.append(recording)
+
+
+def _usable(request: ChatRequest, error: BackendError) -> Reply | None:
+    """The reply that came with ``error``, where it is an answer all the same.
+
+    It is when the caller's own limit cut a plain text, and when the model has nothing to add to a
+    tool's result.
+    """
+    reply: Reply | None = error.partial
+    if reply is None or request.schema is not None or reply.tool_calls:
+        return None
+    if isinstance(error, CutReply):
+        limit = _limit(request)
+        if error.finish_reason != "length" or limit is None:
+            return None
+        if reply.completion_tokens is not None and reply.completion_tokens < limit:
+            return None  # by the server's context, not by the caller
+    elif not (isinstance(error, IncompleteReply) and not reply.text and _after_tool(request)):
+        return None
+    return reply if _is_unicode(reply.text) else None
+
+
+def _limit(request: ChatRequest) -> int | None:
+    extra = (request.extra.get(name) for name in ("max_completion_tokens", "max_tokens"))
+    limits = (request.max_tokens, *extra)
+    return next((limit for limit in limits if isinstance(limit, int)), None)
+
+
+def _after_tool(request: ChatRequest) -> bool:
+    return bool(request.messages) and request.messages[-1].get("role") == "tool"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

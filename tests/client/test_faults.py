@@ -20,6 +20,7 @@ from core.errors import (
     AttemptTimeout,
     BackendError,
     BadRequest,
+    Busy,
     ConnectFailed,
     CutReply,
     IncompleteReply,
@@ -66,11 +67,12 @@ EXPECTED: dict[type, str] = {
         hostile_words""",
     Misconfigured: """error_event_words error_body_words status_401 status_403 status_404
         echoes_key""",
-    RateLimited: """error_event_openai error_body_openai status_408 status_429 retry_seconds
+    RateLimited: """error_event_openai error_body_openai status_429 retry_seconds
         retry_date retry_garbled""",
-    ServerError: """error_event_sglang error_body_sglang error_event_llamacpp error_body_llamacpp
-        error_event_detail error_body_detail error_event_named error_event_bare status_500
-        status_502 status_503 status_503_brotli status_504 hangs_in_error status_502_html status_599
+    ServerError: """error_event_llamacpp error_body_llamacpp error_event_detail error_body_detail
+        error_event_named error_event_bare status_408 status_500 status_502 status_504
+        status_502_html status_599""",
+    Busy: """error_event_sglang error_body_sglang status_503 status_503_brotli hangs_in_error
         retry_too_long""",
 }
 CASES = [(name, kind) for kind, names in EXPECTED.items() for name in names.split()]
@@ -351,7 +353,7 @@ async def test_given_http_client_is_used_and_left_open() -> None:
             ("closes_midway", IncompleteReply),
             ("hangs", AttemptTimeout),
             ("redirect", ProtocolError),
-            ("status_503", ServerError),
+            ("status_503", Busy),
         ):
             async with FaultServer(name) as server:
                 client = ChatClient(server.backend(timeout_ms=300), http=http)
