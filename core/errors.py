@@ -3,6 +3,7 @@
 ReflexError
 ├── ConfigError                    a stage0.toml that cannot be used
 │   └── UntrustedEndpoint          named by a project's file, not trusted by the user
+├── WrongEventLoop                 an Implementer was used from a second event loop
 ├── UnsafeFile                     a link, a device or too large, where a state file is expected
 ├── BackendError                   one attempt at one backend failed
 │   ├── ConnectFailed              refused, unresolvable, TLS, reset before a reply
@@ -76,6 +77,12 @@ class NoBackend(ReflexError):
     """Reflex may not answer, and nobody else is allowed to."""
 
     code = "no_backend"
+
+
+class WrongEventLoop(ReflexError):
+    """An Implementer was used from a second event loop."""
+
+    code = "wrong_event_loop"
 
 
 class UnsafeFile(ReflexError, OSError):

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from core.gateway.runs import Runs
     from core.gateway.security import Guard
-    from core.router.view import RoutingView
     from core.settings import Settings
     from core.stages import Stage
 
@@ -48,12 +47,12 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
 
     async def health(_: Request) -> Response:
         async with runs.current() as implementer:
-            return JSONResponse(_document(await implementer.outlook()))
+            return JSONResponse({"status": "ok", **(await implementer.view()).as_json()})
 
     async def figures(request: Request) -> Response:
         accept = request.headers.get("accept", "")
         async with runs.current() as implementer:
-            seen = await implementer.outlook()
+            seen = await implementer.view()
             body, content_type = metrics.exposition(seen, implementer.shadow, accept)
         return Response(body, headers={"content-type": content_type})
 
@@ -121,19 +120,3 @@ def _unknown(error: HTTPException) -> ErrorReply:
         "the API is POST /v1/chat/completions and GET /v1/models",
         headers=dict(error.headers or {}),
     )
-
-
-def _document(seen: RoutingView) -> dict[str, Any]:
-    decision = seen.decision
-    return {
-        "status": "ok",
-        "next_implement_call": {
-            "mode": str(decision.mode),
-            "reason": str(decision.reason),
-            "detail": decision.detail,
-        },
-        "server": {"healthy": seen.health.ok, "summary": seen.health.summary},
-        "breaker": {"state": str(seen.breaker.state), "failures": seen.breaker.failure_count},
-        "gate": {"valid": seen.gate.valid, "detail": seen.gate.detail},
-        "policy_hash": seen.policy.policy_hash,
-    }

@@ -226,7 +226,7 @@ class ChatCompletions:
         except ClientLeft:
             return
         async with self._runs.current() as implementer:
-            conduct = await implementer.conduct(asking.request, stage=stage)
+            conduct = await implementer.call(asking.request, stage=stage)
             await self._conducted(ReplySender(conduct, asking, send), conduct, receive)
 
     async def _conducted(self, reply: ReplySender, conduct: RoutedCall, receive: Receive) -> None:

@@ -88,8 +88,8 @@ class RoutedAsk:
         further = request.temperature != FIRST_TEMPERATURE
         wait_s, self._wait_s = self._wait_s, 0.0
         await asyncio.sleep(wait_s)
-        terms = CallOptions(self.given_up | ({CLOUD} if further else set()), local_sampling=True)
-        conduct = await self._implementer.conduct(request, stage=self._stage, terms=terms)
+        options = CallOptions(self.given_up | ({CLOUD} if further else set()), local_sampling=True)
+        conduct = await self._implementer.call(request, stage=self._stage, options=options)
         started = self._clock.monotonic()
         try:
             answer = await conduct.answer()

@@ -20,7 +20,7 @@ from core.router.fitting import corrected, fitted
 from core.stages import CLOUD, PRIMARY, Mode, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.router.breaker import Breaker
     from core.router.shadow import ShadowCalls
-    from core.router.view import RoutingFacts, RoutingState
+    from core.router.view import RoutingState
     from core.settings.policy import PolicySnapshot
     from core.stages import Stage
 
@@ -54,10 +54,11 @@ class RunContext:
     policy: PolicySnapshot
     backends: Mapping[str, Backend]
     breakers: Mapping[str, Breaker]
-    situation: RoutingState
+    state: RoutingState
     evidence: Evidence
     clock: Clock
     client: Callable[[Backend], ChatClient]
+    check_loop: Callable[[], None]
     shadow: ShadowCalls | None = None
 
 
@@ -102,7 +103,9 @@ class RoutedCall:
             BackendError: the last one asked failed, and nobody else may answer.
             NoBackend: nobody may answer.
             CapsuleError: the decision could not be recorded; nothing was sent.
+            WrongEventLoop: this is not the Implementer's event loop.
         """
+        self._run.check_loop()
         self._listener = on_piece
         try:
             answer = await self._first_answer()
@@ -118,8 +121,7 @@ class RoutedCall:
         return Stream(self.answer)
 
     async def _first_answer(self) -> Answer:
-        facts = await self._run.situation.look(self._stage)
-        decision = facts.decision
+        decision = await self._run.state.decide(self._stage)
         if decision.mode is Mode.REFLEX and PRIMARY in self._options.given_up:
             self._left_behind = True
             decision = RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, ATTEMPTS_FAILED)
@@ -128,7 +130,7 @@ class RoutedCall:
             if answer:
                 return answer
             decision = self._after_primary()
-        for backend in self._successors(decision, facts):
+        for backend in await self._successors(decision):
             answer = await self._ask(backend, self._fitted(backend), decision)
             if answer:
                 return answer
@@ -162,25 +164,18 @@ class RoutedCall:
         reason = Reason.MAX_FAILURES_REACHED if exhausted else Reason.BACKEND_FAILED
         return RoutingDecision(Mode.CLOUD, reason, error.code if error else breaker.state.value)
 
-    def _successors(self, decision: RoutingDecision, facts: RoutingFacts) -> Iterator[Backend]:
-        """Who is asked when reflex is not, or no longer, the one to answer."""
-        backends, fallback = self._run.backends, self._run.policy.reflex.fallback
-        given_up = self._options.given_up
+    async def _successors(self, decision: RoutingDecision) -> list[Backend]:
+        """Who is asked, in order, when reflex is not, or no longer, the one to answer."""
+        fallback = self._run.policy.reflex.fallback
         if decision.reason in _CLOUD_WORK:
-            if CLOUD not in given_up:
-                yield backends[CLOUD]
-            return
-        # A local server stands in for a primary that has earned its place and is down; it is no
-        # way round the gate.
-        earned = (
-            decision.reason in _UNHEALTHY
-            and (facts.gate or self._run.situation.gates.view(None)).valid
-        )
-        order = fallback.order if CLOUD in fallback.order else (*fallback.order, CLOUD)
-        for name in order:
-            allowed = fallback.to_cloud if name == CLOUD else earned
-            if allowed and name not in given_up:
-                yield backends[name]
+            names = [CLOUD]
+        else:
+            # A local server stands in for a primary that has earned its place and is down; it is
+            # no way round the gate.
+            earned = decision.reason in _UNHEALTHY and (await self._run.state.gate()).valid
+            order = fallback.order if CLOUD in fallback.order else (*fallback.order, CLOUD)
+            names = [n for n in order if (fallback.to_cloud if n == CLOUD else earned)]
+        return [self._run.backends[name] for name in names if name not in self._options.given_up]
 
     async def _ask(
         self, backend: Backend, request: ChatRequest, decision: RoutingDecision
@@ -203,7 +198,7 @@ class RoutedCall:
             on_delta=self._pass_on if self._listener and backend.mode is Mode.CLOUD else None,
         )
         if outcome and outcome.error and backend.name == PRIMARY:
-            self._run.situation.monitor.invalidate()
+            self._run.state.monitor.invalidate()
         if outcome is None or outcome.reply is None:
             return None
         await attempts.recorded()

@@ -1,8 +1,8 @@
-"""Shadow calls: what reflex would have said to calls that the cloud answered; nobody sees it.
+"""Shadow calls: reflex is asked what the cloud has answered, and only the capsule sees its reply.
 
-Whether two models said the same to one request.
-
-What the newest shadow calls showed: how often reflex agreed with the cloud, and how fast.
+``ShadowCalls`` makes them in the background; ``agrees`` says whether two models said the same to
+one request; ``shadow_summary`` is what the newest of them showed: how often reflex agreed with the
+cloud, and how fast.
 """
 
 from __future__ import annotations
@@ -91,15 +91,15 @@ logger = logging.getLogger(__name__)
 class ShadowCalls:
     """Asks reflex a share of the cloud's Implement calls again, in the background.
 
-    Gate and breaker have no say in it and learn nothing from it; an ill server is left alone.
+    Gate and breaker have no say in it and learn nothing from it; an unhealthy server is left alone.
     ``counts`` has this run's: ``agreed``, ``differed``, ``failed`` (no valid reply in time) and
-    ``left_out`` (no room, or an ill server).
+    ``left_out`` (no room, or an unhealthy server).
     """
 
     def __init__(
         self,
         policy: PolicySnapshot,
-        situation: RoutingState,
+        state: RoutingState,
         evidence: Evidence,
         client: Callable[[Backend], ChatClient],
         clock: Clock,
@@ -109,7 +109,7 @@ class ShadowCalls:
     ) -> None:
         self.counts = dict.fromkeys(("agreed", "differed", "failed", "left_out"), 0)
         self._policy = policy
-        self._situation = situation
+        self._state = state
         self._evidence = evidence
         self._client = client
         self._clock = clock
@@ -142,11 +142,11 @@ class ShadowCalls:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, request: ChatRequest, answer: Answer) -> None:
-        health = await self._situation.monitor.current()
+        health = await self._state.monitor.current()
         if not health.ok:
             self.counts["left_out"] += 1
             return
-        backend, breaker = self._situation.backend, self._situation.breaker
+        backend, breaker = self._state.backend, self._state.breaker
         call = Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN)
         attempts = Attempts(
             call,
@@ -179,8 +179,8 @@ class ShadowCalls:
                 policy_hash=self._policy.policy_hash,
                 call_id=call.call_id,
                 original_call_id=answer.call_id,
-                endpoint=self._situation.backend.endpoint,
-                model=self._situation.backend.model,
+                endpoint=self._state.backend.endpoint,
+                model=self._state.backend.model,
                 success=reply is not None,
                 agreed=agreed,
                 compared=compared_by(answer, has_schema=has_schema),

@@ -48,9 +48,9 @@ def disable(arguments: argparse.Namespace) -> int:
 
 
 async def _gate_detail(settings: Settings) -> str | None:
-    from core.router.view import RoutingViewer  # disable needs none of it
+    from core.router.view import RoutingState  # disable needs none of it
 
-    lookout = RoutingViewer(settings)
+    lookout = RoutingState(settings)
     try:
         gate = (await lookout.look()).gate
     finally:

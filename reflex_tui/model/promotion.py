@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
 from core.plain import plain
-from core.router.view import RoutingView, RoutingViewer
+from core.router.view import RoutingState, RoutingView
 from core.settings import Settings, load_settings
 from core.settings.edit import edited_reflex, set_enabled
 
@@ -89,7 +89,7 @@ def carry_out(proposal: Proposal, settings: Settings) -> Done:
 
 
 async def _look(settings: Settings) -> RoutingView:
-    lookout = RoutingViewer(settings)
+    lookout = RoutingState(settings)
     try:
         return await lookout.look()
     finally:

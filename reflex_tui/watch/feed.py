@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from core.capsule import EventLog, Record
     from core.clock import Clock
-    from core.router.view import RoutingViewer
+    from core.router.view import RoutingState
     from core.settings import Settings
 
 
@@ -73,7 +73,7 @@ class ViewWatcher(Watcher):
     async def _watch(self) -> None:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         self._task = asyncio.current_task()
-        lookout: RoutingViewer | None = None
+        lookout: RoutingState | None = None
         try:
             while not self._stopping.is_set():
                 if lookout is not None and self._changed:
@@ -86,12 +86,12 @@ class ViewWatcher(Watcher):
             if lookout is not None:
                 await lookout.aclose()
 
-    async def _look(self, lookout: RoutingViewer | None) -> RoutingViewer | None:
-        from core.router.view import RoutingViewer  # httpx costs the first paint
+    async def _look(self, lookout: RoutingState | None) -> RoutingState | None:
+        from core.router.view import RoutingState  # httpx costs the first paint
 
         deep, self._deep = self._deep, False
         try:
-            lookout = lookout or RoutingViewer(self._settings, clock=self._clock)
+            lookout = lookout or RoutingState(self._settings, clock=self._clock)
             self._post(ViewSeen(await lookout.look(deep=deep), deep=deep))
         except (ConfigError, CapsuleError) as error:
             self._post(ViewBlocked(error))

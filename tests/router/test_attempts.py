@@ -180,7 +180,7 @@ async def test_a_request_that_was_never_sent_proves_nothing(project: Path) -> No
         with pytest.raises(BadRequest):
             await implementer.complete(QUESTION, extra={"stop": object()})
         assert len(local.chats) == 1
-        assert (await implementer.outlook()).breaker.state == "half_open"
+        assert (await implementer.view()).breaker.state == "half_open"
 
 
 async def test_a_busy_server_at_half_open_leaves_the_probe_to_the_next(project: Path) -> None:

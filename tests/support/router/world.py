@@ -76,7 +76,7 @@ async def world(project: Path, text: str = "", *, promoted: bool = True) -> Asyn
 async def promote(settings: Settings, **changes: Any) -> None:
     """Put a sealed pass for the configuration as it is into the capsule, as a bakeoff would."""
     policy = PolicySnapshot.capture(settings)
-    health = await probe(primary(settings), timeout_ms=2000)
+    health = await probe(primary(settings), timeout_ms=9000)
     assert health.engine
     fields: dict[str, Any] = {
         "run_id": uuid.uuid4().hex,
