@@ -223,7 +223,9 @@ class Sandbox:
         program = macos.find()
         if program is None:
             raise SandboxError(f"{_SETUP_FAILED}: there is no sandbox-exec here.")
-        return macos.command(program, [*layout.interpreter_paths(), *shown], str(directory))
+        readable = [*layout.interpreter_paths(), *shown]
+        layout.refuse_private(readable)
+        return macos.command(program, readable, layout.masked_packages(readable), str(directory))
 
 
 @cache
@@ -249,6 +251,7 @@ def _as_job(root: layout.Layout) -> dict[str, list[tuple[str, ...]]]:
         "links": list(root.links),
         "read_only": [(path, path) for path in root.read_only],
         "devices": [(path, path) for path in root.devices],
+        "masked": [(path,) for path in root.masked],
         "scratch": [(path, f"mode=1777,size={size}m,nr_inodes=16k") for path, size in root.scratch],
     }
 

@@ -30,7 +30,7 @@ from core.harness.sandbox.instrument import Instrumented, read_tests
 from core.harness.sandbox.layout import SCRATCH_PREFIX, WORK, interpreter_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from core.harness.sandbox.box import Sandbox
@@ -149,7 +149,7 @@ async def _run(
     return ended, _read(ended.report, nonce, {case.id for case in code.cases})
 
 
-def _read(report: bytes, nonce: str, cases: Set[str]) -> _Told:
+def _read(report: bytes, nonce: str, cases: AbstractSet[str]) -> _Told:
     """The records of one run; lines that no runner writes are passed over, whatever they hold."""
     ended: dict[str, list[str]] = {}
     running = tampered = None

@@ -65,9 +65,9 @@ def vsock(bait: Bait) -> object:
         return "a vsock socket"
 
 
-def home(bait: Bait) -> object:
-    """Anything of the user's home: keys, history, credentials."""
-    return [path for path in bait["home_files"] if os.path.lexists(path)]
+def user_files(bait: Bait) -> object:
+    """What lies in the user's home, data, configuration and state, and beside the interpreter."""
+    return [path for path in bait["user_files"] if os.path.lexists(path)]
 
 
 def secret_file(bait: Bait) -> object:
