@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import SandboxError
 from core.harness.sandbox import bubblewrap, layout, macos
 from core.harness.sandbox import process as watchdog
-from core.harness.sandbox.limits import Limits, Result, Tier
+from core.harness.sandbox.limits import MAX_FILES, Limits, Result, Tier
 from core.harness.sandbox.process import Ended, supervise
 
 if TYPE_CHECKING:
@@ -252,7 +252,9 @@ def _as_job(root: layout.Layout) -> dict[str, list[tuple[str, ...]]]:
         "read_only": [(path, path) for path in root.read_only],
         "devices": [(path, path) for path in root.devices],
         "masked": [(path,) for path in root.masked],
-        "scratch": [(path, f"mode=1777,size={size}m,nr_inodes=16k") for path, size in root.scratch],
+        "scratch": [
+            (path, f"mode=1777,size={size}m,nr_inodes={MAX_FILES}") for path, size in root.scratch
+        ],
     }
 
 

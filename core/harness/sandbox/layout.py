@@ -7,6 +7,7 @@ packages are masked. A layout that would show the user's own directories is refu
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from core.harness.sandbox.limits import Limits
 
 WORK = "/reflex-work"  # a name that no interpreter or project lives below
+SCRATCH = (WORK, "/tmp", "/dev/shm")  # noqa: S108  the only writable places, the sandbox's own
 SCRATCH_PREFIX = "reflex-sandbox-"  # of the temporary directory where there is no such root
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
@@ -110,10 +112,8 @@ def private_places() -> list[Path]:
     mine = PlatformDirs("speckit-reflex", appauthor=False)
     places = [mine.user_data_path, mine.user_config_path, mine.user_state_path]
     places += [mine.user_cache_path, *(path.parent for path in places)]
-    try:
+    with contextlib.suppress(RuntimeError):  # no home
         places += [Path.home() / name for name in _PRIVATE]
-    except RuntimeError:  # no home
-        pass
     return [path for path in dict.fromkeys(places) if path.exists()]
 
 
@@ -130,10 +130,8 @@ def linux_layout(limits: Limits, read_only: Sequence[Path], workspace: Path) -> 
     shown = _outermost(system | files | set(interpreter_paths()) | extra)
     refuse_private(shown)
     return Layout(
-        scratch=(
-            (WORK, limits.file_mb),
-            ("/tmp", limits.file_mb),  # noqa: S108  the sandbox's own
-            ("/dev/shm", _SHARED_MEMORY_MB),  # noqa: S108
+        scratch=tuple(
+            zip(SCRATCH, (limits.file_mb, limits.file_mb, _SHARED_MEMORY_MB), strict=True)
         ),
         links=links,
         read_only=shown,

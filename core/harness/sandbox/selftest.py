@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from core.errors import SandboxError
 from core.harness.sandbox import bubblewrap, layout, macos
 from core.harness.sandbox.box import Sandbox, is_real_root
 from core.harness.sandbox.inside import attacks
-from core.harness.sandbox.limits import Limits, Tier
+from core.harness.sandbox.limits import MAX_FILES, Limits, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,6 +153,7 @@ class Bait:
             "hostname": socket.gethostname(),
             "host_root": is_real_root(),
             "too_many": LIMITS.processes * 2,
+            "too_many_files": 2 * MAX_FILES,
             "too_many_mb": LIMITS.file_mb * 2,
         }
 
@@ -238,12 +239,16 @@ QUIET = (
     *("signal_host", "trace_host", "outside_write", "original_workspace", "git_hook"),
     *("read_only_place", "standard_library", "root_directory", "devices", "mount", "become_root"),
     *("device_node", "key_ring", "host_name", "open_descriptors", "terminal", "control_groups"),
+    *("memory_file", "semaphores", "shared_segment", "message_queue", "posix_queue"),
+    *("extended_attributes", "shared_pages", "large_pipe", "large_buffer", "watches"),
+    *("kernel_rings",),
 )
 # Each in a run of its own.
-LOUD = ("daemon", "fork_bomb", "fill_disk", "endless_loop")
+LOUD = ("daemon", "fork_bomb", "fill_disk", "empty_files", "socket_queues", "endless_loop")
 
 _LOOP_S = 0.3
 _GRACE_S = 2.0
+_SMALL_MB = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +332,8 @@ async def _run_quiet(tier: Tier, bait: Bait) -> list[Escape]:
 async def _run_loud(tier: Tier, bait: Bait, name: str) -> Escape:
     sandbox = Sandbox(tier, LIMITS, allow_unsandboxed=True)
     wall_s = _LOOP_S if name == "endless_loop" else LIMITS.wall_s
-    limits = Limits(wall_s=wall_s, file_mb=LIMITS.file_mb, processes=LIMITS.processes)
+    memory_mb = _SMALL_MB if name == "socket_queues" else LIMITS.memory_mb
+    limits = replace(LIMITS, wall_s=wall_s, memory_mb=memory_mb)
     code = ["-c", "while True: pass"] if name == "endless_loop" else ["attacks.py", name]
     argv = [sandbox.python, "-I", "-S", "-B", *code]
     ended = await sandbox.execute({"argv": argv}, bait.workspace, (), limits)
