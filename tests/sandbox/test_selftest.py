@@ -109,11 +109,12 @@ async def test_allowing_it_does_not_choose_it(tier: Tier) -> None:
 
 def test_seatbelt_profile_names_what_may_be_read_and_written() -> None:
     """The macOS profile denies by default, forks nothing, and quotes the paths it is given."""
-    text = profile(["/opt/py thon"], '/private/tmp/a"b')
+    text = profile(["/opt/py thon"], ["/opt/py thon/site"], '/private/tmp/a"b')
     assert text.startswith("(version 1)\n(deny default)\n")
     assert "process-fork" not in text
     assert "network" not in text
     assert '(subpath "/opt/py thon")' in text
+    assert '(deny file-read* (subpath "/opt/py thon/site"))' in text
     assert '(allow file-write* (subpath "/private/tmp/a\\"b"))' in text
     assert text.count("(") == text.count(")")
 

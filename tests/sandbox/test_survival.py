@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.harness.sandbox import Limits, Result, Sandbox, Tier
+from core.harness.sandbox.cgroup import group_parent, memory_group
 from core.harness.sandbox.layout import interpreter
+from core.harness.sandbox.limits import MAX_FILES
 
 GRACE_S = 2.0
 SHORT_S = 0.7
@@ -221,6 +223,60 @@ time.sleep(60)
 """
     result = await run(sandbox, workspace, code, wall_s=10)
     assert result.killed_by == "memory"
+
+
+@pytest.mark.parametrize("family", ["AF_UNIX", "AF_INET"])
+async def test_memory_in_socket_queues(sandbox: Sandbox, workspace: Path, family: str) -> None:
+    """What is sent and never read counts as memory, in whosever queue it lies."""
+    code = f"""
+import os, socket, time
+def pair():
+    if "{family}" == "AF_UNIX": return socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = socket.create_connection(server.getsockname())
+        return one, server.accept()[0]
+for _ in range(12):
+    if not os.fork():
+        kept = [pair() for _ in range(60)]
+        for one in [each for two in kept for each in two]:
+            one.setblocking(False)
+            try:
+                while True: one.send(bytes(1 << 16))
+            except BlockingIOError: pass
+        time.sleep(60)
+time.sleep(60)
+"""
+    result = await run(sandbox, workspace, code, wall_s=10, memory_mb=48)
+    assert result.killed_by == "memory"
+
+
+async def test_memory_in_empty_files(sandbox: Sandbox, workspace: Path) -> None:
+    """Files without a byte in them are limited in number, in each place."""
+    code = """
+import os
+made = 0
+try:
+    for number in range(200_000):
+        os.close(os.open(f"/tmp/{number}", os.O_CREAT | os.O_WRONLY)); made += 1
+except OSError: pass
+print(made)
+"""
+    result = await run(sandbox, workspace, code, wall_s=10)
+    assert result.killed_by == "files" or int(result.stdout) <= MAX_FILES
+
+
+@pytest.mark.skipif(group_parent() is None, reason="no memory control group can be made here")
+async def test_memory_that_no_process_maps(sandbox: Sandbox, workspace: Path) -> None:
+    """A control group counts what no process has mapped; it ends the run and is removed."""
+    code = "import os\nfor _ in range(64): os.write(1, b'x')\nx = bytearray(200 << 20)"
+    with memory_group(40 << 20) as group:
+        assert group is not None
+        argv = group.entering([sandbox.python, "-c", code])
+        assert subprocess.run(argv, check=False).returncode != 0  # noqa: ASYNC221  short
+        assert group.ran_out()
+    result = await run(sandbox, workspace, "print(1)", wall_s=10)
+    assert (result.killed_by, result.stdout) == (None, "1\n")
+    assert not list(group_parent().glob(f"reflex-{os.getpid()}-*"))  # type: ignore[union-attr]
 
 
 async def test_workspace_deleted(sandbox: Sandbox, workspace: Path) -> None:

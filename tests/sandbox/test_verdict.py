@@ -219,3 +219,36 @@ async def test_tests_inside_the_workspace_are_refused(sandbox: Sandbox, workspac
     lay(workspace / "tests", {"test_a.py": "def test_a(): pass", "data.txt": ""})
     with pytest.raises(SandboxError, match="lies in the workspace"):
         await run_tests(sandbox, workspace=workspace, tests=workspace / "tests")
+
+
+@pytest.mark.parametrize("module", ["asyncio", "unittest.mock", "concurrent.futures", "pdb"])
+async def test_code_may_import_what_its_tests_do_not(
+    sandbox: Sandbox, workspace: Path, tests_dir: Path, module: str
+) -> None:
+    """Loading a module of the standard library is no interference with the tests."""
+    report = await check(
+        sandbox,
+        workspace,
+        tests_dir,
+        f"import {module}\ndef f(): return 1\n",
+        "import unittest\nfrom code_ import f\n"
+        "class T(unittest.TestCase):\n    def test_a(self): self.assertEqual(f(), 1)\n",
+    )
+    assert report.solved, report.feedback()
+
+
+async def test_assertion_methods_of_the_tests_own(
+    sandbox: Sandbox, workspace: Path, tests_dir: Path
+) -> None:
+    """A helper named like an assertion, which may pass in the control run, is no cheat."""
+    report = await check(
+        sandbox,
+        workspace,
+        tests_dir,
+        "class Node:\n    def __init__(self): self.size = 2\n",
+        "import unittest\nfrom code_ import Node\n"
+        "class T(unittest.TestCase):\n"
+        "    def assert_size(self, node, size):\n        self.assertEqual(node.size, size)\n"
+        "    def test_a(self): self.assert_size(Node(), 2)\n",
+    )
+    assert report.solved, report.feedback()

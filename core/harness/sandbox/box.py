@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import SandboxError
 from core.harness.sandbox import bubblewrap, layout, macos
 from core.harness.sandbox import process as watchdog
-from core.harness.sandbox.limits import Limits, Result, Tier
+from core.harness.sandbox.limits import MAX_FILES, Limits, Result, Tier
 from core.harness.sandbox.process import Ended, supervise
 
 if TYPE_CHECKING:
@@ -223,7 +223,9 @@ class Sandbox:
         program = macos.find()
         if program is None:
             raise SandboxError(f"{_SETUP_FAILED}: there is no sandbox-exec here.")
-        return macos.command(program, [*layout.interpreter_paths(), *shown], str(directory))
+        readable = [*layout.interpreter_paths(), *shown]
+        layout.refuse_private(readable)
+        return macos.command(program, readable, layout.masked_packages(readable), str(directory))
 
 
 @cache
@@ -249,7 +251,10 @@ def _as_job(root: layout.Layout) -> dict[str, list[tuple[str, ...]]]:
         "links": list(root.links),
         "read_only": [(path, path) for path in root.read_only],
         "devices": [(path, path) for path in root.devices],
-        "scratch": [(path, f"mode=1777,size={size}m,nr_inodes=16k") for path, size in root.scratch],
+        "masked": [(path,) for path in root.masked],
+        "scratch": [
+            (path, f"mode=1777,size={size}m,nr_inodes={MAX_FILES}") for path, size in root.scratch
+        ],
     }
 
 

@@ -35,6 +35,8 @@ def command(bwrap: str, layout: Layout, *, as_root: bool) -> list[str]:
         argv += ["--perms", "0755", "--dir", path]
     for path in layout.read_only:
         argv += ["--ro-bind", path, path]
+    for path in layout.masked:
+        argv += ["--size", "4096", "--tmpfs", path, "--remount-ro", path]
     for path in layout.devices:
         argv += ["--dev-bind", path, path]
     return [*argv, "--remount-ro", "/", "--chdir", "/", "--"]

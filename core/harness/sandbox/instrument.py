@@ -16,6 +16,7 @@ import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from unittest import TestCase
 
 from core.errors import SuiteError
 
@@ -65,10 +66,10 @@ def _raise(exception: ast.expr) -> ast.Raise:
 
 
 def _assertion_method(node: ast.AST) -> str:
-    """``assertX`` for a call ``self.assertX(…)``, else nothing."""
+    """``assertX`` for a call ``self.assertX(…)`` of unittest's own, else nothing."""
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
-            return name if name.startswith("assert") else ""
+            return name if name.startswith("assert") and hasattr(TestCase, name) else ""
     return ""
 
 

@@ -1,7 +1,13 @@
-"""What of the host a sandbox sees: the interpreter and the system's libraries, read-only."""
+"""What of the host a sandbox sees, read-only: the system's libraries and an interpreter.
+
+Of the interpreter only the program, its libraries and its standard library are shown, never the
+prefix as a whole: that may be ``~/.local``, where the user's keys lie beside it. Installed
+packages are masked. A layout that would show the user's own directories is refused.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from dataclasses import dataclass
@@ -17,12 +23,16 @@ if TYPE_CHECKING:
     from core.harness.sandbox.limits import Limits
 
 WORK = "/reflex-work"  # a name that no interpreter or project lives below
+SCRATCH = (WORK, "/tmp", "/dev/shm")  # noqa: S108  the only writable places, the sandbox's own
 SCRATCH_PREFIX = "reflex-sandbox-"  # of the temporary directory where there is no such root
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+# No /dev/zero: mapped as shared it is memory that belongs to no process.
+_DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _RESERVED = (WORK, "/dev", "/proc", "/sys")
 _SHARED_MEMORY_MB = 16
+_PACKAGES = ("site-packages", "dist-packages")
+_PRIVATE = (".ssh", ".gnupg", ".aws", ".kube", ".docker", ".netrc", ".git-credentials")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +40,15 @@ class Layout:
     """The root of a sandbox; everything not named here is absent.
 
     ``scratch`` holds (path, MiB) of the only writable places, ``links`` (path, target),
-    ``read_only`` and ``devices`` paths that are the same inside as outside.
+    ``read_only`` and ``devices`` paths that are the same inside as outside. ``masked`` are
+    directories below ``read_only`` that are shown empty.
     """
 
     scratch: tuple[tuple[str, int], ...]
     links: tuple[tuple[str, str], ...]
     read_only: tuple[str, ...]
     devices: tuple[str, ...]
+    masked: tuple[str, ...]
 
     @property
     def writable(self) -> list[str]:
@@ -58,10 +70,51 @@ def interpreter() -> str:
 
 @cache
 def interpreter_paths() -> tuple[str, ...]:
-    """The directories the interpreter and its standard library live in."""
-    prefixes = {os.path.realpath(each) for each in (sys.base_prefix, sys.base_exec_prefix)}
-    prefixes.add(str(Path(interpreter()).parent))
-    return _outermost(prefixes - {"/"})
+    """The interpreter's program, its libraries and its standard library; files and directories.
+
+    They are named as the interpreter itself looks for them: from where its program lies.
+    """
+    program = Path(interpreter())
+    prefix = program.parent.parent
+    paths = {str(program), *_loaded_libraries(), *standard_libraries()}
+    for place in {prefix / "lib", prefix / sys.platlibdir}:
+        for pattern in ("lib*.so*", "lib*.dylib", "python3*.zip"):
+            paths |= {str(path) for path in place.glob(pattern) if path.is_file()}
+    for framework in ("Python", "Resources"):  # of the macOS build of that kind
+        if sys.platform == "darwin" and (prefix / framework).exists():
+            paths.add(str(prefix / framework))
+    return _outermost(paths)
+
+
+@cache
+def standard_libraries() -> tuple[str, ...]:
+    """The directories of the standard library, installed packages below them included."""
+    real = Path(os.path.realpath(os.__file__)).parent
+    prefix = Path(interpreter()).parent.parent
+    places = {prefix / folder / real.name for folder in ("lib", "lib64", sys.platlibdir)}
+    return tuple(sorted({str(real), *(str(path) for path in places if path.is_dir())}))
+
+
+def _loaded_libraries() -> set[str]:
+    """Python's own library where this process has loaded it from elsewhere."""
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    mapped = {line.split(maxsplit=5)[-1] for line in lines if "/libpython" in line}
+    return {path for path in mapped if path.startswith("/") and Path(path).is_file()}
+
+
+def private_places() -> list[Path]:
+    """The user's own directories that no sandbox may show: data, configuration, state, keys."""
+    from platformdirs import PlatformDirs  # only a sandbox needs it
+
+    mine = PlatformDirs("speckit-reflex", appauthor=False)
+    places = [mine.user_data_path, mine.user_config_path, mine.user_state_path]
+    places += [mine.user_cache_path, *(path.parent for path in places)]
+    with contextlib.suppress(RuntimeError):  # no home
+        places += [Path.home() / name for name in _PRIVATE]
+    return [path for path in dict.fromkeys(places) if path.exists()]
 
 
 def linux_layout(limits: Limits, read_only: Sequence[Path], workspace: Path) -> Layout:
@@ -74,16 +127,38 @@ def linux_layout(limits: Limits, read_only: Sequence[Path], workspace: Path) -> 
     system = {path for path in _SYSTEM if Path(path).is_dir() and not Path(path).is_symlink()}
     files = {path for path in _SYSTEM_FILES if Path(path).exists()}
     extra = {checked(path, workspace) for path in read_only}
+    shown = _outermost(system | files | set(interpreter_paths()) | extra)
+    refuse_private(shown)
     return Layout(
-        scratch=(
-            (WORK, limits.file_mb),
-            ("/tmp", limits.file_mb),  # noqa: S108  the sandbox's own
-            ("/dev/shm", _SHARED_MEMORY_MB),  # noqa: S108
+        scratch=tuple(
+            zip(SCRATCH, (limits.file_mb, limits.file_mb, _SHARED_MEMORY_MB), strict=True)
         ),
         links=links,
-        read_only=_outermost(system | files | set(interpreter_paths()) | extra),
+        read_only=shown,
         devices=tuple(path for path in _DEVICES if Path(path).exists()),
+        masked=masked_packages(shown),
     )
+
+
+def masked_packages(shown: Sequence[str]) -> tuple[str, ...]:
+    """The directories of installed packages in standard libraries that are ``shown``."""
+    found = [
+        Path(path, name) for path in standard_libraries() for name in _PACKAGES if path in shown
+    ]
+    return tuple(str(path) for path in found if path.is_dir() and not path.is_symlink())
+
+
+def refuse_private(shown: Sequence[str]) -> None:
+    """Raise ``SandboxError`` when one of ``shown`` holds a directory of the user's own."""
+    for place in private_places():
+        real = os.path.realpath(place)
+        holding = next((path for path in shown if _is_below(real, path)), None)
+        if holding is not None:
+            raise SandboxError(
+                f"The sandbox would show {place} to model-written code: it lies below {holding}.",
+                remedy="Move the interpreter, the tests or that directory, or set XDG_DATA_HOME, "
+                "XDG_CONFIG_HOME and XDG_STATE_HOME to other places.",
+            )
 
 
 def checked(path: Path, workspace: Path) -> str:

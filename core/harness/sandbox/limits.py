@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+MAX_FILES = 16_384  # in each writable place, empty ones and directories included
+
 
 class Tier(StrEnum):
     """A kind of sandbox, the strongest first; ``NONE`` is no sandbox at all."""

@@ -31,13 +31,15 @@ def find() -> str | None:
     return _PROGRAM if sys.platform == "darwin" and Path(_PROGRAM).exists() else None
 
 
-def command(sandbox_exec: str, readable: Iterable[str], workspace: str) -> list[str]:
+def command(
+    sandbox_exec: str, readable: Iterable[str], masked: Iterable[str], workspace: str
+) -> list[str]:
     """The command line up to the program."""
-    return [sandbox_exec, "-p", profile(readable, workspace)]
+    return [sandbox_exec, "-p", profile(readable, masked, workspace)]
 
 
-def profile(readable: Iterable[str], workspace: str) -> str:
-    """A Seatbelt profile; ``readable`` and ``workspace`` are real paths, without links."""
+def profile(readable: Iterable[str], masked: Iterable[str], workspace: str) -> str:
+    """A Seatbelt profile; all are real paths, without links; ``masked`` lie below ``readable``."""
     roots = [*_SYSTEM, *readable, workspace]
     above = {str(parent) for path in roots for parent in Path(path).parents}
     return "\n".join(
@@ -55,6 +57,7 @@ def profile(readable: Iterable[str], workspace: str) -> str:
             + " "
             + " ".join(_literals(("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")))
             + ")",
+            *(f"(deny file-read* (subpath {_quoted(path)}))" for path in masked),
             f"(allow file-write* (subpath {_quoted(workspace)}))",
             '(allow file-write-data (literal "/dev/null"))',
         )

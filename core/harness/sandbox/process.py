@@ -1,6 +1,7 @@
 """One sandboxed process from start to end: its output, its limits, and that nothing of it stays.
 
-What no resource limit counts: the memory of all processes together, the bytes of a directory.
+Some things no resource limit counts, and they are looked at often while it runs: the memory of
+all processes together, what the queues of their sockets hold, how many files there are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from core.harness.sandbox.cgroup import memory_group
+from core.harness.sandbox.layout import SCRATCH
+from core.harness.sandbox.limits import MAX_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +34,8 @@ _WORST_FIRST = "1000"
 def passed_limit(pid: int, limits: Limits, directory: Path | None) -> str | None:
     """``memory`` or ``files`` when the processes from ``pid`` down use more than allowed.
 
-    ``directory`` is the workspace where it is a plain directory rather than a sized tmpfs. Also
+    ``directory`` is the workspace where it is a plain directory rather than a sized tmpfs;
+    otherwise the files of the sandbox's own places are counted. Also
     offers every process to the kernel's out-of-memory killer before any of the host's.
     """
     family = _family(pid)
@@ -39,11 +45,14 @@ def passed_limit(pid: int, limits: Limits, directory: Path | None) -> str | None
             pages = int(Path(f"/proc/{each}/statm").read_text(encoding="ascii").split()[1])
             resident += pages * _PAGE
             Path(f"/proc/{each}/oom_score_adj").write_text(_WORST_FIRST, encoding="ascii")
+    inner = _own_network(family)
+    if inner is not None:
+        resident += _queued(inner)
     if resident > (limits.memory_mb << 20) + len(family) * _SHARED_BY_EACH:
         return "memory"
-    if directory is not None and _bytes_below(directory) > limits.file_mb << 20:
-        return "files"
-    return None
+    if directory is None:
+        return "files" if inner is not None and _too_many_files(inner) else None
+    return "files" if _passed_below(directory, limits.file_mb << 20) else None
 
 
 def _family(pid: int) -> list[int]:
@@ -56,13 +65,53 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _bytes_below(directory: Path) -> int:
+def _own_network(family: list[int]) -> int | None:
+    """A process of the family that has a network namespace, and so a root, other than ours."""
+    with contextlib.suppress(OSError):
+        ours = Path("/proc/self/ns/net").readlink()
+        for pid in reversed(family):
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/ns/net").readlink() != ours:
+                    return pid
+    return None
+
+
+def _queued(pid: int) -> int:
+    """Bytes in the queues of the sockets beside ``pid``, at most; Unix sockets as if full."""
     total = 0
-    for root, _, names in os.walk(directory):
+    for kind in ("tcp", "tcp6", "udp", "udp6"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            lines = Path(f"/proc/{pid}/net/{kind}").read_text(encoding="ascii").splitlines()
+            for line in lines[1:]:
+                total += sum(int(part, 16) for part in line.split()[4].split(":"))
+    with contextlib.suppress(OSError, ValueError):
+        buffer = int(Path("/proc/sys/net/core/wmem_default").read_text(encoding="ascii"))
+        with Path(f"/proc/{pid}/net/unix").open("rb") as listing:
+            total += buffer * max(0, sum(1 for _ in listing) - 1)
+    return total
+
+
+def _too_many_files(pid: int) -> bool:
+    """True when a writable place of the sandbox that ``pid`` is in holds over ``MAX_FILES``."""
+    for place in SCRATCH:
+        with contextlib.suppress(OSError):
+            found = os.statvfs(f"/proc/{pid}/root{place}")
+            if found.f_files - found.f_ffree > MAX_FILES:
+                return True
+    return False
+
+
+def _passed_below(directory: Path, limit: int) -> bool:
+    """True when the files below hold more than ``limit`` bytes, or are more than ``MAX_FILES``."""
+    total = count = 0
+    for root, directories, names in os.walk(directory):
+        count += len(directories) + len(names)
         for name in names:
             with contextlib.suppress(OSError):
                 total += (Path(root) / name).lstat().st_blocks * 512
-    return total
+        if total > limit or count > MAX_FILES:
+            return True
+    return False
 
 
 _POLL_S = 0.05
@@ -144,6 +193,13 @@ async def supervise(
     loop = asyncio.get_running_loop()
     started = loop.time()
     with contextlib.ExitStack() as stack:
+        group = stack.enter_context(memory_group(_all_memory(limits)))
+        if group is not None:
+            argv = group.entering(argv)
+
+        def passed(pid: int) -> str | None:
+            return over(pid) or ("memory" if group is not None and group.ran_out() else None)
+
         pipes: list[_Pipe] = []
         for cap in (limits.output_bytes, limits.output_bytes, _MAX_REPORT):
             pipe = await _Pipe.open(cap)
@@ -159,13 +215,15 @@ async def supervise(
         try:
             for pipe in pipes:
                 pipe.close_end()
-            killed_by = await _watch(process, pipes, started, limits, over)
+            killed_by = await _watch(process, pipes, started, limits, passed)
         finally:
             _kill(process)
             status = await asyncio.shield(process.wait())
         _, open_still = await asyncio.wait(
             [pipe.collector.closed for pipe in pipes], timeout=_END_OF_OUTPUT_S
         )
+        if group is not None and group.ran_out():
+            killed_by = killed_by or "memory"
     wall_s = loop.time() - started
     status = status if status >= 0 else 128 - status
     return Ended(
@@ -178,6 +236,11 @@ async def supervise(
         settled=not open_still,
         wall_s=wall_s,
     )
+
+
+def _all_memory(limits: Limits) -> int:
+    """What the processes may hold together, with the files that their places may hold."""
+    return (limits.memory_mb + 2 * limits.file_mb << 20) + 4 * _SHARED_BY_EACH
 
 
 async def _start(
@@ -200,7 +263,7 @@ async def _watch(
     pipes: list[_Pipe],
     started: float,
     limits: Limits,
-    over: Callable[[int], str | None],
+    passed: Callable[[int], str | None],
 ) -> str | None:
     loop = asyncio.get_running_loop()
     waiting = asyncio.ensure_future(process.wait())
@@ -211,9 +274,9 @@ async def _watch(
                 return "wall"
             if any(pipe.collector.total > pipe.collector.cap * _FLOOD for pipe in pipes):
                 return "output"
-            passed = over(process.pid)
-            if passed is not None:
-                return passed
+            limit = passed(process.pid)
+            if limit is not None:
+                return limit
             await asyncio.wait({waiting}, timeout=min(left, _POLL_S))
     finally:
         waiting.cancel()

@@ -17,7 +17,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from core.errors import SandboxError
 from core.harness.sandbox import bubblewrap, layout, macos
 from core.harness.sandbox.box import Sandbox, is_real_root
 from core.harness.sandbox.inside import attacks
-from core.harness.sandbox.limits import Limits, Tier
+from core.harness.sandbox.limits import MAX_FILES, Limits, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(wall_s=5.0, file_mb=4, processes=16)
 _VARIABLE = "REFLEX_SELFTEST_SECRET"
+_BAIT_PREFIX = ".reflex-selftest-"
+_STALE_S = 3600
 
 
 class Bait:
@@ -51,6 +54,7 @@ class Bait:
             stack.callback(shutil.rmtree, base, ignore_errors=True)
             base.chmod(0o755)
             self._lay_files(base)
+            self._planted = [stack.enter_context(each) for each in _planted_baits()]
             self._open_sockets(stack, base)
             stack.enter_context(_variable())
             victim = stack.enter_context(_victim())
@@ -138,7 +142,7 @@ class Bait:
             "udp_port": self._port("udp"),
             "unix_path": self.unix_path,
             "abstract": self.abstract,
-            "home_files": _home_files(),
+            "user_files": [str(path) for path in self._planted if path],
             "secret": str(self.secret),
             "variable": _VARIABLE,
             "pid": os.getpid(),
@@ -149,6 +153,7 @@ class Bait:
             "hostname": socket.gethostname(),
             "host_root": is_real_root(),
             "too_many": LIMITS.processes * 2,
+            "too_many_files": 2 * MAX_FILES,
             "too_many_mb": LIMITS.file_mb * 2,
         }
 
@@ -187,26 +192,40 @@ def _own_address() -> str:
         return name[0]
 
 
-def _home_files() -> list[str]:
-    """What lies in the user's home, but for what leads to the interpreter or the system."""
-    root = layout.linux_layout(LIMITS, (), Path(tempfile.gettempdir()))
-    shown = [Path(each) for each in (*root.read_only, *layout.interpreter_paths())]
+def _planted_baits() -> list[contextlib.AbstractContextManager[Path | None]]:
+    """A file for each directory of the user's own, and for those that lead to the interpreter."""
+    program = Path(layout.interpreter())
+    places = [*layout.private_places(), *program.parents, *program.parent.parent.glob("*")]
+    places += [Path(path, "site-packages") for path in layout.standard_libraries()]
+    with contextlib.suppress(RuntimeError):  # no home
+        places.append(Path.home())
+    allowed = set(layout.interpreter_paths())
+    return [
+        _planted(place)
+        for place in dict.fromkeys(places)
+        if str(place) not in {*allowed, "/"} and place.is_dir() and not place.is_relative_to("/usr")
+    ]
+
+
+@contextlib.contextmanager
+def _planted(directory: Path) -> Iterator[Path | None]:
+    """An empty file for the attacks to find, removed again; None where we may not write."""
+    with contextlib.suppress(OSError):
+        for left in directory.glob(f"{_BAIT_PREFIX}*"):  # by a self-test that was killed
+            if time.time() - left.lstat().st_mtime > _STALE_S and left.is_file():
+                left.unlink()
     try:
-        entries = sorted(Path.home().iterdir())
-    except (OSError, RuntimeError):
-        return []
-    return [str(each) for each in entries if not any(_on_one_path(each, path) for path in shown)]
-
-
-def _on_one_path(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
+        with tempfile.NamedTemporaryFile(prefix=_BAIT_PREFIX, dir=directory) as file:
+            yield Path(file.name)
+    except OSError:
+        yield None
 
 
 def answers(stdout: bytes) -> dict[str, str]:
     """What each attack got, from what ``attacks.py`` printed."""
     found: dict[str, str] = {}
     for line in stdout.splitlines():
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             name, got = json.loads(line)
             found[name] = got
     return found
@@ -215,17 +234,21 @@ def answers(stdout: bytes) -> dict[str, str]:
 # All in one process; they leave nothing behind that could disturb the next one.
 QUIET = (
     *("normal_work", "tcp_loopback", "tcp_outward", "tcp_ipv6", "udp", "unix_socket"),
-    *("abstract_socket", "vsock", "home", "secret_file", "traversal", "planted_symlink"),
+    *("abstract_socket", "vsock", "user_files", "secret_file", "traversal", "planted_symlink"),
     *("shipped_symlink", "old_root", "environment", "parent_environment", "host_processes"),
     *("signal_host", "trace_host", "outside_write", "original_workspace", "git_hook"),
     *("read_only_place", "standard_library", "root_directory", "devices", "mount", "become_root"),
     *("device_node", "key_ring", "host_name", "open_descriptors", "terminal", "control_groups"),
+    *("memory_file", "semaphores", "shared_segment", "message_queue", "posix_queue"),
+    *("extended_attributes", "shared_pages", "large_pipe", "large_buffer", "watches"),
+    *("kernel_rings",),
 )
 # Each in a run of its own.
-LOUD = ("daemon", "fork_bomb", "fill_disk", "endless_loop")
+LOUD = ("daemon", "fork_bomb", "fill_disk", "empty_files", "socket_queues", "endless_loop")
 
 _LOOP_S = 0.3
 _GRACE_S = 2.0
+_SMALL_MB = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +332,8 @@ async def _run_quiet(tier: Tier, bait: Bait) -> list[Escape]:
 async def _run_loud(tier: Tier, bait: Bait, name: str) -> Escape:
     sandbox = Sandbox(tier, LIMITS, allow_unsandboxed=True)
     wall_s = _LOOP_S if name == "endless_loop" else LIMITS.wall_s
-    limits = Limits(wall_s=wall_s, file_mb=LIMITS.file_mb, processes=LIMITS.processes)
+    memory_mb = _SMALL_MB if name == "socket_queues" else LIMITS.memory_mb
+    limits = replace(LIMITS, wall_s=wall_s, memory_mb=memory_mb)
     code = ["-c", "while True: pass"] if name == "endless_loop" else ["attacks.py", name]
     argv = [sandbox.python, "-I", "-S", "-B", *code]
     ended = await sandbox.execute({"argv": argv}, bait.workspace, (), limits)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import json
+import mmap
 import os
 import socket
 import sys
@@ -65,9 +67,9 @@ def vsock(bait: Bait) -> object:
         return "a vsock socket"
 
 
-def home(bait: Bait) -> object:
-    """Anything of the user's home: keys, history, credentials."""
-    return [path for path in bait["home_files"] if os.path.lexists(path)]
+def user_files(bait: Bait) -> object:
+    """What lies in the user's home, data, configuration and state, and beside the interpreter."""
+    return [path for path in bait["user_files"] if os.path.lexists(path)]
 
 
 def secret_file(bait: Bait) -> object:
@@ -239,11 +241,91 @@ def control_groups(bait: Bait) -> object:
     return os.access("/sys/fs/cgroup", os.W_OK) or os.path.exists("/sys/fs/cgroup/cgroup.procs")
 
 
-def hidden_memory(bait: Bait) -> object:
+def memory_file(bait: Bait) -> object:
     """Memory that belongs to no process and so is in nobody's count."""
     del bait
     os.close(os.memfd_create("x"))
     return "memory"
+
+
+def semaphores(bait: Bait) -> object:
+    """The same, as a set of System V semaphores."""
+    return _system_v(bait, "semget", "semctl", 32_000)
+
+
+def shared_segment(bait: Bait) -> object:
+    """The same, as a System V segment."""
+    return _system_v(bait, "shmget", "shmctl", 1 << 20)
+
+
+def message_queue(bait: Bait) -> object:
+    """The same, as a System V queue."""
+    return _system_v(bait, "msgget", "msgctl")
+
+
+def posix_queue(bait: Bait) -> object:
+    """The same, as a POSIX queue."""
+    del bait
+    library = _real_time_library()
+    name = f"/reflex-{os.getpid()}".encode()
+    queue = library.mq_open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600, None)
+    if queue < 0:
+        return None
+    os.close(queue)
+    library.mq_unlink(name)
+    return "a queue"
+
+
+def extended_attributes(bait: Bait) -> object:
+    """The same, as an attribute of a file."""
+    del bait
+    os.setxattr(".", "user.x", bytes(1 << 10))
+    return "an attribute"
+
+
+def shared_pages(bait: Bait) -> object:
+    """The same, as pages that all of a family share and none need keep mapped."""
+    del bait
+    mmap.mmap(-1, 1 << 16).close()
+    return "shared pages"
+
+
+def large_pipe(bait: Bait) -> object:
+    """The same, in a pipe larger than pipes are."""
+    del bait
+    ends = os.pipe()
+    size = fcntl.fcntl(ends[1], 1031, 1 << 20)
+    for end in ends:
+        os.close(end)
+    return f"{size} bytes"
+
+
+def large_buffer(bait: Bait) -> object:
+    """The same, in a socket that buffers more than sockets do."""
+    del bait
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+        before = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * before)
+        return one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > before
+
+
+def watches(bait: Bait) -> object:
+    """The same, as watches on files."""
+    del bait
+    descriptor = ctypes.CDLL(None).inotify_init1(0)
+    if descriptor < 0:
+        return None
+    os.close(descriptor)
+    return "a watch"
+
+
+def kernel_rings(bait: Bait) -> object:
+    """The same, as a ring, a fault handler, or a secret area."""
+    del bait
+    fault = {"x86_64": 323, "aarch64": 282}[os.uname().machine]
+    parameters = ctypes.create_string_buffer(120)
+    calls = {"io_uring": (425, 1, parameters), "memfd_secret": (447, 0), "userfaultfd": (fault, 1)}
+    return [name for name, each in calls.items() if _opens(*each)]
 
 
 def normal_work(bait: Bait) -> object:
@@ -295,6 +377,56 @@ def fill_disk(bait: Bait) -> object:
     for number in range(bait["too_many_mb"]):
         Path(f"filler{number}").write_bytes(chunk)
     return f"{bait['too_many_mb']} MiB"
+
+
+def empty_files(bait: Bait) -> object:
+    """More files than there may be; each is empty, and still costs memory."""
+    for number in range(bait["too_many_files"]):
+        os.close(os.open(f"empty{number}", os.O_CREAT | os.O_WRONLY))
+    return f"{bait['too_many_files']} files"
+
+
+def socket_queues(bait: Bait) -> object:
+    """More than the memory limit, in the queues of sockets that nobody reads."""
+    del bait
+    for _ in range(8):
+        if not os.fork():
+            pairs = [socket.socketpair() for _ in range(50)]
+            for one in [each for pair in pairs for each in pair]:
+                one.setblocking(False)  # noqa: FBT003  positional only
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        one.send(bytes(1 << 16))
+            time.sleep(60)
+    time.sleep(1)
+    return "80 MiB"
+
+
+def _system_v(bait: Bait, get: str, control: str, *size: int) -> object:
+    del bait
+    library = ctypes.CDLL(None)
+    made = getattr(library, get)(0, *size, 0o1600)  # a private key; IPC_CREAT
+    if made < 0:
+        return None
+    arguments = (made, 0, 0) if get == "semget" else (made, 0, None)
+    getattr(library, control)(*arguments)  # IPC_RMID
+    return get
+
+
+def _real_time_library() -> Any:
+    for name in (None, "librt.so.1"):
+        library = ctypes.CDLL(name)
+        if hasattr(library, "mq_open"):
+            return library
+    return None
+
+
+def _opens(*arguments: Any) -> bool:
+    descriptor = ctypes.CDLL(None).syscall(*arguments)
+    if descriptor < 0:
+        return False
+    os.close(descriptor)
+    return True
 
 
 def _connect(family: int, kind: int, address: Any) -> object:

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-READY = b"R"
+READY = b"R\n"
 _NOT_FOUND = 127
 
 

@@ -9,17 +9,20 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+_FUNCTION = type(lambda: None)
+
 
 class Baseline:
     """The callables of modules and classes, by identity."""
 
-    __slots__ = ("_modules", "_tests", "_was")
+    __slots__ = ("_codes", "_modules", "_tests", "_was")
 
     def __init__(self, modules: list[ModuleType]) -> None:
         """Watch the public callables of these modules and of their classes."""
         self._modules = {module.__name__: module for module in modules}
         self._tests: list[tuple[ModuleType, dict[str, Any], set[str]]] = []
         self._was: list[tuple[Any, str, str, Any]] = []
+        self._codes: dict[object, str] = {}
         for module in modules:
             self.watch(module, module.__name__)
             for kind in _classes(module):
@@ -31,6 +34,8 @@ class Baseline:
         for name, value in [*vars(owner).items()]:
             if callable(value) and not name.startswith(hidden):
                 self._was.append((owner, f"{label}.{name}", name, value))
+            if type(value) is _FUNCTION:
+                self._codes[value] = f"{label}.{name}"
 
     def watch_test(self, module: ModuleType, builtins: dict[str, Any]) -> None:
         """Watch a test module that has just been imported, and which ``builtins`` it hides."""
@@ -38,6 +43,10 @@ class Baseline:
         for kind in _classes(module):
             self.watch(kind, f"{module.__name__}.{kind.__name__}", private=True)
         self._tests.append((module, builtins, {*vars(module)} & {*builtins}))
+
+    def code_of(self, function: object) -> str:
+        """The label of a function whose code is watched, or nothing."""
+        return self._codes.get(function, "") if type(function) is _FUNCTION else ""
 
     def changed(self) -> str:
         """The first thing that is not what it was, in words, or nothing."""

@@ -1,8 +1,9 @@
 """What a rewritten test calls: comparisons that cannot be bribed, and values worth showing.
 
-A comparison that holds is held against the objects: one whose own ``__eq__`` also claims to equal
-an object that nobody has seen before, or a value changed on purpose, is a cheat, wherever it hides
-in lists, dictionaries or attributes.
+Before two values are compared, each object with an ``__eq__`` of its own is asked whether it equals
+an object that nobody has seen before, or the other value changed on purpose. One that says yes is a
+cheat, wherever it hides in lists, dictionaries or attributes. Asking first also finds the object
+that adopts the first value it meets.
 """
 
 from __future__ import annotations
@@ -65,11 +66,11 @@ class Judge:
 
     def compare(self, operator: str, left: Any, right: Any) -> Any:
         """``left operator right``; raises ``Cheat`` when it holds for the wrong reason."""
+        if type(left) not in _PLAIN or type(right) not in _PLAIN:
+            self._audit(operator, left, right)
         result = _OPERATORS[operator](left, right)
         if not result:
             self.seen = f"{show(left)} {operator} {show(right)} is false"
-        elif type(left) not in _PLAIN or type(right) not in _PLAIN:
-            self._audit(operator, left, right)
         return result
 
     def chain(self, operators: tuple[str, ...], *values: Any) -> Any:

@@ -37,8 +37,8 @@ _FRAMES = 8
 
 def main(tests: dict[str, Any], report: int) -> NoReturn:
     """Run ``tests["cases"]`` and leave, without giving ``atexit`` a chance to speak."""
-    reporter = Reporter(tests["nonce"], report, tests["work"])
     baseline = integrity.Baseline(_import_all(tests["preload"]))
+    reporter = Reporter(tests["nonce"], report, tests["work"], baseline.code_of)
     trusted = {id(vars(module)) for module in [*sys.modules.values()]}
     finder = Finder(tests["modules"], judge.Judge(trusted), baseline)
     baseline.watch(judge.Judge, "the judge")
@@ -63,11 +63,14 @@ def main(tests: dict[str, Any], report: int) -> NoReturn:
 class Reporter:
     """The report pipe; each line begins with a nonce that blind writers do not know."""
 
-    __slots__ = ("_descriptor", "_exit", "_getpid", "_nonce", "_pid", "_write", "work")
+    __slots__ = ("_code_of", "_descriptor", "_exit", "_getpid", "_nonce", "_pid", "_write", "work")
 
-    def __init__(self, nonce: str, descriptor: int, work: str) -> None:
+    def __init__(
+        self, nonce: str, descriptor: int, work: str, code_of: Callable[[object], str]
+    ) -> None:
         self.work = work + "/"
         self._nonce = nonce
+        self._code_of = code_of
         self._descriptor = descriptor
         self._write = os.write
         self._getpid = os.getpid
@@ -94,7 +97,9 @@ class Reporter:
         if event in _SPYING or event.startswith("ctypes."):
             self.stop(f"{event} was used")
         if event == "object.__setattr__" and arguments[1] == "__code__":
-            self.stop("a function's code was replaced")
+            label = self._code_of(arguments[0])
+            if label:
+                self.stop(f"the code of {label} was replaced")
 
 
 class Finder:
