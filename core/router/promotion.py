@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
-from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, tree_hash
 from core.router.decision import GateView
 from core.stages import PRIMARY
 
@@ -183,9 +183,8 @@ class GateWatch:
         """Of the suite, the prompts and the reply schemas."""
         now = self._clock.monotonic()
         if self._hashed is None or self._hashed[1] != suite or now > self._hashed[0]:
-            root = suite_root(suite, self._workspace)
-            suite_hash = tree_hash(root) if suite else ""
-            self._hashes = (suite_hash, tree_hash(PROMPTS), tree_hash(SCHEMAS))
+            current = suite_hash(suite, self._workspace)
+            self._hashes = (current, tree_hash(PROMPTS), tree_hash(SCHEMAS))
             self._hashed = (now + _HASHES_FRESH_S, suite)
         return self._hashes
 

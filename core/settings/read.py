@@ -19,6 +19,7 @@ from core.errors import ConfigError
 from core.plain import plain
 from core.settings.find import Source, find
 from core.settings.model import Cloud, Document, Fallback, LocalBackend, Reflex, Shadow, Thresholds
+from core.settings.thresholds import DEFAULTS, accepted, effective_thresholds, loosened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,16 +67,22 @@ def _parts(dotted: str) -> tuple[str, ...]:
 MAX_BYTES = 64 << 10
 MAX_LINE_BYTES = 4 << 10
 _MAX_SHOWN = 60
+_THRESHOLDS = ("reflex", "thresholds")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A configuration as read: values, where they came from, and the workspace's root."""
+    """A configuration as read: values, where they came from, and the workspace's root.
+
+    ``refused`` are the file's thresholds where some of them loosen the gate without the user's
+    consent; those in ``reflex`` are the ones that count.
+    """
 
     reflex: Reflex
     cloud: Cloud
     source: Source
     lines: dict[tuple[str, ...], int] = field(default_factory=dict, repr=False)
+    refused: Thresholds | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -85,13 +92,28 @@ class Settings:
     def origin(self, *path: str) -> str:
         """Where the value at ``path`` came from: ``default``, or ``file:line``."""
         line = self.lines.get(path)
-        if line is None or self.source.path is None:
+        ignored = self.refused and path[:-1] == _THRESHOLDS and path[-1] in loosened(self.refused)
+        if line is None or self.source.path is None or ignored:
             return "default"
         return f"{self.source.path.name}:{line}"
 
     def names(self, *path: str) -> bool:
         """Whether the file itself sets the value at ``path``."""
         return path in self.lines
+
+    @property
+    def warning(self) -> str:
+        """Which thresholds of the file do not count, and what to do; empty when all do."""
+        if self.refused is None or self.source.path is None:
+            return ""
+        wanted = ", ".join(
+            f"{name} = {value:g} (default {getattr(DEFAULTS, name):g})"
+            for name, value in loosened(self.refused).items()
+        )
+        return (
+            f"{plain(self.source.path.name)} loosens the gate, which a project's file may not: "
+            f"{wanted} ignored. To accept it in this workspace: code reflex trust --thresholds"
+        )
 
 
 def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Settings:
@@ -105,7 +127,11 @@ def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Setti
         return Settings(Reflex(), Cloud(), source)
     text = read_text(source.path)
     document, lines = parse(text, str(source.path))
-    return Settings(document.reflex, document.cloud, source, lines)
+    reflex, asked = document.reflex, document.reflex.thresholds
+    consent = source.trusted or not loosened(asked) or accepted(source.root, asked)
+    effective = effective_thresholds(asked, consent=consent)
+    reflex = reflex.model_copy(update={"thresholds": effective})
+    return Settings(reflex, document.cloud, source, lines, None if consent else asked)
 
 
 def read_text(path: Path) -> str:

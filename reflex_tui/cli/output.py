@@ -29,6 +29,12 @@ def print_json(document: Any, *, indent: int | None = 2) -> None:
     print(plain_json(document, indent=indent))
 
 
+def warn(text: str) -> None:
+    """A warning on stderr, where it leaves a JSON document alone; nothing for an empty one."""
+    if text:
+        sys.stderr.write(f"warning: {plain(text, 600)}\n")
+
+
 def coloured(text: str, colour: str) -> str:
     """``text`` in a colour when stdout is a terminal that takes it."""
     wanted = sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -12,7 +12,7 @@ from core.plain import plain
 from core.router.shadow import ShadowSummary, shadow_summary
 from core.router.view import RoutingState, RoutingView
 from core.settings import load_settings
-from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
+from reflex_tui.cli.output import coloured, columns, milliseconds, print_json, warn
 from reflex_tui.model.promotion import config_place
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 def status(arguments: argparse.Namespace) -> int:
     """Show everything a decision rests on; 0 unless the configuration cannot be used."""
     settings = load_settings(arguments.config)
+    warn(settings.warning)
     seen, sandbox = asyncio.run(_look(settings))
     shadow = _shadow(settings)
     if arguments.json:
@@ -59,6 +60,7 @@ def _document(seen: RoutingView) -> dict[str, Any]:
     return {
         "config": str(settings.source.path) if settings.source.path else None,
         "workspace": str(settings.source.root),
+        "warning": settings.warning or None,
         "settings": {
             ".".join(path): {"value": value, "source": settings.origin(*path)}
             for path, value in _values(settings)

@@ -62,6 +62,19 @@ def test_without_a_readable_report_it_is_two(workspace: Workspace) -> None:
     assert workspace.reflex("check").returncode == 2
 
 
+def test_thresholds_that_a_project_may_not_loosen_are_named(workspace: Workspace) -> None:
+    """They do not count, a line on stderr says so, and the JSON document stays whole."""
+    workspace.written(planted(lost=20))
+    config = workspace.root / "stage0.toml"
+    config.write_text("[reflex.thresholds]\nsuccess_parity_percent = 0\n")
+    done = workspace.reflex("check", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["gate"]["misses"] == ["success_parity"]
+    assert done.stderr.startswith("warning: stage0.toml loosens the gate")
+    assert "success_parity_percent = 0 (default 85)" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_newer_reports_that_are_no_verdict_are_passed_over_and_named(workspace: Workspace) -> None:
     """A try at some of the tasks does not hide the suite's verdict, nor does it go unsaid."""
     path = workspace.written()

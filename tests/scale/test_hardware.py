@@ -21,6 +21,8 @@ from tests.support.bakeoff.arena import arena
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from core.patchloop.trial import Attempt
+
 HERE = environment()
 ELSEWHERE = HERE.model_copy(update={"cpu": "another", "cpus": HERE.cpus + 1})
 
@@ -78,12 +80,16 @@ class Pool:
     ],
 )
 async def test_what_comes_back_is_not_believed(said: dict[str, object], why: str) -> None:
-    """A trial is the one ordered, its evidence of this run's calls; hosts are shown as text."""
+    """It is a failed trial, without the evidence that came along; hosts are shown as text."""
     remote = executors.Remote(Pool(**said), TERMS, 3)  # type: ignore[arg-type]
     assert remote.at_once == 6
-    with pytest.raises(ReflexError, match=why) as seen:
-        await remote.make(SLOT, lambda _: None)
-    assert "\x1b" not in seen.value.message
+    told: list[Attempt] = []
+    made = await remote.make(SLOT, told.append)
+    assert (made.trial.task, made.trial.arm, made.trial.solved) == ("t01", "reflex", False)
+    assert list(made.trial.attempts) == told
+    assert why in told[0].detail
+    assert "\x1b" not in told[0].detail
+    assert made.events == ()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from core.errors import SuiteError
+from core.errors import ReflexError, SuiteError
 from core.harness.sandbox import run_tests
 from core.harness.suites.find import lay_out
 from core.patchloop.loop import CheckResult
@@ -80,7 +80,7 @@ async def _lint(program: str, path: str, text: str) -> list[dict[str, Any]] | No
         async with asyncio.timeout(_TIMEOUT_S):
             output, _ = await process.communicate(text.encode())
         found = json.loads(output)
-    except (TimeoutError, ValueError):
+    except (TimeoutError, ValueError, RecursionError):
         return None
     finally:
         if process.returncode is None:
@@ -118,11 +118,16 @@ class TaskCheck:
         Raises:
             SandboxError: The sandbox could not be set up.
         """
-        report = await self._run(files)
+        try:
+            report = await self._run(files)
+            feedback = "" if report.solved else report.feedback(MOST_FEEDBACK)
+        except ReflexError:
+            raise
+        except Exception as error:  # noqa: BLE001  hostile input: any kind may come of it
+            why = plain(f"the check could not be made: {type(error).__name__}: {error}", 500)
+            return CheckResult(passed=False, feedback=why, failure=FailureKind.SANDBOX)
         if not report.solved:
-            return CheckResult(
-                passed=False, feedback=report.feedback(MOST_FEEDBACK), failure=FailureKind.TEST
-            )
+            return CheckResult(passed=False, feedback=feedback, failure=FailureKind.TEST)
         findings = await lint_findings(self._task.workspace, files, changed)
         if findings is None:
             return CheckResult(passed=True)

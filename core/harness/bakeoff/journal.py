@@ -14,7 +14,8 @@ import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
+from fnmatch import fnmatchcase
+from itertools import count, islice
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from uuid import uuid4
@@ -22,8 +23,10 @@ from uuid import uuid4
 from core.capsule.keys import seal, seal_holds
 from core.clock import rfc3339
 from core.errors import ReportError
-from core.files import make_private
+from core.files import make_private, open_state, refuse_links
+from core.harness import bounded_json
 from core.harness.bakeoff.plan import MOST_SEED, eval_directory
+from core.harness.report.files import MOST_NAMES
 from core.harness.report.model import Environment
 from core.patchloop.trial import Trial
 from core.plain import plain
@@ -114,8 +117,8 @@ class Journal:
         Raises:
             ReportError: It is damaged, or not this user's.
         """
-        paths = sorted(directory.glob(_PATTERN), key=lambda path: path.stat().st_mtime_ns)
-        return next(filter(None, (cls.read(path, sealing) for path in reversed(paths))), None)
+        paths = _journals_in(directory)
+        return next(filter(None, (cls.read(path, sealing) for path in paths)), None)
 
     @classmethod
     def read(cls, path: Path, sealing: Sealing) -> Self | None:
@@ -127,7 +130,7 @@ class Journal:
             ReportError: It cannot be read, or a line is not what this user's run wrote.
         """
         try:
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), "r+b")
+            file = os.fdopen(open_state(path, os.O_RDWR | os.O_APPEND), "r+b")
         except OSError as error:
             raise _unusable(path, error) from error
         with ExitStack() as unless_usable:
@@ -181,14 +184,34 @@ def _create(directory: Path, stem: str) -> tuple[Path, BinaryIO]:
     for number in count(1):
         path = directory / f"{stem}{f'-{number}' if number > 1 else ''}{SUFFIX}"
         with suppress(FileExistsError):
-            file = open(path, "xb", opener=_open_private)  # noqa: SIM115  the journal closes it
+            file = os.fdopen(open_state(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
             fcntl.flock(file, fcntl.LOCK_EX)
             return path, file
     raise AssertionError("count ended")
 
 
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _journals_in(directory: Path) -> list[Path]:
+    """The journals there, the one written to last first.
+
+    Raises:
+        ReportError: The directory is a link, cannot be read, or holds too many files.
+    """
+    try:
+        refuse_links(directory)
+        with os.scandir(directory) as listing:
+            entries = list(islice(listing, MOST_NAMES + 1))
+        named = [
+            (entry.stat(follow_symlinks=False).st_mtime_ns, directory / entry.name)
+            for entry in entries
+            if fnmatchcase(entry.name, _PATTERN)
+        ]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    if len(entries) > MOST_NAMES:
+        raise ReportError(f"{plain(directory)}: holds over {MOST_NAMES:,} files")
+    return [path for _, path in sorted(named, reverse=True)]
 
 
 def _content(
@@ -200,7 +223,7 @@ def _content(
         whole = data[: data.rfind(b"\n") + 1]
         if len(data) > _MOST_BYTES or not whole:
             raise _damaged(path, "it is no journal of a bakeoff")
-        head, *lines = map(json.loads, whole.splitlines())
+        head, *lines = map(bounded_json.loads, whole.splitlines())
         if not all(isinstance(line, dict) and sealing.holds(line) for line in [head, *lines]):
             raise _damaged(path, "a line was not written by you here")
         if any(line["run_id"] != head["run_id"] for line in lines):

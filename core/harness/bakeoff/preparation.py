@@ -16,6 +16,7 @@ from core.harness.report.merge import Reusable, reusable_cloud_trials
 from core.harness.sandbox import SelfTest, Tier, choose_tier
 from core.plain import plain
 from core.router.promotion import in_demo
+from core.settings.thresholds import loosened
 from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Prepared:
         stamps |= {"subset"} if self.scope.subset else set()
         stamps |= {"unsandboxed"} if self.self_test.tier is Tier.NONE else set()
         stamps |= {"scripted"} if any(arm.scripted for arm in self.arms.values()) else set()
+        stamps |= {"loosened"} if loosened(self.scope.settings.reflex.thresholds) else set()
         return stamps | ({"aa"} if self.scope.plan.aa else set())
 
     def about(self) -> dict[str, Any]:

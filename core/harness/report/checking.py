@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, SUITES, suite_root, tree_hash
 from core.harness.gate.criteria import Thresholds, Verdict
 from core.harness.report.verdict import EXIT_STATUS, rederive
 from core.plain import plain
@@ -109,9 +110,11 @@ def present(
 def _suite_hash(named: str, workspace: Path) -> str | None:
     try:
         root = suite_root(named, workspace)
-        inside = root.resolve().is_relative_to(workspace.resolve())
-        known = inside or root.name == named or (root / "suite.toml").is_file()
-        return tree_hash(root) if known else None
+        real = root.resolve()
+        inside = real.is_relative_to(workspace.resolve()) or real.parent == SUITES.resolve()
+        if not inside and (real != root or not stat.S_ISREG((root / "suite.toml").lstat().st_mode)):
+            return None
+        return tree_hash(real)
     except (OSError, ValueError):  # no file can have such a name, or it may not be read
         return None
 

@@ -37,6 +37,7 @@ STAMP_WORDS: dict[Stamp, str] = {
     "which of them answered what: it promotes nothing.",
     "aa": "an A/A run: both arms are the same model, so it promotes nothing.",
     "mixed_hardware": "shards ran on different hardware, so latency is not judged.",
+    "loosened": "judged by thresholds looser than the defaults, which the user accepted.",
 }
 
 

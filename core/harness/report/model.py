@@ -34,6 +34,7 @@ Stamp = Literal[
     "server_changed",
     "aa",
     "mixed_hardware",
+    "loosened",
 ]
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 _GATE = frozenset({"verdict", "criteria", "misses", "decides", "summary"})
