@@ -191,7 +191,7 @@ def _job(settings: Settings, task: RepairTask, failing: str) -> Job:
 def _changes(task: RepairTask, repaired: Repair) -> tuple[FileChange, ...]:
     texts = repaired.files
     return tuple(
-        FileChange(path, one.data, one.encoded(texts[path]), one.mode)
+        FileChange(path, one.data, one.encoded(texts[path]))
         for path, one in task.originals.items()
         if texts[path] != one.text
     )
