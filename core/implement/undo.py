@@ -16,7 +16,7 @@ from core.capsule import EventLog
 from core.capsule.events import PatchAppliedEvent, PatchUndoneEvent
 from core.capsule.keys import seal, seal_holds, user_key
 from core.errors import CapsuleError, ConfigError
-from core.files import write_private
+from core.files import read_state, write_private
 from core.implement.files import FileChange, read_one, write_all
 from core.plain import plain
 
@@ -62,7 +62,8 @@ def write_with_way_back(
     nothing was written, the earlier way back stays.
     """
     file = undo_file(settings)
-    earlier = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else None
+    exists = file.exists()
+    earlier = read_state(file, limit=_MOST_BYTES).decode(errors="replace") if exists else None
     body: dict[str, Any] = {
         "schema_version": 1,
         "repository": str(root),
@@ -132,8 +133,7 @@ def undo(settings: Settings, root: Path) -> Undone:
 
 def _kept(settings: Settings, file: Path) -> dict[str, Any]:
     try:
-        with file.open(encoding="utf-8") as stream:
-            text = stream.read(_MOST_BYTES)
+        text = read_state(file, limit=_MOST_BYTES).decode()
     except FileNotFoundError:
         raise ConfigError("there is nothing to undo", remedy="Only the last change is.") from None
     except UnicodeDecodeError:

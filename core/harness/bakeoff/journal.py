@@ -9,6 +9,7 @@ Which journal a run goes by: a new one, or that of a run which was stopped.
 from __future__ import annotations
 
 import fcntl
+import fnmatch
 import json
 import os
 from contextlib import ExitStack, suppress
@@ -22,7 +23,7 @@ from uuid import uuid4
 from core.capsule.keys import seal, seal_holds
 from core.clock import rfc3339
 from core.errors import ReportError
-from core.files import make_private
+from core.files import make_private, names_in, open_state, state_opener
 from core.harness.bakeoff.plan import MOST_SEED, eval_directory
 from core.harness.report.model import Environment
 from core.patchloop.trial import Trial
@@ -114,7 +115,11 @@ class Journal:
         Raises:
             ReportError: It is damaged, or not this user's.
         """
-        paths = sorted(directory.glob(_PATTERN), key=lambda path: path.stat().st_mtime_ns)
+        try:
+            names = fnmatch.filter(names_in(directory), _PATTERN)
+        except OSError as error:
+            raise _unusable(directory, error) from error
+        paths = sorted(map(directory.joinpath, names), key=lambda path: path.lstat().st_mtime_ns)
         return next(filter(None, (cls.read(path, sealing) for path in reversed(paths))), None)
 
     @classmethod
@@ -127,7 +132,7 @@ class Journal:
             ReportError: It cannot be read, or a line is not what this user's run wrote.
         """
         try:
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), "r+b")
+            file = os.fdopen(open_state(path, os.O_RDWR | os.O_APPEND), "r+b")
         except OSError as error:
             raise _unusable(path, error) from error
         with ExitStack() as unless_usable:
@@ -181,14 +186,10 @@ def _create(directory: Path, stem: str) -> tuple[Path, BinaryIO]:
     for number in count(1):
         path = directory / f"{stem}{f'-{number}' if number > 1 else ''}{SUFFIX}"
         with suppress(FileExistsError):
-            file = open(path, "xb", opener=_open_private)  # noqa: SIM115  the journal closes it
+            file = open(path, "xb", opener=state_opener)  # noqa: SIM115  the journal closes it
             fcntl.flock(file, fcntl.LOCK_EX)
             return path, file
     raise AssertionError("count ended")
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _content(

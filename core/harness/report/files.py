@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pydantic import ValidationError
 
 from core.errors import ReportError
-from core.files import staged, sync_directory
+from core.files import make_private, names_in, open_state, staged, sync_directory
 from core.harness.gate.judge import conclude
 from core.harness.report.model import STAMPS, Report
 from core.harness.report.summary import summaries
@@ -92,7 +91,11 @@ def newest(directory: Path) -> Newest:
         ReportError: A newer one cannot be read, so that nobody can say what it is.
     """
     passed_over: list[str] = []
-    named = [(match, path) for path in directory.glob("*.json") if (match := _match(path))]
+    try:
+        paths = [directory / name for name in names_in(directory)]
+    except OSError as error:
+        raise ReportError(f"{plain(directory)}: cannot be read: {error.strerror}") from error
+    named = [(match, path) for path in paths if (match := _match(path))]
     for _, path in sorted(named, key=lambda one: (one[0][1], int(one[0][2] or 1)), reverse=True):
         less = _less_than_whole(read(path))
         if not less:
@@ -119,11 +122,7 @@ def _match(path: Path) -> re.Match[str] | None:
 def _bytes(path: Path) -> bytes:
     name = plain(path, 300)
     try:
-        # A pipe under this name must not make us wait.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ReportError(f"{name}: not a regular file")
+        with os.fdopen(open_state(path), "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ReportError(
@@ -245,10 +244,7 @@ def write(report: Report, directory: Path) -> tuple[Path, Path, str]:
         )
     page = render(report).encode()
     try:
-        for missing in reversed(
-            [one for one in (directory, *directory.parents) if not one.exists()]
-        ):
-            missing.mkdir(mode=0o700, exist_ok=True)
+        make_private(directory)
         with _free_stem(report.finished_at, directory) as stem:
             path, page_path = directory / f"{stem}.json", directory / f"{stem}.md"
             _publish({page_path: page, path: data})
