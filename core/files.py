@@ -48,6 +48,11 @@ def open_state(path: Path, flags: int = os.O_RDONLY) -> int:
     return descriptor
 
 
+def state_opener(path: str, flags: int) -> int:
+    """``open_state`` as the ``opener`` of ``open``."""
+    return open_state(Path(path), flags)
+
+
 def read_state(path: Path, *, limit: int = MOST_BYTES) -> bytes:
     """All of the state file at ``path``, at most ``limit`` bytes.
 
@@ -78,10 +83,26 @@ def refuse_links(path: Path) -> None:
             raise _unsafe(part, "is a link")
 
 
+def names_in(directory: Path) -> list[str]:
+    """The names in a state directory; none where there is no such directory.
+
+    Raises:
+        UnsafeFile: a part of it from ``.speckit`` on is a link.
+        OSError: it cannot be listed.
+    """
+    refuse_links(directory)
+    try:
+        return os.listdir(directory)  # noqa: PTH208  asked often, names alone
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def _unsafe(path: Path, what: str) -> UnsafeFile:
-    return UnsafeFile(
+    error = UnsafeFile(
         f"{plain(path)} {what}", remedy="Remove it; state files are regular files and no links."
     )
+    error.strerror = f"it {what}"  # for those who name the path themselves
+    return error
 
 
 def make_private(directory: Path) -> list[Path]:

@@ -8,9 +8,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.segments import open_private
 from core.errors import CapsuleError
-from core.files import make_private
+from core.files import make_private, open_state
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def user_key(*, directory: Path | None = None) -> bytes:
     path = directory / _NAME
     try:
         make_private(directory)
-        fd = open_private(path, os.O_RDWR | os.O_CREAT)
+        fd = open_state(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise CapsuleError(
             f"the secret key {plain(path)} cannot be opened: {plain(error.strerror or error)}",

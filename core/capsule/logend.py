@@ -20,11 +20,11 @@ from core.capsule.segments import (
     decode,
     lines_back,
     lines_backward,
-    open_private,
     segment_name,
     segment_numbers,
 )
-from core.errors import CapsuleError, CapsulePoisoned
+from core.errors import CapsuleError, CapsulePoisoned, UnsafeFile
+from core.files import open_state, sync_directory
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -61,19 +61,11 @@ class Disk:
 
     def create(self, path: Path) -> None:
         """Make an empty file, 0600, that must not exist."""
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(fd, 0o600)
-        finally:
-            os.close(fd)
+        os.close(open_state(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
 
     def sync_directory(self, path: Path) -> None:
         """Return once the directory's entries are on the medium."""
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_directory(path)
 
     def filesystem(self, path: Path) -> str:
         """The type of the file system that holds ``path``; empty where it is not told."""
@@ -112,6 +104,8 @@ def refuse_network(disk: Disk, directory: Path) -> None:
 
 def explained(error: OSError, directory: Path) -> CapsuleError:
     """The typed error for a failed call, with what to do about it."""
+    if isinstance(error, UnsafeFile):
+        return CapsuleError(error.message, remedy=error.remedy)
     where = plain(directory)
     reason = plain(error.strerror or error)
     if error.errno in _FULL:
@@ -139,8 +133,8 @@ class OpenFile(NamedTuple):
 
     @classmethod
     def at(cls, path: Path, flags: int) -> OpenFile:
-        """Open a private file; see ``open_private``."""
-        fd = open_private(path, flags)
+        """Open a state file; see ``core.files.open_state``."""
+        fd = open_state(path, flags)
         found = os.fstat(fd)
         return cls(fd, str(path), (found.st_dev, found.st_ino))
 

@@ -27,7 +27,7 @@ import time
 from typing import IO, TYPE_CHECKING, Self
 
 from core.errors import EngineError
-from core.files import make_private
+from core.files import make_private, state_opener
 from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ class ServerProcess:
             return tempfile.TemporaryFile()
         try:
             make_private(self.log_path.parent)
-            return open(self.log_path, "w+b", opener=_open_private)
+            return open(self.log_path, "w+b", opener=state_opener)
         except OSError as error:
             raise EngineError(f"cannot write {self.name}'s log: {error}") from error
 
@@ -318,10 +318,6 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         # Systems differ in what they say of one that ended this very moment.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _tail(log: IO[bytes]) -> str:

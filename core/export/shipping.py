@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
-from core.capsule.segments import open_private
 from core.errors import CapsuleError
 from core.export.genai import span_of
-from core.files import make_private
+from core.files import make_private, open_state
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def cursor_for(state_dir: Path, destination: str) -> Iterator[Cursor]:
     path = directory / f"{sha256(destination.encode()).hexdigest()[:16]}.json"
     try:
         make_private(directory)
-        descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
+        descriptor = open_state(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise CapsuleError(
             f"{plain(path)} cannot be opened: {plain(error.strerror or error)}",

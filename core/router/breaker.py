@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import Counting
-from core.files import make_private
+from core.files import make_private, open_state
 from core.router.decision import BreakerState, BreakerView
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ class Breaker:
             if not os.access(self._place, os.F_OK):
                 return self._memory
             try:
-                self._descriptor = os.open(self._place, os.O_RDWR | os.O_CLOEXEC)
+                self._descriptor = open_state(self.path, os.O_RDWR)
             except OSError:
                 return self._memory
         raw = os.pread(self._descriptor, _SIZE, 0)
@@ -288,7 +288,7 @@ class Breaker:
         # By name each time: somebody may have deleted the file, and the others use the new one.
         self.close()
         make_private(self.path.parent)
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = open_state(self.path, os.O_RDWR | os.O_CREAT)
 
     def _remember(self, memory: Memory) -> None:
         self._memory = memory

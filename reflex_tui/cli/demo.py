@@ -14,6 +14,7 @@ from core.demo.workspace import SUITE, configure, make_workspace, plant_gate
 from core.engine.local import start_engine
 from core.engine.process import python_module
 from core.errors import EngineError
+from core.files import open_state
 from core.plain import plain_block
 from core.router.backends import primary
 from core.router.health import probe
@@ -87,7 +88,7 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Settings:
 @contextmanager
 def _traffic(config: Path, log: Path) -> Iterator[None]:
     """Calls of a process of its own, which ends with this one."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = open_state(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with os.fdopen(descriptor, "wb") as output:
         process = subprocess.Popen(
             [*python_module("core.demo.traffic"), str(config)],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import fnmatch
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ReflexError, SandboxError
 from core.figures import day_time
+from core.files import names_in, open_state
 from core.harness.bakeoff.arms import check_key, choose_arms
 from core.harness.bakeoff.plan import Scope
 from core.harness.bakeoff.preparation import Prepared
@@ -259,9 +261,13 @@ class Unfinished:
 def newest_unfinished(directory: Path) -> Unfinished | None:
     """The journal that was written to last; None without one that can be read."""
     found = []
-    for path in directory.glob(_PATTERN):
+    try:
+        names = fnmatch.filter(names_in(directory), _PATTERN)
+    except OSError:
+        return None
+    for path in map(directory.joinpath, names):
         try:
-            found.append((path.stat().st_mtime_ns, path))
+            found.append((path.lstat().st_mtime_ns, path))
         except OSError:
             continue
     return _read(max(found)[1]) if found else None
@@ -269,8 +275,7 @@ def newest_unfinished(directory: Path) -> Unfinished | None:
 
 def _read(path: Path) -> Unfinished | None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        with os.fdopen(open_state(path), "rb") as file:
             under_way = _is_locked(file.fileno())
             if os.fstat(file.fileno()).st_size > _MAX_BYTES:
                 return None

@@ -7,6 +7,7 @@ Two reports side by side: what each arm did then and now, and what is worse beyo
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import SuiteError
 from core.figures import day_time, percent
+from core.files import names_in, read_state
 from core.harness.report.compare import compare
 from core.harness.report.files import read
 from core.harness.report.summary import summaries
@@ -73,7 +75,7 @@ class ListedReport:
         if self.problem:
             return {"problem": self.problem}
         try:
-            return json.loads(self.path.read_bytes())
+            return json.loads(read_state(self.path, limit=_MAX_BYTES))
         except (OSError, ValueError, RecursionError) as error:
             return {"problem": plain(error, 200)}
 
@@ -84,9 +86,13 @@ Stamp = tuple[str, int, int]
 def newest(directory: Path) -> list[tuple[Path, Stamp]]:
     """The newest reports' files, newest first by name, with what tells that one has changed."""
     found = []
-    for path in sorted(directory.glob(PATTERN), reverse=True)[:MOST]:
+    try:
+        names = fnmatch.filter(names_in(directory), PATTERN)
+    except OSError:
+        return []
+    for path in map(directory.joinpath, sorted(names, reverse=True)[:MOST]):
         try:
-            status = path.stat()
+            status = path.lstat()
         except OSError:
             continue
         found.append((path, (path.name, status.st_mtime_ns, status.st_size)))
@@ -97,9 +103,7 @@ def read_report(path: Path) -> ListedReport:
     """The report in ``path``; never raises."""
     at = _time_in_name(path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            return ListedReport(path, at, problem=f"over {_MAX_BYTES >> 20} MiB")
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_state(path, limit=_MAX_BYTES))
     except OSError as error:
         return ListedReport(path, at, problem=error.strerror or "cannot be read")
     except (ValueError, RecursionError):

@@ -14,12 +14,14 @@ import pytest
 
 from core.capsule import EventLog
 from core.capsule.index import Index, ListedRows
+from core.files import make_private
 from reflex_tui.app import ReflexApp
 from reflex_tui.model.filters import parse_filter
 from reflex_tui.model.log import NewestRows
 from reflex_tui.model.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
 from reflex_tui.model.rows import entries_of
 from reflex_tui.screens.detail import DetailScreen
+from tests.support.capsule.filling import index_file
 from tests.support.tui.bench import Bench, came, dashboard
 from tests.support.tui.making import NOW, StillClock, call, decision, settings
 
@@ -42,7 +44,15 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make(path, EVENTS, end=NOW, hours=10)
     with Index(EventLog(path)) as index:
         index.update()
+    shutil.copy(index_file(path), path.parent / "index.sqlite")
     return path
+
+
+def lend_index(large: Path, capsule: Path) -> None:
+    """Put the index of ``large`` where this test's user keeps that of ``capsule``."""
+    file = index_file(capsule)
+    make_private(file.parent)
+    shutil.copy(large.parent / "index.sqlite", file)
 
 
 @pytest.fixture
@@ -50,6 +60,7 @@ def workspace(large: Path, tmp_path: Path) -> Path:
     """A workspace of this test's own over a copy of it."""
     root = tmp_path / "api"
     shutil.copytree(large, root / ".speckit" / "capsule")
+    lend_index(large, root / ".speckit" / "capsule")
     return root
 
 
@@ -130,6 +141,7 @@ def test_the_index_passes_the_rows_that_memory_passes(large: Path, text: str) ->
     """A filter means the same for rows of both kinds, whichever a row happens to be in."""
     chosen = parse_filter(text)
     book = NewestRows(keep=EVENTS)
+    lend_index(large, large)
     log = EventLog(large)
     book.append(entries_of(log.read()))
     expected = [row.seq for row in map(book.row, book.matching(chosen.accepts))]
@@ -208,7 +220,8 @@ async def test_an_old_event_is_opened_with_its_call(workspace: Path) -> None:
 
 async def test_without_an_index_the_tail_is_there_at_once(workspace: Path) -> None:
     """It is built again, removed or damaged; how far that is, is told; then all is in reach."""
-    index = workspace / ".speckit" / "capsule" / "index.sqlite"
+    index = index_file(workspace / ".speckit" / "capsule")
+    index.parent.mkdir(parents=True, exist_ok=True)
     index.write_bytes(b"no database")
     log = EventLog(workspace / ".speckit" / "capsule")
     async with dashboard(settings(workspace)) as bench:

@@ -288,7 +288,7 @@ class Growth:
         sizes: dict[int, int] = {}
         for number in segment_numbers(self._directory):
             try:
-                sizes[number] = (self._directory / segment_name(number)).stat().st_size
+                sizes[number] = (self._directory / segment_name(number)).lstat().st_size
             except OSError:
                 sizes[number] = 0
         return sizes

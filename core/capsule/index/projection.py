@@ -23,7 +23,7 @@ from core.capsule.index.query import (
     rows_of,
     seq_at,
 )
-from core.capsule.index.store import Places, identity_of, open_store, remove_store
+from core.capsule.index.store import Places, identity_of, open_store, remove_store, store_file
 from core.capsule.index.window import Remembered, Seen, Slice, Stretch, Totals, seen_in
 from core.capsule.segments import RecordPlace, segment_numbers
 from core.clock import Clock, SystemClock
@@ -57,6 +57,7 @@ class Index:
         self, log: EventLog, *, clock: Clock | None = None, cache_bytes: int = 64 << 20
     ) -> None:
         self._directory = log.path
+        self._file = store_file(log.path)
         self._cache_bytes = cache_bytes
         self._clock = clock or SystemClock()
         self._lock = threading.RLock()
@@ -258,7 +259,7 @@ class Index:
                     return nothing if db is None else ask(db)
                 except sqlite3.DatabaseError as error:
                     if self._halted.is_set():
-                        raise CapsuleError("the index is asked no more") from error
+                        raise CapsuleError("query cancelled") from error
                     if _is_busy(error):
                         raise CapsuleError(
                             "the capsule's index is being written by another process",
@@ -269,16 +270,16 @@ class Index:
 
     def _opened(self) -> sqlite3.Connection | None:
         db = self._db
-        if db and self._identity and identity_of(db, self._directory) != self._identity:
+        if db and self._identity and identity_of(db, self._file) != self._identity:
             self.close()  # somebody removed it, or made it anew
             db = None
         if db is None:
             if not self._directory.is_dir():
                 return None
-            db = self._db = open_store(self._directory)
+            db = self._db = open_store(self._file, self._directory)
             db.execute(f"PRAGMA cache_size = {-self._cache_bytes // 1024}")
             db.set_progress_handler(self._halted.is_set, _OPS_BETWEEN_LOOKS)
-            self._identity = identity_of(db, self._directory)
+            self._identity = identity_of(db, self._file)
         seq = position_of(db).seq
         if seq != self._seen:
             self._seen = seq
@@ -288,8 +289,8 @@ class Index:
     def _discard(self) -> None:
         temporary = self._identity == 0
         self.close()
-        if not temporary:
-            remove_store(self._directory)
+        if self._file and not temporary:
+            remove_store(self._file)
 
     def _condition(self, wanted: EventFilter | ListedRows) -> SqlCondition | ListedCondition:
         if isinstance(wanted, ListedRows):
