@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -378,7 +379,7 @@ class ReflexApp(App[None]):
 
 
 def run(settings: Settings | None = None, *, read: Callable[[], Settings] | None = None) -> int:
-    """Open the dashboard and return the exit status when it is left.
+    """Open the dashboard; returns the exit status when it is left, 128 + n by a signal n.
 
     Args:
         settings: The configuration; None to have it read after the first paint, where what is
@@ -386,8 +387,16 @@ def run(settings: Settings | None = None, *, read: Callable[[], Settings] | None
         read: How to read it, then and when it changes; by default as ``settings`` was found.
     """
     app = ReflexApp(settings, read=read)
-    app.run()
+    asyncio.run(_run(app))
     return app.return_code or 0
+
+
+async def _run(app: ReflexApp) -> None:
+    """A signal ends it as the key does, so that the terminal is restored."""
+    terminal.on_ending_signal(
+        asyncio.get_running_loop(), lambda status: app.exit(return_code=status)
+    )
+    await app.run_async()
 
 
 def _read_again(settings: Settings | None) -> Settings:
