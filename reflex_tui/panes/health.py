@@ -12,9 +12,9 @@ from textual.reactive import reactive
 from core.errors import ReflexError, UntrustedEndpoint
 from core.stages import Mode
 from reflex_tui.keymap import shown_key
+from reflex_tui.messages import LookWanted
 from reflex_tui.model.benefits import benefits_of
 from reflex_tui.model.latencies import DEFAULT
-from reflex_tui.model.messages import LookWanted
 from reflex_tui.model.uptime import Looks
 from reflex_tui.panes.pane import Pane
 from reflex_tui.widgets.benefits import BenefitsSection, RecentSection

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.reactive import reactive
 
+from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
 from reflex_tui.model.filters import FilterError, LogFilter, parse_filter
 from reflex_tui.model.latencies import DEFAULT
 from reflex_tui.model.log import LogListing, NewestRows
-from reflex_tui.model.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
 from reflex_tui.panes.pane import Pane
 from reflex_tui.widgets.latency import LatencyCharts
 from reflex_tui.widgets.log_bars import FilterBar, TimeBar, moment
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from core.errors import CapsuleError
     from core.stages import Mode
+    from reflex_tui.messages import PageCame, RowsCounted, TimeFound
     from reflex_tui.model.latencies import Figures, Window, Windowed
     from reflex_tui.model.log import Added
-    from reflex_tui.model.messages import PageCame, RowsCounted, TimeFound
 
 
 class RoutingPane(Pane, PlainColumn, can_focus=True):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import os
 import socket
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,46 +16,17 @@ from core.capsule.index import Index
 from core.clock import SystemClock
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import RecordsCame, ViewSeen, WindowSeen
+from reflex_tui.messages import RecordsCame, ViewSeen, WindowSeen
 from reflex_tui.widgets import plot as plotting
 from reflex_tui.widgets.plot import Charts
 from tests.support.tui.bench import Bench, dashboard
 from tests.support.tui.health_states import windowed
 from tests.support.tui.making import NOW, decision, outlook
-from tests.tui.test_robust import records
-from tests.tui.test_routing_large import make, until, watching
+from tests.support.tui.watching import Heartbeat, make, memory_mb, records, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-BEAT_S = 0.005
-
-
-class Heartbeat:
-    """Beats on the loop; ``lags_ms`` is by how much each beat was late, ``thread`` the loop's."""
-
-    def __init__(self) -> None:
-        self.lags_ms: list[float] = []
-        self.thread = threading.get_ident()
-
-    async def beat(self) -> None:
-        """Beat until cancelled."""
-        clock = SystemClock()
-        while True:
-            since = clock.monotonic()
-            await asyncio.sleep(BEAT_S)
-            self.lags_ms.append(1000 * (clock.monotonic() - since - BEAT_S))
-
-
-@pytest.fixture
-async def heartbeat() -> AsyncIterator[Heartbeat]:
-    """A heartbeat beside the dashboard, on the loop that the test runs on."""
-    beating = Heartbeat()
-    task = asyncio.create_task(beating.beat())
-    yield beating
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -155,7 +123,7 @@ async def test_a_slow_server_does_not_hold_up_the_log(
         app = ReflexApp(load_settings(workspace / "stage0.toml"), theme_file=workspace / "theme")
         app.animation_level = "none"
         async with app.run_test(size=(120, 40)) as pilot:
-            await until(lambda: app._dashboard.is_whole)
+            await until(lambda: app.dashboard.is_whole)
             bench = Bench(app, pilot, SystemClock())  # type: ignore[arg-type]
             await pilot.press("2")
             await until(lambda: bench.routing.listing.before is not None)
@@ -163,7 +131,7 @@ async def test_a_slow_server_does_not_hold_up_the_log(
             with EventLog(workspace / ".speckit" / "capsule") as log:
                 for number in range(30):
                     log.append(decision(f"slow-{number}"))
-            await until(lambda: bench.dashboard._events >= 6030)
+            await until(lambda: bench.dashboard.events >= 6030)
             await pilot.press("home")
             await until(bench.view.row_at_cursor)
             await pilot.press("pagedown", "end")
@@ -212,16 +180,9 @@ async def test_a_million_events_in_a_simulated_day_leave_nothing_behind() -> Non
             held.append(len(book))
             if len(held) % (100_000 // batch) == 0:
                 memory.append(memory_mb())
-        assert bench.dashboard._events == count
+        assert bench.dashboard.events == count
         assert max(held) <= 2 * book.keep + batch
         assert held[-1] <= 2 * book.keep + batch
     told = ", ".join(f"{each:.1f}" for each in memory)
     sys.stdout.write(f"memory: {begun_mb:.1f} MB at the start; each 100,000 events on: {told}\n")
     assert memory[-1] < memory[0] + 10
-
-
-def memory_mb() -> float:
-    """What this process holds in memory, after a collection."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.stages import Mode
+from reflex_tui.messages import CommandWanted, ViewSeen, WindowSeen
 from reflex_tui.model.latencies import WINDOWS
-from reflex_tui.model.messages import CommandWanted, ViewSeen, WindowSeen
 from reflex_tui.model.slash import parse
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.health_states import windowed

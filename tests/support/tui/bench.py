@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.widgets import Input
 
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import ConfigBroken, ConfigRead, RecordsCame
+from reflex_tui.messages import ConfigBroken, ConfigRead, RecordsCame
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.log_view import LogView
 from reflex_tui.widgets.plot import PlotSection
@@ -21,6 +21,7 @@ from tests.support.tui.making import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from textual.app import App
     from textual.message import Message
     from textual.pilot import Pilot
 
@@ -34,7 +35,7 @@ class Bench:
 
     def __init__(self, app: ReflexApp, pilot: Pilot[None], clock: StillClock) -> None:
         self.app, self.pilot, self.clock = app, pilot, clock
-        self.dashboard = app._dashboard
+        self.dashboard = app.dashboard
 
     async def tell(self, *messages: Message) -> None:
         """Post what a watcher would."""
@@ -74,15 +75,19 @@ class Bench:
 
     def shown(self) -> str:
         """Everything on the screen as text."""
-        screen = self.app.screen
-        width, height = self.app.size
-        lines = screen._compositor.render_strips()
-        assert len(lines) == height
-        return "\n".join(strip.text[:width] for strip in lines)
+        return shown(self.app)
 
     def offered(self) -> set[str]:
         """What the footer offers."""
         return {does for _, _, does in self.app.screen.query_one(KeyBar).keys}
+
+
+def shown(app: App[None]) -> str:
+    """Everything on the screen as text."""
+    width, height = app.size
+    lines = app.screen._compositor.render_strips()
+    assert len(lines) == height
+    return "\n".join(strip.text[:width] for strip in lines)
 
 
 @asynccontextmanager
@@ -94,7 +99,7 @@ async def dashboard(
     app = ReflexApp(configured or settings(), clock=clock, watch=False, **options)
     app.animation_level = "none"
     async with app.run_test(size=size) as pilot:
-        while not app._dashboard.is_whole:
+        while not app.dashboard.is_whole:
             await pilot.pause()
         yield Bench(app, pilot, clock)
 
