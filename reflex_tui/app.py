@@ -11,13 +11,12 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
-from textual.filter import ANSIToTruecolor
 from textual.widget import MountError
 from textual.worker import WorkerFailed
 
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
-from reflex_tui import terminal, theme, turns
+from reflex_tui import terminal, theme
 from reflex_tui.messages import (
     CommandWanted,
     ConfigBroken,
@@ -35,12 +34,11 @@ from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from textual.binding import BindingType
     from textual.content import Content
-    from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
@@ -49,7 +47,6 @@ if TYPE_CHECKING:
     from reflex_tui.watch.files import ConfigWatcher
     from reflex_tui.watch.workspace import WorkspaceWatchers
 
-_SETTLED_AFTER_S = 3.0
 _HUNG_UP = 129  # as a shell tells of SIGHUP
 _LOOKED_AT_EVERY_S = 2.0
 # A first look that takes longer waits for the server, and the other panes need not.
@@ -96,7 +93,7 @@ class ReflexApp(App[None]):
         self.keymap: Mapping[str, str] = {}
         for each in theme.THEMES:
             self.register_theme(each)
-        self._begin_with(theme.remembered(self._theme_file, set(self.available_themes)))
+        self.theme = theme.remembered(self._theme_file, set(self.available_themes))
 
     def get_default_screen(self) -> Screen[None]:
         """The dashboard is the screen that is always there."""
@@ -106,17 +103,6 @@ class ReflexApp(App[None]):
         """Our variables for themes that are not ours."""
         mine = self.current_theme in theme.THEMES
         return {} if mine else theme.derived(self.current_theme)
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, but for the one that replaces ANSI's colours: the dashboard has none of them.
-
-        It would copy every line, for a fifth of what a pane's first picture takes. Textual's own
-        screens, the palette for one, dim their text by it.
-        """
-        filters = super().get_line_filters()
-        if self.screen is not self.dashboard:
-            return filters
-        return [each for each in filters if not isinstance(each, ANSIToTruecolor)]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """The slash commands, in the palette as well."""
@@ -155,7 +141,6 @@ class ReflexApp(App[None]):
             return
         from reflex_tui.watch.files import ConfigWatcher  # not for the first paint
 
-        turns.go_first()
         self.set_timer(_FIRST_LOOK_S, self.dashboard.complete)
         self._config = ConfigWatcher(self.settings, self.post_message, self._read)
         self._config.start()
@@ -167,10 +152,6 @@ class ReflexApp(App[None]):
         self._use_keymap()
         if not self._watch:
             return
-        turns.shorten_turns()
-        self.set_interval(turns.COLLECT_EVERY_S, turns.collect_when_due)
-        # By then the threads have imported and read what they go on using.
-        self.set_timer(_SETTLED_AFTER_S, turns.settle)
         if self._watchers is not None:
             self._watchers.follow()
 
@@ -276,15 +257,6 @@ class ReflexApp(App[None]):
     def _leave_when_alone(self) -> None:
         if terminal.is_gone():
             self.exit(return_code=_HUNG_UP)
-
-    def _begin_with(self, name: str) -> None:
-        """Take a theme before the first picture: set as usual, every style is parsed twice."""
-        self.set_reactive(ReflexApp.theme, name)
-        dark = self.current_theme.dark
-        for on, each in ((True, f"-theme-{name}"), (dark, "-dark-mode"), (not dark, "-light-mode")):
-            self.set_class(on, each, update=False)
-        self._refresh_truecolor_filter(self.ansi_theme)
-        self.stylesheet.set_variables(self.get_css_variables())
 
     def _use_keymap(self) -> None:
         """Let the user's own keys count, and say once what of them cannot be used."""

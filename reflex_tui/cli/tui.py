@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
-from reflex_tui import terminal, turns
+from reflex_tui import terminal
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +43,6 @@ def open_dashboard(config: Path | None) -> int:
             f"the dashboard needs a terminal: {why}",
             remedy="Without one: code reflex status --json, code reflex events -f --json",
         )
-    turns.start_quickly()
     from reflex_tui.app import run  # Textual costs start-up
 
     return run(read=partial(_settings, config))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual import work
+from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import OptionList
 
@@ -18,7 +19,7 @@ from reflex_tui.screens.pages import Sheet
 from reflex_tui.watch.bakeoff import BakeoffRun
 from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.lines import left
-from reflex_tui.widgets.section import Banner, PlainColumn
+from reflex_tui.widgets.section import Banner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 DRAW_EVERY_S = 0.2
 
 
-class BakeoffControl(PlainColumn):
+class BakeoffControl(Vertical):
     """Holds the pane and the run; goes by the ``settings`` and the ``outlook`` it was last told."""
 
     class DetailRead(Message):

@@ -38,7 +38,6 @@ from reflex_tui.panes.health import HealthPane
 from reflex_tui.widgets.benefits import KEPT
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.masthead import Masthead
-from reflex_tui.widgets.section import PlainContainer
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,7 +62,7 @@ _GRACE_S = 2.0
 PANES = ("health", "routing", "bakeoff")
 
 
-class Dashboard(PlainContainer, Screen[None]):
+class Dashboard(Screen[None]):
     """Three panes over one workspace; ``settings`` is None while there are none that are good."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding
-from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -166,7 +165,6 @@ def _dim(text: str) -> Piece:
 
 
 GUTTER = 2
-_CACHED = 160
 
 
 class LogHeader(Section):
@@ -212,7 +210,6 @@ class LogView(ScrollView, can_focus=True):
     def __init__(self, rows: Rows, *, id: str | None = None) -> None:  # noqa: A002  Textual's name
         super().__init__(id=id)
         self.rows = rows
-        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED)
         self._styles: dict[tuple[str, bool], RichStyle] = {}
 
     def reread(self, cursor: int = 0) -> None:
@@ -259,17 +256,6 @@ class LogView(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         row = self.rows.row(index)
         chosen = index == self.cursor and (self.has_focus or not self.following)
-        today = self.now.astimezone().date()
-        state = row.outcome(self.now, self.patience_s) if row and row.is_decision else None
-        key = (row, row and row.attempts, state, width, chosen, self.app.theme, today)
-        strip = self._strips.get(key)
-        if strip is None:
-            strip = self._draw(row, width, chosen=chosen)
-            self._strips[key] = strip
-        return strip
-
-    def _draw(self, row: Row | None, width: int, *, chosen: bool) -> Strip:
-        assert self.now is not None
         pieces = [("▌ " if chosen else "  ", "bold $reflex")]
         if row:
             pieces += log_line(row, Columns(width - GUTTER), self.now, self.patience_s)
@@ -292,7 +278,6 @@ class LogView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Another theme: nothing drawn holds any more."""
         super().notify_style_update()
-        self._strips.clear()
         self._styles.clear()
 
     def on_resize(self) -> None:

@@ -258,10 +258,10 @@ async def test_the_chart_is_one_key_away_where_it_has_no_room(
     """At 80 by 24 ``l`` gives it the pane, with a key for the window; ``l`` takes it back."""
     async with dashboard(size=(80, 24)) as bench:
         await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
-        assert "limit 2.00 s" not in bench.shown()
+        assert "2.00 s┤╌" not in bench.shown()
         assert "Window" not in bench.offered()
         await bench.press("l")
-        assert "╌╌ limit 2.00 s" in bench.shown()
+        assert "2.00 s┤╌" in bench.shown()
         assert "TTFT      last 15 min" in bench.shown()
         assert "SERVER" not in bench.shown()
         assert "Window" in bench.offered()

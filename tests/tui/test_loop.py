@@ -16,12 +16,9 @@ from core.capsule.index import Index
 from core.clock import SystemClock
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import RecordsCame, ViewSeen, WindowSeen
-from reflex_tui.widgets import plot as plotting
-from reflex_tui.widgets.plot import Charts
+from reflex_tui.messages import RecordsCame
 from tests.support.tui.bench import Bench, dashboard
-from tests.support.tui.health_states import windowed
-from tests.support.tui.making import NOW, decision, outlook
+from tests.support.tui.making import NOW, decision
 from tests.support.tui.watching import Heartbeat, make, memory_mb, records, until, watching
 
 if TYPE_CHECKING:
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def callers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
-    """By name, the threads that called what reads the capsule, asks the index, or plots."""
+    """By name, the threads that called what reads the capsule or asks the index."""
     found: dict[str, set[int]] = {}
 
     def watch(owner: Any, name: str) -> None:
@@ -47,8 +44,6 @@ def callers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
         watch(EventLog, name)
     for name in ("update", "number", "listed", "behind", "seqs", "slices", "totals"):
         watch(Index, name)
-    watch(Charts, "lines")
-    watch(plotting, "Plot")
     return found
 
 
@@ -62,49 +57,17 @@ def workspace(tmp_path: Path) -> Path:
 async def test_the_loop_beats_while_all_else_is_done_elsewhere(
     workspace: Path, heartbeat: Heartbeat, callers: dict[str, set[int]]
 ) -> None:
-    """Rows, jumps, windows and charts: not one of those calls is made on the loop's thread."""
+    """Rows, jumps and windows: not one of those calls is made on the loop's thread."""
     async with watching(workspace) as bench:
         await bench.press("home")
         await until(bench.view.row_at_cursor)
         await bench.press("1", "l", "w")
-        await until(lambda: {"slices", "lines", "Plot"} <= callers.keys())
+        await until(lambda: "slices" in callers)
         await bench.drawn()
         await until(lambda: heartbeat.lags_ms)
-    assert {"tail", "number", "listed", "totals", "slices", "lines"} <= callers.keys()
+    assert {"tail", "number", "listed", "totals", "slices"} <= callers.keys()
     on_the_loop = {name for name, threads in callers.items() if heartbeat.thread in threads}
     assert not on_the_loop
-
-
-async def test_a_chart_that_takes_long_holds_nothing_up(
-    tmp_path: Path, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While it is drawn keys act and the heart beats; then it is there."""
-    drawing, go_on = threading.Event(), threading.Event()
-    original = Charts.lines
-
-    def slow(charts: Charts) -> Any:
-        drawing.set()
-        go_on.wait(20)
-        return original(charts)
-
-    monkeypatch.setattr(Charts, "lines", slow)
-    async with dashboard() as bench:
-        try:
-            bench.dashboard.post_message(ViewSeen(outlook()))
-            bench.dashboard.post_message(WindowSeen(windowed(tmp_path / "capsule")))
-            await until(drawing.is_set)
-            beats = len(heartbeat.lags_ms)
-            await bench.pilot.press("2")
-            await until(lambda: bench.dashboard.pane == "routing")
-            await until(lambda: len(heartbeat.lags_ms) > beats + 3)
-            await bench.pilot.press("1")
-            await bench.pilot.pause()
-            assert "◌ drawing" in bench.shown()
-        finally:
-            go_on.set()
-        await bench.drawn()
-        assert "◌ drawing" not in bench.shown()
-        assert "limit" in bench.shown()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from reflex_tui.app import ReflexApp
 from reflex_tui.messages import ConfigBroken, ConfigRead, RecordsCame
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.log_view import LogView
-from reflex_tui.widgets.plot import PlotSection
 from tests.support.tui.making import (
     StillClock,
     settings,
@@ -50,11 +48,8 @@ class Bench:
         await self.drawn()
 
     async def drawn(self) -> None:
-        """All is handled, and the chart, which a thread draws, is there."""
+        """All is handled and drawn."""
         await self.pilot.pause()
-        while self.dashboard.query_one(PlotSection).drawing:
-            await asyncio.sleep(0.002)
-            await self.pilot.pause()
 
     async def type(self, text: str) -> None:
         """Type a line."""
