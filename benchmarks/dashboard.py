@@ -41,7 +41,7 @@ from reflex_tui.widgets.log_view import LogView
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reflex_tui.model.messages import RecordsCame
+    from reflex_tui.messages import RecordsCame
 
 EVENTS, FEW_EVENTS = 1_000_000, 100_000
 TRIVIAL = """
@@ -140,7 +140,7 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
     app = ReflexApp(None, read=read, theme_file=workspace / "theme")
     async with app.run_test(size=(160, 48)):
         probe = Probe()
-        board: Dashboard = app._dashboard
+        board: Dashboard = app.dashboard
         await until(lambda: board.is_whole)
         up = time.perf_counter()
         board.action_pane("routing")

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding
-from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
 from core.plain import plain
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from textual.app import App
+    from textual.dom import DOMNode
 
 
 def shown_key(app: App[Any], binding_id: str, default: str) -> str:
@@ -144,26 +144,6 @@ def bindings_of(nodes: Iterable[type[DOMNode]]) -> Iterator[dict[str, str]]:
                 group[binding.id] = binding.key
         if group:
             yield group
-
-
-def every_binding() -> list[dict[str, str]]:
-    """Each class's bindings, of the whole dashboard; imports all of it."""
-    import importlib  # only who has a file of keys pays for it
-    import pkgutil
-
-    import reflex_tui
-
-    found: dict[type[DOMNode], None] = {}
-    for package in ("panes", "screens", "widgets"):
-        path = [f"{place}/{package}" for place in reflex_tui.__path__]
-        for module in pkgutil.iter_modules(path, f"reflex_tui.{package}."):
-            for value in vars(importlib.import_module(module.name)).values():
-                if isinstance(value, type) and issubclass(value, DOMNode):
-                    found[value] = None
-    from reflex_tui.app import ReflexApp
-
-    ours = [each for each in found if each.__module__.startswith("reflex_tui.")]
-    return list(bindings_of([ReflexApp, *ours]))
 
 
 def _leaves(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

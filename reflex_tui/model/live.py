@@ -5,7 +5,6 @@ What is said above the bakeoff pane about a run that ended, failed or can go on:
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,13 +13,8 @@ from typing import TYPE_CHECKING
 from core.figures import nearest_rank
 from core.harness.bakeoff.progress import AttemptEnded, Finished, Started, TrialEnded, TrialStarted
 from core.harness.gate.judge import solved_in_time
-from reflex_tui.keymap import shown_key
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    from textual.app import App
-
     from core.clock import Clock
     from core.errors import ReflexError
     from core.harness.bakeoff.progress import Progress
@@ -176,11 +170,6 @@ class Live:
         self._trials[key] = trial
 
 
-def no_reply(ms: float | None) -> bool:
-    """Whether a latency stands for a call that was never answered."""
-    return ms is not None and math.isinf(ms)
-
-
 # A report with one of these earns nothing here, whatever its figures are.
 EARNS_NOTHING = frozenset(
     {"scripted", "demo", "unsandboxed", "partial", "subset", "server_changed", "aa"}
@@ -195,15 +184,6 @@ class BakeoffKeys:
     new: str = "n"
     resume: str = "r"
     promote: str = "p"
-
-    @classmethod
-    def of(cls, app: App[Any]) -> BakeoffKeys:
-        """By the user's own keymap."""
-        return cls(
-            shown_key(app, "bakeoff.new", cls().new),
-            shown_key(app, "bakeoff.resume", cls().resume),
-            shown_key(app, "bakeoff.promote", cls().promote),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import OptionList, Static
@@ -19,11 +19,10 @@ from core.plain import plain
 from core.settings.model import Thresholds
 from reflex_tui.keymap import shown_key
 from reflex_tui.model.gate import BAD, MAKE_FIRST
-from reflex_tui.panes.pane import Pane
 from reflex_tui.widgets.gate import VERDICTS
 from reflex_tui.widgets.lines import MUTED, left, line
 from reflex_tui.widgets.report import AloneSection, ArmLatency, ReportSection
-from reflex_tui.widgets.section import Banner, Notice, PlainColumn
+from reflex_tui.widgets.section import Banner, Notice
 from reflex_tui.widgets.trials import ARM_STYLE, TrialGrid, cell_text
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ class GoingList(OptionList):
     ]
 
 
-class BakeoffPane(Pane, PlainColumn, can_focus=True):
+class BakeoffPane(Vertical, can_focus=True):
     """Shows ``live`` while there is a run and ``watching`` it, else ``reports``, newest first.
 
     ``detail`` is the chosen report whole, once it is read. ``enabled`` is whether reflex may serve
@@ -212,11 +211,11 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
     def compose(self) -> ComposeResult:
         """What is to be said above; then the run, or the list with the chosen report."""
         yield Banner()
-        with PlainColumn(id="going"):
+        with Vertical(id="going"):
             yield TrialGrid()
             yield Static(id="going-header")
             yield GoingList(id="going-list", markup=False, compact=True)
-        with PlainColumn(id="reported"):
+        with Vertical(id="reported"):
             yield Static(id="report-header")
             yield ReportList(id="reports", markup=False, compact=True)
             with VerticalScroll(id="report-scroll", can_focus=False):

@@ -12,15 +12,14 @@ from textual.reactive import reactive
 from core.errors import ReflexError, UntrustedEndpoint
 from core.stages import Mode
 from reflex_tui.keymap import shown_key
+from reflex_tui.messages import LookWanted
 from reflex_tui.model.benefits import benefits_of
 from reflex_tui.model.latencies import DEFAULT
-from reflex_tui.model.messages import LookWanted
 from reflex_tui.model.uptime import Looks
-from reflex_tui.panes.pane import Pane
 from reflex_tui.widgets.benefits import BenefitsSection, RecentSection
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
 from reflex_tui.widgets.latency import LatencyCharts
-from reflex_tui.widgets.section import Notice, PlainContainer
+from reflex_tui.widgets.section import Notice
 from reflex_tui.widgets.server import RemedySection, ServerSection, copy_wanted, pastable
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 _PROBES_KEPT = 120
 
 
-class HealthPane(Pane, PlainContainer, VerticalScroll):
+class HealthPane(VerticalScroll):
     """Shows an outlook, the live figures and what the capsule holds; all are set from outside.
 
     ``barred`` is why there is no outlook: an untrusted endpoint, say. While ``charting`` the

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
+from textual.containers import Container, Vertical
 from textual.reactive import reactive
 
+from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
 from reflex_tui.model.filters import FilterError, LogFilter, parse_filter
 from reflex_tui.model.latencies import DEFAULT
 from reflex_tui.model.log import LogListing, NewestRows
-from reflex_tui.model.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
-from reflex_tui.panes.pane import Pane
 from reflex_tui.widgets.latency import LatencyCharts
 from reflex_tui.widgets.log_bars import FilterBar, TimeBar, moment
 from reflex_tui.widgets.log_view import LogHeader, LogView
-from reflex_tui.widgets.section import Notice, PlainArea, PlainColumn
+from reflex_tui.widgets.section import Notice
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from core.errors import CapsuleError
     from core.stages import Mode
+    from reflex_tui.messages import PageCame, RowsCounted, TimeFound
     from reflex_tui.model.latencies import Figures, Window, Windowed
     from reflex_tui.model.log import Added
-    from reflex_tui.model.messages import PageCame, RowsCounted, TimeFound
 
 
-class RoutingPane(Pane, PlainColumn, can_focus=True):
+class RoutingPane(Vertical, can_focus=True):
     """Draws ``book``; whoever puts rows into it says so by ``appended`` and the like.
 
     While ``charting`` the latencies have the whole pane.
@@ -70,8 +70,8 @@ class RoutingPane(Pane, PlainColumn, can_focus=True):
         """Filter, column names and rows, or the notice that there are none; latencies beside."""
         yield FilterBar()
         yield TimeBar()
-        with PlainArea(id="routing-body"):
-            with PlainColumn(id="log-side"):
+        with Container(id="routing-body"):
+            with Vertical(id="log-side"):
                 yield LogHeader()
                 yield LogView(self.listing, id="log")
                 yield Notice(id="log-notice")

@@ -19,7 +19,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label
 
 from core.errors import ConfigError, ReflexError
-from core.figures import count, plural
+from core.figures import count, duration, plural
 from core.harness.bakeoff.plan import DEFAULT_SUITE, Plan
 from core.harness.sandbox import choose_tier
 from core.harness.suites.find import available_suites
@@ -30,7 +30,6 @@ from reflex_tui.model.gate import BAD, POOR
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, TITLE, labelled, left, line
 from reflex_tui.widgets.section import Section
-from reflex_tui.widgets.trials import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,7 +112,7 @@ def _between(least: int, most: int) -> str:
 def _time(found: Estimate) -> Content:
     if found.seconds is None:
         return line("unknown yet", (f"   {found.basis}", MUTED))
-    return line(f"about {span(found.seconds)}", (f"   {found.basis}", MUTED))
+    return line(f"about {duration(1000 * found.seconds)}", (f"   {found.basis}", MUTED))
 
 
 def _price(found: Estimate) -> Content:

@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from reflex_tui.keymap import shown_key
-from reflex_tui.model.messages import CopyWanted
+from reflex_tui.messages import CopyWanted
 from reflex_tui.model.promotion import example
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.section import IN_FILE, Notice

@@ -14,9 +14,7 @@ from textual.widgets import Input, Static
 from core.errors import UntrustedEndpoint
 from core.plain import plain
 from core.stages import Mode
-from reflex_tui.model.gate import BAD, Condition
-from reflex_tui.model.latencies import Latencies
-from reflex_tui.model.messages import (
+from reflex_tui.messages import (
     CapsuleBroken,
     CommandWanted,
     IndexGrew,
@@ -33,12 +31,13 @@ from reflex_tui.model.messages import (
     WindowSeen,
     WindowWanted,
 )
+from reflex_tui.model.gate import BAD, Condition
+from reflex_tui.model.latencies import Latencies
 from reflex_tui.model.rows import moment
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.widgets.benefits import KEPT
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.masthead import Masthead
-from reflex_tui.widgets.section import PlainContainer
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,8 +51,8 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
     from core.settings import Settings
     from reflex_tui.model.rows import Row
-    from reflex_tui.panes.bakeoff_desk import BakeoffDesk
     from reflex_tui.panes.routing import RoutingPane
+    from reflex_tui.screens.bakeoff_control import BakeoffControl
     from reflex_tui.widgets.command_bar import CommandBar
     from reflex_tui.widgets.log_view import LogView
 
@@ -63,7 +62,7 @@ _GRACE_S = 2.0
 PANES = ("health", "routing", "bakeoff")
 
 
-class Dashboard(PlainContainer, Screen[None]):
+class Dashboard(Screen[None]):
     """Three panes over one workspace; ``settings`` is None while there are none that are good."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,13 +101,13 @@ class Dashboard(PlainContainer, Screen[None]):
         self.outlook: RoutingView | None = None
         self._clock = clock
         self._latencies = Latencies()
-        self._events = 0
+        self.events = 0
         self._newest: datetime | None = None
         self._figures_wait = False
         self.is_whole = False
         self._completing = False
         self.routing: RoutingPane
-        self.bakeoff: BakeoffDesk
+        self.bakeoff: BakeoffControl
         self.bar: CommandBar
 
     def compose(self) -> ComposeResult:
@@ -125,7 +124,7 @@ class Dashboard(PlainContainer, Screen[None]):
         self.use(self.settings)
         self.now = self._clock.now()
         self.set_interval(1.0, self._tick)
-        self.set_interval(FIGURES_EVERY_S, self._show_waiting_figures)
+        self.set_interval(FIGURES_EVERY_S, self.show_waiting_figures)
         self.query_one(HealthPane).focus()
         self.call_after_refresh(self.post_message, self.Painted())
 
@@ -137,12 +136,12 @@ class Dashboard(PlainContainer, Screen[None]):
 
     async def _complete(self) -> None:
         await asyncio.to_thread(_load_panes)
-        from reflex_tui.panes.bakeoff_desk import BakeoffDesk  # after the first paint
         from reflex_tui.panes.routing import RoutingPane
+        from reflex_tui.screens.bakeoff_control import BakeoffControl  # after the first paint
         from reflex_tui.widgets.command_bar import CommandBar
 
         self.routing, self.bar = RoutingPane(), CommandBar()
-        self.bakeoff = BakeoffDesk(self._clock)
+        self.bakeoff = BakeoffControl(self._clock)
         self.routing.display = self.bakeoff.display = False
         for part in (self.routing, self.bakeoff, self.bar):
             await self.mount(part, before=self.query_one(KeyBar))
@@ -176,7 +175,7 @@ class Dashboard(PlainContainer, Screen[None]):
             f"Terminal too small\nneeds {need}, is {size.width}×{size.height}"
         )
 
-    def on_outlook_seen(self, message: ViewSeen) -> None:
+    def on_view_seen(self, message: ViewSeen) -> None:
         """A new look at server, gate and breaker."""
         self.outlook = message.outlook
         if self.is_whole:
@@ -191,7 +190,7 @@ class Dashboard(PlainContainer, Screen[None]):
         health.refresh_bindings()
         self.complete()
 
-    def on_outlook_barred(self, message: ViewBlocked) -> None:
+    def on_view_blocked(self, message: ViewBlocked) -> None:
         """Nothing may be contacted, or nothing can be decided."""
         word, why = "blocked", "nothing can be decided"
         if isinstance(message.error, UntrustedEndpoint):
@@ -207,7 +206,7 @@ class Dashboard(PlainContainer, Screen[None]):
         if message.fresh:
             routing.book.clear()
             self._latencies.clear()
-            self._events, self._newest = 0, None
+            self.events, self._newest = 0, None
         added = routing.book.append(message.entries)
         for call in added.calls:
             self._latencies.add(call)
@@ -343,18 +342,19 @@ class Dashboard(PlainContainer, Screen[None]):
     def _focus_pane(self) -> None:
         self._panes()[self.pane].take_focus()
 
-    def _panes(self) -> dict[str, HealthPane | RoutingPane | BakeoffDesk]:
+    def _panes(self) -> dict[str, HealthPane | RoutingPane | BakeoffControl]:
         health = self.query_one(HealthPane)
         return {"health": health, "routing": self.routing, "bakeoff": self.bakeoff}
 
     def _note_newest(self, record: Record) -> None:
-        self._events, self._newest = record.seq, moment(record.time)
+        self.events, self._newest = record.seq, moment(record.time)
 
     def _tick(self) -> None:
         self.now = self._clock.now()
         self._show_figures()
 
-    def _show_waiting_figures(self) -> None:
+    def show_waiting_figures(self) -> None:
+        """Show what came since they were shown last; called by a timer."""
         if self._figures_wait:
             self._show_figures()
 
@@ -371,7 +371,7 @@ class Dashboard(PlainContainer, Screen[None]):
             routing.figures = figures
         if self.pane == "health":
             health.figures = figures
-            health.show_evidence(self._events, self._newest)
+            health.show_evidence(self.events, self._newest)
             health.show_decisions(self._latest(), routing.patience_s)
 
     def _latest(self) -> tuple[Row, ...]:
@@ -381,7 +381,8 @@ class Dashboard(PlainContainer, Screen[None]):
 
 def _load_panes() -> None:
     """Import in a thread what would hold up the picture for a tenth of a second."""
-    from reflex_tui.panes import bakeoff_desk, routing  # noqa: F401
+    from reflex_tui.panes import routing  # noqa: F401
+    from reflex_tui.screens import bakeoff_control  # noqa: F401
     from reflex_tui.widgets import command_bar  # noqa: F401
 
 

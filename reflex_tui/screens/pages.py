@@ -16,6 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from core.plain import plain
+from reflex_tui.messages import CopyWanted
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
@@ -28,7 +29,6 @@ from reflex_tui.model.gate import (
     server_condition,
     why,
 )
-from reflex_tui.model.messages import CopyWanted
 from reflex_tui.model.promotion import config_place
 from reflex_tui.model.slash import COMMANDS
 from reflex_tui.widgets.gate import criterion_line
@@ -153,7 +153,7 @@ def places(settings: Settings | None, theme_file: Path, keymap_file: Path) -> di
     }
 
 
-_KEY = 32
+_SETTING = 32
 WAIT = "Nobody has looked yet; a moment …"
 
 
@@ -207,7 +207,7 @@ def status_page(
         *labelled(title("policy"), line(outlook.policy.policy_hash if outlook else ""), width),
     ]
     origin_width = 19
-    value_width = max(8, width - _KEY - origin_width)
+    value_width = max(8, width - _SETTING - origin_width)
     table: tuple[str, ...] = ()
     for path, value in settings_values(settings):
         if path[:-1] != table:
@@ -215,11 +215,11 @@ def status_page(
             lines += [line(""), line((f"[{plain('.'.join(table), 80)}]", MUTED))]
         origin, name, shown = settings.origin(*path), plain(path[-1], 60), _shown(value)
         # A value that is longer than its column begins further left, while its name allows it.
-        wider = max(0, min(len(shown) + 1 - value_width, _KEY - len(name) - 2))
+        wider = max(0, min(len(shown) + 1 - value_width, _SETTING - len(name) - 2))
         below = len(shown) > value_width + wider
         lines.append(
             line(
-                left(name, _KEY - wider),
+                left(name, _SETTING - wider),
                 right("" if below else shown, value_width + wider - 1),
                 left(
                     line((f"  {origin}", MUTED if origin == "default" else "$reflex")), origin_width

@@ -18,14 +18,14 @@ from core.figures import NONE, count, day_time, duration, percent, plural
 from core.harness.report.markdown import STAMP_WORDS
 from core.plain import plain
 from core.settings.model import Thresholds
+from reflex_tui.messages import CopyWanted
 from reflex_tui.model.gate import POOR, criteria
-from reflex_tui.model.messages import CopyWanted
 from reflex_tui.model.reports import Won
 from reflex_tui.widgets.gate import VERDICTS, criterion_line
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import LABEL, MUTED, left, line, right, spread, title
 from reflex_tui.widgets.report import ArmLatency
-from reflex_tui.widgets.trials import ARM_STYLE, latency, task_page
+from reflex_tui.widgets.trials import ARM_STYLE, task_page
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -113,10 +113,10 @@ def _column(one: ArmSummary) -> dict[str, str]:
     figures = {
         "solved": f"{one.solved} of {one.trials}",
         "  at the first attempt": f"{one.solved_first} of {one.trials}",
-        "TTFT, P50": latency(one.ttft_p50_ms),
-        "TTFT, P95": latency(one.ttft_p95_ms),
-        "total, P50": latency(one.total_p50_ms),
-        "total, P95": latency(one.total_p95_ms),
+        "TTFT, P50": duration(one.ttft_p50_ms),
+        "TTFT, P95": duration(one.ttft_p95_ms),
+        "total, P50": duration(one.total_p50_ms),
+        "total, P95": duration(one.total_p95_ms),
         "JSON compliance": percent(one.compliance_percent),
         "rate, median": rate,
         "calls": count(one.calls),

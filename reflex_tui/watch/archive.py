@@ -9,9 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from core.errors import CapsuleCorrupt, CapsuleError
-from reflex_tui.model.filters import LogFilter
-from reflex_tui.model.log import PAGE
-from reflex_tui.model.messages import (
+from reflex_tui.messages import (
     CountWanted,
     IndexGrew,
     PageCame,
@@ -20,6 +18,8 @@ from reflex_tui.model.messages import (
     TimeFound,
     TimeWanted,
 )
+from reflex_tui.model.filters import LogFilter
+from reflex_tui.model.log import PAGE
 from reflex_tui.model.rows import listed_row
 from reflex_tui.watch.watcher import Post, Watcher
 

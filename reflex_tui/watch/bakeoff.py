@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
-from reflex_tui.model.messages import BakeoffEnded, BakeoffTold, WatcherDied
+from reflex_tui.messages import BakeoffEnded, BakeoffTold, WatcherDied
 
 if TYPE_CHECKING:
     from core.clock import Clock

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from textual.containers import Container
 from textual.content import Content
 from textual.reactive import reactive
 
 from core.figures import duration, plural
 from core.stages import Mode
+from reflex_tui.messages import WindowWanted
 from reflex_tui.model.gate import BAD, MODE_STYLE, POOR
 from reflex_tui.model.latencies import DEFAULT, WINDOW_S, WINDOWS, Figures, Series
-from reflex_tui.model.messages import WindowWanted
 from reflex_tui.widgets.lines import (
     LABEL,
     MUTED,
@@ -32,7 +33,7 @@ from reflex_tui.widgets.lines import (
     spread,
 )
 from reflex_tui.widgets.plot import PlotSection
-from reflex_tui.widgets.section import PlainArea, Section
+from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -168,7 +169,7 @@ def _calls(figures: Figures) -> Content:
     return line((plural(figures.calls, "call") if figures.calls else "no calls", MUTED))
 
 
-class LatencyCharts(PlainArea):
+class LatencyCharts(Container):
     """``figures`` of each mode now, the reflex limit in ms, and the ``window`` that is charted."""
 
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)

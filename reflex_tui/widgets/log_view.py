@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding
-from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -166,7 +165,6 @@ def _dim(text: str) -> Piece:
 
 
 GUTTER = 2
-_CACHED = 160
 
 
 class LogHeader(Section):
@@ -211,8 +209,7 @@ class LogView(ScrollView, can_focus=True):
 
     def __init__(self, rows: Rows, *, id: str | None = None) -> None:  # noqa: A002  Textual's name
         super().__init__(id=id)
-        self._rows = rows
-        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED)
+        self.rows = rows
         self._styles: dict[tuple[str, bool], RichStyle] = {}
 
     def reread(self, cursor: int = 0) -> None:
@@ -228,7 +225,7 @@ class LogView(ScrollView, can_focus=True):
         """``rows`` more at the end, or none but some of those in sight changed."""
         self._resize()
         if self.following:
-            self._go(len(self._rows) - 1)
+            self._go(len(self.rows) - 1)
         else:
             self.waiting += rows
         self.refresh()
@@ -242,34 +239,23 @@ class LogView(ScrollView, can_focus=True):
 
     def jump(self, index: int) -> None:
         """To the row at ``index``, with those that follow it in sight."""
-        last = len(self._rows) - 1
+        last = len(self.rows) - 1
         self.following = False
         self.cursor = max(0, min(index, last))
         self.scroll_to(y=self.cursor, animate=False, force=True)
 
     def row_at_cursor(self) -> Row | None:
         """The row under the cursor, if there is one and it is loaded."""
-        return self._rows.row(self.cursor) if 0 <= self.cursor < len(self._rows) else None
+        return self.rows.row(self.cursor) if 0 <= self.cursor < len(self.rows) else None
 
     def render_line(self, y: int) -> Strip:
         """One line of what is in sight."""
         index = self.scroll_offset.y + y
         width = self.scrollable_content_region.width
-        if index >= len(self._rows) or self.now is None:
+        if index >= len(self.rows) or self.now is None:
             return Strip.blank(width, self.rich_style)
-        row = self._rows.row(index)
+        row = self.rows.row(index)
         chosen = index == self.cursor and (self.has_focus or not self.following)
-        today = self.now.astimezone().date()
-        state = row.outcome(self.now, self.patience_s) if row and row.is_decision else None
-        key = (row, row and row.attempts, state, width, chosen, self.app.theme, today)
-        strip = self._strips.get(key)
-        if strip is None:
-            strip = self._draw(row, width, chosen=chosen)
-            self._strips[key] = strip
-        return strip
-
-    def _draw(self, row: Row | None, width: int, *, chosen: bool) -> Strip:
-        assert self.now is not None
         pieces = [("▌ " if chosen else "  ", "bold $reflex")]
         if row:
             pieces += log_line(row, Columns(width - GUTTER), self.now, self.patience_s)
@@ -292,14 +278,13 @@ class LogView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Another theme: nothing drawn holds any more."""
         super().notify_style_update()
-        self._strips.clear()
         self._styles.clear()
 
     def on_resize(self) -> None:
         """Another size: keep the newest in sight while following."""
         self._resize()
         if self.following:
-            self._go(len(self._rows) - 1)
+            self._go(len(self.rows) - 1)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Keep the cursor in sight, also when the scrollbar is dragged."""
@@ -307,7 +292,7 @@ class LogView(ScrollView, can_focus=True):
         if not self.following:
             top = round(new_value)
             bottom = top + max(1, self.scrollable_content_region.height) - 1
-            self.cursor = max(top, min(self.cursor, bottom, len(self._rows) - 1))
+            self.cursor = max(top, min(self.cursor, bottom, len(self.rows) - 1))
 
     def watch_following(self) -> None:
         """Tell those who show it, and the footer."""
@@ -343,7 +328,7 @@ class LogView(ScrollView, can_focus=True):
         """To the newest, and stay with it."""
         self.following = True
         self.waiting = 0
-        self._go(len(self._rows) - 1)
+        self._go(len(self.rows) - 1)
 
     def action_open(self) -> None:
         """Show all of the row under the cursor."""
@@ -353,8 +338,8 @@ class LogView(ScrollView, can_focus=True):
     def on_click(self, event: Click) -> None:
         """A click moves the cursor; a second one opens the row."""
         index = self.scroll_offset.y + event.y
-        if index < len(self._rows):
-            self._step(index, upwards=index < len(self._rows) - 1)
+        if index < len(self.rows):
+            self._step(index, upwards=index < len(self.rows) - 1)
             if event.chain > 1:
                 self.action_open()
 
@@ -377,7 +362,7 @@ class LogView(ScrollView, can_focus=True):
         self._step(self.cursor + 3, upwards=False)
 
     def _step(self, index: int, *, upwards: bool) -> None:
-        last = len(self._rows) - 1
+        last = len(self.rows) - 1
         if last < 0:
             return
         if upwards:
@@ -388,7 +373,7 @@ class LogView(ScrollView, can_focus=True):
         self._go(index)
 
     def _go(self, index: int) -> None:
-        last = max(0, len(self._rows) - 1)
+        last = max(0, len(self.rows) - 1)
         self.cursor = max(0, min(index, last))
         height = max(1, self.scrollable_content_region.height)
         top = self.scroll_offset.y
@@ -403,6 +388,6 @@ class LogView(ScrollView, can_focus=True):
 
     def _resize(self) -> None:
         # Assigning the reactive would lay the whole screen out anew, ten times a second.
-        size = Size(0, len(self._rows))
+        size = Size(0, len(self.rows))
         self.set_reactive(LogView.virtual_size, size)
         self._scroll_update(size)

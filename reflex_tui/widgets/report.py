@@ -18,7 +18,7 @@ from reflex_tui.model.gate import BAD, criteria
 from reflex_tui.widgets.gate import VERDICTS, criterion_line
 from reflex_tui.widgets.lines import LABEL, MUTED, bars, labelled, left, line, right, spread, title
 from reflex_tui.widgets.section import Section
-from reflex_tui.widgets.trials import ARM_STYLE, latency
+from reflex_tui.widgets.trials import ARM_STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,8 +107,8 @@ def _arm(arm: str, values: Sequence[float], style: str, axis: _Axis, rows: int) 
     figures = Content("").join(
         right(text, _FIGURE)
         for text in (
-            latency(nearest_rank(values, 50)),
-            latency(nearest_rank(values, 95)),
+            duration(nearest_rank(values, 50)),
+            duration(nearest_rank(values, 95)),
             line((f"✖ {lost}", "$error") if lost else ("0", MUTED)),
         )
     )

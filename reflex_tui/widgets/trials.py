@@ -5,6 +5,7 @@ One arm's goes at a task in words: attempt by attempt, and the diff that solved 
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from core.figures import duration, plural
 from core.harness.gate.judge import solved_in_time
 from core.plain import plain, plain_block
 from reflex_tui.model.gate import BAD, GOOD, POOR
-from reflex_tui.model.live import CellState, Live, Score, no_reply
+from reflex_tui.model.live import CellState, Live, Score
 from reflex_tui.widgets.gate import VERDICTS
 from reflex_tui.widgets.lines import MUTED, fitting, labelled, left, line, right, spread
 from reflex_tui.widgets.section import Section
@@ -72,9 +73,9 @@ def outcome(trial: Trial, *, short: bool = False) -> Content:
     count = len(trial.attempts)
     if solved_in_time(trial):
         when = "solved" if count == 1 else f"solved at try {count}"
-        return line(when, (f", {latency(total_ms)}", MUTED))
+        return line(when, (f", {duration(total_ms)}", MUTED))
     if trial.solved:
-        return line("solved too late", (f", {latency(total_ms)}", MUTED))
+        return line("solved too late", (f", {duration(total_ms)}", MUTED))
     why = FAILURES.get(trial.failure or "", "not solved")
     if short:
         return line(_SHORT.get(trial.failure or "", why), (f" ×{count}", MUTED))
@@ -109,7 +110,7 @@ def _trial_lines(trial: Trial, of: int, style: str) -> list[Content]:
 def _attempt_lines(number: int, attempt: Attempt) -> list[Content]:
     failure = FAILURES.get(attempt.failure or "", "") if attempt.failure else "tests pass"
     style = (POOR if attempt.failure == "lint" else BAD) if attempt.failure else GOOD
-    took = "no reply" if no_reply(attempt.answered_ms) else latency(attempt.answered_ms)
+    took = "no reply" if math.isinf(attempt.answered_ms) else duration(attempt.answered_ms)
     pieces: list[str | tuple[str, str]] = [
         f"  attempt {number}   ",
         (took, MUTED),
@@ -161,7 +162,6 @@ _NUMBER = 10
 # Two less than elsewhere, so that a task a cell of our own suite is a line at 80 columns.
 LABEL = 8
 _SAID = 18
-_SECONDS = 99.5
 _PREPARING = "looking at the servers, and attacking the sandbox to see it hold"
 
 
@@ -212,13 +212,13 @@ def _progress(live: Live, width: int, *, stopping: bool) -> Content:
 
 def _pace(live: Live, *, stopping: bool) -> Content:
     if live.finished is not None:
-        return line((f"took {span(live.elapsed_s)}", MUTED))
+        return line((f"took {duration(1000 * live.elapsed_s)}", MUTED))
     if stopping:
         return line(("▲ stopping; what is done is kept", "$warning"))
     left_s = live.left_s
     if left_s is None:
         return line(("ETA –", MUTED))
-    return line(("ETA ", MUTED), (span(max(1.0, left_s)), "bold"))
+    return line(("ETA ", MUTED), (duration(1000 * max(1.0, left_s)), "bold"))
 
 
 def _bar(done: int, total: int, width: int) -> Content:
@@ -257,20 +257,10 @@ def _figures(score: Score) -> Content:
     return line(
         (f"solved {score.solved} of {score.tried}".ljust(22), ""),
         ("P50 ", MUTED),
-        right(latency(score.p50), _NUMBER - 2),
+        right(duration(score.p50), _NUMBER - 2),
         ("   P95 ", MUTED),
-        right(latency(score.p95), _NUMBER - 2),
+        right(duration(score.p95), _NUMBER - 2),
     )
-
-
-def span(seconds: float) -> str:
-    """``80 s``, ``2 m 49 s``, ``12 min``: to the second, as nothing finer is known."""
-    return f"{seconds:.0f} s" if seconds < _SECONDS else duration(seconds * 1000)
-
-
-def latency(ms: float | None) -> str:
-    """As ``duration``; ``∞`` for a call that got no reply."""
-    return "∞" if no_reply(ms) else duration(ms)
 
 
 def _legend(live: Live, width: int) -> Content:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.patchloop.trial import FailureKind
+from reflex_tui.messages import BakeoffTold, CommandWanted, ReportsSeen
 from reflex_tui.model.estimate import Unfinished
 from reflex_tui.model.live import Live
-from reflex_tui.model.messages import BakeoffTold, CommandWanted, ReportsSeen
 from reflex_tui.model.reports import ListedReport
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.bakeoff import BakeoffPane

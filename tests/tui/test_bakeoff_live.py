@@ -23,7 +23,6 @@ from reflex_tui.model.live import CellState, Live
 from reflex_tui.model.reports import Won, _tasks
 from reflex_tui.model.slash import BadOptions, NoSuchCommand, Options, parse, parse_options
 from reflex_tui.widgets.report import ArmLatency
-from reflex_tui.widgets.trials import span
 from tests.support.bakeoff.arena import make_suite
 from tests.support.tui.bakeoffs import attempt, events, name_of, report, trial, trials
 from tests.support.tui.making import StillClock, settings
@@ -268,11 +267,6 @@ def test_the_chart_fits_and_shows_the_limit() -> None:
             assert ("limit 2.00 s" in text) == (values != [math.inf])
     chart.latencies = {"reflex": [1.0, math.inf], "cloud": []}
     assert "✖ 1" in "\n".join(each.plain for each in chart.lines(100))
-
-
-def test_time_left_is_told_to_the_second() -> None:
-    """Nothing finer is known."""
-    assert [span(s) for s in (4.78, 80.4, 169)] == ["5 s", "80 s", "2 m 49 s"]
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from textual.widgets import Input
 
 from core.settings import load_settings
 from core.standin.server import start_scripted
+from reflex_tui.messages import CommandWanted, ReportsSeen, UnfinishedSeen
 from reflex_tui.model.estimate import newest_unfinished
-from reflex_tui.model.messages import CommandWanted, ReportsSeen, UnfinishedSeen
 from reflex_tui.model.reports import newest, read_report
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.bakeoff import GoingList, ReportList
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from reflex_tui.panes.bakeoff_desk import BakeoffDesk
+    from reflex_tui.screens.bakeoff_control import BakeoffControl
     from tests.support.tui.bench import Bench
 
 
@@ -43,7 +43,7 @@ async def ring(project: Path) -> AsyncIterator[Arena]:
         yield made
 
 
-def desk_of(bench: Bench) -> BakeoffDesk:
+def desk_of(bench: Bench) -> BakeoffControl:
     """The bakeoff pane with what runs behind it."""
     return bench.dashboard.bakeoff
 

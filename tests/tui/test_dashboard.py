@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import (
+from reflex_tui.messages import (
     CommandWanted,
     ConfigBroken,
     ConfigRead,

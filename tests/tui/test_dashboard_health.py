@@ -10,7 +10,7 @@ from core.router.condition import DeepProbe
 from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import LookWanted, ViewBlocked, ViewSeen
+from reflex_tui.messages import LookWanted, ViewBlocked, ViewSeen
 from reflex_tui.widgets.server import RemedySection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import (
@@ -124,7 +124,7 @@ async def test_looks_are_asked_for() -> None:
     Asked.CSS_PATH = str(theme.__file__).replace("theme.py", "reflex_tui.tcss")
     app = Asked(settings(), clock=StillClock(), watch=False)
     async with app.run_test() as pilot:
-        while not app._dashboard.is_whole:
+        while not app.dashboard.is_whole:
             await pilot.pause()
         await pilot.press("r", "d", "2", "r")
         await pilot.pause()

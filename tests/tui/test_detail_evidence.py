@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
-from reflex_tui.model.messages import ViewSeen
+from reflex_tui.messages import ViewSeen
 from reflex_tui.screens.detail import DetailScreen
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import StillClock, outlook, settings, write_a_day

@@ -12,7 +12,7 @@ from core.errors import ConfigError
 from core.router.condition import Cause
 from core.settings import Settings, Source
 from core.settings.read import load_settings, parse
-from reflex_tui.model.messages import CommandWanted, ConfigBroken, ViewSeen
+from reflex_tui.messages import CommandWanted, ConfigBroken, ViewSeen
 from reflex_tui.model.promotion import example, first_config
 from reflex_tui.model.slash import parse as slash
 from tests.support.tui.bench import dashboard

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reflex_tui import keymap
-from reflex_tui.keymap import checked, every_binding, is_key, read_keymap
-from reflex_tui.model.messages import ViewSeen
+from reflex_tui.keymap import checked, is_key, read_keymap
+from reflex_tui.messages import ViewSeen
 from reflex_tui.widgets.key_bar import KeyBar
 from tests.support.tui.bench import dashboard
 from tests.support.tui.making import ill, outlook
@@ -23,6 +23,8 @@ KNOWN = [{"health.probe": "r", "health.deep": "d"}, {"quit": "q", "help": "quest
 
 def test_every_class_of_bindings_is_known() -> None:
     """Whoever adds a key with an id adds it to what may be changed."""
+    from reflex_tui.app import every_binding
+
     ids = {each for group in every_binding() for each in group}
     assert {"quit", "command", "health.probe", "routing.filter", "log.follow", "sheet.close"} <= ids
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import sys
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,22 +13,19 @@ from core.capsule import EventLog
 from core.capsule.index import Index, ListedRows
 from core.files import make_private
 from reflex_tui.app import ReflexApp
+from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
 from reflex_tui.model.filters import parse_filter
 from reflex_tui.model.log import NewestRows
-from reflex_tui.model.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
 from reflex_tui.model.rows import entries_of
 from reflex_tui.screens.detail import DetailScreen
 from tests.support.capsule.filling import index_file
 from tests.support.tui.bench import Bench, came, dashboard
-from tests.support.tui.making import NOW, StillClock, call, decision, settings
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from dashboard_load import events, make
+from tests.support.tui.making import NOW, call, decision, settings
+from tests.support.tui.watching import make, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-__all__ = ["events", "make", "until", "watching"]
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
 EVENTS = 20_000
 ROWS = EVENTS // 2
@@ -64,27 +58,6 @@ def workspace(large: Path, tmp_path: Path) -> Path:
     return root
 
 
-async def until(true: Callable[[], Any]) -> None:
-    """Wait until ``true``; the test's own time limit ends it otherwise."""
-    while not true():
-        await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def watching(root: Path, *, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Bench]:
-    """The dashboard over a workspace, watching it, on the routing pane with all in reach."""
-    clock = StillClock()
-    app = ReflexApp(settings(root), clock=clock, theme_file=root / "theme")
-    app.animation_level = "none"
-    async with app.run_test(size=size) as pilot:
-        await until(lambda: app._dashboard.is_whole)
-        bench = Bench(app, pilot, clock)
-        await bench.press("2")
-        await until(lambda: bench.routing.listing.before is not None)
-        await pilot.pause()
-        yield bench
-
-
 async def in_sight(bench: Bench) -> list[int]:
     """The seqs of the rows in sight, once all are there."""
     view = bench.view
@@ -92,7 +65,7 @@ async def in_sight(bench: Bench) -> list[int]:
     def rows() -> list[Any]:
         top = view.scroll_offset.y
         height = view.scrollable_content_region.height
-        end = min(top + height, len(view._rows))
+        end = min(top + height, len(view.rows))
         return [bench.routing.listing.row(index) for index in range(top, end)]
 
     await until(lambda: all(rows()))
@@ -104,7 +77,7 @@ async def test_all_rows_can_be_reached(workspace: Path) -> None:
     """Home, End, pages, the scrollbar and a time; each shows the rows that lie there."""
     async with watching(workspace) as bench:
         view = bench.view
-        assert len(view._rows) == ROWS
+        assert len(view.rows) == ROWS
         assert len(bench.routing.book) < ROWS
         assert "10,000 rows" in bench.shown()
         assert (await in_sight(bench))[-1] == EVENTS - 1
@@ -168,7 +141,7 @@ async def test_a_filter_goes_over_all_rows_and_keeps_the_cursor(workspace: Path)
         await bench.type("mode:cloud")
         await until(lambda: bench.routing.listing.before is not None)
         await in_sight(bench)
-        assert len(bench.view._rows) > len(bench.routing.listing._matched)
+        assert len(bench.view.rows) > len(bench.routing.listing._matched)
         assert bench.view.row_at_cursor() == chosen
         assert not bench.view.following
         await bench.press("enter", "escape")
@@ -198,7 +171,7 @@ async def test_rows_that_leave_memory_stay_in_reach(workspace: Path) -> None:
     async with watching(workspace) as bench, _log(workspace) as log:
         bench.routing.book.keep = 100
         log.append(decision("more"))
-        await until(lambda: len(bench.view._rows) == ROWS + 1)
+        await until(lambda: len(bench.view.rows) == ROWS + 1)
         assert len(bench.routing.book) <= 110
         assert (await in_sight(bench))[-1] == EVENTS + 1
         bench.view.jump(ROWS - 500)
@@ -230,7 +203,7 @@ async def test_without_an_index_the_tail_is_there_at_once(workspace: Path) -> No
         assert "50+ (indexing 43%) rows" in bench.shown()
         assert "TIME" in bench.shown()
     async with watching(workspace) as bench:
-        assert len(bench.view._rows) == ROWS
+        assert len(bench.view.rows) == ROWS
         await bench.press("home")
         assert (await in_sight(bench))[0] == 1
 

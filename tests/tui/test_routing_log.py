@@ -8,7 +8,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt
-from reflex_tui.model.messages import CapsuleBroken, ViewSeen
+from reflex_tui.messages import CapsuleBroken, ViewSeen
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.widgets.log_view import LogView

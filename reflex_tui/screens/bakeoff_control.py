@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual import work
+from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import OptionList
 
 from core.errors import ReflexError
 from core.plain import plain
+from reflex_tui.keymap import shown_key
 from reflex_tui.model.estimate import plan_to_resume
 from reflex_tui.model.live import BakeoffKeys, Live, error_words, finished_words, unfinished_words
 from reflex_tui.panes.bakeoff import BakeoffPane
@@ -17,7 +19,7 @@ from reflex_tui.screens.pages import Sheet
 from reflex_tui.watch.bakeoff import BakeoffRun
 from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.lines import left
-from reflex_tui.widgets.section import Banner, PlainColumn
+from reflex_tui.widgets.section import Banner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,17 +35,17 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
     from core.settings import Settings
     from core.stages import Mode
+    from reflex_tui.messages import BakeoffEnded, BakeoffTold
     from reflex_tui.model.estimate import Unfinished
     from reflex_tui.model.latencies import Figures
     from reflex_tui.model.live import Said
-    from reflex_tui.model.messages import BakeoffEnded, BakeoffTold
     from reflex_tui.model.reports import Detail, ListedReport
     from reflex_tui.model.slash import Options
 
 DRAW_EVERY_S = 0.2
 
 
-class BakeoffDesk(PlainColumn):
+class BakeoffControl(Vertical):
     """Holds the pane and the run; goes by the ``settings`` and the ``outlook`` it was last told."""
 
     class DetailRead(Message):
@@ -241,7 +243,7 @@ class BakeoffDesk(PlainColumn):
         name = plain(message.go[0], 80)
         self.app.push_screen(Sheet(name, lambda width: task_page(trials, width)))
 
-    def on_bakeoff_desk_detail_read(self, message: DetailRead) -> None:
+    def on_bakeoff_control_detail_read(self, message: DetailRead) -> None:
         """Show it where it is wanted."""
         if message.detail is not None:
             self._details[message.path] = message.detail
@@ -253,13 +255,13 @@ class BakeoffDesk(PlainColumn):
         else:
             self._read_raw(message.opened)
 
-    def on_bakeoff_desk_raw_read(self, message: RawRead) -> None:
+    def on_bakeoff_control_raw_read(self, message: RawRead) -> None:
         """No report of ours: as it stands."""
         document = message.document
         page = Sheet(message.name, lambda _: [json_text(document)], copies=indented(document))
         self.app.push_screen(page)
 
-    def on_bakeoff_desk_compared(self, message: Compared) -> None:
+    def on_bakeoff_control_compared(self, message: Compared) -> None:
         """Show what changed, or why that cannot be told."""
         if message.error is not None:
             self.notify(f"{message.error.message} {message.error.remedy}", severity="warning")
@@ -290,7 +292,7 @@ class BakeoffDesk(PlainColumn):
             kept = finished is not None
             self._say_error("the bakeoff could not go on", message.error, kept=kept)
         elif finished is not None:
-            self._say(finished_words(finished, BakeoffKeys.of(self.app)))
+            self._say(finished_words(finished, self._keys))
         elif stopped:
             self.banner.say("▲ stopped before the first trial: there is nothing to report")
             self.pane.live = None
@@ -303,6 +305,16 @@ class BakeoffDesk(PlainColumn):
     def banner(self) -> Banner:
         """What is said above the pane."""
         return self.pane.query_one(Banner)
+
+    @property
+    def _keys(self) -> BakeoffKeys:
+        """By the user's own keymap."""
+        return BakeoffKeys(
+            *(
+                shown_key(self.app, f"bakeoff.{name}", default)
+                for name, default in (("new", "n"), ("resume", "r"), ("promote", "p"))
+            )
+        )
 
     @property
     def _has_focus(self) -> bool:
@@ -354,14 +366,14 @@ class BakeoffDesk(PlainColumn):
         self.banner.say(said.words, said.rest, tone=said.tone)
 
     def _say_error(self, what: str, error: ReflexError, *, kept: bool = False) -> None:
-        self._say(error_words(what, error, BakeoffKeys.of(self.app), kept=kept))
+        self._say(error_words(what, error, self._keys, kept=kept))
         self.pane.show_parts()
 
     def _say_unfinished(self) -> None:
         found = self.pane.unfinished
         if self.running or found is None or (self.banner.words and self.pane.live is not None):
             return
-        self._say(unfinished_words(found, BakeoffKeys.of(self.app)))
+        self._say(unfinished_words(found, self._keys))
 
     @work(thread=True, group="detail", exclusive=True)
     def _read_detail(self, report: ListedReport, *, opened: bool) -> None:
@@ -380,7 +392,7 @@ class BakeoffDesk(PlainColumn):
 
     @work(thread=True, group="compare", exclusive=True)
     def _compare(self, report: ListedReport, baseline: ListedReport) -> None:
-        from reflex_tui.model.reports import compared  # the harness
+        from reflex_tui.screens.comparison import compared  # the harness
 
         try:
             self.post_message(self.Compared(compared(report.path, baseline.path), None))
