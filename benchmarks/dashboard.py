@@ -35,7 +35,6 @@ from core.settings import load_settings
 from reflex_tui.app import ReflexApp
 from reflex_tui.model.filters import LogFilter, parse_filter
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.turns import start_quickly
 from reflex_tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:
@@ -135,7 +134,6 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
     """One run of the dashboard over the workspace; figures by name."""
     found: dict[str, Any] = {}
     drawn, turns = Drawn(), Turns()
-    start_quickly()  # as the command does
     read = partial(load_settings, workspace / "stage0.toml")
     app = ReflexApp(None, read=read, theme_file=workspace / "theme")
     async with app.run_test(size=(160, 48)):

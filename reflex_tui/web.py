@@ -10,10 +10,10 @@ import asyncio
 import shlex
 import signal
 import socket
-import sys
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReflexError
+from core.start import python_module
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -48,9 +48,8 @@ def command(config: Path | None) -> str:
 
     It is named by its interpreter, as another program on PATH may be called ``code``.
     """
-    program = "from reflex_tui.cli.main import reflex_tui; reflex_tui()"
     given = [] if config is None else ["--config", str(config)]
-    return shlex.join([sys.executable, "-P", "-c", program, *given])
+    return shlex.join([*python_module("reflex_tui"), "tui", *given])
 
 
 def is_ours(headers: Mapping[str, str], port: int) -> bool:

@@ -15,11 +15,11 @@ from core.engine.process import (
     ServerProcess,
     add_child_arguments,
     ensure_free,
-    python_module,
     run_server,
 )
 from core.engine.weights import SMOLLM2, check_gguf, default_weights, require_xllamacpp
 from core.errors import ConfigError, EngineError
+from core.start import python_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -150,14 +150,6 @@ _LOG_TAIL_LINES = 8
 _READY_LINE_LIMIT = 16_384
 
 
-def python_module(module: str) -> list[str]:
-    """The command that runs ``module`` with this interpreter.
-
-    ``-P`` keeps the working directory, an untrusted project's, off the child's import path.
-    """
-    return [sys.executable, "-P", "-m", module]
-
-
 class ServerProcess:
     """A child that serves ``model`` at ``http://127.0.0.1:PORT/v1`` until it is stopped.
 

@@ -19,7 +19,6 @@ from core.engine.process import (
     ServerProcess,
     add_child_arguments,
     port_unusable,
-    python_module,
     run_server,
 )
 from core.errors import EngineError, SuiteError
@@ -36,6 +35,7 @@ from core.standin.wire import (
     spoil,
     streamed,
 )
+from core.start import python_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.demo.workspace import SUITE, configure, make_workspace, plant_gate
 from core.engine.local import start_engine
-from core.engine.process import python_module
 from core.errors import EngineError
 from core.files import open_state
 from core.plain import plain_block
@@ -20,6 +19,8 @@ from core.router.backends import primary
 from core.router.health import probe
 from core.settings import load_settings
 from core.standin.server import start_scripted
+from core.start import python_module
+from reflex_tui.cli.main import TERMINATED
 from reflex_tui.cli.output import milliseconds, print_json
 
 if TYPE_CHECKING:
@@ -30,13 +31,10 @@ if TYPE_CHECKING:
     from core.router.answer import Answer
     from core.settings import Settings
 
-_TERMINATED = 128 + signal.SIGTERM
-
 
 def demo(arguments: argparse.Namespace) -> int:
     """The dashboard over real servers and calls; without a terminal one call, told in words."""
     headless = arguments.headless or not (sys.stdin.isatty() and sys.stdout.isatty())
-    signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, _end)
     with ExitStack() as running:
         settings = _prepare(running, quiet=arguments.json)
@@ -154,4 +152,4 @@ def _program() -> str:
 
 
 def _end(*_: Any) -> NoReturn:
-    raise SystemExit(_TERMINATED)
+    raise SystemExit(TERMINATED)

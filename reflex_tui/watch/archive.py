@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from core.errors import CapsuleCorrupt, CapsuleError
+from core.start import python_module
 from reflex_tui.messages import (
     CountWanted,
     IndexGrew,
@@ -90,7 +90,7 @@ class Archive(Watcher):
         seq, share, missing = index.behind()
         if missing < MUCH_BYTES:
             return
-        command = [sys.executable, "-P", "-m", "core.capsule.index", str(self._path)]
+        command = [*python_module("core.capsule.index"), str(self._path)]
         with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

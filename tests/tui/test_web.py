@@ -43,6 +43,7 @@ def test_what_is_run_for_a_page_is_this_package(tmp_path: Path) -> None:
     """Whatever else is called ``code`` on PATH, with the configuration that was named."""
     words = shlex.split(web.command(tmp_path / "it's.toml"))
     assert words[0] == sys.executable
+    assert words[-4:-2] == ["reflex_tui", "tui"]
     assert words[-2:] == ["--config", str(tmp_path / "it's.toml")]
     assert "--config" not in web.command(None)
 
