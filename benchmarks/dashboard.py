@@ -90,7 +90,7 @@ class Drawn:
         def render_line(view: LogView, y: int) -> Any:
             strip = original(view, y)
             index = view.scroll_offset.y + y
-            if index < len(view._rows) and view._rows.row(index) is not None:
+            if index < len(view.rows) and view.rows.row(index) is not None:
                 self.at = time.perf_counter()
             return strip
 
@@ -111,8 +111,8 @@ async def took_ms(view: LogView, drawn: Drawn, action: Callable[[], object]) -> 
 
     def in_sight() -> bool:
         top, height = view.scroll_offset.y, view.scrollable_content_region.height
-        rows = range(top, min(top + height, len(view._rows)))
-        return bool(rows) and all(view._rows.row(index) is not None for index in rows)
+        rows = range(top, min(top + height, len(view.rows)))
+        return bool(rows) and all(view.rows.row(index) is not None for index in rows)
 
     since = time.perf_counter()
     action()
@@ -167,7 +167,7 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
         writer = flood(workspace, seconds)
         await asyncio.sleep(0.1)  # the turn that collected and started processes is not its own
         beat, turn = len(probe.lags_ms), len(turns.took_ms)
-        last = len(view._rows) - 1
+        last = len(view.rows) - 1
         jumps: dict[str, list[float]] = {}
         own_jumps: list[float] = []
         actions: dict[str, Callable[[], object]] = {
@@ -188,10 +188,10 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
                 own_jumps.append(jumps[name][-1] - (waited_for_a_core_ms() - waited_ms))
                 await asyncio.sleep(0.03)
             round_number += 1
-            behind.append(_head(workspace) - board._events)
+            behind.append(_head(workspace) - board.events)
         written = time.perf_counter()
         head = _head(workspace)
-        await until(lambda: board._events >= head)
+        await until(lambda: board.events >= head)
         found["caught up"] = 1000 * (time.perf_counter() - written)
         found["behind"] = percentile(behind, 0.95)
         found["updates"] = len(updates) / max(updates[-1] - updates[0], 1e-9)
@@ -206,7 +206,7 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
             since = time.perf_counter()
             routing.apply(parse_filter(text))
             await until(lambda: routing.listing.before is not None)
-            filters.append((text, 1000 * (time.perf_counter() - since), len(view._rows)))
+            filters.append((text, 1000 * (time.perf_counter() - since), len(view.rows)))
             jumps_ms = await took_ms(view, drawn, view.action_oldest)
             filters.append((f"{text}, Home", jumps_ms, 0))
         routing.apply(LogFilter())

@@ -13,7 +13,7 @@ from core.export.shipping import cursor_for
 from core.harness.bakeoff.journal import Beginning, Journal, Sealing
 from core.harness.report import files as reports
 from core.implement.files import FileChange
-from core.implement.undo import write_with_way_back
+from core.implement.undo import write_undoable
 from core.router.backends import primary
 from core.router.view import breaker_of
 from core.settings import Settings, load_settings
@@ -62,7 +62,7 @@ def _journal(settings: Settings) -> None:
 def _undo(settings: Settings) -> None:
     root = settings.source.root
     (root / "a.py").write_text("a")
-    write_with_way_back(
+    write_undoable(
         settings, root, [FileChange("a.py", b"a", b"b", 0o644)], call_id="c", run_id="r"
     )
 
