@@ -42,12 +42,12 @@ def corrected(request: ChatRequest, error: BackendError) -> ChatRequest:
 
 
 async def ask(
-    client: ChatClient, request: ChatRequest, clock: Clock, heard: OnDelta | None = None
+    client: ChatClient, request: ChatRequest, clock: Clock, on_delta: OnDelta | None = None
 ) -> tuple[Outcome, BaseException | None]:
     """Ask once; returns how it ended and what interrupted it, to be raised once it is on record."""
     start = clock.monotonic()
     try:
-        reply = await client.complete(request, heard=heard)
+        reply = await client.complete(request, on_delta=on_delta)
     except BackendError as error:
         return Outcome(1000 * (clock.monotonic() - start), error=error), None
     except BaseException as error:  # noqa: BLE001  as the docstring says
@@ -89,13 +89,13 @@ async def ask_and_begin_record(
     clock: Clock,
     number: int = 1,
     fallback_reason: str | None = None,
-    heard: OnDelta | None = None,
+    on_delta: OnDelta | None = None,
 ) -> tuple[Outcome, Recording]:
     """As ``attempted``, but the record is still under way: what is recorded next shares its sync.
 
     ``number`` counts the call's attempts from 1.
     """
-    outcome, interrupted = await ask(client, request, clock, heard)
+    outcome, interrupted = await ask(client, request, clock, on_delta)
     recording = evidence.begin_called(
         call, backend, request, outcome, attempt=number, fallback_reason=fallback_reason
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from core.errors import BackendError, CapsuleError, Counting, NoBackend
@@ -40,6 +40,8 @@ class Answer:
     ``data`` is the parsed, validated object when a schema was given. ``latency_ms`` and ``ttft_ms``
     are the answering attempt's; ``total_ms`` is the whole call's, deciding and failed attempts
     included. ``attempts`` counts HTTP requests. ``warnings`` says what could not be recorded.
+    ``fields`` are the message's further fields, such as ``reasoning_content``; ``usage`` is the
+    server's own, with all details; ``around`` holds its fields beside ``choices``.
     """
 
     text: str
@@ -61,6 +63,9 @@ class Answer:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    around: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -149,7 +154,8 @@ def said(delta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _whole(answer: Answer) -> dict[str, Any]:
-    return said({"content": answer.text, "tool_calls": list(answer.tool_calls)})
+    own = {"content": answer.text, "tool_calls": list(answer.tool_calls)}
+    return said({**answer.fields, **own})
 
 
 # "Reflex has earned it but cannot": the next in fallback.order may be local.
@@ -339,7 +345,7 @@ class RoutedCall:
             clock=self._run.clock,
             number=self._attempts,
             fallback_reason=self._fallback_reason(),
-            heard=self._hear if self._listener and backend.mode is Mode.CLOUD else None,
+            on_delta=self._hear if self._listener and backend.mode is Mode.CLOUD else None,
         )
         if outcome.error:
             self._failed = outcome.error
@@ -433,6 +439,9 @@ class RoutedCall:
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             cached_tokens=reply.cached_tokens,
+            fields=reply.fields,
+            usage=reply.usage,
+            around=reply.around,
             warnings=tuple(self._warnings),
         )
 
