@@ -2,7 +2,8 @@
 
 ReflexError
 ├── ConfigError                    a stage0.toml that cannot be used
-│   └── UntrustedEndpoint          named by a project's file, not trusted by the user
+│   ├── UntrustedEndpoint          named by a project's file, not trusted by the user
+│   └── NoHome                     no home directory for what is to be kept there
 ├── UnsafeFile                     a link, a device or too large, where a state file is expected
 ├── NoBackend                      no backend is allowed to answer
 ├── BackendError                   one attempt at one backend failed
@@ -70,6 +71,12 @@ class UntrustedEndpoint(ConfigError):
     """An endpoint off loopback, named by a project's file and not trusted by the user."""
 
     code = "untrusted_endpoint"
+
+
+class NoHome(ConfigError, OSError):
+    """The user has no home directory, and something of his is to be kept or read there."""
+
+    code = "no_home"
 
 
 class NoBackend(ReflexError):

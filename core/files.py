@@ -124,6 +124,34 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
+def replace_user_file(path: Path, data: bytes) -> None:
+    """Write ``data`` over a file of the user's, whole or not at all; links are followed.
+
+    Its mode stays, and so do its owner and group where we may set them (as root, on a bind mount,
+    we may): a person can still write what was rewritten for him.
+
+    Raises:
+        OSError: it cannot be written; what was there still is.
+    """
+    import tempfile  # as above
+
+    target = path.resolve()
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:64]}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            before = target.stat() if target.exists() else None
+            if before is not None and os.geteuid() == 0:
+                os.fchown(descriptor, before.st_uid, before.st_gid)
+            os.fchmod(descriptor, before.st_mode & 0o777 if before else 0o644)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, target)  # noqa: PTH105  one atomic call
+    except BaseException:
+        os.unlink(temporary)  # noqa: PTH108  as it was made
+        raise
+
+
 def replace_whole(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``, replacing what is there; readers see all of either.
 
