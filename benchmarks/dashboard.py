@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001  it looks at what is drawn, from inside
 """The dashboard over a capsule of 1,000,000 events, while another process appends 1,000 a second.
 
 First paint in a pseudo-terminal against a trivial Textual application, in turns; the routing log's

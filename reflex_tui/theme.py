@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.theme import Theme
 
 from core.files import read_state, write_private
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,9 +140,7 @@ def derived(theme: Theme) -> dict[str, str]:
 
 def user_state_file() -> Path:
     """Where the choice is kept: the user's own state directory; not created."""
-    from platformdirs import user_state_path  # costs start-up where unused
-
-    return user_state_path("speckit-reflex", appauthor=False) / "theme"
+    return user_dir("state") / "theme"
 
 
 def remembered(file: Path, known: set[str]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import CapsuleError
 from core.files import make_private, open_state
 from core.plain import plain
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ def user_key(*, directory: Path | None = None) -> bytes:
 
     Raises:
         CapsuleError: the key cannot be read or made, is not whole, or is another user's.
+        NoHome: there is no directory of the user's own.
     """
     directory = directory or _own_directory()
     path = directory / _NAME
@@ -44,9 +46,7 @@ def user_key(*, directory: Path | None = None) -> bytes:
 
 
 def _own_directory() -> Path:
-    from platformdirs import user_data_path  # for the default alone
-
-    return user_data_path("speckit-reflex")
+    return user_dir("data")
 
 
 def _read_or_make(fd: int, path: Path) -> bytes:

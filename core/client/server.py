@@ -56,7 +56,7 @@ _OWNERS = {
 }
 # SGLang's /health runs a generation of a second or more; /ready takes 2 ms.
 _READINESS = {Engine.SGLANG: "/ready", Engine.VLLM: "/health", Engine.LLAMACPP: "/health"}
-# Of a router before several, whose /health wants all of them well; an engine has no such path.
+# Of a router before several, whose /health wants all of them healthy; an engine has no such path.
 _ROUTER_READINESS = {Engine.VLLM: "/readiness"}
 _WEIGHTS = {Engine.SGLANG: "/model_info", Engine.LLAMACPP: "/props", Engine.OLLAMA: "/api/tags"}
 _VERSION = {Engine.SGLANG: "/v1/loads", Engine.VLLM: "/version", Engine.OLLAMA: "/api/version"}
@@ -120,7 +120,7 @@ async def list_models(http: Http, backend: Backend) -> tuple[ModelEntry, ...]:
     answer = await get(http, backend, f"{backend.endpoint.rstrip('/')}/models")
     if answer.status == _NOT_FOUND and answer.is_html:
         # No API at all, rather than another path of one.
-        raise ProtocolError(f"GET {answer.path} brings an HTML page")
+        raise ProtocolError(f"GET {answer.path} returned an HTML page")
     if answer.status >= _ERRORS:
         raise refusal(answer, backend)
     body = answer.json()
@@ -129,7 +129,7 @@ async def list_models(http: Http, backend: Backend) -> tuple[ModelEntry, ...]:
         return ()  # Ollama without a model says "data": null
     entries = tuple(filter(None, map(_entry, data))) if isinstance(data, list) else ()
     if not isinstance(data, list) or (data and not entries):
-        raise ProtocolError(f"GET {answer.path} brings JSON that is no list of models")
+        raise ProtocolError(f"GET {answer.path} returned JSON that is no list of models")
     return entries
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from core.errors import EngineError, UnusableModel
 from core.files import write_private
 from core.plain import plain
+from core.userdirs import user_dir
 
 _MAGIC = b"GGUF"
 
@@ -130,9 +131,7 @@ def _remedy(weights: Weights, flags: str = "") -> str:
 
 def user_cache_dir() -> Path:
     """The user's own cache directory; not created."""
-    from platformdirs import user_cache_path  # costs start-up where unused
-
-    return user_cache_path("speckit-reflex", appauthor=False)
+    return user_dir("cache")
 
 
 def _sha256(path: Path) -> str:

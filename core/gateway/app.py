@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import ReflexError
-from core.gateway.dialects.chat import ErrorReply, refusal_of
+from core.gateway.dialects.chat import ErrorReply, error_reply
 from core.gateway.metrics import Metrics
 from core.gateway.relay import ChatCompletions
 from core.stages import CLOUD, PRIMARY
@@ -71,7 +71,7 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
         middleware=[Middleware(_Guarded, guard=guard, metrics=metrics)],
         exception_handlers={
             ErrorReply: lambda _, error: _refused(error, metrics),
-            ReflexError: lambda _, error: _refused(refusal_of(error), metrics),
+            ReflexError: lambda _, error: _refused(error_reply(error), metrics),
             HTTPException: lambda _, error: _refused(_unknown(error), metrics),
             Exception: lambda _, __: _refused(ErrorReply(500, "internal error"), metrics),
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ class Answer:
     ``data`` is the parsed, validated object when a schema was given. ``latency_ms`` and ``ttft_ms``
     are the answering attempt's; ``total_ms`` is the whole call's, deciding and failed attempts
     included. ``attempts`` counts HTTP requests. ``warnings`` says what could not be recorded.
+    ``fields`` are the message's further fields, such as ``reasoning_content``; ``usage`` is the
+    server's own, with all details; ``around`` holds its fields beside ``choices``.
     """
 
     text: str
@@ -42,6 +44,9 @@ class Answer:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    around: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -120,4 +125,5 @@ def piece_of(delta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _whole(answer: Answer) -> dict[str, Any]:
-    return piece_of({"content": answer.text, "tool_calls": list(answer.tool_calls)})
+    own = {"content": answer.text, "tool_calls": list(answer.tool_calls)}
+    return piece_of({**answer.fields, **own})

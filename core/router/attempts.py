@@ -153,7 +153,7 @@ class Attempts:
         interruption: BaseException | None = None
         start = self._clock.monotonic()
         try:
-            reply = await client.complete(request, heard=on_delta)
+            reply = await client.complete(request, on_delta=on_delta)
             outcome = Outcome(reply.latency_ms, reply=reply)
         except BackendError as error:
             if usable := _usable(request, error):

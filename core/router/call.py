@@ -239,6 +239,9 @@ class RoutedCall:
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             cached_tokens=reply.cached_tokens,
+            fields=reply.fields,
+            usage=reply.usage,
+            around=reply.around,
             warnings=tuple(self._attempts.warnings),
         )
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
+from core.errors import NoHome
 from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, tree_hash
 from core.router.decision import GateView
 from core.stages import PRIMARY
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,7 +179,11 @@ class GateWatch:
     def _believed(self, body: Mapping[str, Any]) -> bool:
         if body.get("backend") != PRIMARY:
             return False
-        return seal_holds(body, self._workspace, user_key(directory=self._key_directory))
+        try:
+            key = user_key(directory=self._key_directory)
+        except NoHome:
+            return False  # without a key no seal can be this user's
+        return seal_holds(body, self._workspace, key)
 
     def _current_hashes(self, suite: str) -> tuple[str, str, str]:
         """Of the suite, the prompts and the reply schemas."""
@@ -191,11 +197,12 @@ class GateWatch:
 
 def demo_root() -> Path:
     """Where the demo's workspaces lie: the user's own state directory, out of any project."""
-    from platformdirs import user_state_path  # costs start-up where unused
-
-    return user_state_path("speckit-reflex", appauthor=False) / "demo"
+    return user_dir("state") / "demo"
 
 
 def in_demo(workspace: Path) -> bool:
     """Whether a workspace is the demo's own."""
-    return workspace.resolve().is_relative_to(demo_root().resolve())
+    try:
+        return workspace.resolve().is_relative_to(demo_root().resolve())
+    except NoHome:
+        return False

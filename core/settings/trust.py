@@ -76,7 +76,7 @@ def trust(endpoint: str) -> str:
     found = _origins([endpoint])
     if not found:
         raise ConfigError(f"{endpoint!r} is not a URL such as https://llm.example.com/v1")
-    path = store()
+    path = store()  # NoHome says itself what to do
     try:
         known = _listed() if path.exists() else []
         if found[0] not in known:

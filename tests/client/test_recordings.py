@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from core.client.backend import ChatRequest, Reply
@@ -82,6 +84,8 @@ def assembled(recording: Recording, *pieces: bytes) -> Assembly:
     for at, piece in enumerate(pieces):
         reader.feed(piece, float(at))
     reader.end()
+    if reader.whole is not None:
+        assembly.body(json.loads(reader.whole), float(len(pieces) - 1))
     return assembly
 
 

@@ -106,7 +106,7 @@ async def test_figures_are_prometheus_text(project: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "code", "kind"),
     [
-        ("status:429", 429, "rate_limited", "rate_limit_error"),
+        ("status:429", 429, "rate_limited", "invalid_request_error"),  # its own type
         ("status:401", 502, "misconfigured", "server_error"),
         ("status:500", 502, "server_error", "server_error"),
         ("html", 502, "protocol", "server_error"),

@@ -29,6 +29,7 @@ from core.harness.bakeoff.preparation import looked_at
 from core.plain import plain
 from core.router.evidence import Evidence
 from core.settings.policy import PolicySnapshot
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,9 +52,7 @@ def answer(order: str) -> str:
 
 def workspace(run_id: str) -> Path:
     """Where this user's workers keep the evidence of a run."""
-    from platformdirs import user_state_path  # only workers need it
-
-    return user_state_path("speckit-reflex", appauthor=False) / "workers" / run_id
+    return user_dir("state") / "workers" / run_id
 
 
 @cache

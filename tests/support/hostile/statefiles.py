@@ -62,9 +62,7 @@ def _journal(settings: Settings) -> None:
 def _undo(settings: Settings) -> None:
     root = settings.source.root
     (root / "a.py").write_text("a")
-    write_undoable(
-        settings, root, [FileChange("a.py", b"a", b"b", 0o644)], call_id="c", run_id="r"
-    )
+    write_undoable(settings, root, [FileChange("a.py", b"a", b"b", 0o644)], call_id="c", run_id="r")
 
 
 def _cursor(settings: Settings) -> None:
