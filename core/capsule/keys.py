@@ -27,7 +27,7 @@ def user_key(*, directory: Path | None = None) -> bytes:
     Raises:
         CapsuleError: the key cannot be read or made, is not whole, or is another user's.
     """
-    directory = directory or _own_directory()
+    directory = directory or own_directory()
     path = directory / _NAME
     try:
         make_private(directory)
@@ -43,7 +43,8 @@ def user_key(*, directory: Path | None = None) -> bytes:
         os.close(fd)
 
 
-def _own_directory() -> Path:
+def own_directory() -> Path:
+    """The user's own data directory; not created."""
     from platformdirs import user_data_path  # for the default alone
 
     return user_data_path("speckit-reflex")
