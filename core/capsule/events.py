@@ -155,6 +155,11 @@ class GateDecisionEvent(Event):
         description="The report's, what limits its worth: demo, scripted, unsandboxed, "
         "reused_cloud, server_changed, mixed_hardware.",
     )
+    decided_at: str = Field(default="", description="When it was decided; RFC 3339, sealed.")
+    number: int = Field(
+        default=0, description="Its number among this workspace's decisions, from 1 on."
+    )
+    previous: str = Field(default="", description="The seal of the decision before it.")
     seal: str = Field(description="HMAC with the user's key over all of this and the workspace.")
 
 

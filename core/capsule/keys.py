@@ -29,7 +29,7 @@ def user_key(*, directory: Path | None = None) -> bytes:
         CapsuleError: the key cannot be read or made, is not whole, or is another user's.
         NoHome: there is no directory of the user's own.
     """
-    directory = directory or _own_directory()
+    directory = directory or own_directory()
     path = directory / _NAME
     try:
         make_private(directory)
@@ -45,7 +45,8 @@ def user_key(*, directory: Path | None = None) -> bytes:
         os.close(fd)
 
 
-def _own_directory() -> Path:
+def own_directory() -> Path:
+    """The user's own data directory; not created."""
     return user_dir("data")
 
 

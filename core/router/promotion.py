@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from core.capsule.decisions import Newest, newest_decision, out_of_order
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
 from core.errors import NoHome
@@ -42,6 +43,7 @@ class GateContext:
     schema_hash: str
     now: datetime
     in_demo: bool
+    newest: Newest
 
 
 def thresholds_of(policy: PolicySnapshot) -> dict[str, float]:
@@ -75,6 +77,9 @@ def _lapse(
     stamps = set(event.get("stamps") or ())
     if stamps & _WORTHLESS or (stamps & _DEMO_ONLY and not present.in_demo):
         return "no_bakeoff"
+    order = out_of_order(event, present.newest)
+    if order:
+        return order
     changes = {
         "model_changed": event.get("model") != policy.reflex.model,
         "server_changed": event.get("endpoint") != policy.reflex.endpoint
@@ -98,7 +103,7 @@ def _lapse(
 
 def _age_days(event: Mapping[str, Any], now: datetime) -> float | None:
     try:
-        when = datetime.fromisoformat(str(event.get("time")))
+        when = datetime.fromisoformat(str(event.get("decided_at")))
         age_days = (now - when.astimezone(UTC)).total_seconds() / SECONDS_A_DAY
     except ValueError:
         return None
@@ -128,6 +133,7 @@ class GateWatch:
         self._clock = clock or SystemClock()
         self._key_directory = key_directory
         self._event: Mapping[str, Any] | None = None
+        self._newest = Newest()
         self._seen = 0
         self._read_at: float | None = None
         self._hashes: tuple[str, str, str] = ("", "", "")
@@ -163,6 +169,7 @@ class GateWatch:
             schema_hash=schema_hash,
             now=self._clock.now(),
             in_demo=in_demo(self._workspace),
+            newest=self._newest,
         )
         return assess(self._event, self._policy, present)
 
@@ -174,6 +181,8 @@ class GateWatch:
             found = self._log.last("GateDecision", where=self._believed, after=self._seen)
             self._event = found.body if found else self._event
             self._seen = head
+        if self._event:
+            self._newest = newest_decision(self._workspace, self._key_directory)
         self._read_at = self._clock.monotonic()
 
     def _believed(self, body: Mapping[str, Any]) -> bool:

@@ -35,6 +35,8 @@ _WHY = {
     "schema_changed": _CHANGED.format("reply schema"),
     "candidates_changed": _CHANGED.format("number of candidates"),
     "thresholds_changed": _CHANGED.format("set of thresholds"),
+    "superseded": "the capsule was rolled back: a newer gate decision is missing",
+    "unnumbered": "lapsed: an earlier version recorded it, without its order; run a new bakeoff",
     "p95_latency": "too slow: P95 misses its limit",
     "success_parity": "too weak: it solves too few tasks",
     "json_compliance": "replies that miss the schema",

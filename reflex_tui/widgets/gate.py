@@ -49,6 +49,8 @@ _LAPSED = frozenset(
         "schema_changed",
         "candidates_changed",
         "thresholds_changed",
+        "superseded",
+        "unnumbered",
     ]
 )
 

@@ -63,10 +63,10 @@ def test_the_gate_says_why_it_is_not_met() -> None:
     details = (
         "no_bakeoff stale model_changed server_changed suite_changed prompt_changed "
         "schema_changed candidates_changed thresholds_changed p95_latency success_parity "
-        "json_compliance inconclusive"
+        "json_compliance inconclusive superseded unnumbered"
     )
     said = {why(GateView(valid=False, detail=detail)) for detail in details.split()}
-    assert len(said) == 13
+    assert len(said) == 15
     assert not any("_" in text for text in said)
 
 

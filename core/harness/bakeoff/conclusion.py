@@ -15,8 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.capsule.decisions import record_decision
 from core.capsule.events import BakeoffFinishedEvent, GateDecisionEvent
-from core.capsule.keys import seal
 from core.errors import CapsuleError
 from core.harness.bakeoff.arms import AGAIN
 from core.harness.bakeoff.plan import eval_directory
@@ -96,7 +96,7 @@ class Conclusion:
         journal: Journal,
         evidence: Evidence,
         log: EventLog,
-        key: bytes,
+        key_directory: Path | None,
         clock: Clock,
     ) -> None:
         self._prepared = prepared
@@ -104,7 +104,7 @@ class Conclusion:
         self._journal = journal
         self._evidence = evidence
         self._log = log
-        self._key = key
+        self._key_directory = key_directory
         self._clock = clock
 
     async def draw(self, stopped: str, *, server_changed: bool = False) -> Finished:
@@ -137,7 +137,14 @@ class Conclusion:
         if server_changed:
             unrecorded = "a server was another at the end than at the beginning"
         if not unrecorded:
-            await self._evidence.append(self._decision(report, finished))
+            await asyncio.to_thread(
+                record_decision,
+                self._log,
+                self._decision(report, finished),
+                scope.settings.source.root,
+                now=self._clock.now(),
+                key_directory=self._key_directory,
+            )
         if server_changed or not stopped:
             self._journal.remove()
         return Finished(
@@ -203,7 +210,7 @@ class Conclusion:
 
     def _decision(self, report: Report, finished: BakeoffFinishedEvent) -> GateDecisionEvent:
         gate, arm = report.gate, report.arms[PRIMARY]
-        unsealed = GateDecisionEvent(
+        return GateDecisionEvent(
             run_id=report.run_id,
             policy_hash=self._policy.policy_hash,
             verdict=gate["verdict"],
@@ -225,8 +232,6 @@ class Conclusion:
             stamps=list(report.stamps),
             seal="",
         )
-        workspace = self._prepared.scope.settings.source.root
-        return unsealed.model_copy(update={"seal": seal(unsealed.body(), workspace, self._key)})
 
     def _false_alarms(self, report: Report) -> FalseAlarms | None:
         if not self._prepared.scope.plan.aa:

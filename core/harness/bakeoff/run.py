@@ -225,7 +225,7 @@ async def run_bakeoff(
             journal=journal,
             evidence=evidence,
             log=log,
-            key=key,
+            key_directory=key_directory,
             clock=clock,
         )
         run = TrialRunner(prepared, journal, policy, evidence)
