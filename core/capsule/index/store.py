@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Self
 
 from core.capsule.reader import line_at
 from core.capsule.segments import RecordPlace, decode, open_segment
+from core.errors import NoHome
 from core.files import STATE, names_in, open_state, read_state, write_private
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,12 +59,10 @@ def store_file(directory: Path) -> Path | None:
     Never in the workspace, which may come from anybody: SQLite does what a planted file says.
     None where the user has no such directory outside of the workspace.
     """
-    from platformdirs import user_state_path  # for the index alone
-
     capsule = directory.resolve()
     try:
-        root = user_state_path("speckit-reflex", appauthor=False).resolve()
-    except (OSError, RuntimeError):  # no home
+        root = user_dir("state").resolve()
+    except (OSError, NoHome):
         return None
     workspace = capsule.parent.parent if capsule.parent.name == STATE else capsule
     if root.is_relative_to(workspace):
