@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.events import BakeoffFinishedEvent, GateDecisionEvent
+from core.capsule.events import BakeoffFinishedEvent, CriterionMetric, GateDecisionEvent
 from core.capsule.keys import seal
 from core.errors import CapsuleError
 from core.harness.bakeoff.arms import AGAIN
@@ -241,6 +241,5 @@ class Conclusion:
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _metric(criterion: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: criterion[name] for name in ("value", "bound", "threshold", "unit", "note")}
-    return {**kept, "verdict": criterion["state"]}
+def _metric(criterion: dict[str, Any]) -> CriterionMetric:
+    return CriterionMetric.model_validate({**criterion, "verdict": criterion["state"]})

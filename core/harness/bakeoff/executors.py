@@ -129,7 +129,7 @@ class Pool:
     async def _asked(self, order: Order, executor: Executor) -> Answer:
         future = executor.submit(worker.answer, order.model_dump_json())
         try:
-            said: object = await asyncio.wrap_future(future)
+            said: str = await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             this = asyncio.current_task()
             if this and this.cancelling():
