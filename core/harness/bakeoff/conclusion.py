@@ -1,6 +1,6 @@
-"""What is left of a bakeoff when it ends: reports, and the decision that the router believes.
+"""The end of a bakeoff: its reports, and the GateDecision that the router believes.
 
-The machine a bakeoff runs on, as its report says.
+Also the machine it ran on, as the report names it: latencies of different hardware are not pooled.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def verdict_over(trials: Sequence[Trial], prepared: Prepared, policy: PolicySnap
 
 
 class Conclusion:
-    """Draws one run's conclusion from what its journal holds."""
+    """Writes one run's reports and events from what its journal holds."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Conclusion:
         """Write the reports and say so in the capsule; ``stopped`` is why it ended early, if so.
 
         When a server changed while it ran, nobody can tell which trials are whose: the report is
-        stamped so, and the run cannot be resumed.
+        marked so, and the run cannot be resumed.
 
         Raises:
             ReportError: The reports cannot be written; the journal still holds everything.
@@ -130,12 +130,12 @@ class Conclusion:
             report_sha256=f"sha256:{sha256}",
             partial=report.partial,
         )
-        # A run that broke off because the capsule cannot be written has nothing to say there.
+        # A run that stopped because the capsule cannot be written cannot be recorded there either.
         with contextlib.suppress(*((CapsuleError,) if stopped else ())):
             await self._evidence.append(finished)
         unrecorded = "it ended early" if stopped else prepared.no_decision_because()
         if server_changed:
-            unrecorded = "a server was another at the end than at the beginning"
+            unrecorded = "a server changed during the run"
         if not unrecorded:
             await self._evidence.append(self._decision(report, finished))
         if server_changed or not stopped:
@@ -152,7 +152,7 @@ class Conclusion:
         )
 
     def _stamps(self) -> set[str]:
-        """What the run was from its beginning, and what came of it."""
+        """Marks from the preparation, and those that the run itself earned."""
         prepared, plan = self._prepared, self._prepared.scope.plan
         made = len(self._journal.trials) + len(prepared.reused_trials)
         wanted = len(prepared.scope.tasks) * len(prepared.arms) * plan.trials

@@ -97,7 +97,7 @@ class Pool:
     def __init__(self, client: Client, workers: tuple[str, ...]) -> None:
         self.workers = workers
         self._client = client
-        # Two goes at a task are two trials, whatever a cache makes of equal arguments.
+        # Two trials of a task have equal arguments, and no cache may make one of them.
         self._anyone: Executor = client.get_executor(pure=False)
 
     async def agree(self, terms: Terms) -> None:
@@ -173,7 +173,7 @@ class Remote:
         self._terms = terms
 
     async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> Made:
-        """As a ``Maker``; the attempts are told when the trial is back."""
+        """As a ``Maker``; the attempts are reported when the trial is back."""
         order = Order(terms=self._terms, slot=slot)
         try:
             made = self._made(slot, await self._pool.ask(order))
@@ -196,7 +196,7 @@ class Remote:
         except ReportError as error:
             raise ValueError(error.message) from None
         if (trial.task, trial.arm, trial.trial) != (slot.task, slot.arm, slot.trial):
-            raise ValueError(f"worker {plain(answer.host, 80)} made another trial than it was told")
+            raise ValueError(f"worker {plain(answer.host, 80)} made another trial than was ordered")
         events = tuple(self._event(body, answer.host) for body in answer.events)
         return Made(trial, answer.machine, events)
 

@@ -1,9 +1,7 @@
-"""The trials of a run under way, on disk as they end, so that nothing done is ever done again.
+"""The journal of a running bakeoff: its finished trials on disk, so that none is repeated.
 
-Each line is sealed with the user's key: a gate pass may come to rest on it, and anybody can put a
-file into a project.
-
-Which journal a run goes by: a new one, or that of a run which was stopped.
+Each line is sealed with the user's key: a gate pass may depend on it, and anybody can put a file
+into a project. A run has a new journal, or with ``--resume`` that of an interrupted run.
 """
 
 from __future__ import annotations
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
 SUFFIX = ".journal.jsonl"
 _PATTERN = f"reflex-bakeoff-*{SUFFIX}"
 _MOST_BYTES = 64 << 20
-_REMEDY = "Start anew without --resume."
+_REMEDY = "Start a new run without --resume."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class Journal:
     def read(cls, path: Path, sealing: Sealing) -> Self | None:
         """The journal at ``path``, or None when its run is still under way.
 
-        A last line that was torn off is left out, and mended.
+        A last line that was cut off is removed.
 
         Raises:
             ReportError: It cannot be read, or a line is not what this user's run wrote.
@@ -217,7 +215,7 @@ def _journals_in(directory: Path) -> list[Path]:
 def _content(
     path: Path, file: BinaryIO, sealing: Sealing
 ) -> tuple[Beginning, list[Trial], list[Environment]]:
-    """What stands in a journal, its torn end cut off."""
+    """What a journal holds, its cut last line removed."""
     try:
         data = file.read(_MOST_BYTES + 1)
         whole = data[: data.rfind(b"\n") + 1]
@@ -265,7 +263,7 @@ def begin_journal(prepared: Prepared, sealing: Sealing, clock: Clock) -> Journal
 
 
 def journal_to_resume(directory: Path, sealing: Sealing) -> Journal:
-    """The journal to go on with.
+    """The journal to resume.
 
     Raises:
         ReportError: There is none but such as are under way, or it cannot be used.
@@ -294,6 +292,6 @@ def resumed(journal: Journal, prepared: Prepared) -> Journal:
         raise ReportError(
             f"the bakeoff in {plain(journal.path.name)} cannot be resumed: other "
             f"{', '.join(name.replace('_', ' ') for name in different)}",
-            remedy="Give the same options as then and undo what changed, or start anew.",
+            remedy="Use the same options as then and undo what changed, or start a new run.",
         )
     return journal

@@ -1,4 +1,4 @@
-"""Everything settled before a bakeoff's first call: its arms, the sandbox, and what is reused."""
+"""Everything a bakeoff needs before its first call: healthy arms, a sandbox, reused trials."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reused:
 class Prepared:
     """A bakeoff ready to run.
 
-    ``arms`` are both, the one on trial first; of these ``asked`` have trials to make.
+    ``arms`` are both, the candidate first; of these ``asked`` have trials to make.
     """
 
     scope: Scope
@@ -53,7 +53,7 @@ class Prepared:
 
     @property
     def on_trial(self) -> Arm:
-        """The first arm."""
+        """The first arm: the one that may be enabled."""
         return next(iter(self.arms.values()))
 
     @property
@@ -63,7 +63,7 @@ class Prepared:
 
     @property
     def stamps(self) -> set[str]:
-        """What limits the worth of this run, however it goes."""
+        """Marks that limit what this run counts for, whatever its verdict."""
         stamps: set[str] = {"reused_cloud", *self.reused.found.stamps} if self.reused else set()
         stamps |= {"demo"} if in_demo(self.scope.settings.source.root) else set()
         stamps |= {"subset"} if self.scope.subset else set()
@@ -94,7 +94,7 @@ class Prepared:
         }
 
     def no_decision_because(self) -> str:
-        """Why a run like this leaves no GateDecision, whatever its verdict; empty where it does.
+        """Why such a run leaves no GateDecision, whatever its verdict; empty where it does.
 
         What the router believes is one whole run, seen by this process from its first call to its
         last, and set up as Implement calls are.
@@ -102,7 +102,7 @@ class Prepared:
         scope, suite = self.scope, self.scope.suite
         configured = scope.settings.reflex.candidates
         reasons = {
-            "an A/A run holds the cloud against itself": scope.plan.aa,
+            "an A/A test compares the cloud with itself": scope.plan.aa,
             "only reflex against cloud can promote reflex": tuple(self.arms) != (PRIMARY, CLOUD),
             "a shard is a part, and what is merged later was not all seen here": scope.plan.shard,
             "what workers did was not seen by this process": scope.plan.executor,
@@ -126,14 +126,14 @@ async def prepare(
     environ: Mapping[str, str] | None = None,
     key_directory: Path | None = None,
 ) -> Prepared:
-    """Settle everything; nothing has been asked of a model when it returns.
+    """Prepare everything; no model has been asked anything when it returns.
 
     Raises:
         ConfigError: The plan, or an arm's configuration, cannot be used.
         SuiteError: There is no such suite or task.
         ReportError: The report to reuse does not fit.
         SandboxError: No sandbox holds, and the plan does not allow to go without.
-        ReflexError: A server is not well.
+        ReflexError: A server is unhealthy.
     """
     scope = Scope.of(plan, settings)
     arms = choose_arms(settings, plan.arms, aa=plan.aa, environ=environ)
@@ -150,7 +150,7 @@ async def looked_at(
     Raises:
         ConfigError: An arm lacks its key.
         SandboxError: No sandbox holds, and the plan does not allow to go without.
-        ReflexError: A server is not well.
+        ReflexError: A server is unhealthy.
     """
     allowed = scope.plan.allow_unsandboxed
     for name in asked:
@@ -166,7 +166,7 @@ async def looked_at(
     if self_test.tier is Tier.NONE and not allowed:
         raise SandboxError(
             f"model-written code would run without a sandbox: {self_test.reason}",
-            remedy="Install bubblewrap, or pass --allow-unsandboxed; such a run is stamped and "
+            remedy="Install bubblewrap, or pass --allow-unsandboxed; such a run is marked and "
             "cannot promote.",
         )
     return Prepared(scope, {**arms, **{arm.name: arm for arm in known}}, asked, self_test, reused)

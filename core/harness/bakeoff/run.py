@@ -1,6 +1,7 @@
-"""Runs a bakeoff: the same repair tasks for both arms, judged, reported, and put on record.
+"""Runs a bakeoff: the same repair tasks for both arms, judged, reported and recorded.
 
-The trials of a bakeoff, some at a time, each from its prompt to the journal.
+``run_bakeoff`` prepares, runs ``TrialRunner`` and concludes; each finished trial goes to the
+journal at once, so that an interrupted run can be resumed.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class TrialRunner:
         )
 
     async def work(self, maker: Maker, stop: asyncio.Event) -> str:
-        """Go on until all is done; returns why it ended before that, or nothing.
+        """Work until all is done; returns why it ended early, or nothing.
 
         Raises:
             ReflexError: The run cannot go on.
@@ -145,7 +146,7 @@ class TrialRunner:
             await self._trial(self._slots.popleft(), maker)
 
     async def _trial(self, slot: Slot, maker: Maker) -> None:
-        """One arm's go at one task, from its beginning to the journal."""
+        """One trial, from its start to the journal."""
         self.events.put_nowait(TrialStarted(slot.task, slot.arm, slot.trial))
 
         def tell(attempt: Attempt) -> None:
@@ -160,7 +161,7 @@ class TrialRunner:
         self.events.put_nowait(TrialEnded(trial, done, self._total, self._verdict_now(trial)))
 
     def _verdict_now(self, newest: Trial) -> GateResult | None:
-        """The gate so far; None until the task's other arm is through as well."""
+        """The gate so far; None until the other arm has finished the same trial."""
         trials = [*self._journal.trials, *self._prepared.reused_trials]
         pair = [one for one in trials if (one.task, one.trial) == (newest.task, newest.trial)]
         if len(pair) < len(self._prepared.arms):
@@ -182,16 +183,16 @@ async def run_bakeoff(
     key_directory: Path | None = None,
     pauses_s: Sequence[float] = PAUSES_S,
 ) -> AsyncGenerator[Progress, None]:
-    """Run ``plan`` and tell how it goes: ``Started``, then trials and attempts, then ``Finished``.
+    """Run ``plan`` and yield its progress: ``Started``, trials and attempts, then ``Finished``.
 
-    Setting ``stop`` ends it at once: trials under way are given up; what is done is reported as
-    partial and stays on disk for ``plan.resume``. ``pauses_s`` are the waits before a cloud that
+    Setting ``stop`` ends it at once: running trials are cancelled; finished ones are reported as
+    partial and stay on disk for ``plan.resume``. ``pauses_s`` are the waits before a cloud that
     refused is asked again.
 
     Raises:
         ConfigError: The plan, or an arm's configuration, cannot be used.
         HarnessError: The suite, the sandbox or a report is at fault.
-        ReflexError: An arm is not well at the start.
+        ReflexError: An arm is unhealthy at the start.
         BackendError: An arm can no longer be asked; ``Finished`` came before, with what was done.
         CapsuleError: A call could not be put on record; likewise.
     """

@@ -163,7 +163,7 @@ class _Seat:
         try:
             return await asyncio.shield(_seats[key])
         except ReflexError:
-            _seats.pop(key, None)  # what was wrong may be mended before the next trial
+            _seats.pop(key, None)  # what was wrong may be fixed before the next trial
             raise
 
     @classmethod

@@ -1,6 +1,6 @@
-"""The report of a whole run, made of the reports of its shards.
+"""Reports made of other reports: a run from its shards, and cloud trials used again.
 
-An earlier report's cloud trials, where they may stand in for new ones.
+Both refuse what does not belong together: another suite, model, prompt, or other settings.
 """
 
 from __future__ import annotations
@@ -21,14 +21,28 @@ if TYPE_CHECKING:
     from core.harness.report.model import ArmRecord, Report, RunSettings, SandboxRecord, Stamp
     from core.patchloop.trial import Trial
 
-
-# What such a trial was worth, it is worth wherever it is used again.
+_STRENGTH = {tier.value: -place for place, tier in enumerate(Tier)}
+_REMEDY = "Merge the shards of one run: same suite, arms, settings and seed, --shard 1/N to N/N."
+# What makes shards parts of one run; the words are for the message when one differs.
+_SAME: dict[str, Callable[[Report], Any]] = {
+    "suite": lambda one: one.suite.hash,
+    "suite's name": lambda one: (one.suite.name, one.suite.root),
+    "choice of tasks": lambda one: (one.suite.tasks, one.suite.glob),
+    "prompt": lambda one: one.prompt_hash,
+    "reply schema": lambda one: one.schema_hash,
+    "choice of arms": lambda one: list(one.arms.items()),
+    "settings": lambda one: one.settings.model_copy(update={"shard": None}),
+    "thresholds": lambda one: one.thresholds,
+    "reused cloud report": lambda one: one.reused_from,
+    "version of this package": lambda one: one.environment.reflex_version,
+}
+# What limits such a trial limits it wherever it is used again.
 _INHERITED: tuple[Stamp, ...] = ("demo", "scripted", "unsandboxed", "server_changed")
 
 
 @dataclass(frozen=True, slots=True)
 class Reusable:
-    """Trials of the cloud arm, who answered them, and the stamps they bring along."""
+    """Trials of the cloud arm, who answered them, and the marks they bring along."""
 
     trials: tuple[Trial, ...]
     arm: ArmRecord
@@ -89,28 +103,11 @@ def reusable_cloud_trials(
     return Reusable(trials, arm, inherited)
 
 
-_STRENGTH = {tier.value: -place for place, tier in enumerate(Tier)}
-_REMEDY = "Merge the shards of one run: same suite, arms, settings and seed, --shard 1/N to N/N."
-# What makes shards parts of one run; the words are for the message when one differs.
-_SAME: dict[str, Callable[[Report], Any]] = {
-    "suite": lambda one: one.suite.hash,
-    "suite's name": lambda one: (one.suite.name, one.suite.root),
-    "choice of tasks": lambda one: (one.suite.tasks, one.suite.glob),
-    "prompt": lambda one: one.prompt_hash,
-    "reply schema": lambda one: one.schema_hash,
-    "choice of arms": lambda one: list(one.arms.items()),
-    "settings": lambda one: one.settings.model_copy(update={"shard": None}),
-    "thresholds": lambda one: one.thresholds,
-    "reused cloud report": lambda one: one.reused_from,
-    "version of this package": lambda one: one.environment.reflex_version,
-}
-
-
 def merge(reports: Sequence[Report]) -> Report:
     """The report of the run whose shards ``reports`` are, in any order.
 
-    It says what an unsharded run would have said. With shards missing it is stamped ``partial``;
-    when they ran on different hardware it is stamped ``mixed_hardware`` and latency is not judged.
+    It says what an unsharded run would have said. With shards missing it is marked ``partial``;
+    when they ran on different hardware it is marked ``mixed_hardware`` and latency is not judged.
     The fingerprint's machine is that of the first shard, its capsule head empty unless all agree.
 
     Raises:
