@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.harness.bakeoff.arms import Arm
     from core.harness.bakeoff.journal import Journal
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.preparation import PreparedRun
     from core.harness.report.model import Report
     from core.patchloop.trial import Trial
     from core.router.evidence import Evidence
@@ -73,15 +73,17 @@ def _version() -> str:
         return "unknown"
 
 
-def verdict_over(trials: Sequence[Trial], prepared: Prepared, policy: PolicySnapshot) -> GateResult:
+def verdict_over(
+    trials: Sequence[Trial], prepared: PreparedRun, policy: PolicySnapshot
+) -> GateResult:
     """The gate over these trials, by the policy's thresholds."""
-    on_trial, against = prepared.arms
+    candidate, baseline = prepared.arms
     return judge(
         trials,
-        reflex=on_trial,
-        cloud=against,
+        reflex=candidate,
+        cloud=baseline,
         thresholds=Thresholds(**thresholds_of(policy)),
-        timeout_ms=prepared.arms[on_trial].backend.timeout_ms,
+        timeout_ms=prepared.arms[candidate].backend.timeout_ms,
     )
 
 
@@ -90,7 +92,7 @@ class Conclusion:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         *,
         policy: PolicySnapshot,
         journal: Journal,
@@ -161,14 +163,14 @@ class Conclusion:
         return stamps | ({"mixed_hardware"} if len(hardware) > 1 else set())
 
     def _report(self, stamps: set[str]) -> Report:
-        prepared, scope, beginning = self._prepared, self._prepared.scope, self._journal.beginning
+        prepared, scope, header = self._prepared, self._prepared.scope, self._journal.header
         return reports.build(
-            run_id=beginning.run_id,
-            created_at=beginning.created_at,
+            run_id=header.run_id,
+            created_at=header.created_at,
             finished_at=self._clock.now(),
             suite=scope.suite_record(),
             arms={arm.name: self._arm(arm) for arm in prepared.arms.values()},
-            settings=scope.run_settings(prepared.on_trial, beginning.seed),
+            settings=scope.run_settings(prepared.candidate, header.seed),
             thresholds=Thresholds(**thresholds_of(self._policy)),
             prompt_hash=scope.prompt_hash,
             schema_hash=scope.schema_hash,

@@ -170,7 +170,7 @@ class Scope:
         """How edits are written."""
         return self.plan.edit_format or EditFormat(self.suite.edit_format)
 
-    def run_settings(self, on_trial: Arm, seed: int) -> RunSettings:
+    def run_settings(self, candidate: Arm, seed: int) -> RunSettings:
         """The settings as the report has them."""
         shard = self.plan.shard
         return RunSettings(
@@ -181,8 +181,8 @@ class Scope:
             edit_format=self.edit_format.value,
             concurrency=self.plan.concurrency,
             seed=seed,
-            timeout_ms=float(on_trial.backend.timeout_ms),
-            request_timeout_ms=on_trial.request_timeout_ms,
+            timeout_ms=float(candidate.backend.timeout_ms),
+            request_timeout_ms=candidate.request_timeout_ms,
             shard=f"{shard[0]}/{shard[1]}" if shard else None,
         )
 

@@ -18,11 +18,11 @@ from core.clock import Clock, SystemClock
 from core.errors import ReflexError
 from core.harness.bakeoff.arms import changed_server
 from core.harness.bakeoff.asker import PAUSES_S
-from core.harness.bakeoff.bench import Bench
 from core.harness.bakeoff.conclusion import Conclusion, verdict_over
-from core.harness.bakeoff.executors import Remote, connected
-from core.harness.bakeoff.journal import Sealing, begin_journal, journal_to_resume, resumed
-from core.harness.bakeoff.orders import terms_of
+from core.harness.bakeoff.executors import RemoteTrials, connected
+from core.harness.bakeoff.journal import JournalSeal, journal_to_resume, new_journal, resumed
+from core.harness.bakeoff.local import LocalTrials
+from core.harness.bakeoff.orders import worker_settings
 from core.harness.bakeoff.plan import eval_directory, interleave
 from core.harness.bakeoff.preparation import prepare
 from core.harness.bakeoff.progress import AttemptEnded, Progress, Started, TrialEnded, TrialStarted
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
 
-    from core.harness.bakeoff.bench import Maker
     from core.harness.bakeoff.journal import Journal
+    from core.harness.bakeoff.local import TrialMaker
     from core.harness.bakeoff.plan import Plan, Slot
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.preparation import PreparedRun
     from core.harness.gate.judge import GateResult
     from core.patchloop.trial import Attempt, Trial
     from core.settings import Settings
 
 
 INTERRUPTED = "interrupted"
-_LOOK_AT_SERVERS_S = 15.0
+_CHECK_SERVERS_S = 15.0
 
 
 class TrialRunner:
@@ -54,7 +54,7 @@ class TrialRunner:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         journal: Journal,
         policy: PolicySnapshot,
         evidence: Evidence,
@@ -75,7 +75,7 @@ class TrialRunner:
                 list(self._tasks),
                 list(prepared.arms),
                 prepared.scope.plan.trials,
-                journal.beginning.seed,
+                journal.header.seed,
             )
             if (slot.task, slot.arm, slot.trial) not in taken
         ]
@@ -85,20 +85,20 @@ class TrialRunner:
 
     def started(self) -> Started:
         """The run's first event."""
-        beginning = self._journal.beginning
+        header = self._journal.header
         return Started(
-            run_id=beginning.run_id,
+            run_id=header.run_id,
             suite=self._scope.suite.name,
             tasks=tuple(self._tasks),
             arms=tuple(self._prepared.arms),
             trials=self._scope.plan.trials,
-            seed=beginning.seed,
+            seed=header.seed,
             total=self._total,
             done=len(self._journal.trials),
             kept=(*self._journal.trials, *self._prepared.reused_trials),
         )
 
-    async def work(self, maker: Maker, stop: asyncio.Event) -> str:
+    async def work(self, maker: TrialMaker, stop: asyncio.Event) -> str:
         """Work until all is done; returns why it ended early, or nothing.
 
         Raises:
@@ -109,7 +109,7 @@ class TrialRunner:
         finally:
             self.events.put_nowait(None)
 
-    async def _until_done(self, maker: Maker, stop: asyncio.Event) -> str:
+    async def _until_done(self, maker: TrialMaker, stop: asyncio.Event) -> str:
         number = min(maker.at_once, len(self._slots))
         workers = {asyncio.create_task(self._worker(maker)) for _ in range(number)}
         stopping = asyncio.create_task(stop.wait())
@@ -137,15 +137,15 @@ class TrialRunner:
 
     async def _until_server_changes(self) -> str:
         while True:
-            await asyncio.sleep(_LOOK_AT_SERVERS_S)
+            await asyncio.sleep(_CHECK_SERVERS_S)
             if changed := await changed_server(self._asked):
                 return changed
 
-    async def _worker(self, maker: Maker) -> None:
+    async def _worker(self, maker: TrialMaker) -> None:
         while self._slots:
             await self._trial(self._slots.popleft(), maker)
 
-    async def _trial(self, slot: Slot, maker: Maker) -> None:
+    async def _trial(self, slot: Slot, maker: TrialMaker) -> None:
         """One trial, from its start to the journal."""
         self.events.put_nowait(TrialStarted(slot.task, slot.arm, slot.trial))
 
@@ -198,7 +198,7 @@ async def run_bakeoff(
     """
     clock, stop = clock or SystemClock(), stop or asyncio.Event()
     key = user_key(directory=key_directory)
-    sealing = Sealing(settings.source.root, key)
+    sealing = JournalSeal(settings.source.root, key)
     policy = PolicySnapshot.capture(settings, clock)
     async with AsyncExitStack() as stack:
         earlier = (
@@ -207,19 +207,21 @@ async def run_bakeoff(
         if earlier:
             stack.callback(earlier.close)
         pool = await stack.enter_async_context(connected(plan.executor)) if plan.executor else None
-        prepared = await prepare(settings, plan, environ=environ, key_directory=key_directory)
+        prepared = await prepare(
+            settings, plan, clock=clock, environ=environ, key_directory=key_directory
+        )
         if pool:
-            await pool.agree(terms_of(prepared, policy, pauses_s, run_id=""))
+            await pool.agree(worker_settings(prepared, policy, pauses_s, run_id=""))
         if stop.is_set():
             return
-        journal = resumed(earlier, prepared) if earlier else begin_journal(prepared, sealing, clock)
+        journal = resumed(earlier, prepared) if earlier else new_journal(prepared, sealing, clock)
         stack.callback(journal.close)
         log = EventLog(settings.state_dir / "capsule", clock=clock)
         stack.callback(log.close)
         keys = tuple(arm.backend.api_key for arm in prepared.arms.values() if arm.backend.api_key)
-        evidence = Evidence(log, policy, journal.beginning.run_id, key=key, secrets=keys)
+        evidence = Evidence(log, policy, journal.header.run_id, key=key, secrets=keys)
         await evidence.began(settings)
-        await evidence.append(_beginning(prepared, journal, policy))
+        await evidence.append(_started(prepared, journal, policy))
         conclusion = Conclusion(
             prepared,
             policy=policy,
@@ -230,13 +232,13 @@ async def run_bakeoff(
             clock=clock,
         )
         run = TrialRunner(prepared, journal, policy, evidence)
-        maker: Maker
+        maker: TrialMaker
         if pool:
-            terms = terms_of(prepared, policy, pauses_s, journal.beginning.run_id)
-            maker = Remote(pool, terms, plan.concurrency)
+            terms = worker_settings(prepared, policy, pauses_s, journal.header.run_id)
+            maker = RemoteTrials(pool, terms, plan.concurrency)
         else:
-            bench = Bench(prepared, evidence, clock, pauses_s=pauses_s)
-            maker = await stack.enter_async_context(bench)
+            trials = LocalTrials(prepared, evidence, clock, pauses_s=pauses_s)
+            maker = await stack.enter_async_context(trials)
         yield run.started()
         working = asyncio.create_task(run.work(maker, stop))
         failure: ReflexError | None = None
@@ -254,15 +256,17 @@ async def run_bakeoff(
             raise failure
 
 
-def _beginning(prepared: Prepared, journal: Journal, policy: PolicySnapshot) -> BakeoffStartedEvent:
+def _started(
+    prepared: PreparedRun, journal: Journal, policy: PolicySnapshot
+) -> BakeoffStartedEvent:
     scope = prepared.scope
     return BakeoffStartedEvent(
-        run_id=journal.beginning.run_id,
+        run_id=journal.header.run_id,
         policy_hash=policy.policy_hash,
         suite=scope.suite.name,
         suite_hash=scope.suite_hash,
         arms=list(prepared.arms),
         tasks=len(scope.tasks),
         trials=scope.plan.trials,
-        seed=journal.beginning.seed,
+        seed=journal.header.seed,
     )

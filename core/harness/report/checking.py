@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.fingerprint import PROMPTS, SCHEMAS, SUITES, suite_root, tree_hash
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 
-SECONDS_A_DAY = 86_400
 _STAMPS = {
     "partial": "the run was stopped, or shards of it are missing",
     "unsandboxed": "model-written code ran without a sandbox",
@@ -126,18 +126,18 @@ def check(
     report: Report, settings: Settings, present: PresentSetup, comparison: Comparison | None = None
 ) -> CheckedReport:
     """Derive the verdict from the trials by the configuration; say what changed since the run."""
-    reflex, on_trial = settings.reflex, report.arms.get(report.pair[0])
+    reflex, candidate = settings.reflex, report.arms.get(report.pair[0])
     limits = Thresholds(
         p95_latency_ms=reflex.thresholds.p95_latency_ms,
         success_parity_percent=reflex.thresholds.success_parity_percent,
         json_schema_compliance_percent=reflex.thresholds.json_schema_compliance_percent,
         confidence=reflex.thresholds.confidence,
     )
-    primary = on_trial is not None and on_trial.backend == PRIMARY
+    primary = candidate is not None and candidate.backend == PRIMARY
     gate = rederive(
         report, thresholds=limits, timeout_ms=float(reflex.timeout_ms) if primary else None
     )
-    age_days = (present.now - report.finished_at).total_seconds() / SECONDS_A_DAY
+    age_days = (present.now - report.finished_at) / timedelta(days=1)
     return CheckedReport(
         gate=gate,
         stored=str(report.gate["verdict"]),

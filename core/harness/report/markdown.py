@@ -84,15 +84,15 @@ def bounds(one: Criterion) -> tuple[str, str, str]:
 
 
 def _head(report: Report, headline: str, notices: Sequence[str]) -> list[str]:
-    on_trial, against = (report.arms.get(name) for name in report.pair)
+    candidate, baseline = (report.arms.get(name) for name in report.pair)
     number = len(report.suite.selected)
     many = "one task" if number == 1 else f"{number} tasks"
     if number < report.suite.tasks:
         many += f" of {report.suite.tasks}"
     trials = "one trial" if report.settings.trials == 1 else f"{report.settings.trials} trials"
     who = (
-        f"Candidate {code(on_trial.model if on_trial else 'nobody')}, baseline "
-        f"{code(against.model if against else 'nobody')}, suite {code(report.suite.name)}: "
+        f"Candidate {code(candidate.model if candidate else 'nobody')}, baseline "
+        f"{code(baseline.model if baseline else 'nobody')}, suite {code(report.suite.name)}: "
         f"{many}, {trials} each, {report.finished_at:%Y-%m-%d %H:%M} UTC."
     )
     limits = [f"**{stamp}**: {STAMP_WORDS[stamp]}" for stamp in report.stamps]
@@ -114,8 +114,8 @@ def _gate(gate: GateResult) -> list[str]:
 
 
 def _arms(report: Report, figures: dict[str, ArmSummary]) -> list[str]:
-    on_trial = report.pair[0]
-    names = [code(one) + (" (candidate)" if one == on_trial else "") for one in report.arms]
+    candidate = report.pair[0]
+    names = [code(one) + (" (candidate)" if one == candidate else "") for one in report.arms]
     rows: list[list[str]] = [
         ["model", *(code(one.model) for one in report.arms.values())],
         ["served by", *(code(one.label or one.server_identity) for one in report.arms.values())],

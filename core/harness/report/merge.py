@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReportError
@@ -17,6 +18,7 @@ from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from core.harness.report.model import ArmRecord, Report, RunSettings, SandboxRecord, Stamp
     from core.patchloop.trial import Trial
@@ -58,12 +60,16 @@ def reusable_cloud_trials(
     schema_hash: str,
     endpoint: str,
     model: str,
+    timeout_ms: float,
     settings: RunSettings,
+    now: datetime,
+    max_age_days: float,
     name: str = CLOUD,
 ) -> Reusable:
     """The trials of arm ``name`` at ``tasks`` that a run of the same arm and settings may take.
 
-    A trial that the report lacks is left out, for the run to make.
+    A trial that the report lacks is left out, for the run to make. A model behind a cloud's name
+    changes without notice, so trials older than a gate pass may be are not taken.
 
     Raises:
         ReportError: The report has none, or was made in other circumstances; says which differ.
@@ -71,15 +77,23 @@ def reusable_cloud_trials(
     arm = report.arms.get(name)
     if arm is None:
         raise ReportError(f"the report has no arm {plain(name, 80)!r} to reuse")
-    was, now = report.settings, settings
+    age_days = (now - report.finished_at) / timedelta(days=1)
+    if not -1 < age_days <= max_age_days:
+        raise ReportError(
+            f"trials of {plain(name, 80)} cannot be reused: the report is {age_days:.0f} days old, "
+            f"and max_age_days is {max_age_days:g}",
+            remedy="Run without --reuse-cloud.",
+        )
+    was, asked = report.settings, settings
     pairs: dict[str, tuple[object, object]] = {
         "suite": (report.suite.hash, suite_hash),
         "prompt": (report.prompt_hash, prompt_hash),
         "reply schema": (report.schema_hash, schema_hash),
         "endpoint": (arm.endpoint, endpoint),
         "model": (arm.model, model),
-        "attempts": (was.attempts, now.attempts),
-        "edit format": (was.edit_format, now.edit_format),
+        "timeout_ms": (arm.timeout_ms, timeout_ms),
+        "attempts": (was.attempts, asked.attempts),
+        "edit format": (was.edit_format, asked.edit_format),
     }
     differing = [
         f"{what} was {plain(before, 80)} and is {plain(after, 80)}"
@@ -95,7 +109,7 @@ def reusable_cloud_trials(
     trials = tuple(
         one
         for one in report.trials
-        if one.arm == name and one.task in wanted and one.trial < now.trials
+        if one.arm == name and one.task in wanted and one.trial < asked.trials
     )
     if not trials:
         raise ReportError(f"the report has no trial of {plain(name, 80)} at the tasks to be run")

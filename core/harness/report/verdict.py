@@ -23,11 +23,11 @@ def rederive(
     Latencies of shards that ran on different hardware are no sample of anything: the latency
     criterion is then inconclusive.
     """
-    on_trial, against = report.pair
+    candidate, baseline = report.pair
     gate = judge(
         report.trials,
-        reflex=on_trial,
-        cloud=against,
+        reflex=candidate,
+        cloud=baseline,
         thresholds=thresholds or report.thresholds,
         timeout_ms=timeout_ms or deadline_ms(report),
     )
@@ -44,8 +44,8 @@ def deadline_ms(report: Report) -> float:
 
 def solved(report: Report, trial: Trial) -> bool:
     """Whether a trial of the report counts as solved; the candidate arm's only when in time."""
-    on_trial = trial.arm == report.pair[0]
-    return solved_in_time(trial, deadline_ms(report) if on_trial else None)
+    candidate = trial.arm == report.pair[0]
+    return solved_in_time(trial, deadline_ms(report) if candidate else None)
 
 
 def _without_latency(criterion: Criterion) -> Criterion:
