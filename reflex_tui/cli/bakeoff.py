@@ -133,10 +133,10 @@ def _lines(finished: Finished, comparison: Comparison | None) -> list[str]:
         headline = marked(gate.verdict, gate.summary)
     lines = [headline, about(report), "", *gate_lines(gate), ""]
     if gate.decides and not finished.stopped:
-        lines.append(f"what would decide it: {gate.decides}")
+        lines.append(f"needed for a verdict: {gate.decides}")
     if comparison:
-        worse = [f"worse than the baseline: {plain(one, 400)}" for one in comparison.reasons]
-        lines += worse or ["no worse than the baseline, beyond noise"]
+        worse = [f"significant regression: {plain(one, 400)}" for one in comparison.reasons]
+        lines += worse or ["no significant regression against the baseline"]
     lines += [*_alarms(finished), *_next(finished, gate.verdict)]
     return [*lines, f"report: {plain(_shown(finished.md_path))} and .json"]
 

@@ -69,12 +69,12 @@ COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "ye
 
 
 def gate_lines(gate: GateResult) -> list[str]:
-    """A line a criterion: glyph, value, bound, threshold and what was seen."""
+    """A line a criterion: glyph, value, bound, threshold and what was observed."""
     rows = [
         (GLYPHS[one.state], one.title, *bounds(one), one.state.value, one.note)
         for one in gate.criteria
     ]
-    head = ("", "criterion", "value", "bound", "threshold", "verdict", "seen")
+    head = ("", "criterion", "value", "bound", "threshold", "verdict", "observed")
     return columns([head, *rows], right=frozenset({2, 3, 4}))
 
 

@@ -19,7 +19,7 @@ from core.figures import day_time
 from core.files import names_in, open_state
 from core.harness.bakeoff.arms import check_key, choose_arms
 from core.harness.bakeoff.plan import Scope
-from core.harness.bakeoff.preparation import Prepared
+from core.harness.bakeoff.preparation import PreparedRun
 from core.harness.report.files import read
 from core.harness.sandbox import Tier
 from core.plain import plain
@@ -116,7 +116,7 @@ def estimate(settings: Settings, plan: Plan, past: Past, self_test: SelfTest) ->
             remedy="Install bubblewrap. Without one, from the command line alone: "
             "--allow-unsandboxed; such a run is stamped and cannot promote.",
         )
-    prepared = Prepared(scope, arms, tuple(arms), self_test, None)
+    prepared = PreparedRun(scope, arms, tuple(arms), self_test, None)
     each = tuple(_arm(one, scope, past) for one in arms.values())
     number = len(scope.tasks) * plan.trials
     usd, usd_why = _usd(settings, each, number)

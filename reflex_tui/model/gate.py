@@ -74,9 +74,9 @@ def why(gate: GateView) -> str:
 def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[CriterionRow, ...]:
     """The table of a GateDecision or of a report's ``gate``; what has to be shown without one.
 
-    Each criterion is looked for by name, in ``criteria`` (a list) or ``metrics`` (by name), with
-    ``value``, ``bound`` and ``threshold`` in ms or percent, ``state`` and ``note``. What is missing
-    or of another kind is shown as a dash.
+    A report has them in ``criteria`` (a list, each with its ``state``), a GateDecision in
+    ``metrics`` (``CriterionMetric`` by name). What is missing or of another kind is shown as a
+    dash.
     """
     entries = _entries(gate or {})
     limits = {
@@ -106,11 +106,14 @@ def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Cr
 
 
 def _entries(gate: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    given = gate.get("criteria") or gate.get("metrics")
-    if isinstance(given, dict):
-        given = [{"name": name, **each} for name, each in given.items() if isinstance(each, dict)]
+    given = gate.get("criteria")
     if not isinstance(given, list):
-        return {}
+        from core.capsule.events import criterion_metrics  # pydantic costs the first paint
+
+        return {
+            name: {**metric.model_dump(), "state": metric.verdict}
+            for name, metric in criterion_metrics(gate).items()
+        }
     return {str(each.get("name")): each for each in given if isinstance(each, dict)}
 
 

@@ -57,7 +57,7 @@ async def test_an_ill_arm_is_told_by_name(project: Path, arm: str) -> None:
     async with arena(project, tasks=1) as a:
         server = getattr(a, arm)
         server.script = replace(server.script, down=True)
-        with pytest.raises(ReflexError, match=f"the {arm} arm is not well") as ill:
+        with pytest.raises(ReflexError, match=f"the {arm} arm is unhealthy") as ill:
             await a.run()
         assert ill.value.remedy
         assert not a.eval.exists()

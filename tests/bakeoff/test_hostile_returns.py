@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.harness.bakeoff import bench, checker, executors
+from core.harness.bakeoff import checker, executors, local
 from core.harness.bakeoff.progress import TrialEnded
 from core.harness.report.files import read
 from core.harness.suites.find import lay_out
+from core.patchloop.loop import repair
 from core.patchloop.trial import FailureKind
 from tests.support.bakeoff.arena import arena
 
@@ -50,7 +51,8 @@ async def test_a_check_that_breaks_is_a_failed_attempt(
     def edited(_: object, *, workspace: Path, **__: object) -> bool:
         return "return 0" not in (workspace / "answer.py").read_text()
 
-    monkeypatch.setattr(checker, "run_tests", broken_by(fault, checker.run_tests, edited))
+    real = vars(checker)["run_tests"]  # of the fixture, no sandbox
+    monkeypatch.setattr(checker, "run_tests", broken_by(fault, real, edited))
     async with arena(project, tasks=TASKS) as a:
         finished, events = await a.run(concurrency=1)
     stored = read(finished.json_path)
@@ -67,7 +69,7 @@ async def test_a_reply_that_breaks_the_loop_is_a_failed_trial(
     project: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     """It counts as a reply of the wrong format that never came, against the arm that sent it."""
-    monkeypatch.setattr(bench, "repair", broken_by(fault, bench.repair, lambda *_, **__: True))
+    monkeypatch.setattr(local, "repair", broken_by(fault, repair, lambda *_, **__: True))
     async with arena(project, tasks=TASKS) as a:
         finished, _ = await a.run(concurrency=1)
     stored = read(finished.json_path)
@@ -97,7 +99,7 @@ async def test_a_reply_with_half_a_character_goes_through_the_whole_run(project:
     "said", ["", "[" * 60_000, "null", 7, None, '{"host": 1}', "\ud800", "[" + "1," * 2_100_000]
 )
 def test_a_workers_answer_is_read_within_limits(said: object) -> None:
-    """Each of these is a ValueError, of which ``Remote`` makes a failed trial."""
+    """Each of these is a ValueError, of which ``RemoteTrials`` makes a failed trial."""
     with pytest.raises(ValueError):  # noqa: PT011  of JSON, of UTF-8 and of the model
         executors.read_answer(said)
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import ReflexError, ReportError
 from core.harness.bakeoff import journal as journals
-from core.harness.bakeoff.journal import Beginning, Journal, Sealing
+from core.harness.bakeoff.journal import Journal, JournalHeader, JournalSeal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,15 +26,15 @@ def directory(tmp_path: Path) -> Path:
     return path
 
 
-def sealing(directory: Path) -> Sealing:
+def sealing(directory: Path) -> JournalSeal:
     """The seal of this workspace."""
-    return Sealing(directory.parent.parent, b"a key of thirty-two bytes or more")
+    return JournalSeal(directory.parent.parent, b"a key of thirty-two bytes or more")
 
 
 def begun(directory: Path) -> Journal:
     """A new journal there."""
-    beginning = Beginning(datetime(2026, 1, 1, tzinfo=UTC), "run", 1, {})
-    return Journal.begin(directory, beginning, sealing(directory))
+    header = JournalHeader(datetime(2026, 1, 1, tzinfo=UTC), "run", 1, {})
+    return Journal.create(directory, header, sealing(directory))
 
 
 @pytest.mark.parametrize("place", ["link", "dangling link", "pipe", "directory"])

@@ -35,7 +35,15 @@ def gate(**fields: Any) -> GateDecisionEvent:
         "suite_hash": "sha256:0",
         "prompt_hash": "sha256:1",
         "thresholds": {"p95_latency_ms": 2000, "confidence": 0.95},
-        "metrics": {"p95": {"value": 1e22, "bound": None, "text": "é \u2028"}},
+        "metrics": {
+            "p95_latency": {
+                "value": 1e22,
+                "bound": None,
+                "threshold": 2000,
+                "note": "é \u2028",
+                "verdict": "pass",
+            }
+        },
         "seal": "",
     }
     known = {

@@ -38,7 +38,7 @@ def test_a_pass_is_zero_and_shows_its_figures(workspace: Workspace) -> None:
 
 
 def test_a_fail_is_one_and_inconclusive_three(workspace: Workspace) -> None:
-    """A report may be named; what would decide it is said."""
+    """A report may be named; what a verdict needs is said."""
     fail = workspace.written(planted(lost=20))
     assert workspace.reflex("check", "--report", fail).returncode == 1
     few = workspace.written(planted(20))
@@ -105,7 +105,7 @@ def test_json_is_one_document(workspace: Workspace) -> None:
     assert document["finished_at"].endswith("Z")
     assert document["lapses"][0]["code"] == "prompt_changed"
     assert document["arms"]["reflex"]["solved"] == 64
-    assert done.stderr.startswith("::error title=Reflex gate::not met")
+    assert done.stderr.startswith("::error title=Reflex gate::passed, but")
 
 
 def test_a_flipped_verdict_is_caught(workspace: Workspace) -> None:
@@ -126,7 +126,7 @@ def test_a_baseline_and_junit(workspace: Workspace) -> None:
     arguments = ("check", "--report", worse, "--baseline", baseline, "--junit", "out/reflex.xml")
     done = workspace.reflex(*arguments)
     assert done.returncode == 1
-    assert done.stdout.startswith("✖ worse than the baseline")
+    assert done.stdout.startswith("✖ passed, but with a significant regression")
     assert "success fell from 100 % to 92.19 %" in done.stdout
     xml = ET.parse(workspace.root / "out" / "reflex.xml").getroot()
     assert (xml.attrib["tests"], xml.attrib["failures"]) == ("64", "5")

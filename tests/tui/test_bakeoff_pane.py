@@ -232,7 +232,7 @@ async def test_a_run_that_cannot_begin_says_why(ring: Arena) -> None:
         await ring.reflex.__aexit__(None, None, None)
         await bench.press("enter")
         await until(bench, lambda: "✖" in said(bench))
-        assert "the reflex arm is not well" in said(bench)
+        assert "the reflex arm is unhealthy" in said(bench)
         assert not desk_of(bench).running
         assert "New" in bench.offered()
         await ring.reflex.__aenter__()

@@ -32,7 +32,16 @@ from reflex_tui.panes.health import HealthPane
 from reflex_tui.widgets.plot import PlotSection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.health_states import priced, windowed
-from tests.support.tui.making import OPEN, StillClock, healthy, ill, outlook, passed, settings
+from tests.support.tui.making import (
+    OPEN,
+    StillClock,
+    figure,
+    healthy,
+    ill,
+    outlook,
+    passed,
+    settings,
+)
 
 if TYPE_CHECKING:
     from core.capsule import Record
@@ -127,7 +136,7 @@ async def test_the_breaker_counts_down_while_a_look_takes_its_time() -> None:
 
 async def test_every_threshold_has_value_bound_and_verdict_at_every_size() -> None:
     """Also where it is missed."""
-    late = {"value": 2310.0, "bound": 2540.0, "threshold": 2000.0, "state": "fail"}
+    late = figure(2310.0, 2540.0, 2000.0, "fail")
     failed = passed(verdict="fail", misses=["p95_latency"])
     failed["metrics"] = failed["metrics"] | {"p95_latency": late}
     gate = GateView(valid=False, detail="p95_latency", event=failed, age_days=1.0)

@@ -28,6 +28,7 @@ from tests.support.tui.making import (
     OPEN,
     ROOT,
     StillClock,
+    figure,
     ill,
     outlook,
     passed,
@@ -63,7 +64,7 @@ def reports() -> ReportsSeen:
             path, NOW, verdict, "reflex_patchloop_v1", ("reflex", "cloud"), gate=body
         )
 
-    slow = {"value": 2310.0, "bound": 2540.0, "threshold": 2000.0, "state": "fail"}
+    slow = figure(2310.0, 2540.0, 2000.0, "fail")
     failed = passed()["metrics"] | {"p95_latency": slow}
     return ReportsSeen(
         (

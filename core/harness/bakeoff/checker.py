@@ -1,6 +1,6 @@
-"""Checks a suite's tasks: tests in the sandbox, then lint of what changed.
+"""Checks a suite's tasks: tests in the sandbox, then lint of the files that an edit changed.
 
-Lint of what an edit changed, by ruff where there is one; part of the diff's quality.
+Tests decide. Lint, by ruff where it is installed, is part of the diff's quality only.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 # Errors that pyflakes knows and those of syntax; no matter of style.
 _RULES = "F,E9"
 _TIMEOUT_S = 5.0
+_MOST_LINT = 1000
 
 
 async def lint_findings(
@@ -94,9 +95,6 @@ async def _lint(program: str, path: str, text: str) -> list[dict[str, Any]] | No
 def _ruff() -> str | None:
     beside = Path(sys.executable).with_name("ruff")
     return str(beside) if beside.exists() else shutil.which("ruff")
-
-
-_MOST_LINT = 1000
 
 
 class TaskCheck:

@@ -13,8 +13,8 @@ from core.capsule.events import LLMCallEvent, RoutingDecisionEvent
 from core.errors import ConfigError, ReflexError, ReportError, WorkerError
 from core.harness.bakeoff import worker
 from core.harness.bakeoff.asker import ORIGIN
-from core.harness.bakeoff.bench import Made, broken_trial
 from core.harness.bakeoff.conclusion import environment
+from core.harness.bakeoff.local import MadeTrial, broken_trial
 from core.harness.bakeoff.orders import Answer, Order
 from core.harness.bounded_json import refuse_excess
 from core.patchloop.trial import Trial
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from core.capsule.events import Event
-    from core.harness.bakeoff.orders import Terms
+    from core.harness.bakeoff.orders import WorkerSettings
     from core.harness.bakeoff.plan import Slot
     from core.patchloop.trial import Attempt
 
@@ -55,7 +55,7 @@ def address_of(executor: str) -> str:
 
 
 @asynccontextmanager
-async def connected(executor: str) -> AsyncIterator[Pool]:
+async def connected(executor: str) -> AsyncIterator[WorkerPool]:
     """The workers of the scheduler at ``executor``; what they have not begun ends with this.
 
     Raises:
@@ -70,7 +70,7 @@ async def connected(executor: str) -> AsyncIterator[Pool]:
                 f"the Dask scheduler at {address} has no worker",
                 remedy=f"Start some: dask worker {address} --nthreads 1",
             )
-        yield Pool(client, workers)
+        yield WorkerPool(client, workers)
     finally:
         await asyncio.to_thread(client.close)
 
@@ -91,16 +91,16 @@ def _connect(address: str) -> Client:
         ) from None
 
 
-class Pool:
+class WorkerPool:
     """Workers of a Dask cluster, by their addresses."""
 
     def __init__(self, client: Client, workers: tuple[str, ...]) -> None:
         self.workers = workers
         self._client = client
-        # Two goes at a task are two trials, whatever a cache makes of equal arguments.
+        # Two trials of a task have equal arguments, and no cache may make one of them.
         self._anyone: Executor = client.get_executor(pure=False)
 
-    async def agree(self, terms: Terms) -> None:
+    async def agree(self, terms: WorkerSettings) -> None:
         """Let every worker say that it would make the same trials.
 
         Raises:
@@ -164,28 +164,28 @@ def read_answer(said: object) -> Answer:
     return Answer.model_validate_json(said)
 
 
-class Remote:
-    """Trials by workers, as a ``Maker``; ``concurrency`` at once by each."""
+class RemoteTrials:
+    """Trials by workers, as a ``TrialMaker``; ``concurrency`` at once by each."""
 
-    def __init__(self, pool: Pool, terms: Terms, concurrency: int) -> None:
+    def __init__(self, pool: WorkerPool, terms: WorkerSettings, concurrency: int) -> None:
         self.at_once = concurrency * len(pool.workers)
         self._pool = pool
         self._terms = terms
 
-    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> Made:
-        """As a ``Maker``; the attempts are told when the trial is back."""
+    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> MadeTrial:
+        """As a ``TrialMaker``; the attempts are reported when the trial is back."""
         order = Order(terms=self._terms, slot=slot)
         try:
             made = self._made(slot, await self._pool.ask(order))
         except ReflexError:
             raise
         except Exception as error:  # noqa: BLE001  hostile input: any kind may come of it
-            made = Made(broken_trial(slot, error), environment())
+            made = MadeTrial(broken_trial(slot, error), environment())
         for attempt in made.trial.attempts:
             tell(attempt)
         return made
 
-    def _made(self, slot: Slot, answer: Answer) -> Made:
+    def _made(self, slot: Slot, answer: Answer) -> MadeTrial:
         """What the worker made, taken for the trial that was ordered and for nothing else.
 
         Raises:
@@ -196,9 +196,9 @@ class Remote:
         except ReportError as error:
             raise ValueError(error.message) from None
         if (trial.task, trial.arm, trial.trial) != (slot.task, slot.arm, slot.trial):
-            raise ValueError(f"worker {plain(answer.host, 80)} made another trial than it was told")
+            raise ValueError(f"worker {plain(answer.host, 80)} made another trial than was ordered")
         events = tuple(self._event(body, answer.host) for body in answer.events)
-        return Made(trial, answer.machine, events)
+        return MadeTrial(trial, answer.machine, events)
 
     def _event(self, body: dict[str, Any], host: str) -> Event:
         fields = dict(body)

@@ -1,4 +1,4 @@
-"""Makes trials where it stands: asks, applies and checks, here or in a worker's process."""
+"""Makes trials in this process: asks, applies and checks; a worker does it with the same code."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from core.capsule.events import Event
     from core.clock import Clock
     from core.harness.bakeoff.plan import Slot
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.preparation import PreparedRun
     from core.harness.report.model import Environment
     from core.router.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeTrial:
     """A trial, the machine it was made on, and evidence that is not yet in this capsule."""
 
     trial: Trial
@@ -35,13 +35,13 @@ class Made:
     events: Sequence[Event] = ()
 
 
-class Maker(Protocol):
-    """Makes trials, ``at_once`` of them at the same time."""
+class TrialMaker(Protocol):
+    """Makes trials, up to ``at_once`` of them in parallel."""
 
     at_once: int
 
-    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> Made:
-        """Make one, and ``tell`` each attempt when it ended, or all of them at last.
+    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> MadeTrial:
+        """Make one, and ``tell`` each attempt when it ends, or all of them at the end.
 
         Raises:
             ReflexError: The run cannot go on.
@@ -71,12 +71,12 @@ def broken_trial(slot: Slot, error: Exception, before: Sequence[Attempt] = ()) -
     )
 
 
-class Bench:
-    """A run's arms and checks in this process, which is a ``Maker``; a context manager."""
+class LocalTrials:
+    """A run's arms and checks in this process, which is a ``TrialMaker``; a context manager."""
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         evidence: Evidence,
         clock: Clock,
         *,
@@ -101,8 +101,8 @@ class Bench:
         }
         self._stack = AsyncExitStack()
 
-    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> Made:
-        """As a ``Maker``; each attempt is told when it ends."""
+    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> MadeTrial:
+        """As a ``TrialMaker``; each attempt is reported when it ends."""
         ended: list[Attempt] = []
 
         def keep(attempt: Attempt) -> None:
@@ -116,7 +116,7 @@ class Bench:
         except Exception as error:  # noqa: BLE001  hostile input: any kind may come of it
             trial = broken_trial(slot, error, ended)
             tell(trial.attempts[-1])
-        return Made(trial, self._machine)
+        return MadeTrial(trial, self._machine)
 
     async def _made(self, slot: Slot, tell: Callable[[Attempt], None]) -> Trial:
         task, arm = self._tasks[slot.task], self._arms[slot.arm]
