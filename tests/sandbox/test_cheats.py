@@ -297,14 +297,15 @@ def lay(root: Path, files: dict[str, str]) -> None:
         (root / name).write_text(text)
 
 
+@pytest.mark.parametrize("one_process", [False, True], ids=["separate", "one_process"])
 @pytest.mark.parametrize("name", CHEATS)
 async def test_cheat_is_not_solved(
-    sandbox: Sandbox, workspace: Path, tests_dir: Path, name: str
+    sandbox: Sandbox, workspace: Path, tests_dir: Path, name: str, *, one_process: bool
 ) -> None:
-    """A workspace that cheats instead of adding is not solved."""
+    """A workspace that cheats instead of adding is not solved, wherever its code runs."""
     lay(workspace, {"calc.py": BROKEN} | CHEATS[name])
     lay(tests_dir, {"test_calc.py": TESTS})
-    report = await run_tests(sandbox, workspace=workspace, tests=tests_dir)
+    report = await run_tests(sandbox, workspace=workspace, tests=tests_dir, one_process=one_process)
     assert not report.solved
     assert report.failed or report.error
     assert (tests_dir / "test_calc.py").read_text() == TESTS
@@ -324,10 +325,10 @@ async def test_files_that_do_nothing_do_no_harm(
 async def test_forged_report_is_caught_by_the_control(
     sandbox: Sandbox, workspace: Path, tests_dir: Path
 ) -> None:
-    """A forger gets through the first run, nonce and all, and is caught by the second."""
+    """In one process a forger gets through the first run, and is caught by the second."""
     lay(workspace, CHEATS["forge_on_import"])
     lay(tests_dir, {"test_calc.py": TESTS})
-    report = await run_tests(sandbox, workspace=workspace, tests=tests_dir)
+    report = await run_tests(sandbox, workspace=workspace, tests=tests_dir, one_process=True)
     assert len(report.passed) == 6
     assert report.error is not None
     assert "also passes when it must fail" in report.error
@@ -351,7 +352,8 @@ async def test_interference_is_named(
     """The report says what the code did to its tests."""
     lay(workspace, {"calc.py": BROKEN} | CHEATS[name])
     lay(tests_dir, {"test_calc.py": TESTS})
-    report = await run_tests(Sandbox(tier), workspace=workspace, tests=tests_dir)
+    one = name != "exit_on_call"
+    report = await run_tests(Sandbox(tier), workspace=workspace, tests=tests_dir, one_process=one)
     assert said in (report.error or "")
 
 
@@ -362,4 +364,4 @@ async def test_bribery_is_named(sandbox: Sandbox, workspace: Path, tests_dir: Pa
     report = await run_tests(sandbox, workspace=workspace, tests=tests_dir)
     failed = {failure.id: failure.message for failure in report.failed}
     for name in ("test_small", "test_many", "AddTest::test_equal", "AddTest::test_list"):
-        assert "claims to equal everything" in failed[f"test_calc.py::{name}"]
+        assert "agrees with values that are wrong" in failed[f"test_calc.py::{name}"]

@@ -90,14 +90,19 @@ _INSIDE = "core.harness.sandbox.inside"
 _AWAY = "_reflex"
 _LINUX_MODULES = ("kernel", "seccomp", "landlock", "namespaces")
 _BOOT = """
-import marshal, sys
-parcel = marshal.load(sys.stdin.buffer)
+import marshal, os, sys
+def read():
+    size, data = int.from_bytes(os.read(0, 8), "little"), b""
+    while len(data) < size:
+        data += os.read(0, size - len(data))
+    return marshal.loads(data)
+parcel = read()
 for name, code in parcel["modules"]:
     module = sys.modules[name] = type(sys)(name)
     module.__package__ = name.split(".")[0]
     module.__builtins__ = vars(__builtins__).copy()  # what the program does to its own is not ours
     exec(code, module.__dict__)
-module.main(parcel["job"])
+module.main(parcel["job"], read)
 """
 # Uids that no distribution, container manager or directory service hands out.
 _FREE_UIDS = range(0x70000000, 0x7FFFFFF0)
@@ -179,9 +184,12 @@ class Sandbox:
             command, job = self._prepare(limits, read_only, workspace, directory)
             job |= {"argv": None, "tests": None} | program | {"tree": files}
             job["env"] = _environment(directory) | program.get("env", {})
+            # The tests come last: what runs the code under test must not have read them.
+            tests = job.pop("tests")
+            job["tests"] = None if tests is None else {"separate": tests["separate"]}
             parcel = {"modules": _modules(job.pop("modules", ())), "job": job}
             over = partial(watchdog.passed_limit, limits=limits, directory=directory)
-            return await supervise([*command, *_python()], parcel, limits, over=over)
+            return await supervise([*command, *_python()], (parcel, tests), limits, over=over)
 
     def _refuse_without_sandbox(self) -> None:
         if self.tier is Tier.NONE and not self.allow_unsandboxed:

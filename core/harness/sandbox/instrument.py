@@ -266,13 +266,18 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Instrumented:
-    """All of a test directory. ``preload`` names the stdlib modules it imports."""
+    """All of a test directory. ``preload`` names the stdlib modules it imports.
+
+    ``separable`` says that the tests can run in another process than the code under test: that they
+    share no more with it than objects.
+    """
 
     cases: tuple[Case, ...]
     modules: tuple[Module, ...]
     packages: tuple[str, ...]
     preload: tuple[str, ...]
     has_data: bool
+    separable: bool
 
 
 def read_tests(tests: Path) -> Instrumented:
@@ -295,6 +300,7 @@ def read_tests(tests: Path) -> Instrumented:
 @lru_cache(maxsize=512)
 def _compile(texts: tuple[tuple[str, str], ...], *, has_data: bool) -> Instrumented:
     modules, cases, preload = [], [], {"builtins"}
+    separable = True
     for file, text in texts:
         try:
             verdict, control = _parsed(text, file), _parsed(text, file)
@@ -302,6 +308,7 @@ def _compile(texts: tuple[tuple[str, str], ...], *, has_data: bool) -> Instrumen
             if _is_test_file(file):
                 cases += _cases(verdict, file, name)
             preload |= _stdlib_imports(verdict)
+            separable = separable and _separable(verdict)
             modules.append(
                 Module(
                     name=name,
@@ -329,6 +336,7 @@ def _compile(texts: tuple[tuple[str, str], ...], *, has_data: bool) -> Instrumen
         tuple(sorted(parents - names)),
         tuple(sorted(preload)),
         has_data,
+        separable,
     )
 
 
@@ -355,6 +363,59 @@ def _stdlib_imports(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module)
     return {n for n in found if n.split(".")[0] in sys.stdlib_module_names and n != "__future__"}
+
+
+# Modules of the standard library that hold nothing which a test and the code it tests share.
+_SHARES_NOTHING = frozenset(
+    {
+        *("abc", "base64", "bisect", "calendar", "collections", "contextlib", "copy", "csv"),
+        *("dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib"),
+        *("heapq", "io", "itertools", "json", "math", "numbers", "operator", "os", "pathlib"),
+        *("pprint", "re", "shutil", "statistics", "string", "struct", "tempfile", "textwrap"),
+        *("time", "types", "typing", "unittest", "uuid", "zoneinfo", "__future__"),
+    }
+)
+# Names by which a test reaches into the process it runs in.
+_SHARES = frozenset(
+    {
+        *("mock", "patch", "IsolatedAsyncioTestCase", "expectedFailure", "environ", "putenv"),
+        *("chdir", "umask", "fork", "kill", "getpid", "redirect_stdout", "redirect_stderr"),
+        *("assertLogs", "assertNoLogs", "assertWarns", "assertWarnsRegex", "getcontext"),
+        *("setcontext", "localcontext", "__builtins__", "__import__", "globals", "exec", "eval"),
+    }
+)
+
+
+def _separable(tree: ast.Module) -> bool:
+    """False for a module that shares more with the code it tests than objects.
+
+    That is one that reaches into the process, or derives a class from one that it imports.
+    """
+    given = {
+        alias.asname or alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and (getattr(node, "module", None) or node.names[0].name).split(".")[0]
+        not in sys.stdlib_module_names
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.AsyncFunctionDef() | ast.Await():
+                return False
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name):
+                if name in _SHARES:
+                    return False
+            case ast.ClassDef(bases=bases):
+                named = {
+                    each.id
+                    for base in bases
+                    for each in ast.walk(base)
+                    if isinstance(each, ast.Name)
+                }
+                if named & given:
+                    return False
+    return all(n.split(".")[0] in _SHARES_NOTHING for n in _stdlib_imports(tree))
 
 
 def _cases(tree: ast.Module, file: str, module: str) -> list[Case]:

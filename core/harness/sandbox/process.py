@@ -179,14 +179,14 @@ class _Pipe:
 
 async def supervise(
     argv: Sequence[str],
-    parcel: dict[str, Any],
+    parcels: tuple[dict[str, Any], Any],
     limits: Limits,
     *,
     over: Callable[[int], str | None],
 ) -> Ended:
-    """Run ``argv`` with ``parcel`` on its standard input until it ends or a limit ends it.
+    """Run ``argv`` with ``parcels`` on its standard input until it ends or a limit ends it.
 
-    ``parcel["job"]["report_fd"]`` is filled in here. ``over`` is asked often, with the process's
+    ``report_fd`` of the first one's ``job`` is filled in here. ``over`` is asked often, with the process's
     id, which limit has been passed, if any. When this returns or is cancelled the process and its
     group are dead. Raises ``OSError`` when it cannot be started.
     """
@@ -207,9 +207,10 @@ async def supervise(
             stack.callback(pipe.close_end)
             pipes.append(pipe)
         out, err, report = pipes
-        parcel["job"]["report_fd"] = report.end
+        parcels[0]["job"]["report_fd"] = report.end
         with tempfile.TemporaryFile(buffering=0) as source:
-            source.write(marshal.dumps(parcel))
+            for data in map(marshal.dumps, parcels):
+                source.write(len(data).to_bytes(8, "little") + data)
             source.seek(0)
             process = await _start(argv, source.fileno(), out.end, err.end, report.end)
         try:

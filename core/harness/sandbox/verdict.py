@@ -23,10 +23,11 @@ import re
 import secrets
 import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from core.harness.sandbox import box as tree
 from core.harness.sandbox.instrument import Instrumented, read_tests
+from core.harness.sandbox.limits import Tier
 from core.harness.sandbox.layout import SCRATCH_PREFIX, WORK, interpreter_paths
 
 if TYPE_CHECKING:
@@ -93,7 +94,12 @@ class _Told:
 
 
 async def run_tests(
-    sandbox: Sandbox, *, workspace: Path, tests: Path, limits: Limits | None = None
+    sandbox: Sandbox,
+    *,
+    workspace: Path,
+    tests: Path,
+    limits: Limits | None = None,
+    one_process: bool = False,
 ) -> TestReport:
     """Run the tests in the directory ``tests`` against a copy of ``workspace``.
 
@@ -103,11 +109,13 @@ async def run_tests(
     """
     code = read_tests(tests)
     limits = limits or sandbox.limits
-    ended, told = await _run(sandbox, code, workspace, tests, limits, control=False)
+    separate = code.separable and not one_process and sandbox.tier is not Tier.SANDBOX_EXEC
+    how = "separate" if separate else "one_process"
+    ended, told = await _run(sandbox, code, workspace, tests, limits, how)
     report = _report(code, workspace, ended, told, limits)
-    if not report.solved:
+    if separate or not report.solved:
         return report
-    control, told = await _run(sandbox, code, workspace, tests, limits, control=True)
+    control, told = await _run(sandbox, code, workspace, tests, limits, "control")
     doubt = _doubt(code, control, told, limits)
     return TestReport(
         passed=report.passed,
@@ -126,24 +134,25 @@ async def _run(
     workspace: Path,
     tests: Path,
     limits: Limits,
-    *,
-    control: bool,
+    how: Literal["separate", "one_process", "control"],
 ) -> tuple[Ended, _Told]:
     nonce = secrets.token_hex(16)
     shown = [tests] if code.has_data else []
     root = f"{tests.resolve()}/" if code.has_data else ""  # noqa: ASYNC240  one system call
     job: dict[str, Any] = {
         "nonce": nonce,
+        "separate": how == "separate",
         "preload": list(code.preload),
         "cases": [(c.id, c.module, c.kind, c.function, c.coroutine) for c in code.cases],
         "modules": [(name, "", None) for name in code.packages]
         + [
-            (each.name, root + each.file, each.control if control else each.verdict)
+            (each.name, root + each.file, each.control if how == "control" else each.verdict)
             for each in code.modules
         ],
     }
     unittest = ("testcase",) if "unittest" in code.preload else ()
-    modules = ("judge", "integrity", *unittest, "runner")
+    remote = ("remote",) if how == "separate" else ()
+    modules = ("judge", "integrity", *unittest, *remote, "runner")
     program = {"tests": job, "modules": modules}
     ended = await sandbox.execute(program, workspace, shown, limits)
     return ended, _read(ended.report, nonce, {case.id for case in code.cases})

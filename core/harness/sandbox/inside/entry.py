@@ -14,14 +14,18 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, NoReturn
 
 READY = b"R\n"
 _NOT_FOUND = 127
 
 
-def main(job: dict[str, Any]) -> None:
-    """Run ``job``; never returns. See ``core.harness.sandbox.launch`` for its keys."""
+def main(job: dict[str, Any], read: Callable[[], Any]) -> None:
+    """Run ``job``; never returns. ``read`` gives the tests, if it has any.
+
+    Its keys are made in ``core.harness.sandbox.box``.
+    """
     report = job["report_fd"]
     os.umask(0o022)
     if job["layout"] is not None:
@@ -32,15 +36,15 @@ def main(job: dict[str, Any]) -> None:
         _become(job["uid"])
     _unpack(job["tree"], job["work"])
     os.chdir(job["work"])
-    _close_all_but(report)
     _limit(job["limits"])
     if job["confine"]:
         _confine(job["writable"])
     os.environ.clear()
     os.environ.update(job["env"])
     os.write(report, READY)
-    if job["argv"] is None:
-        _run_tests(job["tests"] | {"work": job["work"]}, report)
+    if job["tests"] is not None:
+        _run_tests(job, report, read)
+    _close_all_but(report)
     os.set_inheritable(report, False)  # noqa: FBT003  positional only
     _become_program(job["argv"])
 
@@ -95,20 +99,62 @@ def _limit(limits: dict[str, int]) -> None:
                 raise
 
 
-def _close_all_but(report: int) -> None:
+def _close_all_but(*kept: int) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    os.closerange(3, report)
-    os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
+    first = 3
+    for each in sorted(kept):
+        os.closerange(first, each)
+        first = each + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
-def _run_tests(tests: dict[str, Any], report: int) -> None:
+def _run_tests(job: dict[str, Any], report: int, read: Callable[[], Any]) -> None:
     from . import runner  # sent along only when there are tests
 
-    run = runner.main
+    code = _start_code(job["work"]) if job["tests"]["separate"] else None
+    tests = read() | {"work": job["work"]}
+    _close_all_but(report, *(code.descriptors if code else ()))
+    _hide()
+    runner.main(tests, report, code)
+
+
+def _start_code(work: str) -> Any:
+    """Start the process that runs the code under test; what speaks to it is returned here alone.
+
+    It has neither the tests nor the report: both are out of its reach, not just out of sight.
+    """
+    from . import remote  # sent along only when they are separate
+
+    to_tests, to_code = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        _close_all_but(to_code[0], to_tests[1])
+        _serve(remote.Peer(to_code[0], to_tests[1], end=_leave), work)
+    os.close(to_code[0])
+    os.close(to_tests[1])
+    return remote.Peer(to_tests[0], to_code[1], child=child)
+
+
+def _serve(peer: Any, work: str) -> None:
+    _hide()
+    sys.modules["pytest"] = None  # type: ignore[assignment]  neither ours nor the workspace's
+    sys.path.append(work)
+    peer.serve()
+
+
+def _leave(_: str) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # noqa: BLE001, S110  the code under test closed or replaced it
+            pass
+    os._exit(0)
+
+
+def _hide() -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == __package__]:
         del sys.modules[name]
-    run(tests, report)
 
 
 def _become_program(argv: list[str]) -> None:

@@ -49,13 +49,17 @@ class NeverRaisedError(Warning):
 
 
 class Judge:
-    """One for all tests of a run; ``trusted`` holds the ``id`` of each trusted module's globals."""
+    """One for all tests of a run; ``trusted`` holds the ``id`` of each trusted module's globals.
+
+    With None there is nothing to find out: the code under test is in another process, whose
+    proxies ask about wrong values themselves.
+    """
 
     __slots__ = ("other", "seen", "trusted")
     Tripped = Tripped
     NeverRaised = NeverRaisedError
 
-    def __init__(self, trusted: set[int]) -> None:
+    def __init__(self, trusted: set[int] | None) -> None:
         self.trusted = trusted
         self.other = object()
         self.seen = ""
@@ -66,7 +70,7 @@ class Judge:
 
     def compare(self, operator: str, left: Any, right: Any) -> Any:
         """``left operator right``; raises ``Cheat`` when it holds for the wrong reason."""
-        if type(left) not in _PLAIN or type(right) not in _PLAIN:
+        if self.trusted is not None and not (type(left) in _PLAIN and type(right) in _PLAIN):
             self._audit(operator, left, right)
         result = _OPERATORS[operator](left, right)
         if not result:
@@ -95,7 +99,8 @@ class Judge:
 
     def honest(self, left: Any, right: Any) -> tuple[Any, Any]:
         """Both as they are, for an assertion method that compares them itself."""
-        self._walk(left, right, set())
+        if self.trusted is not None:
+            self._walk(left, right, set())
         return left, right
 
     def _audit(self, operator: str, left: Any, right: Any) -> None:
@@ -158,7 +163,7 @@ class Judge:
             if found is None:
                 continue
             if type(found) is _FUNCTION:
-                return id(found.__globals__) not in self.trusted
+                return id(found.__globals__) not in (self.trusted or ())
             return type(found) is not _SLOT
         return False
 

@@ -35,10 +35,39 @@ _MESSAGE = 2000
 _FRAMES = 8
 
 
-def main(tests: dict[str, Any], report: int) -> NoReturn:
-    """Run ``tests["cases"]`` and leave, without giving ``atexit`` a chance to speak."""
+def main(tests: dict[str, Any], report: int, code: Any = None) -> NoReturn:
+    """Run ``tests["cases"]`` and leave, without giving ``atexit`` a chance to speak.
+
+    ``code`` speaks to the process of the code under test, where that is another one.
+    """
+    reporter = _separate(tests, report, code) if code else _one_process(tests, report)
+    for name in dict.fromkeys(case[1] for case in tests["cases"]):
+        cases = [case for case in tests["cases"] if case[1] == name]
+        run_module(name, cases, reporter)
+        reporter.check()
+    if code:
+        code.finish()
+    reporter.send("end")
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
+    os._exit(0)
+
+
+def _separate(tests: dict[str, Any], report: int, code: Any) -> Reporter:
+    """Nothing untrusted runs here: the tests' other modules are found in the other process."""
+    reporter = Reporter(tests["nonce"], report, tests)
+    leave = code.end
+    code.end = lambda what: reporter.stop(what) if what else leave(what)
+    _import_all(tests["preload"])
+    sys.meta_path.insert(0, Finder(tests["modules"], judge.Judge(None), None))
+    sys.meta_path.append(code.modules())
+    return reporter
+
+
+def _one_process(tests: dict[str, Any], report: int) -> Reporter:
+    """The code under test is imported here, and what the tests rely on is watched."""
     baseline = integrity.Baseline(_import_all(tests["preload"]))
-    reporter = Reporter(tests["nonce"], report, tests["work"], baseline.code_of)
+    reporter = Reporter(tests["nonce"], report, tests, baseline)
     trusted = {id(vars(module)) for module in [*sys.modules.values()]}
     finder = Finder(tests["modules"], judge.Judge(trusted), baseline)
     baseline.watch(judge.Judge, "the judge")
@@ -48,29 +77,28 @@ def main(tests: dict[str, Any], report: int) -> NoReturn:
     sys.modules |= blocked
     sys.path.append(tests["work"])
     sys.addaudithook(reporter.audit)
-    for name in dict.fromkeys(case[1] for case in tests["cases"]):
-        cases = [case for case in tests["cases"] if case[1] == name]
-        run_module(name, cases, reporter)
-        changed = baseline.changed()
-        if changed:
-            reporter.stop(f"{changed} was replaced")
-    reporter.send("end")
-    for stream in (sys.stdout, sys.stderr):
-        _flush(stream)
-    os._exit(0)
+    return reporter
 
 
 class Reporter:
     """The report pipe; each line begins with a nonce that blind writers do not know."""
 
-    __slots__ = ("_code_of", "_descriptor", "_exit", "_getpid", "_nonce", "_pid", "_write", "work")
+    __slots__ = (
+        *("_baseline", "_descriptor", "_exit", "_getpid", "_nonce", "_pid", "_write"),
+        *("files", "work"),
+    )
 
     def __init__(
-        self, nonce: str, descriptor: int, work: str, code_of: Callable[[object], str]
+        self,
+        nonce: str,
+        descriptor: int,
+        tests: dict[str, Any],
+        baseline: integrity.Baseline | None = None,
     ) -> None:
-        self.work = work + "/"
+        self.work = tests["work"] + "/"
+        self.files = {file for _, file, _ in tests["modules"]}
+        self._baseline = baseline
         self._nonce = nonce
-        self._code_of = code_of
         self._descriptor = descriptor
         self._write = os.write
         self._getpid = os.getpid
@@ -92,12 +120,18 @@ class Reporter:
         self._exit(3)
         raise SystemExit
 
+    def check(self) -> None:
+        """Stop when what the tests rely on is not what it was."""
+        changed = self._baseline.changed() if self._baseline else ""
+        if changed:
+            self.stop(f"{changed} was replaced")
+
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """An audit hook: once added, Python code cannot take it away."""
         if event in _SPYING or event.startswith("ctypes."):
             self.stop(f"{event} was used")
         if event == "object.__setattr__" and arguments[1] == "__code__":
-            label = self._code_of(arguments[0])
+            label = self._baseline.code_of(arguments[0]) if self._baseline else ""
             if label:
                 self.stop(f"the code of {label} was replaced")
 
@@ -109,7 +143,7 @@ class Finder:
         self,
         modules: Iterable[tuple[str, str, CodeType | None]],
         arbiter: judge.Judge,
-        baseline: integrity.Baseline,
+        baseline: integrity.Baseline | None,
     ) -> None:
         self._modules = {name: (file, code) for name, file, code in modules}
         self._arbiter = arbiter
@@ -132,11 +166,13 @@ class Finder:
         """Run the test module with builtins of its own."""
         file, code = self._modules[module.__name__]
         module.__file__ = file
-        self._arbiter.trusted.add(id(vars(module)))
+        if self._arbiter.trusted is not None:
+            self._arbiter.trusted.add(id(vars(module)))
         if code is not None:
             vars(module)["__builtins__"] = self._builtins
             exec(code, vars(module))  # noqa: S102  the pristine test, compiled outside
-            self._baseline.watch_test(module, self._builtins)
+            if self._baseline:
+                self._baseline.watch_test(module, self._builtins)
 
 
 def _flush(stream: Any) -> None:
@@ -214,18 +250,22 @@ def _report(reporter: Reporter, case: str, error: BaseException | None) -> None:
     except BaseException:  # noqa: BLE001  its __str__ is the code under test's
         text = ""
     kind = type(error)
-    name = "" if kind is AssertionError else kind.__name__
-    reporter.send("fail", case, name, text, "\n".join(_frames(error, reporter.work)))
+    name = "" if issubclass(kind, AssertionError) else kind.__name__
+    reporter.send("fail", case, name, text, "\n".join(_frames(error, reporter)))
 
 
-def _frames(error: BaseException, work: str) -> list[str]:
-    """``file:line`` of each frame, the outermost first; ``./`` before those of the workspace."""
+def _frames(error: BaseException, reporter: Reporter) -> list[str]:
+    """``file:line`` of each frame, the outermost first; ``./`` before those of the workspace.
+
+    Frames of the process of the code under test are brought along by the exception.
+    """
     found = []
     trace = error.__traceback__
     while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if name.startswith(work):
-            name = "./" + name[len(work) :]
-        found.append(f"{name}:{trace.tb_lineno}")
+        found.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
         trace = trace.tb_next
-    return found[-_FRAMES:]
+    found += object.__getattribute__(error, "__dict__").get("__frames__", ())
+    work = reporter.work
+    found = ["./" + each[len(work) :] if each.startswith(work) else each for each in found]
+    ours = [each for each in found if each[:2] == "./" or each.rpartition(":")[0] in reporter.files]
+    return ours[-_FRAMES:]
