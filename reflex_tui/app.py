@@ -351,7 +351,13 @@ class ReflexApp(App[None]):
         built: dict[str, Callable[[int], list[Content]]] = {
             "models": partial(pages.models_page, outlook),
             "check": partial(pages.check_page, outlook),
-            "status": partial(pages.status_page, settings, outlook),
+            "status": partial(
+                pages.status_page,
+                settings,
+                outlook,
+                self.dashboard.live,
+                no_evidence=self.dashboard.is_broken,
+            ),
             "help": partial(help_page, keys, where),
         }
         self.push_screen(Sheet(name.capitalize(), built[name]))

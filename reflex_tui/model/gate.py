@@ -5,6 +5,7 @@ The gate's three criteria as text: value, bound, threshold, verdict; or what the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -164,13 +165,21 @@ def server_condition(outlook: RoutingView | None, live: Figures | None = None) -
         if health.cause == "loading":
             return Condition("▲", "loading", POOR, health.summary)
         return Condition("✖", "down", BAD, health.summary)
-    limit = outlook.policy.reflex.thresholds.p95_latency_ms
-    p95 = live.total.p95 if live and live.calls - live.failed >= _ENOUGH_CALLS else None
-    if p95 is not None and p95 >= limit:
-        return Condition("▲", "slow", POOR, f"P95 {duration(p95)}, limit {duration(limit)}")
     if health.latency_ms >= SLOW_PROBE_MS:
-        return Condition("▲", "slow", POOR, f"a probe takes {duration(health.latency_ms)}")
-    return Condition("●", "up", GOOD)
+        slow = Condition("▲", "slow", POOR, f"a probe takes {duration(health.latency_ms)}")
+    else:
+        slow = Condition("●", "up", GOOD)
+    return _over_limit(outlook.policy.reflex.thresholds.p95_latency_ms, live) or slow
+
+
+def _over_limit(limit_ms: float, live: Figures | None) -> Condition | None:
+    """What real calls show: too many without an answer, or answers that take too long."""
+    p95 = live.total.p95 if live and live.calls >= _ENOUGH_CALLS else None
+    if live is None or p95 is None or p95 < limit_ms:
+        return None
+    if math.isinf(p95):
+        return Condition("▲", "failing", BAD, f"{live.failed} of {live.calls} failed")
+    return Condition("▲", "slow", POOR, f"P95 {duration(p95)}, limit {duration(limit_ms)}")
 
 
 def gate_condition(gate: GateView | None) -> Condition:

@@ -5,6 +5,7 @@ Stretches of time that a chart can show, and what the capsule shows over one.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -55,7 +56,10 @@ LIVE_ORIGINS = frozenset({"live", "demo"})
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One latency over the window, oldest first; None stands for a call that failed. In ms."""
+    """One latency over the window, oldest first; None stands for a call that failed. In ms.
+
+    Of ``total`` a failed call counts as endless (∞) in the percentiles, as in a bakeoff.
+    """
 
     values: tuple[float | None, ...] = ()
     p50: float | None = None
@@ -73,7 +77,7 @@ class Figures:
 
 
 class Latencies:
-    """Remembers the newest calls of each mode; percentiles are of those that were answered."""
+    """Remembers the newest calls of each mode."""
 
     def __init__(self, window_s: float = WINDOW_S) -> None:
         self.window_s = window_s
@@ -97,9 +101,10 @@ class Latencies:
         ttft = [call.ttft_ms if call.success else None for call in calls]
         total = [call.latency_ms if call.success else None for call in calls]
         failed = sum(not call.success for call in calls)
-        return Figures(len(calls), failed, _series(ttft), _series(total))
+        answered = [value for value in ttft if value is not None]
+        waited = [math.inf if value is None else value for value in total]
+        return Figures(len(calls), failed, _series(ttft, answered), _series(total, waited))
 
 
-def _series(values: Sequence[float | None]) -> Series:
-    answered = [value for value in values if value is not None]
-    return Series(tuple(values), nearest_rank(answered, 50), nearest_rank(answered, 95))
+def _series(shown: Sequence[float | None], counted: Sequence[float]) -> Series:
+    return Series(tuple(shown), nearest_rank(counted, 50), nearest_rank(counted, 95))

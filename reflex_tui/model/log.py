@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -173,7 +173,7 @@ class NewestRows:
         if ordinal is None:
             return None
         row = self.row(ordinal)
-        self._rows[ordinal - self.first] = replace(row, attempts=row.attempts + 1, last=call)
+        self._rows[ordinal - self.first] = row.ended(call)
         return ordinal
 
 

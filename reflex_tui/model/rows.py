@@ -69,7 +69,8 @@ class Row:
     """One line of the log; ``title`` is the mode of a decision, else the event's short name.
 
     ``detail`` is a decision's, else the names in the event that a person may look for.
-    ``last`` is the newest attempt that belongs to the decision, ``attempts`` how many there were.
+    ``last`` is the newest attempt that belongs to the decision, ``attempts`` how many there were,
+    ``waited_ms`` what they took together: what the caller waited.
     """
 
     seq: int
@@ -87,6 +88,14 @@ class Row:
     decided_ms: float | None = None
     attempts: int = 0
     last: CallRow | None = field(default=None, compare=False)
+    waited_ms: float | None = None
+
+    def ended(self, call: CallRow) -> Row:
+        """The row once another of its attempts has ended."""
+        waited_ms = call.latency_ms
+        if waited_ms is not None:
+            waited_ms += self.waited_ms or 0.0
+        return replace(self, attempts=self.attempts + 1, last=call, waited_ms=waited_ms)
 
     @property
     def is_decision(self) -> bool:
@@ -118,7 +127,8 @@ def listed_row(found: ListedRow) -> Row:
     row = _row(found.record)
     if found.end is None:
         return row
-    return replace(row, attempts=found.attempts, last=_indexed_end(row, found.attempts, found.end))
+    end = _indexed_end(row, found.attempts, found.end)
+    return replace(row, attempts=found.attempts, last=end, waited_ms=end.latency_ms)
 
 
 def _indexed_end(row: Row, attempts: int, end: End) -> CallRow:

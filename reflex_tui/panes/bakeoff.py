@@ -158,6 +158,7 @@ class BakeoffPane(Vertical, can_focus=True):
     ]
 
     reports: reactive[tuple[ListedReport, ...]] = reactive((), repaint=False)
+    loaded: reactive[bool] = reactive(default=False, repaint=False)
     thresholds: reactive[Thresholds] = reactive(Thresholds, repaint=False)
     detail: reactive[Detail | None] = reactive(None, repaint=False)
     live: reactive[Live | None] = reactive(None, repaint=False)
@@ -241,6 +242,11 @@ class BakeoffPane(Vertical, can_focus=True):
         """Show the new list, staying at the report that was chosen."""
         if self.is_mounted:
             self._show_reports()
+            self.show_parts()
+
+    def watch_loaded(self) -> None:
+        """The reports were looked for, and there may be none."""
+        if self.is_mounted:
             self.show_parts()
 
     def watch_baseline(self) -> None:
@@ -412,7 +418,10 @@ class BakeoffPane(Vertical, can_focus=True):
         self.query_one("#reported").display = some and not run
         notice = self.query_one(Notice)
         notice.display = not some and not run and self.query_one(Banner).tone != "error"
-        notice.show(*no_bakeoff(self.thresholds, shown_key(self.app, "bakeoff.new", "n")))
+        if self.loaded:
+            notice.show(*no_bakeoff(self.thresholds, shown_key(self.app, "bakeoff.new", "n")))
+        else:
+            notice.show("◌ Looking for reports …", "muted", ())
         if run:
             self._show_live()
         self.refresh_bindings()

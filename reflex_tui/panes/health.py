@@ -145,10 +145,11 @@ class HealthPane(VerticalScroll):
         """It is here."""
         self.query_one(ServerSection).generating = False
 
-    def show_evidence(self, events: int, newest: datetime | None) -> None:
-        """How many events the capsule holds and when the newest came."""
+    def show_evidence(self, events: int, newest: datetime | None, *, broken: bool) -> None:
+        """How many events the capsule holds and when the newest came; or it cannot be read."""
         section = self.query_one(EvidenceSection)
         section.events, section.newest = events, newest
+        section.loaded, section.broken = True, broken
 
     def show_decisions(self, rows: tuple[Row, ...], patience_s: float) -> None:
         """The newest decisions, oldest first."""

@@ -153,9 +153,13 @@ class RoutingPane(Vertical, can_focus=True):
     def _count(self) -> None:
         """Have the older rows counted; where there are none that is known."""
         if self.book.edge > 1:
-            self.app.post_message(CountWanted(self.listing.filter, self.book.edge, self._stayed_at))
+            self.app.post_message(self.wanted_count())
         else:
             self.listing.counted(0)
+
+    def wanted_count(self) -> CountWanted:
+        """The question that is asked of the older rows."""
+        return CountWanted(self.listing.filter, self.book.edge, self._stayed_at)
 
     def _trim(self) -> None:
         """Let the oldest go that the index has; without an index only what is far too much."""
@@ -303,6 +307,7 @@ class RoutingPane(Vertical, can_focus=True):
         state = bar.state
         state.shown, state.total = len(self.listing), (self._older or 0) + len(self.book)
         state.indexed = self._index.share if self._older is None else None
+        state.searching = self._searches
         state.following, state.waiting = view.following, view.waiting
         state.broken = self.broken is not None or self._index.damage is not None
         empty = not len(self.listing)
@@ -317,17 +322,28 @@ class RoutingPane(Vertical, can_focus=True):
             view.focus()  # it had the focus only while there were no rows
 
     @property
+    def _searches(self) -> bool:
+        """Whether the filter has not gone over the older rows yet."""
+        return not self.listing.filter.is_empty and self.listing.before is None
+
+    @property
     def _charts(self) -> LatencyCharts:
         return self.query_one(LatencyCharts)
 
     def _why_empty(self) -> tuple[str, str, tuple[str, ...]]:
         if self.broken is not None:
             return broken_capsule(self.broken)
+        if len(self.book) and self._searches:
+            return (
+                "◌ Searching the older events …",
+                "muted",
+                ("None of the newest matches. Escape clears the filter.",),
+            )
         if len(self.book):
             return (
-                "No row passes the filter",
+                "No matching rows",
                 "muted",
-                ("Escape clears it. Rows that pass appear here as they come.",),
+                ("Escape clears the filter. New rows that match appear here.",),
             )
         if not self.loaded:
             return "Reading the capsule …", "muted", ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -137,13 +138,17 @@ class BakeoffControl(Vertical):
         if outlook is not None:
             self._outlook = outlook
         if figures is not None:
-            self._live_ms = {str(mode): figures[mode].total.p50 for mode in figures}
+            typical = {str(mode): figures[mode].total.p50 for mode in figures}
+            self._live_ms = {
+                mode: None if p50 is None or math.isinf(p50) else p50
+                for mode, p50 in typical.items()
+            }
 
     def show_reports(self, reports: tuple[ListedReport, ...]) -> None:
         """The reports there are."""
         there = {each.path for each in reports}
         self._details = {path: one for path, one in self._details.items() if path in there}
-        self.pane.reports = reports
+        self.pane.reports, self.pane.loaded = reports, True
 
     def show_unfinished(self, unfinished: Unfinished | None) -> None:
         """A run that was stopped, or is under way elsewhere; None: neither."""

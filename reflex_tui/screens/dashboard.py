@@ -48,8 +48,10 @@ if TYPE_CHECKING:
 
     from core.capsule import Record
     from core.clock import Clock
+    from core.errors import CapsuleError
     from core.router.view import RoutingView
     from core.settings import Settings
+    from reflex_tui.model.latencies import Figures
     from reflex_tui.model.rows import Row
     from reflex_tui.panes.routing import RoutingPane
     from reflex_tui.screens.bakeoff_control import BakeoffControl
@@ -104,6 +106,8 @@ class Dashboard(Screen[None]):
         self.events = 0
         self._newest: datetime | None = None
         self._figures_wait = False
+        self._loaded = self.is_broken = False
+        self.live: Figures | None = None
         self.is_whole = False
         self._completing = False
         self.routing: RoutingPane
@@ -210,8 +214,9 @@ class Dashboard(Screen[None]):
         added = routing.book.append(message.entries)
         for call in added.calls:
             self._latencies.add(call)
-        routing.broken = None
+        self._note_broken(None)
         if message.fresh:
+            self._loaded = True
             routing.replaced(message.records[0].seq if message.records else 1)
         else:
             routing.appended(added)
@@ -239,9 +244,8 @@ class Dashboard(Screen[None]):
 
     def on_capsule_broken(self, message: CapsuleBroken) -> None:
         """The evidence cannot be read."""
-        routing = self.routing
-        routing.loaded = True
-        routing.broken = message.error
+        self.routing.loaded = True
+        self._note_broken(message.error)
 
     def on_window_seen(self, message: WindowSeen) -> None:
         """What the capsule shows over stretches of time."""
@@ -346,6 +350,12 @@ class Dashboard(Screen[None]):
         health = self.query_one(HealthPane)
         return {"health": health, "routing": self.routing, "bakeoff": self.bakeoff}
 
+    def _note_broken(self, error: CapsuleError | None) -> None:
+        self.is_broken = error is not None
+        self.routing.broken = error
+        self.query_one(Masthead).no_evidence = self.is_broken
+        self._figures_wait = True
+
     def _note_newest(self, record: Record) -> None:
         self.events, self._newest = record.seq, moment(record.time)
 
@@ -362,16 +372,20 @@ class Dashboard(Screen[None]):
         if not self.is_whole:
             return
         self._figures_wait = False
+        health, routing = self.query_one(HealthPane), self.routing
+        if not self._loaded:
+            if self.is_broken and self.pane == "health":
+                health.show_evidence(0, None, broken=True)
+            return
         now = self._clock.now()
         figures = {mode: self._latencies.figures(mode, now) for mode in Mode}
-        self.query_one(Masthead).live = figures[Mode.REFLEX]
-        health, routing = self.query_one(HealthPane), self.routing
+        self.query_one(Masthead).live = self.live = figures[Mode.REFLEX]
         self.bakeoff.see(None, figures)
         if self.pane == "routing":
             routing.figures = figures
         if self.pane == "health":
             health.figures = figures
-            health.show_evidence(self.events, self._newest)
+            health.show_evidence(self.events, self._newest, broken=self.is_broken)
             health.show_decisions(self._latest(), routing.patience_s)
 
     def _latest(self) -> tuple[Row, ...]:

@@ -34,6 +34,7 @@ from reflex_tui.model.slash import COMMANDS
 from reflex_tui.widgets.gate import criterion_line
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, labelled, left, line, right, title
+from reflex_tui.widgets.masthead import NOTHING_SENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from core.router.view import RoutingView
     from core.settings import Settings
+    from reflex_tui.model.latencies import Figures
 
 
 class Sheet(ModalScreen[None]):
@@ -193,14 +195,22 @@ def check_page(outlook: RoutingView | None, width: int) -> list[Content]:
 
 
 def status_page(
-    settings: Settings | None, outlook: RoutingView | None, width: int
+    settings: Settings | None,
+    outlook: RoutingView | None,
+    live: Figures | None,
+    width: int,
+    *,
+    no_evidence: bool = False,
 ) -> list[Content]:
-    """What the next call would do, and every setting with where its value came from."""
+    """What the next call would do, and every setting with where its value came from.
+
+    With ``no_evidence`` the capsule cannot be read, so that no call is sent.
+    """
     if settings is None:
         return [line(("There is no configuration that can be used.", MUTED))]
     source = settings.source
     lines = [
-        *(_next_call(outlook) if outlook else [line((WAIT, MUTED))]),
+        *(_next_call(outlook, live, no_evidence=no_evidence) if outlook else [line((WAIT, MUTED))]),
         line(""),
         *labelled(title("workspace"), line(plain(source.root, 500)), width),
         *labelled(title("config"), line(config_place(settings)), width),
@@ -255,16 +265,18 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else plain(value, 200)
 
 
-def _next_call(outlook: RoutingView) -> list[Content]:
+def _next_call(outlook: RoutingView, live: Figures | None, *, no_evidence: bool) -> list[Content]:
     decision = outlook.decision
     mode = (str(decision.mode), f"bold {MODE_STYLE[decision.mode]}")
     states = (
-        ("server", server_condition(outlook)),
+        ("server", server_condition(outlook, live)),
         ("gate", gate_condition(outlook.gate)),
         ("breaker", breaker_condition(outlook.breaker)),
     )
     return [
-        line("next Implement call → ", mode, (f": {reason_text(decision)}", MUTED)),
+        line((NOTHING_SENT, BAD))
+        if no_evidence
+        else line("next Implement call → ", mode, (f": {reason_text(decision)}", MUTED)),
         line(""),
         *(
             title(name, (left(state.label, 16).plain, state.style), (state.why, MUTED))

@@ -116,17 +116,19 @@ _TIME, _MODE, _TOTAL = 14, 8, 9
 
 
 class RecentSection(Section):
-    """As many of ``rows`` (oldest first) as there is room for, newest last."""
+    """As many of ``rows`` (oldest first; None: not read yet) as there is room for, newest last."""
 
-    rows: reactive[tuple[Row, ...]] = reactive(())
+    rows: reactive[tuple[Row, ...] | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)
     patience_s: reactive[float] = reactive(60.0)
 
     def lines(self, width: int) -> list[Content]:
         """A title, and a line for each decision."""
         room = max(0, self.content_size.height - 1)
-        shown = self.rows[-room:] if room else ()
+        shown = self.rows[-room:] if self.rows and room else ()
         hint = "newest last" if shown else "no decision yet"
+        if self.rows is None:
+            hint = "◌ reading …"
         return [title("DECISIONS", (hint, MUTED)), *(self._row(row, width) for row in shown)]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
@@ -138,7 +140,7 @@ class RecentSection(Section):
         outcome = row.outcome(now, self.patience_s)
         mode = Mode(row.title) if row.title in set(Mode) else None
         reason = line((("↳ " if row.fallback else "") + row.text, MUTED))
-        end = line(duration(row.last.latency_ms if row.last else None))
+        end = line(duration(row.waited_ms))
         if outcome is RowOutcome.FAILED:
             reason = line((f"✖ {row.last.error if row.last else ''}", BAD))
         elif outcome is RowOutcome.PENDING:

@@ -145,6 +145,8 @@ class EvidenceSection(Section):
     """The capsule in a line: how many events, how fresh, what is kept, under which policy."""
 
     outlook: reactive[RoutingView | None] = reactive(None)
+    loaded: reactive[bool] = reactive(default=False)
+    broken: reactive[bool] = reactive(default=False)
     events: reactive[int] = reactive(0)
     newest: reactive[datetime | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)
@@ -154,11 +156,17 @@ class EvidenceSection(Section):
         age = ""
         if self.newest and self.now:
             age = ago(max(0.0, (self.now - self.newest).total_seconds()))
-        said = f"{count(self.events)} events" if self.events else "no events yet"
-        first = title("EVIDENCE", said, (f"   newest {age}" if age else "", MUTED))
+        first = title("EVIDENCE", self._state(), (f"   newest {age}" if age else "", MUTED))
         if self.outlook is None:
             return [left(first, width), line("")]
         policy = self.outlook.policy
         kept = (f"   keeps {policy.capture_mode.replace('_', ' ')}", MUTED)
         second = line(" " * LABEL, (policy.policy_hash[:19], MUTED), kept)
         return [left(first, width), left(second, width)]
+
+    def _state(self) -> tuple[str, str]:
+        if self.broken:
+            return "✖ cannot be read; the routing pane says why", BAD
+        if not self.loaded:
+            return "◌ reading …", MUTED
+        return (f"{count(self.events)} events" if self.events else "no events yet"), ""

@@ -106,7 +106,7 @@ _LEAST_TOTAL_MS = 500.0
 
 
 class LatencySection(Section):
-    """``figures`` of each mode and the reflex limit in ms."""
+    """``figures`` of each mode, none while the evidence is being read, and the limit in ms."""
 
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
     limit_ms: reactive[float] = reactive(2000.0)
@@ -116,10 +116,12 @@ class LatencySection(Section):
         heading = self._heading(width - _column_names().cell_length)
         lines = [spread(heading, _column_names(), width)]
         for mode in Mode:
-            figures = self.figures.get(mode, Figures())
+            known = self.figures.get(mode)
+            figures = known or Figures()
             name = line((str(mode), f"bold {MODE_STYLE[mode]}"))
+            calls = line(("◌ reading", MUTED)) if known is None else _calls(figures)
             lines.append(self._row(mode, "TTFT", figures.ttft, width, prefix=name))
-            lines.append(self._row(mode, "total", figures.total, width, prefix=_calls(figures)))
+            lines.append(self._row(mode, "total", figures.total, width, prefix=calls))
         return lines
 
     def _heading(self, width: int) -> Content:

@@ -47,6 +47,7 @@ class FilterState(Section):
     total: reactive[int] = reactive(0)
     # Of the older rows, the share that is indexed; None when all can be reached.
     indexed: reactive[float | None] = reactive(None)
+    searching: reactive[bool] = reactive(default=False)
     following: reactive[bool] = reactive(default=True)
     waiting: reactive[int] = reactive(0)
     broken: reactive[bool] = reactive(default=False)
@@ -64,6 +65,8 @@ class FilterState(Section):
         if self.indexed is not None:
             total += f"+ (indexing {self.indexed:.0%})"
         rows = f"{count(self.shown)} of {total}" if self.text else total
+        if self.searching:
+            rows = f"◌ searching: {rows}"
         if self.broken:
             return line((f"{rows} rows   ", MUTED), ("✖ damaged", f"bold {BAD}"))
         if self.following:

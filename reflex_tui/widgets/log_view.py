@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 _TIME, _SHORT_TIME, _STAGE, _MODE, _REASON = 14, 10, 11, 8, 28
-_OUTCOME, _MOST_OUTCOME = 14, 18
+_OUTCOME, _MOST_OUTCOME = 14, 22
 _NUMBER, _TOKENS, _CALL = 9, 7, 6
 _MEDIUM, _WIDE, _WIDEST = 84, 100, 140
 _MODEL = 24
@@ -130,14 +130,10 @@ def log_line(row: Row, columns: Columns, now: datetime, patience_s: float) -> li
         *left_pieces([(row.model, MUTED)], columns.model - 1),
         (" " * bool(columns.model), ""),
         *right_pieces(_dim(duration(end.ttft_ms if end else None)), _NUMBER),
-        *right_pieces(("…", MUTED) if waiting else _dim(_total(row)), _NUMBER),
+        *right_pieces(("…", MUTED) if waiting else _dim(duration(row.waited_ms)), _NUMBER),
         *right_pieces(_dim(count(end.tokens if end else None)), columns.tokens),
         *right_pieces((row.call_id[:4], MUTED), _CALL),
     ]
-
-
-def _total(row: Row) -> str:
-    return duration(row.last.latency_ms if row.last else None)
 
 
 def _outcome(row: Row, outcome: RowOutcome) -> Piece:

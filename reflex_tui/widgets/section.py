@@ -73,7 +73,7 @@ class Banner(Section):
             return []
         if len(self.words) + len(self.rest) + 3 <= width and "\n" not in self.rest:
             return [line((self.words, f"bold ${self.tone}"), (f"   {self.rest}", MUTED))]
-        told = wrap(self.words, max(20, width))[:3]
+        told = wrap(self.words, max(20, width))
         room = max(20, width - 2)
         rest = [  # commands are among them: one that breaks at a hyphen cannot be copied
             row

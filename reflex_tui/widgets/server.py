@@ -177,12 +177,14 @@ class ServerSection(Section):
         state = server_condition(self.outlook, self.live)
         start = (left(state.label, LABEL).plain, f"bold {state.style}")
         if not health.ok:
-            told = wrap(state.why, max(20, width - LABEL))[:2] or [""]
+            told = wrap(state.why, max(20, width - LABEL)) or [""]
             first, *more = (line((row, state.style)) for row in told)
             return [line(start, first), *(line(" " * LABEL, row) for row in more)]
         engine = plain(health.engine.label, 40) if health.engine else "a server"
         place = health.endpoint.split("://")[-1].removesuffix("/v1")
-        return [line(start, engine, _GAP, (place, MUTED), _GAP, (state.why, state.style))]
+        # Why it is not simply up comes before what can be cut.
+        why = (f"{state.why}{_GAP}" if state.why else "", state.style)
+        return [line(start, why, engine, _GAP, (place, MUTED))]
 
     def _model(self, width: int) -> Content:
         assert self.outlook is not None

@@ -181,7 +181,7 @@ def test_models_marks_the_configured_one() -> None:
 
 def test_status_says_where_each_value_comes_from() -> None:
     """A value of the file names its line, the others are defaults."""
-    lines = [line.plain.split() for line in status_page(settings(), outlook(), 90)]
+    lines = [line.plain.split() for line in status_page(settings(), outlook(), None, 90)]
     assert ["enabled", "true", "stage0.toml:2"] in lines
     assert ["max_failures", "3", "default"] in lines
     assert ["next", "Implement", "call", "→", f"{Mode.REFLEX}:", HEALTHY] in lines

@@ -16,8 +16,9 @@ from reflex_tui.app import ReflexApp
 from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
 from reflex_tui.model.filters import parse_filter
 from reflex_tui.model.log import NewestRows
-from reflex_tui.model.rows import entries_of
+from reflex_tui.model.rows import entries_of, listed_row
 from reflex_tui.screens.detail import DetailScreen
+from reflex_tui.widgets.log_view import Columns, log_line
 from tests.support.capsule.filling import index_file
 from tests.support.tui.bench import Bench, came, dashboard
 from tests.support.tui.making import NOW, call, decision, settings
@@ -262,7 +263,26 @@ def test_a_late_call_ends_its_decision_in_the_index(tmp_path: Path) -> None:
         index.update()
         first, second = index.listed(ListedRows(), 0, 9)
         assert first.end is not None
-        assert (first.attempts, first.end.latency_ms, first.end.kind.success) == (2, 700, True)
+        assert (first.attempts, first.end.latency_ms, first.end.kind.success) == (2, 1600, True)
         assert second.end is None
         assert index.count(ListedRows(over_ms=500)) == 1
         assert [row.seq for row in index.listed(ListedRows(over_ms=500), 0, 9)] == [1]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "indexed before"])
+def test_total_is_what_the_caller_waited(tmp_path: Path, *, late: bool) -> None:
+    """Three attempts of five seconds are fifteen, in memory as in the index, shown and filtered."""
+    with EventLog(tmp_path / "capsule") as log, Index(log) as index:
+        log.append(decision("aa"))
+        if late:
+            index.update()
+        for attempt in (1, 2, 3):
+            log.append(call("aa", total_ms=5000, attempt=attempt, error="timeout"))
+        index.update()
+        (listed,) = map(listed_row, index.listed(ListedRows(over_ms=14_000), 0, 9))
+        book = NewestRows()
+        book.append(entries_of(log.tail(9)))
+    assert listed.waited_ms == book.row(0).waited_ms == 15_000
+    assert parse_filter(">14s").accepts(book.row(0))
+    drawn = log_line(listed, Columns(100), NOW, 60.0)
+    assert ("15.0 s", "") in drawn

@@ -85,7 +85,8 @@ _NO_CALL = [ABSENT] * _OF_CALLS
 _ATTEMPTS = _WIDTH - _OF_CALLS
 _INSERT = f"INSERT INTO events VALUES ({','.join([PUT] * _WIDTH)})"  # noqa: S608  marks alone
 _END = f"""
-    UPDATE events SET attempts = attempts + 1, ended = ?, end_latency_ms = {PUT},
+    UPDATE events SET attempts = attempts + 1, ended = ?,
+        end_latency_ms = coalesce(end_latency_ms, 0) + {PUT},
         end_ttft_ms = {PUT}, end_tokens = {PUT} WHERE seq = ?"""  # noqa: S608  as above
 
 
@@ -201,7 +202,10 @@ class Chunk:
             self._later_ends.append((*ended, decided))
         else:
             row = self._rows[decided - self._first]
-            row[_ATTEMPTS:] = (row[_ATTEMPTS] + 1, *ended)
+            number, latency_ms, *figures = ended
+            if ABSENT not in {latency_ms, before := row[_ATTEMPTS + 2]}:
+                latency_ms += before
+            row[_ATTEMPTS:] = (row[_ATTEMPTS] + 1, number, latency_ms, *figures)
 
     def _kind(self, raw: Raw) -> tuple[Kind, int]:
         kind = kind_of(raw)

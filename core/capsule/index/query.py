@@ -314,7 +314,7 @@ class ListedRows:
 
 
 class End(NamedTuple):
-    """How a decision's last attempt ended; ms."""
+    """How a decision's last attempt ended; ``latency_ms`` is of all its attempts together."""
 
     kind: Kind
     latency_ms: float | None

@@ -49,7 +49,7 @@ INDEXES = {
     "answered": "CREATE INDEX answered ON events (kind, time_ms, latency_ms, ttft_ms)"
     " WHERE answered",
 }
-_VERSION = 3
+_VERSION = 4
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 

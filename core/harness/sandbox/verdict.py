@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from core.harness.sandbox import box as tree
 from core.harness.sandbox.instrument import Instrumented, read_tests
-from core.harness.sandbox.limits import Tier
 from core.harness.sandbox.layout import SCRATCH_PREFIX, WORK, interpreter_paths
+from core.harness.sandbox.limits import Tier
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet

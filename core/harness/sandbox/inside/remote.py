@@ -590,7 +590,11 @@ class Peer:
         return self._far[number]
 
     def _standard(self, module: str, name: str) -> Any:
-        found = _global(module, name) if module.split(".")[0] in sys.stdlib_module_names else None
+        found = (
+            _global(module, name)
+            if module.split(".", maxsplit=1)[0] in sys.stdlib_module_names
+            else None
+        )
         if self._judge and not isinstance(found, (type, BuiltinFunctionType)):
             raise Broken("the code under test sent what is no value")
         if self._judge and isinstance(found, BuiltinFunctionType) and module != "math":
@@ -761,7 +765,7 @@ def _global(module: str, name: str) -> Any:
 
 def _is_standard(kind: type) -> bool:
     module = str(getattr(kind, "__module__", ""))
-    if module.split(".")[0] not in sys.stdlib_module_names:
+    if module.split(".", maxsplit=1)[0] not in sys.stdlib_module_names:
         return False
     return _global(module, str(kind.__qualname__)) is kind or module == "builtins"
 
@@ -827,7 +831,7 @@ def _frames(error: BaseException) -> list[str]:
 
 
 def _made_error(module: str, name: str, nearest: str, args: list[Any], text: str) -> BaseException:
-    known = module in sys.modules and module.split(".")[0] in sys.stdlib_module_names
+    known = module in sys.modules and module.split(".", maxsplit=1)[0] in sys.stdlib_module_names
     found = _global(module, name) if known else None
     if not (isinstance(found, type) and issubclass(found, BaseException)):
         found = getattr(sys.modules["builtins"], nearest, Exception)
