@@ -15,7 +15,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h11
-import httpx
 
 from core.errors import (
     BackendError,
@@ -269,15 +268,8 @@ _KINDS = {
 }
 
 
-TRANSPORT_ERRORS: tuple[type[Exception], ...] = (
-    OSError,
-    h11.ProtocolError,
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-)
+TRANSPORT_ERRORS: tuple[type[Exception], ...] = (OSError, h11.ProtocolError)
 """What a transport raises."""
-_GARBLED = (h11.RemoteProtocolError, httpx.RemoteProtocolError)
 
 
 def transport_error(error: Exception, backend: Backend, *, answered: bool) -> BackendError:
@@ -286,7 +278,7 @@ def transport_error(error: Exception, backend: Backend, *, answered: bool) -> Ba
     ``answered`` says that the head of a reply had come, so that its body is what broke.
     """
     who = f"{backend.name} at {backend.address}"
-    if isinstance(error, _GARBLED) and not str(error).lower().startswith(_CUT):
+    if isinstance(error, h11.RemoteProtocolError) and not str(error).lower().startswith(_CUT):
         return ProtocolError(
             f"{who} answered with something that is not HTTP/1.1",
             remedy="Check which service listens at the endpoint's port, and http:// or https://.",
@@ -320,7 +312,7 @@ def own_cause(error: BaseException | None) -> OSError | None:
 
 
 def _kind(causes: tuple[BaseException, ...]) -> str:
-    reset = (ConnectionResetError, BrokenPipeError, httpx.ReadError, *_GARBLED)
+    reset = (ConnectionResetError, BrokenPipeError, h11.RemoteProtocolError)
     kinds: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         ((socket.gaierror,), "dns"),
         ((ssl.SSLError,), "tls"),
