@@ -70,7 +70,7 @@ class Attempt:
 
     def since_sent_ms(self, moment: float | None) -> float | None:
         """Milliseconds from the request's leaving to ``moment``."""
-        # A busy process may be told that its request has left after the answer had come.
+        # In a busy process the note that the request has left may be later than the answer.
         return None if moment is None else max(0.0, moment - self.sent_at) * 1000
 
     async def run(

@@ -173,7 +173,7 @@ class _Child:
         return self._process.pid
 
     def kill(self) -> None:
-        """End it at once; whoever waits for its answer is told that there is none."""
+        """End it at once; whoever waits for its answer gets none."""
         self._process.kill()
 
     def close(self) -> None:

@@ -62,6 +62,31 @@ _NAMED = {
     "unauthorized": 401,
     "unavailable_error": 503,
 }
+_CUT = ("peer closed connection", "server disconnected")
+
+# What a message says of each kind of ConnectFailed, and what to do about it.
+_KINDS = {
+    "refused": (
+        "nothing is listening",
+        "Start the server, or correct its endpoint; `code reflex health` says how.",
+    ),
+    "dns": ("the host name does not resolve", "Check the host's name in the endpoint."),
+    "tls": (
+        "no TLS connection could be made",
+        "Use http:// for a server without TLS; else check its certificate and name.",
+    ),
+    "reset": (
+        "the connection was closed before an answer",
+        "The server's log says why; check http:// or https:// in the endpoint.",
+    ),
+    "network": (
+        "the server cannot be reached",
+        "Check the endpoint and the network between.",
+    ),
+}
+
+TRANSPORT_ERRORS: tuple[type[Exception], ...] = (OSError, h11.ProtocolError)
+"""What a transport raises."""
 
 
 class ServerFault(NamedTuple):
@@ -242,34 +267,6 @@ def _remedy(  # noqa: PLR0911  one return a kind of error
     if "context" in f"{fault.code} {fault.kind} {fault.message}".lower() or status == _TOO_LARGE:
         return "Shorten the prompt, or raise the server's context size."
     return ""
-
-
-_CUT = ("peer closed connection", "server disconnected")
-
-# What a message says of each kind of ConnectFailed, and what to do about it.
-_KINDS = {
-    "refused": (
-        "nothing is listening",
-        "Start the server, or correct its endpoint; `code reflex health` says how.",
-    ),
-    "dns": ("the host name does not resolve", "Check the host's name in the endpoint."),
-    "tls": (
-        "no TLS connection could be made",
-        "Use http:// for a server without TLS; else check its certificate and name.",
-    ),
-    "reset": (
-        "the connection was closed before an answer",
-        "The server's log says why; check http:// or https:// in the endpoint.",
-    ),
-    "network": (
-        "the server cannot be reached",
-        "Check the endpoint and the network between.",
-    ),
-}
-
-
-TRANSPORT_ERRORS: tuple[type[Exception], ...] = (OSError, h11.ProtocolError)
-"""What a transport raises."""
 
 
 def transport_error(error: Exception, backend: Backend, *, answered: bool) -> BackendError:

@@ -1,4 +1,4 @@
-"""The proxies that the environment names, and what is wrong with one, told with its variable.
+"""The proxies that the environment names; what is wrong with one is said with its variable.
 
 A proxy that cannot be used is a failure of each call (``ConnectFailed`` of kind ``proxy``), never
 of whoever opens a client: another backend may be on this machine, where no proxy applies.

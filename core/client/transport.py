@@ -226,7 +226,7 @@ class DirectTransport:
         return await self._exchange(await self._open(origin), request)
 
     async def trust(self) -> ssl.SSLContext:
-        """The certificates that TLS goes by; read once, for 20 ms, while the event loop goes on.
+        """The trusted certificates for TLS; read once, in a thread, since that takes 20 ms.
 
         Raises:
             OSError: the environment names others that cannot be read.

@@ -1,4 +1,4 @@
-"""The gateway on a socket: bound, announced, served until it is told to stop, ended gracefully."""
+"""The gateway on a socket: bound, announced, served until a signal, and ended gracefully."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ async def serve(
 ) -> None:
     """Serve until ``stop`` is set; calls under way then have ``grace_s`` to end.
 
-    ``on_ready`` is told the base URL once requests are answered. ``reload`` reads the configuration
-    again: where it has changed, later calls go by it.
+    ``on_ready`` gets the base URL once requests are answered. ``reload`` reads the configuration
+    again: where it has changed, later calls use it.
 
     Raises:
         ConfigError: the address cannot be had.
