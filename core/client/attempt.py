@@ -6,8 +6,6 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from core.client.body import BodyReader, decoder
 from core.client.bounded import TookTooLong, parse_json, parse_json_now
 from core.client.faults import (
@@ -22,16 +20,17 @@ from core.client.replies import Assembly
 from core.errors import AttemptTimeout, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from core.client.backend import Backend
     from core.client.body import Decode
     from core.client.faults import Quote
     from core.client.replies import OnDelta
+    from core.client.transport import Request, Response
     from core.clock import Clock
     from core.errors import StatusError
 
-    Send = Callable[[httpx.Request], Awaitable[httpx.Response]]
+    Send = Callable[[Request], Awaitable[Response]]
 
 _ERROR_BODY = 64 << 10
 _ERROR_BODY_S = 0.5
@@ -71,11 +70,11 @@ class Attempt:
 
     def since_sent_ms(self, moment: float | None) -> float | None:
         """Milliseconds from the request's leaving to ``moment``."""
-        # A busy process may be told that its request has left after the answer had come.
+        # In a busy process the note that the request has left may be later than the answer.
         return None if moment is None else max(0.0, moment - self.sent_at) * 1000
 
     async def run(
-        self, request: httpx.Request, timeout_ms: float, *, left_ms: float | None = None
+        self, request: Request, timeout_ms: float, *, left_ms: float | None = None
     ) -> None:
         """Send ``request`` and read the answer to its end.
 
@@ -85,7 +84,7 @@ class Attempt:
             BackendError: anything but an answer that has ended; whether it is whole, the assembly
                 judges.
         """
-        response: httpx.Response | None = None
+        response: Response | None = None
         deadline = asyncio.timeout((timeout_ms if left_ms is None else left_ms) / 1000)
         try:
             async with deadline:
@@ -103,11 +102,11 @@ class Attempt:
             if response is not None:
                 await self._part(response)
 
-    async def _receive(self, response: httpx.Response) -> None:
-        wire = response.extensions.get("wire")
+    async def _receive(self, response: Response) -> None:
+        wire = response.wire
         if wire is not None:
             self.sent_at = wire.sent_at
-        status = response.status_code
+        status = response.status
         decode = decoder(response.headers.get("content-encoding", ""))
         if status >= 400:  # noqa: PLR2004  the error statuses
             raise await self._refused(response, decode)
@@ -117,7 +116,7 @@ class Attempt:
         self._reader = reader
         loop = asyncio.get_running_loop()
         turn_began = loop.time()
-        async for raw in _stream(response):
+        async for raw in response.body:
             at = wire.arrived_at if wire is not None else self._clock.monotonic()
             for piece in _pieces(decode(raw)):
                 reader.feed(piece, at)
@@ -132,21 +131,21 @@ class Attempt:
         if reader.whole is not None:
             self.assembly.body(await _parsed(reader.whole), self.last_at)
 
-    async def _part(self, response: httpx.Response) -> None:
+    async def _part(self, response: Response) -> None:
         """Close the response; a finished stream's last frame is taken, to keep the connection."""
         finished = self._reader is not None and self._reader.done
         try:
-            if finished and "wire" in response.extensions:
+            if finished and response.wire is not None:
                 with suppress(*TRANSPORT_ERRORS):
                     async with asyncio.timeout(_DRAIN_S):
-                        async for _ in _stream(response):
+                        async for _ in response.body:
                             pass
         finally:
             with suppress(*TRANSPORT_ERRORS):
-                await response.aclose()
+                await response.close()
 
-    async def _refused(self, response: httpx.Response, decode: Decode) -> StatusError:
-        status = min(response.status_code, _LAST_STATUS)
+    async def _refused(self, response: Response, decode: Decode) -> StatusError:
+        status = min(response.status, _LAST_STATUS)
         now = self._clock.now()
         return status_error(
             self._backend,
@@ -156,7 +155,7 @@ class Attempt:
             retry_after_s=retry_after(response.headers.get("retry-after"), now),
         )
 
-    def _redirected(self, response: httpx.Response) -> ProtocolError:
+    def _redirected(self, response: Response) -> ProtocolError:
         target = self._quote(response.headers.get("location", ""))
         own_words = f"{self._backend.name} at {self._backend.address} redirects"
         return ProtocolError(
@@ -175,18 +174,12 @@ class Attempt:
         )
 
 
-def _stream(response: httpx.Response) -> AsyncIterator[bytes]:
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
-    return aiter(stream)
-
-
-async def _beginning(response: httpx.Response, decode: Decode) -> bytes:
+async def _beginning(response: Response, decode: Decode) -> bytes:
     """The first 64 KiB of an error's body, or what of it comes in half a second."""
     body = bytearray()
     with suppress(ProtocolError, *TRANSPORT_ERRORS):
         async with asyncio.timeout(_ERROR_BODY_S):
-            async for raw in _stream(response):
+            async for raw in response.body:
                 for piece in decode(raw):
                     body += piece
                     if len(body) > _ERROR_BODY:

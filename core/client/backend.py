@@ -44,8 +44,11 @@ class Backend:
     @property
     def address(self) -> str:
         """``host:port`` as a person would say it."""
-        parts = urlsplit(self.endpoint)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            parts = urlsplit(self.endpoint)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            return "an address that is none"
         return f"{parts.hostname or '?'}:{port}"
 
 

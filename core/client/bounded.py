@@ -15,7 +15,6 @@ import marshal
 import struct
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from core.errors import BadRequest, NotCompliant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import ThreadPoolExecutor
 
 LIMIT_S = 2.0
 """The longest that one reply, schema or body may take to be checked."""
@@ -173,7 +173,7 @@ class _Child:
         return self._process.pid
 
     def kill(self) -> None:
-        """End it at once; whoever waits for its answer is told that there is none."""
+        """End it at once; whoever waits for its answer gets none."""
         self._process.kill()
 
     def close(self) -> None:
@@ -200,6 +200,8 @@ class _Children:
 
     async def ask(self, question: bytes, kind: str, limit_s: float) -> bytes:
         if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor  # most need no child
+
             self._threads = ThreadPoolExecutor(_MOST_CHILDREN, "bounded")
             atexit.register(self.close)
         asked: list[_Child] = []

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from functools import cached_property, lru_cache, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
-
-import httpx
 
 from core.client import bounded
 from core.client import schema as structured
@@ -19,12 +16,11 @@ from core.client.faults import hidden, quoting, shed
 from core.client.options import Options
 from core.client.proxies import open_transport
 from core.client.toolcalls import arguments_of, fault_of, is_unparsed_call, offered
-from core.client.transport import DirectTransport
+from core.client.transport import DirectTransport, Request
 from core.clock import SystemClock
 from core.errors import (
     BackendError,
     BadRequest,
-    ConnectFailed,
     CutReply,
     Misconfigured,
     NotCompliant,
@@ -37,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from core.client.attempt import Send
     from core.client.backend import Backend, ChatRequest
     from core.client.replies import OnDelta
     from core.clock import Clock
@@ -48,27 +43,15 @@ _LEAST_CHECK_S = 0.1  # a reply that came just in time is checked all the same
 class ChatClient:
     """Asks one backend, any number of calls at once.
 
-    Without ``http`` it opens its own connections, which stamp arrivals exactly and survive a
-    keep-alive that has gone stale. A client given as ``http`` is used as it is and left open.
+    Its connections stamp arrivals exactly, are kept, and survive a keep-alive that went stale.
     """
 
-    def __init__(
-        self,
-        backend: Backend,
-        *,
-        http: httpx.AsyncClient | None = None,
-        clock: Clock | None = None,
-    ) -> None:
+    def __init__(self, backend: Backend, *, clock: Clock | None = None) -> None:
         self._backend = backend
         self._clock = clock or SystemClock()
         self._quote = quoting(backend.api_key)
         self._options = Options(backend)
-        self._own = None if http else open_transport(backend.endpoint, self._clock.monotonic)
-        self._send: Send
-        if http:
-            self._send = partial(http.send, stream=True, follow_redirects=False)
-        elif self._own:
-            self._send = self._own.handle_async_request
+        self._transport = open_transport(backend.endpoint, self._clock.monotonic)
 
     async def complete(
         self,
@@ -99,7 +82,9 @@ class ChatClient:
         deadline = asyncio.get_running_loop().time() + limit_ms / 1000
         while True:
             body = self._body(request)
-            attempt = Attempt(self._backend, self._send, self._clock, self._quote, on_delta)
+            attempt = Attempt(
+                self._backend, self._transport.send, self._clock, self._quote, on_delta
+            )
             try:
                 return await self._asked(attempt, request, body, deadline, limit_ms)
             except StatusError as error:
@@ -109,14 +94,15 @@ class ChatClient:
 
     async def make_ready(self) -> None:
         """Do ahead what the first call over TLS waits for; what goes wrong, that call will say."""
-        if self._backend.endpoint.startswith("https:") and isinstance(self._own, DirectTransport):
+        if self._backend.endpoint.startswith("https:") and isinstance(
+            self._transport, DirectTransport
+        ):
             with suppress(OSError):
-                await self._own.trust()
+                await self._transport.trust()
 
     async def aclose(self) -> None:
-        """Close the connections that this client opened."""
-        if self._own is not None:
-            await self._own.aclose()
+        """Close the connections, those in use as soon as their call is done."""
+        await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -156,7 +142,7 @@ class ChatClient:
             error.__traceback__ = None  # as the errors of ours shed theirs
             raise
 
-    def _message(self, body: Mapping[str, Any]) -> httpx.Request:
+    def _message(self, body: Mapping[str, Any]) -> Request:
         url = f"{self._backend.endpoint.rstrip('/')}/chat/completions"
         try:
             content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
@@ -166,17 +152,11 @@ class ChatClient:
                 status=400,
                 remedy="Messages and extra fields hold JSON values and whole characters only.",
             ) from error
-        try:
-            return httpx.Request("POST", _parsed(url), headers=self._headers, content=content)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise ConnectFailed(
-                f"the endpoint of {self._backend.name} is not a usable URL",
-                remedy="An endpoint looks like http://127.0.0.1:3009/v1.",
-            ) from error
+        return Request("POST", url, self._headers, content)
 
     @cached_property
-    def _headers(self) -> httpx.Headers:
-        return httpx.Headers(_headers(self._backend))
+    def _headers(self) -> dict[str, str]:
+        return _headers(self._backend)
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         body = {
@@ -281,13 +261,6 @@ def _bad_call(what: str) -> NotCompliant:
         remedy="Start the server with the tool-call parser of its model, or use a larger model.",
         own_words="a tool call of the reply is not valid",
     )
-
-
-@lru_cache(maxsize=64)
-def _parsed(url: str) -> httpx.URL:
-    """``url``, which is the same for every call; raises ValueError or httpx.InvalidURL."""
-    _ = urlsplit(url).port  # raises when it is out of range, which httpx lets pass
-    return httpx.URL(url)
 
 
 def _sendable(key: str) -> bool:

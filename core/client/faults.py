@@ -16,7 +16,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h11
-import httpx
 
 from core.errors import (
     BackendError,
@@ -65,6 +64,31 @@ _NAMED = {
     "unauthorized": 401,
     "unavailable_error": 503,
 }
+_CUT = ("peer closed connection", "server disconnected")
+
+# What a message says of each kind of ConnectFailed, and what to do about it.
+_KINDS = {
+    "refused": (
+        "nothing is listening",
+        "Start the server, or correct its endpoint; `code reflex health` says how.",
+    ),
+    "dns": ("the host name does not resolve", "Check the host's name in the endpoint."),
+    "tls": (
+        "no TLS connection could be made",
+        "Use http:// for a server without TLS; else check its certificate and name.",
+    ),
+    "reset": (
+        "the connection was closed before an answer",
+        "The server's log says why; check http:// or https:// in the endpoint.",
+    ),
+    "network": (
+        "the server cannot be reached",
+        "Check the endpoint and the network between.",
+    ),
+}
+
+TRANSPORT_ERRORS: tuple[type[Exception], ...] = (OSError, h11.ProtocolError)
+"""What a transport raises."""
 
 
 class ServerFault(NamedTuple):
@@ -247,48 +271,13 @@ def _remedy(  # noqa: PLR0911  one return a kind of error
     return ""
 
 
-_CUT = ("peer closed connection", "server disconnected")
-
-# What a message says of each kind of ConnectFailed, and what to do about it.
-_KINDS = {
-    "refused": (
-        "nothing is listening",
-        "Start the server, or correct its endpoint; `code reflex health` says how.",
-    ),
-    "dns": ("the host name does not resolve", "Check the host's name in the endpoint."),
-    "tls": (
-        "no TLS connection could be made",
-        "Use http:// for a server without TLS; else check its certificate and name.",
-    ),
-    "reset": (
-        "the connection was closed before an answer",
-        "The server's log says why; check http:// or https:// in the endpoint.",
-    ),
-    "network": (
-        "the server cannot be reached",
-        "Check the endpoint and the network between.",
-    ),
-}
-
-
-TRANSPORT_ERRORS: tuple[type[Exception], ...] = (
-    OSError,
-    h11.ProtocolError,
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-)
-"""What a transport raises."""
-_GARBLED = (h11.RemoteProtocolError, httpx.RemoteProtocolError)
-
-
 def transport_error(error: Exception, backend: Backend, *, answered: bool) -> BackendError:
     """The typed error for one of ``TRANSPORT_ERRORS``.
 
     ``answered`` says that the head of a reply had come, so that its body is what broke.
     """
     who = f"{backend.name} at {backend.address}"
-    if isinstance(error, _GARBLED) and not str(error).lower().startswith(_CUT):
+    if isinstance(error, h11.RemoteProtocolError) and not str(error).lower().startswith(_CUT):
         return ProtocolError(
             f"{who} answered with something that is not HTTP/1.1",
             remedy="Check which service listens at the endpoint's port, and http:// or https://.",
@@ -322,7 +311,7 @@ def own_cause(error: BaseException | None) -> OSError | None:
 
 
 def _kind(causes: tuple[BaseException, ...]) -> str:
-    reset = (ConnectionResetError, BrokenPipeError, httpx.ReadError, *_GARBLED)
+    reset = (ConnectionResetError, BrokenPipeError, h11.RemoteProtocolError)
     kinds: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         ((socket.gaierror,), "dns"),
         ((ssl.SSLError,), "tls"),

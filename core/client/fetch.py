@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 from core.client.body import decoder
 from core.client.bounded import parse_json_now
 from core.client.faults import (
@@ -22,6 +20,7 @@ from core.client.faults import (
     transport_error,
 )
 from core.client.proxies import open_transport
+from core.client.transport import Request
 from core.clock import SystemClock
 from core.errors import LimitExceeded, Misconfigured, ProtocolError, StatusError
 from core.plain import plain
@@ -29,13 +28,10 @@ from core.stages import Mode
 
 if TYPE_CHECKING:
     from core.client.backend import Backend
-
-Http = httpx.AsyncBaseTransport
-"""What ``get`` asks through; an async context manager that closes it."""
+    from core.client.transport import Response, Transport
 
 BODY_LIMIT = 1 << 20
 _REDIRECTS, _ERRORS = 300, 400
-_UNLIMITED = {"timeout": httpx.Timeout(None).as_dict()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +61,12 @@ class Fetched:
             raise ProtocolError(f"GET {self.path} returned {found}") from None
 
 
-def open_http(backend: Backend) -> Http:
-    """What ``get`` asks ``backend`` through."""
+def open_http(backend: Backend) -> Transport:
+    """What ``get`` asks ``backend`` through; an async context manager that closes it."""
     return open_transport(backend.endpoint, SystemClock().monotonic)
 
 
-async def get(http: Http, backend: Backend, url: str) -> Fetched:
+async def get(http: Transport, backend: Backend, url: str) -> Fetched:
     """``GET url`` whatever the status, except that a redirect is an error.
 
     Only a cloud backend is sent its key. There is no deadline here: the caller has it.
@@ -82,10 +78,10 @@ async def get(http: Http, backend: Backend, url: str) -> Fetched:
         LimitExceeded: a body over 1 MiB.
         Misconfigured: a key that no header can carry.
     """
-    response: httpx.Response | None = None
+    response: Response | None = None
     try:
-        request = httpx.Request("GET", url, headers=_headers(backend), extensions=_UNLIMITED)
-        response = await http.handle_async_request(request)
+        request = Request("GET", url, _headers(backend))
+        response = await http.send(request)
         return await _read(response, unquote(urlsplit(url).path) or "/")
     except TRANSPORT_ERRORS as error:
         failure = transport_error(error, backend, answered=response is not None)
@@ -96,7 +92,7 @@ async def get(http: Http, backend: Backend, url: str) -> Fetched:
     finally:
         if response is not None:
             with suppress(*TRANSPORT_ERRORS):
-                await response.aclose()
+                await response.close()
 
 
 def refusal(answer: Fetched, backend: Backend) -> StatusError:
@@ -123,18 +119,16 @@ def _headers(backend: Backend) -> dict[str, str]:
     return headers
 
 
-async def _read(response: httpx.Response, path: str) -> Fetched:
-    if _REDIRECTS <= response.status_code < _ERRORS:
+async def _read(response: Response, path: str) -> Fetched:
+    if _REDIRECTS <= response.status < _ERRORS:
         target = plain(response.headers.get("location", "?"), 120)
         raise ProtocolError(f"GET {path} redirects to {target}, which is not followed")
     decode = decoder(response.headers.get("content-encoding", ""))
     body = bytearray()
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
-    async for chunk in stream:
+    async for chunk in response.body:
         for piece in decode(chunk):
             body += piece
             if len(body) > BODY_LIMIT:
                 raise LimitExceeded(f"GET {path} returned more than 1 MiB")
     content_type = response.headers.get("content-type", "").lower()
-    return Fetched(path, response.status_code, content_type, bytes(body))
+    return Fetched(path, response.status, content_type, bytes(body))

@@ -81,7 +81,7 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
 
 
 def model_list(settings: Settings) -> list[dict[str, Any]]:
-    """``/v1/models``: the name that stands for whoever answers, and the configured models."""
+    """``/v1/models``: ``reflex``, which is whichever backend answers, and the configured ones."""
     reflex = settings.reflex
     names = {MODEL: "speckit-reflex", reflex.model: PRIMARY}
     names |= {backend.model: name for name, backend in reflex.backends.items()}

@@ -1,4 +1,4 @@
-"""Who may ask: this machine, under its own name, no web page, and with the token if there is one.
+"""Who may ask: this machine, under its own name, no browser, with the token if there is one.
 
 A web page that a user visits can make his browser talk to loopback. It cannot leave out ``Origin``,
 and with a name that was rebound to 127.0.0.1 it cannot send another ``Host`` than that name.

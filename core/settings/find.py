@@ -51,7 +51,7 @@ def find(explicit: Path | None = None, *, cwd: Path | None = None) -> Source:
     repository = repository_above(here)
     for directory in _upwards(here, repository):
         for name in NAMES:
-            # Also a link that leads nowhere: who set it up is told, not passed over.
+            # Also a link that leads nowhere: that is an error, not a file to pass over.
             if os.path.lexists(directory / name):
                 return Source(directory / name, directory, trusted=False)
     root = repository or here

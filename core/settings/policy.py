@@ -1,4 +1,4 @@
-"""PolicySnapshot: what a run goes by, frozen and content-hashed when it begins."""
+"""PolicySnapshot: the configuration of one run, frozen and content-hashed when it begins."""
 
 from __future__ import annotations
 

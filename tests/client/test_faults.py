@@ -10,7 +10,6 @@ import traceback
 import tracemalloc
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 
 from core.client.backend import ChatRequest, Reply
@@ -340,30 +339,6 @@ async def test_hostile_words_are_plain() -> None:
         ended = await outcome(server)
     assert isinstance(ended, BadRequest)
     assert re.search(r"[\x00-\x1f\u202e]", ended.message) is None
-
-
-async def test_given_http_client_is_used_and_left_open() -> None:
-    """An httpx client that the caller brings answers as well, faults included."""
-    async with httpx.AsyncClient() as http:
-        for name, kind in (
-            ("good", Reply),
-            ("good:whole", Reply),
-            ("refused", ConnectFailed),
-            ("closes", ConnectFailed),
-            ("closes_midway", IncompleteReply),
-            ("hangs", AttemptTimeout),
-            ("redirect", ProtocolError),
-            ("status_503", Busy),
-        ):
-            async with FaultServer(name) as server:
-                client = ChatClient(server.backend(timeout_ms=300), http=http)
-                async with client:
-                    try:
-                        ended: object = await client.complete(ASK)
-                    except BackendError as error:
-                        ended = error
-                assert type(ended) is kind, (name, ended)
-        assert not http.is_closed
 
 
 async def test_closing_waits_for_nobody() -> None:
