@@ -6,6 +6,7 @@ import fcntl
 import hmac
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import CapsuleError
@@ -14,7 +15,6 @@ from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 KEY_BYTES = 32
 _NAME = "capsule.key"
@@ -44,10 +44,23 @@ def user_key(*, directory: Path | None = None) -> bytes:
 
 
 def own_directory() -> Path:
-    """The user's own data directory; not created."""
+    """The user's own data directory; not created.
+
+    Raises:
+        CapsuleError: there is none: neither a home directory nor ``$XDG_DATA_HOME``.
+    """
     from platformdirs import user_data_path  # for the default alone
 
-    return user_data_path("speckit-reflex")
+    try:
+        directory = user_data_path("speckit-reflex")
+    except (OSError, RuntimeError, KeyError):
+        directory = Path()
+    if not directory.is_absolute():  # "~" as it is: it would land in whatever project this is
+        raise CapsuleError(
+            "there is no home directory for the secret key",
+            remedy="Set $HOME, or $XDG_DATA_HOME, to a directory of yours.",
+        )
+    return directory
 
 
 def _read_or_make(fd: int, path: Path) -> bytes:

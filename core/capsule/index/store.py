@@ -61,8 +61,11 @@ def store_file(directory: Path) -> Path | None:
 
     capsule = directory.resolve()
     try:
-        root = user_state_path("speckit-reflex", appauthor=False).resolve()
-    except (OSError, RuntimeError):  # no home
+        state = user_state_path("speckit-reflex", appauthor=False)
+        root = state.resolve()
+    except (OSError, RuntimeError, KeyError):
+        return None
+    if not state.is_absolute():  # no home: "~" as it is
         return None
     workspace = capsule.parent.parent if capsule.parent.name == STATE else capsule
     if root.is_relative_to(workspace):
