@@ -1,8 +1,6 @@
-"""Reading the log: all of it, a page of it, the newest event of a kind.
+"""Reading the log: a page of it, the newest event of a type, new events as they come, all checked.
 
-The log live: what any process appends, as it comes, from segment to segment.
-
-Checking every record of a log, and that a log still holds what somebody once saw of it.
+``verify`` checks every record, and that the log still holds a record that somebody noted before.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""The files a log is made of: their names, opening them, walking their lines both ways.
+"""The files (segments) a log is made of: their names, walking their lines, finding a ``seq``.
 
-Going through the lines of all segments, from a place on or back from it, and finding a place.
-
-Readers take no lock. A last line without LF is a write under way, and is left alone; a whole line
-is never taken back by a writer.
+Readers take no lock. A last line without LF is a write in progress, and is ignored; a whole line is
+never taken back by a writer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Shipping records batch by batch: at least once each, in order, the cursor moved after each.
+"""Shipping records to a destination in batches: in order, each at least once.
 
-How far a destination has been served: a small file for each, moved on after each batch.
+A small file for each destination, the cursor, says what it has taken; it moves after each batch.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def cursor_for(state_dir: Path, destination: str) -> Iterator[Cursor]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CapsuleError(
-                f"another process ships this capsule to {plain(destination)}",
-                remedy="Let it, or end it first.",
+                f"another process is exporting this capsule to {plain(destination)}",
+                remedy="Wait for it, or stop it first.",
             ) from error
         yield Cursor(descriptor)
     finally:

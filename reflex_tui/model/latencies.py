@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.figures import nearest_rank
-from core.stages import Mode
+from core.stages import LIVE_ORIGINS, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,8 +50,6 @@ class Windowed:
 
 WINDOW_S = 15 * 60.0
 _KEPT = 4096
-# A bakeoff's calls run to another deadline, and a shadow call is nobody's: neither is live.
-LIVE_ORIGINS = frozenset({"live", "demo"})
 
 
 @dataclass(frozen=True, slots=True)

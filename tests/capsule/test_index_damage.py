@@ -266,7 +266,7 @@ def test_a_planted_index_is_never_opened(
         monkeypatch.delenv("XDG_STATE_HOME")
         monkeypatch.delenv("HOME", raising=False)
         monkeypatch.setattr("os.path.expanduser", lambda path: path)
-        monkeypatch.chdir(log.path)
+        monkeypatch.chdir(tmp_path)
     elif home == "read-only":
         monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
     elif home == "in the workspace":

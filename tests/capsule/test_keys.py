@@ -144,6 +144,17 @@ def test_keyed_hashes_compare_values_not_their_order() -> None:
     assert one != keyed_hash(bytes(32), {"a": 1, "b": [True, "\ud800"]})
 
 
+def test_without_a_home_there_is_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It says so, and makes no directory called ~ where one happens to be."""
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CapsuleError, match="no home directory"):
+        user_key()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_seal_survives_the_log(tmp_path: Path) -> None:
     """Sealed, appended and read again, it holds; it is not a keyed hash of the same."""
     event = sealed(gate(), tmp_path)

@@ -1,8 +1,7 @@
-"""Keeping the index's tables in step with the log: one chunk after the other, never past damage.
+"""Adding to the index's tables what the log holds beyond them, some thousand lines at a time.
 
-Which decision a call belongs to: the newest before it with its call_id and backend.
-
-Some thousand lines on their way from the log into the index's tables, and what lies there.
+Every line's hash and link are checked on the way; nothing beyond a damaged line is indexed. A call
+belongs to the newest decision before it with its call_id and backend, and fills in its row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Keeping the index in step with the log, and answering from it whatever state it is in."""
+"""The index as the rest of the package uses it: ``update`` follows the log, the rest answers.
+
+Questions are answered from what is indexed so far. An index that is damaged, removed or of another
+log is thrown away and built again.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +28,11 @@ from core.capsule.index.query import (
     seq_at,
 )
 from core.capsule.index.store import Places, identity_of, open_store, remove_store, store_file
-from core.capsule.index.window import Remembered, Seen, Slice, Stretch, Totals, seen_in
+from core.capsule.index.window import KeptAnswers, Seen, Slice, Stretch, Totals, seen_in
 from core.capsule.segments import RecordPlace, segment_numbers
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleCorrupt, CapsuleError
+from core.stages import LIVE_ORIGINS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -43,11 +48,10 @@ T = TypeVar("T")
 _OPS_BETWEEN_LOOKS = 50_000
 _CACHED_FILTERS = 16
 _MOST_OF_A_CALL = 1000
-LIVE_ORIGINS = ("live", "demo")
 
 
 class Index:
-    """The projection beside a log; any thread may ask, while one calls ``update`` now and then.
+    """The index of a log; any thread may ask, while one calls ``update`` now and then.
 
     Answers cover what was indexed so far. Nothing here ever stops a writer. ``cache_bytes`` is the
     most memory kept for what was read: building many events is quicker with more.
@@ -71,7 +75,7 @@ class Index:
         self._kinds: dict[Kind, int] = {}
         self._counts: dict[EventFilter | ListedRows, BlockCounts] = {}
         self._seen = 0
-        self._remembered = Remembered()
+        self._kept = KeptAnswers()
         self._growth.forget()
 
     def update(
@@ -180,7 +184,7 @@ class Index:
         """The mode's latency, slice by slice of a stretch; slices without calls are left out."""
 
         def ask(db: sqlite3.Connection) -> list[Slice]:
-            return self._remembered.slices(
+            return self._kept.slices(
                 db, self._kinds, stretch, mode=mode, origins=origins, seq=self._seen
             )
 
@@ -192,7 +196,7 @@ class Index:
         """How many calls a stretch had, how many took less than ``quick_ms``, whose tokens."""
 
         def ask(db: sqlite3.Connection) -> Totals:
-            return self._remembered.totals(
+            return self._kept.totals(
                 db, self._kinds, stretch, quick_ms=quick_ms, origins=origins, seq=self._seen
             )
 
