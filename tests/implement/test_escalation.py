@@ -153,8 +153,8 @@ async def test_a_cloud_is_not_told_how_to_sample(tmp_path: Path) -> None:
 
 async def test_edits_of_other_files_are_refused(tmp_path: Path) -> None:
     """Neither the test nor anything else that was not named, whatever the reply says."""
-    other = {"edits": [{"path": "test_calc.py", "content": "pass\n"}]}
-    outside = {"edits": [{"path": "../evil.py", "content": "pass\n"}]}
+    other = {"edits": [{"path": "test_calc.py", "code": ["pass"]}]}
+    outside = {"edits": [{"path": "../evil.py", "code": ["pass"]}]}
     async with scene(tmp_path / "repo", promoted=False, cloud=[other, outside, GOOD]) as found:
         ended = await solve(found)
         assert [one.attempt.failure for one in ended.tried] == ["format", "format", None]
