@@ -31,6 +31,7 @@ ReflexError
 └── HarnessError                   a suite, patch, sandbox or report is at fault
     ├── SuiteError
     ├── EditRejected
+    │   └── EditUnchanged
     ├── SandboxError
     ├── ReportError
     └── WorkerError                a bakeoff's worker cannot take part
@@ -322,6 +323,12 @@ class EditRejected(HarnessError):
     """An edit that may not or cannot be applied; ``str()`` is fed back to the model."""
 
     code = "edit"
+
+
+class EditUnchanged(EditRejected):
+    """Edits that leave every file as it was."""
+
+    code = "unchanged"
 
 
 class SandboxError(HarnessError):

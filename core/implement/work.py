@@ -1,7 +1,4 @@
-"""A task worked on: checked, asked for, checked again; the user's files are left as they are.
-
-A task for the patch loop on the user's own files: what is asked for, and how it ended.
-"""
+"""A task worked on: checked, asked for, checked again; the user's files are left as they are."""
 
 from __future__ import annotations
 
@@ -143,10 +140,11 @@ async def work(
             on_before(before)
             ask = RoutedAsk(implementer, wanted.stage, SystemClock(), max_failures=limit)
 
-            def note(attempt: Attempt) -> None:
+            def note(attempt: Attempt) -> bool:
                 asked, given_up = ask.ended(passed=attempt.failure is None)
                 tried.append(Tried(len(tried) + 1, asked, attempt, given_up))
                 on_tried(tried[-1])
+                return bool(given_up)
 
             failing = "" if before.passed else check.told(before)
             repaired, left = None, ""

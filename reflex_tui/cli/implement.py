@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 _FAILED = {
     FailureKind.TRANSPORT: "no reply",
     FailureKind.TIMEOUT: "no reply in time",
-    FailureKind.FORMAT: "not the JSON asked for",
+    FailureKind.FORMAT: "not in the format asked for",
     FailureKind.APPLY: "the edits cannot be made",
     FailureKind.COMPILE: "it does not compile",
+    FailureKind.UNCHANGED: "a copy of the files: nothing is changed",
     FailureKind.TEST: "the check fails",
 }
 _COLOURS = {"+": "green", "-": "red", "@": "dim"}

@@ -32,16 +32,17 @@ if TYPE_CHECKING:
 FAILURES = {
     "transport": "no connection, or it broke off",
     "timeout": "no reply in time",
-    "format": "not the JSON asked for",
+    "format": "not in the format asked for",
     "apply": "the edit could not be applied",
     "compile": "does not compile",
+    "unchanged": "a copy of the files",
     "test": "tests fail",
     "lint": "lint finds faults",
     "sandbox": "the sandbox ended the tests",
 }
 _SHORT = {
     "transport": "no connection",
-    "format": "not the JSON",
+    "format": "wrong format",
     "apply": "edit not applied",
     "lint": "lint faults",
     "sandbox": "ended by sandbox",

@@ -95,7 +95,7 @@ async def test_keys_stay_where_they_are(
 ) -> None:
     """The coordinator's key is in no order; a worker's calls bear the worker's own."""
     own = "sk-of-the-coordinator-987654321"
-    edits = {"edits": [{"path": "answer.py", "content": solution(1)}]}
+    edits = {"edits": [{"path": "answer.py", "code": solution(1).splitlines()}]}
     routes = {
         "/v1/models": models("distant", owned_by="somebody"),
         "/v1/chat/completions": stream(json.dumps(edits)),

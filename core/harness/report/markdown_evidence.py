@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 _KINDS = {
     FailureKind.TRANSPORT: "no connection, or it broke off",
     FailureKind.TIMEOUT: "no reply in time",
-    FailureKind.FORMAT: "the reply was not the JSON asked for",
+    FailureKind.FORMAT: "the reply was not in the format asked for",
     FailureKind.APPLY: "the edit could not be applied",
     FailureKind.COMPILE: "the edited files do not compile",
+    FailureKind.UNCHANGED: "the reply was a copy of the files",
     FailureKind.TEST: "tests fail",
     FailureKind.LINT: "lint finds errors",
     FailureKind.SANDBOX: "the sandbox stopped the tests, or the check broke",

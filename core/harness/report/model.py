@@ -162,7 +162,9 @@ class RunSettings(Section):
     json_schema: bool = Field(
         default=True, description="The reflex server was held to the schema, not only checked."
     )
-    edit_format: Name = Field(description="auto, whole_file, search_replace or line_range.")
+    edit_format: Name = Field(
+        description="auto, code, whole_file, search_replace, line_range or fence."
+    )
     concurrency: Positive = Field(description="Trials run in parallel.")
     seed: int = Field(description="Of the random order.")
     timeout_ms: Milliseconds = Field(description="A later reflex reply counts as failed; ms.")

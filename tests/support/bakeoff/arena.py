@@ -68,7 +68,9 @@ class Solver:
         number = int(question.text.partition("Return ")[2][:2])
         self.asked.append(f"t{number:02}")
         if question.schema is None:
-            return json.dumps({"edits": [{"path": "answer.py", "content": solution(number)}]})
+            return json.dumps(
+                {"edits": [{"path": "answer.py", "code": solution(number).splitlines()}]}
+            )
         after = solution(number if number in self.solves else 99)
         return edit_reply(question.schema, {"answer.py": BROKEN}, {"answer.py": after})
 
