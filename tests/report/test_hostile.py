@@ -125,6 +125,22 @@ def test_a_suite_has_limits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         load_suite(tmp_path)
 
 
+@pytest.mark.parametrize("what", ["pipe", "link", "brackets"])
+def test_a_public_suites_file_is_not_waited_for(tmp_path: Path, what: str) -> None:
+    """A HumanEvalPack file that is a pipe, a link out of the suite, or nests without end."""
+    file = tmp_path / "suite" / "humanevalpack.jsonl"
+    file.parent.mkdir()
+    match what:
+        case "pipe":
+            os.mkfifo(file)
+        case "link":
+            file.symlink_to("/dev/zero")
+        case "brackets":
+            file.write_text("[" * 60_000)
+    with pytest.raises(SuiteError):
+        load_suite(file.parent)
+
+
 @pytest.mark.parametrize("which", ["file", "directory"])
 def test_a_linked_report_is_refused(workspace: Workspace, which: str) -> None:
     """A link below .speckit may lead to any file of the user's."""

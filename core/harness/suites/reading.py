@@ -59,19 +59,27 @@ def read_bytes(root: Path, path: str, *, limit: int = MAX_FILE_BYTES) -> bytes:
         at /= part
         if part in {"", ".", ".."} or at.is_symlink():
             raise fault(str(at), "leads out of the suite or is a link", "Put the file itself here.")
-    try:
-        descriptor = os.open(at, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise fault(str(at), "is not a regular file", "Put an ordinary text file here.")
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise fault(
-            str(at), error.strerror or "unreadable", "Add it or fix its permissions."
-        ) from None
+    data = head_of(at, limit + 1)
     if len(data) > limit:
         raise fault(str(at), f"is over {limit // 1024} KiB", "Make it smaller or leave it out.")
     return data
+
+
+def head_of(path: Path, count: int) -> bytes:
+    """The first ``count`` bytes of a regular file, without waiting for a pipe's writer.
+
+    Raises:
+        SuiteError: It is missing, a link, or special.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise fault(str(path), "is not a regular file", "Put an ordinary text file here.")
+            return file.read(count)
+    except OSError as error:
+        why = error.strerror or "unreadable"
+        raise fault(str(path), why, "Add it or fix its permissions.") from None
 
 
 def decode(data: bytes, where: str) -> str:
