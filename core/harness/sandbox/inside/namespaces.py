@@ -31,9 +31,9 @@ _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 def enter(layout: dict[str, list[tuple[str, ...]]], *, own_user: bool) -> None:
     """Return in the innermost process only; its ancestors exit as it does.
 
-    ``layout`` has ``links`` (path, target), ``read_only`` and ``devices`` (source, path), ``masked``
-    (path), and ``scratch`` (path, tmpfs options). ``own_user`` asks for a user namespace, which
-    everyone but the real root needs. Raises ``OSError`` where the kernel refuses.
+    ``layout`` has ``links`` (path, target), ``read_only`` and ``devices`` (source, path),
+    ``masked`` (path), and ``scratch`` (path, tmpfs options). ``own_user`` asks for a user
+    namespace, which everyone but the real root needs. Raises ``OSError`` where the kernel refuses.
     """
     uid, gid = os.geteuid(), os.getegid()
     kernel.unshare(_KINDS | (kernel.CLONE_NEWUSER if own_user else 0))
