@@ -36,6 +36,35 @@ async def test_tasks_prepared_at_once_keep_their_own_tests(
         assert "2 == 1 is false" in wrong.feedback
 
 
+async def test_the_reference_decides_where_the_code_runs(
+    tmp_path: Path, self_test: SelfTest
+) -> None:
+    """Tests that need the code in their own process have it there, and no model decides it."""
+    root = make_suite(tmp_path / "suite", 1)
+    (root / "t01/tests/test_answer.py").write_text(
+        "import types\nfrom answer import answer\n\n\n"
+        "def test_answer():\n"
+        "    assert answer() == 1\n"
+        "    assert isinstance(answer, types.FunctionType)\n",
+        encoding="utf-8",
+    )
+    async with Checks(self_test.sandbox()) as checks:
+        check, _ = await checks.of(load_suite(root).tasks[0])
+        good = await check({"answer.py": solution(1)}, ["answer.py"])
+        assert good.passed, good.feedback
+
+
+async def test_files_that_no_disk_holds_are_a_failed_trial(
+    tmp_path: Path, self_test: SelfTest
+) -> None:
+    """Half a surrogate pair in a reply ends the trial, not the run."""
+    suite = load_suite(make_suite(tmp_path / "suite", 1))
+    async with Checks(self_test.sandbox()) as checks:
+        check, _ = await checks.of(suite.tasks[0])
+        found = await check({"answer.py": "X = '\ud800'\n"}, ["answer.py"])
+    assert (found.passed, found.failure) == (False, FailureKind.TEST)
+
+
 async def test_a_task_that_passes_as_it_is_is_no_task(tmp_path: Path, self_test: SelfTest) -> None:
     """It would count as solved whatever a model says."""
     root = make_suite(tmp_path / "suite", 1)

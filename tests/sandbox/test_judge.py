@@ -150,10 +150,9 @@ def test_circles_end(judge: Judge) -> None:
     assert judge.compare("==", nodes[0], others[0])
 
 
-def test_trusted_modules_may_equal_everything(judge: Judge) -> None:
+def test_trusted_modules_may_equal_everything() -> None:
     """A test's own stand-in for any value is not a bribe."""
-    judge.trusted.add(id(globals()))
-    assert judge.compare("==", Same(), 5)
+    assert Judge({id(globals())}).compare("==", Same(), 5)
 
 
 def test_values_are_remembered_for_the_message(judge: Judge) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,13 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.harness.suites.find import Suite, Task, load_suite
+from core.harness.sandbox import Limits, TestReport, Tier, choose_tier, run_tests
+from core.harness.suites.find import Suite, Task, lay_out, load_suite
 from tests.support.suite.variants import Ended, try_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SUITE = load_suite("reflex_patchloop_v1")
+# Tests that need the code in their own process: they patch, fork or derive from its classes.
+MOST_IN_ONE_PROCESS = 8
 # Faults that a linter sees: they are what these two tasks are about.
 LINT_FINDS_THE_FAULT = {("menu-callbacks", "B023"), ("note-tags-default", "B006")}
 
@@ -57,6 +61,35 @@ def test_wrong_fix_fails(task: Task, ended: dict[str, dict[str, Ended]]) -> None
     outcomes = list(ended[task.id]["control"].values())
     assert any(outcomes)
     assert not all(outcomes)
+
+
+@pytest.mark.parametrize("part", ["workspace", "solution"])
+def test_sandbox_agrees(part: str, tmp_path: Path) -> None:
+    """As a bakeoff runs them, references are solved and broken workspaces are not."""
+    solved, separate = asyncio.run(in_sandbox(part, tmp_path))
+    assert solved == ({task.id for task in SUITE.tasks} if part == "solution" else set())
+    assert len(SUITE.tasks) - len(separate) <= MOST_IN_ONE_PROCESS
+
+
+async def in_sandbox(part: str, directory: Path) -> tuple[set[str], set[str]]:
+    """The tasks that are solved by this part, and those whose code runs without the tests."""
+    sandbox = (await choose_tier()).sandbox(Limits(wall_s=30, cpu_s=30))
+    if sandbox.tier is Tier.NONE:
+        pytest.skip("this machine has no sandbox")
+    free = asyncio.Semaphore(3)
+
+    async def run(task: Task) -> TestReport:
+        workspace, tests = directory / task.id / "workspace", directory / task.id / "tests"
+        lay_out({**task.workspace, **({} if part == "workspace" else task.solution)}, workspace)
+        lay_out(task.tests, tests)
+        async with free:
+            return await run_tests(sandbox, workspace=workspace, tests=tests)
+
+    reports = await asyncio.gather(*map(run, SUITE.tasks))
+    ran = [*zip((task.id for task in SUITE.tasks), reports, strict=True)]
+    return {name for name, report in ran if report.solved}, {
+        name for name, report in ran if report.separate
+    }
 
 
 @each_task()

@@ -105,6 +105,7 @@ class TaskCheck:
         self._sandbox = sandbox
         self._directory = directory
         self._tests = directory / "tests"
+        self._one_process = False
         self._limits = replace(
             sandbox.limits, wall_s=task.time_limit_s, cpu_s=math.ceil(task.time_limit_s)
         )
@@ -139,10 +140,19 @@ class TaskCheck:
     async def failing(self) -> str:
         """What the tests say of the workspace as it is.
 
+        The reference solution shows here whether the tests can run in another process than the
+        code. No model has a say in that.
+
         Raises:
             SuiteError: They pass: there is nothing to repair.
         """
         report = await self._run(self._task.workspace)
+        if report.separate and not await self._reference_passes():
+            self._one_process = True
+            if await self._reference_passes():
+                report = await self._run(self._task.workspace)
+            else:
+                self._one_process = False
         if report.solved:
             raise SuiteError(
                 f"task {plain(self._task.id, 80)}: its tests pass before anything is changed",
@@ -150,12 +160,19 @@ class TaskCheck:
             )
         return report.feedback(MOST_FEEDBACK)
 
+    async def _reference_passes(self) -> bool:
+        return (await self._run({**self._task.workspace, **self._task.solution})).solved
+
     async def _run(self, files: Mapping[str, str]) -> TestReport:
         with tempfile.TemporaryDirectory(dir=self._directory) as scratch:
             workspace = Path(scratch)
             lay_out(files, workspace)
             return await run_tests(
-                self._sandbox, workspace=workspace, tests=self._tests, limits=self._limits
+                self._sandbox,
+                workspace=workspace,
+                tests=self._tests,
+                limits=self._limits,
+                one_process=self._one_process,
             )
 
 

@@ -186,9 +186,9 @@ async def supervise(
 ) -> Ended:
     """Run ``argv`` with ``parcels`` on its standard input until it ends or a limit ends it.
 
-    ``report_fd`` of the first one's ``job`` is filled in here. ``over`` is asked often, with the process's
-    id, which limit has been passed, if any. When this returns or is cancelled the process and its
-    group are dead. Raises ``OSError`` when it cannot be started.
+    ``report_fd`` of the first one's ``job`` is filled in here. ``over`` is asked often, with the
+    process's id, which limit has been passed, if any. When this returns or is cancelled
+    the process and its group are dead. Raises ``OSError`` when it cannot be started.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()

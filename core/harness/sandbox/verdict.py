@@ -22,7 +22,7 @@ import os
 import re
 import secrets
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from core.harness.sandbox import box as tree
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from core.harness.sandbox.box import Sandbox
     from core.harness.sandbox.limits import Limits
     from core.harness.sandbox.process import Ended
+
+    _How = Literal["separate", "one_process", "control"]
 
 _TEMPORARY = re.escape(os.path.realpath(tempfile.gettempdir()))
 _WORK = re.compile(rf"(?<![\w/]){WORK}/|{_TEMPORARY}/{SCRATCH_PREFIX}\w+/")
@@ -60,7 +62,8 @@ class TestReport:
 
     ``complete`` means that every test ended; ``error`` says why the run as a whole does not count
     (time, early exit, tampering). ``solved`` is the verdict. ``output`` is what the code printed;
-    ``wall_s`` includes the control run.
+    ``wall_s`` includes the control run. ``separate`` says that the code ran in a process without
+    the tests.
     """
 
     __test__: ClassVar[bool] = False
@@ -71,6 +74,7 @@ class TestReport:
     solved: bool
     output: str
     wall_s: float
+    separate: bool = False
 
     def feedback(self, limit: int = 4000) -> str:
         """What a model should read: failures first, no paths, no timings, the same every time."""
@@ -110,22 +114,15 @@ async def run_tests(
     code = read_tests(tests)
     limits = limits or sandbox.limits
     separate = code.separable and not one_process and sandbox.tier is not Tier.SANDBOX_EXEC
-    how = "separate" if separate else "one_process"
-    ended, told = await _run(sandbox, code, workspace, tests, limits, how)
+    how: _How = "separate" if separate else "one_process"
+    ended, told = await _run(sandbox, code, workspace, tests, limits=limits, how=how)
     report = _report(code, workspace, ended, told, limits)
     if separate or not report.solved:
-        return report
-    control, told = await _run(sandbox, code, workspace, tests, limits, "control")
+        return replace(report, separate=separate)
+    control, told = await _run(sandbox, code, workspace, tests, limits=limits, how="control")
     doubt = _doubt(code, control, told, limits)
-    return TestReport(
-        passed=report.passed,
-        failed=(),
-        error=doubt,
-        complete=True,
-        solved=doubt is None,
-        output=report.output,
-        wall_s=report.wall_s + control.wall_s,
-    )
+    wall_s = report.wall_s + control.wall_s
+    return replace(report, error=doubt, solved=doubt is None, wall_s=wall_s)
 
 
 async def _run(
@@ -133,8 +130,9 @@ async def _run(
     code: Instrumented,
     workspace: Path,
     tests: Path,
+    *,
     limits: Limits,
-    how: Literal["separate", "one_process", "control"],
+    how: _How,
 ) -> tuple[Ended, _Told]:
     nonce = secrets.token_hex(16)
     shown = [tests] if code.has_data else []
@@ -151,7 +149,7 @@ async def _run(
         ],
     }
     unittest = ("testcase",) if "unittest" in code.preload else ()
-    remote = ("remote",) if how == "separate" else ()
+    remote = ("wire", "containers", "proxies", "remote") if how == "separate" else ()
     modules = ("judge", "integrity", *unittest, *remote, "runner")
     program = {"tests": job, "modules": modules}
     ended = await sandbox.execute(program, workspace, shown, limits)

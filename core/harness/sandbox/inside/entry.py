@@ -138,7 +138,8 @@ def _start_code(work: str) -> Any:
 
 def _serve(peer: Any, work: str) -> None:
     _hide()
-    sys.modules["pytest"] = None  # type: ignore[assignment]  neither ours nor the workspace's
+    blocked: dict[str, Any] = {"pytest": None}  # neither ours nor the workspace's
+    sys.modules |= blocked
     sys.path.append(work)
     peer.serve()
 
