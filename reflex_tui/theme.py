@@ -146,7 +146,7 @@ def user_state_file() -> Path:
 def remembered(file: Path, known: set[str]) -> str:
     """The theme chosen last, or the dark one."""
     try:
-        name = read_state(file, limit=1024).decode().strip()
+        name = read_state(file, limit=256).decode().strip()
     except (OSError, UnicodeDecodeError):
         return DARK.name
     return name if name in known else DARK.name

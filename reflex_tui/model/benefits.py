@@ -1,4 +1,4 @@
-"""The four reasons to run reflex at all, worked out from the evidence: pure."""
+"""Why reflex pays, worked out from the evidence: speed, cost, locality, success."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a bakeoff would ask, take and cost, before it is begun; or why it would be refused.
+"""What a bakeoff would ask, take and cost before it starts, or why it would be refused.
 
-Bakeoffs that did not come to their end, from their journals: to go on with, or run elsewhere.
+Interrupted bakeoffs are found by their journals, to be resumed.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown yet"
 _MOST_READ = 5
+
+_PATTERN = "reflex-bakeoff-*.journal.jsonl"
+_MAX_BYTES = 64 << 20
+_MOST_HEAD = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def estimate(settings: Settings, plan: Plan, past: Past, self_test: SelfTest) ->
         raise SandboxError(
             f"model-written code would run without a sandbox: {self_test.reason}",
             remedy="Install bubblewrap. Without one, from the command line alone: "
-            "--allow-unsandboxed; such a run is stamped and cannot promote.",
+            "--allow-unsandboxed; such a run is marked and cannot enable reflex.",
         )
     prepared = PreparedRun(scope, arms, tuple(arms), self_test, None)
     each = tuple(_arm(one, scope, past) for one in arms.values())
@@ -190,11 +194,11 @@ def _basis(arms: tuple[ArmEstimate, ...], past: Past) -> str:
     if past.report is not None:
         known = {one.model for one in past.report.arms.values()}
         if all(one.model in known for one in arms):
-            return f"going by the report of {day_time(past.report.finished_at)}"
+            return f"from the report of {day_time(past.report.finished_at)}"
     if any(one.trial_s is None for one in arms):
-        unheard = ", ".join(dict.fromkeys(one.name for one in arms if one.trial_s is None))
-        return f"no reply of {unheard} to go by"
-    return "going by the latest calls; retries and tests come on top"
+        unknown = ", ".join(dict.fromkeys(one.name for one in arms if one.trial_s is None))
+        return f"no earlier reply of {unknown} to estimate from"
+    return "from the latest calls; retries and tests come on top"
 
 
 def _trial_usd(arm: Arm, report: Report | None, settings: Settings) -> float | None:
@@ -225,11 +229,6 @@ def _usd(
     if any(one.trial_usd is None for one in paid):
         return None, f"{UNKNOWN}: no report counts the tokens of {paid[0].model}"
     return sum(one.trial_usd or 0.0 for one in paid) * number, ""
-
-
-_PATTERN = "reflex-bakeoff-*.journal.jsonl"
-_MAX_BYTES = 64 << 20
-_MOST_HEAD = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +338,6 @@ def plan_to_resume(unfinished: Unfinished, workspace: Path) -> Plan:
         )
     except (KeyError, TypeError, ValueError, IndexError):
         raise ConfigError(
-            f"{plain(unfinished.path.name, 120)} does not say how it was run",
-            remedy="Go on with: code reflex bakeoff --resume, and the same options as then.",
+            f"{plain(unfinished.path.name, 120)} does not say with which options it was run",
+            remedy="Resume it with: code reflex bakeoff --resume, and the same options as before.",
         ) from None

@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.errors import SuiteError
+from core.errors import SuiteError, UnsafeFile
 from core.files import names_in, read_state
 from core.harness.report.files import read
 from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive, solved
 from core.harness.suites.find import available_suites, load_suite
 from core.plain import plain
-from reflex_tui.model.rows import moment, word
+from reflex_tui.model.rows import parse_time, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,8 @@ MOST = 200
 _MAX_BYTES = 16 << 20
 _GATE = ("verdict", "misses", "criteria", "metrics")
 _STEM = "reflex-bakeoff-%Y%m%dT%H%M%SZ"
+
+Stamp = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,6 @@ class ListedReport:
             return {"problem": plain(error, 200)}
 
 
-Stamp = tuple[str, int, int]
-
-
 def newest(directory: Path) -> list[tuple[Path, Stamp]]:
     """The newest reports' files, newest first by name, with what tells that one has changed."""
     found = []
@@ -94,6 +93,8 @@ def read_report(path: Path) -> ListedReport:
     at = _time_in_name(path)
     try:
         document = json.loads(read_state(path, limit=_MAX_BYTES))
+    except UnsafeFile as error:
+        return ListedReport(path, at, problem=error.message)
     except OSError as error:
         return ListedReport(path, at, problem=error.strerror or "cannot be read")
     except (ValueError, RecursionError):
@@ -105,7 +106,7 @@ def read_report(path: Path) -> ListedReport:
     created = document.get("created_at")
     return ListedReport(
         path,
-        at if created is None else moment(created),
+        at if created is None else parse_time(created),
         verdict=word(document, "verdict") or word(gate, "verdict"),
         suite=_suite(document),
         arms=_names(document.get("arms")),

@@ -1,4 +1,4 @@
-"""Runs bakeoffs and all that follows from the bakeoff pane's keys; the pane itself only shows."""
+"""Runs bakeoffs and does what the bakeoff pane's keys ask for; the pane itself only shows."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
     from core.settings import Settings
     from core.stages import Mode
-    from reflex_tui.messages import BakeoffEnded, BakeoffTold
+    from reflex_tui.messages import BakeoffEnded, BakeoffProgressed
     from reflex_tui.model.estimate import Unfinished
     from reflex_tui.model.latencies import Figures
-    from reflex_tui.model.live import Said
+    from reflex_tui.model.live import BannerText
     from reflex_tui.model.reports import Detail, ListedReport
     from reflex_tui.model.slash import Options
 
@@ -126,7 +126,7 @@ class BakeoffControl(Vertical):
         self.pane.take_focus()
 
     def use(self, settings: Settings) -> None:
-        """Go by these settings from now on; a run under way keeps its own."""
+        """TrialKey by these settings from now on; a run under way keeps its own."""
         self._settings = settings
         self.pane.thresholds = settings.reflex.thresholds
         self.pane.enabled = settings.reflex.enabled
@@ -167,7 +167,7 @@ class BakeoffControl(Vertical):
             case "report":
                 self.pane.action_open()
             case _ if self.running:
-                self.notify("A bakeoff is under way; one at a time", severity="warning")
+                self.notify("A bakeoff is already running", severity="warning")
                 self.pane.watching = True
             case _:
                 self._open_dialog(options)
@@ -181,26 +181,26 @@ class BakeoffControl(Vertical):
     def on_bakeoff_pane_stop_wanted(self) -> None:
         """End the run in order."""
         if self.run is None or not self.running:
-            self.notify("No bakeoff is under way here")
+            self.notify("No bakeoff is running here")
             return
         self.run.stop()
         self.pane.stopping = True
 
     def on_bakeoff_pane_resume_wanted(self) -> None:
-        """Go on with the run that was stopped last."""
+        """TrialKey on with the run that was stopped last."""
         found, settings = self.pane.unfinished, self._settings
         if settings is None:
             return
         if self.running:
-            self.notify("A bakeoff is under way")
+            self.notify("A bakeoff is running")
             return
         if found is None or found.under_way:
-            self.notify("There is no stopped bakeoff to go on with")
+            self.notify("There is no interrupted bakeoff to resume")
             return
         try:
             self._start(plan_to_resume(found, settings.source.root))
         except ReflexError as error:
-            self._say_error("it cannot be resumed from here", error)
+            self._say_error("cannot resume this run here", error)
 
     def on_bakeoff_pane_promote_wanted(self, message: BakeoffPane.PromoteWanted) -> None:
         """The confirmation."""
@@ -242,10 +242,10 @@ class BakeoffControl(Vertical):
         if live is None:
             return
         trials = {
-            arm: tuple(t for t in (live.trial(message.go, arm),) if t is not None)
+            arm: tuple(t for t in (live.trial(message.key, arm),) if t is not None)
             for arm in live.arms
         }
-        name = plain(message.go[0], 80)
+        name = plain(message.key[0], 80)
         self.app.push_screen(Sheet(name, lambda width: task_page(trials, width)))
 
     def on_bakeoff_control_detail_read(self, message: DetailRead) -> None:
@@ -275,7 +275,7 @@ class BakeoffControl(Vertical):
         page = Sheet("Compared", lambda width: [left(each, width) for each in lines])
         self.app.push_screen(page)
 
-    def on_bakeoff_told(self, message: BakeoffTold) -> None:
+    def on_bakeoff_progressed(self, message: BakeoffProgressed) -> None:
         """The run tells how it goes."""
         live = self.pane.live
         if live is None:
@@ -295,11 +295,11 @@ class BakeoffControl(Vertical):
         finished = live.finished if live else None
         if message.error is not None:
             kept = finished is not None
-            self._say_error("the bakeoff could not go on", message.error, kept=kept)
+            self._say_error("the bakeoff failed", message.error, kept=kept)
         elif finished is not None:
             self._say(finished_words(finished, self._keys))
         elif stopped:
-            self.banner.say("▲ stopped before the first trial: there is nothing to report")
+            self.banner.say("▲ stopped before the first trial; no report was written")
             self.pane.live = None
         if live is not None and not live.begun:
             self.pane.live = None
@@ -367,7 +367,7 @@ class BakeoffControl(Vertical):
         if self._has_focus:
             self.pane.call_after_refresh(self.pane.take_focus)
 
-    def _say(self, said: Said) -> None:
+    def _say(self, said: BannerText) -> None:
         self.banner.say(said.words, said.rest, tone=said.tone)
 
     def _say_error(self, what: str, error: ReflexError, *, kept: bool = False) -> None:

@@ -1,7 +1,4 @@
-"""The watcher of the bakeoff reports' directory.
-
-The watcher of the configuration file, by its times and its size.
-"""
+"""The threads that watch files: the configuration, and the bakeoff reports."""
 
 from __future__ import annotations
 
@@ -21,6 +18,8 @@ if TYPE_CHECKING:
 
 
 CONFIG_EVERY_S = 1.0
+
+REPORTS_EVERY_S = 1.0
 
 
 class ConfigWatcher(Watcher):
@@ -76,9 +75,6 @@ def _times(path: Path | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return (status.st_mtime_ns, status.st_size) if status else None
-
-
-REPORTS_EVERY_S = 1.0
 
 
 class ReportsWatcher(Watcher):

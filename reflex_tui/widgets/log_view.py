@@ -1,6 +1,6 @@
-"""A list of rows as long as it likes: only the lines in sight are drawn, the newest followed.
+"""The routing log: a list as long as it likes, of which only the rows in sight are drawn.
 
-One row of the routing log as a line, in columns that the width allows.
+``log_line`` draws one row, in the columns that the width allows.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ _MEDIUM, _WIDE, _WIDEST = 84, 100, 140
 _MODEL = 24
 _MODES = {str(mode): MODE_STYLE[mode] for mode in Mode}
 _EVENT_GLYPH = "◆"
+
+GUTTER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +160,6 @@ def _event_line(row: Row, columns: Columns, time: Piece) -> list[Piece]:
 
 def _dim(text: str) -> Piece:
     return text, MUTED if text == NONE else ""
-
-
-GUTTER = 2
 
 
 class LogHeader(Section):

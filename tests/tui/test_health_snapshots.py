@@ -130,7 +130,7 @@ def test_health_without_colour(
 
 
 SAYS = {
-    "looking": ("◌ looking at the server",),
+    "looking": ("◌ probing the server",),
     "deep": ("✓ schema", "TTFT 61 ms", "118 tok/s"),
     "reading": ("reading the evidence, 42 %",),
     "down": ("✖ down", "connection refused", "WHAT TO DO"),
