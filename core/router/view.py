@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.capsule import EventLog
 from core.client.metrics import MetricsReader
 from core.clock import Clock, SystemClock
+from core.plain import plain
 from core.router.backends import primary
 from core.router.breaker import Breaker, BreakerRule
 from core.router.decision import BreakerView, GateView, RoutingDecision, decide
@@ -59,6 +60,9 @@ class RoutingView:
             "gate": {
                 "valid": self.gate.valid,
                 "detail": self.gate.detail,
+                "explanation": plain(self.gate.explanation.sentence, 300) or None,
+                "next_step": plain(self.gate.explanation.next_step, 200) or None,
+                "marks": [plain(mark, 40) for mark in self.gate.marks],
                 "age_days": self.gate.age_days,
                 "event": self.gate.event,
             },

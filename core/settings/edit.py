@@ -10,7 +10,7 @@ import tomlkit
 
 from core.errors import ConfigError
 from core.settings.find import NAMES
-from core.settings.read import key_lines, parse, read_text
+from core.settings.read import key_lines, line_of, parse, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def set_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple[Pa
     path, _, text = edited_reflex(settings, values)
     replace_text(path, text)
     lines = key_lines(text)
-    return path, {name: lines["reflex", name] for name in values}
+    return path, {name: line_of(("reflex", name), lines) or 1 for name in values}
 
 
 def edited_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple[Path, str, str]:

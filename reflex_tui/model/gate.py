@@ -24,23 +24,6 @@ if TYPE_CHECKING:
 
 SUITE = "reflex_patchloop_v1"
 MAKE_FIRST = f"code reflex bakeoff --suite {SUITE}"
-_CHANGED = "lapsed: earned with another {}"
-_WHY = {
-    "no_bakeoff": "no bakeoff yet, so reflex may not serve",
-    "stale": "lapsed: the pass is too old",
-    "model_changed": _CHANGED.format("model"),
-    "server_changed": _CHANGED.format("server"),
-    "suite_changed": _CHANGED.format("suite"),
-    "prompt_changed": _CHANGED.format("prompt"),
-    "schema_changed": _CHANGED.format("reply schema"),
-    "candidates_changed": _CHANGED.format("number of candidates"),
-    "thresholds_changed": _CHANGED.format("set of thresholds"),
-    "p95_latency": "too slow: P95 misses its limit",
-    "success_parity": "too weak: it solves too few tasks",
-    "json_compliance": "replies that miss the schema",
-    "inconclusive": "too few tasks to be sure",
-}
-
 
 _TABLE: tuple[tuple[str, str, str, Callable[[float | None], str], str], ...] = (
     ("p95_latency", "P95 latency", "at most", duration, "<"),
@@ -64,9 +47,12 @@ class CriterionRow:
 
 def why(gate: GateView) -> str:
     """Why the gate is not met, in words; empty when it is."""
-    if gate.valid or gate.detail is None:
-        return ""
-    return _WHY.get(gate.detail, plain(gate.detail.replace("_", " "), 120))
+    return plain(gate.explanation.sentence, 300)
+
+
+def next_step(gate: GateView) -> str:
+    """What to do about a gate that is not met; empty when it is."""
+    return plain(gate.explanation.next_step, 200)
 
 
 def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[CriterionRow, ...]:
@@ -177,7 +163,8 @@ def gate_condition(gate: GateView | None) -> Condition:
         return Condition("✓", "pass", GOOD, age)
     style = POOR if gate.detail == "inconclusive" else BAD
     glyph = "▲" if gate.detail == "inconclusive" else "✖"
-    return Condition(glyph, (gate.detail or "not met").replace("_", " "), style)
+    word = "does not count" if gate.marks else (gate.detail or "not met").replace("_", " ")
+    return Condition(glyph, word, style)
 
 
 def breaker_condition(breaker: BreakerView | None) -> Condition:

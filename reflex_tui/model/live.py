@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from core.figures import nearest_rank
 from core.harness.bakeoff.progress import AttemptEnded, Finished, Started, TrialEnded, TrialStarted
 from core.harness.gate.judge import solved_in_time
+from core.router.lapses import disqualifying, mark
 from reflex_tui.keymap import shown_key
 
 if TYPE_CHECKING:
@@ -181,10 +182,6 @@ def no_reply(ms: float | None) -> bool:
     return ms is not None and math.isinf(ms)
 
 
-# A report with one of these earns nothing here, whatever its figures are.
-EARNS_NOTHING = frozenset(
-    {"scripted", "demo", "unsandboxed", "partial", "subset", "server_changed", "aa"}
-)
 _VERDICTS = {"pass": ("✓", "success"), "fail": ("✖", "error")}
 
 
@@ -221,13 +218,13 @@ def finished_words(finished: Finished, keys: BakeoffKeys) -> Said:
     if finished.stopped:
         return Said(
             f"▲ stopped: {len(finished.report.trials)} trials are kept",
-            f"The report is partial and promotes nothing. {keys.resume} goes on where it was "
+            f"The report is partial and does not count. {keys.resume} goes on where it was "
             "stopped.",
         )
     glyph, tone = _VERDICTS.get(gate["verdict"], ("▲", "warning"))
     rest = ""
     if not finished.recorded:
-        rest = f"It promotes nothing: {finished.unrecorded}."
+        rest = f"It does not count: {finished.unrecorded}."
     elif gate["verdict"] == "pass":
         rest = _worth(set(finished.report.stamps), keys)
     return Said(f"{glyph} {gate['summary']}", rest, tone)
@@ -248,8 +245,7 @@ def unfinished_words(found: Unfinished, keys: BakeoffKeys) -> Said:
 
 
 def _worth(stamps: set[str], keys: BakeoffKeys) -> str:
-    # A demo's report is scripted, and counts in the demo's own workspace.
-    barred = stamps & (EARNS_NOTHING - {"scripted", "demo"} if "demo" in stamps else EARNS_NOTHING)
-    if barred:
-        return f"It promotes nothing: stamped {', '.join(sorted(barred))}, see the report."
+    # A report made in the demo's own workspace has its mark, and counts there.
+    if found := disqualifying(sorted(stamps), in_demo="demo" in stamps):
+        return f"Does not count: {'; '.join(mark(name).sentence for name in found)}."
     return f"Reflex has earned Implement calls: {keys.promote} lets it serve."

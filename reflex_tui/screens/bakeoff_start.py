@@ -83,7 +83,7 @@ class CostSection(Section):
         if found.left_out:
             lines += _left_out(found, width)
         if found.limits:
-            lines += _wrapped("▲ promotes nothing: ", found.limits, POOR, width)
+            lines += _wrapped("▲ does not count: ", found.limits, POOR, width)
         if self.ill:
             lines += _wrapped("▲ reflex is down: ", self.ill, POOR, width)
         return lines

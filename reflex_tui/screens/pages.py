@@ -19,11 +19,11 @@ from core.plain import plain
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
-    MAKE_FIRST,
     MODE_STYLE,
     breaker_condition,
     criteria,
     gate_condition,
+    next_step,
     reason_text,
     server_condition,
     why,
@@ -188,7 +188,7 @@ def check_page(outlook: RoutingView | None, width: int) -> list[Content]:
         lines.append(line(why(gate)))
     lines += [line(""), *(criterion_line(each, width) for each in criteria(gate.event, thresholds))]
     if not gate.valid:
-        lines += [line(""), line((MAKE_FIRST, "$reflex"))]
+        lines += [line(""), line((next_step(gate), "$reflex"))]
     return lines
 
 

@@ -9,15 +9,16 @@ from textual.reactive import reactive
 
 from core.figures import ago, count
 from core.plain import plain
+from core.router.lapses import OUTCOMES
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
-    MAKE_FIRST,
     POOR,
     CriterionRow,
     breaker_condition,
     criteria,
     gate_condition,
+    next_step,
     why,
 )
 from reflex_tui.widgets.lines import LABEL, MUTED, fitting, left, line, right, spread, title
@@ -39,18 +40,6 @@ VERDICTS = {
 }
 ENABLE = "code reflex enable"
 _NAME, _VALUE, _THRESHOLD, _VERDICT = 16, 7, 10, 8
-_LAPSED = frozenset(
-    [
-        "stale",
-        "model_changed",
-        "server_changed",
-        "suite_changed",
-        "prompt_changed",
-        "schema_changed",
-        "candidates_changed",
-        "thresholds_changed",
-    ]
-)
 
 
 class GateSection(Section):
@@ -72,20 +61,19 @@ class GateSection(Section):
             hint = ("reflex is disabled; let it serve:  ", MUTED), (ENABLE, "$reflex")
             lines.append(left(line(*hint), width))
         if not gate.valid:
-            again = " again" if gate.event else ""
-            lines.append(left(line((f"earn it{again}:  ", MUTED), (MAKE_FIRST, "$reflex")), width))
+            lines.append(left(line(("next:  ", MUTED), (next_step(gate), "$reflex")), width))
         return lines
 
     def _title(self, width: int, label: str, style: str) -> Content:
         assert self.outlook is not None
         gate = self.outlook.gate
         verdict = line((label, f"bold {style}"))
-        if not gate.valid and (gate.event is None or gate.detail in _LAPSED):
+        if not gate.valid and (gate.event is None or gate.detail not in OUTCOMES):
             return left(title("GATE", (f"✖ {why(gate)}", BAD)), width)
         event = gate.event or {}
         marks = ", ".join(_stamps(event))
         age = "" if gate.age_days is None else f", {ago(gate.age_days * 86_400)}"
-        stamped = (f"   stamped {marks}" if marks else "", POOR)
+        stamped = (f"   marked {marks}" if marks else "", POOR)
         suite = plain(event.get("suite", ""), 40)
         room = width - verdict.cell_length - 2
         told = fitting(

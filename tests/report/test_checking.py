@@ -103,7 +103,7 @@ def test_what_lapsed_is_named_and_the_pass_is_no_pass(
     assert found.gate.verdict is Verdict.PASS
     assert [one.code for one in found.lapses] == [code]
     assert found.exit_status == 1
-    assert found.headline == f"not met: the trials say pass, but {code}"
+    assert found.headline == f"passed, but does not count: {code}"
 
 
 def test_the_suite_on_disk_counts(workspace: Workspace) -> None:

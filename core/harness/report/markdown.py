@@ -18,26 +18,14 @@ from core.harness.report.markdown_evidence import (
 from core.harness.report.neutral import chart, code, duration, fence, table
 from core.harness.report.summary import ArmSummary, summaries
 from core.harness.report.verdict import rederive
+from core.router.lapses import mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.harness.report.model import Report, Stamp
+    from core.harness.report.model import Report
 
 GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✖", Verdict.INCONCLUSIVE: "◐"}
-STAMP_WORDS: dict[Stamp, str] = {
-    "demo": "made in the demo: it promotes nothing outside of the demo's own workspace.",
-    "scripted": "a scripted stand-in answered, not a model: it promotes nothing outside of the "
-    "demo's own workspace.",
-    "unsandboxed": "model-written code ran without a sandbox: it promotes nothing.",
-    "reused_cloud": "the cloud arm's trials are an earlier report's.",
-    "partial": "the run was stopped, or shards are missing: it promotes nothing.",
-    "subset": "only some of the suite's tasks were run: it promotes nothing.",
-    "server_changed": "a server was another at the end than at the beginning, and nobody can tell "
-    "which of them answered what: it promotes nothing.",
-    "aa": "an A/A run: both arms are the same model, so it promotes nothing.",
-    "mixed_hardware": "shards ran on different hardware, so latency is not judged.",
-}
 
 
 def render(
@@ -103,7 +91,7 @@ def _head(report: Report, headline: str, notices: Sequence[str]) -> list[str]:
         f"{code(against.model if against else 'nobody')} at {code(report.suite.name)}: {many}, "
         f"{trials} each, {report.finished_at:%Y-%m-%d %H:%M} UTC."
     )
-    limits = [f"**{stamp}**: {STAMP_WORDS[stamp]}" for stamp in report.stamps]
+    limits = [f"**{stamp}**: {mark(stamp).consequence}." for stamp in report.stamps]
     quoted = "\n>\n".join(f"> {line}" for line in [*limits, *notices])
     lines = [f"# {headline}", "", who, ""]
     return [*lines, quoted, ""] if quoted else lines
