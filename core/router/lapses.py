@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _RUN = "Run a bakeoff: code reflex bakeoff"
-_RUN_AGAIN = "Run a new bakeoff: code reflex bakeoff"
+RUN_AGAIN = "Run a new bakeoff: code reflex bakeoff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Explanation:
     """One clause, without a full stop, and one next step."""
 
     sentence: str
-    next_step: str = _RUN_AGAIN
+    next_step: str = RUN_AGAIN
 
 
 LAPSES = {

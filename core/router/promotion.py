@@ -16,7 +16,7 @@ from core.clock import Clock, SystemClock
 from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
 from core.plain import plain
 from core.router.decision import GateView
-from core.router.lapses import disqualifying
+from core.router.lapses import RUN_AGAIN, disqualifying
 from core.stages import PRIMARY
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Lapse:
 
     code: str
     message: str
+    next_step: str = RUN_AGAIN
 
 
 def thresholds_of(policy: PolicySnapshot) -> dict[str, float]:

@@ -111,6 +111,7 @@ def test_it_is_explained_by_check(tmp_path: Path) -> None:
     found = check(report, load_settings(workspace.root / "stage0.toml"), now)
     assert [one.message for one in found.lapses] == [MARKS["scripted"].sentence]
     assert found.headline == "passed, but does not count: scripted"
+    assert found.next_step == STEP
 
 
 async def test_health_of_the_gateway_and_status_print_one_json(project: Path) -> None:

@@ -49,6 +49,11 @@ class CheckedReport:
         return 1 if self.lapses or self.worse else EXIT_STATUS[self.gate.verdict]
 
     @property
+    def next_step(self) -> str:
+        """What to do about the first reason why it does not count; empty where it counts."""
+        return self.lapses[0].next_step if self.lapses else ""
+
+    @property
     def headline(self) -> str:
         """The outcome in one line."""
         if self.gate.verdict is Verdict.FAIL or not (self.lapses or self.worse):
@@ -123,16 +128,17 @@ def check(
 
 def _marked(report: Report, present: GateContext) -> list[Lapse]:
     lapses = [
-        Lapse(name, mark(name).sentence)
+        Lapse(name, mark(name).sentence, mark(name).next_step)
         for name in disqualifying(report.stamps, in_demo=present.in_demo)
         if name != "subset"
     ]
     if report.subset:
         some = f"{len(report.suite.selected)} of the suite's {report.suite.tasks} tasks"
-        lapses.append(Lapse("subset", f"{mark('subset').sentence}: {some}"))
+        one = mark("subset")
+        lapses.append(Lapse("subset", f"{one.sentence}: {some}", one.next_step))
     if report.settings.shard:
-        words = f"it is shard {report.settings.shard} of a run: merge them"
-        lapses.append(Lapse("shard", words))
+        words = f"it is shard {report.settings.shard} of a run"
+        lapses.append(Lapse("shard", words, "Merge all shards: code reflex bakeoff merge REPORT…"))
     return lapses
 
 
