@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from core.router.condition import Health
     from core.settings import Settings
 
+_LEAST_PROBE_MS = 1000.0
+
 
 @dataclass(frozen=True, slots=True)
 class RoutingView:
@@ -86,8 +88,10 @@ class RoutingState:
         self.backend: Backend = primary(settings)
         self.log = EventLog(settings.state_dir / "capsule")
         self._clock = clock or SystemClock()
+        # A deadline shorter than this would call a healthy server down for a moment's delay.
+        self._probe_timeout_ms = max(_LEAST_PROBE_MS, float(self.backend.timeout_ms))
         self.monitor = HealthMonitor(
-            self.backend, timeout_ms=self.backend.timeout_ms, clock=self._clock
+            self.backend, timeout_ms=self._probe_timeout_ms, clock=self._clock
         )
         self.breaker = breaker_of(settings, self.backend)
         self._gates = GateWatch(
@@ -117,7 +121,7 @@ class RoutingState:
         """The picture by a probe made now, the engine's load included; raises as ``decide``."""
         health = await probe(
             self.backend,
-            timeout_ms=self.backend.timeout_ms,
+            timeout_ms=self._probe_timeout_ms,
             clock=self._clock,
             load=self._load,
             deep=deep,
