@@ -1,7 +1,4 @@
-"""Stage, Mode, Role and the backends' names: the words every decision is made of.
-
-The words a routing decision gives as its reason.
-"""
+"""The words that every routing decision is made of: stage, mode, role, reason, backends' names."""
 
 from __future__ import annotations
 

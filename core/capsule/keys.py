@@ -6,7 +6,6 @@ import fcntl
 import hmac
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import CapsuleError
@@ -16,6 +15,7 @@ from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 KEY_BYTES = 32
 _NAME = "capsule.key"

@@ -1,4 +1,4 @@
-"""A demo's workspace: a directory below the user's state, its stage0.toml and its stamped gate."""
+"""A demo's workspace: a directory below the user's state, its stage0.toml and gate pass."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def configure(
 
 
 def plant_gate(settings: Settings, server_identity: str) -> None:
-    """Put a gate pass into the demo's capsule, stamped as the demo's.
+    """Put a gate pass into the demo's capsule, marked as the demo's.
 
-    It says that no bakeoff was run. The router believes the stamp below ``demo_root`` alone, and
+    It says that no bakeoff was run. The router accepts the mark below ``demo_root`` alone, and
     this function refuses anywhere else.
     """
     workspace = settings.source.root

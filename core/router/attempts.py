@@ -128,7 +128,7 @@ class Attempts:
                 self.warnings.append(warning)
 
     async def _decide(self, backend: Backend, why: Why) -> None:
-        await self._evidence.decided(
+        await self._evidence.record_decision(
             self._call,
             backend,
             why.reason,
@@ -147,7 +147,7 @@ class Attempts:
         why: Why,
         on_delta: OnDelta | None,
     ) -> Outcome:
-        """One HTTP request; its record is begun, so that what is recorded next shares its sync."""
+        """One HTTP request; its record is not awaited, so that the next one can share its sync."""
         await self.recorded()
         self.count += 1
         interruption: BaseException | None = None
@@ -163,7 +163,7 @@ class Attempts:
         except BaseException as error:  # noqa: BLE001  raised below, once it is on record
             outcome = Outcome(1000 * (self._clock.monotonic() - start), cancelled=True)
             interruption = error
-        recording = self._evidence.begin_called(
+        recording = self._evidence.begin_call_record(
             self._call,
             backend,
             request,
@@ -196,7 +196,7 @@ class Attempts:
             self._breaker_changed(backend, transition, cause)
 
     def _breaker_changed(self, backend: Backend, transition: Transition, cause: str) -> None:
-        recording = self._evidence.begin_breaker_changed(backend, transition, cause)
+        recording = self._evidence.begin_breaker_record(backend, transition, cause)
         self._recordings.append(recording)
 
 

@@ -93,7 +93,7 @@ class BreakerRule:
         return replace(memory, lease=lease, lease_until=until, boot=now.boot)
 
     def succeeded(self, _memory: Memory) -> Memory:
-        """After a real, valid answer: closed, nothing held against it."""
+        """After a real, valid answer: closed, and no failures."""
         return Memory()
 
     def failed(
@@ -247,7 +247,7 @@ class Breaker:
 
     def _read(self) -> Memory:
         if self._descriptor is None:
-            # Nothing has failed here yet, which is most often so, and told without an exception.
+            # Most often nothing has failed here yet; that is found out without an exception.
             if not os.access(self._place, os.F_OK):
                 return self._memory
             try:

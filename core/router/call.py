@@ -97,11 +97,11 @@ class RoutedCall:
         """The first complete, valid answer of whoever may give one.
 
         ``on_piece`` gets a cloud's reply piece by piece, as it comes; what it got cannot be taken
-        back, so nobody else is asked from then on. It gets nothing of a local server.
+        back, so no other backend is asked from then on. It gets nothing of a local server.
 
         Raises:
-            BackendError: the last one asked failed, and nobody else may answer.
-            NoBackend: nobody may answer.
+            BackendError: the last one asked failed, and no other backend may answer.
+            NoBackend: no backend is allowed to answer.
             CapsuleError: the decision could not be recorded; nothing was sent.
             WrongEventLoop: this is not the Implementer's event loop.
         """

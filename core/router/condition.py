@@ -1,4 +1,4 @@
-"""What a look at a server found: one value, told alike to the router, a person and a program."""
+"""``Health``: what a probe of a server found, for the router, a person and a program alike."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class DeepProbe:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether a backend is well; if not, why and what to do.
+    """Whether a backend is healthy; if not, why and what to do.
 
     ``summary`` is one line; the first line of ``remedy`` is a sentence, further ones may be
     commands or lines of configuration. Both, and ``models``, are safe to show. ``latency_ms`` is

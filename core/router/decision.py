@@ -1,6 +1,7 @@
-"""The routing rule: a pure function from what is known to who answers.
+"""The routing rule: ``decide``, a pure function from what is known to who answers, and its values.
 
-What a caller's task adds to the routing rule for one of its calls.
+``BreakerView`` and ``GateView`` are what the rule sees of breaker and gate; ``CallOptions`` is what
+a caller's task adds for one of its calls.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from core.router.lapses import Explanation, explained
 from core.stages import Mode, Reason, Stage
 
 if TYPE_CHECKING:
@@ -62,13 +64,26 @@ class BreakerView:
 class GateView:
     """Whether the last gate pass holds now; ``detail`` says why not.
 
-    ``event`` is the GateDecision believed or refused, as it stands in the capsule.
+    ``event`` is the GateDecision believed or refused, as the capsule has it; ``marks`` are those
+    of its marks for which it does not count here.
     """
 
     valid: bool
     detail: str | None = None
     event: dict[str, Any] | None = None
     age_days: float | None = None
+    marks: tuple[str, ...] = ()
+
+    @property
+    def explanation(self) -> Explanation:
+        """Why it does not hold and what to do, in the words of every surface; empty when it does.
+
+        What comes from the capsule is not safe to show as it is.
+        """
+        if self.valid:
+            return Explanation("", "")
+        passed = (self.event or {}).get("verdict") == "pass"
+        return explained(self.detail or "no_bakeoff", self.marks, passed=passed)
 
 
 @dataclass(frozen=True, slots=True)

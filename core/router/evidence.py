@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended: a reply or an error, never both; ``call_id`` where one is told."""
+    """How one attempt ended: a reply or an error, never both; ``call_id`` where it is known."""
 
     latency_ms: float
     reply: Reply | None = None
@@ -54,26 +54,26 @@ class Outcome:
 
 
 class Recording:
-    """An event on its way into the capsule, in its place behind those begun before it.
+    """An event that is being written to the capsule, in order with those before it.
 
-    Awaited, it is durable, or a warning says that it is not; whoever stops waiting does not take
-    the evidence with him.
+    Awaiting it returns once it is durable, or with a warning that it is not. A caller who stops
+    waiting does not stop the writing.
     """
 
     def __init__(self, event: Event, log: EventLog) -> None:
         self._event_type = event.event_type
         self._what = "this call" if isinstance(event, LLMCallEvent) else f"a {event.event_type}"
-        self._begun: Awaitable[object] | CapsuleError
+        self._write: Awaitable[object] | CapsuleError
         try:
-            self._begun = log.begin(event)
+            self._write = log.begin(event)
         except CapsuleError as error:
-            self._begun = error
+            self._write = error
 
     def __await__(self) -> Generator[Any, None, str | None]:
         try:
-            if isinstance(self._begun, CapsuleError):
-                raise self._begun
-            yield from self._begun.__await__()
+            if isinstance(self._write, CapsuleError):
+                raise self._write
+            yield from self._write.__await__()
         except CapsuleError as error:
             logger.warning("%s is not in the capsule: %s", self._event_type, error)
             return f"{self._what} is not in the capsule: {error.message}"
@@ -98,8 +98,8 @@ class Evidence:
         self._secrets = secrets
         self._capture = Capture(policy.capture_mode, key, known=secrets)
 
-    async def began(self, settings: Settings) -> None:
-        """Store the policy snapshot and say that a run goes by it."""
+    async def record_policy(self, settings: Settings) -> None:
+        """Store the policy snapshot, and record that this run goes by it."""
         path = self._policy.store(settings.state_dir / "policies")
         await self.append(
             PolicySnapshotRefEvent(
@@ -109,7 +109,7 @@ class Evidence:
             )
         )
 
-    async def decided(
+    async def record_decision(
         self,
         call: Call,
         backend: Backend,
@@ -140,7 +140,7 @@ class Evidence:
             )
         )
 
-    def begin_called(
+    def begin_call_record(
         self,
         call: Call,
         backend: Backend,
@@ -182,7 +182,7 @@ class Evidence:
         )
 
     def _message(self, error: BackendError | None) -> str | None:
-        """The error in words, the server's own only where what they may repeat is kept as well."""
+        """The error's message; quoting the server only where the request is kept."""
         if error is None:
             return None
         mode = self._policy.capture_mode
@@ -190,7 +190,7 @@ class Evidence:
         words = error.message if quotes else error.own_words
         return str(redact(plain(words, 500), known=self._secrets))
 
-    def begin_breaker_changed(
+    def begin_breaker_record(
         self, backend: Backend, transition: Transition, cause: str
     ) -> Recording:
         """Record a breaker's change of state, if that is possible; to be awaited later."""

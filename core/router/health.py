@@ -1,10 +1,9 @@
-"""Health of a backend as the router sees it: remembered for a moment, refreshed beside the work.
+"""Health of a backend: ``probe`` looks at a server once, ``HealthMonitor`` remembers the result.
 
-A healthy verdict is never served longer than ``fresh_healthy_s`` after its probe began, so that
-decisions leave a dead server within that time plus one probe. An unhealthy one may be served
-longer, since it only sends work to the cloud, while a probe in the background looks again.
-
-One look at a server, with one deadline, that always ends in a ``Health``.
+A probe has one deadline and always ends in a ``Health``. The monitor never serves a healthy result
+for longer than ``fresh_healthy_s`` after its probe began, so that decisions leave a dead server
+within that time plus one probe. An unhealthy one may be served longer, since it only sends work to
+the cloud, while a probe in the background looks again.
 """
 
 from __future__ import annotations
@@ -130,7 +129,7 @@ class _Look:
         self._http = http
         self._known = known
         self._entries: tuple[ModelEntry, ...] = ()
-        self._question = "its models"
+        self._question = "GET /models"
         self.engine: Engine | None = None
         self.identity: EngineIdentity | None = None
 
@@ -146,7 +145,8 @@ class _Look:
                 return await self._ask()
         except TimeoutError:
             place = self._backend.address
-            return Cause.TIMEOUT, f"{place} did not tell {self._question} in {timeout_ms:g} ms"
+            what = f"no answer to {self._question} within {timeout_ms:g} ms"
+            return Cause.TIMEOUT, f"{place} timed out: {what}"
         except BackendError as error:
             return self._failure(error)
 
@@ -161,7 +161,7 @@ class _Look:
         if entry is None:
             served = shown(self.models)
             return Cause.MODEL_MISSING, f"{backend.address} does not serve {model}, but {served}"
-        self._question = "its readiness and version"
+        self._question = "the readiness check"
         self.identity, _ = await together(
             identify(self._http, backend, entry, known=self._known),
             check_ready(self._http, backend, self.engine),
@@ -186,16 +186,19 @@ class _Look:
                 return Cause.HTTP_ERROR, f"{error.message} (vLLM lost its engine)"
             case StatusError():
                 cause = _STATUS_CAUSES.get(error.status, Cause.HTTP_ERROR)
-                words = _STATUS_WORDS.get(cause, f"asked for {self._question}")
+                words = _STATUS_WORDS.get(cause, f"to {self._question}")
                 return cause, f"{error.message} ({words})"
             case ProtocolError():
-                return Cause.NOT_OPENAI, f"{place} is no OpenAI-compatible server: {error.message}"
+                return (
+                    Cause.NOT_OPENAI,
+                    f"{place} is not an OpenAI-compatible server: {error.message}",
+                )
             case _:
                 return Cause.HTTP_ERROR, error.message
 
 
 async def _read_load(reader: MetricsReader, http: Transport, deadline: float) -> EngineLoad | None:
-    """The engine's load, or None: a server is well without its metrics."""
+    """The engine's load, or None: a server is healthy without its metrics."""
     try:
         async with asyncio.timeout_at(deadline):
             return await reader.read(http)

@@ -166,8 +166,8 @@ class Implementer:
             extra: further OpenAI request fields, passed on as they are.
 
         Raises:
-            BackendError: the last backend asked failed, and nobody else may answer.
-            NoBackend: the rule allows nobody to answer.
+            BackendError: the last backend asked failed, and no other may answer.
+            NoBackend: no backend is allowed to answer.
             CapsuleError: the decision could not be recorded; nothing was sent.
             WrongEventLoop: it was used from another event loop before.
         """
@@ -201,7 +201,7 @@ class Implementer:
     async def _start(self) -> None:
         async with self._starting:
             if not self._started:
-                await self._evidence.began(self.settings)
+                await self._evidence.record_policy(self.settings)
                 self._started = True
                 if self.policy.reflex.enabled and self.policy.reflex.fallback.to_cloud:
                     cloud = self._client(self._run.backends[CLOUD])

@@ -1,6 +1,8 @@
 """Whether the last bakeoff's pass still holds: it lapses when anything it was about changes.
 
-The gate as the router sees it: the newest sealed GateDecision against what is there now.
+``changes`` compares what a bakeoff was about with what is there now, for the router's pass and for
+``check``'s report alike. ``assess`` says whether a GateDecision lets reflex serve; ``GateWatch``
+finds the newest sealed one in the capsule. What each reason means is said in ``lapses``.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
 from core.errors import NoHome
 from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, tree_hash
+from core.plain import plain
 from core.router.decision import GateView
+from core.router.lapses import RUN_AGAIN, disqualifying
 from core.stages import PRIMARY
 from core.userdirs import user_dir
 
@@ -23,27 +27,37 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule import EventLog
+    from core.settings.model import Reflex
     from core.settings.policy import PolicySnapshot
 
 
 SECONDS_A_DAY = 86_400
-# What a stamp allows: nothing of these can promote, wherever it is.
-_WORTHLESS = frozenset({"unsandboxed", "partial", "subset", "server_changed"})
-# These promote in the demo's own workspace alone.
-_DEMO_ONLY = frozenset({"demo", "scripted"})
 
 
 @dataclass(frozen=True, slots=True)
 class GateContext:
-    """What a gate pass is held against; ``server_identity`` is None while nobody answers."""
+    """What a bakeoff's result is compared with, besides the configuration.
 
-    server_identity: str | None
-    suite_hash: str
+    ``server_identity`` is None where no server was asked, ``suite_hash`` where there is no such
+    suite here, ``newest`` where the order of decisions says nothing of it.
+    """
+
+    suite_hash: str | None
     prompt_hash: str
     schema_hash: str
     now: datetime
-    in_demo: bool
-    newest: Newest
+    in_demo: bool = False
+    server_identity: str | None = None
+    newest: Newest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """One reason why a result says nothing of reflex as it is now; ``code`` is the router's."""
+
+    code: str
+    message: str
+    next_step: str = RUN_AGAIN
 
 
 def thresholds_of(policy: PolicySnapshot) -> dict[str, float]:
@@ -67,47 +81,81 @@ def assess(
     if event is None:
         return GateView(valid=False, detail="no_bakeoff")
     age_days = _age_days(event, present.now)
-    detail = _lapse(event, policy, present, age_days)
-    return GateView(valid=detail is None, detail=detail, event=dict(event), age_days=age_days)
+    marks = disqualifying(map(str, event.get("stamps") or ()), in_demo=present.in_demo)
+    detail = "marked" if marks else _lapse(event, policy, present, age_days)
+    return GateView(detail is None, detail, dict(event), age_days, marks)
 
 
 def _lapse(
     event: Mapping[str, Any], policy: PolicySnapshot, present: GateContext, age_days: float | None
 ) -> str | None:
-    stamps = set(event.get("stamps") or ())
-    if stamps & _WORTHLESS or (stamps & _DEMO_ONLY and not present.in_demo):
-        return "no_bakeoff"
-    order = out_of_order(event, present.newest)
-    if order:
+    if present.newest and (order := out_of_order(event, present.newest)):
         return order
-    changes = {
-        "model_changed": event.get("model") != policy.reflex.model,
-        "server_changed": event.get("endpoint") != policy.reflex.endpoint
-        or present.server_identity not in {None, event.get("server_identity")},
-        "suite_changed": event.get("suite_hash") != present.suite_hash,
-        "prompt_changed": event.get("prompt_hash") != present.prompt_hash,
-        "schema_changed": event.get("schema_hash") != present.schema_hash
-        or event.get("json_schema") is not policy.reflex.json_schema,
-        "candidates_changed": event.get("candidates") != policy.reflex.candidates,
-        "thresholds_changed": event.get("thresholds") != thresholds_of(policy),
-        "stale": age_days is None or age_days > policy.reflex.thresholds.max_age_days,
-    }
-    lapsed = next((name for name, changed in changes.items() if changed), None)
-    if lapsed:
-        return lapsed
+    if changed := changes(event, policy.reflex, present):
+        return changed[0].code
+    if event.get("thresholds") != thresholds_of(policy):
+        return "thresholds_changed"
+    if stale := too_old(age_days, policy.reflex.thresholds.max_age_days):
+        return stale.code
     if event.get("verdict") == "pass":
         return None
     misses = event.get("misses") or []
     return str(misses[0]) if event.get("verdict") == "fail" and misses else "inconclusive"
 
 
+def changes(then: Mapping[str, Any], reflex: Reflex, present: GateContext) -> list[Lapse]:
+    """What is no longer as it was when a bakeoff ran; ``then`` has the fields of a GateDecision.
+
+    Messages are safe to show. A field that is missing has changed.
+    """
+    found = []
+
+    def compare(code: str, name: str, now: object, words: str) -> None:
+        if then.get(name) != now or type(then.get(name)) is not type(now):
+            found.append(Lapse(code, words.format(was=_shown(then.get(name)), now=_shown(now))))
+
+    compare("model_changed", "model", reflex.model, "the model was {was} and is {now}")
+    compare("server_changed", "endpoint", reflex.endpoint, "the endpoint was {was} and is {now}")
+    if present.server_identity is not None:
+        words = "the server was {was} and is {now}"
+        compare("server_changed", "server_identity", present.server_identity, words)
+    if not present.suite_hash:
+        found.append(Lapse("suite_changed", "its suite is not in this workspace"))
+    else:
+        words = "the suite has changed"
+        compare("suite_changed", "suite_hash", present.suite_hash, words)
+    words = "the patch loop's prompts have changed"
+    compare("prompt_changed", "prompt_hash", present.prompt_hash, words)
+    words = "the JSON schema of edit replies has changed"
+    compare("schema_changed", "schema_hash", present.schema_hash, words)
+    words = "json_schema was {was} and is {now}"
+    compare("schema_changed", "json_schema", reflex.json_schema, words)
+    words = "candidates was {was} and is {now}"
+    compare("candidates_changed", "candidates", reflex.candidates, words)
+    return found
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else plain(value, 120)
+
+
+def too_old(age_days: float | None, max_age_days: float) -> Lapse | None:
+    """Whether a result's age alone makes it lapse; None days are no age that can be believed."""
+    if age_days is None:
+        return Lapse("stale", "its time cannot be read, or lies ahead")
+    if age_days > max_age_days:
+        words = f"it is {age_days:.0f} days old, and max_age_days is {max_age_days:g}"
+        return Lapse("stale", words)
+    # A clock that was set may be a day off, no more.
+    return Lapse("stale", "it is from the future") if age_days < -1 else None
+
+
 def _age_days(event: Mapping[str, Any], now: datetime) -> float | None:
     try:
         when = datetime.fromisoformat(str(event.get("decided_at")))
         age_days = (now - when.astimezone(UTC)).total_seconds() / SECONDS_A_DAY
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    # A pass from the future is a clock that was set: allow a day, no more.
     return max(0.0, age_days) if age_days > -1 else None
 
 

@@ -31,7 +31,7 @@ _VLLM_SWITCHES = (
 _LM_STUDIO_PORT = "1234"
 _SENTENCES = {
     Cause.UNREACHABLE: "Check the network, and `endpoint` under {section} in stage0.toml.",
-    Cause.UNRESOLVABLE: "Mend the host name of `endpoint` under {section} in stage0.toml.",
+    Cause.UNRESOLVABLE: "Fix the host name of `endpoint` under {section} in stage0.toml.",
     Cause.TLS: (
         "If the server speaks plain HTTP, write http:// in `endpoint` under {section}; else its "
         "certificate must be one that this machine trusts ($SSL_CERT_FILE)."
@@ -88,7 +88,7 @@ def _start(backend: Backend) -> tuple[str, ...]:
 
     if not is_loopback(backend.endpoint):
         place = f"`endpoint` under {_section(backend)} in stage0.toml"
-        return (f"Start the server at {backend.address}, or mend {place}.",)
+        return (f"Start the server at {backend.address}, or fix {place}.",)
     parts = urlsplit(backend.endpoint)
     host = "127.0.0.1" if parts.hostname in {None, "localhost"} else parts.hostname
     port = backend.address.rpartition(":")[2]
@@ -112,7 +112,7 @@ def _start(backend: Backend) -> tuple[str, ...]:
 
 
 def _weights(model: str) -> str:
-    """The Hugging Face name behind a served name, where it can be told."""
+    """The Hugging Face name behind a served name, where it is known."""
     if known := _KNOWN_WEIGHTS.fullmatch(model):
         return f"Qwen/Qwen2.5-Coder-{known[1]}B-Instruct"
     return shlex.quote(plain(model, 256)) if "/" in model else "HUGGINGFACE_NAME_OR_PATH"

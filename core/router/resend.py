@@ -118,7 +118,7 @@ async def resend(
     attempts = Attempts(Call(uuid.uuid4().hex, stage, ORIGIN), evidence, clock)
     client = ChatClient(backend, clock=clock)
     try:
-        await evidence.began(settings)
+        await evidence.record_policy(settings)
         outcome = await attempts.make(
             client,
             backend,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.capsule import EventLog
 from core.client.metrics import MetricsReader
 from core.clock import Clock, SystemClock
+from core.plain import plain
 from core.router.backends import primary
 from core.router.breaker import Breaker, BreakerRule
 from core.router.decision import BreakerView, GateView, RoutingDecision, decide
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from core.client.backend import Backend
     from core.router.condition import Health
     from core.settings import Settings
+
+_LEAST_PROBE_MS = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,9 @@ class RoutingView:
             "gate": {
                 "valid": self.gate.valid,
                 "detail": self.gate.detail,
+                "explanation": plain(self.gate.explanation.sentence, 300) or None,
+                "next_step": plain(self.gate.explanation.next_step, 200) or None,
+                "marks": [plain(mark, 40) for mark in self.gate.marks],
                 "age_days": self.gate.age_days,
                 "event": self.gate.event,
             },
@@ -82,8 +88,10 @@ class RoutingState:
         self.backend: Backend = primary(settings)
         self.log = EventLog(settings.state_dir / "capsule")
         self._clock = clock or SystemClock()
+        # A deadline shorter than this would call a healthy server down for a moment's delay.
+        self._probe_timeout_ms = max(_LEAST_PROBE_MS, float(self.backend.timeout_ms))
         self.monitor = HealthMonitor(
-            self.backend, timeout_ms=self.backend.timeout_ms, clock=self._clock
+            self.backend, timeout_ms=self._probe_timeout_ms, clock=self._clock
         )
         self.breaker = breaker_of(settings, self.backend)
         self._gates = GateWatch(
@@ -113,7 +121,7 @@ class RoutingState:
         """The picture by a probe made now, the engine's load included; raises as ``decide``."""
         health = await probe(
             self.backend,
-            timeout_ms=self.backend.timeout_ms,
+            timeout_ms=self._probe_timeout_ms,
             clock=self._clock,
             load=self._load,
             deep=deep,

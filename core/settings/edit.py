@@ -14,7 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 from core.errors import ConfigError
 from core.files import replace_user_file, replace_whole
 from core.settings.find import NAMES
-from core.settings.read import line_of, parse, read_text
+from core.settings.read import key_lines, line_of, parse, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,13 +39,8 @@ def set_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple[Pa
         ConfigError: the file cannot be read or written, or the result would not be valid.
     """
     path, _, text = edited_reflex(settings, values)
-    target = path.resolve()  # a person may keep it elsewhere, behind a link
-    write = replace_user_file if target.exists() else replace_whole
-    try:
-        write(target, text.encode())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    _, lines = parse(read_text(path), str(path))
+    replace_text(path, text)
+    lines = key_lines(text)
     return path, {name: line_of(("reflex", name), lines) or 1 for name in values}
 
 
@@ -65,6 +60,20 @@ def edited_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple
     if document != _expected(before, values, str(path)):
         raise _refused(path)
     return path, before, after
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path``, whole or not at all; mode, owner and group stay.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    target = path.resolve()  # a person may keep it elsewhere, behind a link
+    write = replace_user_file if target.exists() else replace_whole
+    try:
+        write(target, text.encode())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _edited(text: str, values: Mapping[str, bool | str]) -> str:

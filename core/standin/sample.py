@@ -166,7 +166,7 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> float:
         near += [one + step for one in near for step in (1, -1)] + [(low + high) / 2]
     for one in (0, *near):
         if least <= one <= most and over < one < under:
-            return one
+            return float(one) if not whole else int(one)
     raise UnsampleableError("no number lies within the bounds")
 
 

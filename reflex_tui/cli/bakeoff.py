@@ -20,6 +20,7 @@ from core.harness.report.summary import summaries
 from core.harness.report.verdict import EXIT_STATUS
 from core.patchloop.formats import EditFormat
 from core.plain import plain
+from core.router.lapses import disqualifying, mark
 from core.settings import load_settings
 from reflex_tui.cli.main import INTERRUPTED as INTERRUPTED_STATUS
 from reflex_tui.cli.output import about, gate_lines, marked, print_json, warn
@@ -157,12 +158,14 @@ def _next(finished: Finished, verdict: Verdict) -> list[str]:
     if finished.stopped == INTERRUPTED:
         return ["go on with: code reflex bakeoff --resume, and the same options"]
     if not finished.recorded:
-        return [f"promotes nothing: {finished.unrecorded}"]
+        return [f"does not count: {finished.unrecorded}"]
     if verdict is not Verdict.PASS:
         return []
     stamps = set(finished.report.stamps)
-    if "unsandboxed" in stamps or ("scripted" in stamps and "demo" not in stamps):
-        return ["promotes nothing: stamped, see the report"]
+    # A report made in the demo's own workspace has its mark, and counts there.
+    if found := disqualifying(sorted(stamps), in_demo="demo" in stamps):
+        whys = "; ".join(mark(name).sentence for name in found)
+        return [f"does not count: {whys}", mark(found[0]).next_step]
     return ["reflex has earned Implement calls; switch it on with: code reflex enable"]
 
 

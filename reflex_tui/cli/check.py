@@ -133,7 +133,10 @@ def _document(report: Report, path: Path, sha256: str, found: CheckedReport) -> 
         "stamps": list(report.stamps),
         "stored_verdict": found.stored,
         "gate": found.gate.as_json(),
-        "lapses": [{"code": one.code, "message": one.message} for one in found.lapses],
+        "lapses": [
+            {"code": one.code, "message": one.message, "next_step": one.next_step}
+            for one in found.lapses
+        ],
         "notes": list(found.notes),
         "baseline": found.comparison and found.comparison.as_json(),
         "arms": {name: one.as_json() for name, one in summaries(report).items()},
@@ -146,6 +149,7 @@ def _lines(
     age = "today" if abs(found.age_days) < 1 else f"{found.age_days:.0f} days old"
     said = [
         *((f"lapsed ({one.code})", one.message) for one in found.lapses),
+        *([("next", found.next_step)] if found.next_step else []),
         *(("worse", reason) for reason in found.worse),
         *(("note", note) for note in found.notes),
         *(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
 from typing import TYPE_CHECKING
 
-from core.errors import ConfigError, ReflexError
+from core.errors import ConfigError
 from core.plain import plain
 from core.settings import load_settings, thresholds
 from core.settings import trust as trusting
@@ -51,56 +49,25 @@ def _trust_thresholds(settings: Settings, *, as_json: bool) -> int:
 
 def enable(arguments: argparse.Namespace) -> int:
     """Set ``enabled = true`` over a valid gate pass, or on record with ``--force``."""
-    settings = load_settings(arguments.config)
-    detail = asyncio.run(_gate_detail(settings))
-    if detail and not arguments.force:
-        raise ReflexError(
-            f"reflex is not enabled: no valid gate pass ({detail})",
-            remedy="Run a bakeoff: code reflex bakeoff. Or, on your own head: --force",
-        )
-    if detail:
-        _record_force(settings, detail)
-    return _switch(settings, on=True, as_json=arguments.json, forced=detail)
+    return _switch(arguments, on=True, force=arguments.force)
 
 
 def disable(arguments: argparse.Namespace) -> int:
     """Set ``enabled = false``."""
-    return _switch(load_settings(arguments.config), on=False, as_json=arguments.json)
+    return _switch(arguments, on=False)
 
 
-async def _gate_detail(settings: Settings) -> str | None:
-    from core.router.view import RoutingState  # disable needs none of it
+def _switch(arguments: argparse.Namespace, *, on: bool, force: bool = False) -> int:
+    from core.router.enable import switch  # trust needs none of it
 
-    lookout = RoutingState(settings)
-    try:
-        gate = (await lookout.look()).gate
-    finally:
-        await lookout.aclose()
-    return None if gate.valid else gate.detail
-
-
-def _record_force(settings: Settings, detail: str) -> None:
-    from core.capsule import EventLog  # disable needs none of it
-    from core.capsule.events import EnableForcedEvent  # the same
-    from core.settings.edit import edited_reflex  # the same
-
-    edited_reflex(settings, {"enabled": True})  # what cannot be changed is not on record as forced
-    reflex = settings.reflex
-    event = EnableForcedEvent(
-        run_id=uuid.uuid4().hex, detail=detail, endpoint=reflex.endpoint, model=reflex.model
-    )
-    with EventLog(settings.state_dir / "capsule") as log:
-        log.append(event)
-
-
-def _switch(settings: Settings, *, on: bool, as_json: bool, forced: str | None = None) -> int:
-    from core.settings.edit import set_enabled  # tomlkit costs start-up
-
-    path, line = set_enabled(settings, on=on)
-    if as_json:
-        print_json({"file": str(path), "line": line, "enabled": on, "forced": forced})
+    done = switch(load_settings(arguments.config), on=on, force=force)
+    if arguments.json:
+        document = {"file": str(done.path), "line": done.line, "enabled": on, "forced": done.forced}
+        print_json(document)
+    elif done.line is None:
+        print(f"nothing to write: reflex is {'enabled' if on else 'disabled'} already")
     else:
-        print(f"{plain(path)}:{line}: enabled = {str(on).lower()}")
-        if forced:
-            print(f"forced without a gate pass ({forced}): calls still go to the cloud until one")
+        print(f"{plain(done.path)}:{done.line}: enabled = {str(on).lower()}")
+        if done.forced:
+            print("enabled, but calls stay on the cloud until a bakeoff passes")
     return 0

@@ -13,6 +13,7 @@ from core.router.shadow import ShadowSummary, shadow_summary
 from core.router.view import RoutingState, RoutingView
 from core.settings import load_settings
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json, warn
+from reflex_tui.model.gate import next_step, why
 from reflex_tui.model.promotion import config_place
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
     lines = [
         f"server    {state}  {health.summary}",
         f"breaker   {_breaker(seen)}",
-        f"gate      {_gate(seen)}",
+        *_gate(seen),
         f"sandbox   {plain(sandbox.reason, 1000)}",
         f"shadow    {_shadow_words(seen, shadow)}",
         f"next Implement call → {coloured(str(decision.mode), 'bold')}: {why}",
@@ -105,15 +106,16 @@ def _breaker(seen: RoutingView) -> str:
     return f"{state}, {breaker.failure_count} of {breaker.max_failures} failures{wait}"
 
 
-def _gate(seen: RoutingView) -> str:
-    gate = seen.gate
-    if gate.event is None:
-        return "not passed: no bakeoff yet (code reflex bakeoff)"
-    stamps = [plain(stamp, 40) for stamp in gate.event.get("stamps") or []]
+def _gate(seen: RoutingView) -> list[str]:
+    """The verdict or why it does not hold, and below it what to do then."""
+    gate, event = seen.gate, seen.gate.event or {}
+    verdict = coloured("✓ pass", "green") if gate.valid else f"✖ {why(gate)}"
+    suite = f", {plain(event.get('suite'), 80)}" if event else ""
     age = "" if gate.age_days is None else f", {gate.age_days:.0f} days ago"
-    stamped = f" [{', '.join(stamps)}]" if stamps else ""
-    verdict = coloured("✓ pass", "green") if gate.valid else f"✖ not met: {gate.detail}"
-    return f"{verdict}, {plain(gate.event.get('suite'), 80)}{age}{stamped}"
+    marks = [plain(each, 40) for each in event.get("stamps") or []]
+    marked = f" [{', '.join(marks)}]" if marks else ""
+    step = [] if gate.valid else [f"          {next_step(gate)}"]
+    return [f"gate      {verdict}{suite}{age}{marked}", *step]
 
 
 def _shadow_words(seen: RoutingView, shadow: ShadowSummary) -> str:

@@ -22,25 +22,6 @@ if TYPE_CHECKING:
 
 SUITE = "reflex_patchloop_v1"
 MAKE_FIRST = f"code reflex bakeoff --suite {SUITE}"
-_CHANGED = "lapsed: the {} changed"
-_WHY = {
-    "no_bakeoff": "no bakeoff yet: calls go to the cloud",
-    "stale": "lapsed: the pass has expired",
-    "model_changed": _CHANGED.format("model"),
-    "server_changed": _CHANGED.format("server"),
-    "suite_changed": _CHANGED.format("suite"),
-    "prompt_changed": _CHANGED.format("prompt"),
-    "schema_changed": _CHANGED.format("reply schema"),
-    "candidates_changed": _CHANGED.format("number of candidates"),
-    "thresholds_changed": _CHANGED.format("thresholds"),
-    "superseded": "the capsule was rolled back: a newer gate decision is missing",
-    "unnumbered": "lapsed: an earlier version recorded it, without its order; run a new bakeoff",
-    "p95_latency": "too slow: P95 is over the limit",
-    "success_parity": "solves too few tasks",
-    "json_compliance": "replies that do not match the schema",
-    "inconclusive": "undecided: too few tasks",
-}
-
 
 _STATE_WORDS = {"inconclusive": "undecided", "stale": "expired"}
 _TABLE: tuple[tuple[str, str, str, Callable[[float | None], str], str], ...] = (
@@ -70,9 +51,12 @@ class CriterionRow:
 
 def why(gate: GateView) -> str:
     """Why the gate is not met, in words; empty when it is."""
-    if gate.valid or gate.detail is None:
-        return ""
-    return _WHY.get(gate.detail, plain(gate.detail.replace("_", " "), 120))
+    return plain(gate.explanation.sentence, 300)
+
+
+def next_step(gate: GateView) -> str:
+    """What to do about a gate that is not met; empty when it is."""
+    return plain(gate.explanation.next_step, 200)
 
 
 def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[CriterionRow, ...]:
@@ -189,7 +173,8 @@ def gate_condition(gate: GateView | None) -> Condition:
     style = POOR if gate.detail == "inconclusive" else BAD
     glyph = "▲" if gate.detail == "inconclusive" else "✖"
     detail = gate.detail or "not passed"
-    return Condition(glyph, _STATE_WORDS.get(detail, detail.replace("_", " ")), style)
+    word = _STATE_WORDS.get(detail, detail.replace("_", " "))
+    return Condition(glyph, "does not count" if gate.marks else word, style)
 
 
 def breaker_condition(breaker: BreakerView | None) -> Condition:

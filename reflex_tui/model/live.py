@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from core.figures import nearest_rank
 from core.harness.bakeoff.progress import AttemptEnded, Finished, Started, TrialEnded, TrialStarted
 from core.harness.gate.judge import solved_in_time
+from core.router.lapses import disqualifying, mark
 
 if TYPE_CHECKING:
     from core.clock import Clock
@@ -226,8 +227,7 @@ def unfinished_words(found: Unfinished, keys: BakeoffKeys) -> BannerText:
 
 
 def _worth(stamps: set[str], keys: BakeoffKeys) -> str:
-    # A demo's report is scripted, and counts in the demo's own workspace.
-    marks = stamps & (CANNOT_ENABLE - {"scripted", "demo"} if "demo" in stamps else CANNOT_ENABLE)
-    if marks:
-        return f"Does not count: marked {', '.join(sorted(marks))}; see the report."
+    # A report made in the demo's own workspace has its mark, and counts there.
+    if found := disqualifying(sorted(stamps), in_demo="demo" in stamps):
+        return f"Does not count: {'; '.join(mark(name).sentence for name in found)}."
     return f"Passed: {keys.promote} enables reflex for Implement calls."

@@ -15,11 +15,11 @@ from reflex_tui.messages import CopyWanted
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
-    MAKE_FIRST,
     MODE_STYLE,
     breaker_condition,
     criteria,
     gate_condition,
+    next_step,
     reason_text,
     server_condition,
     why,
@@ -183,7 +183,7 @@ def check_page(outlook: RoutingView | None, width: int) -> list[Content]:
         lines.append(line(why(gate)))
     lines += [line(""), *(criterion_line(each, width) for each in criteria(gate.event, thresholds))]
     if not gate.valid:
-        lines += [line(""), line((MAKE_FIRST, "$reflex"))]
+        lines += [line(""), line((next_step(gate), "$reflex"))]
     return lines
 
 

@@ -14,23 +14,22 @@ from textual.widgets import Static
 
 from core.errors import ReflexError
 from core.plain import plain, plain_block
+from core.router import enable
 from core.router.decision import decide
 from core.settings.policy import PolicySnapshot
 from core.stages import Stage
 from reflex_tui.keymap import shown_key
-from reflex_tui.model import promotion
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
-    MAKE_FIRST,
     MODE_STYLE,
     POOR,
     gate_condition,
+    next_step,
     reason_text,
     server_condition,
     why,
 )
-from reflex_tui.model.live import CANNOT_ENABLE
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import LABEL, MUTED, left, line
 
@@ -39,9 +38,9 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.content import Content
 
+    from core.router.enable import Done, Proposal, SettingChange
     from core.router.view import RoutingView
     from core.settings import Settings
-    from reflex_tui.model.promotion import Done, Proposal, SettingChange
 
 
 def proposal_lines(proposal: Proposal, width: int, key: str) -> list[Content]:
@@ -101,20 +100,14 @@ def _server(outlook: RoutingView) -> Content:
 
 
 def _refusal(outlook: RoutingView, width: int, key: str) -> list[Content]:
-    detail = outlook.gate.detail or ""
-    head = f"✖ refused: no valid gate pass ({plain(detail, 40)})"
-    stamps = {str(each) for each in (outlook.gate.event or {}).get("stamps") or ()}
-    if stamps & CANNOT_ENABLE:
-        named = plain(", ".join(sorted(stamps)), 80)
-        reason = f"the newest bakeoff is marked {named}: it cannot enable reflex"
-    else:
-        reason = why(outlook.gate)
+    gate = outlook.gate
+    head = f"✖ refused: no valid gate pass ({plain(gate.detail, 40)})"
     return [
         line((head, f"bold {BAD}")),
-        *_told(reason, width),
+        *_told(why(gate), width),
         line(""),
-        *_told(f"Nothing was written. Pass a bakeoff first: press {key}, or run", width),
-        line("  $ ", (MAKE_FIRST, "$reflex")),
+        *_told(f"Nothing was written. {key} runs a bakeoff from here. Next step:", width),
+        *(line("  ", (row, "$reflex")) for row in wrap(next_step(gate), max(20, width - 2))),
     ]
 
 
@@ -201,12 +194,12 @@ class PromoteScreen(ModalScreen[None]):
         if action != "write":
             return True
         found = self.found
-        ready = isinstance(found, promotion.Proposal) and not self._writing
+        ready = isinstance(found, enable.Proposal) and not self._writing
         return ready and bool(found.changes) and not found.refused  # type: ignore[union-attr]
 
     def action_write(self) -> None:
         """Write it."""
-        if isinstance(self.found, promotion.Proposal):
+        if isinstance(self.found, enable.Proposal):
             self._writing = True
             self.refresh_bindings()
             self._write(self.found)
@@ -221,10 +214,10 @@ class PromoteScreen(ModalScreen[None]):
         match self.found:
             case None:
                 lines = [line(("◌ checking the gate and the file", MUTED))]
-            case promotion.Proposal() as proposal:
+            case enable.Proposal() as proposal:
                 key = shown_key(self.app, "bakeoff.new", "n")
                 lines = proposal_lines(proposal, width, key)
-            case promotion.Done() as done:
+            case enable.Done() as done:
                 lines = done_lines(done, width, on=self._on)
             case error:
                 lines = error_lines(error, width)
@@ -234,7 +227,7 @@ class PromoteScreen(ModalScreen[None]):
     def _look(self) -> None:
         found: Proposal | ReflexError
         try:
-            found = promotion.propose(self._settings, on=self._on)
+            found = enable.propose(self._settings, on=self._on)
         except ReflexError as error:
             found = error
         self.post_message(self.Looked(found))
@@ -243,7 +236,7 @@ class PromoteScreen(ModalScreen[None]):
     def _write(self, proposal: Proposal) -> None:
         found: Done | ReflexError
         try:
-            found = promotion.carry_out(proposal, self._settings)
+            found = enable.carry_out(proposal, self._settings)
         except ReflexError as error:
             found = error
         self.post_message(self.Looked(found))

@@ -12,8 +12,8 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.figures import NONE, count, day_time, duration, percent, plural
-from core.harness.report.markdown import STAMP_WORDS
 from core.plain import plain
+from core.router.lapses import mark
 from core.settings.model import Thresholds
 from reflex_tui.messages import CopyWanted
 from reflex_tui.model.gate import POOR, criteria
@@ -56,7 +56,7 @@ def overview(detail: Detail, width: int) -> list[Content]:
     lines += [line(""), *_figures(detail)]
     lines += [line(""), *_about(detail, width)]
     for stamp in detail.report.stamps:
-        told = wrap(f"{stamp}: {STAMP_WORDS[stamp]}", max(20, width - LABEL))
+        told = wrap(f"{stamp}: {mark(stamp).consequence}", max(20, width - LABEL))
         lines += [
             line(("marked".ljust(LABEL) if not at else " " * LABEL, MUTED), (row, POOR))
             for at, row in enumerate(told)

@@ -9,15 +9,16 @@ from textual.reactive import reactive
 
 from core.figures import ago, count
 from core.plain import plain
+from core.router.lapses import OUTCOMES
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
-    MAKE_FIRST,
     POOR,
     CriterionRow,
     breaker_condition,
     criteria,
     gate_condition,
+    next_step,
     why,
 )
 from reflex_tui.widgets.lines import LABEL, MUTED, fitting, left, line, right, spread, title
@@ -44,20 +45,6 @@ _STORES = {
     "none": "neither prompts nor replies",
 }
 _NAME, _VALUE, _THRESHOLD, _VERDICT = 15, 7, 9, 12
-_LAPSED = frozenset(
-    [
-        "stale",
-        "model_changed",
-        "server_changed",
-        "suite_changed",
-        "prompt_changed",
-        "schema_changed",
-        "candidates_changed",
-        "thresholds_changed",
-        "superseded",
-        "unnumbered",
-    ]
-)
 
 
 class GateSection(Section):
@@ -79,15 +66,14 @@ class GateSection(Section):
             hint = ("reflex is disabled; enable it:  ", MUTED), (ENABLE, "$reflex")
             lines.append(left(line(*hint), width))
         if not gate.valid:
-            what = "run a new bakeoff" if gate.event else "run a bakeoff"
-            lines.append(left(line((f"{what}:  ", MUTED), (MAKE_FIRST, "$reflex")), width))
+            lines.append(left(line(("next:  ", MUTED), (next_step(gate), "$reflex")), width))
         return lines
 
     def _title(self, width: int, label: str, style: str) -> Content:
         assert self.outlook is not None
         gate = self.outlook.gate
         verdict = line((label, f"bold {style}"))
-        if not gate.valid and (gate.event is None or gate.detail in _LAPSED):
+        if not gate.valid and (gate.event is None or gate.detail not in OUTCOMES):
             return left(title("GATE", (f"✖ {why(gate)}", BAD)), width)
         event = gate.event or {}
         marks = ", ".join(_stamps(event))

@@ -120,7 +120,7 @@ async def test_a_stand_in_promotes_nothing(project: Path) -> None:
         assert finished.report.stamps == ("scripted", "loosened")
         (decision,) = a.capsule("GateDecision")
         assert decision["stamps"] == ["scripted", "loosened"]
-        assert await detail(a.settings) == "no_bakeoff"
+        assert await detail(a.settings) == "marked"
 
 
 async def test_without_a_sandbox_it_is_refused_or_stamped(
@@ -142,7 +142,7 @@ async def test_without_a_sandbox_it_is_refused_or_stamped(
         assert finished.report.gate["verdict"] == "pass"
         assert finished.report.stamps == ("unsandboxed", "loosened")
         assert finished.report.sandbox.tier == "none"
-        assert await detail(a.settings) == "no_bakeoff"
+        assert await detail(a.settings) == "marked"
 
 
 @pytest.mark.parametrize(

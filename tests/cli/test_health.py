@@ -84,7 +84,7 @@ def test_healthy_is_zero(project: Path) -> None:
     [
         (200, json.dumps(MODELS), "other", ['model = "m"', "--served-model-name other"]),
         (200, '{"object": "list", "data": []}', "m", ["serves no model"]),
-        (200, "<!doctype html><title>hello</title>", "m", ["no OpenAI-compatible server"]),
+        (200, "<!doctype html><title>hello</title>", "m", ["not an OpenAI-compatible server"]),
         (401, '{"error": "Unauthorized"}', "m", ["--api-key"]),
         (503, '{"error": {"message": "Loading model"}}', "m", ["wait"]),
         (404, '{"detail": "Not Found"}', "m", ["endpoint"]),

@@ -193,7 +193,7 @@ async def test_a_remote_server_that_is_down_gets_no_local_start_line() -> None:
     """Starting something here would not help."""
     lines = remedy(Cause.NOT_LISTENING, local("http://gpu.example:8000/v1"))
     assert lines == (
-        "Start the server at gpu.example:8000, or mend `endpoint` under [reflex] in stage0.toml.",
+        "Start the server at gpu.example:8000, or fix `endpoint` under [reflex] in stage0.toml.",
     )
 
 

@@ -204,7 +204,7 @@ def test_what_counts_is_written_in_the_errors() -> None:
 
 def test_attempts_are_made_in_one_place() -> None:
     """No other module of ours asks a model or records a decision by itself."""
-    asks = re.compile(r"\.(?:decided|begin_called)\(")
+    asks = re.compile(r"\.(?:record_decision|begin_call_record)\(")
     root = Path(core.__file__).parent
     found = {path.name for path in root.rglob("*.py") if asks.search(path.read_text("utf-8"))}
     assert found == {"attempts.py"}

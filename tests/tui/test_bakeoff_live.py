@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.errors import ConfigError, ReportError, SandboxError, SuiteError
+from core.errors import ConfigError, ReflexError, ReportError, SandboxError, SuiteError
 from core.harness.bakeoff.plan import Plan
 from core.harness.sandbox import SelfTest, Tier
+from core.router import enable
 from core.settings import load_settings
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
-from reflex_tui.model import promotion
 from reflex_tui.model.estimate import Past, estimate, newest_unfinished, past_of, plan_to_resume
 from reflex_tui.model.live import CellState, Live
 from reflex_tui.model.reports import Won, _tasks
@@ -283,28 +283,28 @@ async def served(tmp_path: Path) -> Any:
 async def test_disabling_shows_the_line_then_writes_it(served: Path) -> None:
     """The rest of the file stays as it is; a second time there is nothing to write."""
     configured = load_settings(served)
-    proposal = await asyncio.to_thread(promotion.propose, configured, on=False)
+    proposal = await asyncio.to_thread(enable.propose, configured, on=False)
     assert not proposal.refused
     assert [(c.sign, c.number, c.text) for c in proposal.changes] == [
         ("-", 4, "enabled = true"),
         ("+", 4, "enabled = false"),
     ]
     before = served.read_text()
-    done = await asyncio.to_thread(promotion.carry_out, proposal, configured)
+    done = await asyncio.to_thread(enable.carry_out, proposal, configured)
     assert (done.path, done.line) == (served, 4)
     assert served.read_text() == before.replace("enabled = true", "enabled = false")
     assert str(done.outlook.decision.reason) == "reflex_disabled"
-    assert not (await asyncio.to_thread(promotion.propose, configured, on=False)).changes
+    assert not (await asyncio.to_thread(enable.propose, configured, on=False)).changes
 
 
 async def test_what_changed_meanwhile_is_not_written_over(served: Path) -> None:
     """The line that was confirmed is not there any more: look again."""
     configured = load_settings(served)
-    proposal = await asyncio.to_thread(promotion.propose, configured, on=False)
+    proposal = await asyncio.to_thread(enable.propose, configured, on=False)
     served.write_text("# new\n" + served.read_text())
     before = served.read_text()
     with pytest.raises(ConfigError, match="changed meanwhile"):
-        await asyncio.to_thread(promotion.carry_out, proposal, configured)
+        await asyncio.to_thread(enable.carry_out, proposal, configured)
     assert served.read_text() == before
 
 
@@ -312,9 +312,9 @@ async def test_nothing_is_enabled_without_a_pass(served: Path) -> None:
     """Refused when proposed, and again when a stale confirmation comes."""
     served.write_text(served.read_text().replace("true", "false"))
     configured = load_settings(served)
-    proposal = await asyncio.to_thread(promotion.propose, configured, on=True)
+    proposal = await asyncio.to_thread(enable.propose, configured, on=True)
     assert proposal.refused
     assert proposal.outlook.gate.detail == "no_bakeoff"
-    with pytest.raises(ConfigError, match="does not hold any more"):
-        await asyncio.to_thread(promotion.carry_out, proposal, configured)
+    with pytest.raises(ReflexError, match="no bakeoff yet"):
+        await asyncio.to_thread(enable.carry_out, proposal, configured)
     assert "enabled = false" in served.read_text()

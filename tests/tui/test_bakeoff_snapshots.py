@@ -13,11 +13,11 @@ from core.harness.bakeoff.plan import Plan
 from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive
 from core.router.decision import GateView
+from core.router.enable import Done, Proposal, SettingChange
 from core.settings.model import Cloud
 from reflex_tui.messages import BakeoffEnded, BakeoffProgressed, RecordsCame, ReportsSeen, ViewSeen
 from reflex_tui.model.estimate import ArmEstimate, Estimate, Unfinished
 from reflex_tui.model.live import Live
-from reflex_tui.model.promotion import Done, Proposal, SettingChange
 from reflex_tui.model.reports import Detail, _tasks
 from reflex_tui.model.reports import ListedReport as Listed
 from reflex_tui.model.slash import Options

@@ -220,7 +220,7 @@ async def run_bakeoff(
         stack.callback(log.close)
         keys = tuple(arm.backend.api_key for arm in prepared.arms.values() if arm.backend.api_key)
         evidence = Evidence(log, policy, journal.header.run_id, key=key, secrets=keys)
-        await evidence.began(settings)
+        await evidence.record_policy(settings)
         await evidence.append(_started(prepared, journal, policy))
         conclusion = Conclusion(
             prepared,

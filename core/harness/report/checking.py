@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.fingerprint import PROMPTS, SCHEMAS, SUITES, suite_root, tree_hash
 from core.harness.gate.criteria import Thresholds, Verdict
 from core.harness.report.verdict import EXIT_STATUS, rederive
 from core.plain import plain
+from core.router.lapses import disqualifying, mark
+from core.router.promotion import SECONDS_A_DAY, GateContext, Lapse, changes, too_old
 from core.stages import PRIMARY
 
 if TYPE_CHECKING:
@@ -23,38 +24,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 
-_STAMPS = {
-    "partial": "the run was stopped, or shards of it are missing",
-    "unsandboxed": "model-written code ran without a sandbox",
-    "server_changed": "a server changed during the run",
-    "aa": "both arms are the same model",
-}
-_DEMO_STAMPS = {
-    "demo": "it was made in the demo's workspace, and this is another one",
-    "scripted": "a stand-in answered, not a real model",
-}
-
-
 _PAST = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "undecided"}
-
-
-@dataclass(frozen=True, slots=True)
-class Lapse:
-    """Why a report does not count for reflex as configured; ``code`` is the router's word."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class PresentSetup:
-    """What a report is compared with besides the configuration."""
-
-    suite_hash: str | None
-    prompt_hash: str
-    schema_hash: str
-    now: datetime
-    in_demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +53,11 @@ class CheckedReport:
         return 1 if self.lapses or self.worse else EXIT_STATUS[self.gate.verdict]
 
     @property
+    def next_step(self) -> str:
+        """What to do about the first reason why it does not count; empty where it counts."""
+        return self.lapses[0].next_step if self.lapses else ""
+
+    @property
     def headline(self) -> str:
         """The outcome in one line."""
         if self.gate.verdict is Verdict.FAIL or not (self.lapses or self.worse):
@@ -95,13 +70,13 @@ class CheckedReport:
 
 def present(
     report: Report, workspace: Path, now: datetime, *, in_demo: bool = False
-) -> PresentSetup:
+) -> GateContext:
     """What is there now; the suite's hash is None when its place is not one to be looked into.
 
     A report may come from a stranger, so the path it names counts inside the workspace alone, or
     where a suite of our own format lies.
     """
-    return PresentSetup(
+    return GateContext(
         suite_hash=_suite_hash(report.suite.root, workspace),
         prompt_hash=tree_hash(PROMPTS),
         schema_hash=tree_hash(SCHEMAS),
@@ -123,7 +98,7 @@ def _suite_hash(named: str, workspace: Path) -> str | None:
 
 
 def check(
-    report: Report, settings: Settings, present: PresentSetup, comparison: Comparison | None = None
+    report: Report, settings: Settings, present: GateContext, comparison: Comparison | None = None
 ) -> CheckedReport:
     """Derive the verdict from the trials by the configuration; say what changed since the run."""
     reflex, candidate = settings.reflex, report.arms.get(report.pair[0])
@@ -137,15 +112,15 @@ def check(
     gate = rederive(
         report, thresholds=limits, timeout_ms=float(reflex.timeout_ms) if primary else None
     )
-    age_days = (present.now - report.finished_at) / timedelta(days=1)
+    age_days = (present.now - report.finished_at).total_seconds() / SECONDS_A_DAY
+    stale = too_old(age_days, reflex.thresholds.max_age_days)
     return CheckedReport(
         gate=gate,
         stored=str(report.gate["verdict"]),
         lapses=(
             *_marked(report, present),
-            *_arm(report, settings),
-            *_changed(report, present),
-            *_stale(age_days, reflex.thresholds.max_age_days),
+            *_changed(report, settings, present),
+            *([stale] if stale else []),
         ),
         notes=(
             *_notes(report, limits, gate),
@@ -156,57 +131,37 @@ def check(
     )
 
 
-def _marked(report: Report, present: PresentSetup) -> list[Lapse]:
-    words = _STAMPS if present.in_demo else _STAMPS | _DEMO_STAMPS
-    lapses = [Lapse(stamp, words[stamp]) for stamp in report.stamps if stamp in words]
+def _marked(report: Report, present: GateContext) -> list[Lapse]:
+    lapses = [
+        Lapse(name, mark(name).sentence, mark(name).next_step)
+        for name in disqualifying(report.stamps, in_demo=present.in_demo)
+        if name != "subset"
+    ]
+    if report.subset:
+        some = f"{len(report.suite.selected)} of the suite's {report.suite.tasks} tasks"
+        one = mark("subset")
+        lapses.append(Lapse("subset", f"{one.sentence}: {some}", one.next_step))
     if report.settings.shard:
-        lapses.append(Lapse("shard", f"it is shard {report.settings.shard} of a run: merge them"))
+        words = f"it is shard {report.settings.shard} of a run"
+        lapses.append(Lapse("shard", words, "Merge all shards: code reflex bakeoff merge REPORT…"))
     return lapses
 
 
-def _arm(report: Report, settings: Settings) -> list[Lapse]:
+def _changed(report: Report, settings: Settings, present: GateContext) -> list[Lapse]:
     arm = report.arms.get(report.pair[0])
     if arm is None or arm.backend != PRIMARY:
         name = plain(arm.backend if arm else report.pair[0], 80)
         return [Lapse("other_backend", f"it is about {name}, not about the [reflex] server")]
-    lapses = []
-    if arm.model != settings.reflex.model:
-        was, now = plain(arm.model, 120), plain(settings.reflex.model, 120)
-        lapses.append(Lapse("model_changed", f"the model was {was} and is {now}"))
-    if arm.endpoint != settings.reflex.endpoint:
-        was, now = plain(arm.endpoint, 120), plain(settings.reflex.endpoint, 120)
-        lapses.append(Lapse("server_changed", f"the endpoint was {was} and is {now}"))
-    if report.settings.json_schema is not settings.reflex.json_schema:
-        now = str(settings.reflex.json_schema).lower()
-        lapses.append(Lapse("schema_changed", f"json_schema is {now}, and was not in that run"))
-    if report.settings.candidates != settings.reflex.candidates:
-        asked, asks = report.settings.candidates, settings.reflex.candidates
-        lapses.append(Lapse("candidates_changed", f"candidates was {asked} and is {asks}"))
-    return lapses
-
-
-def _changed(report: Report, present: PresentSetup) -> list[Lapse]:
-    lapses = []
-    if present.suite_hash is None:
-        where = plain(report.suite.root, 120)
-        lapses.append(Lapse("suite_changed", f"its suite {where} is not in this workspace"))
-    elif report.suite.hash != present.suite_hash:
-        lapses.append(Lapse("suite_changed", "the suite has changed, or is gone"))
-    if report.subset:
-        some = f"{len(report.suite.selected)} of the suite's {report.suite.tasks} tasks"
-        lapses.append(Lapse("subset", f"it is about {some} alone"))
-    if report.prompt_hash != present.prompt_hash:
-        lapses.append(Lapse("prompt_changed", "the patch loop's prompts have changed"))
-    if report.schema_hash != present.schema_hash:
-        lapses.append(Lapse("schema_changed", "the JSON schema of edit replies has changed"))
-    return lapses
-
-
-def _stale(age_days: float, most: float) -> list[Lapse]:
-    if age_days > most:
-        return [Lapse("stale", f"it is {age_days:.0f} days old, and max_age_days is {most:g}")]
-    # A clock that was set may be a day off, no more.
-    return [Lapse("stale", "it is from the future")] if age_days < -1 else []
+    then = {
+        "model": arm.model,
+        "endpoint": arm.endpoint,
+        "suite_hash": report.suite.hash,
+        "prompt_hash": report.prompt_hash,
+        "schema_hash": report.schema_hash,
+        "json_schema": report.settings.json_schema,
+        "candidates": report.settings.candidates,
+    }
+    return changes(then, settings.reflex, present)
 
 
 def _notes(report: Report, limits: Thresholds, gate: GateResult) -> list[str]:

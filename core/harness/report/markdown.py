@@ -19,27 +19,14 @@ from core.harness.report.markdown_evidence import (
 from core.harness.report.neutral import chart, code, fence, table
 from core.harness.report.summary import ArmSummary, summaries
 from core.harness.report.verdict import rederive
+from core.router.lapses import mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.harness.report.model import Report, Stamp
+    from core.harness.report.model import Report
 
 GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✖", Verdict.INCONCLUSIVE: "◐"}
-STAMP_WORDS: dict[Stamp, str] = {
-    "demo": "made in the demo, so it counts in the demo's own workspace only.",
-    "scripted": "a scripted stand-in answered, not a real model, so it counts in the demo's own "
-    "workspace only.",
-    "unsandboxed": "model-written code ran without a sandbox, so it cannot enable reflex.",
-    "reused_cloud": "the cloud arm's trials come from an earlier report.",
-    "partial": "the run was stopped, or shards are missing, so it cannot enable reflex.",
-    "subset": "only some of the suite's tasks were run, so it cannot enable reflex.",
-    "server_changed": "a server changed during the run, and which one answered what is unknown, "
-    "so it cannot enable reflex.",
-    "aa": "an A/A test: both arms are the same model, so it cannot enable reflex.",
-    "mixed_hardware": "shards ran on different hardware, so latency is not judged.",
-    "loosened": "judged by thresholds looser than the defaults, which the user accepted.",
-}
 
 
 def render(
@@ -95,7 +82,7 @@ def _head(report: Report, headline: str, notices: Sequence[str]) -> list[str]:
         f"{code(baseline.model if baseline else 'nobody')}, suite {code(report.suite.name)}: "
         f"{many}, {trials} each, {report.finished_at:%Y-%m-%d %H:%M} UTC."
     )
-    limits = [f"**{stamp}**: {STAMP_WORDS[stamp]}" for stamp in report.stamps]
+    limits = [f"**{stamp}**: {mark(stamp).consequence}." for stamp in report.stamps]
     quoted = "\n>\n".join(f"> {line}" for line in [*limits, *notices])
     lines = [f"# {headline}", "", who, ""]
     return [*lines, quoted, ""] if quoted else lines

@@ -1,0 +1,192 @@
+"""Every surface gives the same reason and the same next step, and one JSON of the routing state."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+
+from core.harness.report.checking import check, present
+from core.harness.report.model import Stamp
+from core.router.decision import GateView
+from core.router.enable import propose
+from core.router.lapses import LAPSES, MARKS, Counts, disqualifying, explained, mark
+from core.router.view import RoutingState
+from core.settings import load_settings
+from reflex_tui.cli.main import run
+from reflex_tui.model.gate import gate_condition
+from reflex_tui.screens.pages import check_page
+from reflex_tui.screens.promote import proposal_lines
+from reflex_tui.widgets.gate import GateSection
+from tests.support.gateway.serving import fronted, sibling
+from tests.support.report.workspace import Workspace
+from tests.support.router.world import promote, world
+
+if TYPE_CHECKING:
+    from core.router.view import RoutingView
+    from core.settings import Settings
+
+SENTENCE = "passed, but does not count: a stand-in answered, not a real model"
+STEP = "Configure a real model for both sides, then run a new bakeoff"
+
+
+@pytest.fixture
+def marked(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A workspace whose newest bakeoff passed against the stand-in; its server is gone since."""
+
+    async def earn() -> Settings:
+        async with world(project, promoted=False) as w:
+            await promote(w.settings, stamps=["scripted"])
+            return w.settings
+
+    monkeypatch.chdir(project)
+    return asyncio.run(earn())
+
+
+def seen(settings: Settings) -> RoutingView:
+    """What all surfaces show."""
+
+    async def look() -> RoutingView:
+        state = RoutingState(settings)
+        try:
+            return await state.look()
+        finally:
+            await state.aclose()
+
+    return asyncio.run(look())
+
+
+def test_a_pass_against_the_stand_in_is_explained_by_status(
+    marked: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For a person and for a program."""
+    assert run(["status"], "code reflex") == 0
+    out = capsys.readouterr().out
+    assert f"✖ {SENTENCE}" in out
+    assert STEP in out
+    assert run(["status", "--json"], "code reflex") == 0
+    gate = json.loads(capsys.readouterr().out)["gate"]
+    assert (gate["detail"], gate["marks"]) == ("marked", ["scripted"])
+    assert (gate["explanation"], gate["next_step"]) == (SENTENCE, STEP)
+    assert marked.source.path
+
+
+def test_it_is_explained_by_enable(marked: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """The refusal says why, and what to do."""
+    assert run(["enable"], "code reflex") == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert SENTENCE in told
+    assert STEP in told
+    assert "no_bakeoff" not in told
+    assert marked.source.path
+
+
+def test_it_is_explained_by_the_dashboard(marked: Settings) -> None:
+    """No page of it says that there was no bakeoff."""
+    view = seen(marked)
+    assert gate_condition(view.gate).label == "✖ does not count"
+    section = GateSection()
+    section.set_reactive(GateSection.outlook, view)
+    pages = (
+        [line.plain for line in check_page(view, 120)],
+        [line.plain for line in proposal_lines(propose(marked, on=True), 120, "n")],
+        [line.plain for line in section.lines(120)],
+    )
+    for page in pages:
+        text = "\n".join(page)
+        assert SENTENCE in text
+        assert STEP in text
+        assert "no bakeoff" not in text
+
+
+def test_it_is_explained_by_check(tmp_path: Path) -> None:
+    """The report's own check speaks of the same mark."""
+    workspace = Workspace.begin(tmp_path)
+    report = workspace.made(stamps=["scripted"])
+    now = present(report, workspace.root, datetime.now(UTC))
+    found = check(report, load_settings(workspace.root / "stage0.toml"), now)
+    assert [one.message for one in found.lapses] == [MARKS["scripted"].sentence]
+    assert found.headline == "passed, but does not count: scripted"
+    assert found.next_step == STEP
+
+
+async def test_health_of_the_gateway_and_status_print_one_json(project: Path) -> None:
+    """The same names for the same things; only what changes by the moment differs."""
+    async with world(project) as w:
+        async with fronted(w.settings) as http:
+            served = (await http.get(sibling(http, "/health"))).json()
+        state = RoutingState(w.settings)
+        shown = json.loads(json.dumps((await state.look()).as_json()))
+        await state.aclose()
+    assert served.pop("status") == "ok"
+    for one in (served, shown):
+        one["gate"].pop("age_days")
+        one["health"] = set(one["health"])
+    assert served == shown
+
+
+DETAILS = [
+    "no_bakeoff",
+    "stale",
+    "model_changed",
+    "server_changed",
+    "suite_changed",
+    "prompt_changed",
+    "thresholds_changed",
+    "p95_latency",
+    "success_parity",
+    "json_compliance",
+    "inconclusive",
+    "golden_regression",
+    "format_changed",
+    "drift_latency",
+    "drift_compliance",
+    "drift_outcomes",
+    "superseded",
+    "schema_changed",
+    "candidates_changed",
+    "marked",
+]
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_every_lapse_reason_has_a_sentence_and_a_next_step(detail: str) -> None:
+    """In one table, whatever surface asks."""
+    view = GateView(valid=False, detail=detail)
+    assert view.explanation == LAPSES[detail]
+    assert view.explanation.sentence
+    assert view.explanation.next_step
+
+
+def test_every_mark_has_a_sentence() -> None:
+    """One that keeps a report from counting has a next step as well."""
+    assert set(get_args(Stamp)) <= MARKS.keys()
+    for one in MARKS.values():
+        assert one.sentence
+        assert bool(one.next_step) == (one.counts is not Counts.ANYWHERE)
+
+
+def test_an_unknown_mark_does_not_count() -> None:
+    """A report of a later version may have a mark that limits it in a way we do not know."""
+    assert disqualifying(["reused_cloud", "later"], in_demo=True) == ("later",)
+    assert "does not know" in mark("later").sentence
+    assert explained("later_reason").sentence == "later reason"
+
+
+def test_the_demos_marks_count_in_the_demo_alone() -> None:
+    """Others nowhere."""
+    marks = ["demo", "scripted", "unsandboxed", "reused_cloud"]
+    assert disqualifying(marks, in_demo=True) == ("unsandboxed",)
+    assert disqualifying(marks, in_demo=False) == ("demo", "scripted", "unsandboxed")
+
+
+def test_the_gates_page_has_every_mark_that_limits() -> None:
+    """In the table's words."""
+    page = (Path(__file__).parents[2] / "docs" / "gate.md").read_text("utf-8")
+    for name, one in MARKS.items():
+        if one.counts is not Counts.ANYWHERE:
+            assert f"| `{name}` | {one.sentence} |" in page
