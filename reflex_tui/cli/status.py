@@ -1,4 +1,4 @@
-"""``status``: what is configured and where it says so, and what the next call would do."""
+"""``status``: the configuration and where each value comes from, and the next call's route."""
 
 from __future__ import annotations
 
@@ -6,24 +6,34 @@ import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from core.capsule import EventLog
-from core.harness.sandbox import choose_tier
 from core.plain import plain
-from core.router.shadow import ShadowSummary, shadow_summary
-from core.router.view import RoutingView, RoutingViewer
-from core.settings import load_settings
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
-from reflex_tui.model.promotion import config_place
 
 if TYPE_CHECKING:
     import argparse
 
     from core.harness.sandbox import SelfTest
+    from core.router.shadow import ShadowSummary
+    from core.router.view import RoutingView
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
 
 
-def status(arguments: argparse.Namespace) -> int:
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    commands.add(
+        "status",
+        run,
+        "show configuration, breaker, gate, and the next call's route",
+        "status",
+        "status --json",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Show everything a decision rests on; 0 unless the configuration cannot be used."""
+    from core.settings import load_settings
+
     settings = load_settings(arguments.config)
     seen, sandbox = asyncio.run(_look(settings))
     shadow = _shadow(settings)
@@ -36,19 +46,25 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 async def _look(settings: Settings) -> tuple[RoutingView, SelfTest]:
-    """How things stand, and which sandbox a bakeoff would run model-written code in."""
-    lookout = RoutingViewer(settings)
+    """The routing view, and which sandbox a bakeoff would run model-written code in."""
+    from core.harness.sandbox import choose_tier
+    from core.router.view import RoutingViewer
+
+    viewer = RoutingViewer(settings)
     choosing = asyncio.create_task(choose_tier())
     try:
-        return await lookout.look(), await choosing
+        return await viewer.look(), await choosing
     finally:
         # Left to the loop's end, a process that is just being started may never be waited for.
         choosing.cancel()
         await asyncio.wait({choosing})
-        await lookout.aclose()
+        await viewer.aclose()
 
 
 def _shadow(settings: Settings) -> ShadowSummary:
+    from core.capsule import EventLog
+    from core.router.shadow import shadow_summary
+
     reflex = settings.reflex
     with EventLog(settings.state_dir / "capsule") as log:
         return shadow_summary(log, endpoint=reflex.endpoint, model=reflex.model)
@@ -86,6 +102,8 @@ def _document(seen: RoutingView) -> dict[str, Any]:
 
 
 def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
+    from reflex_tui.model.promotion import config_place
+
     health = seen.health
     state = coloured("● up", "green") if health.ok else coloured("✖ down", "red")
     decision = seen.decision
@@ -115,10 +133,14 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
 
 
 def _breaker(seen: RoutingView) -> str:
+    from core.figures import plural
+
     breaker = seen.breaker
     wait = f", next probe in {breaker.retry_in_s:.0f} s" if breaker.retry_in_s else ""
     state = str(breaker.state).replace("_", "-")
-    return f"{state}, {breaker.failure_count} of {breaker.max_failures} failures{wait}"
+    return (
+        f"{state}, {plural(breaker.failure_count, 'failure')} (limit {breaker.max_failures}){wait}"
+    )
 
 
 def _gate(seen: RoutingView) -> str:
@@ -127,16 +149,16 @@ def _gate(seen: RoutingView) -> str:
         return "not passed: no bakeoff yet (code reflex bakeoff)"
     stamps = [plain(stamp, 40) for stamp in gate.event.get("stamps") or []]
     age = "" if gate.age_days is None else f", {gate.age_days:.0f} days ago"
-    stamped = f" [{', '.join(stamps)}]" if stamps else ""
+    marks = f" [{', '.join(stamps)}]" if stamps else ""
     verdict = coloured("✓ pass", "green") if gate.valid else f"✖ not met: {gate.detail}"
-    return f"{verdict}, {plain(gate.event.get('suite'), 80)}{age}{stamped}"
+    return f"{verdict}, {plain(gate.event.get('suite'), 80)}{age}{marks}"
 
 
 def _shadow_words(seen: RoutingView, shadow: ShadowSummary) -> str:
     sample = seen.policy.reflex.shadow.sample
     state = f"{100 * sample:g} % of the cloud's Implement calls" if sample else "off"
     if not shadow.calls:
-        return f"{state}; nothing gathered yet" if sample else state
+        return f"{state}; no comparisons yet" if sample else state
     calls = "1 call" if shadow.calls == 1 else f"{shadow.calls} calls"
     return (
         f"{calls}, {shadow.agreed_percent:.0f} % agreed with the cloud, {shadow.failed} failed, "

@@ -160,7 +160,7 @@ def test_inconclusive_and_no_decision(project: Path) -> None:
         ended = b.run("--tasks", "t01")
     assert ended.returncode == 3
     assert ended.stdout.startswith("◐ inconclusive")
-    assert "promotes nothing: 1 of the suite's 5 tasks" in ended.stdout
+    assert "does not count: 1 of the suite's 5 tasks" in ended.stdout
 
 
 def test_ctrl_c_leaves_a_partial_report_and_resume_goes_on(project: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reflex_tui.cli.arguments.kinds import path
+from reflex_tui.cli.kinds import path
 from reflex_tui.cli.passthrough import NAME
 from tests.support.hostile.commands import commands
 from tests.support.hostile.guarded import Line, guarded
