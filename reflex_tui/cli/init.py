@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
@@ -59,11 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     from reflex_tui.model.promotion import example, place_of
 
     place = arguments.config or place_of(load_settings(None))
-    if place.exists():
+    if os.path.lexists(place):
         raise ConfigError(
             f"there is a configuration already: {plain(place)}",
             remedy="See it with: code reflex status",
         )
+    if not place.parent.is_dir():
+        raise ConfigError(f"{plain(place)}: there is no such directory to write it to")
     ports = PORTS if arguments.port is None else (arguments.port,)
     found = asyncio.run(_look(ports))
     server, model = _choose(found, ports, arguments.model)
@@ -120,7 +123,7 @@ def _lines(found: Sequence[Health], place: Path, text: str) -> list[str]:
         (
             "●",
             one.endpoint,
-            one.engine.name if one.engine else "",
+            one.engine.label if one.engine else "",
             ", ".join(plain(name, 60) for name in one.models[:3]),
         )
         for one in found

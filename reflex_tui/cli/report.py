@@ -184,12 +184,14 @@ def _compared(report: Report, baseline: Report, found: Comparison) -> list[str]:
     from core.harness.report.summary import summaries
     from reflex_tui.cli.output import coloured
 
-    sides = [summaries(one).get(one.pair[0]) for one in (baseline, report)]
-    rows: list[tuple[object, ...]] = [("", "baseline", "report")]
-    rows.append(("model", _candidate(baseline), _candidate(report)))
-    rows.append(("solved", *(percent(one and one.solved_percent) for one in sides)))
-    rows.append(("JSON compliance", *(percent(one and one.compliance_percent) for one in sides)))
-    rows.append(("P95", *(duration(one and one.total_p95_ms) for one in sides)))
+    sides = []
+    for one in (baseline, report):
+        arm = summaries(one).get(one.pair[0])
+        figures = (arm.solved_percent, arm.compliance_percent) if arm else (None, None)
+        p95_ms = arm.total_p95_ms if arm else None
+        sides.append((_candidate(one), *map(percent, figures), duration(p95_ms)))
+    names = ("model", "solved", "JSON compliance", "P95")
+    rows = [("", "baseline", "report"), *zip(names, *sides, strict=True)]
     verdict = [f"✖ significant regression: {plain(one, 400)}" for one in found.reasons]
     return [
         *columns(rows),

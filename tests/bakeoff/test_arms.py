@@ -97,7 +97,7 @@ async def test_the_cloud_is_asked_as_clouds_want_it(
 ) -> None:
     """No temperature, seed or limit, and one reply; a local arm gets all of them."""
     asked: list[tuple[Mode, ChatRequest]] = []
-    ended = asker.ended
+    ended = asker.ended  # type: ignore[attr-defined]
 
     async def watch(client: ChatClient, request: ChatRequest, clock: Clock) -> object:
         asked.append((client._backend.mode, request))

@@ -82,6 +82,17 @@ async def test_a_model_that_is_not_served_is_refused(
     assert not (here / "stage0.toml").exists()
 
 
+@pytest.mark.parametrize("place", ["loop", "pipe", "gone/stage0.toml", "/dev/null"])
+def test_a_place_that_cannot_be_written_is_refused(
+    here: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before any server is looked for."""
+    (here / "loop").symlink_to("loop")
+    os.mkfifo(here / "pipe")
+    assert run(["init", "--config", place], "code reflex") == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
 def test_a_configuration_is_never_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Not even an empty one."""
     (here / "stage0.toml").touch()

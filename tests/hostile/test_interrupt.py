@@ -114,7 +114,7 @@ code()
         ("core.router.health", "models"),
         ("h11", "status"),
         ("pydantic", "events"),
-        ("tomlkit", "disable"),
+        ("core.router.view", "enable"),
         ("core.harness.report.files", "check"),
     ],
 )

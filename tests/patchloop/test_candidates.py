@@ -74,7 +74,7 @@ async def test_a_late_winner_is_none() -> None:
 async def test_an_error_of_one_ends_the_others() -> None:
     """A sandbox that cannot be set up ends the loop, and leaves nothing running."""
 
-    async def check(*_: object) -> CheckResult:
+    async def check(files: object, changed: object) -> CheckResult:
         raise SandboxError("no sandbox")
 
     ask = Answers((whole(GOOD), 10.0, 0), (whole(GOOD), 10.0, LONG_S))

@@ -160,7 +160,7 @@ async def test_the_format_follows_the_length() -> None:
 async def test_what_must_end_the_loop_ends_it() -> None:
     """Evidence that cannot be written is no failure of the model."""
 
-    async def ask(_: ChatRequest) -> Outcome:
+    async def ask(request: ChatRequest) -> Outcome:
         raise CapsuleError("no space")
 
     with pytest.raises(CapsuleError, match="no space"):
