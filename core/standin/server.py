@@ -241,7 +241,7 @@ async def _until(moment_s: float) -> None:
 
 __all__ = ["Script", "ScriptedServer", "start_scripted"]
 
-DEFAULT_PORT = 3010
+DEFAULT_PORT = 3019  # of its own: `code reflex serve` has 3010
 _DEFAULTS = Script()
 
 

@@ -1,62 +1,173 @@
-"""``bakeoff``: runs one with its progress on stderr, and says what came of it."""
+"""``bakeoff`` runs one, with its progress on standard error; ``bakeoff merge`` joins its shards."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.harness.bakeoff.plan import Plan
-from core.harness.bakeoff.progress import Finished
-from core.harness.bakeoff.run import INTERRUPTED, run_bakeoff
-from core.harness.gate.criteria import Verdict
-from core.harness.report.compare import Comparison, compare
-from core.harness.report.files import read, rederive
-from core.harness.report.junit import write_junit
-from core.harness.report.summary import summaries
-from core.harness.report.verdict import EXIT_STATUS
-from core.patchloop.formats import EditFormat
-from core.plain import plain
-from core.router.lapses import disqualifying, mark
-from core.settings import load_settings
-from reflex_tui.cli.main import INTERRUPTED as INTERRUPTED_STATUS
-from reflex_tui.cli.output import about, gate_lines, marked, print_json, warn
-from reflex_tui.cli.progress import progress_on
+from reflex_tui.cli.kinds import count, from_one, path, shard
 
 if TYPE_CHECKING:
-    import argparse
-
-    from core.harness.report.model import Report
+    from core.harness.bakeoff.plan import Plan
+    from core.harness.bakeoff.progress import Finished
+    from core.harness.report.compare import Comparison
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
 
 _INCONCLUSIVE = 3
 
 
-def bakeoff(arguments: argparse.Namespace) -> int:
+def add(commands: Commands) -> None:
+    """Declare the command and its action."""
+    bakeoff = commands.add(
+        "bakeoff",
+        run,
+        "test reflex against the cloud, and judge whether it may serve",
+        "bakeoff",
+        "bakeoff --tasks 'c*' --candidates 4",
+        "bakeoff --suite path/to/QuixBugs --trials 3",
+        "bakeoff --resume",
+        "bakeoff --reuse-cloud .speckit/eval/reflex-bakeoff-20260112T103016Z.json",
+        "bakeoff --shard 1/2 --seed 7 --out shards",
+        "bakeoff merge shards/*.json",
+        "bakeoff --executor dask://127.0.0.1:8786",
+        "bakeoff --aa",
+    )
+    add = bakeoff.add_argument
+    add(
+        "--suite",
+        metavar="NAME|PATH",
+        default="reflex_patchloop_v1",
+        help="a built-in suite, or the path of one (default: %(default)s)",
+    )
+    add(
+        "--arms",
+        metavar="A,B",
+        default="reflex,cloud",
+        help="candidate and baseline (default: %(default)s)",
+    )
+    add("--tasks", metavar="GLOB", default="*", help="only tasks whose id matches")
+    add("--trials", type=from_one, default=1, metavar="N", help="trials per task (default: 1)")
+    add(
+        "--attempts",
+        type=from_one,
+        metavar="N",
+        help="attempts per trial (default: the suite's)",
+    )
+    add(
+        "--candidates",
+        type=from_one,
+        metavar="N",
+        help="parallel replies per local call (default: candidates of [reflex])",
+    )
+    add(
+        "--edit-format",
+        choices=["auto", "code", "whole_file", "search_replace", "line_range", "fence"],
+        help="the format of the edits asked for (default: the suite's)",
+    )
+    add(
+        "--concurrency",
+        type=from_one,
+        default=1,
+        metavar="N",
+        help="trials run in parallel; they share the servers, so latencies rise (default: 1)",
+    )
+    add(
+        "--executor",
+        metavar="URL",
+        help="run the trials on the workers of the Dask scheduler at dask://HOST:PORT, "
+        "--concurrency in parallel on each (default: in this process)",
+    )
+    add(
+        "--seed",
+        type=count,
+        metavar="N",
+        help="of the random order (default: random, and recorded)",
+    )
+    add("--shard", type=shard, metavar="I/N", help="only the Ith of N parts of the tasks")
+    add(
+        "--reuse-cloud",
+        type=path,
+        metavar="REPORT",
+        help="take the cloud's trials from this report instead of paying again; the new report "
+        "is marked",
+    )
+    add(
+        "--baseline",
+        type=path,
+        metavar="REPORT",
+        help="an earlier report of the same suite: fail on a significant regression",
+    )
+    add("--junit", type=path, metavar="FILE", help="write the reflex arm's trials as JUnit XML")
+    add("--resume", action="store_true", help="resume the last interrupted run")
+    add("--aa", action="store_true", help="A/A test: the cloud twice, for the false-alarm rate")
+    add("--out", type=path, metavar="DIR", help="directory for reports (default: .speckit/eval)")
+    add(
+        "--allow-unsandboxed",
+        action="store_true",
+        help="run model-written code without a sandbox; the report is marked and cannot enable "
+        "reflex",
+    )
+    _add_merge(commands.actions(bakeoff))
+
+
+def _add_merge(actions: Commands) -> None:
+    merge = actions.add(
+        "merge",
+        run_merge,
+        "join the reports of a run's shards; latency is not judged across different hardware",
+        "bakeoff merge shards/*.json",
+        "bakeoff merge --out .speckit/eval shard-1.json shard-2.json",
+        "bakeoff merge shards/*.json --json | jq -r .gate.verdict",
+    )
+    merge.add_argument(
+        "reports", nargs="+", type=path, metavar="REPORT", help="the shards' JSON reports"
+    )
+    merge.add_argument(
+        "--out",
+        type=path,
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="directory for the report (default: .speckit/eval)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
     """0 pass, 1 fail, 3 inconclusive, 130 interrupted."""
+    from core.harness.report.compare import compare
+    from core.harness.report.files import read
+    from core.harness.report.junit import write_junit
+    from core.settings import load_settings
+    from reflex_tui.cli.output import print_json, warn
+    from reflex_tui.cli.verdict import bakeoff_document, bakeoff_lines
+
     settings = load_settings(arguments.config)
     warn(settings.warning)
     plan = _plan(arguments)
     # Read before anything is run: an hour's work should not end in a wrong file name.
     baseline = read(arguments.baseline) if arguments.baseline else None
     try:
-        finished = asyncio.run(_run(settings, plan))
+        finished = asyncio.run(_to_the_end(settings, plan))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     comparison = compare(finished.report, baseline) if baseline else None
     if arguments.junit:
         write_junit(finished.report, arguments.junit)
     if arguments.json:
-        print_json(_document(finished, comparison))
+        print_json(bakeoff_document(finished, comparison))
     else:
-        print("\n".join(_lines(finished, comparison)))
+        print("\n".join(bakeoff_lines(finished, comparison)))
     return _status(finished, comparison)
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
+    from core.harness.bakeoff.plan import Plan
+    from core.patchloop.formats import EditFormat
+
     return Plan(
         suite=arguments.suite,
         arms=tuple(name.strip() for name in arguments.arms.split(",")),
@@ -77,8 +188,14 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     )
 
 
-async def _run(settings: Settings, plan: Plan) -> Finished:
-    """The run to its end; the first Ctrl-C ends it in order, the second at once."""
+async def _to_the_end(settings: Settings, plan: Plan) -> Finished:
+    """The run to its end; the first Ctrl-C stops it in order, the second at once."""
+    from core.harness.bakeoff.progress import Finished as Ended
+    from core.harness.bakeoff.run import run_bakeoff
+    from core.plain import plain
+    from reflex_tui.cli.output import shown
+    from reflex_tui.cli.progress import progress_on
+
     stop = asyncio.Event()
     show = progress_on(sys.stderr)
     loop = asyncio.get_running_loop()
@@ -91,7 +208,7 @@ async def _run(settings: Settings, plan: Plan) -> Finished:
             this.cancel()
             return
         stop.set()
-        show.say("stopping; what is done is kept …")
+        show.say("stopping; finished trials are kept …")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
@@ -100,11 +217,11 @@ async def _run(settings: Settings, plan: Plan) -> Finished:
         async with contextlib.aclosing(run_bakeoff(settings, plan, stop=stop)) as events:
             async for event in events:
                 show.event(event)
-                if isinstance(event, Finished):
+                if isinstance(event, Ended):
                     finished = event
     except BaseException:
         if finished:
-            show.say(f"what was done lies in {plain(_shown(finished.md_path))}; --resume goes on")
+            show.say(f"finished trials are in {plain(shown(finished.md_path))}; --resume continues")
         raise
     finally:
         show.end()
@@ -116,6 +233,11 @@ async def _run(settings: Settings, plan: Plan) -> Finished:
 
 
 def _status(finished: Finished, comparison: Comparison | None) -> int:
+    from core.harness.bakeoff.run import INTERRUPTED
+    from core.harness.report.files import rederive
+    from core.harness.report.verdict import EXIT_STATUS
+    from reflex_tui.cli.main import INTERRUPTED as INTERRUPTED_STATUS
+
     if finished.stopped:
         return INTERRUPTED_STATUS if finished.stopped == INTERRUPTED else _INCONCLUSIVE
     if finished.false_alarms:
@@ -124,75 +246,38 @@ def _status(finished: Finished, comparison: Comparison | None) -> int:
     return 1 if comparison and comparison.regressed else status
 
 
-def _lines(finished: Finished, comparison: Comparison | None) -> list[str]:
-    """Verdict first, the gate, what follows from it, and where the report lies."""
-    report = finished.report
+def run_merge(arguments: argparse.Namespace) -> int:
+    """Merge ``arguments.reports`` into ``arguments.out`` (default ``.speckit/eval``).
+
+    0 pass, 1 fail, 3 inconclusive; a report that lacks shards is 3 whatever it says. The result
+    cannot enable reflex: this machine did not see what others ran.
+    """
+    from core.harness.report.files import read, rederive, write
+    from core.harness.report.merge import merge
+    from core.harness.report.verdict import EXIT_STATUS
+    from core.plain import plain
+    from core.settings import load_settings
+    from reflex_tui.cli.output import print_json
+    from reflex_tui.cli.verdict import about, gate_lines, marked
+
+    out = arguments.out or load_settings(arguments.config).state_dir / "eval"
+    report = merge([read(path) for path in arguments.reports])
+    path, page, sha256 = write(report, out)
     gate = rederive(report)
-    if finished.stopped:
-        headline = marked(Verdict.INCONCLUSIVE, f"partial: {finished.stopped}")
+    if arguments.json:
+        document = {
+            "report": str(path),
+            "markdown": str(page),
+            "sha256": f"sha256:{sha256}",
+            "stamps": list(report.stamps),
+            "gate": gate.as_json(),
+        }
+        print_json(document)
     else:
-        headline = marked(gate.verdict, gate.summary)
-    lines = [headline, about(report), "", *gate_lines(gate), ""]
-    if gate.decides and not finished.stopped:
-        lines.append(f"needed for a verdict: {gate.decides}")
-    if comparison:
-        worse = [f"significant regression: {plain(one, 400)}" for one in comparison.reasons]
-        lines += worse or ["no significant regression against the baseline"]
-    lines += [*_alarms(finished), *_next(finished, gate.verdict)]
-    return [*lines, f"report: {plain(_shown(finished.md_path))} and .json"]
-
-
-def _alarms(finished: Finished) -> list[str]:
-    if finished.false_alarms is None:
-        return []
-    alarms = finished.false_alarms
-    failed, undecided = 100 * alarms.failed, 100 * alarms.inconclusive
-    line = (
-        f"false alarms, over {alarms.rounds} re-deals of these {alarms.tasks} tasks: of two equal "
-        f"arms one fails parity {failed:.1f} % of the time, {undecided:.1f} % stay undecided"
-    )
-    return [line]
-
-
-def _next(finished: Finished, verdict: Verdict) -> list[str]:
-    if finished.stopped == INTERRUPTED:
-        return ["go on with: code reflex bakeoff --resume, and the same options"]
-    if not finished.recorded:
-        return [f"does not count: {finished.unrecorded}"]
-    if verdict is not Verdict.PASS:
-        return []
-    stamps = set(finished.report.stamps)
-    # A report made in the demo's own workspace has its mark, and counts there.
-    if found := disqualifying(sorted(stamps), in_demo="demo" in stamps):
-        whys = "; ".join(mark(name).sentence for name in found)
-        return [f"does not count: {whys}", mark(found[0]).next_step]
-    return ["reflex has earned Implement calls; switch it on with: code reflex enable"]
-
-
-def _document(finished: Finished, comparison: Comparison | None) -> dict[str, Any]:
-    report: Report = finished.report
-    return {
-        "verdict": report.gate["verdict"],
-        "gate": report.gate,
-        "partial": report.partial,
-        "stopped": finished.stopped or None,
-        "stamps": list(report.stamps),
-        "report": str(finished.json_path),
-        "markdown": str(finished.md_path),
-        "sha256": f"sha256:{finished.sha256}",
-        "gate_decision": {"recorded": finished.recorded, "reason": finished.unrecorded or None},
-        "arms": {name: one.as_json() for name, one in summaries(report).items()},
-        "false_alarms": finished.false_alarms
-        and {
-            "tasks": finished.false_alarms.tasks,
-            "rounds": finished.false_alarms.rounds,
-            "failed": finished.false_alarms.failed,
-            "inconclusive": finished.false_alarms.inconclusive,
-        },
-        "baseline": comparison and comparison.as_json(),
-    }
-
-
-def _shown(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+        print(marked(gate.verdict, gate.summary))
+        print(f"{about(report)}\n{plain(path)}\n")
+        print("\n".join(gate_lines(gate)))
+        if gate.decides:
+            print(f"\nneeded for a verdict: {gate.decides}")
+    status = EXIT_STATUS[gate.verdict]
+    return _INCONCLUSIVE if report.partial and status == 0 else status

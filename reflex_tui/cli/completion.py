@@ -1,11 +1,8 @@
-"""``completion``: a script that completes the command line, made from the parser.
+"""``completion``: prints a script that completes this command line in bash, zsh or fish.
 
-The command line as data: what completion scripts and the reference are made from.
-
-The completion scripts of bash, zsh and fish, from an outline of the command line.
-
-``code`` is also an editor's command: unless ``reflex`` follows, whatever completed it before goes
-on to do so.
+The scripts are made from an outline of the command line, its commands and options as data; the
+reference is made from the same. ``code`` is also an editor's command: unless ``reflex`` follows,
+whatever completed it before goes on to do so.
 """
 
 from __future__ import annotations
@@ -14,10 +11,25 @@ import argparse
 from dataclasses import dataclass
 from shlex import quote
 from string import Template
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from reflex_tui.cli.arguments.kinds import path
+from reflex_tui.cli.kinds import path
 from reflex_tui.cli.parser import build_parser
+
+if TYPE_CHECKING:
+    from reflex_tui.cli.parser import Commands
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    completion = commands.add(
+        "completion",
+        run,
+        "print a script for completion in your shell",
+        "completion bash",
+        "completion fish | source",
+    )
+    completion.add_argument("shell", choices=["bash", "zsh", "fish"], help="your shell")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +294,7 @@ def _fish_argument(one: Argument) -> str:
 _SCRIPTS = {"bash": bash, "zsh": zsh, "fish": fish}
 
 
-def completion(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print the script for the shell that was named."""
     print(_SCRIPTS[arguments.shell](outline(build_parser("code reflex"))), end="")
     return 0

@@ -10,15 +10,8 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from core.demo.workspace import SUITE, configure, make_workspace, plant_gate
-from core.engine.local import start_engine
-from core.errors import EngineError
 from core.files import open_state
 from core.plain import plain_block
-from core.router.backends import primary
-from core.router.health import probe
-from core.settings import load_settings
-from core.standin.server import start_scripted
 from core.start import python_module
 from reflex_tui.cli.main import TERMINATED
 from reflex_tui.cli.output import milliseconds, print_json
@@ -30,10 +23,24 @@ if TYPE_CHECKING:
 
     from core.router.answer import Answer
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
 
 
-def demo(arguments: argparse.Namespace) -> int:
-    """The dashboard over real servers and calls; without a terminal one call, told in words."""
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    demo = commands.add(
+        "demo",
+        run,
+        "open the dashboard on an embedded engine, with sample calls",
+        "demo",
+    )
+    demo.add_argument(
+        "--headless", action="store_true", help="make one call without the dashboard, then end"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The dashboard over real servers and calls; without a terminal one call, in words."""
     headless = arguments.headless or not (sys.stdin.isatty() and sys.stdout.isatty())
     signal.signal(signal.SIGHUP, _end)
     with ExitStack() as running:
@@ -42,12 +49,20 @@ def demo(arguments: argparse.Namespace) -> int:
             return _one_call(settings, as_json=arguments.json)
         assert settings.source.path is not None
         running.enter_context(_traffic(settings.source.path, settings.state_dir / "traffic.log"))
-        from reflex_tui.app import run  # Textual costs start-up
+        from reflex_tui.app import run as show  # Textual costs start-up
 
-        return run(settings)
+        return show(settings)
 
 
 def _prepare(running: ExitStack, *, quiet: bool) -> Settings:
+    from core.demo.workspace import SUITE, configure, make_workspace, plant_gate
+    from core.engine.local import start_engine
+    from core.errors import EngineError
+    from core.router.backends import primary
+    from core.router.health import probe
+    from core.settings import load_settings
+    from core.standin.server import start_scripted
+
     workspace = make_workspace()
     logs = workspace / ".speckit"
 
@@ -60,7 +75,7 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Settings:
         start_scripted(
             ttft_ms=350,
             tokens_per_s=40,
-            suite=SUITE,  # so that a bakeoff run in the demo has something to be held against
+            suite=SUITE,  # so that a bakeoff in the demo has a baseline
             success_rate=0.9,
             log=logs / "scripted.log",
         )
@@ -78,7 +93,7 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Settings:
     backend = primary(settings)
     health = asyncio.run(probe(backend, timeout_ms=backend.timeout_ms))
     if not health.ok or health.engine is None:
-        raise EngineError(f"the engine started but is not well: {health.summary}")
+        raise EngineError(f"the engine started but failed its health check: {health.summary}")
     plant_gate(settings, health.engine.fingerprint)
     return settings
 
@@ -126,7 +141,7 @@ def _one_call(settings: Settings, *, as_json: bool) -> int:
         f"\ndecided    {answer.mode}: {answer.reason}\n"
         f"answered   by {answer.backend} ({answer.model}): {plain_block(answer.text)}\n"
         f"took       {milliseconds(answer.ttft_ms)} to the first token, "
-        f"{milliseconds(answer.latency_ms)} in all\n"
+        f"{milliseconds(answer.latency_ms)} in total\n"
         f"evidence   {capsule}\n\n"
         f"Look at it: {_program()} events --config {settings.source.path}"
     )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from core.engine.local import DEFAULT_CTX, DEFAULT_PARALLEL, check_size, start_engine
 from core.plain import plain
-from core.settings import load_settings
+from reflex_tui.cli.kinds import from_one, path, port, whole
 from reflex_tui.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -16,18 +14,77 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
 
 _DEFAULT_PORT = 3009
+# What llama.cpp takes at most; see ``core.engine.local.check_size``.
+_MOST_THREADS = 512
+_MOST_PARALLEL = 256
 
 
-def engine(arguments: argparse.Namespace) -> int:
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    engine = commands.add(
+        "engine",
+        run,
+        "serve a model with the embedded llama.cpp until Ctrl-C; n-gram drafts make code that "
+        "repeats the prompt about twice as fast, with the same output",
+        "engine",
+        "engine --gguf qwen2.5-coder-7b-instruct-q4_k_m.gguf --port 3009",
+        "engine --threads 8 --parallel 4 --ctx 16384",
+        "engine --hf Qwen/Qwen2.5-Coder-7B-Instruct-GGUF:qwen2.5-coder-7b-instruct-q4_k_m.gguf",
+    )
+    weights = engine.add_mutually_exclusive_group()
+    weights.add_argument(
+        "--gguf", type=path, metavar="FILE", help="the model file (default: SmolLM2)"
+    )
+    weights.add_argument("--hf", metavar="REPO[:FILE]", help="download the model from Hugging Face")
+    engine.add_argument(
+        "--port",
+        type=port,
+        metavar="PORT",
+        help="the port (default: that of [reflex]; 0: any free one)",
+    )
+    engine.add_argument("--model", metavar="NAME", help="the model's name in the API")
+    engine.add_argument(
+        "--threads",
+        type=whole(1, _MOST_THREADS),
+        metavar="N",
+        help="compute threads, 1 to 512 (default: one less than the CPUs, at most 16; both of two)",
+    )
+    engine.add_argument(
+        "--parallel",
+        type=whole(1, _MOST_PARALLEL),
+        metavar="N",
+        help="requests served in parallel, 1 to 256 (default: 2); set it to candidates of [reflex]",
+    )
+    engine.add_argument(
+        "--ctx",
+        type=from_one,
+        metavar="N",
+        help="tokens of context, divided among --parallel, at least 512 each (default: 8192)",
+    )
+    engine.add_argument(
+        "--write", action="store_true", help="write endpoint and model to the configuration"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C; prints the ``[reflex]`` lines that would use it, or writes them."""
+    from urllib.parse import urlsplit
+
+    from core.engine.local import DEFAULT_CTX, DEFAULT_PARALLEL, check_size, start_engine
+    from core.engine.weights import check_gguf
+    from core.settings import load_settings
+
+    if arguments.gguf is not None:
+        check_gguf(arguments.gguf)  # the likeliest mistake is told before all others
     settings = load_settings(arguments.config)
     port = arguments.port
     if port is None:
         port = urlsplit(settings.reflex.endpoint).port or _DEFAULT_PORT
     ctx, parallel = arguments.ctx or DEFAULT_CTX, arguments.parallel or DEFAULT_PARALLEL
-    # Before a model of gigabytes is fetched.
+    # Before a model of gigabytes is downloaded.
     check_size(n_ctx=ctx, n_parallel=parallel, n_threads=arguments.threads or 1)
     gguf = _gguf(arguments)
     if not arguments.json:
@@ -46,7 +103,7 @@ def engine(arguments: argparse.Namespace) -> int:
             print_json({**lines, "pid": server.pid, "written": written})
         else:
             print(f"serving {plain(server.model)} at {server.endpoint}; Ctrl-C ends it")
-            print(f"{parallel} at once, {ctx // parallel:,} tokens of context each\n")
+            print(f"{parallel} requests in parallel, {ctx // parallel:,} tokens of context each\n")
             print(f"{written or 'to use it'}:\n[reflex]")
             for name, value in lines.items():
                 print(f"{name} = {json.dumps(value, ensure_ascii=False)}", flush=True)
@@ -57,13 +114,13 @@ def _gguf(arguments: argparse.Namespace) -> Path | None:
     if arguments.hf is None:
         path: Path | None = arguments.gguf
         return path
-    from core.engine.hub import fetch  # an extra
+    from core.engine.hub import fetch
 
     return fetch(arguments.hf)
 
 
 def _write(settings: Settings, lines: dict[str, str]) -> str:
-    from core.settings.edit import set_reflex  # tomlkit costs start-up
+    from core.settings.edit import set_reflex
 
     path, at = set_reflex(settings, lines)
     return f"written to {path}, lines {' and '.join(map(str, at.values()))}"

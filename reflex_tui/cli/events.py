@@ -1,70 +1,163 @@
-"""``events``: the capsule's newest records, live; ``events verify``: its whole chain.
-
-``--since``: a duration ago or a moment, as records write their time.
-"""
+"""``events``: the capsule's newest records, live; ``events verify``: its hash chain."""
 
 from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.capsule import EventLog
-from core.capsule.decisions import check_decisions
-from core.clock import Clock, SystemClock, rfc3339
 from core.errors import ConfigError
 from core.plain import plain
-from core.settings import load_settings
+from core.stages import Mode, Reason
+from reflex_tui.cli import export
+from reflex_tui.cli.kinds import count
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from core.capsule import Record
-
+    from core.capsule import EventLog, Record
+    from core.clock import Clock
+    from reflex_tui.cli.parser import Commands
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def moment(text: str | None, clock: Clock | None = None) -> str:
-    """RFC 3339 in UTC; ``""``, which is before all others, for None.
-
-    Raises:
-        ConfigError: ``text`` is neither a duration nor a moment.
-    """
-    if text is None:
-        return ""
-    try:
-        if ago := _AGO.fullmatch(text):
-            elapsed = timedelta(seconds=float(ago[1]) * _SECONDS[ago[2]])
-            return rfc3339((clock or SystemClock()).now() - elapsed)
-        return rfc3339(datetime.fromisoformat(text).astimezone(UTC))
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            f"--since {plain(text, 60)!r} is neither a duration nor a moment",
-            remedy="For example 30s, 15m, 2h, 7d, or 2026-01-12T10:30:00Z.",
-        ) from None
-
-
 _PAGE = 1000
-_NONE_SUCH = "no such events in this workspace's capsule yet\n"
+_NONE_SUCH = "this workspace's capsule has no such events\n"
 _NONE_AT_ALL = (
     "this workspace's capsule is empty; calls fill it: code reflex implement, code reflex serve, "
     "code reflex bakeoff\n"
 )
 
 
-def events(arguments: argparse.Namespace) -> int:
+def add(commands: Commands) -> None:
+    """Declare the command and its actions."""
+    events = commands.add(
+        "events",
+        run,
+        "show the newest events; follow, verify or export them",
+        "events -n 50",
+        "events -f --mode reflex",
+        "events --type RoutingDecision --since 15m",
+        "events verify",
+        "events export --out events.jsonl",
+    )
+    add = events.add_argument
+    add("-f", "--follow", action="store_true", help="follow new events")
+    add("-n", type=count, default=20, metavar="N", help="how many (default: 20)")
+    add("--type", metavar="TYPE", help="only events of this type")
+    add("--mode", choices=[mode.value for mode in Mode], help="only events of this mode")
+    add("--reason", metavar="REASON", help="only decisions with this reason")
+    add("--since", metavar="WHEN", help=export.SINCE)
+    actions = commands.actions(events)
+    verify = actions.add(
+        "verify",
+        run_verify,
+        "check the whole hash chain",
+        "events verify",
+        "events verify --head sha256:…",
+    )
+    verify.add_argument("--head", metavar="HASH", help="the chain must contain this hash")
+    export.add(actions)
+
+
+def moment(text: str | None, clock: Clock | None = None) -> str:
+    """``--since`` as RFC 3339 in UTC; ``""``, which is before all others, for None.
+
+    A duration ago; or a date and time, or a time of the last 24 hours, which are local unless they
+    say their zone. All times that this command line prints are among these.
+
+    Raises:
+        ConfigError: ``text`` is neither a duration nor a moment.
+    """
+    from core.clock import SystemClock, rfc3339
+
+    if text is None:
+        return ""
+    now = (clock or SystemClock()).now()
+    try:
+        if ago := _AGO.fullmatch(text):
+            return rfc3339(now - timedelta(seconds=float(ago[1]) * _SECONDS[ago[2]]))
+        return rfc3339((_of_day(text, now) or datetime.fromisoformat(text)).astimezone(UTC))
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"--since {plain(text, 60)!r} is neither a duration nor a moment",
+            remedy="For example 30s, 15m, 2h, 7d, 10:30, or 2026-01-12T10:30:00Z. "
+            "A time without a zone is local.",
+        ) from None
+
+
+def _of_day(text: str, now: datetime) -> datetime | None:
+    """When the clock last showed this time; None for what is not a time alone."""
+    try:
+        wanted = time.fromisoformat(text)
+    except ValueError:
+        return None
+    if ":" not in text or wanted.tzinfo is not None:
+        return None
+    today = now.astimezone().date()
+    found = datetime.combine(today, wanted).astimezone()
+    return found if found <= now else datetime.combine(today - timedelta(days=1), wanted)
+
+
+def local(text: str, clock: Clock | None = None) -> str:
+    """A record's time on the local clock, as ``--since`` takes it: with the date before today."""
+    from core.clock import SystemClock
+
+    try:
+        at = datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        return plain(text, 24)
+    if at.date() == (clock or SystemClock()).now().astimezone().date():
+        return f"{at:%H:%M:%S}.{at.microsecond // 1000:03}"
+    return f"{at:%Y-%m-%dT%H:%M:%S}"
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Show or follow the workspace's capsule."""
+    _check_names(arguments)
     with _capsule(arguments) as log:
         return _list(log, arguments)
 
 
-def verify(arguments: argparse.Namespace) -> int:
-    """Check the whole chain: 0 when it holds, else 1."""
+def _check_names(arguments: argparse.Namespace) -> None:
+    """A name that no event can have would show nothing, for ever: it is refused."""
+    from core.capsule import events
+
+    types = [each.event_type for each in vars(events).values() if _is_event(each, events.Event)]
+    for option, given, known in (
+        ("--type", arguments.type, types),
+        ("--reason", arguments.reason, [reason.value for reason in Reason]),
+    ):
+        if given is not None and given not in known:
+            _refuse(option, given, known)
+
+
+def _is_event(each: object, base: type) -> bool:
+    return isinstance(each, type) and issubclass(each, base) and each is not base
+
+
+def _refuse(option: str, given: str, known: Iterable[str]) -> None:
+    import difflib  # rarely needed
+
+    from reflex_tui.cli.parser import UsageError
+
+    near = difflib.get_close_matches(given[:60], known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise UsageError(
+        f"{option}: unknown {option[2:]} {plain(given, 60)}{hint}",
+        remedy=f"One of: {', '.join(sorted(known))}.",
+    )
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Check the whole chain and the order of gate decisions: 0 when both hold, else 1."""
+    from core.capsule import EventLog
+    from core.capsule.decisions import check_decisions
+    from core.settings import load_settings
+
     settings = load_settings(arguments.config)
     with EventLog(settings.state_dir / "capsule") as log:
         found = log.verify(head=arguments.head)
@@ -102,6 +195,9 @@ def verify(arguments: argparse.Namespace) -> int:
 
 
 def _capsule(arguments: argparse.Namespace) -> EventLog:
+    from core.capsule import EventLog
+    from core.settings import load_settings
+
     return EventLog(load_settings(arguments.config).state_dir / "capsule")
 
 
@@ -167,7 +263,7 @@ def _show_line(record: Record) -> None:
             [
                 (
                     f"{record.seq:>6}",
-                    record.time[11:23],
+                    f"{local(record.time):<19}",
                     f"{record.event_type:<20}",
                     f"{plain(body.get('mode') or '', 40):<6}",
                     f"{milliseconds(body.get('latency_ms')):>8}",

@@ -1,39 +1,66 @@
-"""``events export``: evidence as JSON Lines, or shipped to a collector; the capsule notes it."""
+"""``events export``: evidence as JSON Lines, or sent to a collector; the capsule records it."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-import tempfile
 import time
 import uuid
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from core.capsule import EventLog
-from core.errors import ConfigError, ExportError
-from core.export.lines import announce, exported_lines, range_since
 from core.plain import plain, plain_block
-from core.settings import load_settings
-from reflex_tui.cli.events import moment
+from reflex_tui.cli.kinds import path
 from reflex_tui.cli.output import print_json
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable
+    from pathlib import Path
 
+    from core.capsule import EventLog
     from core.export.lines import Range
     from core.export.shipping import Cursor, Destination
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
 
+SINCE = "only newer ones: 30s, 15m, 2h, 7d, a local time, or a date and time"
 _POLL_S = 0.5
 _MOST_PAUSE_S = 30.0
 _STDOUT = "standard output"
 
 
-def export(arguments: argparse.Namespace) -> int:
+def add(actions: Commands) -> None:
+    """Declare the action of ``events``."""
+    export = actions.add(
+        "export",
+        run,
+        "write events as JSON Lines, or send them to an OpenTelemetry collector; recorded",
+        "events export --out events.jsonl",
+        "events export --since 7d --with-io > week.jsonl",
+        "events export --otlp http://127.0.0.1:4318 -f",
+    )
+    add = export.add_argument
+    add("--out", type=path, metavar="FILE", help="the file (default: standard output)")
+    add("--with-io", action="store_true", help="include requests, replies and server messages")
+    add("--since", metavar="WHEN", default=argparse.SUPPRESS, help=SINCE)
+    add("--otlp", metavar="URL", help="send spans to the collector at URL, from the last one sent")
+    add(
+        "-f",
+        "--follow",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="with --otlp: follow new events until Ctrl-C",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Hand out the records, after the capsule has noted that they were."""
+    from core.capsule import EventLog
+    from core.export.lines import range_since
+    from core.settings import load_settings
+    from reflex_tui.cli.events import moment
+
     settings = load_settings(arguments.config)
     _check(arguments)
     since = moment(arguments.since)
@@ -44,17 +71,21 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    from reflex_tui.cli.parser import UsageError
+
     if arguments.follow and arguments.otlp is None:
-        raise ConfigError(
-            "--follow goes with --otlp", remedy="code reflex events -f --json follows as JSON Lines"
+        raise UsageError(
+            "--follow needs --otlp", remedy="To follow as JSON Lines: code reflex events -f --json"
         )
     if arguments.otlp is not None and arguments.out is not None:
-        raise ConfigError("--otlp and --out exclude each other")
+        raise UsageError("--otlp and --out exclude each other")
     if arguments.json and arguments.otlp is None and arguments.out is None:
-        raise ConfigError("--json prints one document about the export: it needs --out FILE")
+        raise UsageError("--json prints one document about the export: it needs --out FILE")
 
 
 def _write(log: EventLog, span: Range, arguments: argparse.Namespace) -> int:
+    from core.export.lines import announce, exported_lines
+
     out: Path | None = arguments.out
     if not span:
         sys.stderr.write("there is nothing to export\n")
@@ -86,6 +117,11 @@ def _write(log: EventLog, span: Range, arguments: argparse.Namespace) -> int:
 
 def _replace(path: Path, lines: Iterable[bytes]) -> None:
     """Write the file whole or not at all, for its owner only."""
+    import tempfile
+    from pathlib import Path
+
+    from core.errors import ConfigError
+
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     except OSError as error:
@@ -103,11 +139,9 @@ def _replace(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def _ship(log: EventLog, settings: Settings, since: str, arguments: argparse.Namespace) -> int:
+    from core.export.lines import announce, range_since
     from core.export.otlp import Collector, traces_url
-    from core.export.shipping import (
-        cursor_for,  # only shipping needs them
-        ship_batch,
-    )
+    from core.export.shipping import cursor_for, ship_batch
 
     url = traces_url(arguments.otlp)
     with ExitStack() as stack:
@@ -123,7 +157,7 @@ def _ship(log: EventLog, settings: Settings, since: str, arguments: argparse.Nam
                 destination=url,
                 follows=arguments.follow,
             )
-        # Without --since the cursor alone says where to go on, also in a log that was replaced.
+        # Without --since the cursor alone says where to continue, also in a log that was replaced.
         after = span.first - 1 if since else 0
         if arguments.follow:
             _follow(log, cursor, collector, after, arguments)
@@ -146,6 +180,7 @@ def _follow(
     arguments: argparse.Namespace,
 ) -> NoReturn:
     """Ship for ever; a collector that is away is waited for. Ends by KeyboardInterrupt."""
+    from core.errors import ExportError
     from core.export.shipping import ship_batch
 
     pause_s = 1.0
@@ -153,7 +188,7 @@ def _follow(
         try:
             batch = ship_batch(log, cursor, collector, with_io=arguments.with_io, after=after)
         except ExportError as error:
-            sys.stderr.write(f"{plain(error.message)}; again in {pause_s:.0f} s\n")
+            sys.stderr.write(f"{plain(error.message)}; next attempt in {pause_s:.0f} s\n")
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _MOST_PAUSE_S)
             continue

@@ -6,12 +6,8 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from core.plain import plain
-from core.router.backends import primary
-from core.router.health import probe
-from core.settings import load_settings
+from reflex_tui.cli.kinds import positive
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
-from reflex_tui.model.promotion import example, place_of
 
 if TYPE_CHECKING:
     import argparse
@@ -19,10 +15,40 @@ if TYPE_CHECKING:
     from core.client.backend import Backend
     from core.router.condition import Health
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
 
 
-def health(arguments: argparse.Namespace) -> int:
+def add(commands: Commands) -> None:
+    """Declare both commands."""
+    health = commands.add(
+        "health",
+        run,
+        "check the reflex server: 0 when healthy, else what to do",
+        "health",
+        "health --deep",
+        "health --watch 5",
+    )
+    health.add_argument("--deep", action="store_true", help="also run one constrained generation")
+    health.add_argument(
+        "--watch",
+        type=positive,
+        nargs="?",
+        const=2.0,
+        metavar="SECONDS",
+        help="check again every 2 (or SECONDS) seconds until Ctrl-C",
+    )
+    health.add_argument(
+        "--timeout", type=positive, metavar="MS", help="timeout of a check (default: timeout_ms)"
+    )
+    commands.add("models", run_models, "list the models the reflex server serves", "models")
+
+
+def run(arguments: argparse.Namespace) -> int:
     """0 when the server is healthy, 1 with what to do when not."""
+    from core.router.backends import primary
+    from core.router.health import probe
+    from core.settings import load_settings
+
     settings = load_settings(arguments.config)
     backend = primary(settings)
     timeout_ms = arguments.timeout or backend.timeout_ms
@@ -32,8 +58,12 @@ def health(arguments: argparse.Namespace) -> int:
     return asyncio.run(_watch(backend, timeout_ms, arguments))
 
 
-def models(arguments: argparse.Namespace) -> int:
+def run_models(arguments: argparse.Namespace) -> int:
     """The ids the server serves, the configured one marked; 1 when it is not among them."""
+    from core.router.backends import primary
+    from core.router.health import probe
+    from core.settings import load_settings
+
     settings = load_settings(arguments.config)
     backend = primary(settings)
     found = asyncio.run(probe(backend, timeout_ms=backend.timeout_ms))
@@ -61,6 +91,8 @@ def models(arguments: argparse.Namespace) -> int:
 
 
 async def _watch(backend: Backend, timeout_ms: float, arguments: argparse.Namespace) -> int:
+    from core.router.health import probe
+
     while True:
         found = await probe(backend, timeout_ms=timeout_ms, deep=arguments.deep)
         if arguments.json:
@@ -92,19 +124,22 @@ def _show_generation(found: Health) -> None:
         ("total", milliseconds(deep.total_ms)),
         ("speed", f"{deep.tokens_per_s:.0f} tokens/s" if deep.tokens_per_s else "–"),
         ("cached", f"{deep.cached_tokens} tokens" if deep.cached_tokens is not None else "–"),
-        ("schema", "held" if deep.schema_held else "not held"),
+        ("schema", "kept" if deep.schema_held else "not kept"),
     ]
     print("\n".join(columns(rows)))
 
 
 def _explain(found: Health, settings: Settings) -> None:
+    from core.plain import plain
+    from reflex_tui.model.promotion import example, place_of
+
     sentence, *commands = found.remedy or ("",)
     print(f"\n{sentence}")
     for line in commands:
         print(f"  {line}")
     if settings.source.path is None:
         place = plain(place_of(settings), 500)
-        print(f"\nThe built-in defaults were asked. For a server of your own, write {place}:")
+        print(f"\nThese are the built-in defaults. For a server of your own, write {place}:")
         known = (found.endpoint, found.models[0]) if found.models else ()
         for line in example(*known):
             print(f"  {line}")

@@ -1,7 +1,4 @@
-"""``implement``: the patch loop on the user's files; asks before it runs and before it writes.
-
-What ``implement`` says: its progress, the diff, how it ended.
-"""
+"""``implement``: the patch loop on the user's files; asks before it runs and before it writes."""
 
 from __future__ import annotations
 
@@ -9,151 +6,113 @@ import asyncio
 import shlex
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.errors import ConfigError
-from core.implement.command import gist, words_of
-from core.implement.files import place_of
-from core.implement.undo import apply_solution, undo_recorded
-from core.implement.work import Wanted, prepare, work
-from core.patchloop.diff import unified_diff
-from core.patchloop.formats import EditFormat
-from core.patchloop.trial import FailureKind
-from core.plain import plain, plain_block
-from core.settings import load_settings
+from core.plain import plain
 from core.stages import Stage
-from reflex_tui.cli.output import coloured, milliseconds, print_json
+from reflex_tui.cli.kinds import from_one, positive
+from reflex_tui.cli.output import print_json
+from reflex_tui.cli.parser import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from core.implement.command import Ran
-    from core.implement.files import FileChange
-    from core.implement.work import RepairTask, Solved, Tried
+    from core.implement.work import RepairTask, Solved, Wanted
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
+
+_USAGE = """\
+%(prog)s PROMPT --file F [F ...] --check CMD [option ...]
+       %(prog)s --undo"""
+_DESCRIPTION = """\
+Edit files until a check passes, each attempt routed; asks before writing.
+
+The check is your own command. It runs as you, without a sandbox, on a copy of the repository (what
+git tracks or does not ignore) that holds the model's edits. You are asked before it first runs, and
+shown the diff before any file of yours is written. --yes agrees to both; without a terminal to ask
+on it is needed."""
 
 
-_FAILED = {
-    FailureKind.TRANSPORT: "no reply",
-    FailureKind.TIMEOUT: "no reply in time",
-    FailureKind.FORMAT: "not in the format asked for",
-    FailureKind.APPLY: "the edits cannot be made",
-    FailureKind.COMPILE: "it does not compile",
-    FailureKind.UNCHANGED: "a copy of the files: nothing is changed",
-    FailureKind.TEST: "the check fails",
-}
-_COLOURS = {"+": "green", "-": "red", "@": "dim"}
-_MOST_SAID = 160
-
-
-def before(ran: Ran) -> str:
-    """How the check ended before any change."""
-    if ran.passed:
-        return "before any change the check passes already"
-    return f"before any change the check fails: {ran.ending}{_said(gist(ran.output))}"
-
-
-def tried_lines(one: Tried) -> list[str]:
-    """One attempt's end, and whom that rules out."""
-    attempt, asked = one.attempt, one.asked
-    who = f"{asked.backend} ({asked.reason})" if asked else "nobody"
-    took = milliseconds(attempt.latency_ms)
-    if attempt.failure is None:
-        what = "the check passes"
-    else:
-        said = gist(attempt.detail) if attempt.failure is FailureKind.TEST else attempt.detail
-        what = f"{_FAILED.get(attempt.failure, attempt.failure)}{_said(said)}"
-    lines = [f"attempt {one.number}  {who}  {took}  {what}"]
-    lines += [
-        f"{name} has failed this task as often as it may (max_failures): it is not asked again"
-        for name in sorted(one.given_up)
-    ]
-    return [plain(line, 600) for line in lines]
-
-
-def diff(text: str) -> str:
-    """A unified diff as plain text, in colour where there is one."""
-    return "\n".join(
-        coloured(line, _COLOURS[line[0]])
-        if line[:1] in _COLOURS and not line.startswith(("+++", "---"))
-        else line
-        for line in plain_block(text.rstrip("\n")).split("\n")
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    implement = commands.add(
+        "implement",
+        run,
+        "edit files until a check passes; asks before writing",
+        "implement 'Round half up, also below zero.' --file money.py --check 'pytest -q'",
+        "implement 'Reject an empty name.' --file a.c b.c --check \"make CFLAGS='-O0 -g' test\"",
+        "implement 'Fix the parser.' --file p.py --check 'make test' --yes --json",
+        "implement --undo",
     )
-
-
-def reversal(changes: Sequence[FileChange]) -> str:
-    """The diff of changes that are no longer at hand as one."""
-    return "".join(
-        unified_diff(one.path, _text(one.before), _text(one.after))[0] for one in changes
+    implement.usage = _USAGE
+    implement.description = _DESCRIPTION
+    add = implement.add_argument
+    add("prompt", nargs="?", metavar="PROMPT", help="the task; before --file")
+    add(
+        "--file",
+        action="extend",
+        nargs="+",
+        metavar="F",
+        help="a file to edit; the model sees these files and no others",
     )
-
-
-def ending(solved: Solved, *, written: bool) -> str:
-    """The last line: whether it is solved, by whom, and the way back."""
-    count = len(solved.tried)
-    attempts = f"{count} attempt{'s' if count != 1 else ''}"
-    if solved.answer is None:
-        why = f"; {plain(solved.left, 300)}" if solved.left else ""
-        return coloured(f"✖ not solved after {attempts}", "red") + f"{why}; nothing was written"
-    by = f"{solved.answer.backend} ({plain(solved.answer.model, 80)})"
-    lines = f"{solved.lines_changed} lines changed"
-    if not written:
-        return coloured(f"▲ solved by {by}, but not written", "yellow")
-    head = coloured(f"✓ solved by {by}", "green")
-    return f"{head} after {attempts}, {lines}; the way back: code reflex implement --undo"
-
-
-def document(solved: Solved, *, written: bool) -> dict[str, Any]:
-    """What ``--json`` prints."""
-    answer = solved.answer
-    return {
-        "solved": answer is not None,
-        "written": written,
-        "files": [change.path for change in solved.changes],
-        "lines_changed": solved.lines_changed,
-        "diff": solved.diff,
-        "backend": answer and answer.backend,
-        "mode": answer and answer.mode,
-        "reason": answer and answer.reason,
-        "model": answer and answer.model,
-        "call_id": answer and answer.call_id,
-        "run_id": solved.run_id,
-        "check_before": {"passed": solved.before.passed, "status": solved.before.status},
-        "attempts": [_attempt(one) for one in solved.tried],
-        "nobody_left": solved.left or None,
-        "warnings": list(solved.warnings),
-    }
-
-
-def _attempt(one: Tried) -> dict[str, Any]:
-    asked = one.asked
-    return {
-        "attempt": one.number,
-        "backend": asked and asked.backend,
-        "mode": asked and asked.mode,
-        "reason": asked and asked.reason,
-        "model": asked and asked.model,
-        "latency_ms": one.attempt.latency_ms,
-        "failure": one.attempt.failure,
-        "detail": one.attempt.detail,
-        "given_up": sorted(one.given_up),
-    }
-
-
-def _said(words: str) -> str:
-    return f": {plain(words, _MOST_SAID)}" if words else ""
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8-sig", errors="replace")
+    add(
+        "--check",
+        metavar="CMD",
+        help="the command that ends with 0 when the task is done; no shell is started: for shell "
+        "syntax write \"sh -c '…'\"",
+    )
+    add(
+        "--check-timeout",
+        type=positive,
+        default=300.0,
+        metavar="SECONDS",
+        help="timeout of a check, which then has failed (default: 300)",
+    )
+    add(
+        "--also",
+        action="append",
+        metavar="PATH",
+        help="a file or directory that git ignores and the check needs: it is copied too; "
+        "may be repeated (.venv, venv and node_modules are linked anyway)",
+    )
+    add(
+        "--stage",
+        choices=[stage.value for stage in Stage],
+        default=Stage.IMPLEMENT.value,
+        help="the stage; all but implement go to the cloud (default: %(default)s)",
+    )
+    add(
+        "--attempts",
+        type=from_one,
+        metavar="N",
+        help="limit on all attempts (default: max_failures for each backend)",
+    )
+    add(
+        "--candidates",
+        type=from_one,
+        metavar="N",
+        help="parallel replies per local call (default: candidates of [reflex])",
+    )
+    add(
+        "--edit-format",
+        choices=["auto", "code", "whole_file", "search_replace", "line_range", "fence"],
+        default="auto",
+        help="the format of the edits asked for (default: by the files' length)",
+    )
+    add("--yes", action="store_true", help="run the check and write without asking")
+    add("--undo", action="store_true", help="undo the last change")
 
 
 _UNSOLVED = 1
 
 
-def implement(arguments: argparse.Namespace) -> int:
-    """0 solved and written, 1 not, 2 what cannot be worked on, 130 interrupted."""
+def run(arguments: argparse.Namespace) -> int:
+    """0 solved and written, 1 not, 2 unusable files or options, 130 interrupted."""
+    from core.implement.files import place_of
+    from core.implement.work import prepare
+    from core.settings import load_settings
+    from reflex_tui.cli.implement_text import document, ending
+
     settings = load_settings(arguments.config)
     if arguments.undo:
         return _undo(settings, arguments)
@@ -162,10 +121,10 @@ def implement(arguments: argparse.Namespace) -> int:
     command = plain(shlex.join(task.wanted.check), 400)
     person.tell(
         f"check: {command}",
-        "  it runs as you, not sandboxed, over what a model writes, on a copy of the repository",
+        "  it runs as you, without a sandbox, on a copy of the repository with the model's edits",
     )
     if not person.agrees("Run it?"):
-        person.tell("nothing was run, and nothing written")
+        person.tell("nothing was run or written")
         return _UNSOLVED
     solved = _worked(settings, task, person)
     written = bool(solved.changes) and _written(settings, task, solved, person)
@@ -183,10 +142,9 @@ class _Person:
         self._yes: bool = arguments.yes
         self._stream = sys.stderr if arguments.json else sys.stdout
         if not self._yes and not (sys.stdin and sys.stdin.isatty() and self._stream.isatty()):
-            raise ConfigError(
-                "there is no terminal to ask on before the check is run and files are written",
-                remedy="With --yes it is done without asking; code reflex implement --undo goes "
-                "back.",
+            raise UsageError(
+                "no terminal to ask on before the check runs and files are written",
+                remedy="--yes does both without asking; undo with: code reflex implement --undo",
             )
 
     def tell(self, *lines: str) -> None:
@@ -209,6 +167,10 @@ class _Person:
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
+    from core.implement.command import words_of
+    from core.implement.work import Wanted
+    from core.patchloop.formats import EditFormat
+
     missing = [
         what
         for what, given in (
@@ -219,7 +181,7 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
         if not given
     ]
     if missing:
-        raise ConfigError(
+        raise UsageError(
             f"missing: {', '.join(missing)}",
             remedy="code reflex implement 'Round half up.' --file money.py --check 'pytest -q'",
         )
@@ -237,7 +199,9 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
 
 
 def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
-    """The work to its end; told to stop, it ends the check and leaves all as it was."""
+    """The work to its end; when it is stopped it ends the check and leaves all as it was."""
+    from core.implement.work import work
+    from reflex_tui.cli.implement_text import before, tried_lines
 
     async def working() -> Solved:
         this = asyncio.current_task()
@@ -251,16 +215,22 @@ def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
             on_tried=lambda tried: person.tell(*tried_lines(tried)),
         )
 
+    before_it = signal.getsignal(signal.SIGTERM)
     try:
         solved = asyncio.run(working())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGTERM, before_it)  # the loop leaves none behind
     for warning in solved.warnings:
         person.tell(f"warning: {warning}")
     return solved
 
 
 def _written(settings: Settings, task: RepairTask, solved: Solved, person: _Person) -> bool:
+    from core.implement.undo import apply_solution
+    from reflex_tui.cli.implement_text import diff
+
     person.show(diff(solved.diff))
     names = ", ".join(change.path for change in solved.changes)
     if not person.agrees(f"It passes. Write this to {names}?"):
@@ -272,10 +242,14 @@ def _written(settings: Settings, task: RepairTask, solved: Solved, person: _Pers
 
 def _undo(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.prompt or arguments.file or arguments.check:
-        raise ConfigError(
-            "--undo stands alone: it takes back what was written last",
+        raise UsageError(
+            "--undo takes no task: it undoes the last change",
             remedy="code reflex implement --undo",
         )
+    from core.implement.files import place_of
+    from core.implement.undo import undo_recorded
+    from reflex_tui.cli.implement_text import diff, reversal
+
     undone, warning = undo_recorded(settings, place_of(settings).root)
     if warning:
         sys.stderr.write(f"warning: {plain(warning, 600)}\n")

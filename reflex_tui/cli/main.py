@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from core.errors import ReflexError
-from core.plain import plain, plain_block
+from core.errors import ConfigError, ReflexError
+from core.plain import plain, plain_block, plain_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM
 _UNUSABLE = 2
 _MOST_SHOWN = 2000
+
+
+class NoHome(ConfigError):
+    """A file of the user's is needed, and there is no home directory to keep it in."""
+
+    code = "no_home"
 
 
 def code() -> NoReturn:
@@ -39,20 +47,16 @@ def reflex_tui() -> NoReturn:
 
 
 def run(argv: Sequence[str], prog: str) -> int:
-    """Run one command line; returns its exit status (0, 1, 2, 3 or 130)."""
-    as_json = False
+    """Run one command line; returns its exit status (0, 1, 2, 3 or 130).
+
+    Raises:
+        SystemExit: with 143, on SIGTERM; with 0, after ``--help`` or ``--version``.
+    """
+    as_json = "--json" in argv
     try:
-        signal.signal(signal.SIGTERM, _terminate)
         _prepare_streams()
-        if list(argv) == ["tui"]:  # a parser would hold up the first picture by 10 ms
-            from reflex_tui.cli.tui import open_dashboard  # one command of many
-
-            return open_dashboard(None)
-        from reflex_tui.cli.parser import build_parser  # pass-through skips it
-
-        arguments = build_parser(prog, argv).parse_args(argv)
-        as_json = getattr(arguments, "json", False)
-        status = int(arguments.handler(arguments))
+        with _ending_on_sigterm():
+            status = _run(argv, prog)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -60,20 +64,45 @@ def run(argv: Sequence[str], prog: str) -> int:
         _write_no_more()
         return 0
     except ReflexError as error:
-        _report(error, as_json=as_json)
-        return error.exit_code
+        return _report(error, as_json=as_json)
     except OSError as error:  # of the machine and no bug of ours: a full disk, a limit reached
-        _write_no_more()
-        sys.stderr.write(f"error: {plain(error, 600)}\n")
-        return _UNUSABLE
+        return _report(_of_the_machine(error), as_json=as_json)
+    except RuntimeError as error:  # pathlib's and platformdirs', for a user without a home
+        if "home directory" not in str(error):
+            raise
+        return _report(_no_home(), as_json=as_json)
     return status
 
 
-def _terminate(*_: object) -> NoReturn:
+def _run(argv: Sequence[str], prog: str) -> int:
+    from reflex_tui.cli.parser import build_parser  # pass-through skips it
+
+    parser = build_parser(prog, argv)
+    arguments = parser.parse_args(argv)
+    if not hasattr(arguments, "handler"):
+        parser.print_help()
+        return 0
+    return int(arguments.handler(arguments))
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
     """SIGTERM ends a command in order, and ends it also as a container's first process.
 
-    The kernel drops a signal that the first process has no handler for.
+    The kernel drops a signal that the first process has no handler for. A command that has more
+    to do when it is stopped puts a handler of its own in this one's place.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_: object) -> NoReturn:
     raise SystemExit(TERMINATED)
 
 
@@ -90,11 +119,31 @@ def _write_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _report(error: ReflexError, *, as_json: bool) -> None:
-    if as_json:
-        from reflex_tui.cli.output import print_json
+class _Machine(ReflexError):
+    code = "machine"
+    exit_code = _UNUSABLE
 
-        print_json({"error": {"code": error.code, "message": error.message, "do": error.remedy}})
+
+def _of_the_machine(error: OSError) -> ReflexError:
+    return _Machine(plain(error, 600))
+
+
+def _no_home() -> ReflexError:
+    return NoHome(
+        "there is no home directory: this user has no entry in the passwd file and no $HOME",
+        remedy="Set HOME, or XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME and XDG_CACHE_HOME.",
+    )
+
+
+def _report(error: ReflexError, *, as_json: bool) -> int:
+    """Say what happened, on standard error and with ``--json`` on standard output too."""
+    if as_json:
+        document = {"code": error.code, "message": error.message, "do": error.remedy}
+        try:
+            print(plain_json({"error": document}), flush=True)
+        except OSError:  # standard output is what failed
+            _write_no_more()
     sys.stderr.write(f"error: {plain(error.message, _MOST_SHOWN)}\n")
     if error.remedy:
         sys.stderr.write(f"{plain_block(error.remedy)}\n")
+    return error.exit_code

@@ -1,6 +1,7 @@
-"""The whole command line; what a command does is imported when it is run.
+"""The whole command line: which commands there are, and how they are told apart.
 
-A command line of subcommands that share ``--config`` and ``--json``.
+Each command's module adds it to the parser (see the package). Where the command line names one,
+that module alone is imported.
 """
 
 from __future__ import annotations
@@ -9,19 +10,43 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core.errors import ReflexError
 from core.plain import plain
-from reflex_tui.cli.arguments import looking
-from reflex_tui.cli.arguments.kinds import path
+from reflex_tui.cli.kinds import path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import ModuleType
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-
+GROUPS = {
+    "look": ("health", "models", "status", "events", "replay", "tui"),
+    "evaluate": ("bakeoff", "check", "report"),
+    "work": ("implement", "serve"),
+    "configure": ("init", "enable", "disable", "trust"),
+    "run locally": ("engine", "demo", "completion"),
+}
+# The module of a command that has not one of its own name.
+_SHARED_MODULES = {"models": "health", "disable": "enable"}
 _MARGIN = 2
 _WIDTH = 80
+_EPILOG = """\
+examples:
+  {prog} demo
+  {prog} health
+  {prog} status --json
+
+Options that every command takes may stand before it or after it.
+exit status: 0 good · 1 unhealthy or gate failed · 2 configuration or usage · 3 inconclusive ·
+130 interrupted · 143 terminated"""
+
+
+class UsageError(ReflexError):
+    """A command line that cannot be understood, or options that exclude each other."""
+
+    code = "usage"
+    exit_code = 2
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -33,9 +58,9 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 def _columns() -> int:
     """As ``shutil.get_terminal_size``: what the environment says, or the terminal."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
-        return int(told)
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
     try:
         return os.get_terminal_size(sys.__stdout__.fileno()).columns or _WIDTH  # type: ignore[union-attr]
     except (AttributeError, ValueError, OSError):  # closed, taken away, or no terminal
@@ -43,34 +68,25 @@ def _columns() -> int:
 
 
 class Commands:
-    """Adds subcommands that share ``--config`` and ``--json``."""
+    """Adds commands, or the actions of one; all of them take ``--config`` and ``--json``."""
 
-    def __init__(
-        self, parser: argparse.ArgumentParser, prog: str, *, of_a_command: bool = False
-    ) -> None:
+    def __init__(self, parser: _Parser, prog: str, kind: str = "command") -> None:
         self._prog = prog
         self._subparsers = parser.add_subparsers(
-            title="actions" if of_a_command else "commands",
-            metavar="ACTION" if of_a_command else "COMMAND",
-            required=not of_a_command,
-            prog=parser.prog,
+            title=f"{kind}s", metavar=kind.upper(), prog=parser.prog, parser_class=_Parser
         )
-        # What an action's parser does not find must not undo what the command's had found.
-        default: dict[str, Any] = {"default": argparse.SUPPRESS} if of_a_command else {}
-        self._shared = argparse.ArgumentParser(add_help=False, formatter_class=HelpFormatter)
-        self._shared.add_argument(
-            "--config", type=path, metavar="PATH", help="the stage0.toml to go by", **default
-        )
-        self._shared.add_argument(
-            "--json", action="store_true", help="one JSON document on standard output", **default
-        )
+        parser.kind, parser.names = kind, self._subparsers.choices
+        self._shared = _shared(default=argparse.SUPPRESS)
 
     def actions(self, command: argparse.ArgumentParser) -> Commands:
         """Actions of ``command``, none of which need be given."""
-        return Commands(command, self._prog, of_a_command=True)
+        assert isinstance(command, _Parser)
+        return Commands(command, self._prog, "action")
 
-    def add(self, name: str, handler: str, does: str, *examples: str) -> argparse.ArgumentParser:
-        """A command; ``handler`` is ``module:function`` within this package."""
+    def add(
+        self, name: str, run: Callable[[argparse.Namespace], int], does: str, *examples: str
+    ) -> argparse.ArgumentParser:
+        """A command that ``run`` carries out; ``does`` is its help in a line."""
         lines = "\n".join(f"  {self._prog} {example}" for example in examples)
         parser = self._subparsers.add_parser(
             name,
@@ -81,91 +97,110 @@ class Commands:
             formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
-        parser.set_defaults(handler=_later(handler))
+        parser.set_defaults(handler=run, parser=parser)
         return parser
 
 
-def _later(handler: str) -> Callable[[argparse.Namespace], int]:
-    module, function = handler.split(":")
-
-    def run(arguments: argparse.Namespace) -> int:
-        return int(getattr(import_module(f"reflex_tui.cli.{module}"), function)(arguments))
-
-    return run
-
-
-_EPILOG = """\
-examples:
-  {prog} health
-  {prog} status --json
-  {prog} demo
-
-exit status: 0 good · 1 unhealthy or gate failed · 2 configuration or usage · 3 inconclusive ·
-130 interrupted"""
+def _shared(**default: Any) -> _Parser:
+    """The options that stand before or after a command; what one does not find undoes nothing."""
+    shared = _Parser(add_help=False, formatter_class=HelpFormatter)
+    add = shared.add_argument
+    add("--config", type=path, metavar="PATH", help="the configuration file", **default)
+    add("--json", action="store_true", help="one JSON document on standard output", **default)
+    return shared
 
 
-def build_parser(prog: str, argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+def build_parser(prog: str, argv: Sequence[str] = ()) -> _Parser:
     """The whole command line; ``arguments.handler(arguments)`` runs what was asked for.
 
-    Where ``argv`` begins with one of the commands that look, and are run often, it knows those.
+    Where ``argv`` names a command it knows that one alone, or its module's.
     """
-    parser = _Parser(
+    parser = _WholeParser(
         prog=prog,
         description="Let a local model serve the Implement stage once it has earned it.",
         epilog=_EPILOG.format(prog=prog),
+        parents=[_shared()],
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = Commands(parser, prog)
-    for family in (looking,) if argv[:1] and argv[0] in looking.COMMANDS else _families():
-        family.add(commands)
+    known = [name for names in GROUPS.values() for name in names]
+    named = _command_of(argv)
+    wanted = [named] if named in known else known
+    for module in dict.fromkeys(_SHARED_MODULES.get(name, name) for name in wanted):
+        import_module(f"reflex_tui.cli.{module}").add(commands)
     return parser
 
 
-def _families() -> tuple[ModuleType, ...]:
-    from reflex_tui.cli.arguments import (  # a third of what ``health`` imports here
-        earning,
-        evidence,
-        running,
-        trusting,
-        working,
-    )
-
-    return looking, evidence, trusting, earning, working, running
+def _command_of(argv: Iterable[str]) -> str | None:
+    """The word that has the command's place, if nothing but shared options is before it."""
+    words = iter(argv)
+    for word in words:
+        if word == "--config":
+            next(words, None)
+        elif word != "--json" and not word.startswith("--config="):
+            return word
+    return None
 
 
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, not in the ten that some commands' usage takes."""
 
+    kind = ""  # of what ``names`` holds: command or action
+    names: Mapping[str, argparse.ArgumentParser] = MappingProxyType({})
+
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As it is, but for ``--option=--``, over which argparse stumbles."""
+        """As it is, but words too many are refused by the command that they were given to."""
         for word in args or ():
-            if word.startswith("-") and word.endswith("=--"):
+            if word.startswith("-") and word.endswith("=--"):  # over which argparse stumbles
                 self.error(f"argument {word.removesuffix('=--')}: expected one argument")
-        return super().parse_args(args, namespace)
+        found, left = self.parse_known_args(args, namespace)
+        if left:
+            command = getattr(found, "parser", self)
+            some = " ".join(repr(plain(word, 40)) for word in left[:3])
+            command.error(f"{command.prog} takes no argument {some}")
+        return found
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As it is, but names an option that is not there; argparse would name its value."""
-        actions = self._subparsers._group_actions if self._subparsers else ()  # noqa: SLF001
-        names = {name for action in actions for name in action.choices or ()}
-        for word in args or ():
-            if word == "--" or word in names:
+        """As it is, but names the option or the command that there is not."""
+        words = iter(args or ())
+        for word in words:
+            if word == "--" or word in self.names:
                 break
-            option = word.partition("=")[0]
-            if option.startswith("--") and option not in self._option_string_actions:
-                self._refuse(option)
+            option, equals, _ = word.partition("=")
+            if not option.startswith("-") or option == "-":
+                if self.names:
+                    self._refuse(f"unknown {self.kind} {plain(word, 60)}", word, self.names)
+                continue
+            action = self._option_string_actions.get(option)
+            if action is None and option.startswith("--"):
+                self._refuse(f"no option {option}", option, self._option_string_actions)
+            if action is not None and action.nargs is None and not equals:
+                next(words, None)  # the option's value
         return super().parse_known_args(args, namespace)
 
-    def _refuse(self, option: str) -> NoReturn:
+    def _refuse(self, message: str, typed: str, known: Iterable[str]) -> NoReturn:
         import difflib  # rarely needed
 
-        near = difflib.get_close_matches(option, self._option_string_actions, n=1)
-        self.error(f"no option {option}" + (f"; did you mean {near[0]}?" if near else ""))
+        near = difflib.get_close_matches(typed[:60], known, n=1)
+        self.error(message + (f"; did you mean {near[0]}?" if near else ""))
 
     def error(self, message: str) -> NoReturn:
         """What was typed may have come from a file: it is shown as plain text."""
-        self.exit(2, f"error: {plain(message, 300)}\nSee: {self.prog} --help\n")
+        raise UsageError(plain(message, 300), remedy=f"See: {self.prog} --help")
+
+
+class _WholeParser(_Parser):
+    """The one above all commands; its help shows them in their groups."""
+
+    def format_help(self) -> str:
+        """As argparse writes it, with a heading before each group's first command."""
+        text = super().format_help()
+        for number, (group, names) in enumerate(GROUPS.items()):
+            gap = "\n" if number else ""
+            text = text.replace(f"\n    {names[0]} ", f"\n{gap}  {group}:\n    {names[0]} ", 1)
+        return text.replace("\n  COMMAND\n", "\n", 1)
 
 
 class _Version(argparse.Action):

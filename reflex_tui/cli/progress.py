@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.harness.bakeoff.progress import Progress
     from core.patchloop.trial import Trial
 
-_MINUTE, _HOUR = 60, 3600
+_MINUTE = 60
 
 
 class Show(Protocol):
@@ -67,7 +67,7 @@ class _Tally:
 
     @property
     def eta(self) -> str:
-        return _span((self.total - self.done) / self.rate) if self.rate else "–"
+        return duration(1000 * (self.total - self.done) / self.rate if self.rate else None)
 
     @property
     def score(self) -> str:
@@ -153,11 +153,3 @@ def _outcome(trial: Trial) -> str:
         return f"solved at attempt {count}, {took}"
     kinds = ", ".join(one.failure.value for one in trial.attempts if one.failure)
     return f"not solved: {kinds}"
-
-
-def _span(seconds: float) -> str:
-    if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
-    if seconds < _HOUR:
-        return f"{seconds / _MINUTE:.0f} min"
-    return f"{seconds / _HOUR:.1f} h"

@@ -12,24 +12,78 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
 from core.plain import plain
-from core.settings import load_settings
-from core.settings.trust import is_loopback
 from core.stages import Stage
+from reflex_tui.cli.kinds import count, port
 from reflex_tui.cli.output import print_json
 
 if TYPE_CHECKING:
     import argparse
 
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
 
 _EXTRA = frozenset({"starlette", "uvicorn", "prometheus_client"})
 _INSTALL = "pip install 'speckit-reflex[serve]'"
 
 
-def serve(arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM (0) or Ctrl-C (130); calls under way are let end."""
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    serve = commands.add(
+        "serve",
+        run,
+        "serve an OpenAI-compatible API over the router, for agents",
+        "serve",
+        "serve --port 3011 --stage plan",
+        "serve --host 0.0.0.0 --token-env REFLEX_TOKEN --allow-host host.docker.internal",
+    )
+    add = serve.add_argument
+    add(
+        "--port",
+        type=port,
+        default=3010,
+        metavar="PORT",
+        help="the port (default: %(default)s; 0: any free one)",
+    )
+    add(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="the address to listen on (default: %(default)s); others need --token-env",
+    )
+    add(
+        "--stage",
+        choices=[stage.value for stage in Stage],
+        default=Stage.IMPLEMENT.value,
+        help="default stage when the header X-Speckit-Stage is missing (default: %(default)s)",
+    )
+    add(
+        "--token-env",
+        metavar="NAME",
+        help="the environment variable with the bearer token that every request must carry",
+    )
+    add(
+        "--allow-host",
+        action="append",
+        metavar="NAME",
+        help="a further host name that clients may use for this server; may be repeated",
+    )
+    add(
+        "--grace",
+        type=count,
+        default=30,
+        metavar="SECONDS",
+        help="time that running calls have to finish after SIGTERM or Ctrl-C (default: "
+        "%(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM (0) or Ctrl-C (130); running calls may finish."""
+    from core.settings import load_settings
+    from core.settings.trust import is_loopback
+
     settings = load_settings(arguments.config)
-    news = logging.getLogger("core.gateway")  # the news of a long-lived server go to its log
+    news = logging.getLogger("core.gateway")  # what happens in a long-lived server goes to its log
     news.setLevel(logging.INFO)
     news.addHandler(logging.StreamHandler())
     token = _token(arguments.token_env)
@@ -42,13 +96,15 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, arguments: argparse.Namespace, token: str | None) -> int:
+    from core.settings import load_settings
+
     server = _server()
-    stop, told = asyncio.Event(), []
+    stop, signals = asyncio.Event(), []
 
     def tell(number: signal.Signals) -> None:
         if stop.is_set():
-            raise KeyboardInterrupt  # told twice: not even what is under way
-        told.append(number)
+            raise KeyboardInterrupt  # the second time: at once
+        signals.append(number)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -65,7 +121,7 @@ async def _serve(settings: Settings, arguments: argparse.Namespace, token: str |
         stage=Stage(arguments.stage),
         grace_s=arguments.grace,
     )
-    if signal.SIGINT in told:
+    if signal.SIGINT in signals:
         raise KeyboardInterrupt
     return 0
 
@@ -105,7 +161,7 @@ def _announce(url: str, settings: Settings, arguments: argparse.Namespace) -> No
             f"  base URL  {url}\n"
             f"  API key   {key}\n"
             f"  model     any name: {plain(reflex.model)} or {plain(cloud.model)} answers\n"
-            f"  stage     {arguments.stage}, unless a call says X-Speckit-Stage"
+            f"  stage     {arguments.stage}, unless a call has the header X-Speckit-Stage"
         )
     sys.stdout.flush()
 

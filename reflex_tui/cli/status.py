@@ -1,4 +1,4 @@
-"""``status``: what is configured and where it says so, and what the next call would do."""
+"""``status``: the configuration and where each value comes from, and the next call's route."""
 
 from __future__ import annotations
 
@@ -6,25 +6,34 @@ import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from core.capsule import EventLog
-from core.harness.sandbox import choose_tier
 from core.plain import plain
-from core.router.shadow import ShadowSummary, shadow_summary
-from core.router.view import RoutingState, RoutingView
-from core.settings import load_settings
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json, warn
-from reflex_tui.model.gate import next_step, why
-from reflex_tui.model.promotion import config_place
 
 if TYPE_CHECKING:
     import argparse
 
     from core.harness.sandbox import SelfTest
+    from core.router.shadow import ShadowSummary
+    from core.router.view import RoutingView
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
 
 
-def status(arguments: argparse.Namespace) -> int:
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    commands.add(
+        "status",
+        run,
+        "show configuration, breaker, gate, and the next call's route",
+        "status",
+        "status --json",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Show everything a decision rests on; 0 unless the configuration cannot be used."""
+    from core.settings import load_settings
+
     settings = load_settings(arguments.config)
     warn(settings.warning)
     seen, sandbox = asyncio.run(_look(settings))
@@ -38,7 +47,10 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 async def _look(settings: Settings) -> tuple[RoutingView, SelfTest]:
-    """How things stand, and which sandbox a bakeoff would run model-written code in."""
+    """The routing view, and which sandbox a bakeoff would run model-written code in."""
+    from core.harness.sandbox import choose_tier
+    from core.router.view import RoutingState
+
     state = RoutingState(settings)
     choosing = asyncio.create_task(choose_tier())
     try:
@@ -51,6 +63,9 @@ async def _look(settings: Settings) -> tuple[RoutingView, SelfTest]:
 
 
 def _shadow(settings: Settings) -> ShadowSummary:
+    from core.capsule import EventLog
+    from core.router.shadow import shadow_summary
+
     reflex = settings.reflex
     with EventLog(settings.state_dir / "capsule") as log:
         return shadow_summary(log, endpoint=reflex.endpoint, model=reflex.model)
@@ -71,6 +86,8 @@ def _document(seen: RoutingView) -> dict[str, Any]:
 
 
 def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
+    from reflex_tui.model.promotion import config_place
+
     health = seen.health
     state = coloured("● up", "green") if health.ok else coloured("✖ down", "red")
     decision = seen.decision
@@ -100,14 +117,20 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
 
 
 def _breaker(seen: RoutingView) -> str:
+    from core.figures import plural
+
     breaker = seen.breaker
     wait = f", next probe in {breaker.retry_in_s:.0f} s" if breaker.retry_in_s else ""
     state = str(breaker.state).replace("_", "-")
-    return f"{state}, {breaker.failure_count} of {breaker.max_failures} failures{wait}"
+    return (
+        f"{state}, {plural(breaker.failure_count, 'failure')} (limit {breaker.max_failures}){wait}"
+    )
 
 
 def _gate(seen: RoutingView) -> list[str]:
     """The verdict or why it does not hold, and below it what to do then."""
+    from reflex_tui.model.gate import next_step, why
+
     gate, event = seen.gate, seen.gate.event or {}
     verdict = coloured("✓ pass", "green") if gate.valid else f"✖ {why(gate)}"
     suite = f", {plain(event.get('suite'), 80)}" if event else ""
@@ -122,7 +145,7 @@ def _shadow_words(seen: RoutingView, shadow: ShadowSummary) -> str:
     sample = seen.policy.reflex.shadow.sample
     state = f"{100 * sample:g} % of the cloud's Implement calls" if sample else "off"
     if not shadow.calls:
-        return f"{state}; nothing gathered yet" if sample else state
+        return f"{state}; no comparisons yet" if sample else state
     calls = "1 call" if shadow.calls == 1 else f"{shadow.calls} calls"
     return (
         f"{calls}, {shadow.agreed_percent:.0f} % agreed with the cloud, {shadow.failed} failed, "

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
 from reflex_tui import terminal
+from reflex_tui.cli.kinds import port
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
     from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
 
 
 class NoTerminal(ReflexError):
@@ -22,7 +24,31 @@ class NoTerminal(ReflexError):
     exit_code = 2
 
 
-def tui(arguments: argparse.Namespace) -> int:
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    tui = commands.add(
+        "tui",
+        run,
+        "open the dashboard",
+        "tui",
+        "tui --config path/stage0.toml",
+        "tui --web --port 8000",
+    )
+    tui.add_argument(
+        "--web",
+        action="store_true",
+        help="serve it to a browser on this machine (needs the extra web)",
+    )
+    tui.add_argument(
+        "--port",
+        type=port,
+        default=8000,
+        metavar="PORT",
+        help="port of --web (default: %(default)s; 0: any free one)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Open the dashboard on the workspace's configuration, here or for a browser."""
     if arguments.web:
         from reflex_tui.web import serve  # rarely needed
@@ -43,9 +69,9 @@ def open_dashboard(config: Path | None) -> int:
             f"the dashboard needs a terminal: {why}",
             remedy="Without one: code reflex status --json, code reflex events -f --json",
         )
-    from reflex_tui.app import run  # Textual costs start-up
+    from reflex_tui.app import run as show  # Textual costs start-up
 
-    return run(read=partial(_settings, config))
+    return show(read=partial(_settings, config))
 
 
 def _settings(config: Path | None) -> Settings:

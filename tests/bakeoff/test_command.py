@@ -98,7 +98,7 @@ def test_enable_takes_a_valid_pass(project: Path) -> None:
     config = project / "stage0.toml"
 
     def enable() -> subprocess.CompletedProcess[str]:
-        command = [CODE, "reflex", "enable"]
+        command = [str(CODE), "reflex", "enable"]
         return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
 
     with bench(project, reflex=1) as b:
@@ -119,7 +119,7 @@ def test_enable_takes_a_valid_pass(project: Path) -> None:
 
 def test_status_names_the_sandbox(project: Path) -> None:
     """Its tier, as an attack on it finds out, for people and in JSON."""
-    command = [CODE, "reflex", "status"]
+    command = [str(CODE), "reflex", "status"]
     words = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     (line,) = [one for one in words.stdout.splitlines() if one.startswith("sandbox ")]
     found = subprocess.run(

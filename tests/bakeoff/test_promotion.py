@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -159,7 +159,7 @@ async def test_without_a_sandbox_it_is_refused_or_stamped(
 )
 @pytest.mark.usefixtures("no_sandbox")
 async def test_what_is_not_the_whole_test_leaves_no_decision(
-    project: Path, changes: dict[str, object], reason: str
+    project: Path, changes: dict[str, Any], reason: str
 ) -> None:
     """The earlier verdict stands: only a whole run, as calls are really made, can move it."""
     async with arena(project, tasks=6) as a:

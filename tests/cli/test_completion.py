@@ -67,8 +67,9 @@ def bash(line: str, cwd: Path, before: str = "") -> list[str]:
 
 def test_bash_offers_the_commands(files: Path) -> None:
     """All of them and the options; after a beginning those that begin so."""
-    assert set(bash("code reflex ", files)) == {*COMMANDS, "-h", "--help", "--version"}
-    assert set(bash("speckit-reflex ", files)) == {*COMMANDS, "-h", "--help", "--version"}
+    options = {"-h", "--help", "--version", "--config", "--json"}
+    assert set(bash("code reflex ", files)) == COMMANDS | options
+    assert set(bash("speckit-reflex ", files)) == COMMANDS | options
     assert bash("code reflex hea", files) == ["health"]
 
 

@@ -64,3 +64,18 @@ def test_what_cannot_be_recorded_is_not_forced(
     assert run(["enable", "--force"], "code reflex") == 1
     assert written.read_text() == BEFORE
     assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", [BEFORE, "", '[reflex]\nmodel = "m"\n'])
+def test_where_nothing_is_on_nothing_is_written(
+    written: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``disable`` adds no line to a file that needs none."""
+    written.write_text(text)
+    before = written.stat().st_mtime_ns
+    assert run(["disable"], "code reflex") == 0
+    assert (written.read_text(), written.stat().st_mtime_ns) == (text, before)
+    assert "nothing was changed" in capsys.readouterr().out
+    written.unlink()
+    assert run(["disable", "--json"], "code reflex") == 0
+    assert list(written.parent.iterdir()) == [written.parent / ".git"]

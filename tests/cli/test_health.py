@@ -147,7 +147,7 @@ def test_an_untrusted_server_is_two_and_not_contacted(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["helth"], ["health", "--timeout", "x"], ["events", "-n", "-1"], ["--no"]]
+    "arguments", [["helth"], ["health", "--timeout", "x"], ["events", "-n", "-1"], ["--no"]]
 )
 def test_wrong_usage_is_two_without_a_traceback(project: Path, arguments: list[str]) -> None:
     """One clear line, whatever was typed."""

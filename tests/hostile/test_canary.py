@@ -11,7 +11,6 @@ import subprocess
 import sys
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -45,9 +44,6 @@ from tests.support.hostile.canary import (
 )
 from tests.support.hostile.short import FULL
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 FAULTS_TRIED = FAULTS if FULL else FAULTS[:: len(FAULTS) // 8]
 COMMANDS = (
     ["events", "-n", "1000"],
@@ -63,13 +59,12 @@ COMMANDS = (
 
 
 @pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _key(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """The key is in the environment, and every logger says all it has to say."""
     monkeypatch.setenv(KEY_VARIABLE, KEY)
     monkeypatch.setenv("REFLEX_TRUSTED_ENDPOINTS", "")
     for name in ("", "core", "httpx", "httpcore", "asyncio"):
         caplog.set_level(logging.DEBUG, logger=name)
-    return
 
 
 def turns() -> list[tuple[str, str]]:
@@ -216,14 +211,12 @@ async def test_a_bakeoff(project: Path) -> None:
         for turncoat in (world.cloud, world.reflex):
             turncoat.turns = itertools.cycle(prompt_ones)
         command = "bakeoff --tasks c* --attempts 2 --seed 1 --allow-unsandboxed"
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [Path(sys.executable).with_name("code"), "reflex", *command.split()],
-            cwd=project,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        words = [str(Path(sys.executable).with_name("code")), "reflex", *command.split()]
+
+        def run_it() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
+
+        done = await asyncio.to_thread(run_it)
         assert len(world.cloud_server.chats) > 10
     files = files_below(project, *homes())
     reports = [path for path in files if path.name.startswith("reflex-bakeoff-")]

@@ -125,7 +125,7 @@ def test_names_that_a_configuration_may_hold(project: Path) -> None:
 def test_directories_and_files_of_any_name(tmp_path: Path) -> None:
     """Nobody chooses in which directory a project lies that came in an archive."""
     names = [w.replace("/", "_").replace("\0", "_")[:40] for w in STRINGS]
-    lines = []
+    lines: list[Line] = []
     for name in dict.fromkeys(n for n in names if _can_be_typed(n)):
         project = tmp_path / f"x{name}"
         (project / ".git").mkdir(parents=True)

@@ -44,7 +44,7 @@ HANGS = (
         (["y", "y"], 0, GOOD, "✓ solved by reflex (local)"),
         (["yes", "n"], 1, BROKEN, "not written"),
         (["y", ""], 1, BROKEN, "not written"),
-        (["n"], 1, BROKEN, "nothing was run"),
+        (["n"], 1, BROKEN, "nothing was run or written"),
         (["^C"], 130, BROKEN, "Run it?"),
         (["y", "^C"], 130, BROKEN, "Write this to calc.py?"),
     ],
@@ -57,7 +57,7 @@ async def test_a_person_is_asked_twice(
         ended = await at_terminal(found.root, *TASK, answers=answers)
         assert ended.status == status, ended.out
         assert found.calc == after
-        assert "not sandboxed" in ended.out
+        assert "without a sandbox" in ended.out
         assert says in ended.out
         if len(answers) == 2:
             assert "-    return a - b\n+    return a + b\n" in ended.out
@@ -170,7 +170,7 @@ async def test_work_of_the_persons_own_meanwhile_is_kept(tmp_path: Path) -> None
         ((PROMPT, "--file", "calc.py", "--check", "./none", "--yes"), "cannot be started"),
         ((PROMPT, "--file", "../x", "--check", "true", "--yes"), "not inside the repository"),
         ((PROMPT, "--file", "calc.py", "--check", "true", "--yes", "--also", "no"), "--also 'no'"),
-        (("--undo", "--file", "calc.py"), "--undo stands alone"),
+        (("--undo", "--file", "calc.py"), "--undo takes no task"),
     ],
 )
 async def test_what_cannot_be_worked_on(
@@ -189,7 +189,7 @@ async def test_a_check_that_passes_already(tmp_path: Path) -> None:
     async with scene(tmp_path / "repo", reflex=[GOOD]) as found:
         ended = await mend(found.root, check="true")
         assert ended.status == 0
-        assert "passes already" in ended.err
+        assert "passes before any change" in ended.err
         assert ended.document["check_before"] == {"passed": True, "status": 0}
         assert "The tests now say" not in found.reflex.asked[0]
 

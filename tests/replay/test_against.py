@@ -1,4 +1,4 @@
-"""A recorded question put to a backend anew, with evidence of its own and both replies shown."""
+"""A recorded request sent again, with evidence of its own and both replies shown."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def keep_all(project: Path) -> None:
     path.write_text(path.read_text().replace("[reflex]", '[reflex]\ncapture_mode = "full_io"'))
 
 
-async def test_a_live_call_is_asked_anew_and_recorded(project: Path) -> None:
+async def test_a_live_call_is_sent_again_and_recorded(project: Path) -> None:
     """Both sides with latency and tokens; the new call's events name the old one."""
     async with world(project, promoted=False) as here:
         keep_all(project)
@@ -55,12 +55,12 @@ async def test_a_live_call_is_asked_anew_and_recorded(project: Path) -> None:
         document = json.loads(out)
         decision, call = here.events("RoutingDecision", "LLMCall")[-2:]
     assert document["recorded"]["backend"] == "cloud"
-    assert document["anew"]["backend"] == "reflex"
-    assert json.loads(document["anew"]["text"])["path"] == "a.py"
-    assert document["anew"]["latency_ms"] > 0
-    assert document["anew"]["completion_tokens"] > 0
+    assert document["now"]["backend"] == "reflex"
+    assert json.loads(document["now"]["text"])["path"] == "a.py"
+    assert document["now"]["latency_ms"] > 0
+    assert document["now"]["completion_tokens"] > 0
     assert isinstance(document["same"], bool)
-    assert call["call_id"] == decision["call_id"] == document["anew_call_id"] != answer.call_id
+    assert call["call_id"] == decision["call_id"] == document["new_call_id"] != answer.call_id
     assert (decision["origin"], decision["reason"]) == ("replay", "replay")
     assert decision["detail"] == f"of call {answer.call_id}"
     assert call["origin"] == "replay"
@@ -99,7 +99,7 @@ async def test_the_same_reply_is_said_to_be_the_same(project: Path) -> None:
     assert "the replies are the same" in out
 
 
-async def test_prompts_suffice_to_ask_anew(project: Path) -> None:
+async def test_prompts_suffice_to_send_it_again(project: Path) -> None:
     """With prompts_only there is no old reply to show, and that is said."""
     request = {"messages": QUESTION}
     async with world(project, promoted=False):
@@ -111,7 +111,7 @@ async def test_prompts_suffice_to_ask_anew(project: Path) -> None:
     document = json.loads(out)
     assert code == 0
     assert document["recorded"]["text"] is None
-    assert document["anew"]["text"]
+    assert document["now"]["text"]
     assert document["same"] is None
     assert "prompts_only" in err
 
@@ -167,7 +167,7 @@ def test_a_recorded_request_is_the_request(
     temperature: float | None,
     extra: dict[str, Any],
 ) -> None:
-    """Nothing is lost between what was asked and what is asked anew."""
+    """Nothing is lost between what was asked and what is sent again."""
     request = ChatRequest(
         messages, schema=schema, max_tokens=max_tokens, temperature=temperature, extra=extra
     )

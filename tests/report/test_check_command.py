@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reflex_tui.cli import check as github
+from reflex_tui.cli import github
 from tests.support.report.synthetic import HOSTILE, arm, planted, run_settings
 from tests.support.report.workspace import Workspace
 
@@ -90,7 +90,7 @@ def test_newer_reports_that_are_no_verdict_are_passed_over_and_named(workspace: 
     path.unlink()
     alone = workspace.reflex("check")
     assert alone.returncode == 2
-    assert f"no report of a whole bakeoff, only {some.name} (subset)" in alone.stderr
+    assert f"no report of a complete bakeoff, only {some.name} (subset)" in alone.stderr
 
 
 def test_json_is_one_document(workspace: Workspace) -> None:

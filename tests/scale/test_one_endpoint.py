@@ -63,7 +63,10 @@ async def test_several_models_are_listed() -> None:
 
 async def test_a_gateway_that_hides_its_workers() -> None:
     """SGLang's gateway names itself owner and has none of an engine's own paths."""
-    gateway = {"/v1/models": models(MODEL, owned_by="local"), "/health": Reply()}
+    gateway: dict[str, Behaviour] = {
+        "/v1/models": models(MODEL, owned_by="local"),
+        "/health": Reply(),
+    }
     async with behind_one(gateway) as endpoint:
         (seen,) = await looks(endpoint, 1)
     assert seen.ok
@@ -73,7 +76,7 @@ async def test_a_gateway_that_hides_its_workers() -> None:
 @pytest.mark.parametrize("left", [0, 1])
 async def test_a_router_that_has_lost_a_worker(left: int) -> None:
     """Then /health of vLLM's router answers 503; what counts is whether one is left."""
-    router = {
+    router: dict[str, Behaviour] = {
         **vllm(MODEL),
         "/health": Reply(503, b'Unhealthy servers: ["http://127.0.0.1:8001"]', "text/plain"),
         "/readiness": Reply.of({"healthy_workers": left}, 200 if left else 503),

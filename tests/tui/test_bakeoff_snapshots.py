@@ -307,7 +307,7 @@ OFF = settings()
 OFF = replace(OFF, reflex=OFF.reflex.model_copy(update={"enabled": False}), cloud=Cloud())
 FILE = Path("/src/acme/api/stage0.toml")
 STALE = GateView(valid=False, detail="model_changed", event={"stamps": []}, age_days=2)
-PROPOSED = {
+PROPOSED: dict[str, Proposal | Done | ReflexError] = {
     "promote": Proposal(on=True, path=FILE, changes=CHANGE, outlook=outlook(configured=OFF)),
     "refused": Proposal(
         on=True, path=FILE, changes=CHANGE, outlook=outlook(gate=STALE, configured=OFF)

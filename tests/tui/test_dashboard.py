@@ -117,7 +117,7 @@ async def test_every_command_is_in_the_palette() -> None:
 async def test_every_key_has_an_id_that_a_keymap_can_change() -> None:
     """Ids are unique, and another key does the same."""
     owners = [ReflexApp, Dashboard, HealthPane, RoutingPane, LogView, DetailScreen, Sheet]
-    ids = [binding.id for owner in owners for binding in owner.BINDINGS]  # type: ignore[union-attr]
+    ids = [binding.id for owner in owners for binding in owner.BINDINGS]  # type: ignore[attr-defined]
     assert None not in ids
     assert len(ids) == len(set(ids))
     async with dashboard() as bench:

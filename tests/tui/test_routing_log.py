@@ -89,9 +89,8 @@ async def test_every_upward_move_stops_following(a_day: tuple[Record, ...]) -> N
 def _wheel_up(view: LogView) -> Message:
     from textual.events import MouseScrollUp  # its arguments are many
 
-    where = {"x": 5, "y": 5, "delta_x": 0, "delta_y": -1, "button": 0}
     return MouseScrollUp(
-        widget=view, **where, shift=False, meta=False, ctrl=False, screen_x=5, screen_y=9
+        view, *(5, 5, 0, -1, 0), shift=False, meta=False, ctrl=False, screen_x=5, screen_y=9
     )
 
 

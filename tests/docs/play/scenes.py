@@ -85,7 +85,7 @@ SCENES = tuple(
             {"main.c": _TEST_C, "Makefile": _MAKE_C},
         ),
         (
-            "Mend the parser.",
+            "Fix the parser.",
             {"p.py": _PARSER.format('" "')},
             {"p.py": _PARSER.format("")},
             {"test_p.py": _TEST_PARSER, "Makefile": "test:\n\tpython3 test_p.py\n"},

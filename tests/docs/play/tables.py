@@ -9,8 +9,10 @@ from dataclasses import dataclass
 TUTORIAL = "docs/tutorial.md"  # its own commands are played by test_tutorial.py
 
 EXCEPTED = {
-    r"make (demo|test|lint|contracts|check|torture|bench)\b": "makes an environment or runs tests",
-    r"\.venv/bin/python -m pytest .*--snapshot-update": "writes the snapshots of this tree anew",
+    r"make (demo|test|coverage|lint|contracts|check|lock|torture|bench)\b": (
+        "makes an environment or runs tests"
+    ),
+    r"\.venv/bin/python -m pytest .*--snapshot-update": "writes the snapshots of this tree",
     r"pip install ": "fetches packages; the packages' own check installs the wheel",
     r"(uv tool|pipx) install ": "fetches packages into the user's home",
     r"python -m venv \S+ && \S+/pip install ": "fetches the packages of the peers",

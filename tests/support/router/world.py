@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from core.client.backend import Message
+
 SUITE = "reflex_patchloop_v1"
 SCHEMA = {
     "type": "object",
@@ -32,7 +34,7 @@ SCHEMA = {
     "required": ["path", "n"],
     "additionalProperties": False,
 }
-QUESTION = [{"role": "user", "content": "Which line is wrong?"}]
+QUESTION: list[Message] = [{"role": "user", "content": "Which line is wrong?"}]
 
 
 @dataclass

@@ -58,10 +58,10 @@ def cluster(directory: Path, *, workers: int) -> Iterator[Cluster]:
         address = json.loads(told.read_text(encoding="utf-8"))["address"]
         made = Cluster(address, directory / "home", scheduler)
         for number in range(workers):
-            arguments = ("worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny",
-                         "--host", "127.0.0.1", "--name", str(number),
-                         "--local-directory", str(directory / "scratch"))  # fmt: skip
-            made.workers.append(_start(stack, directory, made.environment(), *arguments))
+            given = ("worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny",
+                     "--host", "127.0.0.1", "--name", str(number),
+                     "--local-directory", str(directory / "scratch"))  # fmt: skip
+            made.workers.append(_start(stack, directory, made.environment(), *given))
         _until(lambda: _workers(directory) == workers, "the workers did not come")
         yield made
 

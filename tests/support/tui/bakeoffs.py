@@ -16,7 +16,7 @@ from reflex_tui.app import ReflexApp
 from tests.support.report import synthetic
 from tests.support.report.synthetic import LIMITS
 from tests.support.tui.bench import Bench
-from tests.support.tui.making import ENDPOINT, LOCAL, NOW, REMOTE
+from tests.support.tui.making import ENDPOINT, LOCAL, NOW, REMOTE, StillClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -56,7 +56,7 @@ async def running(
     async with app.run_test(size=size, notifications=True) as pilot:
         while not app.dashboard.is_whole:
             await pilot.pause()
-        bench = Bench(app, pilot, None)  # type: ignore[arg-type]  the clock is the machine's
+        bench = Bench(app, pilot, StillClock())  # which the app does not look at
         await bench.press("3")
         yield bench
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from core.router.shadow import ShadowSummary
     from core.settings import Settings
 
-PRICES = {"price_input_per_million": 0.25, "price_output_per_million": 2.0}
+PRICED = Cloud(price_input_per_million=0.25, price_output_per_million=2.0)
 
 
 def priced(configured: Settings | None = None, **reflex: Any) -> Settings:
     """Settings with the cloud's prices."""
     chosen = configured or settings(**reflex)
-    return replace(chosen, cloud=Cloud(**PRICES))
+    return replace(chosen, cloud=PRICED)
 
 
 @contextmanager

@@ -1,1 +1,0 @@
-"""The commands' names, arguments and help, a module for each family of them."""

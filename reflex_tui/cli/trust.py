@@ -1,0 +1,69 @@
+"""``trust``: allows a server, or thresholds looser than the defaults, that a project names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import ConfigError
+from core.plain import plain
+from reflex_tui.cli.kinds import words
+from reflex_tui.cli.output import print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from reflex_tui.cli.parser import Commands
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    trust = commands.add(
+        "trust",
+        run,
+        "allow a server off this machine, or looser thresholds, that a project names",
+        "trust https://llm.example.com/v1",
+        "trust --thresholds",
+    )
+    what = trust.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "url", nargs="?", type=words, metavar="URL", help="the server; scheme, host and port count"
+    )
+    what.add_argument(
+        "--thresholds",
+        action="store_true",
+        help="accept this workspace's looser thresholds; passes by them are marked",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Remember a server as trusted, or a workspace's looser thresholds as accepted."""
+    from core.settings import trust as trusting
+
+    if arguments.thresholds:
+        return _accept_thresholds(arguments)
+    origin = trusting.trust(arguments.url)
+    if arguments.json:
+        print_json({"trusted": origin, "file": str(trusting.store())})
+    else:
+        print(f"trusted: {plain(origin)} (in {plain(trusting.store())})")
+    return 0
+
+
+def _accept_thresholds(arguments: argparse.Namespace) -> int:
+    from core.settings import load_settings, thresholds
+
+    settings = load_settings(arguments.config)
+    root, given = settings.source.root, settings.refused or settings.reflex.thresholds
+    if not thresholds.loosened(given):
+        raise ConfigError(
+            "nothing to accept: no threshold is looser than its default",
+            remedy="Only thresholds that loosen the gate need it; see docs/gate.md.",
+        )
+    now = thresholds.accept(root, given)
+    if arguments.json:
+        print_json({"accepted": now, "workspace": str(root), "file": str(thresholds.store())})
+        return 0
+    values = ", ".join(f"{name} = {value:g}" for name, value in now.items())
+    print(f"accepted for {plain(root)}: {values} (in {plain(thresholds.store())})")
+    print("Reports and gate passes by them are marked loosened.")
+    return 0

@@ -1,0 +1,62 @@
+"""A user id without a home and without a passwd entry, as in containers: a line, no traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+# ``setpriv --reuid`` needs root, and an interpreter that everybody may read.
+NOBODY = """
+import pwd, sys
+def unknown(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+pwd.getpwuid = unknown
+from reflex_tui.cli.main import run
+sys.exit(run(sys.argv[1:], "code reflex"))
+"""
+
+
+def nobody(here: Path, *line: str) -> subprocess.CompletedProcess[str]:
+    """Run it as a user whom the machine does not know."""
+    (here / "stage0.toml").write_text(
+        '[reflex]\nendpoint = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+        '[cloud]\nendpoint = "http://127.0.0.1:9/v1"\n'
+    )
+    return subprocess.run(
+        [sys.executable, "-c", NOBODY, *line],
+        cwd=here,
+        env={name: value for name, value in os.environ.items() if name not in HOMES},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("line", ["trust http://llm.example:1", "bakeoff", "engine --port 0"])
+def test_what_keeps_files_with_the_user_names_the_variable(project: Path, line: str) -> None:
+    """In a line, with what to set, and status 2."""
+    done = nobody(project, *line.split())
+    assert done.returncode == 2, done.stderr
+    error, remedy = done.stderr.splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert "HOME" in error + remedy
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line", ["health", "models", "events", "check", "disable", "completion bash", "events verify"]
+)
+def test_looking_needs_no_home(project: Path, line: str) -> None:
+    """Nor does switching off."""
+    done = nobody(project, *line.split())
+    assert "HOME" not in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,72 @@
+"""``code reflex report``: reports listed, shown and compared."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.harness.report.files import read
+from core.harness.report.markdown import render
+from tests.support.report.synthetic import arm, planted
+from tests.support.report.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A project without a report yet."""
+    return Workspace.begin(tmp_path)
+
+
+def test_the_list_has_a_line_for_each(workspace: Workspace) -> None:
+    """The newest first; one that cannot be read is named too, and nothing of it gets through."""
+    assert "code reflex bakeoff" in workspace.reflex("report").stdout
+    old = workspace.written()
+    arms = {"reflex": arm("reflex", model="evil \x1b[2J\u202e\nname"), "cloud": arm("cloud")}
+    now = datetime.now(UTC)
+    new = workspace.written(planted(lost=20), arms=arms, created_at=now, finished_at=now)
+    broken = workspace.reports / "reflex-bakeoff-20200101T000000Z.json"
+    broken.write_text("{}")
+    done = workspace.reflex("report", "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["report", new.name, old.name, broken.name]
+    assert lines[1].rstrip().endswith("fail")
+    assert "64/64" in lines[2]
+    assert "cannot be read" in lines[3]
+    assert all(line.isprintable() for line in lines)
+    listed = json.loads(workspace.reflex("report", "list", "--json").stdout)
+    assert [one["verdict"] for one in listed[:2]] == ["fail", "pass"]
+    assert listed[2] == {"report": broken.name, "readable": False}
+
+
+def test_a_report_is_shown_as_its_page(workspace: Workspace) -> None:
+    """The newest one, or one that is named by its path or its name alone."""
+    path = workspace.written()
+    page = render(read(path))
+    for named in ([], [path.name], [str(path)]):
+        assert workspace.reflex("report", "show", *named).stdout == page
+    whole = json.loads(workspace.reflex("report", "show", "--json").stdout)
+    assert whole["run_id"] == read(path).run_id
+    missing = workspace.reflex("report", "show", "absent.json")
+    assert (missing.returncode, missing.stdout) == (2, "")
+
+
+def test_two_reports_are_compared(workspace: Workspace) -> None:
+    """With status 1 where the newer one is significantly worse."""
+    before = workspace.written()
+    same = workspace.reflex("report", "compare", before.name)
+    assert same.returncode == 0
+    assert "no significant regression" in same.stdout
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    workspace.written(planted(lost=20), created_at=now, finished_at=now)
+    worse = workspace.reflex("report", "compare", before.name)
+    assert worse.returncode == 1
+    assert "significant regression: " in worse.stdout
+    document = json.loads(workspace.reflex("report", "compare", before.name, "--json").stdout)
+    assert document["regressed"] is True
