@@ -70,8 +70,8 @@ _EVENTS = """\
 # Events
 
 The capsule is the event log of a workspace: what was decided, what was asked, what came of it.
-Every line of `.speckit/capsule/events-NNNNNN.jsonl` is one event: a JSON object in UTF-8. Besides the
-fields of its type it has those that the log adds:
+Every line of `.speckit/capsule/events-NNNNNN.jsonl` is one event: a JSON object in UTF-8. Besides
+the fields of its type it has those that the log adds:
 
 | field | type | meaning |
 | --- | --- | --- |

@@ -7,6 +7,7 @@ for it to delete. So the index lies with the user, never in a workspace.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 from core.capsule.reader import line_at
 from core.capsule.segments import RecordPlace, decode, open_segment
 from core.errors import NoHome
-from core.files import STATE, names_in, open_state, read_state, write_private
+from core.files import STATE, make_private, names_in, open_state, read_state
 from core.userdirs import user_dir
 
 if TYPE_CHECKING:
@@ -104,22 +105,33 @@ def identity_of(connection: sqlite3.Connection, file: Path | None) -> int:
 
 
 def _opened(file: Path, capsule: Path) -> sqlite3.Connection:
-    # SQLite gives its side files the modes of this one.
-    fresh = not file.exists()
-    if fresh:
-        _forget_gone(file.parent.parent)
-        write_private(file.with_name(_OF), str(capsule))
-    descriptor = open_state(file, os.O_RDWR | os.O_CREAT)
+    make_private(file.parent)
+    # Held until the index is there: what one process makes, another would take for planted.
+    owner = open_state(file.with_name(_OF), os.O_RDWR | os.O_CREAT)
     try:
-        _refuse_strangers(file, os.fstat(descriptor))
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        fresh = not os.path.lexists(file)
+        if fresh:
+            os.pwrite(owner, os.fsencode(capsule), 0)
+            _forget_gone(file.parent.parent)
+        # SQLite gives its side files the modes of this one.
+        descriptor = open_state(file, os.O_RDWR | os.O_CREAT)
+        try:
+            _refuse_strangers(file, os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        # This index is always in WAL mode, so a rollback journal is not ours; nor is any side file
+        # of an index that was not there.
+        for suffix in _SIDE_FILES[1:]:
+            side = file.with_name(NAME + suffix)
+            if side.is_symlink() or (side.exists() and (fresh or suffix == "-journal")):
+                side.unlink()
+        return _connected(file)
     finally:
-        os.close(descriptor)
-    # This index is always in WAL mode, so a rollback journal is not ours; nor is any side file of
-    # an index that was not there.
-    for suffix in _SIDE_FILES[1:]:
-        side = file.with_name(NAME + suffix)
-        if side.is_symlink() or (side.exists() and (fresh or suffix == "-journal")):
-            side.unlink()
+        os.close(owner)
+
+
+def _connected(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
@@ -138,7 +150,7 @@ def _forget_gone(root: Path) -> None:
             capsule = read_state(root / name / _OF, limit=1 << 13)
         except OSError:
             continue
-        if not os.path.lexists(capsule):
+        if capsule and not os.path.lexists(capsule):
             shutil.rmtree(root / name, ignore_errors=True)
 
 
