@@ -74,7 +74,10 @@ class Fallback(Section):
 
 
 class Thresholds(Section):
-    """``[reflex.thresholds]``: what a bakeoff must show before reflex serves anything."""
+    """``[reflex.thresholds]``: what a bakeoff must show before reflex serves anything.
+
+    Looser values in a project's file take the user's consent: ``code reflex trust --thresholds``.
+    """
 
     p95_latency_ms: float = Field(
         default=2000, gt=0, le=600_000, description="P95 of the total latency must be below; ms."

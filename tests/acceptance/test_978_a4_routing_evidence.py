@@ -83,7 +83,7 @@ async def test_the_decision_is_on_disk_before_the_call(
         ({"enabled": False}, "reflex_disabled", None),
         ({"model": "another"}, "model_not_available", "model_missing"),
         (
-            {"text": "[reflex.thresholds]\nconfidence = 0.9\n"},
+            {"text": "[reflex.thresholds]\nconfidence = 0.99\n"},
             "thresholds_not_met",
             "thresholds_changed",
         ),
