@@ -30,7 +30,7 @@ _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
 # No /dev/zero: mapped as shared it is memory that belongs to no process.
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _RESERVED = (WORK, "/dev", "/proc", "/sys")
-_SHARED_MEMORY_MB = 16
+SHARED_MEMORY_MB = 16
 _PACKAGES = ("site-packages", "dist-packages")
 _PRIVATE = (".ssh", ".gnupg", ".aws", ".kube", ".docker", ".netrc", ".git-credentials")
 
@@ -131,7 +131,7 @@ def linux_layout(limits: Limits, read_only: Sequence[Path], workspace: Path) -> 
     refuse_private(shown)
     return Layout(
         scratch=tuple(
-            zip(SCRATCH, (limits.file_mb, limits.file_mb, _SHARED_MEMORY_MB), strict=True)
+            zip(SCRATCH, (limits.file_mb, limits.file_mb, SHARED_MEMORY_MB), strict=True)
         ),
         links=links,
         read_only=shown,
