@@ -2,21 +2,25 @@
 
 ReflexError
 ├── ConfigError                    a stage0.toml that cannot be used
-│   └── UntrustedEndpoint          named by a project's file, not trusted by the user
+│   ├── UntrustedEndpoint          named by a project's file, not trusted by the user
+│   └── NoHome                     no home directory for what is to be kept there
+├── WrongEventLoop                 an Implementer was used from a second event loop
 ├── UnsafeFile                     a link, a device or too large, where a state file is expected
+├── NoBackend                      no backend is allowed to answer
 ├── BackendError                   one attempt at one backend failed
 │   ├── ConnectFailed              refused, unresolvable, TLS, reset before a reply
 │   ├── AttemptTimeout             the attempt's wall-clock deadline passed
 │   ├── StatusError                an error status, in the header or inside a 200 stream
 │   │   ├── BadRequest             400, 409, 413, 422 and other 4xx: the request is at fault
 │   │   ├── Misconfigured          401, 403, 404: the configuration is at fault
-│   │   ├── RateLimited            408, 429: later, perhaps
-│   │   └── ServerError            5xx
+│   │   ├── RateLimited            429: later, perhaps
+│   │   └── ServerError            5xx and 408
+│   │       └── Busy               503: the queue is full, or it is loading
 │   ├── ProtocolError              not an OpenAI-compatible reply (HTML, redirect, bad JSON)
 │   │   └── LimitExceeded          a line or body longer than we read
 │   ├── IncompleteReply            the stream broke off, or ended without finish_reason
 │   ├── CutReply                   finish_reason other than stop or tool_calls
-│   └── NotCompliant               the text is not the JSON that the schema asks for
+│   └── NotCompliant               not the JSON that the schema asks for, or a bad tool call
 ├── CapsuleError                   the evidence could not be written or read
 │   ├── CapsuleCorrupt             the hash chain does not hold
 │   ├── NotReplayable              no such call, or its reply was not kept
@@ -27,6 +31,7 @@ ReflexError
 └── HarnessError                   a suite, patch, sandbox or report is at fault
     ├── SuiteError
     ├── EditRejected
+    │   └── EditUnchanged
     ├── SandboxError
     ├── ReportError
     └── WorkerError                a bakeoff's worker cannot take part
@@ -71,10 +76,22 @@ class UntrustedEndpoint(ConfigError):
     code = "untrusted_endpoint"
 
 
+class NoHome(ConfigError, OSError):
+    """The user has no home directory, and something of his is to be kept or read there."""
+
+    code = "no_home"
+
+
 class NoBackend(ReflexError):
-    """Reflex may not answer, and nobody else is allowed to."""
+    """Reflex may not answer, and no other backend is allowed to."""
 
     code = "no_backend"
+
+
+class WrongEventLoop(ReflexError):
+    """An Implementer was used from a second event loop."""
+
+    code = "wrong_event_loop"
 
 
 class UnsafeFile(ReflexError, OSError):
@@ -109,7 +126,7 @@ class BackendError(ReflexError):
 
 
 class ConnectFailed(BackendError):
-    """No reply at all; ``kind`` is ``refused``, ``dns``, ``tls``, ``reset`` or ``network``."""
+    """No reply at all; ``kind`` is ``refused dns tls reset network`` or ``proxy``."""
 
     code = "connect_failed"
 
@@ -125,7 +142,12 @@ class AttemptTimeout(BackendError):
 
 
 class StatusError(BackendError):
-    """The server answered with an error; ``status`` is the HTTP status or the stream's code."""
+    """The server answered with an error; ``status`` is the HTTP status or the stream's code.
+
+    ``server_code``, ``server_type`` and ``param`` are the server's own names for what is wrong,
+    such as ``context_length_exceeded``; None where it gave none.
+    ``from_server`` is false where the client itself refused to send the request.
+    """
 
     code = "status"
 
@@ -137,10 +159,18 @@ class StatusError(BackendError):
         remedy: str = "",
         retry_after_s: float | None = None,
         own_words: str | None = None,
+        server_code: str | None = None,
+        server_type: str | None = None,
+        param: str | None = None,
     ) -> None:
         super().__init__(message, remedy=remedy, own_words=own_words)
         self.status = status
         self.retry_after_s = retry_after_s
+        # Only what a server answered has words that are not ours.
+        self.from_server = own_words is not None
+        self.server_code = server_code
+        self.server_type = server_type
+        self.param = param
 
 
 class BadRequest(StatusError):
@@ -158,15 +188,23 @@ class Misconfigured(StatusError):
 
 
 class RateLimited(StatusError):
-    """408 or 429; ``retry_after_s`` holds the server's wish, capped."""
+    """429; ``retry_after_s`` holds the server's wish, capped."""
 
     code = "rate_limited"
+    counting = Counting.NOT_COUNTED
 
 
 class ServerError(StatusError):
-    """5xx."""
+    """5xx, or 408: the server gave up waiting."""
 
     code = "server_error"
+
+
+class Busy(ServerError):
+    """503: the server's queue is full, or it is still loading; another backend may be free."""
+
+    code = "busy"
+    counting = Counting.NOT_COUNTED
 
 
 class ProtocolError(BackendError):
@@ -200,12 +238,22 @@ class CutReply(BackendError):
 
 
 class NotCompliant(BackendError):
-    """The reply is complete but is not the JSON asked for; ``text`` is the reply as it came."""
+    """The reply is complete but not what was asked for: the schema's JSON, a sound tool call.
+
+    ``text`` is the reply as it came, empty where its tool calls are at fault.
+    """
 
     code = "not_compliant"
 
-    def __init__(self, message: str, *, text: str = "", remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy, own_words="the reply is not the JSON asked for")
+    def __init__(
+        self,
+        message: str,
+        *,
+        text: str = "",
+        remedy: str = "",
+        own_words: str = "the reply is not the JSON asked for",
+    ) -> None:
+        super().__init__(message, remedy=remedy, own_words=own_words)
         self.text = text
 
 
@@ -275,6 +323,12 @@ class EditRejected(HarnessError):
     """An edit that may not or cannot be applied; ``str()`` is fed back to the model."""
 
     code = "edit"
+
+
+class EditUnchanged(EditRejected):
+    """Edits that leave every file as it was."""
+
+    code = "unchanged"
 
 
 class SandboxError(HarnessError):

@@ -71,10 +71,11 @@ def count(number: int | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """``96 %``, ``99.4 %``; a dash for None."""
+    """``96 %``, ``99.4 %``; a dash for None. Never rounded up to a whole 100 it does not reach."""
     if value is None:
         return NONE
-    text = f"{value:.1f}".removesuffix(".0")
+    rounded = 99.9 if 99.9 < value < 100 else value  # noqa: PLR2004  percent
+    text = f"{rounded:.1f}".removesuffix(".0")
     return f"{text} %"
 
 

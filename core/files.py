@@ -48,6 +48,11 @@ def open_state(path: Path, flags: int = os.O_RDONLY) -> int:
     return descriptor
 
 
+def state_opener(path: str, flags: int) -> int:
+    """``open_state`` as the ``opener`` of ``open``."""
+    return open_state(Path(path), flags)
+
+
 def read_state(path: Path, *, limit: int = MOST_BYTES) -> bytes:
     """All of the state file at ``path``, at most ``limit`` bytes.
 
@@ -78,10 +83,26 @@ def refuse_links(path: Path) -> None:
             raise _unsafe(part, "is a link")
 
 
+def names_in(directory: Path) -> list[str]:
+    """The names in a state directory; none where there is no such directory.
+
+    Raises:
+        UnsafeFile: a part of it from ``.speckit`` on is a link.
+        OSError: it cannot be listed.
+    """
+    refuse_links(directory)
+    try:
+        return os.listdir(directory)  # noqa: PTH208  asked often, names alone
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def _unsafe(path: Path, what: str) -> UnsafeFile:
-    return UnsafeFile(
+    error = UnsafeFile(
         f"{plain(path)} {what}", remedy="Remove it; state files are regular files and no links."
     )
+    error.strerror = f"it {what}"  # for those who name the path themselves
+    return error
 
 
 def make_private(directory: Path) -> list[Path]:
@@ -132,6 +153,51 @@ def replace_whole(path: Path, data: bytes) -> None:
     """
     with staged(path, data) as temporary:
         os.replace(temporary, path)  # noqa: PTH105  one atomic call
+
+
+def replace_user_file(path: Path, data: bytes) -> None:
+    """Write ``data`` to a file of the user's, whole or not at all; mode, owner and group stay.
+
+    Raises:
+        UnsafeFile: it is a link, or no regular file.
+        OSError: it cannot be written, or is not there; what was there still is.
+    """
+    with staged_like(path, data) as temporary:
+        os.replace(temporary, path)  # noqa: PTH105  one atomic call
+    sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def staged_like(path: Path, data: bytes) -> Iterator[Path]:
+    """As ``staged``, with the mode, owner, group and extended attributes of the file ``path``.
+
+    An owner that this process may not give stays its own; with it, only the group is kept.
+
+    Raises:
+        UnsafeFile: it is a link, or no regular file.
+        OSError: it is not there, or cannot be written beside.
+    """
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise _unsafe(path, "is not a regular file")
+    with staged(path, data) as temporary:
+        for owner in (status.st_uid, -1):
+            with contextlib.suppress(PermissionError):
+                os.chown(temporary, owner, status.st_gid)
+                break
+        _copy_attributes(path, temporary)
+        temporary.chmod(stat.S_IMODE(status.st_mode))  # last: a new owner clears some bits
+        yield temporary
+
+
+def _copy_attributes(source: Path, target: Path) -> None:
+    """Access lists and the like, where the system has them and lets us."""
+    if not hasattr(os, "listxattr"):
+        return
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(source, follow_symlinks=False):
+            with contextlib.suppress(OSError):
+                os.setxattr(target, name, os.getxattr(source, name, follow_symlinks=False))
 
 
 @contextlib.contextmanager

@@ -1,36 +1,126 @@
-"""Content hashes of directories: how a gate pass notices a changed suite, prompt or schema."""
+"""Content hashes of directories: how a gate pass notices a changed suite, prompt or schema.
+
+A suite may come with somebody's repository, and a report may name any path, so the walk follows no
+link, opens regular files only, and has limits on files, bytes, depth and time.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
+import time
 from pathlib import Path
+
+from core.errors import UnsafeFile
+from core.plain import plain
 
 _PACKAGE = Path(__file__).parent
 PROMPTS = _PACKAGE / "patchloop" / "prompts"
 SCHEMAS = _PACKAGE / "patchloop" / "schemas"
 SUITES = _PACKAGE / "harness" / "suites"
 
+MOST_ENTRIES = 50_000
+MOST_BYTES = 64 << 20
+MOST_DEPTH = 16
+MOST_S = 10.0
+_CHUNK = 1 << 20
+
 
 def tree_hash(root: Path) -> str:
     """``sha256:…`` over relative paths and contents, the same on every machine.
 
     Bytecode and hidden files do not count; ``root`` may also be one file. An absent directory has
-    a hash of its own, so that a suite which was deleted differs from the one that was judged.
+    a hash of its own, so that a suite which was deleted differs from the one that was judged. A
+    link counts by what it says, not by what it leads to.
+
+    Raises:
+        UnsafeFile: It is larger than any suite: in files, bytes or depth, or it takes too long.
+        OSError: A part of it cannot be read.
     """
-    if root.is_file():
-        return f"sha256:{hashlib.sha256(root.read_bytes()).hexdigest()}"
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*"), key=lambda path: path.relative_to(root).as_posix()):
-        relative = path.relative_to(root)
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
-        if hidden or not path.is_file():
-            continue
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{relative.as_posix()}\0{content}\n".encode())
-    return f"sha256:{digest.hexdigest()}"
+    return f"sha256:{_Walk(root).digest()}"
+
+
+class _Walk:
+    """One walk below ``root``, and what is left of its limits."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._entries = MOST_ENTRIES
+        self._bytes = MOST_BYTES
+        self._until = time.monotonic() + MOST_S
+
+    def digest(self) -> str:
+        try:
+            mode = self._root.lstat().st_mode
+        except FileNotFoundError:
+            return hashlib.sha256().hexdigest()
+        if not (stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+            return self._content(self._root, mode)
+        found = dict(self._below(self._root, ())) if self._root.is_dir() else {}
+        digest = hashlib.sha256()
+        for relative in sorted(found):
+            digest.update(f"{relative}\0{found[relative]}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def _below(self, directory: Path, parts: tuple[str, ...]) -> list[tuple[str, str]]:
+        if len(parts) > MOST_DEPTH:
+            raise self._over(f"over {MOST_DEPTH} directories deep")
+        found = []
+        with os.scandir(directory) as listing:
+            for entry in listing:
+                self._entries -= 1
+                if self._entries < 0:
+                    raise self._over(f"over {MOST_ENTRIES:,} files")
+                if time.monotonic() > self._until:
+                    raise self._over(f"not read within {MOST_S:g} s")
+                if entry.name.startswith(".") or entry.name == "__pycache__":
+                    continue
+                here = (*parts, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    found += self._below(Path(entry.path), here)
+                    continue
+                mode = entry.stat(follow_symlinks=False).st_mode
+                found.append(("/".join(here), self._content(Path(entry.path), mode)))
+        return found
+
+    def _content(self, path: Path, mode: int) -> str:
+        if stat.S_ISLNK(mode):
+            target = os.fsencode(path.readlink())
+            return hashlib.sha256(b"link to " + target).hexdigest()
+        digest = hashlib.sha256()
+        if not stat.S_ISREG(mode):
+            return f"special {stat.S_IFMT(mode):o}"
+        # What was a regular file a moment ago may be another now.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > self._bytes:
+                raise self._over(f"over {MOST_BYTES >> 20} MiB, or changing while it is read")
+            while chunk := file.read(_CHUNK):
+                self._bytes -= len(chunk)
+                if self._bytes < 0 or time.monotonic() > self._until:
+                    raise self._over(f"over {MOST_BYTES >> 20} MiB, or too slow to read")
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def _over(self, why: str) -> UnsafeFile:
+        return UnsafeFile(
+            f"{plain(self._root, 300)} is {why}, which no suite is",
+            remedy="Take out what is not part of the suite.",
+        )
 
 
 def suite_root(suite: str, workspace: Path) -> Path:
     """Where a suite lies: a built-in one by its name, any other by its path."""
     built_in = SUITES / suite
-    return built_in if "/" not in suite and built_in.is_dir() else workspace / suite
+    plain_name = "/" not in suite and suite not in {"", ".", ".."}
+    return built_in if plain_name and built_in.is_dir() else workspace / suite
+
+
+def suite_hash(suite: str, workspace: Path) -> str:
+    """The hash of the suite as it is now; empty, which no judged suite has, where it has none."""
+    try:
+        return tree_hash(suite_root(suite, workspace)) if suite else ""
+    except (OSError, ValueError):  # of UnsafeFile, rights, and names that no file can have
+        return ""

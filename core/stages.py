@@ -10,6 +10,9 @@ from enum import StrEnum
 # The two backends that there always are; a configuration names further ones.
 PRIMARY = "reflex"
 CLOUD = "cloud"
+# Whose calls live figures count: a bakeoff's calls run to another deadline, and nobody waits for a
+# shadow call.
+LIVE_ORIGINS = frozenset({"live", "demo"})
 
 
 class Stage(StrEnum):
@@ -29,6 +32,11 @@ class Mode(StrEnum):
 
     REFLEX = "reflex"
     CLOUD = "cloud"
+
+
+# Whose calls live figures count: a bakeoff's calls run to another deadline, and nobody waits for a
+# shadow call.
+LIVE_ORIGINS = frozenset({"live", "demo"})
 
 
 class Role(StrEnum):

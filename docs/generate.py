@@ -65,8 +65,9 @@ code reflex completion fish | source      # ~/.config/fish/config.fish
 _EVENTS = """\
 # Events
 
-Every line of `.speckit/capsule/events-NNNNNN.jsonl` is one event: a JSON object in UTF-8. Besides
-the fields of its type it has those that the log adds:
+The capsule is the event log of a workspace: what was decided, what was asked, what came of it. Every
+line of `.speckit/capsule/events-NNNNNN.jsonl` is one event: a JSON object in UTF-8. Besides the
+fields of its type it has those that the log adds:
 
 | field | type | meaning |
 | --- | --- | --- |
@@ -77,8 +78,14 @@ the fields of its type it has those that the log adds:
 | `prev` | string | `hash` of the record before; zeroes in the first. |
 | `hash` | string | sha256 of the line's bytes up to this field; it stands last. |
 
-`code reflex events verify` checks the chain. What is kept of requests and responses is
-`capture_mode` of the run's policy; see [configuration](configuration.md).
+`code reflex events verify` checks the chain, and that your gate decisions follow each other. What is
+kept of requests and responses is `capture_mode` of the run's policy; see
+[configuration](configuration.md). Secrets are taken out before anything is stored.
+
+The dashboard reads large capsules through an index. It is not part of the evidence: it lies in your
+own state directory (`~/.local/state/speckit-reflex/index` on Linux), is built from the log, and may
+be deleted at any time. An `index.sqlite` in a workspace is of an earlier version, or planted; it is
+never opened.
 """
 
 

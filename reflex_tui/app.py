@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -9,14 +10,14 @@ from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.css.query import NoMatches
-from textual.filter import ANSIToTruecolor
+from textual.dom import DOMNode
 from textual.widget import MountError
 from textual.worker import WorkerFailed
 
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
-from reflex_tui import terminal, theme, turns
-from reflex_tui.model.messages import (
+from reflex_tui import terminal, theme
+from reflex_tui.messages import (
     CommandWanted,
     ConfigBroken,
     ConfigRead,
@@ -33,21 +34,19 @@ from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from textual.binding import BindingType
     from textual.content import Content
-    from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
     from core.errors import ConfigError
     from core.settings import Settings
-    from reflex_tui.watch.feed import Feed
     from reflex_tui.watch.files import ConfigWatcher
+    from reflex_tui.watch.workspace import WorkspaceWatchers
 
-_SETTLED_AFTER_S = 3.0
 _HUNG_UP = 129  # as a shell tells of SIGHUP
 _LOOKED_AT_EVERY_S = 2.0
 # A first look that takes longer waits for the server, and the other panes need not.
@@ -86,35 +85,24 @@ class ReflexApp(App[None]):
         self._read = read or partial(_read_again, settings)
         self._clock = clock or SystemClock()
         self._watch = watch
-        self._feed: Feed | None = None
+        self._watchers: WorkspaceWatchers | None = None
         self._config: ConfigWatcher | None = None
-        self._dashboard = Dashboard(self.settings, self._clock)
+        self.dashboard = Dashboard(self.settings, self._clock)
         self._theme_file = theme_file or theme.user_state_file()
         self._keymap_file = keymap_file
         self.keymap: Mapping[str, str] = {}
         for each in theme.THEMES:
             self.register_theme(each)
-        self._begin_with(theme.remembered(self._theme_file, set(self.available_themes)))
+        self.theme = theme.remembered(self._theme_file, set(self.available_themes))
 
     def get_default_screen(self) -> Screen[None]:
         """The dashboard is the screen that is always there."""
-        return self._dashboard
+        return self.dashboard
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables for themes that are not ours."""
         mine = self.current_theme in theme.THEMES
         return {} if mine else theme.derived(self.current_theme)
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, but for the one that replaces ANSI's colours: the dashboard has none of them.
-
-        It would copy every line, for a fifth of what a pane's first picture takes. Textual's own
-        screens, the palette for one, dim their text by it.
-        """
-        filters = super().get_line_filters()
-        if self.screen is not self._dashboard:
-            return filters
-        return [each for each in filters if not isinstance(each, ANSIToTruecolor)]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """The slash commands, in the palette as well."""
@@ -149,12 +137,11 @@ class ReflexApp(App[None]):
     def on_dashboard_painted(self) -> None:
         """There is a picture: look at the server, which is what it is opened for, and then load."""
         if not self._watch:
-            self._dashboard.complete()
+            self.dashboard.complete()
             return
         from reflex_tui.watch.files import ConfigWatcher  # not for the first paint
 
-        turns.go_first()
-        self.set_timer(_FIRST_LOOK_S, self._dashboard.complete)
+        self.set_timer(_FIRST_LOOK_S, self.dashboard.complete)
         self._config = ConfigWatcher(self.settings, self.post_message, self._read)
         self._config.start()
         if self.settings is not None:
@@ -165,12 +152,8 @@ class ReflexApp(App[None]):
         self._use_keymap()
         if not self._watch:
             return
-        turns.shorten_turns()
-        self.set_interval(turns.COLLECT_EVERY_S, turns.collect_when_due)
-        # By then the threads have imported and read what they go on using.
-        self.set_timer(_SETTLED_AFTER_S, turns.settle)
-        if self._feed is not None:
-            self._feed.follow()
+        if self._watchers is not None:
+            self._watchers.follow()
 
     async def action_interrupt(self) -> None:
         """Leave, whatever is open; where text is selected the key copies that."""
@@ -181,7 +164,7 @@ class ReflexApp(App[None]):
 
     async def action_quit(self) -> None:
         """Leave; asked once before a bakeoff under way is stopped by that."""
-        if self._dashboard.is_whole and self._dashboard.bakeoff.asks_before(self.exit):
+        if self.dashboard.is_whole and self.dashboard.bakeoff.asks_before(self.exit):
             return
         self.exit()
 
@@ -190,31 +173,35 @@ class ReflexApp(App[None]):
         if self._config is not None:
             self._config.stop()
             self._config.join()
-        if self._feed is not None:
-            self._feed.stop()
+        if self._watchers is not None:
+            self._watchers.stop()
 
     def on_config_read(self, message: ConfigRead) -> None:
         """The file changed and is good: in force from now on."""
         before, self.settings = self.settings, message.settings
-        self._dashboard.use(message.settings)
-        mended = self._show_mended()
-        if self._feed is None or before is None or before.state_dir != message.settings.state_dir:
+        self.dashboard.use(message.settings)
+        closed = self._close_broken()
+        if (
+            self._watchers is None
+            or before is None
+            or before.state_dir != message.settings.state_dir
+        ):
             self._begin()
         else:
-            self._feed.outlook.use(message.settings)
-            self._feed.windows.use(message.settings)
-        if before is None and not mended:
+            self._watchers.outlook.use(message.settings)
+            self._watchers.windows.use(message.settings)
+        if before is None and not closed:
             return
         path = message.settings.source.path
         from core.settings.policy import PolicySnapshot  # not for the first paint
 
         name = plain(path.name, 80) if path else "The built-in defaults"
         policy = PolicySnapshot.capture(message.settings, self._clock).policy_hash[:19]
-        self.notify(f"{name}: in force from now on, as policy {policy}", title="Configuration read")
+        self.notify(f"{name}: in force, as policy {policy}", title="Configuration read")
 
     def on_config_broken(self, message: ConfigBroken) -> None:
         """The file changed and cannot be used: the last good one stays."""
-        self._dashboard.complete()
+        self.dashboard.complete()
         self._show_broken(message.error)
 
     def on_watcher_died(self, message: WatcherDied) -> None:
@@ -224,18 +211,18 @@ class ReflexApp(App[None]):
     def on_look_wanted(self, message: LookWanted) -> None:
         """Look at the server now."""
         if message.deep:
-            self._dashboard.query_one(HealthPane).show_generating()
-        if self._feed is not None:
-            self._feed.outlook.look_now(deep=message.deep)
+            self.dashboard.query_one(HealthPane).show_generating()
+        if self._watchers is not None:
+            self._watchers.outlook.look_now(deep=message.deep)
 
     def on_window_wanted(self, message: WindowWanted) -> None:
         """Chart another window."""
-        if self._feed is not None:
-            self._feed.windows.show(message.window)
+        if self._watchers is not None:
+            self._watchers.windows.show(message.window)
 
     def _ask_archive(self, message: CountWanted | PageWanted | TimeWanted) -> None:
-        if self._feed is not None:
-            self._feed.archive.ask(message)
+        if self._watchers is not None:
+            self._watchers.archive.ask(message)
 
     on_count_wanted = on_page_wanted = on_time_wanted = _ask_archive
 
@@ -250,9 +237,12 @@ class ReflexApp(App[None]):
         try:
             path = clipboard.to_file(message.text)
         except OSError as error:
-            self.notify(f"Too long for the clipboard, and {error.strerror}", severity="error")
+            self.notify(
+                f"Too long for the clipboard; writing a file failed: {error.strerror}",
+                severity="error",
+            )
         else:
-            self.notify(f"Too long for the clipboard; it is in {path}", timeout=10)
+            self.notify(f"Too long for the clipboard; written to {path}", timeout=10)
 
     def on_command_wanted(self, message: CommandWanted) -> None:
         """Run a slash command."""
@@ -271,15 +261,6 @@ class ReflexApp(App[None]):
         if terminal.is_gone():
             self.exit(return_code=_HUNG_UP)
 
-    def _begin_with(self, name: str) -> None:
-        """Take a theme before the first picture: set as usual, every style is parsed twice."""
-        self.set_reactive(ReflexApp.theme, name)
-        dark = self.current_theme.dark
-        for on, each in ((True, f"-theme-{name}"), (dark, "-dark-mode"), (not dark, "-light-mode")):
-            self.set_class(on, each, update=False)
-        self._refresh_truecolor_filter(self.ansi_theme)
-        self.stylesheet.set_variables(self.get_css_variables())
-
     def _use_keymap(self) -> None:
         """Let the user's own keys count, and say once what of them cannot be used."""
         from reflex_tui import keymap  # not for the first paint
@@ -287,23 +268,25 @@ class ReflexApp(App[None]):
         file = self._keymap_file = self._keymap_file or keymap.keymap_file()
         if not file.exists():
             return
-        found = keymap.read_keymap(file, keymap.every_binding())
+        found = keymap.read_keymap(file, every_binding())
         self.keymap = found.keys
         self.set_keymap(dict(found.keys))
         if found.problems:
-            self.notify(found.told(), title=f"Keys: {file.name}", severity="warning", timeout=20)
+            self.notify(found.summary(), title=f"Keys: {file.name}", severity="warning", timeout=20)
 
     def _begin(self) -> None:
-        from reflex_tui.watch.feed import Feed  # not for the first paint
+        from reflex_tui.watch.workspace import WorkspaceWatchers  # not for the first paint
 
-        if self._feed is not None:
-            self._feed.stop()
-            self._feed = None
+        if self._watchers is not None:
+            self._watchers.stop()
+            self._watchers = None
         assert self.settings is not None
-        self._feed = Feed(self.settings, self._dashboard.post_message, clock=self._clock)
-        self._feed.start()
-        if self._dashboard.is_whole:
-            self._feed.follow()
+        self._watchers = WorkspaceWatchers(
+            self.settings, self.dashboard.post_message, clock=self._clock
+        )
+        self._watchers.start()
+        if self.dashboard.is_whole:
+            self._watchers.follow()
 
     def _show_broken(self, error: ConfigError) -> None:
         from reflex_tui.screens.broken_config import BrokenConfigScreen  # rare
@@ -313,7 +296,7 @@ class ReflexApp(App[None]):
         else:
             self.push_screen(BrokenConfigScreen(error, in_force=self.settings is not None))
 
-    def _show_mended(self) -> bool:
+    def _close_broken(self) -> bool:
         from reflex_tui.screens.broken_config import BrokenConfigScreen  # rare
 
         if not isinstance(self.screen, BrokenConfigScreen):
@@ -322,11 +305,11 @@ class ReflexApp(App[None]):
         return True
 
     def _run_command(self, call: SlashCall) -> None:
-        while self.screen is not self._dashboard:
+        while self.screen is not self.dashboard:
             self.pop_screen()
         match call.command.name:
             case "health":
-                self._dashboard.action_pane("health")
+                self.dashboard.action_pane("health")
                 self.post_message(LookWanted(deep=call.argument == "--deep"))
             case "models" | "status" | "check" | "help" as name:
                 self._open(name)
@@ -339,7 +322,7 @@ class ReflexApp(App[None]):
             case _:
                 from reflex_tui.screens.pane_commands import run_command  # as above
 
-                run_command(self._dashboard, call)
+                run_command(self.dashboard, call)
 
     def _choose_theme(self, wanted: str) -> None:
         """That theme, or ask for one; ``dark`` is ours, as are ``light`` and ``ansi``."""
@@ -361,7 +344,7 @@ class ReflexApp(App[None]):
             readable,
         )
 
-        outlook, settings = self._dashboard.outlook, self.settings
+        outlook, settings = self.dashboard.outlook, self.settings
         keys = readable(
             (self.get_key_display(active.binding), active.binding.description, active.binding.id)
             for active in self.screen.active_bindings.values()
@@ -371,23 +354,55 @@ class ReflexApp(App[None]):
         built: dict[str, Callable[[int], list[Content]]] = {
             "models": partial(pages.models_page, outlook),
             "check": partial(pages.check_page, outlook),
-            "status": partial(pages.status_page, settings, outlook),
+            "status": partial(
+                pages.status_page,
+                settings,
+                outlook,
+                self.dashboard.live,
+                no_evidence=self.dashboard.is_broken,
+            ),
             "help": partial(help_page, keys, where),
         }
         self.push_screen(Sheet(name.capitalize(), built[name]))
 
 
 def run(settings: Settings | None = None, *, read: Callable[[], Settings] | None = None) -> int:
-    """Open the dashboard and return the exit status when it is left.
+    """Open the dashboard; returns the exit status when it is left, 128 + n by a signal n.
 
     Args:
         settings: The configuration; None to have it read after the first paint, where what is
-            wrong with it is shown until the file is mended.
+            wrong with it is shown until the file is closed.
         read: How to read it, then and when it changes; by default as ``settings`` was found.
     """
     app = ReflexApp(settings, read=read)
-    app.run()
+    asyncio.run(_run(app))
     return app.return_code or 0
+
+
+async def _run(app: ReflexApp) -> None:
+    """A signal ends it as the key does, so that the terminal is restored."""
+    terminal.on_ending_signal(
+        asyncio.get_running_loop(), lambda status: app.exit(return_code=status)
+    )
+    await app.run_async()
+
+
+def every_binding() -> list[dict[str, str]]:
+    """Each class's bindings, of the whole dashboard; imports all of it."""
+    import importlib  # only who has a file of keys pays for it
+    import pkgutil
+
+    import reflex_tui
+    from reflex_tui import keymap
+
+    found: dict[type[DOMNode], None] = {ReflexApp: None}
+    for package in ("panes", "screens", "widgets"):
+        path = [f"{place}/{package}" for place in reflex_tui.__path__]
+        for module in pkgutil.iter_modules(path, f"reflex_tui.{package}."):
+            for value in vars(importlib.import_module(module.name)).values():
+                if isinstance(value, type) and issubclass(value, DOMNode):
+                    found[value] = None
+    return list(keymap.bindings_of(x for x in found if x.__module__.startswith("reflex_tui.")))
 
 
 def _read_again(settings: Settings | None) -> Settings:

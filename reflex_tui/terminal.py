@@ -1,15 +1,46 @@
-"""Whether anybody can still see the dashboard.
-
-Copying: to the terminal's clipboard by OSC 52, or to a file where that would be cut off.
-"""
+"""The terminal of the dashboard: whether it can show it, when to leave it, its clipboard."""
 
 from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+_WITHOUT_CURSOR = frozenset({"", "dumb", "unknown"})
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# Terminals take about 100 kB of base64; tmux less than that.
+OSC52_MOST_BYTES = 70_000
+
+
+def unfit() -> str | None:
+    """Why the dashboard cannot be shown here, in a few words; None where it can."""
+    if os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
+        return None  # below a web server the terminal is at the other end of a pipe
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "standard input or output is not one"
+    term = os.environ.get("TERM", "")
+    if term in _WITHOUT_CURSOR:
+        return f"TERM={term} cannot position text" if term else "TERM is not set"
+    return None
+
+
+def on_ending_signal(loop: asyncio.AbstractEventLoop, leave: Callable[[int], None]) -> None:
+    """Call ``leave`` with the exit status, 128 + n, when the process is told to end.
+
+    A signal that was ignored from the start, as below ``nohup``, stays ignored.
+    """
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, leave, 128 + number)
 
 
 def is_gone() -> bool:
@@ -23,10 +54,6 @@ def is_gone() -> bool:
     poll = select.poll()
     poll.register(sys.__stdin__.fileno(), 0)  # a hang-up is told without being asked for
     return any(told & select.POLLHUP for _, told in poll.poll(0))
-
-
-# Terminals take about 100 kB of base64; tmux less than that.
-OSC52_MOST_BYTES = 70_000
 
 
 def fits(text: str) -> bool:

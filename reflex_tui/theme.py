@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from textual.theme import Theme
 
-from core.files import write_private
+from core.files import read_state, write_private
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,15 +140,13 @@ def derived(theme: Theme) -> dict[str, str]:
 
 def user_state_file() -> Path:
     """Where the choice is kept: the user's own state directory; not created."""
-    from platformdirs import user_state_path  # costs start-up where unused
-
-    return user_state_path("speckit-reflex", appauthor=False) / "theme"
+    return user_dir("state") / "theme"
 
 
 def remembered(file: Path, known: set[str]) -> str:
     """The theme chosen last, or the dark one."""
     try:
-        name = file.read_text(encoding="utf-8")[:64].strip()
+        name = read_state(file, limit=256).decode().strip()
     except (OSError, UnicodeDecodeError):
         return DARK.name
     return name if name in known else DARK.name

@@ -6,18 +6,21 @@ request counts only with this address as its host and as its origin.
 
 from __future__ import annotations
 
+import asyncio
 import shlex
+import signal
 import socket
-import sys
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReflexError
+from core.start import python_module
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
 HOST = "127.0.0.1"
+_GRACE_S = 0.5  # for open pages to end
 _EXTRA = frozenset({"textual_serve", "aiohttp", "aiohttp_jinja2", "jinja2"})
 _INSTALL = "pip install 'speckit-reflex[web]'"
 # Textual's page leaves the terminal without focus, so that no key counts until it is clicked.
@@ -45,9 +48,8 @@ def command(config: Path | None) -> str:
 
     It is named by its interpreter, as another program on PATH may be called ``code``.
     """
-    program = "from reflex_tui.cli.main import reflex_tui; reflex_tui()"
     given = [] if config is None else ["--config", str(config)]
-    return shlex.join([sys.executable, "-P", "-c", program, *given])
+    return shlex.join([*python_module("reflex_tui"), "tui", *given])
 
 
 def is_ours(headers: Mapping[str, str], port: int) -> bool:
@@ -65,29 +67,34 @@ def with_focus(page: str) -> str:
 
 
 def serve(config: Path | None, port: int) -> None:
-    """Serve until Ctrl-C.
+    """Serve until SIGTERM, or until Ctrl-C.
 
     Raises:
         WebUnavailable: the extra is missing, or the port is taken.
+        KeyboardInterrupt: by Ctrl-C.
     """
-    server = _server(config, _free(port))
-    print(f"the dashboard is at {server.public_url}; Ctrl-C ends it", flush=True)  # noqa: T201
-    server.serve()
+    with _listening(port) as listening:
+        server = _server(config, listening)
+        print(  # noqa: T201
+            f"the dashboard is at {server.public_url}; Ctrl-C ends it", flush=True
+        )
+        server.serve()
 
 
-def _free(port: int) -> int:
-    """The port, or a free one for 0."""
+def _listening(port: int) -> socket.socket:
+    """The socket to serve at; of a free port for 0. What is drawn leaves without delay."""
     try:
-        with socket.create_server((HOST, port)) as probe:
-            return int(probe.getsockname()[1])
+        listening = socket.create_server((HOST, port))
     except OSError as error:
         raise WebUnavailable(
             f"port {port} cannot be used: {error.strerror or error}",
             remedy="Choose another: code reflex tui --web --port 0",
         ) from error
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+    return listening
 
 
-def _server(config: Path | None, port: int) -> Any:
+def _server(config: Path | None, listening: socket.socket) -> Any:
     try:
         from aiohttp import web  # an extra that few need
         from textual_serve.server import Server
@@ -97,6 +104,7 @@ def _server(config: Path | None, port: int) -> Any:
         raise WebUnavailable(
             f"`tui --web` needs the package {error.name}, which is not installed", remedy=_INSTALL
         ) from error
+    port = listening.getsockname()[1]
 
     @web.middleware
     async def guard(request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -114,9 +122,35 @@ def _server(config: Path | None, port: int) -> Any:
         async def on_startup(self, app: Any) -> None:
             """Print no banner."""
 
+        def serve(self, debug: bool = False) -> None:  # noqa: FBT001, FBT002  as its base has it
+            """Serve until a signal; raises KeyboardInterrupt by SIGINT."""
+            self.debug = debug
+            _run(web, self._make_app(), listening)
+
         async def _make_app(self) -> Any:
             app = await super()._make_app()
             app.middlewares.append(guard)
             return app
 
     return Loopback(command(config), host=HOST, port=port, title="Reflex")
+
+
+def _run(web: Any, app: Awaitable[Any], listening: socket.socket) -> None:
+    loop, received = asyncio.new_event_loop(), []
+
+    def end(number: signal.Signals) -> None:
+        received.append(number)
+        raise web.GracefulExit
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end, number)
+    web.run_app(
+        app,
+        sock=listening,
+        handle_signals=False,
+        shutdown_timeout=_GRACE_S,
+        loop=loop,
+        print=None,
+    )
+    if signal.SIGINT in received:
+        raise KeyboardInterrupt

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # How long an example takes says more about the machine than about the code.
@@ -22,6 +23,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = ["tests.support.fixtures_engine"]
 
 _HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fixtures of whole modules make does not land in the user's own home either."""
+    with pytest.MonkeyPatch.context() as patched:
+        home = tmp_path_factory.mktemp("shared-home")
+        for variable in _HOME_VARIABLES:
+            patched.setenv(variable, str(home / variable.lower()))
+        yield
 
 
 @pytest.fixture(autouse=True)

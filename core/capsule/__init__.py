@@ -1,4 +1,19 @@
-"""The evidence: an append-only, hash-chained event log, and what is built on it."""
+"""The capsule: an append-only, hash-chained event log of a workspace, and what reads it.
+
+``events``     one model a type of event: what is recorded
+``record``     one event as a line of JSON with ``seq``, ``time``, ``prev`` and ``hash``
+``segments``   the files, and walking their lines both ways
+``logend``     the log's end: repaired, extended, continued in a new file
+``append``     lock, write, unlock, sync, acknowledge; concurrent writers share a sync
+``reader``     reading, following and verifying; readers take no lock
+``log``        ``EventLog``: all of that for one directory
+``capture``    what is kept of requests and replies, without secrets
+``keys``       the user's key, keyed hashes and seals; ``decisions`` the order of gate decisions
+``replay``     a recorded call again, offline; ``index`` a projection for questions
+
+An event is on the disk before it is acknowledged, and a decision before its call leaves. Public are
+the names below, the events' models and ``core.capsule.index``.
+"""
 
 from __future__ import annotations
 

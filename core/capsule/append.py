@@ -1,9 +1,9 @@
-"""The writer: lock, mend a torn tail, write, unlock, sync, and only then acknowledge.
+"""The writer: lock, repair a torn tail, write, unlock, sync, and only then acknowledge.
 
-The sync stands outside the lock. What is acknowledged has everything before it on the medium all
-the same: a sync covers the whole segment, and a segment is synced before the next one is begun.
+The sync is outside the lock. What is acknowledged still has everything before it on the disk: a
+sync covers the whole segment, and a segment is synced before the next one is begun.
 
-Group commit: whoever wants the same slow thing done at the same time shares one doing of it.
+``GroupCommit`` lets threads and tasks that append at the same time share one write and one sync.
 """
 
 from __future__ import annotations
@@ -31,61 +31,61 @@ if TYPE_CHECKING:
     from core.capsule.logend import Disk
 
 
-T = TypeVar("T")
-R = TypeVar("R")
+Request = TypeVar("Request")
+Result = TypeVar("Result")
 
 
-class Ticket(Generic[T, R]):
-    """One wish of a thread or a task, and what became of it; the task awaits it, once."""
+class Ticket(Generic[Request, Result]):
+    """A request of a thread or a task, and its outcome; a task awaits it, once."""
 
-    __slots__ = ("error", "future", "gate", "result", "settled", "wish")
+    __slots__ = ("error", "future", "gate", "request", "result", "settled")
 
-    def __init__(self, wish: T) -> None:
-        self.wish = wish
-        self.result: R | None = None
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.result: Result | None = None
         self.error: BaseException | None = None
         self.settled = False
         self.gate: _thread.LockType | None = None  # held while the ticket's thread must wait
         self.future: asyncio.Future[None] | None = None  # what the ticket's task waits for
 
-    def outcome(self) -> R:
+    def outcome(self) -> Result:
         """The result; raises the error instead where there is one."""
         if self.error is not None:
             raise self.error.with_traceback(None)  # several may share it, and raise it often
         assert self.result is not None
         return self.result
 
-    def __await__(self) -> Generator[Any, None, R]:
+    def __await__(self) -> Generator[Any, None, Result]:
         assert self.future is not None
         yield from self.future
         return self.outcome()
 
 
-class GroupCommit(Generic[T, R]):
+class GroupCommit(Generic[Request, Result]):
     """Runs ``commit`` for all tickets that gathered until it asked for them.
 
-    Who finds nobody at it leads: commits for everyone who waits, then hands over. ``commit`` is
+    The first to come leads: it commits for all who wait, then hands over to the next. ``commit`` is
     given a function that returns the tickets; whoever comes after it was called waits for the next
-    commit. It settles each by its ``result`` or ``error``; one left without is given ``lost()``.
+    commit. It sets each ticket's ``result`` or ``error``; one left without is given ``lost()``.
     """
 
     def __init__(
         self,
-        commit: Callable[[Callable[[], Sequence[Ticket[T, R]]]], None],
+        commit: Callable[[Callable[[], Sequence[Ticket[Request, Result]]]], None],
         lost: Callable[[], Exception],
     ) -> None:
         self._commit = commit
         self._lost = lost
         self._mutex = threading.Lock()
-        self._waiting: list[Ticket[T, R]] = []
-        self._batch: list[Ticket[T, R]] = []
-        self._leader: Ticket[T, R] | None = None
-        self._handed: SimpleQueue[Ticket[T, R] | None] | None = None
+        self._waiting: list[Ticket[Request, Result]] = []
+        self._batch: list[Ticket[Request, Result]] = []
+        self._leader: Ticket[Request, Result] | None = None
+        self._handed: SimpleQueue[Ticket[Request, Result] | None] | None = None
         self._thread: threading.Thread | None = None
 
-    def run(self, wish: T) -> R:
-        """The result for this wish, waited for by the calling thread; raises the ticket's error."""
-        ticket: Ticket[T, R] = Ticket(wish)
+    def run(self, request: Request) -> Result:
+        """The result for this request; blocks the calling thread, raises the ticket's error."""
+        ticket: Ticket[Request, Result] = Ticket(request)
         try:
             with self._mutex:
                 self._waiting.append(ticket)
@@ -103,7 +103,7 @@ class GroupCommit(Generic[T, R]):
             self._leave(ticket)
         return ticket.outcome()
 
-    def begin(self, wish: T) -> Ticket[T, R]:
+    def begin(self, request: Request) -> Ticket[Request, Result]:
         """As ``run``, for a task, which awaits the ticket.
 
         Those begun without a pause stand in this order and share a commit. Cancelling stops the
@@ -111,7 +111,7 @@ class GroupCommit(Generic[T, R]):
         """
         from asyncio import get_running_loop  # who calls this has loaded it
 
-        ticket: Ticket[T, R] = Ticket(wish)
+        ticket: Ticket[Request, Result] = Ticket(request)
         ticket.future = get_running_loop().create_future()
         with self._mutex:
             self._waiting.append(ticket)
@@ -131,7 +131,7 @@ class GroupCommit(Generic[T, R]):
         if thread and thread is not threading.current_thread():
             thread.join()
 
-    def _lead_in_thread(self, ticket: Ticket[T, R]) -> None:
+    def _lead_in_thread(self, ticket: Ticket[Request, Result]) -> None:
         if self._handed is None:
             from queue import SimpleQueue  # for tasks alone
 
@@ -143,14 +143,14 @@ class GroupCommit(Generic[T, R]):
             self._thread.start()
         self._handed.put(ticket)
 
-    def _lead_for_tasks(self, handed: SimpleQueue[Ticket[T, R] | None]) -> None:
+    def _lead_for_tasks(self, handed: SimpleQueue[Ticket[Request, Result] | None]) -> None:
         while ticket := handed.get():
             # What breaks a commit off has been told to those who waited for it.
             with suppress(BaseException):
                 self._lead(ticket)
             self._leave(ticket)
 
-    def _lead(self, ticket: Ticket[T, R]) -> None:
+    def _lead(self, ticket: Ticket[Request, Result]) -> None:
         try:
             self._commit(self._gather)
         finally:
@@ -158,12 +158,12 @@ class GroupCommit(Generic[T, R]):
             batch, self._batch = self._batch or [ticket], []
             self._settle(batch)
 
-    def _gather(self) -> list[Ticket[T, R]]:
+    def _gather(self) -> list[Ticket[Request, Result]]:
         with self._mutex:
             self._batch, self._waiting = self._waiting, []
         return self._batch
 
-    def _settle(self, batch: list[Ticket[T, R]]) -> None:
+    def _settle(self, batch: list[Ticket[Request, Result]]) -> None:
         tasks: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
         for ticket in batch:
             if ticket.result is None and ticket.error is None:
@@ -177,7 +177,7 @@ class GroupCommit(Generic[T, R]):
             with suppress(RuntimeError):  # it was closed, and nobody waits any more
                 loop.call_soon_threadsafe(_wake, futures)
 
-    def _leave(self, ticket: Ticket[T, R]) -> None:
+    def _leave(self, ticket: Ticket[Request, Result]) -> None:
         with self._mutex:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
@@ -199,7 +199,7 @@ _Ticket = Ticket[Draft, Record]
 
 
 class Appender:
-    """One process's pen: thread-safe, and safe against other processes through a lock file."""
+    """One process's writer: thread-safe, and safe beside other processes through a lock file."""
 
     def __init__(self, directory: Path, clock: Clock, segment_bytes: int, disk: Disk) -> None:
         self._directory = directory
@@ -234,7 +234,7 @@ class Appender:
             os.close(lock.fd)
 
     def after_fork(self) -> None:
-        """Start anew in a forked child, whose copies of the files share the parent's lock."""
+        """Begin again in a forked child, whose copies of the files share the parent's lock."""
         self._group = GroupCommit(self._commit, self._interrupted)  # the old one's threads are gone
         self._close_files()
 
@@ -255,7 +255,7 @@ class Appender:
                 self._end.take_up()
                 tickets = gather()  # not before: others came while we waited for the lock
                 now = rfc3339(self._clock.now())
-                records, failure = self._end.extend([ticket.wish for ticket in tickets], now)
+                records, failure = self._end.extend([ticket.request for ticket in tickets], now)
             finally:
                 self._release()
             if records:

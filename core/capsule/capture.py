@@ -1,10 +1,8 @@
-"""What of a call is kept: nothing but keyed hashes, the request, or both; never a secret.
+"""What of a call is kept: keyed hashes, the request, or request and reply; never a secret.
 
-What secrets look like: a table of kinds, each with the literals to look for and its pattern.
-
-A pattern is matched only where one of its anchors stands, and over a bounded length with possessive
-repeats, so that hostile text takes linear time. Kinds' names contain no anchor: what was redacted
-once stays as it is.
+Secrets are found by a list of rules. A rule's pattern is tried only where one of its anchors (a
+literal) is found, over a bounded length and without backtracking, so that hostile text takes linear
+time. No rule matches ``[redacted:KIND]``: redacting twice changes nothing.
 """
 
 from __future__ import annotations
@@ -83,28 +81,49 @@ _VALUE = rf"(?!\s{{0,4}}\S{{0,8}}\[redacted:)(?:{_QUOTED}|{_WITH_DIGIT}|{_CAPITA
 _OWNERS = ("api", "access", "auth", "account", "private", "secret", "client", "refresh", "session")
 _OWNED = "|".join(rf"(?<={owner})|(?<={owner}[_-])" for owner in _OWNERS)
 
-# Secrets that are told by what is said around them; capitals do not count.
+# A header's value to the line's end: a quote within it is followed by more of it.
+_HEADER_REST = r"""(?:[^\r\n\\"']|\\{0,7}["'](?=[^\s,:)}\]"']|[,;]\s?[\w-]{1,32}=)){1,65536}+"""
+_OPENS = r"""\s{0,4}\\{0,7}["']?"""
+# Where a parameter of a URL begins.
+_PARAMETER = "|".join(
+    rf"(?<=[?&#;]{owner})"
+    for owner in ("", "access_", "auth_", "api_", "id_", "refresh_", "private_", "client_", "api")
+)
+
+# Secrets that are recognised by what stands around them; capitals do not count.
 PHRASES = (
-    SecretRule(
-        "pem",
-        ("-----begin ",),
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:[A-Za-z0-9+/=\s\\:,\"'.()]|-(?!----)){0,20000}+"
-        r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?",
-    ),
     SecretRule("slack", ("hooks.slack.com/",), r"hooks\.slack\.com/\w{1,20}+/([\w/-]{10,256}+)"),
     SecretRule(
-        "header", ("bearer ",), r"bearer {1,4}(?=[a-z]{0,64}[^a-z\s])([\w.~+/=-]{12,4096}+)"
+        "header", ("bearer ",), r"bearer {1,4}(?=[a-z]{0,64}[^a-z\s])([\w.~+/=-]{12,65536}+)"
     ),
-    SecretRule("header", ("basic ",), r"basic {1,4}(?=[a-z+/]{0,256}[0-9=])([\w+/=]{12,4096}+)"),
+    SecretRule("header", ("basic ",), r"basic {1,4}(?=[a-z+/]{0,256}[0-9=])([\w+/=]{12,65536}+)"),
+    # Any other scheme: one credential, or a list of name=value.
     SecretRule(
         "header",
         ("authorization",),
-        rf"""authorization{_ASSIGNS}\s{{0,4}}\\{{0,7}}["']?"""
+        rf"authorization{_ASSIGNS}{_OPENS}[a-z][a-z0-9-]{{1,31}} {{1,4}}(?!\[redacted:)"
+        rf"(?:(?=[\w-]{{1,32}}=[\w\\\"'])(?=[^\r\n]{{12}})({_HEADER_REST})"
+        r"|(?=[a-z_.~-]{0,64}[\d+/=])([\w.~+/=-]{12,65536}+))",
+    ),
+    SecretRule(
+        "header",
+        ("authorization",),
+        rf"authorization{_ASSIGNS}{_OPENS}"
         r"(?:(?:bearer|basic|token|apikey) {1,4})?"
-        r"([\w.~+/=-]{12,4096}+)(?![(\[{])",
+        r"(?![\w.]{1,64}[(\[{])([\w.~+/=-]{12,65536}+)",
+    ),
+    SecretRule(
+        "header",
+        ("cookie",),
+        rf"cookie{_ASSIGNS}{_OPENS}(?=[\w.!#$%&*+^|~-]{{1,64}}=[^\s;])({_HEADER_REST})",
     ),
     SecretRule("url", ("://",), r"""://[^\s/:@"'<>]{0,256}+:(?![{$%<*\[])([^\s/@"'<>]{1,256}+)@"""),
+    SecretRule(
+        "url",
+        ("token=", "key=", "secret=", "signature=", "password=", "passwd=", "auth="),
+        rf"(?:{_PARAMETER})(?:token|key|secret|signature|passw(?:or)?d|auth)="
+        r"""(?!\[redacted:)([^\s&#"'<>\\{}$]{4,8192}+)""",
+    ),
     SecretRule(
         "azure",
         ("accountkey=", "sharedaccesskey=", "&sig=", "?sig="),
@@ -116,47 +135,91 @@ PHRASES = (
         r""";(?:password|pwd)=(?!\[redacted:)([^;\s"'{}<>$]{1,512}+)""",
     ),
     SecretRule(
+        "putty",
+        ("private-lines:",),
+        r"private-lines: {0,4}\d{1,4}(?:\s|\\{1,4}[nr]){1,4}"
+        r"((?:[\w+/=]{1,64}+(?:\s|\\{1,4}[nr]){1,2}){1,1000}+)",
+    ),
+    SecretRule(
         "assigned",
         ("passw", "passphrase", "pwd", "secret", "key", "token"),
         r"(?:passw(?:or)?d|passphrase|pwd|secret(?:[_-]?(?:access[_-]?)?key)?"
         rf"|(?:{_OWNED})(?:key|token)){_ASSIGNS}{_VALUE}",
     ),
+    # Several at once, in a list.
+    SecretRule(
+        "assigned",
+        ("passw", "passphrase", "pwd", "secret", "key", "token"),
+        r"(?:passw(?:or)?d|passphrase|pwd|secret(?:[_-]?key)?|(?<=[\"'])token"
+        rf"|(?:{_OWNED})(?:key|token))s?{_ASSIGNS}\s{{0,4}}\["
+        r"""(?=\s{0,64}\\{0,7}["'])(?!\s{0,64}\\{0,7}["']\[redacted:)([^\[\]{}]{1,65536}+)""",
+    ),
+    # A token, where what is called so looks like one: not "token": "the" of a model's reply.
+    SecretRule(
+        "assigned",
+        ("token",),
+        rf"""(?<=["'])token{_ASSIGNS}\s{{0,4}}[bru]?\\{{0,7}}["']"""
+        r"""(?=[^\s"'\\\d]{0,64}\d|[^\s"'\\]{20})([^\s"'\\{}<>$]{8,8192}+)""",
+    ),
+    SecretRule(
+        "assigned",
+        ("token",),
+        rf"token{_ASSIGNS} ?(?-i:(?=\w{{0,64}}[A-Z])(?=\w{{0,64}}[a-z])(?=\w{{0,64}}\d))"
+        r"(?![\w.]{1,64}[(\[{])([\w.~+/=-]{16,8192}+)",
+    ),
 )
 
-# Fields of a JSON object whose text is a secret whatever it looks like; `-` counts as `_`.
+# Fields of a JSON object whose text is a secret whatever it looks like; case and `-_` do not count.
 SECRET_FIELDS = frozenset(
     {
-        "access_key",
-        "access_token",
-        "api_key",
+        "accesskey",
+        "accesstoken",
         "apikey",
-        "auth_token",
+        "apitoken",
+        "authtoken",
         "authorization",
-        "aws_secret_access_key",
-        "client_secret",
-        "connection_string",
+        "awssecretaccesskey",
+        "bearertoken",
+        "clientsecret",
+        "connectionstring",
         "cookie",
         "credentials",
-        "id_token",
+        "csrftoken",
+        "idtoken",
         "passphrase",
         "passwd",
         "password",
-        "private_key",
-        "proxy_authorization",
+        "passwords",
+        "privatekey",
+        "privatetoken",
+        "proxyauthorization",
         "pwd",
-        "refresh_token",
+        "refreshtoken",
         "secret",
-        "secret_access_key",
-        "secret_key",
-        "session_token",
-        "set_cookie",
-        "x_api_key",
+        "secretaccesskey",
+        "secretkey",
+        "sessiontoken",
+        "setcookie",
+        "xapikey",
+        "xauthtoken",
     }
 )
+
+# A private key: from its first line to its last, whatever stands before its lines (numbers, quote
+# marks, comment signs); where the last is missing, as far as it looks like one.
+_KEY_BEGINS = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", re.IGNORECASE | re.ASCII
+)
+_KEY_ENDS = re.compile(
+    r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", re.IGNORECASE | re.ASCII
+)
+_KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{24}")
+_KEY_CUT = re.compile(r"(?:[A-Za-z0-9+/=\s\\:,\"'.()>|#*;]|-(?!----))*+")
 
 
 _MAX_DEPTH = 64
 _SHORTEST_KNOWN = 6
+_LOOKS_LIKE_TOKEN = re.compile(r"(?=\D{0,64}\d|.{20}).{8}", re.DOTALL)
 _PHRASE_ANCHORS = tuple(anchor for rule in PHRASES for anchor in rule.anchors)
 _BLANKED = bytes(code if chr(code) in RUN_CHARACTERS else 32 for code in range(256))
 
@@ -204,8 +267,10 @@ def _redacted(obj: Any, known: list[str], depth: int) -> Any:
     if isinstance(obj, dict):
         return {
             _redacted_text(str(key), known): (
-                "[redacted:field]"
-                if isinstance(value, str) and value and _is_secret_field(str(key))
+                _redacted_field(value, known, depth + 1)
+                if _is_secret_field(str(key))
+                else _redacted_token(value, known)
+                if isinstance(value, str) and str(key).lower() == "token"
                 else _redacted(value, known, depth + 1)
             )
             for key, value in obj.items()
@@ -215,8 +280,48 @@ def _redacted(obj: Any, known: list[str], depth: int) -> Any:
     return obj
 
 
+def _redacted_field(value: Any, known: list[str], depth: int) -> Any:
+    """The value of a field that is named like a secret: a text, a number, or a list of them."""
+    if isinstance(value, list | tuple) and depth <= _MAX_DEPTH:
+        return [_redacted_field(item, known, depth + 1) for item in value]
+    if isinstance(value, str | int | float) and value and not isinstance(value, bool):
+        return "[redacted:field]"
+    return _redacted(value, known, depth)
+
+
+def _redacted_token(value: str, known: list[str]) -> str:
+    # As in a text; a word stays, since models' replies name their tokens so.
+    looks_so = not any(map(str.isspace, value)) and _LOOKS_LIKE_TOKEN.match(value)
+    return "[redacted:field]" if looks_so else _redacted_text(value, known)
+
+
 def _is_secret_field(name: str) -> bool:
-    return name.lower().replace("-", "_") in SECRET_FIELDS
+    return name.lower().replace("-", "").replace("_", "") in SECRET_FIELDS
+
+
+def _without_keys(text: str) -> str:
+    """Without private keys in PEM; each place of the text is looked at once."""
+    pieces: list[str] = []
+    done = 0
+    end, line = _KEY_ENDS.search(text), _KEY_LINE.search(text)
+    for begin in _KEY_BEGINS.finditer(text):
+        if begin.start() < done:
+            continue
+        if end and end.start() < begin.end():
+            end = _KEY_ENDS.search(text, begin.end())
+        if line and line.start() < begin.end():
+            line = _KEY_LINE.search(text, begin.end())
+        if end is None:
+            cut = _KEY_CUT.match(text, begin.end())
+            assert cut
+            upto = cut.end()
+        elif line and line.start() < end.start():
+            upto = end.end()
+        else:  # a program that reads keys: both marks, and no key
+            continue
+        pieces += (text[done : begin.start()], "[redacted:pem]")
+        done = upto
+    return "".join((*pieces, text[done:]))
 
 
 def _redacted_text(text: str, known: list[str]) -> str:
@@ -228,6 +333,9 @@ def _redacted_text(text: str, known: list[str]) -> str:
             if any(anchor in runs for anchor in rule.anchors):
                 text = _apply(rule, text)
     lowered = _lowered(text)
+    if "-----begin " in lowered:
+        text = _without_keys(text)
+        lowered = _lowered(text)
     # Most texts hold none of all these, and are told so at once.
     if not any(anchor in lowered for anchor in _PHRASE_ANCHORS):
         return text

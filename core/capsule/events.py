@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.stages import Mode, Role, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Event(BaseModel):
@@ -122,6 +126,19 @@ class BreakerStateChangedEvent(Event):
     retry_in_s: float | None = Field(default=None, description="Until a probe is due; s.")
 
 
+class CriterionMetric(BaseModel):
+    """One criterion of a GateDecision, in its ``unit`` (ms or %); null is ∞ or unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+    value: float | None = Field(description="As measured.")
+    bound: float | None = Field(description="The worst value that the evidence leaves plausible.")
+    threshold: float = Field(description="What it was judged by.")
+    unit: str = Field(default="", description="ms or %.")
+    note: str = Field(default="", description="What was counted, in words.")
+    verdict: Literal["pass", "fail", "inconclusive"] = Field(description="Of this criterion.")
+
+
 class GateDecisionEvent(Event):
     """A bakeoff's verdict, sealed with the user's key: what the router believes."""
 
@@ -145,8 +162,9 @@ class GateDecisionEvent(Event):
     )
     candidates: int = Field(default=1, description="Replies asked for at once.")
     thresholds: dict[str, float] = Field(description="The thresholds it was judged by.")
-    metrics: dict[str, Any] = Field(
-        default_factory=dict, description="Value, bound and threshold of each criterion."
+    metrics: dict[str, CriterionMetric] = Field(
+        default_factory=dict,
+        description="By criterion: value, bound, threshold, unit, note and verdict.",
     )
     report_path: str = Field(default="", description="The JSON report, relative to the workspace.")
     report_sha256: str = Field(default="", description="The report's sha256.")
@@ -155,7 +173,22 @@ class GateDecisionEvent(Event):
         description="The report's, what limits its worth: demo, scripted, unsandboxed, "
         "reused_cloud, server_changed, mixed_hardware.",
     )
+    decided_at: str = Field(default="", description="When it was decided; RFC 3339, sealed.")
+    number: int = Field(
+        default=0, description="Its number among this workspace's decisions, from 1 on."
+    )
+    previous: str = Field(default="", description="The seal of the decision before it.")
     seal: str = Field(description="HMAC with the user's key over all of this and the workspace.")
+
+
+def criterion_metrics(body: Mapping[str, Any]) -> dict[str, CriterionMetric]:
+    """The metrics of a GateDecision that anybody may have written; without those malformed."""
+    found: dict[str, CriterionMetric] = {}
+    given = body.get("metrics")
+    for name, entry in given.items() if isinstance(given, dict) else ():
+        with suppress(ValidationError):
+            found[str(name)] = CriterionMetric.model_validate(entry)
+    return found
 
 
 class BakeoffStartedEvent(Event):

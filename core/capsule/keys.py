@@ -6,16 +6,16 @@ import fcntl
 import hmac
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.segments import open_private
 from core.errors import CapsuleError
-from core.files import make_private
+from core.files import make_private, open_state
 from core.plain import plain
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 KEY_BYTES = 32
 _NAME = "capsule.key"
@@ -27,12 +27,13 @@ def user_key(*, directory: Path | None = None) -> bytes:
 
     Raises:
         CapsuleError: the key cannot be read or made, is not whole, or is another user's.
+        NoHome: there is no directory of the user's own.
     """
-    directory = directory or _own_directory()
+    directory = directory or own_directory()
     path = directory / _NAME
     try:
         make_private(directory)
-        fd = open_private(path, os.O_RDWR | os.O_CREAT)
+        fd = open_state(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise CapsuleError(
             f"the secret key {plain(path)} cannot be opened: {plain(error.strerror or error)}",
@@ -44,10 +45,9 @@ def user_key(*, directory: Path | None = None) -> bytes:
         os.close(fd)
 
 
-def _own_directory() -> Path:
-    from platformdirs import user_data_path  # for the default alone
-
-    return user_data_path("speckit-reflex")
+def own_directory() -> Path:
+    """The user's own data directory; not created."""
+    return user_dir("data")
 
 
 def _read_or_make(fd: int, path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""The capsule as the rest of the package sees it."""
+"""``EventLog``: one capsule's directory as the rest of the package uses it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class EventLog:
 
         Raises:
             CapsuleError: it is not recorded: no space, no permission, a network file system. The
-                log is whole, and appending works again once the cause is mended.
+                log is whole, and appending works again once the cause is fixed.
             CapsuleCorrupt: the log's end is damaged, so nothing can be joined on to it.
             CapsulePoisoned: a sync failed; this EventLog records nothing any more.
         """

@@ -1,6 +1,7 @@
-"""The log's end as a writer meets it under the lock: found, mended, extended, rolled over.
+"""The log's end as a writer has it under the lock: found, repaired, extended, continued.
 
-The writer's calls to the operating system, at one place, and what their failures mean.
+``Disk`` holds the writer's calls to the operating system, so that tests can make each fail;
+``explained`` says what a failure means.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from core.capsule.segments import (
     decode,
     lines_back,
     lines_backward,
-    open_private,
     segment_name,
     segment_numbers,
 )
-from core.errors import CapsuleError, CapsulePoisoned
+from core.errors import CapsuleError, CapsulePoisoned, UnsafeFile
+from core.files import open_state, sync_directory
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -61,19 +62,11 @@ class Disk:
 
     def create(self, path: Path) -> None:
         """Make an empty file, 0600, that must not exist."""
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(fd, 0o600)
-        finally:
-            os.close(fd)
+        os.close(open_state(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
 
     def sync_directory(self, path: Path) -> None:
         """Return once the directory's entries are on the medium."""
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_directory(path)
 
     def filesystem(self, path: Path) -> str:
         """The type of the file system that holds ``path``; empty where it is not told."""
@@ -105,21 +98,23 @@ def refuse_network(disk: Disk, directory: Path) -> None:
     if _NETWORK.fullmatch(kind):
         raise CapsuleError(
             f"{plain(directory)} lies on a network file system ({plain(kind)}), where neither "
-            "locks nor syncs can be relied upon",
+            "locks nor syncs can be relied on",
             remedy="Work in a copy of the repository on a local disk.",
         )
 
 
 def explained(error: OSError, directory: Path) -> CapsuleError:
     """The typed error for a failed call, with what to do about it."""
+    if isinstance(error, UnsafeFile):
+        return CapsuleError(error.message, remedy=error.remedy)
     where = plain(directory)
     reason = plain(error.strerror or error)
     if error.errno in _FULL:
-        what, remedy = "the disk is full", "Free some space; the log is whole and goes on then."
+        what, remedy = "the disk is full", "Free some space; the log is whole and works again then."
     elif error.errno in _FORBIDDEN:
         what, remedy = "it may not be written to", f"Make {where} writable for this user."
     else:
-        what, remedy = "writing failed", f"Look after the disk or the path of {where}."
+        what, remedy = "writing failed", f"Check the disk and the path of {where}."
     return CapsuleError(f"cannot record in {where}: {what} ({reason})", remedy=remedy)
 
 
@@ -139,8 +134,8 @@ class OpenFile(NamedTuple):
 
     @classmethod
     def at(cls, path: Path, flags: int) -> OpenFile:
-        """Open a private file; see ``open_private``."""
-        fd = open_private(path, flags)
+        """Open a state file; see ``core.files.open_state``."""
+        fd = open_state(path, flags)
         found = os.fstat(fd)
         return cls(fd, str(path), (found.st_dev, found.st_ino))
 
@@ -249,7 +244,7 @@ class LogEnd:
         try:
             self._disk.truncate(self.fd, size)
         except OSError:
-            return  # what stays is a torn tail, and the next take_up mends those
+            return  # what stays is a torn tail, and the next take_up cuts it off
 
     def sync(self) -> None:
         """Return once all of the segment is durable; CapsulePoisoned if it never will be."""
@@ -262,8 +257,8 @@ class LogEnd:
         # The kernel drops what it could not write: a second sync would succeed, and lie.
         return CapsulePoisoned(
             f"a sync in {plain(self._directory)} failed ({plain(error.strerror or error)}), so "
-            "nothing that this process records can be relied upon",
-            remedy="Look after the disk, then start again.",
+            "nothing that this process records can be relied on",
+            remedy="Check the disk, then start again.",
         )
 
     def _find_end(self) -> None:
@@ -274,12 +269,12 @@ class LogEnd:
             self._begin(1)
             return
         self._open(numbers[-1])
-        last = self._mended() or self._last_before(numbers[-1])
+        last = self._repaired() or self._last_before(numbers[-1])
         self._seq, self._hash = (last.seq, last.hash) if last else (0, GENESIS)
         if self._size == 0:
             self._sync_entries()  # who made the file may have died before that
 
-    def _mended(self) -> Record | None:
+    def _repaired(self) -> Record | None:
         """The open segment's last record, after a torn tail was cut off."""
         self._size = os.fstat(self.fd).st_size
         for offset, line in lines_backward(self.fd, self._size):

@@ -1,8 +1,6 @@
-"""Reading the log: all of it, a page of it, the newest event of a kind.
+"""Reading the log: a page of it, the newest event of a type, new events as they come, all checked.
 
-The log live: what any process appends, as it comes, from segment to segment.
-
-Checking every record of a log, and that a log still holds what somebody once saw of it.
+``verify`` checks every record, and that the log still holds a record that somebody noted before.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from core.capsule.segments import (
     segment_name,
     segment_numbers,
 )
-from core.errors import CapsuleCorrupt
+from core.errors import CapsuleCorrupt, CapsuleError
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -242,10 +240,13 @@ class _Follower:
 
     def _begins(self, segment: int, size: int) -> bytes:
         try:
-            with (self._directory / segment_name(segment)).open("rb") as file:
-                return file.read(size)
-        except OSError:
+            fd = open_segment(self._directory, segment)
+        except (OSError, CapsuleError):
             return b""
+        try:
+            return os.pread(fd, size, 0)
+        finally:
+            os.close(fd)
 
     def _replaced(self) -> bool:
         """Whether the segment read last is gone, another file, or shorter than what was read.
@@ -255,7 +256,7 @@ class _Follower:
         if self._place is None:
             return False
         try:
-            size = (self._directory / segment_name(self._place.segment)).stat().st_size
+            size = (self._directory / segment_name(self._place.segment)).lstat().st_size
         except OSError:
             return True
         same = self._begins(self._place.segment, len(self._beginning)) == self._beginning

@@ -1,16 +1,13 @@
-"""The files a log is made of: their names, opening them, walking their lines both ways.
+"""The files (segments) a log is made of: their names, walking their lines, finding a ``seq``.
 
-Going through the lines of all segments, from a place on or back from it, and finding a place.
-
-Readers take no lock. A last line without LF is a write under way, and is left alone; a whole line
-is never taken back by a writer.
+Readers take no lock. A last line without LF is a write in progress, and is ignored; a whole line is
+never taken back by a writer.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import stat
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +20,8 @@ from core.capsule.record import (
     is_garbled_end,
     stamp_of,
 )
-from core.errors import CapsuleCorrupt, CapsuleError
+from core.errors import CapsuleCorrupt, CapsuleError, UnsafeFile
+from core.files import names_in, open_state
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Writers begin a new segment from 64 MiB on; a file far beyond that is nobody's log.
+MAX_SEGMENT_BYTES = 1 << 30
 _NAME = re.compile(r"events-([0-9]{6,12})\.jsonl")
 _BLOCK = 1 << 18
 _NEXT_BLOCK = 1 << 16
@@ -44,41 +44,11 @@ def segment_name(number: int) -> str:
 def segment_numbers(directory: Path) -> list[int]:
     """The segments there are, in order; none where there is no capsule."""
     try:
-        names = os.listdir(directory)  # noqa: PTH208  asked often, names alone
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        names = names_in(directory)
     except OSError as error:
         raise _unreadable(directory, error) from error
     matches = (match for match in map(_NAME.fullmatch, names) if match)
     return sorted(int(match[1]) for match in matches if match[0] == segment_name(int(match[1])))
-
-
-def open_private(path: Path, flags: int) -> int:
-    """Open a plain file of the capsule, 0600 when it is made; a link could lead to anything.
-
-    Raises:
-        CapsuleError: it is a link, or no plain file.
-        OSError: as ``os.open`` raises it.
-    """
-    made = bool(flags & os.O_CREAT)
-    try:
-        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        if path.is_symlink():
-            raise _not_plain(path) from error
-        raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise _not_plain(path)
-    if made:
-        os.fchmod(fd, 0o600)
-    return fd
-
-
-def _not_plain(path: Path) -> CapsuleError:
-    return CapsuleError(
-        f"{plain(path)} is not a plain file", remedy="Remove it; a capsule holds plain files only."
-    )
 
 
 def open_segment(directory: Path, number: int) -> int:
@@ -90,14 +60,23 @@ def open_segment(directory: Path, number: int) -> int:
     """
     path = directory / segment_name(number)
     try:
-        return open_private(path, os.O_RDONLY)
+        descriptor = open_state(path)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise _unreadable(path, error) from error
+    if os.fstat(descriptor).st_size > MAX_SEGMENT_BYTES:
+        os.close(descriptor)
+        raise CapsuleError(
+            f"{plain(path)} is larger than {MAX_SEGMENT_BYTES >> 20} MiB, which no segment is",
+            remedy="It was not written by Reflex. Move it away.",
+        )
+    return descriptor
 
 
 def _unreadable(path: Path, error: OSError) -> CapsuleError:
+    if isinstance(error, UnsafeFile):
+        return CapsuleError(error.message, remedy=error.remedy)
     return CapsuleError(
         f"{plain(path)} cannot be read: {plain(error.strerror or error)}",
         remedy="Make it readable for this user; a capsule is its owner's alone.",

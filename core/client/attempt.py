@@ -1,41 +1,42 @@
-"""One HTTP exchange with one server under one wall-clock deadline."""
+"""One HTTP request to one server, and its reply, under one wall-clock deadline."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from core.client.body import BodyReader, decoder
+from core.client.bounded import TookTooLong, parse_json, parse_json_now
 from core.client.faults import (
+    TRANSPORT_ERRORS,
+    ServerFault,
     error_in,
     retry_after,
     status_error,
     transport_error,
-    transport_errors,
 )
 from core.client.replies import Assembly
 from core.errors import AttemptTimeout, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from core.client.backend import Backend
     from core.client.body import Decode
     from core.client.faults import Quote
     from core.client.replies import OnDelta
+    from core.client.transport import Request, Response
     from core.clock import Clock
     from core.errors import StatusError
 
-    Send = Callable[[httpx.Request], Awaitable[httpx.Response]]
+    Send = Callable[[Request], Awaitable[Response]]
 
-_TRANSPORT_ERRORS = transport_errors()
 _ERROR_BODY = 64 << 10
 _ERROR_BODY_S = 0.5
 _DRAIN_S = 0.02
+_PIECE = 16 << 10
+_TURN_S = 0.01
 _LAST_STATUS = 599
 
 
@@ -52,14 +53,14 @@ class Attempt:
         send: Send,
         clock: Clock,
         quote: Quote,
-        heard: OnDelta | None = None,
+        on_delta: OnDelta | None = None,
     ) -> None:
         self._backend = backend
         self._send = send
         self._clock = clock
         self._quote = quote
         self._reader: BodyReader | None = None
-        self.assembly = Assembly(backend, quote, heard)
+        self.assembly = Assembly(backend, quote, on_delta)
         self.sent_at = 0.0
 
     @property
@@ -69,24 +70,28 @@ class Attempt:
 
     def since_sent_ms(self, moment: float | None) -> float | None:
         """Milliseconds from the request's leaving to ``moment``."""
-        # A busy process may be told that its request has left after the answer had come.
+        # In a busy process the note that the request has left may be later than the answer.
         return None if moment is None else max(0.0, moment - self.sent_at) * 1000
 
-    async def run(self, request: httpx.Request, timeout_ms: float) -> None:
+    async def run(
+        self, request: Request, timeout_ms: float, *, left_ms: float | None = None
+    ) -> None:
         """Send ``request`` and read the answer to its end.
+
+        ``left_ms`` is what is left of ``timeout_ms`` where another attempt has used some of it.
 
         Raises:
             BackendError: anything but an answer that has ended; whether it is whole, the assembly
                 judges.
         """
-        response: httpx.Response | None = None
-        deadline = asyncio.timeout(timeout_ms / 1000)
+        response: Response | None = None
+        deadline = asyncio.timeout((timeout_ms if left_ms is None else left_ms) / 1000)
         try:
             async with deadline:
                 self.sent_at = self._clock.monotonic()
                 response = await self._send(request)
                 await self._receive(response)
-        except _TRANSPORT_ERRORS as error:
+        except TRANSPORT_ERRORS as error:
             if deadline.expired():
                 raise self._late(timeout_ms) from None
             # Once the reply has said that it is finished, how its connection ends is no matter.
@@ -97,11 +102,11 @@ class Attempt:
             if response is not None:
                 await self._part(response)
 
-    async def _receive(self, response: httpx.Response) -> None:
-        wire = response.extensions.get("wire")
+    async def _receive(self, response: Response) -> None:
+        wire = response.wire
         if wire is not None:
             self.sent_at = wire.sent_at
-        status = response.status_code
+        status = response.status
         decode = decoder(response.headers.get("content-encoding", ""))
         if status >= 400:  # noqa: PLR2004  the error statuses
             raise await self._refused(response, decode)
@@ -109,38 +114,48 @@ class Attempt:
             raise self._redirected(response)
         reader = BodyReader(response.headers.get("content-type", ""), self.assembly)
         self._reader = reader
-        async for raw in _stream(response):
+        loop = asyncio.get_running_loop()
+        turn_began = loop.time()
+        async for raw in response.body:
             at = wire.arrived_at if wire is not None else self._clock.monotonic()
-            for piece in decode(raw):
+            for piece in _pieces(decode(raw)):
                 reader.feed(piece, at)
+                # What has arrived already can be much; others want their turn, and so does the
+                # deadline.
+                if loop.time() - turn_began > _TURN_S:
+                    await asyncio.sleep(0)
+                    turn_began = loop.time()
             if reader.done:
                 return
         reader.end()
+        if reader.whole is not None:
+            self.assembly.body(await _parsed(reader.whole), self.last_at)
 
-    async def _part(self, response: httpx.Response) -> None:
+    async def _part(self, response: Response) -> None:
         """Close the response; a finished stream's last frame is taken, to keep the connection."""
         finished = self._reader is not None and self._reader.done
         try:
-            if finished and "wire" in response.extensions:
-                with suppress(*_TRANSPORT_ERRORS):
+            if finished and response.wire is not None:
+                with suppress(*TRANSPORT_ERRORS):
                     async with asyncio.timeout(_DRAIN_S):
-                        async for _ in _stream(response):
+                        async for _ in response.body:
                             pass
         finally:
-            with suppress(*_TRANSPORT_ERRORS):
-                await response.aclose()
+            with suppress(*TRANSPORT_ERRORS):
+                await response.close()
 
-    async def _refused(self, response: httpx.Response, decode: Decode) -> StatusError:
-        status = min(response.status_code, _LAST_STATUS)
+    async def _refused(self, response: Response, decode: Decode) -> StatusError:
+        status = min(response.status, _LAST_STATUS)
         now = self._clock.now()
         return status_error(
             self._backend,
             status,
-            self._quote(_words(await _beginning(response, decode))),
+            _fault(await _beginning(response, decode)),
+            self._quote,
             retry_after_s=retry_after(response.headers.get("retry-after"), now),
         )
 
-    def _redirected(self, response: httpx.Response) -> ProtocolError:
+    def _redirected(self, response: Response) -> ProtocolError:
         target = self._quote(response.headers.get("location", ""))
         own_words = f"{self._backend.name} at {self._backend.address} redirects"
         return ProtocolError(
@@ -153,24 +168,18 @@ class Attempt:
         seen = self.since_sent_ms(self.assembly.first_content_at)
         stage = "no content came" if seen is None else f"content came after {seen:.0f} ms"
         return AttemptTimeout(
-            f"{self._backend.name} at {self._backend.address} was not done within"
-            f" {timeout_ms:.0f} ms: {stage}",
+            f"timed out: {self._backend.name} at {self._backend.address} did not finish within"
+            f" {timeout_ms:.0f} ms; {stage}",
             remedy="Raise timeout_ms, ask for fewer tokens, or look at the server's load.",
         )
 
 
-def _stream(response: httpx.Response) -> AsyncIterator[bytes]:
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
-    return aiter(stream)
-
-
-async def _beginning(response: httpx.Response, decode: Decode) -> bytes:
+async def _beginning(response: Response, decode: Decode) -> bytes:
     """The first 64 KiB of an error's body, or what of it comes in half a second."""
     body = bytearray()
-    with suppress(ProtocolError, *_TRANSPORT_ERRORS):
+    with suppress(ProtocolError, *TRANSPORT_ERRORS):
         async with asyncio.timeout(_ERROR_BODY_S):
-            async for raw in _stream(response):
+            async for raw in response.body:
                 for piece in decode(raw):
                     body += piece
                     if len(body) > _ERROR_BODY:
@@ -178,12 +187,28 @@ async def _beginning(response: httpx.Response, decode: Decode) -> bytes:
     return bytes(body)
 
 
-def _words(body: bytes) -> str:
+def _fault(body: bytes) -> ServerFault:
     """What an error's body says, in whichever engine's shape; a web page says nothing."""
     text = body.decode("utf-8", "replace").strip()
     try:
-        payload = json.loads(text)
-    except (ValueError, RecursionError):
-        return "" if text.startswith(("<", "{", "[")) else text
-    fault = error_in(payload) if isinstance(payload, dict) else None
-    return fault.message if fault else ""
+        payload = parse_json_now(text)
+    except ValueError:
+        return ServerFault(None, "" if text.startswith(("<", "{", "[")) else text)
+    return error_in(payload) or ServerFault(None, "")
+
+
+async def _parsed(body: bytes) -> Any:
+    try:
+        return await parse_json(body)
+    except UnicodeDecodeError as error:
+        raise ProtocolError("the server answered with JSON that is not UTF-8") from error
+    except (ValueError, TookTooLong) as error:
+        raise ProtocolError(
+            "the server answered with something that is not JSON, or holds too many values"
+        ) from error
+
+
+def _pieces(decoded: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in decoded:
+        for start in range(0, len(piece), _PIECE):
+            yield piece[start : start + _PIECE]

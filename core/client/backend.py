@@ -44,8 +44,11 @@ class Backend:
     @property
     def address(self) -> str:
         """``host:port`` as a person would say it."""
-        parts = urlsplit(self.endpoint)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            parts = urlsplit(self.endpoint)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            return "an address that is none"
         return f"{parts.hostname or '?'}:{port}"
 
 
@@ -56,7 +59,7 @@ class ChatRequest:
     ``schema`` is what the reply must meet, and is sent along unless ``constrain`` is false: then
     the reply is only validated. ``extra`` holds further OpenAI fields (tools, stop, …) that are
     passed on as they are. ``response_format`` is the caller's own wording of ``schema``, where
-    there is one; the router sends it to a cloud as it stands.
+    there is one; the router sends it to a cloud unchanged.
     """
 
     messages: Sequence[Message]
@@ -77,7 +80,9 @@ class Reply:
     ``ttft_ms`` is the first chunk with non-empty content (None when there was none, as in a pure
     tool call), ``first_chunk_ms`` the first chunk of any kind; token counts are None where the
     server does not report them. ``data`` is the parsed, validated object when a schema was given;
-    ``refusal`` the model's words where it refused, which only a partial reply holds.
+    ``refusal`` the model's words where it refused, which only a partial reply holds. Nothing else
+    that a server said is lost: ``fields`` are further ones of the message (``reasoning_content``),
+    ``usage`` is the server's own, and ``around`` holds fields beside ``choices``.
     """
 
     text: str
@@ -92,3 +97,6 @@ class Reply:
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     refusal: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    around: Mapping[str, Any] = field(default_factory=dict)

@@ -1,7 +1,4 @@
-"""A reply's body, whichever form the server gave it, read into an ``Assembly``; no I/O.
-
-A reply's content encoding, undone with bounded memory.
-"""
+"""A reply's body: its content encoding undone, and its events read into an ``Assembly``; no I/O."""
 
 from __future__ import annotations
 
@@ -12,15 +9,15 @@ from core.client.sse import SSEDecoder
 from core.errors import LimitExceeded, ProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from core.client.replies import Assembly
     from core.client.sse import SSEEvent
 
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     Decode = Callable[[bytes], Iterable[bytes]]
 
+MAX_BODY = 8 << 20
+_DONE = "[DONE]"
 _PIECE = 64 << 10
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -63,16 +60,12 @@ def _not_asked_for(_: bytes) -> Iterable[bytes]:
     )
 
 
-MAX_BODY = 8 << 20
-_DONE = "[DONE]"
-
-
 class BodyReader:
     """Takes a 200 reply's decoded bytes as they arrive.
 
-    A stream of events is what we ask for. A server that ignores ``stream`` and answers with one
-    ``chat.completion`` is understood too: all of its content arrives with its last byte. Which of
-    the two it is, the first byte tells where the content type does not: no event starts with ``{``.
+    A stream of events is what we ask for. A server that ignores ``stream``, or may not stream,
+    answers with one ``chat.completion``: ``whole`` holds it at the end. Which of the two it is, the
+    first byte tells where the content type does not: no event starts with ``{``.
     """
 
     def __init__(self, content_type: str, assembly: Assembly) -> None:
@@ -108,13 +101,17 @@ class BodyReader:
         for event in self._sse.feed(piece):
             self._event(event, at)
 
+    @property
+    def whole(self) -> bytes | None:
+        """The body where it is one JSON document; None where it is a stream of events."""
+        return b"".join(self._whole) if self._json and self._whole else None
+
     def end(self) -> None:
         """The body has ended as its framing says; raises as ``feed``."""
         at = self.last_at
         if at is None or self.done:
             return
         if self._json:
-            self._assembly.body(self._text(), at)
             return
         for event in self._sse.close():
             # The last event may have been cut: then it counts for nothing, and the reply is
@@ -146,9 +143,3 @@ class BodyReader:
             self.done = True
         elif event.data:
             self._assembly.chunk(event.data, at)
-
-    def _text(self) -> str:
-        try:
-            return b"".join(self._whole).decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ProtocolError("the server answered with JSON that is not UTF-8") from error

@@ -1,112 +1,108 @@
-"""One question to one server, answered once: one attempt under one wall-clock deadline."""
+"""One question to one server, answered once, or one typed error, by one deadline."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from contextlib import suppress
-from functools import cached_property, lru_cache, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
-import httpx
-
+from core.client import bounded
 from core.client import schema as structured
 from core.client.attempt import Attempt
 from core.client.backend import Reply
 from core.client.faults import hidden, quoting, shed
-from core.client.fetch import open_transport
-from core.client.transport import DirectTransport
+from core.client.options import Options
+from core.client.proxies import open_transport
+from core.client.toolcalls import arguments_of, fault_of, is_unparsed_call, offered
+from core.client.transport import DirectTransport, Request
 from core.clock import SystemClock
 from core.errors import (
     BackendError,
     BadRequest,
-    ConnectFailed,
     CutReply,
     Misconfigured,
     NotCompliant,
+    StatusError,
 )
+from core.plain import plain
 from core.stages import Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
-    from core.client.attempt import Send
     from core.client.backend import Backend, ChatRequest
     from core.client.replies import OnDelta
     from core.clock import Clock
 
-_OPENAI = "api.openai.com"
+_LEAST_CHECK_S = 0.1  # a reply that came just in time is checked all the same
 
 
 class ChatClient:
     """Asks one backend, any number of calls at once.
 
-    Without ``http`` it opens its own connections, which stamp arrivals exactly and survive a
-    keep-alive that has gone stale. A client given as ``http`` is used as it is and left open.
+    Its connections stamp arrivals exactly, are kept, and survive a keep-alive that went stale.
     """
 
-    def __init__(
-        self,
-        backend: Backend,
-        *,
-        http: httpx.AsyncClient | None = None,
-        clock: Clock | None = None,
-    ) -> None:
+    def __init__(self, backend: Backend, *, clock: Clock | None = None) -> None:
         self._backend = backend
         self._clock = clock or SystemClock()
         self._quote = quoting(backend.api_key)
-        self._own = None if http else open_transport(backend.endpoint, self._clock.monotonic)
-        self._send: Send
-        if http:
-            self._send = partial(http.send, stream=True, follow_redirects=False)
-        elif self._own:
-            self._send = self._own.handle_async_request
+        self._options = Options(backend)
+        self._transport = open_transport(backend.endpoint, self._clock.monotonic)
 
     async def complete(
         self,
         request: ChatRequest,
         *,
         timeout_ms: float | None = None,
-        heard: OnDelta | None = None,
+        on_delta: OnDelta | None = None,
     ) -> Reply:
         """Ask, and return the whole and valid answer.
 
         ``timeout_ms`` (the backend's by default) runs from connecting to the last byte. The
-        reply's times run from the moment the request had left. ``heard`` is told each delta of
-        the reply as it comes, before anybody knows whether the reply will be whole; it must not
-        block.
+        reply's times run from the moment the request had left. ``on_delta`` is called with each
+        delta of the reply as it comes, before anybody knows whether the reply will be whole; it
+        must not block. A server that refuses an option of ours, such as streaming, is asked again
+        without it, within the same deadline; this client remembers that.
 
         Raises:
             BackendError: whatever went wrong; ``ttft_ms`` is set when content had begun to come.
         """
-        message = self._message(request)
-        attempt = Attempt(self._backend, self._send, self._clock, self._quote, heard)
-        limit = self._backend.timeout_ms if timeout_ms is None else timeout_ms
-        try:
-            await attempt.run(message, limit)
-            attempt.assembly.judge()
-            return self._reply(attempt, self._data(attempt, request))
-        except BackendError as error:
-            error.ttft_ms = attempt.since_sent_ms(attempt.assembly.first_content_at)
-            if isinstance(error, CutReply | NotCompliant):
-                error.partial = self._reply(attempt)
-            shed(error)
-            raise
-        except asyncio.CancelledError as error:
-            error.__traceback__ = None  # as the errors of ours shed theirs
-            raise
+        if not _sendable(self._backend.api_key or ""):
+            raise Misconfigured(
+                "the API key holds characters that no key has, such as a line break",
+                status=401,
+                remedy="Check the environment variable that api_key_env names.",
+            )
+        await self._check_schemas(request)
+        limit_ms = self._backend.timeout_ms if timeout_ms is None else timeout_ms
+        deadline = asyncio.get_running_loop().time() + limit_ms / 1000
+        while True:
+            body = self._body(request)
+            attempt = Attempt(
+                self._backend, self._transport.send, self._clock, self._quote, on_delta
+            )
+            try:
+                return await self._asked(attempt, request, body, deadline, limit_ms)
+            except StatusError as error:
+                begun = attempt.assembly.first_chunk_at is not None
+                if begun or not self._options.learn(error, body):
+                    raise
 
     async def make_ready(self) -> None:
         """Do ahead what the first call over TLS waits for; what goes wrong, that call will say."""
-        if self._backend.endpoint.startswith("https:") and isinstance(self._own, DirectTransport):
+        if self._backend.endpoint.startswith("https:") and isinstance(
+            self._transport, DirectTransport
+        ):
             with suppress(OSError):
-                await self._own.trust()
+                await self._transport.trust()
 
     async def aclose(self) -> None:
-        """Close the connections that this client opened."""
-        if self._own is not None:
-            await self._own.aclose()
+        """Close the connections, those in use as soon as their call is done."""
+        await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,73 +115,112 @@ class ChatClient:
     ) -> None:
         await self.aclose()
 
-    def _message(self, request: ChatRequest) -> httpx.Request:
-        if not _sendable(self._backend.api_key or ""):
-            raise Misconfigured(
-                "the API key holds characters that no key has, such as a line break",
-                status=401,
-                remedy="Check the environment variable that api_key_env names.",
-            )
+    async def _asked(
+        self,
+        attempt: Attempt,
+        request: ChatRequest,
+        body: Mapping[str, Any],
+        deadline: float,
+        limit_ms: float,
+    ) -> Reply:
+        """One HTTP request, whose reply is judged; ``deadline`` on the event loop's clock."""
+        loop = asyncio.get_running_loop()
+        try:
+            left_ms = max(0.0, deadline - loop.time()) * 1000
+            await attempt.run(self._message(body), limit_ms, left_ms=left_ms)
+            attempt.assembly.judge()
+            left_s = max(_LEAST_CHECK_S, deadline - loop.time())
+            data = await self._checked_within(min(left_s, bounded.LIMIT_S), attempt, request)
+            return self._reply(attempt, data)
+        except BackendError as error:
+            error.ttft_ms = attempt.since_sent_ms(attempt.assembly.first_content_at)
+            if isinstance(error, CutReply | NotCompliant) or attempt.assembly.finish_reason:
+                error.partial = self._reply(attempt)
+            shed(error)
+            raise
+        except asyncio.CancelledError as error:
+            error.__traceback__ = None  # as the errors of ours shed theirs
+            raise
+
+    def _message(self, body: Mapping[str, Any]) -> Request:
         url = f"{self._backend.endpoint.rstrip('/')}/chat/completions"
         try:
-            content = self._body(request)
-            return httpx.Request("POST", _parsed(url), headers=self._headers, content=content)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise ConnectFailed(
-                f"the endpoint of {self._backend.name} is not a usable URL",
-                remedy="An endpoint looks like http://127.0.0.1:3009/v1.",
-            ) from error
-
-    @cached_property
-    def _headers(self) -> httpx.Headers:
-        return httpx.Headers(_headers(self._backend))
-
-    def _body(self, request: ChatRequest) -> bytes:
-        body: dict[str, Any] = {
-            **request.extra,
-            "model": self._backend.model,
-            "messages": list(request.messages),
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if request.max_tokens is not None:
-            # OpenAI's newer models refuse the field that all the local engines understand.
-            official = urlsplit(self._backend.endpoint).hostname == _OPENAI
-            body["max_completion_tokens" if official else "max_tokens"] = request.max_tokens
-        if request.temperature is not None:
-            body["temperature"] = request.temperature
-        if request.seed is not None:
-            body["seed"] = request.seed
-        if request.schema is not None:
-            structured.compiled(request.schema)
-            if request.constrain:
-                body["response_format"] = structured.response_format(
-                    request.schema_name, request.schema
-                )
-        try:
-            return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+            content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise BadRequest(
                 "the request cannot be written as JSON",
                 status=400,
                 remedy="Messages and extra fields hold JSON values and whole characters only.",
             ) from error
+        return Request("POST", url, self._headers, content)
 
-    def _data(self, attempt: Attempt, request: ChatRequest) -> Any:
+    @cached_property
+    def _headers(self) -> dict[str, str]:
+        return _headers(self._backend)
+
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
+        body = {
+            **self._options.of(request),
+            "model": self._backend.model,
+            "messages": list(request.messages),
+        }
+        if request.schema is not None and request.constrain:
+            body["response_format"] = structured.response_format(
+                request.schema_name, request.schema
+            )
+        return body
+
+    async def _check_schemas(self, request: ChatRequest) -> None:
+        """Before anything is sent: whether the schema can be used, and a look at the tools'."""
+        if request.schema is not None:
+            await bounded.check_schema(request.schema)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(bounded.LIMIT_S):
+                for schema in offered(request.extra).values():
+                    await _parameters(schema)
+
+    async def _checked_within(self, limit_s: float, attempt: Attempt, request: ChatRequest) -> Any:
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._checked(attempt, request)
+        except TimeoutError:
+            raise bounded.took_too_long(limit_s) from None
+
+    async def _checked(self, attempt: Attempt, request: ChatRequest) -> Any:
+        """The reply's data, once its text and its tool calls are what was asked for."""
         said = attempt.assembly
-        # Only a caller who offered tools can be answered by a call of one.
-        answers_by_tool = bool(said.tool_calls) and "tools" in request.extra
-        if request.schema is None or answers_by_tool:
+        tools = offered(request.extra)
+        if said.tool_calls:
+            for call in said.tool_calls:
+                await self._check_call(call, tools)
+            return None
+        if tools and self._backend.mode is Mode.REFLEX and is_unparsed_call(said.text, tools):
+            raise _bad_call("the reply's text is a tool call that the server did not parse")
+        if request.schema is None:
             return None
         try:
-            return structured.parse(said.text, request.schema)
+            return await bounded.parse(said.text, request.schema)
         except NotCompliant as error:
             # Its account quotes the reply, in parts too.
             text = hidden(said.text, self._backend.api_key)
             if text == said.text:
                 raise
-            structured.parse(text, request.schema)
+            await bounded.parse(text, request.schema)
             raise NotCompliant(error.own_words, text=text, remedy=error.remedy) from None
+
+    async def _check_call(self, call: Mapping[str, Any], tools: Mapping[str, Any]) -> None:
+        await asyncio.sleep(0)  # there may be thousands
+        if fault := fault_of(call, tools):
+            raise _bad_call(self._quote(fault))
+        name = call[call["type"]]["name"]
+        arguments = arguments_of(call)
+        if arguments is None:
+            return
+        try:
+            await bounded.parse(arguments, await _parameters(tools[name]))
+        except NotCompliant as error:
+            words = hidden(error.message, self._backend.api_key)
+            raise _bad_call(f"the arguments of {plain(name, 80)}: {words}") from None
 
     def _reply(self, attempt: Attempt, data: Any = None) -> Reply:
         said = attempt.assembly
@@ -202,14 +237,30 @@ class ChatClient:
             completion_tokens=said.completion_tokens,
             cached_tokens=said.cached_tokens,
             refusal=said.refusal,
+            fields=said.fields,
+            usage=said.usage,
+            around=said.around,
         )
 
 
-@lru_cache(maxsize=64)
-def _parsed(url: str) -> httpx.URL:
-    """``url``, which is the same for every call; raises ValueError or httpx.InvalidURL."""
-    _ = urlsplit(url).port  # raises when it is out of range, which httpx lets pass
-    return httpx.URL(url)
+async def _parameters(schema: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What a tool's arguments must meet: an object where its schema is missing or unusable.
+
+    Agents write schemas that no validator takes, and their servers never look at them.
+    """
+    if schema is not None:
+        with suppress(BadRequest):
+            await bounded.check_schema(schema)
+            return schema
+    return {"type": "object"}
+
+
+def _bad_call(what: str) -> NotCompliant:
+    return NotCompliant(
+        what,
+        remedy="Start the server with the tool-call parser of its model, or use a larger model.",
+        own_words="a tool call of the reply is not valid",
+    )
 
 
 def _sendable(key: str) -> bool:

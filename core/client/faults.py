@@ -1,6 +1,7 @@
-"""What a server's error means: its class, its words made safe, and what to do about it.
+"""What went wrong: a server's own error, or a transport's exception, as one typed error.
 
-What went wrong between us and a server, told from the transport's exceptions.
+Each names its class (which decides what the router does next), the server's words made safe to
+show, the code, type and param that a program goes by, and what a person can do about it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import errno
 import math
 import socket
 import ssl
-import sys
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h11
@@ -19,6 +20,7 @@ import h11
 from core.errors import (
     BackendError,
     BadRequest,
+    Busy,
     ConnectFailed,
     IncompleteReply,
     Misconfigured,
@@ -31,13 +33,7 @@ from core.plain import plain
 from core.stages import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from core.client.backend import Backend
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from core.client.backend import Backend
 
@@ -47,6 +43,8 @@ RETRY_AFTER_CAP_S = 300.0
 _QUOTED = 300
 _LOOKED_AT = 8192
 _INTERNAL = 500
+_TOO_LARGE = 413
+_LONGEST_NAME = 100
 
 # Where an error carries no number, its OpenAI-style type or code tells the status.
 _NAMED = {
@@ -66,145 +64,6 @@ _NAMED = {
     "unauthorized": 401,
     "unavailable_error": 503,
 }
-
-
-class ServerFault(NamedTuple):
-    """An error as a server words it; ``status`` is None where it gives no usable code."""
-
-    status: int | None
-    message: str
-
-
-def quoting(secret: str | None) -> Quote:
-    """A function that makes a server's words fit for a message: one plain, bounded line.
-
-    A server that echoes the key it was sent does not get it onto a screen or disk.
-    """
-
-    def quote(words: str) -> str:
-        from core.capsule.capture import redact  # errors are rare
-
-        # Before the cut: what stands across it would be a part of a key, and be shown.
-        return plain(redact(hidden(words, secret)[:_LOOKED_AT]), _QUOTED)
-
-    return quote
-
-
-def hidden(words: str, secret: str | None) -> str:
-    """``words`` without the API key."""
-    return words.replace(secret, "[api key]") if secret else words
-
-
-def error_in(payload: Mapping[str, Any]) -> ServerFault | None:
-    """The error that a JSON object reports in any engine's shape; None when it reports none.
-
-    Known: ``{"error": {…}}``, ``{"error": "words"}``, SGLang's flat ``{"object": "error", …}`` and
-    FastAPI's ``{"detail": …}``.
-    """
-    error = payload.get("error")
-    if isinstance(error, dict) and error:
-        return ServerFault(_status(error), _words(error.get("message")))
-    if error:
-        named = _NAMED.get(error.lower()) if isinstance(error, str) else None
-        return ServerFault(_status(payload) or named, _words(error))
-    if payload.get("object") == "error":
-        return ServerFault(_status(payload), _words(payload.get("message")))
-    if payload.get("detail") and "choices" not in payload:
-        return ServerFault(_status(payload), _words(payload["detail"]))
-    return None
-
-
-def status_error(
-    backend: Backend,
-    status: int,
-    words: str,
-    *,
-    in_stream: bool = False,
-    retry_after_s: float | None = None,
-) -> StatusError:
-    """The error for ``status`` (400 to 599), with the server's quoted ``words`` (may be empty)."""
-    where = " inside its stream" if in_stream else ""
-    own_words = f"{backend.name} at {backend.address} answered {status}{where}"
-    kind = _class(status)
-    return kind(
-        f"{own_words}: {words}" if words else own_words,
-        own_words=own_words,
-        status=status,
-        retry_after_s=retry_after_s,
-        remedy=_remedy(backend, status),
-    )
-
-
-def fault_error(backend: Backend, fault: ServerFault, quote: Quote) -> StatusError:
-    """The error for a fault reported inside a reply that began with 200."""
-    return status_error(backend, fault.status or _INTERNAL, quote(fault.message), in_stream=True)
-
-
-def retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header (seconds or HTTP date), within 0 and the cap."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (aware - now).total_seconds()
-    if math.isnan(seconds):
-        return None
-    return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
-
-
-def _class(status: int) -> type[StatusError]:
-    if status >= _INTERNAL:
-        return ServerError
-    if status in (401, 403, 404):
-        return Misconfigured
-    return RateLimited if status in (408, 429) else BadRequest
-
-
-def _words(value: object) -> str:
-    """The text of a message: a string, or the first entry of FastAPI's list of violations."""
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        value = value[0].get("msg")
-    return value if isinstance(value, str) else ""
-
-
-def _status(source: Mapping[str, Any]) -> int | None:
-    for key in ("code", "status", "status_code"):
-        value = source.get(key)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:  # noqa: PLR2004  a status has three digits
-            value = int(value)
-        if type(value) is int and 400 <= value <= 599:  # noqa: PLR2004  the error statuses
-            return value
-    for key in ("code", "type"):
-        value = source.get(key)
-        if isinstance(value, str) and value.lower() in _NAMED:
-            return _NAMED[value.lower()]
-    return None
-
-
-def _remedy(backend: Backend, status: int) -> str:
-    local = backend.mode is Mode.REFLEX
-    if status in (401, 403):
-        if local:
-            return "Start the local server without an API key: none is ever sent to it."
-        return "Check the key in the environment variable that api_key_env names."
-    if status == 404:  # noqa: PLR2004  Not Found
-        return (
-            f"Check that {backend.name} serves the model {backend.model!r} (`code reflex models`)"
-            " and that its endpoint ends in the API's path, usually /v1."
-        )
-    if status in (408, 429):
-        return "Ask less often, or raise the server's limits."
-    if status >= _INTERNAL:
-        return "The server's log says more; wait while it loads or its queue is full."
-    return "The server refuses this request as it is: shorten the prompt or simplify the schema."
-
-
 _CUT = ("peer closed connection", "server disconnected")
 
 # What a message says of each kind of ConnectFailed, and what to do about it.
@@ -228,19 +87,197 @@ _KINDS = {
     ),
 }
 
+TRANSPORT_ERRORS: tuple[type[Exception], ...] = (OSError, h11.ProtocolError)
+"""What a transport raises."""
 
-def transport_errors() -> tuple[type[Exception], ...]:
-    """What a transport raises; of httpx where that is loaded, as else nobody can have raised it."""
-    return (OSError, h11.ProtocolError, *_of_httpx("HTTPError", "InvalidURL", "StreamError"))
+
+class ServerFault(NamedTuple):
+    """An error as a server words it.
+
+    ``status`` is None where it gives no usable number; ``code``, ``kind`` (its ``type``) and
+    ``param`` are the names that a program goes by, None where it gives none.
+    """
+
+    status: int | None
+    message: str
+    code: str | None = None
+    kind: str | None = None
+    param: str | None = None
+
+
+def quoting(secret: str | None) -> Quote:
+    """A function that makes a server's words fit for a message: one plain, bounded line.
+
+    A server that echoes the key it was sent does not get it onto a screen or disk.
+    """
+
+    def quote(words: str) -> str:
+        from core.capsule.capture import redact  # errors are rare
+
+        # Before the cut: what stands across it would be a part of a key, and be shown.
+        return plain(redact(hidden(words, secret)[:_LOOKED_AT]), _QUOTED)
+
+    return quote
+
+
+def hidden(words: str, secret: str | None) -> str:
+    """``words`` without the API key."""
+    return words.replace(secret, "[api key]") if secret else words
+
+
+def error_in(payload: Any) -> ServerFault | None:
+    """The error that a JSON document reports in any engine's shape; None when it reports none.
+
+    Known: ``{"error": {…}}``, ``{"error": "words"}``, SGLang's flat ``{"object": "error", …}``,
+    FastAPI's ``{"detail": …}``, and any of them in a list, as Google's API sends it.
+    """
+    if isinstance(payload, list):
+        payload = payload[0] if payload else None
+    if not isinstance(payload, dict):
+        return None
+    error = payload.get("error")
+    if isinstance(error, dict) and error:
+        return _fault(error, error.get("message"))
+    if error:
+        named = _NAMED.get(error.lower()) if isinstance(error, str) else None
+        return _fault(payload, error, named)
+    if payload.get("object") == "error":
+        return _fault(payload, payload.get("message"))
+    if payload.get("detail") and "choices" not in payload:
+        return _detailed(payload, payload["detail"])
+    return None
+
+
+def status_error(
+    backend: Backend,
+    status: int,
+    fault: ServerFault,
+    quote: Quote,
+    *,
+    in_stream: bool = False,
+    retry_after_s: float | None = None,
+) -> StatusError:
+    """The error for ``status`` (400 to 599), with what the server said of it (may be empty)."""
+    where = " inside its stream" if in_stream else ""
+    own_words = f"{backend.name} at {backend.address} answered {status}{where}"
+    words = quote(fault.message)
+    kind = _class(status)
+    return kind(
+        f"{own_words}: {words}" if words else own_words,
+        own_words=own_words,
+        status=status,
+        retry_after_s=retry_after_s,
+        remedy=_remedy(backend, status, fault),
+        server_code=_name(fault.code, quote),
+        server_type=_name(fault.kind, quote),
+        param=_name(fault.param, quote),
+    )
+
+
+def fault_error(backend: Backend, fault: ServerFault, quote: Quote) -> StatusError:
+    """The error for a fault reported inside a reply that began with 200."""
+    return status_error(backend, fault.status or _INTERNAL, fault, quote, in_stream=True)
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds to wait by a ``Retry-After`` header (seconds or HTTP date), within 0 and the cap."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (aware - now).total_seconds()
+    if math.isnan(seconds):
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
+
+
+def _class(status: int) -> type[StatusError]:
+    if status >= _INTERNAL or status == HTTPStatus.REQUEST_TIMEOUT:
+        return Busy if status == HTTPStatus.SERVICE_UNAVAILABLE else ServerError
+    if status in (401, 403, 404):
+        return Misconfigured
+    return RateLimited if status == HTTPStatus.TOO_MANY_REQUESTS else BadRequest
+
+
+def _fault(source: Mapping[str, Any], words: object, status: int | None = None) -> ServerFault:
+    named = {
+        "code": source.get("code"),
+        "kind": source.get("type") or source.get("status"),  # Google's name for it
+        "param": source.get("param"),
+    }
+    return ServerFault(
+        _status(source) or status,
+        words if isinstance(words, str) else "",
+        **{name: value for name, value in named.items() if isinstance(value, str)},
+    )
+
+
+def _detailed(source: Mapping[str, Any], detail: object) -> ServerFault:
+    """FastAPI's words, or its list of violations, of which the first is told."""
+    if not (isinstance(detail, list) and detail and isinstance(detail[0], dict)):
+        return _fault(source, detail)
+    first = detail[0]
+    place = first.get("loc")
+    names = [part for part in place if isinstance(part, str)] if isinstance(place, list) else []
+    fault = _fault({**first, "status": source.get("status")}, first.get("msg"))
+    return fault._replace(param=names[-1] if names else None)
+
+
+def _name(value: str | None, quote: Quote) -> str | None:
+    return quote(value)[:_LONGEST_NAME] if value else None
+
+
+def _status(source: Mapping[str, Any]) -> int | None:
+    for key in ("code", "status", "status_code"):
+        value = source.get(key)
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:  # noqa: PLR2004  a status has three digits
+            value = int(value)
+        if type(value) is int and 400 <= value <= 599:  # noqa: PLR2004  the error statuses
+            return value
+    for key in ("code", "type"):
+        value = source.get(key)
+        if isinstance(value, str) and value.lower() in _NAMED:
+            return _NAMED[value.lower()]
+    return None
+
+
+def _remedy(  # noqa: PLR0911  one return a kind of error
+    backend: Backend, status: int, fault: ServerFault
+) -> str:
+    local = backend.mode is Mode.REFLEX
+    if status in (401, 403):
+        if local:
+            return "Start the local server without an API key: none is ever sent to it."
+        return "Check the key in the environment variable that api_key_env names."
+    if status == 404:  # noqa: PLR2004  Not Found
+        return (
+            f"Check that {backend.name} serves the model {backend.model!r} (`code reflex models`)"
+            " and that its endpoint ends in the API's path, usually /v1."
+        )
+    if fault.code == "insufficient_quota":
+        return "Check the plan and the billing of the account that the API key belongs to."
+    if status in (408, 429):
+        return "Ask less often, or raise the server's limits."
+    if status >= _INTERNAL:
+        return "The server's log says more; wait while it loads or its queue is full."
+    if "context" in f"{fault.code} {fault.kind} {fault.message}".lower() or status == _TOO_LARGE:
+        return "Shorten the prompt, or raise the server's context size."
+    return ""
 
 
 def transport_error(error: Exception, backend: Backend, *, answered: bool) -> BackendError:
-    """The typed error for one of ``transport_errors``.
+    """The typed error for one of ``TRANSPORT_ERRORS``.
 
     ``answered`` says that the head of a reply had come, so that its body is what broke.
     """
     who = f"{backend.name} at {backend.address}"
-    if isinstance(error, _garbled()) and not str(error).lower().startswith(_CUT):
+    if isinstance(error, h11.RemoteProtocolError) and not str(error).lower().startswith(_CUT):
         return ProtocolError(
             f"{who} answered with something that is not HTTP/1.1",
             remedy="Check which service listens at the endpoint's port, and http:// or https://.",
@@ -274,8 +311,7 @@ def own_cause(error: BaseException | None) -> OSError | None:
 
 
 def _kind(causes: tuple[BaseException, ...]) -> str:
-    reset: tuple[type[Exception], ...]
-    reset = (ConnectionResetError, BrokenPipeError, *_of_httpx("ReadError"), *_garbled())
+    reset = (ConnectionResetError, BrokenPipeError, h11.RemoteProtocolError)
     kinds: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         ((socket.gaierror,), "dns"),
         ((ssl.SSLError,), "tls"),
@@ -288,16 +324,6 @@ def _kind(causes: tuple[BaseException, ...]) -> str:
     # asyncio tells of several addresses that failed in one OSError without a number.
     refused = f"[Errno {errno.ECONNREFUSED}]"
     return "refused" if any(refused in str(cause) for cause in causes) else "network"
-
-
-def _garbled() -> tuple[type[Exception], ...]:
-    return (h11.RemoteProtocolError, *_of_httpx("RemoteProtocolError"))
-
-
-def _of_httpx(*names: str) -> tuple[type[Exception], ...]:
-    # Loading it to tell that nothing listens would take longer than finding that out.
-    httpx = sys.modules.get("httpx")
-    return tuple(vars(httpx)[name] for name in names if name in vars(httpx)) if httpx else ()
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

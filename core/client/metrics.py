@@ -11,7 +11,7 @@ from core.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from core.client.backend import Backend
-    from core.client.fetch import Http
+    from core.client.transport import Transport
 
 # A line of interest. Lengths are bounded and nothing can be matched in two ways, so that hostile
 # text costs no more than reading it; NaN and infinities are not numbers here.
@@ -59,7 +59,7 @@ class MetricsReader:
         self._clock = clock or SystemClock()
         self._last: tuple[float, Sample] | None = None
 
-    async def read(self, http: Http) -> EngineLoad | None:
+    async def read(self, http: Transport) -> EngineLoad | None:
         """The load now, or None where the server publishes none; raises as ``fetch.get``."""
         last, self._last = self._last, None
         answer = await get(http, self._backend, f"{self._backend.root}/metrics")

@@ -1,11 +1,13 @@
-"""A reply put together from its chunks and judged when they have all come; no I/O."""
+"""A reply put together from its chunks, nothing lost, and judged when all have come; no I/O."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from core.client.bounded import parse_json_now
 from core.client.faults import ServerFault, error_in, fault_error
+from core.client.json_text import merged
+from core.client.toolcalls import ToolCalls
 from core.errors import CutReply, IncompleteReply, ProtocolError, StatusError
 
 if TYPE_CHECKING:
@@ -18,28 +20,31 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({"stop", "tool_calls"})
 _LARGEST_COUNT = 1 << 53
-_BLANKS = " \t\r\n"
-# What json.loads comes down to, in a third of its time for a text as short as a chunk.
-_decode = json.JSONDecoder().raw_decode
+_KNOWN = frozenset({"role", "content", "refusal", "tool_calls"})
+_KNOWN_AROUND = frozenset({"id", "object", "created", "model", "choices", "usage"})
 
 
 class Assembly:
     """What one reply has said so far, and when (on the caller's clock) it began to.
 
     Feed it with ``chunk`` or ``body``; ``judge`` then raises unless the reply is whole, after which
-    ``text``, ``tool_calls`` and the counts hold. ``heard`` is told each delta, in OpenAI's form,
-    as it comes: nobody knows yet whether the reply will be whole.
+    ``text``, ``tool_calls``, the counts and the fields hold. ``on_delta`` is called with each
+    delta, in OpenAI's form, as it comes: nobody knows yet whether the reply will be whole.
     """
 
-    def __init__(self, backend: Backend, quote: Quote, heard: OnDelta | None = None) -> None:
+    def __init__(self, backend: Backend, quote: Quote, on_delta: OnDelta | None = None) -> None:
         self._backend = backend
         self._quote = quote
-        self._heard = heard
+        self._on_delta = on_delta
         self._parts: list[str] = []
         self._refusal: list[str] = []
-        self._calls: dict[int, _ToolCall] = {}
-        self._usage: dict[str, Any] = {}
-        self._reasoned = False
+        self._calls = ToolCalls()
+        self._strings: dict[str, list[str]] = {}
+        self._others: dict[str, Any] = {}
+        self.usage: dict[str, Any] = {}
+        """The server's own, with whatever details it gives."""
+        self.around: dict[str, Any] = {}
+        """Fields beside ``choices`` that OpenAI's API does not have, or that few servers fill."""
         self.model = ""
         self.finish_reason: str | None = None
         self.first_chunk_at: float | None = None
@@ -52,13 +57,12 @@ class Assembly:
             StatusError: it reports an error.
             ProtocolError: it is not a chunk.
         """
-        self._take(_object(text), "delta", at)
+        self._take(_parsed(text), "delta", at)
 
-    def body(self, text: str, at: float) -> None:
-        """Take a whole ``chat.completion``, complete at ``at``; raises as ``chunk``."""
-        payload = _object(text)
-        self._take(payload, "message", at)
-        if "choices" not in payload:
+    def body(self, payload: Any, at: float) -> None:
+        """Take a whole ``chat.completion``, parsed, complete at ``at``; raises as ``chunk``."""
+        choices = self._take(payload, "message", at)
+        if choices is None:
             raise ProtocolError(
                 "the server answered with JSON that is no chat completion",
                 remedy="Check that the endpoint is an OpenAI-compatible API, usually …/v1.",
@@ -67,7 +71,7 @@ class Assembly:
     def error(self, text: str) -> StatusError:
         """The error that an event named ``error`` reports, whatever its form."""
         try:
-            payload = _object(text)
+            payload = _parsed(text)
         except ProtocolError:
             return fault_error(self._backend, ServerFault(None, text), self._quote)
         # llama.cpp's older form is the inside of {"error": …}.
@@ -106,7 +110,7 @@ class Assembly:
         if not self._parts and not self._calls:
             raise IncompleteReply(
                 "the reply finished without any content"
-                + (", only reasoning" if self._reasoned else ""),
+                + (", only reasoning" if self._reasoned() else ""),
                 remedy="Check the server's chat template and reasoning parser.",
             )
         try:
@@ -126,135 +130,122 @@ class Assembly:
 
     @property
     def tool_calls(self) -> tuple[dict[str, Any], ...]:
-        """The tool calls so far, in OpenAI's form, by their index."""
-        return tuple(self._calls[index].whole() for index in sorted(self._calls))
+        """The tool calls so far, in OpenAI's form, in the order in which they began."""
+        return self._calls.whole()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What else the message holds, such as ``reasoning_content``."""
+        return {name: "".join(parts) for name, parts in self._strings.items()} | self._others
 
     @property
     def prompt_tokens(self) -> int | None:
         """As the server counted."""
-        return _count(self._usage.get("prompt_tokens"))
+        return _count(self.usage.get("prompt_tokens"))
 
     @property
     def completion_tokens(self) -> int | None:
         """As the server counted."""
-        return _count(self._usage.get("completion_tokens"))
+        return _count(self.usage.get("completion_tokens"))
 
     @property
     def cached_tokens(self) -> int | None:
         """Prompt tokens that the server took from its cache."""
-        details = self._usage.get("prompt_tokens_details")
+        details = self.usage.get("prompt_tokens_details")
         return _count(details.get("cached_tokens")) if isinstance(details, dict) else None
 
-    def _take(self, payload: dict[str, Any], key: str, at: float) -> None:
-        choices = payload.get("choices")
+    def _reasoned(self) -> bool:
+        return bool(self._strings.keys() & {"reasoning_content", "reasoning"})
+
+    def _take(self, payload: Any, key: str, at: float) -> Any:
+        """Take one document; returns its ``choices``."""
+        choices = payload.get("choices") if type(payload) is dict else None
         if not choices or payload.get("error"):
             fault = error_in(payload)
             if fault is not None:
                 raise fault_error(self._backend, fault, self._quote)
+        if type(payload) is not dict:
+            raise ProtocolError("the server sent JSON that is no object")
+        self._take_around(payload, at)
+        if choices and type(choices) is not list:
+            raise malformed("choices")
+        for choice in choices or ():
+            if type(choice) is not dict:
+                raise malformed("choices")
+            if not choice.get("index"):  # further candidates (n > 1) are not ours to mix in
+                self._choice(choice, key, at)
+        return choices
+
+    def _take_around(self, payload: dict[str, Any], at: float) -> None:
         if self.first_chunk_at is None:
             self.first_chunk_at = at
             model = payload.get("model")
             self.model = self._quote(model) if type(model) is str else ""
         usage = payload.get("usage")
         if usage and type(usage) is dict:
-            self._usage = usage
-        if not choices:
-            return
-        if type(choices) is not list:
-            raise _malformed("choices")
-        for choice in choices:
-            if type(choice) is not dict:
-                raise _malformed("choices")
-            if not choice.get("index"):  # further candidates (n > 1) are not ours to mix in
-                self._choice(choice, key, at)
+            self.usage = usage
+        for name in payload.keys() - _KNOWN_AROUND:
+            if payload[name] is not None:
+                self.around[name] = payload[name]
 
     def _choice(self, choice: dict[str, Any], key: str, at: float) -> None:
         delta = choice.get(key)
         if delta:
             if type(delta) is not dict:
-                raise _malformed(key)
-            content = delta.get("content")
+                raise malformed(key)
+            content = _text(delta, "content")
             if content:
-                if type(content) is not str:
-                    raise _malformed("content")
                 if self.first_content_at is None:
                     self.first_content_at = at
                 self._parts.append(content)
             if len(delta) > 1 or not content:
-                self._further(delta)
-            if self._heard:
-                self._heard(delta)
-        reason = choice.get("finish_reason")
-        if reason:
-            if type(reason) is not str:
-                raise _malformed("finish_reason")
-            self.finish_reason = reason
+                delta = self._further(delta, streamed=key == "delta")
+            if self._on_delta:
+                self._on_delta(delta)
+        if _text(choice, "finish_reason"):
+            self.finish_reason = choice["finish_reason"]
 
-    def _further(self, delta: dict[str, Any]) -> None:
-        if delta.get("reasoning_content") or delta.get("reasoning"):
-            self._reasoned = True
-        refusal = delta.get("refusal")
-        if refusal:
-            if type(refusal) is not str:
-                raise _malformed("refusal")
+    def _further(self, delta: dict[str, Any], *, streamed: bool) -> dict[str, Any]:
+        """Take all but the content; returns the delta with its tool calls numbered as ours are."""
+        if refusal := _text(delta, "refusal"):
             self._refusal.append(refusal)
+        for name in delta.keys() - _KNOWN:
+            self._field(name, delta[name])
         calls = delta.get("tool_calls")
-        if calls:
-            if type(calls) is not list:
-                raise _malformed("tool_calls")
-            for position, call in enumerate(calls):
-                if type(call) is not dict:
-                    raise _malformed("tool_calls")
-                index = call.get("index", position)
-                if type(index) is not int:
-                    raise _malformed("tool_calls")
-                self._calls.setdefault(index, _ToolCall()).add(call)
+        if not calls:
+            return delta
+        if type(calls) is not list:
+            raise malformed("tool_calls")
+        return {**delta, "tool_calls": [self._calls.add(call, streamed=streamed) for call in calls]}
+
+    def _field(self, name: str, value: Any) -> None:
+        if type(value) is str and name not in self._others:
+            if value:
+                self._strings.setdefault(name, []).append(value)
+        elif value is not None:
+            self._others[name] = merged(self._others.get(name), value)
 
 
-class _ToolCall:
-    """One tool call, whose arguments come in fragments."""
-
-    def __init__(self) -> None:
-        self._id = ""
-        self._name = ""
-        self._arguments: list[str] = []
-
-    def add(self, delta: dict[str, Any]) -> None:
-        function = delta.get("function") or {}
-        if type(function) is not dict:
-            raise _malformed("tool_calls")
-        identity, name, arguments = (
-            delta.get("id") or "",
-            function.get("name") or "",
-            function.get("arguments") or "",
-        )
-        if not (type(identity) is str and type(name) is str and type(arguments) is str):
-            raise _malformed("tool_calls")
-        self._id = self._id or identity
-        self._name = self._name or name
-        self._arguments.append(arguments)
-
-    def whole(self) -> dict[str, Any]:
-        function = {"name": self._name, "arguments": "".join(self._arguments)}
-        return {"id": self._id, "type": "function", "function": function}
+def _text(source: dict[str, Any], name: str) -> str:
+    value = source.get(name)
+    if value and type(value) is not str:
+        raise malformed(name)
+    return value or ""
 
 
-def _object(text: str) -> dict[str, Any]:
-    text = text.strip(_BLANKS)
+def _parsed(text: str) -> Any:
     try:
-        payload, end = _decode(text)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError("the server sent something that is not JSON") from error
-    if end != len(text):
-        raise ProtocolError("the server sent something that is not JSON")
-    if type(payload) is not dict:
-        raise ProtocolError("the server sent JSON that is no object")
-    return payload
+        return parse_json_now(text)
+    except ValueError as error:
+        raise ProtocolError(
+            "the server sent an event that is not JSON, or holds too many values"
+        ) from error
 
 
 def _count(value: object) -> int | None:
     return value if type(value) is int and 0 <= value < _LARGEST_COUNT else None
 
 
-def _malformed(field: str) -> ProtocolError:
+def malformed(field: str) -> ProtocolError:
+    """The error for a field of another type than OpenAI's API has."""
     return ProtocolError(f"the server sent a chunk whose {field} is not as OpenAI's API has it")

@@ -1,19 +1,18 @@
-"""Structured output: the schema as it is sent, and the reply checked against all of it.
+"""JSON schemas: what of one is sent to a server, and whether a reply meets all of it.
 
-JSON as the standard has it, and a precise account of what is not; nothing is repaired.
-
-The part of a JSON schema that every engine enforces and none refuses.
+Validating can take for ever: a ``pattern`` backtracks, references multiply. ``cost`` tells the
+ordinary schema, which is used here, from the others, which ``bounded`` uses in another process.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import math
 import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from core.client.json_text import NotStrictJSON, loads, size
 from core.errors import BadRequest, NotCompliant
 from core.plain import plain
 
@@ -22,112 +21,14 @@ if TYPE_CHECKING:
 
     from jsonschema.protocols import Validator
 
-
-MAX_TEXT = 1 << 20
-MAX_DEPTH = 100
-MAX_VALUES = 100_000
-_QUOTED = 60
-
-
-class NotStrictJSON(ValueError):
-    """``str()`` says what is wrong, for a person or for the model to mend."""
-
-
-def loads(text: str) -> Any:
-    """The one JSON value in ``text``.
-
-    Raises:
-        NotStrictJSON: Markdown or words around it, a repeated key, NaN or infinity, half a
-            surrogate pair, over 1 MiB of text, 100 levels or 100,000 values, or no JSON at all.
-    """
-    if len(text) > MAX_TEXT:
-        raise NotStrictJSON(f"the reply is longer than {MAX_TEXT} characters")
-    try:
-        value = _DECODER.decode(text)
-        _measure(value)
-        if not text.isascii() or "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
-    except json.JSONDecodeError as error:
-        raise NotStrictJSON(_account(text, error)) from error
-    except RecursionError as error:
-        raise NotStrictJSON(f"the JSON is nested deeper than {MAX_DEPTH} levels") from error
-    except UnicodeEncodeError as error:
-        raise NotStrictJSON("a string holds half a surrogate pair") from error
-    except NotStrictJSON:
-        raise
-    except ValueError as error:
-        raise NotStrictJSON("a number has too many digits") from error
-    return value
-
-
-def _account(text: str, error: json.JSONDecodeError) -> str:
-    """What is wrong with ``text``, in words that its author can act on."""
-    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
-    preamble = max(start, min((at for at in map(text.find, "{[") if at >= 0), default=0))
-    if start >= end:
-        said = "the reply is empty"
-    elif text.startswith("```", start):
-        said = "the JSON is wrapped in a Markdown fence; send the bare JSON"
-    elif error.msg == "Extra data":
-        said = f"there is text after the JSON, from character {error.pos + 1}; send the JSON alone"
-    elif error.pos <= start < preamble:
-        said = f"there is text before the JSON, up to character {preamble}; send the JSON alone"
-    elif error.pos <= start:
-        said = "the reply is not JSON"
-    elif error.pos >= end or error.msg.startswith("Unterminated string"):
-        said = f"the JSON breaks off at character {end}"
-    else:
-        said = f"the JSON is malformed at line {error.lineno}, column {error.colno}: {error.msg}"
-    return said
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise NotStrictJSON(f"the key {key[:_QUOTED]!r} stands twice in one object")
-            seen.add(key)
-    return found
-
-
-def _constant(name: str) -> Any:
-    raise NotStrictJSON(f"{name} is not a JSON value")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if math.isinf(value):
-        raise NotStrictJSON(f"the number {digits[:_QUOTED]} is too large")
-    return value
-
-
-def _measure(value: Any) -> None:
-    """Refuse what would take a validator's stack or minutes of its time."""
-    level = [value]
-    depth = count = 0
-    while level:
-        depth += 1
-        count += len(level)
-        if depth > MAX_DEPTH:
-            raise RecursionError
-        if count > MAX_VALUES:
-            raise NotStrictJSON(f"the JSON holds more than {MAX_VALUES} values")
-        inner: list[Any] = []
-        for item in level:
-            if type(item) is dict:
-                inner += item.values()
-            elif type(item) is list:
-                inner += item
-        level = inner
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_constant, parse_float=_finite
+MAX_SCHEMA = 256 << 10
+_MESSAGE = 300
+_SHORT = 160
+_UNUSABLE = 400
+_REMEDY = (
+    "Servers enforce different parts of a schema and some ignore keywords; a larger model, a"
+    " simpler schema or a server with grammar support helps."
 )
-
-
 _AS_IT_IS = frozenset({"type", "enum", "const", "required", "description"})
 _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 _NAMED = frozenset({"properties", "$defs", "definitions"})
@@ -190,22 +91,28 @@ def _anchored(pattern: object) -> bool:
     return escapes % 2 == 0
 
 
-__all__ = ["compiled", "parse", "portable", "response_format"]
-
-_MESSAGE = 300
-_SHORT = 160
-_UNUSABLE = 400
-_REMEDY = (
-    "Servers enforce different parts of a schema and some ignore keywords; a larger model, a"
-    " simpler schema or a server with grammar support helps."
-)
-
-
 def response_format(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """OpenAI's ``response_format`` for ``schema``, which SGLang, vLLM and llama.cpp take alike."""
     fit = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "reply"
     described = {"name": fit, "strict": True, "schema": portable(schema)}
     return {"type": "json_schema", "json_schema": described}
+
+
+def written(schema: Mapping[str, Any]) -> str:
+    """``schema`` as JSON, equal for equal schemas.
+
+    Raises:
+        BadRequest: it is no JSON, or longer than 256 KiB.
+    """
+    try:
+        text = json.dumps(dict(schema), allow_nan=False)
+    except RecursionError as error:
+        raise unusable("it is nested too deeply") from error
+    except (TypeError, ValueError) as error:
+        raise unusable("it cannot be written as JSON") from error
+    if len(text) > MAX_SCHEMA:
+        raise unusable(f"it is longer than {MAX_SCHEMA >> 10} KiB")
+    return text
 
 
 def compiled(schema: Mapping[str, Any]) -> Validator:
@@ -214,34 +121,41 @@ def compiled(schema: Mapping[str, Any]) -> Validator:
     Raises:
         BadRequest: it is no usable JSON schema; as a server would say, with status 400.
     """
-    try:
-        return _compiled(json.dumps(dict(schema), allow_nan=False))
-    except RecursionError as error:
-        raise _unusable("it is nested too deeply") from error
-    except (TypeError, ValueError) as error:
-        raise _unusable("it cannot be written as JSON") from error
+    return compile_written(written(schema))
 
 
 def parse(text: str, schema: Mapping[str, Any]) -> Any:
     """The JSON value that ``text`` is, when it is that alone and meets ``schema``.
 
+    However long that takes: for a schema from outside, ``bounded.parse`` is the one to call.
+
     Raises:
         NotCompliant: it is not; the message says why in words fit for the model.
         BadRequest: the schema cannot be used.
     """
-    validator = compiled(schema)
+    return parse_written(text, written(schema))
+
+
+def parse_written(text: str, schema: str) -> Any:
+    """As ``parse``, by a schema from ``written``."""
+    validator = compile_written(schema)
     try:
         value = loads(text)
     except NotStrictJSON as error:
-        raise NotCompliant(plain(error, _MESSAGE), text=text, remedy=_REMEDY) from error
-    fault = _violation(validator, value)
-    if fault:
-        raise NotCompliant(plain(fault, _MESSAGE), text=text, remedy=_REMEDY)
+        raise not_compliant(str(error), text) from error
+    if fault := violation(validator, value):
+        raise not_compliant(fault, text)
     return value
 
 
+def not_compliant(fault: str, text: str) -> NotCompliant:
+    """The error for a reply that is not the JSON asked for."""
+    return NotCompliant(plain(fault, _MESSAGE), text=text, remedy=_REMEDY)
+
+
 @functools.lru_cache(maxsize=64)
-def _compiled(schema: str) -> Validator:
+def compile_written(schema: str) -> Validator:
+    """As ``compiled``, of a schema from ``written``."""
     # Costs 50 ms, which nobody pays who asks for no structure.
     from jsonschema import Draft202012Validator, FormatChecker, SchemaError
     from jsonschema.validators import validator_for
@@ -252,17 +166,20 @@ def _compiled(schema: str) -> Validator:
     kind: Any = Draft202012Validator
     if type(dialect) is str:
         kind = validator_for(content, default=kind)
-    try:
-        # With formats, a pattern that is no regular expression is found here and not in use.
-        kind.check_schema(content, format_checker=FormatChecker(formats=("regex",)))
-    except SchemaError as error:
-        raise _unusable(f"{error.json_path}: {error.message}") from error
+    # An ordinary schema was looked at by ``cost``, in a hundredth of the time.
+    if cost(schema) is None:
+        try:
+            # With formats, a pattern that is no regular expression is found here, not in use.
+            kind.check_schema(content, format_checker=FormatChecker(formats=("regex",)))
+        except SchemaError as error:
+            raise unusable(f"{error.json_path}: {error.message}") from error
     # The empty registry: a schema's $ref never makes us fetch anything.
     validator: Validator = kind(content, registry=Registry())
     return validator
 
 
-def _violation(validator: Validator, value: Any) -> str | None:
+def violation(validator: Validator, value: Any) -> str | None:
+    """What of ``value`` does not meet the schema, by its place; None when it meets it."""
     from jsonschema.exceptions import best_match
     from referencing.exceptions import Unresolvable
 
@@ -270,7 +187,7 @@ def _violation(validator: Validator, value: Any) -> str | None:
         # Each error holds the repr of what it faults, so only a few are looked at.
         error = best_match(islice(validator.iter_errors(value), 3))
     except Unresolvable as error:
-        raise _unusable(f"$ref {error.ref!r} leads nowhere inside it") from error
+        raise unusable(f"$ref {error.ref!r} leads nowhere inside it") from error
     except (RecursionError, ArithmeticError):
         return "the reply cannot be checked: it is too deep or its numbers are too large"
     if error is None:
@@ -282,9 +199,120 @@ def _violation(validator: Validator, value: Any) -> str | None:
     return f"{error.json_path}: {reason}"
 
 
-def _unusable(why: str) -> BadRequest:
+def unusable(why: str) -> BadRequest:
+    """The error for a schema that cannot be used."""
     return BadRequest(
         plain(f"the schema given is not usable: {why}", _MESSAGE),
         status=_UNUSABLE,
-        remedy="Mend the schema; nothing was sent.",
+        remedy="Correct the schema; nothing was sent.",
     )
+
+
+_TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+_COUNTS = frozenset(
+    {"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"}
+)
+_INNER = frozenset({"items", "additionalProperties", "not", "if", "then", "else", "propertyNames"})
+_SEVERAL = frozenset({"anyOf", "allOf", "oneOf", "prefixItems"})
+_SAID_ONLY = frozenset(
+    {"title", "description", "default", "examples", "deprecated", "format", "readOnly", "writeOnly"}
+)
+_DIALECTS = (
+    "http://json-schema.org/draft-07/schema#",
+    "http://json-schema.org/draft-07/schema",
+    "https://json-schema.org/draft/2019-09/schema",
+    "https://json-schema.org/draft/2020-12/schema",
+)
+_MOST_STEPS = 2000
+
+
+class _NotOrdinary(Exception):  # a control flow of this module
+    pass
+
+
+@functools.lru_cache(maxsize=256)
+def cost(schema: str) -> int | None:
+    """How many steps one value takes at most by a schema from ``written``.
+
+    None where that is not known, or large, or the schema is not valid: only keywords that cannot
+    take long are ordinary, and references only where they do not lead back.
+    """
+    content = json.loads(schema)
+    try:
+        return _Steps(content).of(content)
+    except (_NotOrdinary, NotStrictJSON, RecursionError):
+        return None
+
+
+class _Steps:
+    def __init__(self, root: dict[str, Any]) -> None:
+        self._root = root
+        self._open: set[str] = set()
+        self._left = _MOST_STEPS
+
+    def of(self, schema: Any) -> int:
+        """The steps of ``schema``, with what it refers to."""
+        if type(schema) is bool:
+            return self._spend(1)
+        if type(schema) is not dict:
+            raise _NotOrdinary
+        return self._spend(1) + sum(self._keyword(*item) for item in schema.items())
+
+    def _spend(self, steps: int) -> int:
+        self._left -= steps
+        if self._left < 0:
+            raise _NotOrdinary
+        return steps
+
+    def _keyword(  # noqa: PLR0911  one return a kind of keyword
+        self, name: str, value: Any
+    ) -> int:
+        if name == "$schema":
+            if value not in _DIALECTS:
+                raise _NotOrdinary
+            return 0
+        if name in _SAID_ONLY or (name in ("$defs", "definitions") and type(value) is dict):
+            return 0
+        if name == "properties" and type(value) is dict:
+            return sum(map(self.of, value.values()))
+        if name in _INNER:
+            return self.of(value)
+        if name in _SEVERAL and type(value) is list and value:
+            return sum(map(self.of, value))
+        if name == "$ref":
+            return self._reference(value)
+        if _is_sound(name, value):
+            return self._spend(size(value) if name in ("enum", "const") else 1)
+        raise _NotOrdinary
+
+    def _reference(self, target: Any) -> int:
+        _, _, place = target.partition("#/") if type(target) is str else ("", "", "")
+        section, _, name = place.partition("/")
+        named = self._root.get(section) if section in ("$defs", "definitions") else None
+        if target in self._open or type(named) is not dict or name not in named:
+            raise _NotOrdinary
+        self._open.add(target)
+        steps = self.of(named[name])
+        self._open.remove(target)
+        return steps
+
+
+def _is_sound(name: str, value: Any) -> bool:
+    """Whether a keyword that takes one step has a value as the standard wants it."""
+    if name == "type":
+        kinds = [value] if type(value) is str else value
+        return (
+            type(kinds) is list
+            and kinds != []
+            and all(type(one) is str and one in _TYPES for one in kinds)
+        )
+    if name == "enum":
+        return type(value) is list
+    if name == "required":
+        return type(value) is list and all(type(one) is str for one in value)
+    if name in _COUNTS:
+        return type(value) is int and value >= 0
+    if name in _NUMBERS:
+        return type(value) in (int, float)
+    return name == "const"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from core.client.backend import Backend
-    from core.client.fetch import Http
+    from core.client.transport import Transport
 
 _OK, _ERRORS, _UNAUTHORIZED, _NOT_FOUND, _SERVER_ERRORS = 200, 400, 401, 404, 500
 
@@ -56,7 +56,7 @@ _OWNERS = {
 }
 # SGLang's /health runs a generation of a second or more; /ready takes 2 ms.
 _READINESS = {Engine.SGLANG: "/ready", Engine.VLLM: "/health", Engine.LLAMACPP: "/health"}
-# Of a router before several, whose /health wants all of them well; an engine has no such path.
+# Of a router before several, whose /health wants all of them healthy; an engine has no such path.
 _ROUTER_READINESS = {Engine.VLLM: "/readiness"}
 _WEIGHTS = {Engine.SGLANG: "/model_info", Engine.LLAMACPP: "/props", Engine.OLLAMA: "/api/tags"}
 _VERSION = {Engine.SGLANG: "/v1/loads", Engine.VLLM: "/version", Engine.OLLAMA: "/api/version"}
@@ -110,7 +110,7 @@ class ModelEntry:
         return _OWNERS.get(self.owned_by, Engine.UNKNOWN)
 
 
-async def list_models(http: Http, backend: Backend) -> tuple[ModelEntry, ...]:
+async def list_models(http: Transport, backend: Backend) -> tuple[ModelEntry, ...]:
     """The models of ``GET {endpoint}/models``; empty when the server serves none.
 
     Raises:
@@ -120,7 +120,7 @@ async def list_models(http: Http, backend: Backend) -> tuple[ModelEntry, ...]:
     answer = await get(http, backend, f"{backend.endpoint.rstrip('/')}/models")
     if answer.status == _NOT_FOUND and answer.is_html:
         # No API at all, rather than another path of one.
-        raise ProtocolError(f"GET {answer.path} brings an HTML page")
+        raise ProtocolError(f"GET {answer.path} returned an HTML page")
     if answer.status >= _ERRORS:
         raise refusal(answer, backend)
     body = answer.json()
@@ -129,7 +129,7 @@ async def list_models(http: Http, backend: Backend) -> tuple[ModelEntry, ...]:
         return ()  # Ollama without a model says "data": null
     entries = tuple(filter(None, map(_entry, data))) if isinstance(data, list) else ()
     if not isinstance(data, list) or (data and not entries):
-        raise ProtocolError(f"GET {answer.path} brings JSON that is no list of models")
+        raise ProtocolError(f"GET {answer.path} returned JSON that is no list of models")
     return entries
 
 
@@ -141,7 +141,7 @@ def find_model(entries: tuple[ModelEntry, ...], model: str) -> ModelEntry | None
     return None
 
 
-async def check_ready(http: Http, backend: Backend, engine: Engine) -> None:
+async def check_ready(http: Transport, backend: Backend, engine: Engine) -> None:
     """Ask the engine's readiness path; an engine without one is ready.
 
     A router is ready when it says so, though one of its workers is not.
@@ -161,7 +161,7 @@ async def check_ready(http: Http, backend: Backend, engine: Engine) -> None:
 
 
 async def identify(
-    http: Http,
+    http: Transport,
     backend: Backend,
     entry: ModelEntry,
     *,
@@ -201,7 +201,7 @@ async def together(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _ask(http: Http, backend: Backend, path: str | None) -> dict[str, Any]:
+async def _ask(http: Transport, backend: Backend, path: str | None) -> dict[str, Any]:
     """The JSON object at ``path``; empty where the server has none."""
     if path is None:
         return {}
@@ -214,7 +214,7 @@ async def _ask(http: Http, backend: Backend, path: str | None) -> dict[str, Any]
     return body if isinstance(body, dict) else {}
 
 
-async def _ask_version(http: Http, backend: Backend, path: str | None) -> str | None:
+async def _ask_version(http: Transport, backend: Backend, path: str | None) -> str | None:
     try:
         version = (await _ask(http, backend, path)).get("version")
     except BackendError:  # an old release, or a path kept for administrators

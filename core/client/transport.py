@@ -1,31 +1,110 @@
-"""HTTP/1.1 over ``Wire``, as an httpx transport for many calls at once to one server.
+"""HTTP/1.1 requests and responses, over ``Wire``: the one transport of calls and probes.
 
-httpx's own pool looks at every connection for every request, which at 64 calls at once costs more
-than the requests, and does not say when bytes arrived.
-
-The next h11 event of an answer, read from its wire.
-
-HTTP's chunked framing, undone without I/O: as many chunks at a time as have arrived.
-
-h11 makes an event of each chunk, which for a stream of tokens cost more than all else together.
+h11 writes requests and reads heads. Chunked bodies, as streams are, we read ourselves, since h11
+makes an event of each chunk. httpx, for many calls at once, costs more than the requests, does not
+say when bytes arrived, and takes longer to load than a health check; only proxies need it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from urllib.parse import quote, urlsplit
 
 import h11
-import httpx
 
 from core.client.wire import connect
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from core.client.wire import Wire
+
+_PORTS = {"http": 80, "https": 443}
+_MOST_OF_A_LINE = 4 << 10
+_MOST_OF_TRAILERS = 16 << 10
+_SIZE = rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n"
+_FIRST = re.compile(_SIZE)
+_FURTHER = re.compile(rb"\r\n" + _SIZE)
+_KEEP_ALIVE_S = 5.0
+_MAX_HEAD = 100 << 10
+_OK = 200
+
+
+class Origin(NamedTuple):
+    """Where a connection leads."""
+
+    host: str
+    port: int
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; ``headers`` without ``Host`` and ``Content-Length``, which follow from it."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def origin(self) -> Origin:
+        """Where it goes; OSError when the URL is not usable."""
+        try:
+            parts = urlsplit(self.url)
+            host = parts.hostname or ""
+            host = host if host.isascii() else host.encode("idna").decode()
+            port = parts.port or _PORTS[parts.scheme]
+        except (KeyError, ValueError) as error:
+            raise OSError("not a usable http:// or https:// URL") from error
+        if not host:
+            raise OSError("the URL names no host")
+        return Origin(host, port, parts.scheme)
+
+    def head(self) -> h11.Request:
+        """Its request line and headers."""
+        host, port, scheme = self.origin
+        name = f"[{host}]" if ":" in host else host
+        headers = {"Host": name if port == _PORTS[scheme] else f"{name}:{port}", **self.headers}
+        if self.body:
+            headers["Content-Length"] = str(len(self.body))
+        target = quote(urlsplit(self.url).path or "/", safe="/%:@!$&'()*+,;=~")
+        return h11.Request(method=self.method, target=target, headers=list(headers.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer whose head is here: names of headers in lower case, several values joined.
+
+    ``body`` brings the body as it arrives; ``close`` must be called. ``wire`` tells when bytes
+    left and arrived, where that is known.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: AsyncIterator[bytes]
+    close: Callable[[], Awaitable[None]]
+    wire: Wire | None = None
+
+
+class Transport(Protocol):
+    """Sends requests, without time limits of its own; raises OSError and h11.ProtocolError."""
+
+    async def send(self, request: Request) -> Response:
+        """Send it, and return once the head of the answer is here."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+    async def __aenter__(self) -> Self:
+        """Itself."""
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
 
 
 async def next_event(
@@ -48,13 +127,6 @@ async def next_event(
             raise ConnectionResetError("closed before an answer")
         http.receive_data(data)
     return event
-
-
-_MOST_OF_A_LINE = 4 << 10
-_MOST_OF_TRAILERS = 16 << 10
-_SIZE = rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n"
-_FIRST = re.compile(_SIZE)
-_FURTHER = re.compile(rb"\r\n" + _SIZE)
 
 
 class ChunkedBody:
@@ -121,30 +193,29 @@ class ChunkedBody:
         self._unfinished = rest
 
 
-_KEEP_ALIVE_S = 5.0
-_MAX_HEAD = 100 << 10
-_OK = 200
-
-
-class DirectTransport(httpx.AsyncBaseTransport):
+class DirectTransport:
     """Without a proxy or HTTP/2; ``now`` (seconds) stamps what is sent and what arrives.
 
-    A response's ``extensions["wire"]`` is its ``Wire``. A request that meets a kept connection
-    which the server has just closed is sent once more on a new one, provided that no byte of an
-    answer had come. Raises ``OSError`` and ``h11.RemoteProtocolError``.
+    A request that meets a kept connection which the server has just closed is sent once more on a
+    new one, provided that no byte of an answer had come.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._free: dict[_Origin, list[_Connection]] = {}
+        self._free: dict[Origin, list[_Connection]] = {}
         self._tls: ssl.SSLContext | None = None
         self._reading_trust = asyncio.Lock()
         self._closed = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def send(self, request: Request) -> Response:
         """Send ``request`` and return once the head of the answer is here."""
-        url = request.url
-        origin = _Origin(url.host, url.port or (443 if url.scheme == "https" else 80), url.scheme)
+        origin = request.origin
         kept = self._take(origin)
         if kept is not None:
             try:
@@ -155,7 +226,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         return await self._exchange(await self._open(origin), request)
 
     async def trust(self) -> ssl.SSLContext:
-        """The certificates that TLS goes by; read once, for 20 ms, while the event loop goes on.
+        """The trusted certificates for TLS; read once, in a thread, since that takes 20 ms.
 
         Raises:
             OSError: the environment names others that cannot be read.
@@ -172,24 +243,20 @@ class DirectTransport(httpx.AsyncBaseTransport):
             connection.wire.close()
         self._free.clear()
 
-    async def _exchange(self, connection: _Connection, request: httpx.Request) -> httpx.Response:
+    async def _exchange(self, connection: _Connection, request: Request) -> Response:
         try:
             head = await connection.ask(request)
         except BaseException:
             connection.wire.close()
             raise
-        return httpx.Response(
-            status_code=head.status_code,
-            headers=head.headers.raw_items(),
-            stream=_Body(connection, self._give_back),
-            extensions={"wire": connection.wire},
-        )
+        body = _Body(connection, self._give_back)
+        return Response(head.status_code, _fields(head), body, body.aclose, connection.wire)
 
-    async def _open(self, origin: _Origin) -> _Connection:
+    async def _open(self, origin: Origin) -> _Connection:
         tls = await self.trust() if origin.scheme == "https" else None
         return _Connection(origin, await connect(origin.host, origin.port, tls, self._now))
 
-    def _take(self, origin: _Origin) -> _Connection | None:
+    def _take(self, origin: Origin) -> _Connection | None:
         stack = self._free.get(origin, [])
         while stack:
             connection = stack.pop()
@@ -211,15 +278,19 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
 
 def _read_trust() -> ssl.SSLContext:
+    import httpx  # it knows where certificates are, and is not needed without TLS
+
     context = httpx.create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
-class _Origin(NamedTuple):
-    host: str
-    port: int
-    scheme: str
+def _fields(head: h11.Response) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for raw_name, raw_value in head.headers:
+        name, value = raw_name.decode(), raw_value.decode("utf-8", "replace")
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
 
 
 class _Connection:
@@ -228,7 +299,7 @@ class _Connection:
     h11 writes requests and reads heads; of bodies, those that are not chunked, as a stream's is.
     """
 
-    def __init__(self, origin: _Origin, wire: Wire) -> None:
+    def __init__(self, origin: Origin, wire: Wire) -> None:
         self.origin = origin
         self.wire = wire
         self.good_until = 0.0
@@ -237,12 +308,9 @@ class _Connection:
         self._waiting = b""
         self._persists = True
 
-    async def ask(self, request: httpx.Request) -> h11.Response:
+    async def ask(self, request: Request) -> h11.Response:
         send = self._http.send
-        asked = h11.Request(
-            method=request.method, target=request.url.raw_path, headers=request.headers.raw
-        )
-        parts = (send(asked), send(h11.Data(await request.aread())), send(h11.EndOfMessage()))
+        parts = (send(request.head()), send(h11.Data(request.body)), send(h11.EndOfMessage()))
         await self.wire.write(b"".join(part for part in parts if part))
         while True:
             event = await next_event(self._http, self.wire)
@@ -289,7 +357,7 @@ class _Connection:
         return None
 
 
-class _Body(httpx.AsyncByteStream):
+class _Body:
     """An answer's body as it arrives; closed early, it takes the connection with it."""
 
     def __init__(self, connection: _Connection, give_back: Callable[[_Connection], None]) -> None:

@@ -2,11 +2,8 @@
 
 An arrival is stamped by the kernel where that is possible, else in the event loop's callback,
 before any task that waits for it runs: the time we take to parse other replies is not the server's.
-
-A socket that knows when the kernel took in what it last read.
-
-A busy process looks at its sockets late, and what it reads would seem to have come late; most of
-all when many replies stream at once. Linux stamps a packet on arrival, for whoever asks.
+A busy process looks at its sockets late, most of all when many replies stream at once; Linux stamps
+a packet on arrival, for whoever asks.
 """
 
 from __future__ import annotations
@@ -24,12 +21,14 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-
 # SO_TIMESTAMPNS, which Python has no name for, and the kernel's struct timespec.
 _STAMPS = 35
 _STAMP = struct.Struct("@ll")
 _NOTES = socket.CMSG_SPACE(_STAMP.size) if sys.platform == "linux" else 0
 _MOST_S = 60.0  # more is a wall clock that was set meanwhile
+_HIGH_WATER = 256 << 10
+_LOW_WATER = 64 << 10
+_STAGGER_S = 0.25
 
 
 class StampedSocket(socket.socket):
@@ -65,11 +64,6 @@ def stamped_socket(host: str) -> StampedSocket | None:
     stamped.setblocking(False)  # noqa: FBT003  the socket's own signature
     stamped.setsockopt(socket.SOL_SOCKET, _STAMPS, 1)
     return stamped
-
-
-_HIGH_WATER = 256 << 10
-_LOW_WATER = 64 << 10
-_STAGGER_S = 0.25
 
 
 async def connect(

@@ -8,8 +8,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
+from core.capsule.decisions import record_decision
 from core.capsule.events import GateDecisionEvent
-from core.capsule.keys import seal, user_key
+from core.clock import SystemClock
 from core.errors import ConfigError
 from core.files import make_private, write_private
 from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
@@ -87,7 +88,7 @@ def plant_gate(settings: Settings, server_identity: str) -> None:
     if not in_demo(workspace):
         raise ConfigError(f"{workspace} is not a demo's workspace; run a bakeoff to pass the gate")
     policy = PolicySnapshot.capture(settings)
-    unsealed = GateDecisionEvent(
+    decision = GateDecisionEvent(
         run_id=uuid.uuid4().hex,
         policy_hash=policy.policy_hash,
         verdict="pass",
@@ -104,7 +105,5 @@ def plant_gate(settings: Settings, server_identity: str) -> None:
         stamps=["demo"],
         seal="",
     )
-    sealed = unsealed.model_copy(update={"seal": seal(unsealed.body(), workspace, user_key())})
-    log = EventLog(settings.state_dir / "capsule")
-    log.append(sealed)
-    log.close()
+    with EventLog(settings.state_dir / "capsule") as log:
+        record_decision(log, decision, workspace, now=SystemClock().now())

@@ -1,10 +1,9 @@
 """A server as a child process: a clean start, a clean stop, and nothing left behind.
 
-The serving side of ``ServerProcess``: say when ready, and end when the parent does.
-
-A child writes one JSON line to its standard output, ``{"port": 40123}`` once it serves or
-``{"error": "…", "remedy": "…"}`` when it cannot, and takes the end of its standard input as its
-own. The same program started by a person prints words instead and ends with Ctrl-C.
+``ServerProcess`` is the parent's side, ``run_server`` the child's. A child writes one JSON line to
+its standard output, ``{"port": 40123}`` once it serves or ``{"error": "…", "remedy": "…"}`` when it
+cannot, and ends when its standard input does. The same program started by a person prints words
+instead and ends with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import select
 import selectors
 import signal
@@ -27,22 +27,19 @@ import time
 from typing import IO, TYPE_CHECKING, Self
 
 from core.errors import EngineError
-from core.files import make_private
+from core.files import make_private, open_state
 from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
     Serve = Callable[[Callable[[int], None]], None]
 
 _PARENT_CHECK_S = 1.0
 _INTERRUPTED = 130
+MOST_LOG_BYTES = 16 << 20
 
 
 def add_child_arguments(parser: argparse.ArgumentParser, *, default_port: int) -> None:
@@ -61,6 +58,7 @@ def run_server(serve: Serve, *, child: bool, describe: Callable[[int], str]) -> 
     if child:
         listener = _Parent()
         end_with_parent()
+        limit_log()
     try:
         serve(listener.ready)
     except EngineError as error:
@@ -112,6 +110,17 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
+def limit_log() -> None:
+    """Let this process write no file, its log above all, beyond 16 MiB; further lines are lost.
+
+    A model or a caller may make a server complain without end. Python ignores the signal that
+    comes with the limit, so writing fails and the process goes on.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if hard == resource.RLIM_INFINITY or hard > MOST_LOG_BYTES:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_LOG_BYTES, hard))
+
+
 class _Parent:
     """Is told by JSON on standard output; whatever else is printed there goes to the log."""
 
@@ -148,14 +157,6 @@ class _Person:
 _LOG_TAIL_BYTES = 4096
 _LOG_TAIL_LINES = 8
 _READY_LINE_LIMIT = 16_384
-
-
-def python_module(module: str) -> list[str]:
-    """The command that runs ``module`` with this interpreter.
-
-    ``-P`` keeps the working directory, an untrusted project's, off the child's import path.
-    """
-    return [sys.executable, "-P", "-m", module]
 
 
 class ServerProcess:
@@ -274,7 +275,8 @@ class ServerProcess:
             return tempfile.TemporaryFile()
         try:
             make_private(self.log_path.parent)
-            return open(self.log_path, "w+b", opener=_open_private)
+            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+            return os.fdopen(open_state(self.log_path, flags), "r+b", buffering=0)
         except OSError as error:
             raise EngineError(f"cannot write {self.name}'s log: {error}") from error
 
@@ -291,7 +293,7 @@ class ServerProcess:
             if "error" in said:
                 raise EngineError(plain(said["error"]), remedy=plain(said.get("remedy", "")))
             return int(said["port"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise EngineError(f"{self.name} said {plain(line, 200)!r} instead of ready") from None
 
 
@@ -318,10 +320,6 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         # Systems differ in what they say of one that ended this very moment.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _tail(log: IO[bytes]) -> str:

@@ -7,12 +7,14 @@ import hashlib
 import importlib.util
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import EngineError, UnusableModel
 from core.files import write_private
 from core.plain import plain
+from core.userdirs import user_dir
 
 _MAGIC = b"GGUF"
 
@@ -77,8 +79,8 @@ def default_weights(weights: Weights = SMOLLM2, *, cache_dir: Path | None = None
 
 def holds(path: Path, sha256: str, memory: Path) -> bool:
     """Whether the file has this hash; ``memory`` is where that is kept for this version of it."""
-    stat = path.stat()
-    mark = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    status = path.stat()
+    mark = {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
     if _recall(memory) == {**mark, "sha256": sha256}:
         return True
     if _sha256(path) != sha256:
@@ -93,18 +95,25 @@ def check_gguf(path: Path) -> Path:
     """``path`` made absolute, links kept, if it is a file that begins as every GGUF file does.
 
     Raises:
-        UnusableModel: It is absent, unreadable or of another format.
+        UnusableModel: It is absent, unreadable, of another format, or its name is not UTF-8.
     """
     try:
         # A pipe under this name must not make us wait.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            magic = file.read(len(_MAGIC))
+            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            magic = file.read(len(_MAGIC)) if regular else b""
     except OSError as error:
         raise UnusableModel(
             f"cannot read {plain(path, 300)}: {error.strerror or error}",
             remedy="name a GGUF file you can read",
         ) from error
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UnusableModel(
+            f"the name {plain(path, 300)} is not UTF-8", remedy="rename the file"
+        ) from None
     if magic != _MAGIC:
         raise UnusableModel(
             f"{plain(path, 300)} is not a GGUF file",
@@ -130,9 +139,7 @@ def _remedy(weights: Weights, flags: str = "") -> str:
 
 def user_cache_dir() -> Path:
     """The user's own cache directory; not created."""
-    from platformdirs import user_cache_path  # costs start-up where unused
-
-    return user_cache_path("speckit-reflex", appauthor=False)
+    return user_dir("cache")
 
 
 def _sha256(path: Path) -> str:

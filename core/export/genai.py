@@ -1,9 +1,7 @@
-"""OpenTelemetry's names for what a record says: the one place that follows its conventions.
+"""A record as an OpenTelemetry span: ids from its hash, times from its fields; pure.
 
-They are those of the GenAI semantic conventions for client spans, still in development there.
-What they have no name for goes out as ``reflex.FIELD``.
-
-A record as a span: stable ids from its hash, times from what it says; pure.
+Names follow the GenAI semantic conventions for client spans, which are still in development. What
+they have no name for is sent as ``reflex.FIELD``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Shipping records batch by batch: at least once each, in order, the cursor moved after each.
+"""Shipping records to a destination in batches: in order, each at least once.
 
-How far a destination has been served: a small file for each, moved on after each batch.
+A small file for each destination, the cursor, says what it has taken; it moves after each batch.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
-from core.capsule.segments import open_private
 from core.errors import CapsuleError
 from core.export.genai import span_of
-from core.files import make_private
+from core.files import make_private, open_state
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def cursor_for(state_dir: Path, destination: str) -> Iterator[Cursor]:
     path = directory / f"{sha256(destination.encode()).hexdigest()[:16]}.json"
     try:
         make_private(directory)
-        descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
+        descriptor = open_state(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise CapsuleError(
             f"{plain(path)} cannot be opened: {plain(error.strerror or error)}",
@@ -71,8 +70,8 @@ def cursor_for(state_dir: Path, destination: str) -> Iterator[Cursor]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CapsuleError(
-                f"another process ships this capsule to {plain(destination)}",
-                remedy="Let it, or end it first.",
+                f"another process is exporting this capsule to {plain(destination)}",
+                remedy="Wait for it, or stop it first.",
             ) from error
         yield Cursor(descriptor)
     finally:

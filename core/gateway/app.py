@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import ReflexError
-from core.gateway.dialects.chat import ErrorReply, refusal_of
+from core.gateway.dialects.chat import ErrorReply, error_reply
 from core.gateway.metrics import Metrics
 from core.gateway.relay import ChatCompletions
 from core.stages import CLOUD, PRIMARY
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from core.gateway.runs import Runs
     from core.gateway.security import Guard
-    from core.router.view import RoutingView
     from core.settings import Settings
     from core.stages import Stage
 
@@ -48,12 +47,12 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
 
     async def health(_: Request) -> Response:
         async with runs.current() as implementer:
-            return JSONResponse(_document(await implementer.outlook()))
+            return JSONResponse({"status": "ok", **(await implementer.view()).as_json()})
 
     async def figures(request: Request) -> Response:
         accept = request.headers.get("accept", "")
         async with runs.current() as implementer:
-            seen = await implementer.outlook()
+            seen = await implementer.view()
             body, content_type = metrics.exposition(seen, implementer.shadow, accept)
         return Response(body, headers={"content-type": content_type})
 
@@ -72,7 +71,7 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
         middleware=[Middleware(_Guarded, guard=guard, metrics=metrics)],
         exception_handlers={
             ErrorReply: lambda _, error: _refused(error, metrics),
-            ReflexError: lambda _, error: _refused(refusal_of(error), metrics),
+            ReflexError: lambda _, error: _refused(error_reply(error), metrics),
             HTTPException: lambda _, error: _refused(_unknown(error), metrics),
             Exception: lambda _, __: _refused(ErrorReply(500, "internal error"), metrics),
         },
@@ -82,7 +81,7 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
 
 
 def model_list(settings: Settings) -> list[dict[str, Any]]:
-    """``/v1/models``: the name that stands for whoever answers, and the configured models."""
+    """``/v1/models``: ``reflex``, which is whichever backend answers, and the configured ones."""
     reflex = settings.reflex
     names = {MODEL: "speckit-reflex", reflex.model: PRIMARY}
     names |= {backend.model: name for name, backend in reflex.backends.items()}
@@ -121,19 +120,3 @@ def _unknown(error: HTTPException) -> ErrorReply:
         "the API is POST /v1/chat/completions and GET /v1/models",
         headers=dict(error.headers or {}),
     )
-
-
-def _document(seen: RoutingView) -> dict[str, Any]:
-    decision = seen.decision
-    return {
-        "status": "ok",
-        "next_implement_call": {
-            "mode": str(decision.mode),
-            "reason": str(decision.reason),
-            "detail": decision.detail,
-        },
-        "server": {"healthy": seen.health.ok, "summary": seen.health.summary},
-        "breaker": {"state": str(seen.breaker.state), "failures": seen.breaker.failure_count},
-        "gate": {"valid": seen.gate.valid, "detail": seen.gate.detail},
-        "policy_hash": seen.policy.policy_hash,
-    }

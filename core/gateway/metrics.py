@@ -1,4 +1,4 @@
-"""What Prometheus is told: calls and their times as they end, breaker and gate when it asks."""
+"""Figures for Prometheus: calls and their times as they end; breaker and gate when it asks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from core.router.decision import BreakerState
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from core.router.call import Answer, AskedBackend
+    from core.router.answer import Answer
+    from core.router.attempts import AskedBackend
     from core.router.shadow import ShadowCalls
     from core.router.view import RoutingView
 
@@ -32,7 +33,7 @@ class Metrics:
         seconds = partial(Histogram, buckets=_BUCKETS, registry=registry)
         self._calls = counter(
             "reflex_calls",
-            "Calls by who was asked last, why, and how they ended.",
+            "Calls by the mode asked last, why, and how they ended.",
             ["mode", "reason", "outcome"],
         )
         self._duration = seconds(
@@ -55,7 +56,7 @@ class Metrics:
             ["state"],
         )
         self._gate = gauge("reflex_gate_valid", "1 while the gate pass holds, else 0.")
-        self._healthy = gauge("reflex_server_healthy", "1 while the reflex server is well.")
+        self._healthy = gauge("reflex_server_healthy", "1 while the reflex server is healthy.")
         self._shadow = gauge(
             "reflex_shadow_calls",
             "Shadow calls since the start, by what became of them.",

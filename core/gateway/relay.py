@@ -1,9 +1,4 @@
-"""One chat completion through the router: read, asked, told; called off when the agent leaves.
-
-Reading a request's body within limits of size and time.
-
-Telling an agent the answer to its call, in one piece or as a stream.
-"""
+"""One chat completion through the router: read, answered, and cancelled when the agent leaves."""
 
 from __future__ import annotations
 
@@ -15,15 +10,16 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
+from core.client.bounded import TookTooLong, parse_json
 from core.errors import ReflexError
 from core.gateway.dialects.chat import (
     ChatAnswer,
     ErrorReply,
+    error_reply,
     event,
     portions,
-    read_asking,
+    read_chat,
     read_stage,
-    refusal_of,
 )
 from core.stages import Mode
 
@@ -34,18 +30,20 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from core.client import backend
-    from core.gateway.dialects.chat import Asking
+    from core.gateway.dialects.chat import ChatCall
     from core.gateway.metrics import Metrics
     from core.gateway.runs import Runs
-    from core.router.call import Answer, RoutedCall
+    from core.router.answer import Answer
+    from core.router.call import RoutedCall
     from core.stages import Stage
 
 
 MAX_BODY = 8 << 20
 READ_WITHIN_S = 30.0
-# So much more is read and thrown away, since a client that still sends does not hear the refusal.
+# So much more is read and thrown away, since a client that still sends reads no refusal.
 _DRAINED = 32 << 20
 _DRAIN_WITHIN_S = 2.0
+_PORTIONS_A_TURN = 64
 
 
 class ClientLeft(Exception):
@@ -56,7 +54,7 @@ async def read_body(scope: Scope, receive: Receive, *, max_body: int = MAX_BODY)
     """The whole body.
 
     Raises:
-        Refusal: 413 when it is longer than ``max_body`` bytes, 408 when it takes over 30 s.
+        ErrorReply: 413 when it is longer than ``max_body`` bytes, 408 when it takes over 30 s.
         ClientLeft: nobody is there to be answered.
     """
     body = bytearray()
@@ -75,6 +73,20 @@ async def read_body(scope: Scope, receive: Receive, *, max_body: int = MAX_BODY)
     except TimeoutError:
         raise ErrorReply(408, "the request's body took too long", code="timeout") from None
     return bytes(body)
+
+
+async def read_json(body: bytes) -> object:
+    """The body's JSON; ErrorReply where it is none, or would take long to parse."""
+    try:
+        return await parse_json(body)
+    except ValueError:
+        raise ErrorReply(
+            400, "the request's body is not JSON, or holds too many values", code="invalid_json"
+        ) from None
+    except TookTooLong:
+        raise ErrorReply(
+            413, "the request's body takes too long to parse", code="request_too_large"
+        ) from None
 
 
 async def _drain(receive: Receive) -> None:
@@ -112,49 +124,51 @@ class ReplySender:
     JSON that was asked for. ``answer`` holds once the router has one.
     """
 
-    def __init__(self, conduct: RoutedCall, asking: Asking, send: Send) -> None:
+    def __init__(self, call: RoutedCall, chat: ChatCall, send: Send) -> None:
         self.answer: Answer | None = None
-        self._conduct = conduct
-        self._asking = asking
+        self._call = call
+        self._chat = chat
         self._send = send
         self._created = int(time.time())
         self._begun = False
 
-    async def tell(self) -> str:
-        """Answer; returns ``answered``, or the code of the error that was told."""
+    async def send(self) -> str:
+        """Send the answer; returns ``answered``, or the code of the error that was sent."""
         try:
-            await (self._stream() if self._asking.stream else self._whole())
+            await (self._stream() if self._chat.stream else self._whole())
         except ReflexError as error:
             if (partial := self._as_it_is(error)) is not None:
                 await self._pass_on(partial)
             else:
-                await self._fail(refusal_of(error))
+                await self._fail(error_reply(error))
             return error.code
         except asyncio.CancelledError:
-            # A client that has left hears nothing of it; at a shutdown there is one that does.
+            # A client that has left reads none of it; at a shutdown there is one that does.
             await self._fail(ErrorReply(503, "the gateway is shutting down", code="shutting_down"))
             raise
         return "answered"
 
     async def _whole(self) -> None:
-        self.answer = await self._conduct.answer()
-        await self._document(200, self._telling().whole(self.answer), {})
+        self.answer = await self._call.answer()
+        await self._document(200, self._format().whole(self.answer), {})
 
     async def _stream(self) -> None:
-        async with self._conduct.stream() as stream:
+        async with self._call.stream() as stream:
             async for piece in stream:
                 await self._open()
-                for portion in portions(piece):
-                    await self._more(self._telling().piece(portion))
+                for nth, portion in enumerate(portions(piece), 1):
+                    await self._more(self._format().piece(portion))
+                    if nth % _PORTIONS_A_TURN == 0:
+                        await asyncio.sleep(0)  # a long reply is thousands of them
             self.answer = stream.answer
         await self._close(self.answer)
 
     async def _pass_on(self, partial: backend.Reply) -> None:
-        if self._asking.stream:
+        if self._chat.stream:
             await self._open()
             await self._close(partial)
         else:
-            await self._document(200, self._telling().whole(partial), {})
+            await self._document(200, self._format().whole(partial), {})
 
     async def _fail(self, refusal: ErrorReply) -> None:
         if self._begun:
@@ -164,22 +178,22 @@ class ReplySender:
             await self._document(refusal.status, refusal.as_json(), refusal.headers)
 
     def _as_it_is(self, error: ReflexError) -> backend.Reply | None:
-        asked = self._conduct.asked
+        asked = self._call.asked
         from_cloud = asked is not None and asked.mode is Mode.CLOUD
         return getattr(error, "partial", None) if from_cloud else None
 
-    def _telling(self) -> ChatAnswer:
-        asked = self._conduct.asked
-        return ChatAnswer(self._conduct.call_id, self._created, asked.model if asked else "")
+    def _format(self) -> ChatAnswer:
+        asked = self._call.asked
+        return ChatAnswer(self._call.call_id, self._created, asked.model if asked else "")
 
     async def _open(self) -> None:
         if not self._begun:
             await self._start(200, "text/event-stream", {"cache-control": "no-store"})
-            await self._more(self._telling().beginning())
+            await self._more(self._format().beginning())
 
     async def _close(self, said: Answer | backend.Reply) -> None:
-        include_usage = self._asking.include_usage
-        await self._last(self._telling().ending(said, include_usage=include_usage))
+        include_usage = self._chat.include_usage
+        await self._last(self._format().ending(said, include_usage=include_usage))
 
     async def _document(self, status: int, document: Any, headers: dict[str, str]) -> None:
         body = json.dumps(document).encode()
@@ -194,8 +208,8 @@ class ReplySender:
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
     def _marks(self) -> dict[str, str]:
-        marks = {"x-reflex-call-id": self._conduct.call_id}
-        if asked := self._conduct.asked:
+        marks = {"x-reflex-call-id": self._call.call_id}
+        if asked := self._call.asked:
             marks |= {"x-reflex-mode": asked.mode, "x-reflex-reason": asked.reason}
         return marks
 
@@ -215,34 +229,32 @@ class ChatCompletions:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; raises Refusal or ReflexError while it is not yet a call."""
+        """Answer one request; raises ErrorReply or ReflexError while it is not yet a call."""
         headers = Headers(scope=scope)
         if "json" not in headers.get("content-type", "").lower():
             raise ErrorReply(415, "the Content-Type must be application/json")
         stage = read_stage(headers.get("x-speckit-stage"), self._default_stage)
         try:
-            asking = read_asking(await read_body(scope, receive))
+            chat = read_chat(await read_json(await read_body(scope, receive)))
         except ClientLeft:
             return
         async with self._runs.current() as implementer:
-            conduct = await implementer.conduct(asking.request, stage=stage)
-            await self._conducted(ReplySender(conduct, asking, send), conduct, receive)
+            call = await implementer.call(chat.request, stage=stage)
+            sender = ReplySender(call, chat, send)
+            # Nothing is left to be cancelled above this, and uvicorn would log it as a fault.
+            with suppress(asyncio.CancelledError):
+                await _while_connected(receive, self._send_reply(sender, call))
 
-    async def _conducted(self, reply: ReplySender, conduct: RoutedCall, receive: Receive) -> None:
-        # Nothing is left to be cancelled above this, and uvicorn would log it as a fault.
-        with suppress(asyncio.CancelledError):
-            await _while_there(receive, self._tell(reply, conduct))
-
-    async def _tell(self, reply: ReplySender, conduct: RoutedCall) -> None:
+    async def _send_reply(self, sender: ReplySender, call: RoutedCall) -> None:
         outcome = "cancelled"
         try:
             with self._metrics.in_flight():
-                outcome = await reply.tell()
+                outcome = await sender.send()
         finally:
-            self._metrics.ended(conduct.asked, outcome, reply.answer)
+            self._metrics.ended(call.asked, outcome, sender.answer)
 
 
-async def _while_there(receive: Receive, doing: Coroutine[Any, Any, None]) -> None:
+async def _while_connected(receive: Receive, doing: Coroutine[Any, Any, None]) -> None:
     """Do it to its end, or until the client has closed its connection."""
     working = asyncio.ensure_future(doing)
     leaving = asyncio.ensure_future(_left(receive))

@@ -25,8 +25,8 @@ class Runs:
     """Gives each call the Implementer of the configuration as it is when the call begins.
 
     ``reload`` reads the configuration again, once a second at most; without it the first one
-    stays. One that cannot be used is complained of, and the run goes on by the last good one. A
-    run that was replaced is closed when its calls have ended.
+    stays. An invalid one is reported, and the old settings stay in force. A run that was replaced
+    is closed when its calls have ended.
     """
 
     def __init__(
@@ -73,17 +73,20 @@ class Runs:
         except ReflexError as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
-                logger.warning("the changed configuration cannot be used: %s", plain(error))
+                logger.warning(
+                    "the changed configuration cannot be used, the old settings stay in force: %s",
+                    plain(error),
+                )
             return
         before, self._current, self._complaint = self._current, begun, ""
         policy = begun.implementer.policy.policy_hash
-        logger.info("the configuration was changed; calls go by policy %s now", policy)
+        logger.info("the configuration changed; new calls use policy %s", policy)
         if not before.users:
             await before.implementer.aclose()
 
 
 class _Run:
-    """An Implementer, and how many calls go by it now."""
+    """An Implementer, and how many calls use it now."""
 
     def __init__(self, implementer: Implementer) -> None:
         self.implementer = implementer

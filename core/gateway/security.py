@@ -1,4 +1,4 @@
-"""Who may ask: this machine, under its own name, no web page, and with the token if there is one.
+"""Who may ask: this machine, under its own name, no browser, with the token if there is one.
 
 A web page that a user visits can make his browser talk to loopback. It cannot leave out ``Origin``,
 and with a name that was rebound to 127.0.0.1 it cannot send another ``Host`` than that name.
@@ -32,7 +32,7 @@ class Guard:
         """Let a request with these (lower-cased) headers pass.
 
         Raises:
-            Refusal: 403 for a host or an origin that is not ours, 401 for the token.
+            ErrorReply: 403 for a host or an origin that is not ours, 401 for the token.
         """
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not self._ours(host_of(hosts[0])):
@@ -45,7 +45,9 @@ class Guard:
             if name == b"origin" or (
                 name == b"sec-fetch-site" and value.decode("latin-1") in _ELSEWHERE
             ):
-                raise ErrorReply(403, "web pages may not ask", code="origin_not_allowed")
+                raise ErrorReply(
+                    403, "requests from browsers are refused", code="origin_not_allowed"
+                )
         if self.token is not None and not self._authorised(headers):
             raise ErrorReply(
                 401,

@@ -1,4 +1,4 @@
-"""The gateway on a socket: bound, announced, served until a signal, and let end gracefully."""
+"""The gateway on a socket: bound, announced, served until a signal, and ended gracefully."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import uvicorn
 
 from core.errors import ConfigError
 from core.gateway.app import build_app
+from core.gateway.connections import Acceptor, Connection, connection_limit
 from core.gateway.runs import Runs
 from core.gateway.security import Guard
 from core.stages import Stage
@@ -58,8 +59,8 @@ async def serve(
 ) -> None:
     """Serve until ``stop`` is set; calls under way then have ``grace_s`` to end.
 
-    ``on_ready`` is told the base URL once requests are answered. ``reload`` reads the configuration
-    again: where it has changed, later calls go by it.
+    ``on_ready`` gets the base URL once requests are answered. ``reload`` reads the configuration
+    again: where it has changed, later calls use it.
 
     Raises:
         ConfigError: the address cannot be had.
@@ -135,6 +136,7 @@ class Server(uvicorn.Server):
         self._listener = listener
         self._on_ready = on_ready
         self._stop = stop
+        self._accepting: asyncio.Task[None] | None = None
 
     async def run_to_end(self) -> None:
         """Serve; returns when all calls have ended."""
@@ -144,17 +146,27 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:  # noqa: D102  uvicorn's
         yield
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: D102  uvicorn's
-        await super().startup(sockets)
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002, D102  uvicorn's
+        await self.lifespan.startup()
+        self.servers = []
+        acceptor = Acceptor(self._listener, self._connection, connection_limit())
+        self._accepting = asyncio.create_task(acceptor.run())
+        self.started = True
         self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:  # noqa: D102  uvicorn's
         return self._stop.is_set() or await super().on_tick(counter)
 
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: D102  uvicorn's
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.wait([self._accepting])
         await super().shutdown(sockets)
-        # Those that were cancelled have their end to record; one that cannot get rid of its answer,
-        # since its client does not read, is cancelled for good.
+        # Cancelled calls still have their end to record; one that cannot send its answer, since
+        # its client does not read, is cancelled once more.
         for _ in range(2):
             if tasks := tuple(self.server_state.tasks):
                 _, stuck = await asyncio.wait(tasks, timeout=_LAST_WORDS_S)

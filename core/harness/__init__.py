@@ -1,4 +1,9 @@
-"""Who has earned it: suites of repair tasks, the patch loop, the bakeoff and its gate."""
+"""Whether a local model may serve the Implement stage: suites, sandbox, bakeoff, gate, reports.
+
+A suite's tasks are given to two arms, the local model and the cloud. Each reply's code is tested in
+the sandbox; the trials go into a report, and the gate judges them. Only a pass enables reflex. An
+orchestrator needs ``load_suite``, ``Plan`` and ``run_bakeoff``, which are imported on first use.
+"""
 
 from __future__ import annotations
 

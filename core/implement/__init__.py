@@ -1,1 +1,7 @@
-"""The patch loop on the user's own files: each attempt routed, nothing written unasked."""
+"""``implement``: the patch loop on the user's own files, each attempt routed.
+
+``files`` reads the files that were named and writes them back, all or none. ``checking`` copies the
+repository, which is not trusted, for each candidate; ``command`` runs the user's command there.
+``routed`` asks the router, and leaves a backend that has failed the task too often. ``work`` puts
+these together; ``undo`` writes a solution and can take it back. Nothing is written unasked.
+"""

@@ -1,10 +1,9 @@
 """A candidate checked: written into a copy of the repository, and the user's command run there.
 
-Which files of a repository a check needs: what git would keep, or all that is not generated.
-
-Copies of the repository in which a candidate is checked, so that the tree itself stays as it is.
-
-Each check gets a fresh one: what a failed candidate left behind must not help the next to pass.
+The copy holds what git would keep, or all that is not generated where there is no git, so that the
+tree itself stays as it is. Each check gets a fresh one: what a failed candidate left behind must
+not help the next to pass. The repository is not trusted: its links are copied as links, and what is
+neither a file nor a link is left out.
 """
 
 from __future__ import annotations
@@ -13,14 +12,16 @@ import asyncio
 import os
 import shutil
 import stat
-import subprocess
 import tempfile
 import threading
+import time
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from core.errors import ConfigError
+from core.git import DEADLINE_S, kept_files
 from core.implement.command import Ran, neutral, run
 from core.patchloop.loop import CheckResult
 from core.patchloop.trial import FailureKind
@@ -34,71 +35,96 @@ if TYPE_CHECKING:
 
 MOST_FILES = 50_000
 DEPENDENCIES = (".venv", "venv", "node_modules")
+# Version control's own, Reflex's own, and bytecode of other sources.
+_NEVER = frozenset({".git", ".hg", ".svn", ".speckit", "__pycache__"})
 _LEFT_OUT = frozenset(
     {
-        *(".git", ".hg", ".svn", ".speckit", "__pycache__", ".tox", ".nox"),
+        *(*_NEVER, ".tox", ".nox"),
         *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", *DEPENDENCIES),
     }
 )
-_PATIENCE_S = 60
 
 
 def listed(root: Path, also: Sequence[str] = ()) -> list[str]:
     """The paths of the files to copy, relative to ``root``, links among them; ``also`` come too.
 
-    In a git work tree these are the tracked files and those neither tracked nor ignored, else all
-    but well-known caches and dependencies.
+    In a git work tree these are the tracked files and those neither tracked nor ignored, in a
+    repository within as well; else all but well-known caches and dependencies.
 
     Raises:
-        ConfigError: There are too many.
+        ConfigError: There are too many, or git cannot say which they are.
     """
-    names: list[str] = []
-    for name in (*(_by_git(root) or _walked(root, "")), *also):
-        if (root / name).is_dir() and not (root / name).is_symlink():
-            names += _walked(root, name)  # a submodule, or a directory that was asked for
-        else:
-            names.append(name)
+    tree = _Tree(root)
+    names: dict[str, None] = {}
+    for name in chain(tree.kept(""), tree.asked_for(also)):
+        names[name] = None
         if len(names) > MOST_FILES:
             raise ConfigError(
                 f"{plain(root)} has over {MOST_FILES} files that git does not ignore",
                 remedy="The check is run on a copy: put what is generated into .gitignore.",
             )
-    kept = (name for name in dict.fromkeys(names) if "__pycache__" not in name.split("/"))
-    return [name for name in kept if os.path.lexists(root / name)]
+    return list(names)
 
 
-def _by_git(root: Path) -> list[str] | None:
-    """What git lists; None where it is no work tree, or there is no git."""
-    if not os.path.lexists(root / ".git"):
-        return None
-    # A repository's own configuration may name a program as its file system monitor.
-    command = ["git", "-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others"]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            [*command, "--exclude-standard"],
-            cwd=root,
-            env=environ | {"GIT_OPTIONAL_LOCKS": "0"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    if done.returncode:
-        return None
-    names = map(os.fsdecode, done.stdout.split(b"\0"))
-    return [name.rstrip("/") for name in names if name and ".speckit" not in name.split("/")]
+class _Tree:
+    """The files below ``root`` that may be copied: no path leads out of it or through a link."""
 
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._deadline = time.monotonic() + DEADLINE_S
+        self._real: dict[Path, bool] = {}
 
-def _walked(root: Path, below: str) -> Iterator[str]:
-    for directory, inner, files in os.walk(root / below):
-        inner[:] = [name for name in inner if name not in _LEFT_OUT]
-        links = [name for name in inner if Path(directory, name).is_symlink()]
-        # A submodule's .git is a file, which leads to the repository itself.
-        for name in (*(file for file in files if file not in _LEFT_OUT), *links):
-            yield Path(directory, name).relative_to(root).as_posix()
+    def kept(self, below: str) -> Iterator[str]:
+        """What git keeps of the directory ``below``; all but caches where it is no repository."""
+        top = self._root / below
+        if not os.path.lexists(top / ".git"):
+            yield from self._walked(below)
+            return
+        for name in kept_files(top, deadline_s=max(0.0, self._deadline - time.monotonic())):
+            path = f"{below}/{name}" if below else name
+            if not self._may_be_copied(path):
+                continue
+            if self._is_directory(path):
+                yield from self.kept(path)  # a submodule, or another repository
+            else:
+                yield path
+
+    def asked_for(self, names: Sequence[str]) -> Iterator[str]:
+        """Files by name, and directories with all that is in them, ignored or not."""
+        for name in names:
+            if self._is_directory(name):
+                yield from self._walked(name, whole=True)
+            elif self._may_be_copied(name):
+                yield name
+
+    def _walked(self, below: str, *, whole: bool = False) -> Iterator[str]:
+        for directory, inner, files in os.walk(self._root / below):
+            here = Path(directory)
+            repositories = [] if whole else [n for n in inner if os.path.lexists(here / n / ".git")]
+            links = [name for name in inner if (here / name).is_symlink()]
+            inner[:] = [n for n in inner if n not in _LEFT_OUT and n not in repositories]
+            # A submodule's .git is a file, which leads to the repository itself.
+            for name in (*(file for file in files if file not in _LEFT_OUT), *links):
+                yield (here / name).relative_to(self._root).as_posix()
+            for name in repositories:
+                if name not in links:
+                    yield from self.kept((here / name).relative_to(self._root).as_posix())
+
+    def _is_directory(self, name: str) -> bool:
+        return (self._root / name).is_dir() and not (self._root / name).is_symlink()
+
+    def _may_be_copied(self, name: str) -> bool:
+        """Whether ``name`` is there and leads neither outside nor through a link.
+
+        An index may be forged: git prints whatever paths it holds.
+        """
+        parts = name.split("/")
+        if {"", ".", ".."}.intersection(parts) or _NEVER.intersection(parts):
+            return False
+        parent = (self._root / name).parent
+        if parent not in self._real:
+            self._real[parent] = os.path.realpath(parent) == str(parent)
+        return self._real[parent] and os.path.lexists(self._root / name)
 
 
 MOST_BYTES = 1 << 30
@@ -171,22 +197,41 @@ class Scratch:
 
 
 def _copied(source: Path, target: Path, left: int) -> int:
-    """Copy one file or link unless it is there already; its size."""
+    """Copy one file or link unless it is there already; its size in bytes.
+
+    A socket, pipe or device is left out and never opened for longer than it takes to see that.
+    """
     if os.path.lexists(target):
         return 0
     try:
-        status = source.lstat()
-        if not stat.S_ISREG(status.st_mode) and not stat.S_ISLNK(status.st_mode):
-            return 0  # a socket, a pipe, a device
+        if source.is_symlink():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(source.readlink())
+            return 0
+        if not stat.S_ISREG(source.lstat().st_mode):
+            return 0
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0  # gone since it was listed
+    except PermissionError:
+        raise ConfigError(
+            f"{plain(source, 300)} cannot be read",
+            remedy="The check is run on a copy: fix the permissions, or let git ignore the file.",
+        ) from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return 0  # put there since
         if status.st_size > left:
             raise ConfigError(
                 f"the repository is over {MOST_BYTES >> 20} MiB without what git ignores",
                 remedy="The check is run on a copy: put what is generated into .gitignore.",
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target, follow_symlinks=False)
-    except FileNotFoundError:
-        return 0  # gone since it was listed
+        with target.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+    target.chmod(stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
     return status.st_size
 
 

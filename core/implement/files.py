@@ -1,6 +1,6 @@
-"""The files that a person named: read once, and refused where an edit could do harm.
+"""The user's files: read once, refused where an edit could do harm, and written all or none.
 
-Changes written to the user's files: all of them or none, and only to what was read.
+A file is written only where it still holds what was read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.files import staged, sync_directory
+from core.files import replace_user_file, staged_like, sync_directory
 from core.patchloop.formats import inside
 from core.plain import plain
 from core.settings.find import repository_above
@@ -44,13 +44,12 @@ class FilePlace:
 class Original:
     """A file as it was read: ``path`` is relative to the repository, with slashes.
 
-    ``text`` is what a model is shown, without a byte order mark; ``mode`` the permission bits.
+    ``text`` is what a model is shown, without a byte order mark.
     """
 
     path: str
     text: str
     data: bytes = field(repr=False)
-    mode: int
 
     def encoded(self, text: str) -> bytes:
         """``text`` as this file's content, with the byte order mark where it has one."""
@@ -124,15 +123,14 @@ def read_one(root: Path, path: str) -> Original:
         raise _refused(
             path, f"cannot be read: {reason}", "Only files that exist are changed."
         ) from None
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise _refused(path, "is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise _refused(path, f"is over {MOST_BYTES >> 10} KiB")
-    return Original(path, _text(path, data), data, stat.S_IMODE(status.st_mode))
+    return Original(path, _text(path, data), data)
 
 
 def _text(path: str, data: bytes) -> str:
@@ -154,32 +152,29 @@ def _refused(name: str, why: str, remedy: str = "", option: str = "--file") -> C
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """``path``, below the repository, goes from ``before`` to ``after`` and keeps ``mode``."""
+    """``path``, below the repository, goes from ``before`` to ``after``."""
 
     path: str
     before: bytes = field(repr=False)
     after: bytes = field(repr=False)
-    mode: int
 
 
 def write_all(root: Path, changes: Sequence[FileChange]) -> None:
     """Replace the files below ``root``; whoever reads one sees all of either.
 
-    What was replaced is put back when a later one cannot be.
+    Mode, owner and group stay. What was replaced is put back when a later one cannot be.
 
     Raises:
         ConfigError: A file is not as it was read, or no longer one that may be written.
         OSError: One cannot be written.
     """
+    _refuse_changed(root, changes)
     with ExitStack() as stack:
         ready = []
         for change in changes:
-            temporary = stack.enter_context(staged(root / change.path, change.after))
-            temporary.chmod(change.mode)
+            temporary = stack.enter_context(staged_like(root / change.path, change.after))
             ready.append((temporary, root / change.path))
-        different = [one.path for one in changes if read_one(root, one.path).data != one.before]
-        if different:
-            raise changed_meanwhile(different)
+        _refuse_changed(root, changes)
         done: list[FileChange] = []
         try:
             for (temporary, target), change in zip(ready, changes, strict=True):
@@ -192,16 +187,16 @@ def write_all(root: Path, changes: Sequence[FileChange]) -> None:
             sync_directory(directory)
 
 
-def changed_meanwhile(paths: Sequence[str]) -> ConfigError:
-    """The error for files that somebody else has written to since."""
-    return ConfigError(
-        f"changed since: {', '.join(plain(path, 200) for path in paths)}; nothing was written",
-        remedy="What is there now is kept. Look at it, and start again from there.",
-    )
+def _refuse_changed(root: Path, changes: Sequence[FileChange]) -> None:
+    different = [one.path for one in changes if read_one(root, one.path).data != one.before]
+    if different:
+        names = ", ".join(plain(path, 200) for path in different)
+        raise ConfigError(
+            f"changed since: {names}; nothing was written",
+            remedy="What is there now is kept. Look at it, and start again from there.",
+        )
 
 
 def _put_back(root: Path, changes: Sequence[FileChange]) -> None:
     for change in changes:
-        with staged(root / change.path, change.before) as temporary:
-            temporary.chmod(change.mode)
-            os.replace(temporary, root / change.path)  # noqa: PTH105  one atomic call
+        replace_user_file(root / change.path, change.before)

@@ -24,7 +24,8 @@ from core.stages import CLOUD
 if TYPE_CHECKING:
     from core.client.backend import ChatRequest
     from core.clock import Clock
-    from core.router.call import Answer, AskedBackend
+    from core.router.answer import Answer
+    from core.router.attempts import AskedBackend
     from core.router.implementer import Implementer
     from core.stages import Stage
 
@@ -87,8 +88,8 @@ class RoutedAsk:
         further = request.temperature != FIRST_TEMPERATURE
         wait_s, self._wait_s = self._wait_s, 0.0
         await asyncio.sleep(wait_s)
-        terms = CallOptions(self.given_up | ({CLOUD} if further else set()), sampled_locally=True)
-        conduct = await self._implementer.conduct(request, stage=self._stage, terms=terms)
+        options = CallOptions(self.given_up | ({CLOUD} if further else set()), local_sampling=True)
+        conduct = await self._implementer.call(request, stage=self._stage, options=options)
         started = self._clock.monotonic()
         try:
             answer = await conduct.answer()

@@ -1,6 +1,7 @@
-"""The way back from what was written last: kept before it is written, sealed, taken once.
+"""A solution written or undone, with the event that says so.
 
-A solution written, or taken back, and the event that says so.
+What the files held is kept first, sealed with the user's key, so that ``--undo`` can put it back
+once; what travels with a repository is not believed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from core.capsule import EventLog
 from core.capsule.events import PatchAppliedEvent, PatchUndoneEvent
 from core.capsule.keys import seal, seal_holds, user_key
 from core.errors import CapsuleError, ConfigError
-from core.files import write_private
+from core.files import read_state, write_private
 from core.implement.files import FileChange, read_one, write_all
 from core.plain import plain
 
@@ -34,7 +35,7 @@ _MOST_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was taken back: the changes in reverse, and whose reply it had been."""
+    """What was undone: the changes in reverse, and the call whose reply it had been."""
 
     changes: tuple[FileChange, ...]
     call_id: str
@@ -42,27 +43,23 @@ class Undone:
 
 
 def undo_file(settings: Settings) -> Path:
-    """Where the way back is kept, 0600, out of git.
-
-    Raises:
-        ConfigError: A link stands there, which could lead anywhere.
-    """
-    for directory in (settings.state_dir, settings.state_dir / "implement"):
-        if directory.is_symlink():
-            raise ConfigError(f"{plain(directory)} is a symbolic link", remedy="Remove it.")
+    """Where the files' former contents are kept, 0600, out of git."""
     return settings.state_dir / "implement" / "undo.json"
 
 
-def write_with_way_back(
+def write_undoable(
     settings: Settings, root: Path, changes: Sequence[FileChange], *, call_id: str, run_id: str
 ) -> None:
     """Keep what the files hold, then write the changes; raises as ``write_all``.
 
-    Killed in between, it leaves a way back that fits what was written and what was not. Where
-    nothing was written, the earlier way back stays.
+    Killed in between, it leaves an undo that fits what was written and what was not. Where
+    nothing was written, the earlier undo stays.
     """
     file = undo_file(settings)
-    earlier = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else None
+    try:
+        earlier = read_state(file, limit=_MOST_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        earlier = None
     body: dict[str, Any] = {
         "schema_version": 1,
         "repository": str(root),
@@ -94,7 +91,7 @@ def undo(settings: Settings, root: Path) -> Undone:
     """Put back what was there before the last change.
 
     Raises:
-        ConfigError: There is no way back, it is of another repository or not this user's, or a
+        ConfigError: There is nothing to undo, it is of another repository or not this user's, or a
             file has been changed since; then nothing is written.
         OSError: A file cannot be written.
     """
@@ -115,7 +112,7 @@ def undo(settings: Settings, root: Path) -> Undone:
             different.append(row["path"])
             continue
         if hashlib.sha256(now.data).hexdigest() == row["after_sha256"]:
-            changes.append(FileChange(row["path"], now.data, before, now.mode))
+            changes.append(FileChange(row["path"], now.data, before))
         elif now.data != before:
             different.append(row["path"])
     if different:
@@ -132,14 +129,11 @@ def undo(settings: Settings, root: Path) -> Undone:
 
 def _kept(settings: Settings, file: Path) -> dict[str, Any]:
     try:
-        with file.open(encoding="utf-8") as stream:
-            text = stream.read(_MOST_BYTES)
+        body = json.loads(read_state(file, limit=_MOST_BYTES))
     except FileNotFoundError:
-        raise ConfigError("there is nothing to undo", remedy="Only the last change is.") from None
-    except UnicodeDecodeError:
-        text = ""
-    try:
-        body = json.loads(text)
+        raise ConfigError(
+            "there is nothing to undo", remedy="Only the last change can be undone."
+        ) from None
     except (ValueError, RecursionError):
         body = None
     # What travels with a repository says nothing: only what this user wrote, here, is believed.
@@ -160,7 +154,7 @@ def apply_solution(settings: Settings, root: Path, solved: Solved) -> str | None
     """
     assert solved.answer is not None
     call_id = solved.answer.call_id
-    write_with_way_back(settings, root, solved.changes, call_id=call_id, run_id=solved.run_id)
+    write_undoable(settings, root, solved.changes, call_id=call_id, run_id=solved.run_id)
     return _recorded(
         settings,
         PatchAppliedEvent(
@@ -174,7 +168,7 @@ def apply_solution(settings: Settings, root: Path, solved: Solved) -> str | None
     )
 
 
-def take_back(settings: Settings, root: Path) -> tuple[Undone, str | None]:
+def undo_recorded(settings: Settings, root: Path) -> tuple[Undone, str | None]:
     """Undo what was written last; with a warning when that is not on record. Raises as ``undo``."""
     undone = undo(settings, root)
     event = PatchUndoneEvent(

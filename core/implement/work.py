@@ -1,7 +1,4 @@
-"""A task worked on: checked, asked for, checked again; the user's files are left as they are.
-
-A task for the patch loop on the user's own files: what is asked for, and how it ended.
-"""
+"""A task worked on: checked, asked for, checked again; the user's files are left as they are."""
 
 from __future__ import annotations
 
@@ -26,7 +23,8 @@ if TYPE_CHECKING:
     from core.implement.command import Ran
     from core.patchloop.loop import Repair
     from core.patchloop.trial import Attempt
-    from core.router.call import Answer, AskedBackend
+    from core.router.answer import Answer
+    from core.router.attempts import AskedBackend
     from core.settings import Settings
 
 
@@ -142,10 +140,11 @@ async def work(
             on_before(before)
             ask = RoutedAsk(implementer, wanted.stage, SystemClock(), max_failures=limit)
 
-            def note(attempt: Attempt) -> None:
+            def note(attempt: Attempt) -> bool:
                 asked, given_up = ask.ended(passed=attempt.failure is None)
                 tried.append(Tried(len(tried) + 1, asked, attempt, given_up))
                 on_tried(tried[-1])
+                return bool(given_up)
 
             failing = "" if before.passed else check.told(before)
             repaired, left = None, ""
@@ -190,7 +189,7 @@ def _job(settings: Settings, task: RepairTask, failing: str) -> Job:
 def _changes(task: RepairTask, repaired: Repair) -> tuple[FileChange, ...]:
     texts = repaired.files
     return tuple(
-        FileChange(path, one.data, one.encoded(texts[path]), one.mode)
+        FileChange(path, one.data, one.encoded(texts[path]))
         for path, one in task.originals.items()
         if texts[path] != one.text
     )

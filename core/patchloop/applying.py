@@ -1,8 +1,7 @@
 """Edits made on a mapping of files: nothing is read from or written to a disk here.
 
-Line ranges: all numbers are those of the file as the model was shown it.
-
-Search and replace: the text must occur exactly once, and when it does not, why.
+A search must be found exactly once; line numbers are those of the file as the model was shown it.
+What cannot be applied is refused with a text for the model that wrote it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from core.errors import EditRejected
+from core.errors import EditRejected, EditUnchanged
 from core.patchloop.diff import is_fenced, lines_of, restored, unfenced, unified, unified_diff
 from core.patchloop.formats import MOST_CHARACTERS, Edit, LineRange, SearchReplace, WholeFile, check
 
@@ -143,8 +142,9 @@ def apply(files: Mapping[str, str], edits: Sequence[Edit], editable: Sequence[st
     searches are made one after the other, line numbers all refer to the file as given.
 
     Raises:
-        EditRejected: An edit may not or cannot be made, or all of them together change nothing;
-            its text is meant for the model that wrote them.
+        EditRejected: An edit may not or cannot be made; its text is meant for the model that wrote
+            them.
+        EditUnchanged: All of them together change nothing.
     """
     by_path: dict[str, list[Edit]] = {}
     for edit in edits:
@@ -157,7 +157,7 @@ def apply(files: Mapping[str, str], edits: Sequence[Edit], editable: Sequence[st
         stripped += fences
     changed = tuple(path for path in by_path if files.get(path) != after[path])
     if not changed:
-        raise EditRejected("The edits change nothing: the files are already so.")
+        raise EditUnchanged("The edits change nothing: the files are already so.")
     diffs = [unified_diff(path, files.get(path), after[path]) for path in changed]
     return Applied(
         files=after,

@@ -1,18 +1,21 @@
 """One reply on its way: asked for, validated, applied, compiled, checked.
 
-Whether changed Python files compile, found without running them.
+A reply that leaves the program as it was, and so fails like it, is a failure of its own kind: small
+models return the file with a blank line more or other quotes.
 """
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import math
 import warnings
 from typing import TYPE_CHECKING
 
-from core.errors import AttemptTimeout, CutReply, EditRejected, NotCompliant
+from core.errors import AttemptTimeout, CutReply, EditRejected, EditUnchanged, NotCompliant
 from core.patchloop.applying import apply
-from core.patchloop.formats import parse
+from core.patchloop.formats import EditFormat, parse, parse_fenced
+from core.patchloop.masking import parsed
 from core.patchloop.trial import FailureKind
 from core.plain import plain
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from core.client.backend import ChatRequest
     from core.errors import BackendError
     from core.patchloop.applying import Applied
-    from core.patchloop.formats import EditFormat
+    from core.patchloop.formats import Edit
     from core.patchloop.loop import Ask, Check, Job
     from core.router.evidence import Outcome
 
@@ -59,6 +62,26 @@ def _problem(path: str, text: str) -> str:
     return ""
 
 
+def same_program(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Whether two sets of files are the same but for what a Python program does not see.
+
+    Python files are compared by syntax tree, so blank lines, quotes and comments do not count;
+    others by their text.
+    """
+    return before.keys() == after.keys() and all(
+        text == after[path] or (path.endswith(".py") and _same_tree(text, after[path]))
+        for path, text in before.items()
+    )
+
+
+def _same_tree(before: str, after: str) -> bool:
+    trees = parsed(before), parsed(after)
+    try:
+        return None not in trees and len({ast.dump(tree) for tree in trees if tree}) == 1
+    except RecursionError:
+        return False
+
+
 # The further a reply came, the more its failure tells the model.
 _ORDER = (
     FailureKind.TRANSPORT,
@@ -66,6 +89,7 @@ _ORDER = (
     FailureKind.FORMAT,
     FailureKind.APPLY,
     FailureKind.COMPILE,
+    FailureKind.UNCHANGED,
     FailureKind.SANDBOX,
     FailureKind.TEST,
     FailureKind.LINT,
@@ -90,6 +114,7 @@ class Try:
         self.late = False
         self.passed = False
         self.lint_passed: bool | None = None
+        self._malformed = False
 
     async def run(self, ask: Ask, check: Check) -> bool:
         """Ask and judge the reply; returns whether it passed."""
@@ -106,11 +131,14 @@ class Try:
         return self.passed
 
     async def _judge(self, check: Check) -> None:
-        assert self.outcome is not None
-        assert self.outcome.reply is not None
+        edits = self._edits()
+        if edits is None:
+            return
         try:
-            edits = parse(self._edit_format, self.outcome.reply.data)
             self.applied = apply(self._job.files, edits, self._job.editable)
+        except EditUnchanged as error:
+            self._failed(FailureKind.UNCHANGED, self._job.failing or error.message)
+            return
         except EditRejected as error:
             self._failed(FailureKind.APPLY, error.message)
             return
@@ -120,8 +148,28 @@ class Try:
             return
         checked = await check(self.applied.files, self.applied.changed)
         self.passed, self.lint_passed = checked.passed, checked.lint_passed
-        if checked.failure is not None:
-            self._failed(checked.failure, checked.feedback)
+        if checked.failure is None:
+            return
+        kind = checked.failure
+        # Looked at only now: a check may be of the very thing that a program does not see.
+        if kind is FailureKind.TEST and same_program(self._job.files, self.applied.files):
+            kind = FailureKind.UNCHANGED
+        self._failed(kind, checked.feedback)
+
+    def _edits(self) -> Sequence[Edit] | None:
+        """What the reply says; None where it is not in the format."""
+        assert self.outcome is not None
+        assert self.outcome.reply is not None
+        fenced = self._edit_format is EditFormat.FENCE
+        try:
+            if fenced:
+                return parse_fenced(self.outcome.reply.text, self._job.editable)
+            return parse(self._edit_format, self.outcome.reply.data)
+        except EditRejected as error:
+            # JSON has met its schema by now; what is wrong with it is an edit's content.
+            self._malformed = fenced
+            self._failed(FailureKind.FORMAT if fenced else FailureKind.APPLY, error.message)
+            return None
 
     def _failed(self, kind: FailureKind, detail: str) -> None:
         self.failure, self.detail = kind, detail
@@ -135,11 +183,11 @@ class Try:
 
     @property
     def compliant(self) -> bool | None:
-        """Whether the reply was the JSON asked for; None while or when none came."""
+        """Whether the reply was in the format asked for; None while or when none came."""
         if self.outcome is None:
             return None
         if self.outcome.reply is not None:
-            return True
+            return not self._malformed
         return False if isinstance(self.outcome.error, NotCompliant | CutReply) else None
 
     @property

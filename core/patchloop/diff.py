@@ -1,21 +1,16 @@
-"""A unified diff whose cost stays bounded, whatever a model wrote.
+"""A unified diff whose cost stays bounded, whatever a model wrote; and texts made comparable.
 
-What models do to text on its way through JSON, undone: fences, newlines, the final newline.
-
-Which lines two texts share: Myers' greedy algorithm (Algorithmica 1, 1986), with a limit.
-
-The standard library's matcher takes minutes on texts of some thousand lines that repeat
-themselves. Here the cost is at most the limit's square, about a second.
+Models wrap code in Markdown fences and change newlines on the way through JSON: both are undone.
 """
 
 from __future__ import annotations
 
 import re
-from array import array
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 
 _FENCE = re.compile(r"[ ]{0,3}(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
@@ -69,90 +64,33 @@ def restored(original: str, edited: str) -> str:
 
 
 def _mixed(original: list[str], edited: list[str], newline: str) -> str:
-    same = [unified(line) for line in original]
-    least = min(len(same), len(edited))
-    head = next((i for i in range(least) if same[i] != edited[i]), least)
-    rest = least - head
-    tail = next((i for i in range(rest) if same[-1 - i] != edited[-1 - i]), rest)
+    head, tail = _shared_ends([unified(line) for line in original], edited)
     middle = [line.replace("\n", newline) for line in edited[head : len(edited) - tail]]
     return "".join(original[:head] + middle + original[len(original) - tail :])
 
 
-MOST_DIFFERENCES = 1500
-
-
-def matches(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs (i, j) in order with before[i] == after[j], as many as there can be.
-
-    When more than 1,500 lines would have to be removed and added, only the lines before the first
-    and after the last difference are matched.
-    """
+def _shared_ends(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
+    """How many lines at the beginning, and of the rest at the end, are the same in both."""
     least = min(len(before), len(after))
     head = next((i for i in range(least) if before[i] != after[i]), least)
     rest = least - head
-    tail = next((i for i in range(rest) if before[-1 - i] != after[-1 - i]), rest)
-    numbers: dict[str, int] = {}
-    old, new = (
-        [numbers.setdefault(line, len(numbers)) for line in lines[head : len(lines) - tail]]
-        for lines in (before, after)
-    )
-    return [
-        *((i, i) for i in range(head)),
-        *((head + i, head + j) for i, j in _shared(old, new)),
-        *((len(before) - i, len(after) - i) for i in range(tail, 0, -1)),
-    ]
+    return head, next((i for i in range(rest) if before[-1 - i] != after[-1 - i]), rest)
 
 
-def _shared(old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
-    """The matches on a shortest path of removals (x + 1) and additions (y + 1) to both ends.
+_CONTEXT = 3
+# Beyond, the standard library's matcher takes minutes where lines repeat.
+_MOST_LINES = 2000
 
-    ``reached[d][d + k]`` is the furthest x on the diagonal k = x - y after d of them.
-    """
-    n, m = len(old), len(new)
-    reached: list[array[int]] = []
-    for d in range(min(n + m, MOST_DIFFERENCES) + 1):
-        now = array("i", bytes(4 * (2 * d + 1)))
-        for k in range(-d, d + 1, 2):
-            x = _step(reached, d, k)[0] if d else 0
-            while x < n and x - k < m and old[x] == new[x - k]:
-                x += 1
-            now[d + k] = x
-            if x >= n and x - k >= m:
-                return _backwards(reached, n, m)
-        reached.append(now)
-    return []
-
-
-def _step(reached: Sequence[array[int]], d: int, k: int) -> tuple[int, int]:
-    """The x where the d-th difference leads on diagonal k, and the diagonal it comes from."""
-    before = reached[d - 1]
-    added = before[d + k] if k < d - 1 else -1
-    removed = before[d + k - 2] if k > 1 - d else -1
-    return (added, k + 1) if removed < added else (removed + 1, k - 1)
-
-
-def _backwards(reached: Sequence[array[int]], x: int, y: int) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    for d in range(len(reached), 0, -1):
-        start, diagonal = _step(reached, d, x - y)
-        while x > start:
-            x, y = x - 1, y - 1
-            found.append((x, y))
-        x = reached[d - 1][d - 1 + diagonal]
-        y = x - diagonal
-    found += [(i, i) for i in range(x - 1, -1, -1)]
-    return found[::-1]
-
-
-CONTEXT = 3
-
-Block = tuple[int, int, int, int]
+Change = tuple[int, int, int, int]
 
 
 def unified_diff(path: str, old: str | None, new: str) -> tuple[str, int]:
-    """The diff of one file (``old`` None: it is new), and its lines added plus removed."""
+    """The diff of one file (``old`` None: it is new), and its lines added plus removed.
+
+    Where over 2,000 lines lie between the first and the last difference, they count as replaced.
+    """
     before, after = lines_of(old or ""), lines_of(new)
-    changes = list(_changes(before, after))
+    changes = _changes(before, after)
     if not changes and old is not None:
         return "", 0
     source = "/dev/null" if old is None else f"a/{path}"
@@ -161,29 +99,35 @@ def unified_diff(path: str, old: str | None, new: str) -> tuple[str, int]:
     return f"--- {source}\n+++ b/{path}\n{hunks}", count
 
 
-def _changes(before: Sequence[str], after: Sequence[str]) -> Iterator[Block]:
+def _changes(before: Sequence[str], after: Sequence[str]) -> list[Change]:
     """Which lines of both differ: before[i1:i2] became after[j1:j2]."""
-    i = j = 0
-    for i_same, j_same in (*matches(before, after), (len(before), len(after))):
-        if i < i_same or j < j_same:
-            yield i, i_same, j, j_same
-        i, j = i_same + 1, j_same + 1
+    head, tail = _shared_ends(before, after)
+    old, new = before[head : len(before) - tail], after[head : len(after) - tail]
+    if not old and not new:
+        return []
+    if max(len(old), len(new)) > _MOST_LINES:
+        return [(head, head + len(old), head, head + len(new))]
+    return [
+        (head + i1, head + i2, head + j1, head + j2)
+        for kind, i1, i2, j1, j2 in SequenceMatcher(None, old, new).get_opcodes()
+        if kind != "equal"
+    ]
 
 
-def _grouped(changes: Sequence[Block]) -> list[list[Block]]:
+def _grouped(changes: Sequence[Change]) -> list[list[Change]]:
     """Changes that are near enough to share a hunk, together."""
-    groups: list[list[Block]] = []
+    groups: list[list[Change]] = []
     for change in changes:
-        if groups and change[0] - groups[-1][-1][1] <= 2 * CONTEXT:
+        if groups and change[0] - groups[-1][-1][1] <= 2 * _CONTEXT:
             groups[-1].append(change)
         else:
             groups.append([change])
     return groups
 
 
-def _hunk(before: Sequence[str], after: Sequence[str], changes: Sequence[Block]) -> str:
-    lead = min(CONTEXT, changes[0][0])
-    trail = min(CONTEXT, len(before) - changes[-1][1])
+def _hunk(before: Sequence[str], after: Sequence[str], changes: Sequence[Change]) -> str:
+    lead = min(_CONTEXT, changes[0][0])
+    trail = min(_CONTEXT, len(before) - changes[-1][1])
     i, j = changes[0][0] - lead, changes[0][2] - lead
     i_end, j_end = changes[-1][1] + trail, changes[-1][3] + trail
     out = [f"@@ -{_span(i, i_end)} +{_span(j, j_end)} @@\n"]

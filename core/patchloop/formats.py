@@ -1,16 +1,13 @@
-"""The edit formats, and the JSON of a reply in each; ``prompts/`` says the same to the model.
+"""The reply formats: the schema of each, and the edits in a reply; ``prompts/`` asks for them.
 
-A reply's schema lies in ``schemas/``; the hash of that directory is part of a gate pass, as that of
-the prompts is.
-
-Which paths an edit may name.
-
-From a reply's JSON to edits: types are checked here, what they mean when they are applied.
+Types and paths are checked here, what edits mean when they are applied. A schema lies in
+``schemas/``; the hash of that directory is part of a gate pass, as that of the prompts is.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
@@ -63,12 +60,21 @@ WHOLE_FILE_CHARACTERS = 1500
 
 
 class EditFormat(StrEnum):
-    """How changes are written; ``AUTO`` is one of the others, by the files' length."""
+    """How changes are written; ``AUTO`` is ``CODE`` or ``SEARCH_REPLACE``, by the files' length.
 
+    ``CODE`` is a whole file as a list of its lines, ``WHOLE_FILE`` as one string, both in JSON;
+    ``FENCE`` is a whole file in a Markdown block, without JSON.
+    """
+
+    CODE = "code"
     WHOLE_FILE = "whole_file"
     SEARCH_REPLACE = "search_replace"
     LINE_RANGE = "line_range"
+    FENCE = "fence"
     AUTO = "auto"
+
+
+WHOLE_FORMATS = frozenset({EditFormat.CODE, EditFormat.WHOLE_FILE, EditFormat.FENCE})
 
 
 def resolve(edit_format: EditFormat, files: Mapping[str, str]) -> EditFormat:
@@ -76,25 +82,29 @@ def resolve(edit_format: EditFormat, files: Mapping[str, str]) -> EditFormat:
     if edit_format is not EditFormat.AUTO:
         return edit_format
     length = sum(map(len, files.values()))
-    return EditFormat.WHOLE_FILE if length <= WHOLE_FILE_CHARACTERS else EditFormat.SEARCH_REPLACE
+    return EditFormat.CODE if length <= WHOLE_FILE_CHARACTERS else EditFormat.SEARCH_REPLACE
 
 
 def schema(edit_format: EditFormat, editable: Sequence[str]) -> dict[str, Any]:
     """The JSON Schema of a reply, in the subset that all engines enforce.
 
     Raises:
-        ValueError: The format is still ``AUTO``, or no file may be edited.
+        ValueError: The format is ``AUTO`` or ``FENCE``, or no file may be edited.
     """
-    if edit_format is EditFormat.AUTO:
-        raise ValueError("auto is no format of its own: resolve it first")
+    _refuse_without_json(edit_format)
     if not editable:
         raise ValueError("no file may be edited")
     reply: dict[str, Any] = json.loads(_published(edit_format))
     edits = reply["properties"]["edits"]
     edits["items"]["properties"]["path"]["enum"] = list(editable)
-    if edit_format is EditFormat.WHOLE_FILE:
+    if edit_format in WHOLE_FORMATS:
         edits["maxItems"] = len(editable)
     return reply
+
+
+def _refuse_without_json(edit_format: EditFormat) -> None:
+    if edit_format in {EditFormat.AUTO, EditFormat.FENCE}:
+        raise ValueError(f"{edit_format} is not a JSON format; resolve auto first")
 
 
 @cache
@@ -145,6 +155,7 @@ class LineRange:
 Edit = WholeFile | SearchReplace | LineRange
 
 _KINDS: Mapping[EditFormat, type[Edit]] = {
+    EditFormat.CODE: WholeFile,
     EditFormat.WHOLE_FILE: WholeFile,
     EditFormat.SEARCH_REPLACE: SearchReplace,
     EditFormat.LINE_RANGE: LineRange,
@@ -157,10 +168,9 @@ def parse(edit_format: EditFormat, data: object) -> tuple[Edit, ...]:
     Raises:
         EditRejected: It is not what ``schema`` describes, or a text is over 1 MiB, holds NUL or is
             not Unicode.
-        ValueError: The format is still ``AUTO``.
+        ValueError: The format is ``AUTO`` or ``FENCE``.
     """
-    if edit_format is EditFormat.AUTO:
-        raise ValueError("auto is no format of its own: resolve it first")
+    _refuse_without_json(edit_format)
     if not isinstance(data, dict) or data.keys() != {"edits"}:
         raise EditRejected('The reply must be an object with the one key "edits".')
     rows = data["edits"]
@@ -168,7 +178,63 @@ def parse(edit_format: EditFormat, data: object) -> tuple[Edit, ...]:
         raise EditRejected('"edits" must be a list with at least one edit.')
     if len(rows) > _MOST_EDITS:
         raise EditRejected(f"{len(rows)} edits are too many; at most {_MOST_EDITS}.")
+    if edit_format is EditFormat.CODE:
+        rows = [_joined(row, number) for number, row in enumerate(rows, 1)]
     return tuple(_edit(_KINDS[edit_format], row, number) for number, row in enumerate(rows, 1))
+
+
+def _joined(row: object, number: int) -> dict[str, Any]:
+    """A row of ``CODE`` as one of ``WHOLE_FILE``."""
+    if not isinstance(row, dict) or row.keys() != {"path", "code"}:
+        raise EditRejected(
+            f'Edit {number} must be an object with the keys "path", "code", and no other.'
+        )
+    lines = row["code"]
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise EditRejected(f'Edit {number}: "code" must be a list of lines of text.')
+    return {
+        "path": row["path"],
+        "content": "".join(line.removesuffix("\n") + "\n" for line in lines),
+    }
+
+
+_HEADING = re.compile(r"#{1,6} (?:File:? )?`?([^`\n]+?)`?:?")
+_OPENING = re.compile(r"(`{3,})[\w+#.-]*")
+
+
+def parse_fenced(text: str, editable: Sequence[str]) -> tuple[WholeFile, ...]:
+    """The files in a reply of Markdown blocks: each after a heading with its path, and no more.
+
+    A single editable file needs no heading. A block ends with as many backticks as it began with,
+    so a file that holds such a line needs a longer fence.
+
+    Raises:
+        EditRejected: There is anything else, no block, one that does not end, or a file twice.
+    """
+    _check_text(text, "The reply")
+    lines = text.replace("\r\n", "\n").strip().split("\n")
+    found: dict[str, WholeFile] = {}
+    at = 0
+    while at < len(lines):
+        path = editable[0] if len(editable) == 1 else ""
+        if heading := _HEADING.fullmatch(lines[at].strip()):
+            path = heading[1]
+            at += 1
+        opening = _OPENING.fullmatch(lines[at].rstrip()) if at < len(lines) else None
+        if opening is None or not path:
+            wanted = "a block" if path else "a heading with a file's path"
+            raise EditRejected(f"Line {at + 1} of the reply must be {wanted}, and nothing else.")
+        try:
+            end = lines.index(opening[1], at + 1)
+        except ValueError:
+            raise EditRejected(f"The block that begins in line {at + 1} does not end.") from None
+        if path in found:
+            raise EditRejected(f"{plain(path, 120)}: the file is given twice; give it once.")
+        found[path] = WholeFile(path, "".join(f"{line}\n" for line in lines[at + 1 : end]))
+        at = end + 1
+        while at < len(lines) and not lines[at].strip():
+            at += 1
+    return tuple(found.values())
 
 
 def _edit(kind: type[Edit], row: object, number: int) -> Edit:

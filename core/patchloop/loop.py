@@ -1,11 +1,9 @@
-"""The patch loop: ask for an edit, apply it, compile, check; on failure say why and ask again.
+"""The patch loop: ask for an edit, apply it, compile, check; on failure ask in another way.
 
 Each attempt's edit is made on the files as they were given, never on an earlier attempt's, so a
-model that errs twice has not erred on top of its error. Whoever asks and whoever checks are
-given: a bakeoff asks one backend and runs a suite's tests, ``implement`` asks the router and runs
-the user's own command.
-
-What the patch loop is given: the job, who is asked, and who checks.
+model that errs twice has not erred on top of its error. How each attempt asks is the ladder's to
+say (``core.patchloop.ladder``). Whoever asks and whoever checks are given: a bakeoff asks one
+backend and runs a suite's tests, ``implement`` asks the router and runs the user's own command.
 """
 
 from __future__ import annotations
@@ -17,8 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.client.backend import ChatRequest
 from core.patchloop.attempt import Try
-from core.patchloop.formats import EditFormat, resolve, schema
-from core.patchloop.prompt import opening, reply_tokens, retry
+from core.patchloop.formats import WHOLE_FORMATS, EditFormat, resolve, schema
+from core.patchloop.ladder import Past, Rung, next_rung
+from core.patchloop.masking import masked
+from core.patchloop.prompt import hints, opening, reply_tokens, retry
 from core.patchloop.trial import Attempt, Candidate, FailureKind
 from core.plain import plain
 
@@ -107,33 +107,30 @@ async def repair(
     ask: Ask,
     check: Check,
     *,
-    on_attempt: Callable[[Attempt], None] | None = None,
+    on_attempt: Callable[[Attempt], bool | None] | None = None,
 ) -> Repair:
-    """Work on ``job`` until a check passes or its attempts are used up.
+    """Work on ``job`` until a check passes, its attempts are used up or all has been asked.
+
+    ``on_attempt`` is called with each attempt that ended. When it returns True another backend is
+    asked from now on: the ladder begins again, with what was tried so far.
 
     Raises:
         ValueError: No file may be edited.
         ReflexError: What ``ask`` or ``check`` raise.
     """
-    texts = {path: job.files.get(path, "") for path in job.editable}
-    edit_format = resolve(job.edit_format, texts)
-    talk = opening(job.instruction, job.files, job.editable, edit_format, job.failing)
-    request = ChatRequest(
-        messages=talk,
-        schema=schema(edit_format, job.editable),
-        schema_name="edits",
-        max_tokens=reply_tokens(edit_format, list(texts.values())),
-    )
+    questions = _Questions(job)
     attempts: list[Attempt] = []
     for number in range(job.attempts):
-        requests = _candidates(request, job, number)
-        tries = [Try(job, edit_format, each) for each in requests]
+        rung = questions.next_rung()
+        if rung is None:
+            break
+        requests = questions.candidates(rung, number)
+        tries = [Try(job, questions.edit_format, each) for each in requests]
         winner = await _first_to_pass(tries, ask, check)
         chosen = winner or max(tries, key=lambda one: one.came_as_far_as)
-        attempt = _attempt(chosen, tries, solved=winner is not None)
+        attempt = _attempt(chosen, tries, rung, solved=winner is not None)
         attempts.append(attempt)
-        if on_attempt:
-            on_attempt(attempt)
+        elsewhere = on_attempt(attempt) if on_attempt else None
         if winner and winner.applied:
             return Repair(
                 tuple(attempts),
@@ -142,21 +139,89 @@ async def repair(
                 diff=winner.applied.diff,
                 outcome=winner.outcome,
             )
-        request = replace(request, messages=(*request.messages, *_turns(chosen)))
+        questions.failed(rung, chosen)
+        if elsewhere:
+            questions.begin_again()
     return Repair(tuple(attempts), solved=False, files=dict(job.files))
 
 
-def _candidates(request: ChatRequest, job: Job, number: int) -> list[ChatRequest]:
-    """The attempt's requests: the likeliest reply first, then others."""
-    first = None if job.seed is None else job.seed + number * _SEEDS_AN_ATTEMPT
-    return [
-        replace(
-            request,
-            temperature=OTHER_TEMPERATURE if index else FIRST_TEMPERATURE,
-            seed=None if first is None else (first + index) % _MOST_SEED,
+class _Questions:
+    """What is asked about a job, from attempt to attempt."""
+
+    def __init__(self, job: Job) -> None:
+        texts = {path: job.files.get(path, "") for path in job.editable}
+        self.edit_format = resolve(job.edit_format, texts)
+        self._job = job
+        self._masked = None
+        if self.edit_format in WHOLE_FORMATS:  # others quote the text that would be hidden
+            self._masked = masked(job.files, job.editable, job.failing)
+        self._request = ChatRequest(
+            messages=(),
+            schema=None
+            if self.edit_format is EditFormat.FENCE
+            else schema(self.edit_format, job.editable),
+            schema_name="edits",
+            max_tokens=reply_tokens(self.edit_format, list(texts.values())),
         )
-        for index in range(job.candidates)
-    ]
+        self._past: list[Past] = []
+        self._tried: list[Past] = []
+
+    def next_rung(self) -> Rung | None:
+        return next_rung(self._past, can_mask=self._masked is not None, hints=len(hints()))
+
+    def failed(self, rung: Rung, chosen: Try) -> None:
+        """Remember an attempt whose reply came; one without is asked again as it was."""
+        if chosen.failure in {FailureKind.TRANSPORT, FailureKind.TIMEOUT, None}:
+            return
+        diff = chosen.applied.diff if chosen.applied else ""
+        self._past.append(Past(rung, chosen.failure, chosen.detail, chosen.text, diff))
+
+    def begin_again(self) -> None:
+        self._tried += self._past
+        self._past = []
+
+    def candidates(self, rung: Rung, number: int) -> list[ChatRequest]:
+        """The attempt's requests: the question that is due first, then variants, sampled."""
+        first = None if self._job.seed is None else self._job.seed + number * _SEEDS_AN_ATTEMPT
+        variants = sum(one.rung is Rung.VARIANT for one in self._past)
+        return [
+            replace(
+                self._request,
+                messages=self._variant(number * self._job.candidates + index)
+                if index
+                else self._messages(rung, variants),
+                temperature=OTHER_TEMPERATURE if index else FIRST_TEMPERATURE,
+                seed=None if first is None else (first + index) % _MOST_SEED,
+            )
+            for index in range(self._job.candidates)
+        ]
+
+    def _messages(self, rung: Rung, variants: int) -> tuple[Message, ...]:
+        if rung is Rung.VARIANT:
+            return self._variant(variants)
+        if rung is Rung.FEEDBACK:
+            last = self._past[-1]
+            return (*self._opening(), *retry(last.reply, last.failure, last.detail))
+        return self._opening(mask=rung is Rung.MASK)
+
+    def _variant(self, number: int) -> tuple[Message, ...]:
+        """With and without bodies in turn, and with another hint after each pair."""
+        masks = self._masked is not None
+        hint = hints()[number // (2 if masks else 1) % len(hints())]
+        return self._opening(mask=masks and number % 2 == 1, hint=hint)
+
+    def _opening(self, *, mask: bool = False, hint: str = "") -> tuple[Message, ...]:
+        job = self._job
+        return opening(
+            job.instruction,
+            job.files,
+            job.editable,
+            self.edit_format,
+            job.failing,
+            masked=self._masked if mask else None,
+            tried=self._tried,
+            hint=hint,
+        )
 
 
 async def _first_to_pass(tries: Sequence[Try], ask: Ask, check: Check) -> Try | None:
@@ -176,7 +241,7 @@ async def _first_to_pass(tries: Sequence[Try], ask: Ask, check: Check) -> Try | 
     return None
 
 
-def _attempt(chosen: Try, tries: Sequence[Try], *, solved: bool) -> Attempt:
+def _attempt(chosen: Try, tries: Sequence[Try], rung: Rung, *, solved: bool) -> Attempt:
     """What is recorded: the winner's figures, or those of the try that came furthest.
 
     A failed attempt lasted until its last reply had come.
@@ -199,6 +264,7 @@ def _attempt(chosen: Try, tries: Sequence[Try], *, solved: bool) -> Attempt:
         fences_stripped=chosen.applied.fences_stripped if chosen.applied else 0,
         lines_changed=chosen.applied.lines_changed if chosen.applied else None,
         lint_passed=chosen.lint_passed,
+        rung=rung,
         candidates=tuple(_candidate(index, one) for index, one in enumerate(tries))
         if several
         else (),
@@ -214,11 +280,3 @@ def _candidate(index: int, one: Try) -> Candidate:
         latency_ms=one.latency_ms,
         completion_tokens=reply.completion_tokens if reply else None,
     )
-
-
-def _turns(chosen: Try) -> tuple[Message, ...]:
-    """What the next attempt reads of this one; nothing where no reply came in time."""
-    if chosen.failure in {FailureKind.TRANSPORT, FailureKind.TIMEOUT, None}:
-        return ()
-    # Chat templates want turns to alternate, so a reply that was cut off is stood in for.
-    return retry(chosen.text or "…", chosen.failure, chosen.detail)

@@ -41,6 +41,7 @@ class FailureKind(StrEnum):
     FORMAT = "format"
     APPLY = "apply"
     COMPILE = "compile"
+    UNCHANGED = "unchanged"
     TEST = "test"
     LINT = "lint"
     SANDBOX = "sandbox"
@@ -68,7 +69,8 @@ class Attempt:
 
     Times are in ms from the request; ``latency_ms`` is ∞ when the call was given up for good.
     ``late`` says that the reply came after ``timeout_ms``, which fails the attempt. ``compliant``
-    is None when no reply came, ``lint_passed`` when it was not reached.
+    is None when no reply came, ``lint_passed`` when it was not reached. ``rung`` says how the task
+    was asked (``core.patchloop.ladder``); empty in older reports.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -86,6 +88,7 @@ class Attempt:
     lines_changed: Count | None = None
     lint_passed: bool | None = None
     candidates: tuple[Candidate, ...] = ()
+    rung: Annotated[str, Field(max_length=20)] = ""
 
     @property
     def answered_ms(self) -> float:
@@ -105,7 +108,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One arm's go at one task: its attempts in order, and the diff that solved it, if one did."""
+    """One arm at one task, once: its attempts in order, and the diff that solved it, if one did."""
 
     __pydantic_config__: ClassVar = STRICT
 

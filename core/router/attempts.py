@@ -1,105 +1,238 @@
-"""One attempt and its record, whichever way it ends.
+"""Decide, record, ask, record: the only place where a model is asked.
 
-Asking a server that does not constrain: the schema in words, and the mistake fed back.
+Routed, shadow, bakeoff and replayed calls all go through ``Attempts``. The decision is durable
+before its request leaves; each attempt's end is recorded, an interrupted one's too; and the
+backend's circuit breaker, where one has a say, learns how it ended.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import BackendError
-from core.router.evidence import Call, Evidence, Outcome, Recording
+from core.errors import BackendError, BadRequest, Counting, CutReply, IncompleteReply
+from core.router.evidence import Outcome
 
 if TYPE_CHECKING:
-    from core.client.backend import Backend, ChatRequest, Message
+    from collections.abc import Callable
+
+    from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
     from core.client.replies import OnDelta
     from core.clock import Clock
+    from core.router.breaker import Admission, Breaker, Transition
+    from core.router.evidence import Call, Evidence, Recording
+    from core.stages import Mode, Reason
 
 
-def unconstrained(request: ChatRequest) -> ChatRequest:
-    """The request with its schema stated as an instruction instead of sent as a constraint."""
-    rule: Message = {
-        "role": "system",
-        "content": "Answer with one JSON object that meets this JSON schema, and nothing else: "
-        + json.dumps(request.schema, separators=(",", ":")),
-    }
-    return replace(request, messages=[rule, *request.messages], constrain=False)
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a backend is asked: what its RoutingDecision says.
+
+    ``after`` is the fallback reason of attempts before which none has failed.
+    """
+
+    reason: Reason
+    detail: str | None = None
+    is_fallback: bool = False
+    after: str | None = None
 
 
-def corrected(request: ChatRequest, error: BackendError) -> ChatRequest:
-    """The next attempt's request: after an unconstrained slip, with the validator's message."""
-    slip = getattr(error, "text", "")
-    if request.constrain or not slip:
-        return request
-    turns: list[Message] = [
-        {"role": "assistant", "content": slip},
-        {"role": "user", "content": f"That is not valid: {error.message}. Answer again."},
-    ]
-    return replace(request, messages=[*request.messages, *turns])
+@dataclass(frozen=True, slots=True)
+class AskedBackend:
+    """Who is asked, or was asked last, and why."""
+
+    mode: Mode
+    reason: Reason
+    backend: str
+    model: str
 
 
-async def ask(
-    client: ChatClient, request: ChatRequest, clock: Clock, heard: OnDelta | None = None
-) -> tuple[Outcome, BaseException | None]:
-    """Ask once; returns how it ended and what interrupted it, to be raised once it is on record."""
-    start = clock.monotonic()
+class Attempts:
+    """The attempts at answering one call, one after the other.
+
+    ``count`` is the HTTP requests so far, ``counted`` those whose failure the breaker counts;
+    ``error`` is the last failure, ``asked`` the last backend asked. ``warnings`` says what could
+    not be recorded. ``failure_count`` is what decisions record of the primary's breaker.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        evidence: Evidence,
+        clock: Clock,
+        *,
+        failure_count: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.count = 0
+        self.counted = 0
+        self.error: BackendError | None = None
+        self.asked: AskedBackend | None = None
+        self.warnings: list[str] = []
+        self._call = call
+        self._evidence = evidence
+        self._clock = clock
+        self._failure_count = failure_count
+        self._deciding_since = clock.monotonic()
+        self._recordings: list[Recording] = []
+
+    @property
+    def call_id(self) -> str:
+        """What all events of the call share."""
+        return self._call.call_id
+
+    async def make(
+        self,
+        client: ChatClient,
+        backend: Backend,
+        request: ChatRequest,
+        why: Why,
+        *,
+        breaker: Breaker | None = None,
+        on_delta: OnDelta | None = None,
+    ) -> Outcome | None:
+        """Ask ``backend`` once; None when its ``breaker`` does not let the call through.
+
+        The decision is recorded with a backend's first attempt. A failure is an outcome.
+
+        Raises:
+            CapsuleError: the decision could not be recorded; nothing was sent.
+            BaseException: what interrupted the attempt, once that is on record.
+        """
+        admission = breaker.admit(backend.timeout_ms / 1000) if breaker else None
+        if breaker and admission is None:
+            return None
+        try:
+            if admission and admission.transition:
+                self._breaker_changed(backend, admission.transition, "recovery_due")
+            if self.asked is None or self.asked.backend != backend.name:
+                await self._decide(backend, why)
+            outcome = await self._ask(client, backend, request, why, on_delta)
+        except BaseException:
+            if breaker and admission:
+                breaker.released(admission)
+            raise
+        if outcome.error:
+            self.error = outcome.error
+            self.counted += outcome.error.counting is Counting.COUNTED
+        if breaker and admission:
+            self._tell(breaker, admission, backend, outcome)
+        self._deciding_since = self._clock.monotonic()
+        return outcome
+
+    async def recorded(self) -> None:
+        """Return once all so far is durable, or a warning says what is not."""
+        recordings, self._recordings = self._recordings, []
+        for recording in recordings:
+            if warning := await recording:
+                self.warnings.append(warning)
+
+    async def _decide(self, backend: Backend, why: Why) -> None:
+        await self._evidence.decided(
+            self._call,
+            backend,
+            why.reason,
+            why.detail,
+            latency_ms=1000 * (self._clock.monotonic() - self._deciding_since),
+            failure_count=self._failure_count(),
+            is_fallback=why.is_fallback,
+        )
+        self.asked = AskedBackend(backend.mode, why.reason, backend.name, backend.model)
+
+    async def _ask(
+        self,
+        client: ChatClient,
+        backend: Backend,
+        request: ChatRequest,
+        why: Why,
+        on_delta: OnDelta | None,
+    ) -> Outcome:
+        """One HTTP request; its record is begun, so that what is recorded next shares its sync."""
+        await self.recorded()
+        self.count += 1
+        interruption: BaseException | None = None
+        start = self._clock.monotonic()
+        try:
+            reply = await client.complete(request, on_delta=on_delta)
+            outcome = Outcome(reply.latency_ms, reply=reply)
+        except BackendError as error:
+            if usable := _usable(request, error):
+                outcome = Outcome(usable.latency_ms, reply=usable)
+            else:
+                outcome = Outcome(1000 * (self._clock.monotonic() - start), error=error)
+        except BaseException as error:  # noqa: BLE001  raised below, once it is on record
+            outcome = Outcome(1000 * (self._clock.monotonic() - start), cancelled=True)
+            interruption = error
+        recording = self._evidence.begin_called(
+            self._call,
+            backend,
+            request,
+            outcome,
+            attempt=self.count,
+            fallback_reason=self.error.code if self.error else why.after,
+        )
+        if interruption:
+            await recording
+            raise interruption
+        self._recordings.append(recording)
+        return outcome
+
+    def _tell(
+        self, breaker: Breaker, admission: Admission, backend: Backend, outcome: Outcome
+    ) -> None:
+        """Tell the breaker how an attempt ended, and the capsule what that changed."""
+        error = outcome.error
+        if error is None:
+            transition, cause = breaker.succeeded(), "success"
+        elif admission.lease and isinstance(error, BadRequest) and error.from_server:
+            # It refuses this one request, and so it is there to answer.
+            transition, cause = breaker.succeeded(), error.code
+        elif error.counting is Counting.NOT_COUNTED:
+            breaker.released(admission)
+            return
+        else:
+            transition, cause = breaker.failed(error.counting), error.code
+        if transition:
+            self._breaker_changed(backend, transition, cause)
+
+    def _breaker_changed(self, backend: Backend, transition: Transition, cause: str) -> None:
+        recording = self._evidence.begin_breaker_changed(backend, transition, cause)
+        self._recordings.append(recording)
+
+
+def _usable(request: ChatRequest, error: BackendError) -> Reply | None:
+    """The reply that came with ``error``, where it is an answer all the same.
+
+    It is when the caller's own limit cut a plain text, and when the model has nothing to add to a
+    tool's result.
+    """
+    reply: Reply | None = error.partial
+    if reply is None or request.schema is not None or reply.tool_calls:
+        return None
+    if isinstance(error, CutReply):
+        limit = _limit(request)
+        if error.finish_reason != "length" or limit is None:
+            return None
+        if reply.completion_tokens is not None and reply.completion_tokens < limit:
+            return None  # by the server's context, not by the caller
+    elif not (isinstance(error, IncompleteReply) and not reply.text and _after_tool(request)):
+        return None
+    return reply if _is_unicode(reply.text) else None
+
+
+def _limit(request: ChatRequest) -> int | None:
+    extra = (request.extra.get(name) for name in ("max_completion_tokens", "max_tokens"))
+    limits = (request.max_tokens, *extra)
+    return next((limit for limit in limits if isinstance(limit, int)), None)
+
+
+def _after_tool(request: ChatRequest) -> bool:
+    return bool(request.messages) and request.messages[-1].get("role") == "tool"
+
+
+def _is_unicode(text: str) -> bool:
     try:
-        reply = await client.complete(request, heard=heard)
-    except BackendError as error:
-        return Outcome(1000 * (clock.monotonic() - start), error=error), None
-    except BaseException as error:  # noqa: BLE001  as the docstring says
-        return Outcome(1000 * (clock.monotonic() - start), cancelled=True), error
-    return Outcome(reply.latency_ms, reply=reply), None
-
-
-async def ask_and_record(
-    client: ChatClient,
-    request: ChatRequest,
-    *,
-    call: Call,
-    backend: Backend,
-    evidence: Evidence,
-    clock: Clock,
-) -> tuple[Outcome, str | None]:
-    """Ask once and record the end; returns it with a warning when it could not be recorded.
-
-    Cancelled, it is recorded as such and raises.
-    """
-    outcome, recording = await ask_and_begin_record(
-        client,
-        request,
-        call=call,
-        backend=backend,
-        evidence=evidence,
-        clock=clock,
-    )
-    return outcome, await recording
-
-
-async def ask_and_begin_record(
-    client: ChatClient,
-    request: ChatRequest,
-    *,
-    call: Call,
-    backend: Backend,
-    evidence: Evidence,
-    clock: Clock,
-    number: int = 1,
-    fallback_reason: str | None = None,
-    heard: OnDelta | None = None,
-) -> tuple[Outcome, Recording]:
-    """As ``attempted``, but the record is still under way: what is recorded next shares its sync.
-
-    ``number`` counts the call's attempts from 1.
-    """
-    outcome, interrupted = await ask(client, request, clock, heard)
-    recording = evidence.begin_called(
-        call, backend, request, outcome, attempt=number, fallback_reason=fallback_reason
-    )
-    if interrupted:
-        await recording
-        raise interrupted
-    return outcome, recording
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,9 +1,9 @@
-"""The circuit breaker's rule: pure transitions of one (endpoint, model) over time.
+"""The circuit breaker: its rule, and the small file that all processes of a workspace share.
 
-Times are seconds of a clock that counts since boot, also while the machine sleeps, and that nobody
-can set; ``boot`` tells one such count from the next. Nothing here does I/O.
-
-The circuit breaker as all processes of a workspace share it: a small file under a lock.
+``BreakerRule`` holds pure transitions of one (endpoint, model) over time. Times are seconds of a
+clock that counts since boot, also while the machine sleeps, and that nobody can set; ``boot`` tells
+one such count from the next. ``Breaker`` keeps the rule's memory in a file under a lock. What the
+file holds may be anybody's: whatever is not a sound record counts as no failures at all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import Counting
-from core.files import make_private
+from core.files import make_private, open_state
 from core.router.decision import BreakerState, BreakerView
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MAX_OPEN_S = 300.0
 LEASE_GRACE_S = 1.0
 _JITTER = 0.2
+_MOST_TRIPS = 16  # doubling has long reached the cap
+_MOST = 1e12  # of failures and of seconds since boot
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class BreakerRule:
             return replace(memory, failures=failures)
         factor = 1 + _JITTER * (2 * random() - 1)
         open_for_s = min(MAX_OPEN_S, self.recovery_s * 2.0**memory.trips * factor)
-        return Memory(failures, min(memory.trips + 1, 16), now.seconds, open_for_s, boot=now.boot)
+        trips = min(memory.trips + 1, _MOST_TRIPS)
+        return Memory(failures, trips, now.seconds, open_for_s, boot=now.boot)
 
     def released(self, memory: Memory) -> Memory:
         """After a probe that proved nothing: the next call may probe."""
@@ -248,7 +251,7 @@ class Breaker:
             if not os.access(self._place, os.F_OK):
                 return self._memory
             try:
-                self._descriptor = os.open(self._place, os.O_RDWR | os.O_CLOEXEC)
+                self._descriptor = open_state(self.path, os.O_RDWR)
             except OSError:
                 return self._memory
         raw = os.pread(self._descriptor, _SIZE, 0)
@@ -285,7 +288,7 @@ class Breaker:
         # By name each time: somebody may have deleted the file, and the others use the new one.
         self.close()
         make_private(self.path.parent)
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = open_state(self.path, os.O_RDWR | os.O_CREAT)
 
     def _remember(self, memory: Memory) -> None:
         self._memory = memory
@@ -298,12 +301,20 @@ class Breaker:
 
 
 def _decode(raw: bytes) -> Memory:
-    fields = json.loads(raw)
+    """The record in ``raw``, which may be anybody's; ValueError where it is none of ours."""
+    try:
+        fields = json.loads(raw)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
     if not isinstance(fields, dict):
         raise ValueError("not an object")  # noqa: TRY004  the caller knows one kind of bad file
     defaults = asdict(Memory())
     if fields.keys() != defaults.keys():
         raise ValueError("other fields")
-    if any(not isinstance(fields[key], type(value)) for key, value in defaults.items()):
+    if any(type(fields[key]) is not type(value) for key, value in defaults.items()):
         raise ValueError("other types")
+    numbers = [value for value in fields.values() if not isinstance(value, str)]
+    # Also false for NaN.
+    if not all(0 <= number <= _MOST for number in numbers) or fields["trips"] > _MOST_TRIPS:
+        raise ValueError("out of range")
     return Memory(**fields)

@@ -1,159 +1,39 @@
-"""One call on its way: decide, record, ask, and go down the fallback order.
+"""One routed call: who is asked first, who next, and when to stop.
 
-What a caller gets back.
-
-A call that is listened to while it is answered: the reply's pieces, then the Answer.
+``RoutedCall`` looks at the facts, applies the rule, asks the primary until it answers or has
+failed too often, then goes down ``fallback.order``. How one attempt is made and recorded is
+``Attempts``' affair.
 """
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from core.errors import BackendError, CapsuleError, Counting, NoBackend
-from core.router.attempts import ask_and_begin_record, corrected, unconstrained
+from core.router.answer import Answer, Stream, piece_of
+from core.router.attempts import AskedBackend, Attempts, Why
 from core.router.decision import ATTEMPTS_FAILED, CallOptions, RoutingDecision
-from core.router.evidence import Call, Evidence, Outcome, Recording
+from core.router.evidence import Call, Evidence
+from core.router.fitting import corrected, fitted
 from core.stages import CLOUD, PRIMARY, Mode, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Callable, Mapping
 
     from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
     from core.client.replies import OnDelta
     from core.clock import Clock
-    from core.router.breaker import Admission, Breaker, Transition
+    from core.router.breaker import Breaker
     from core.router.shadow import ShadowCalls
-    from core.router.view import RoutingFacts, RoutingState
+    from core.router.view import RoutingState
     from core.settings.policy import PolicySnapshot
     from core.stages import Stage
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A complete, valid reply and who gave it why.
-
-    ``data`` is the parsed, validated object when a schema was given. ``latency_ms`` and ``ttft_ms``
-    are the answering attempt's; ``total_ms`` is the whole call's, deciding and failed attempts
-    included. ``attempts`` counts HTTP requests. ``warnings`` says what could not be recorded.
-    """
-
-    text: str
-    data: Any
-    mode: Mode
-    reason: Reason
-    detail: str | None
-    backend: str
-    model: str
-    finish_reason: str
-    ttft_ms: float | None
-    latency_ms: float
-    total_ms: float
-    attempts: int
-    call_id: str
-    run_id: str
-    is_fallback: bool
-    tool_calls: tuple[Mapping[str, Any], ...] = ()
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    cached_tokens: int | None = None
-    warnings: tuple[str, ...] = ()
-
-
-Piece = Mapping[str, Any]
-"""A ``delta`` in OpenAI's form that says something: content, tool calls, a refusal, reasoning."""
-
-
-@dataclass(frozen=True, slots=True)
-class AskedBackend:
-    """Who is asked, or was asked last, and why."""
-
-    mode: Mode
-    reason: Reason
-    backend: str
-    model: str
-
-
-class Stream:
-    """One call's answer, piece by piece.
-
-    Entering waits until the first piece may be heard: a cloud's first content, or the whole and
-    valid reply of a local server. Iterate once for the pieces; then ``answer`` holds. Leaving early
-    calls the request off.
-
-        async with conduct.stream() as stream:
-            async for piece in stream:
-                print(piece.get("content", ""), end="")
-        stream.answer.mode
-
-    Raises, on entering and while iterating: what ``Conduct.answer`` raises.
-    """
-
-    def __init__(self, answering: Callable[[OnDelta], Coroutine[Any, Any, Answer]]) -> None:
-        self._answering = answering
-        # Unbounded: the client bounds a reply's size, and a slow listener must not hold up the
-        # server's deadline.
-        self._pieces: asyncio.Queue[Piece | None] = asyncio.Queue()
-        self._task: asyncio.Task[Answer] | None = None
-        self._first: Piece | None = None
-
-    @property
-    def answer(self) -> Answer:
-        """The answer, once all pieces have been heard."""
-        assert self._task is not None
-        return self._task.result()
-
-    async def __aenter__(self) -> Self:
-        pieces = self._pieces
-        self._task = asyncio.create_task(self._answering(pieces.put_nowait))
-        self._task.add_done_callback(lambda _: pieces.put_nowait(None))
-        try:
-            self._first = await pieces.get()
-            if self._first is None:
-                self._first = _whole(self.answer)
-                pieces.put_nowait(None)
-        except BaseException:
-            await self._end()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._end()
-
-    async def __aiter__(self) -> AsyncIterator[Piece]:
-        piece = self._first
-        while piece is not None:
-            yield piece
-            piece = await self._pieces.get()
-        _ = self.answer  # raises where it failed in the middle
-
-    async def _end(self) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        if not self._task.cancelled():
-            self._task.exception()  # seen: whoever listened has had it
-
-
-def said(delta: Mapping[str, Any]) -> dict[str, Any]:
-    """What a chunk's delta says, without role and empty fields; empty when that is nothing."""
-    piece = {name: value for name, value in delta.items() if value and name != "role"}
-    if isinstance(calls := piece.get("tool_calls"), list):
-        # Whole messages number no calls, and some servers no deltas.
-        piece["tool_calls"] = [{"index": nth, **call} for nth, call in enumerate(calls)]
-    return piece
-
-
-def _whole(answer: Answer) -> dict[str, Any]:
-    return said({"content": answer.text, "tool_calls": list(answer.tool_calls)})
-
-
 # "Reflex has earned it but cannot": the next in fallback.order may be local.
-_ILL = frozenset(
+_UNHEALTHY = frozenset(
     {
         Reason.SERVER_UNHEALTHY,
         Reason.MODEL_NOT_AVAILABLE,
@@ -174,64 +54,75 @@ class RunContext:
     policy: PolicySnapshot
     backends: Mapping[str, Backend]
     breakers: Mapping[str, Breaker]
-    situation: RoutingState
+    state: RoutingState
     evidence: Evidence
     clock: Clock
     client: Callable[[Backend], ChatClient]
+    check_loop: Callable[[], None]
     shadow: ShadowCalls | None = None
 
 
 class RoutedCall:
-    """Conducts one call to its answer, once; ``asked`` tells who was asked last, and why."""
+    """One call on its way to its answer; ``answer`` or ``stream`` makes it, once."""
 
     def __init__(
-        self, run: RunContext, request: ChatRequest, stage: Stage, terms: CallOptions | None = None
+        self,
+        run: RunContext,
+        request: ChatRequest,
+        stage: Stage,
+        options: CallOptions | None = None,
     ) -> None:
         self.call_id = uuid.uuid4().hex
-        self.asked: AskedBackend | None = None
         self._run = run
         self._request = request
-        self._terms = terms or CallOptions()
-        self._call = Call(self.call_id, stage, run.origin)
-        self._started = self._deciding_since = run.clock.monotonic()
-        self._limit = run.policy.reflex.fallback.max_failures
-        self._attempts = 0
-        self._failed: BackendError | None = None
+        self._stage = stage
+        self._options = options or CallOptions()
+        self._started = run.clock.monotonic()
+        self._attempts = Attempts(
+            Call(self.call_id, stage, run.origin),
+            run.evidence,
+            run.clock,
+            failure_count=lambda: run.breakers[PRIMARY].view().failure_count,
+        )
         self._left_behind = False
-        self._warnings: list[str] = []
-        self._recordings: list[Recording] = []
         self._listener: OnDelta | None = None
-        self._heard = False
+        self._passed_on = False
 
-    async def answer(self, heard: OnDelta | None = None) -> Answer:
+    @property
+    def asked(self) -> AskedBackend | None:
+        """Who was asked last, and why; None before anybody is."""
+        return self._attempts.asked
+
+    async def answer(self, on_piece: OnDelta | None = None) -> Answer:
         """The first complete, valid answer of whoever may give one.
 
-        ``heard`` is told a cloud's reply piece by piece, as it comes; what it was told cannot be
-        taken back, so nobody else is asked from then on. It hears nothing of a local server.
+        ``on_piece`` gets a cloud's reply piece by piece, as it comes; what it got cannot be taken
+        back, so nobody else is asked from then on. It gets nothing of a local server.
 
         Raises:
             BackendError: the last one asked failed, and nobody else may answer.
             NoBackend: nobody may answer.
             CapsuleError: the decision could not be recorded; nothing was sent.
+            WrongEventLoop: this is not the Implementer's event loop.
         """
-        self._listener = heard
+        self._run.check_loop()
+        self._listener = on_piece
         try:
             answer = await self._first_answer()
         except (BackendError, CapsuleError, NoBackend):
-            await self._recorded()
+            await self._attempts.recorded()
             raise
         if self._run.shadow:
-            self._run.shadow.consider(self._request, self._call.stage, answer)
+            self._run.shadow.consider(self._request, self._stage, answer)
         return answer
 
     def stream(self) -> Stream:
-        """The call as a context whose body hears the answer piece by piece."""
+        """The call as a context whose body gets the answer piece by piece."""
         return Stream(self.answer)
 
     async def _first_answer(self) -> Answer:
-        sight = await self._run.situation.look(self._call.stage)
-        decision = sight.decision
-        if decision.mode is Mode.REFLEX and PRIMARY in self._terms.given_up:
+        decision = await self._run.state.decide(self._stage)
+        if decision.mode is Mode.REFLEX and PRIMARY in self._options.given_up:
             self._left_behind = True
             decision = RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, ATTEMPTS_FAILED)
         elif decision.mode is Mode.REFLEX:
@@ -239,215 +130,125 @@ class RoutedCall:
             if answer:
                 return answer
             decision = self._after_primary()
-        for backend in self._successors(decision, sight):
-            answer = await self._ask_once(backend, decision)
+        for backend in await self._successors(decision):
+            answer = await self._ask(backend, self._fitted(backend), decision)
             if answer:
                 return answer
-            if self._heard:
+            if self._passed_on:
                 break
-        if self._failed:
-            raise self._failed
-        raise _nobody(decision)
+        if self._attempts.error:
+            raise self._attempts.error
+        raise _no_backend(decision)
 
     async def _ask_primary(self, decision: RoutingDecision) -> Answer | None:
         """Ask the primary until it answers, or its failure count reaches the limit.
 
         Other calls' successes set the count back meanwhile, so this call's own attempts count too.
         """
-        backend, breaker = self._run.backends[PRIMARY], self._run.breakers[PRIMARY]
-        request = self._prepared(backend)
-        recorded = False
-        for _ in range(self._limit):
-            admission = breaker.admit(backend.timeout_ms / 1000)
-            if admission is None:
+        backend = self._run.backends[PRIMARY]
+        request = self._fitted(backend)
+        for number in range(1, self._run.policy.reflex.fallback.max_failures + 1):
+            answer = await self._ask(backend, request, decision)
+            error = self._attempts.error
+            if answer or error is None or self._attempts.count < number:
+                return answer
+            if error.counting is not Counting.COUNTED:
                 break
-            try:
-                if admission.transition:
-                    self._breaker_changed(backend, admission.transition, "recovery_due")
-                if not recorded:
-                    await self._record(backend, decision, is_fallback=False)
-                    recorded = True
-                outcome = await self._attempt(backend, request)
-            except BaseException:
-                breaker.released(admission)
-                raise
-            self._settle(backend, breaker, admission, outcome)
-            if outcome.reply:
-                return await self._answered(backend, decision, outcome.reply, is_fallback=False)
-            assert outcome.error is not None
-            if outcome.error.counting is not Counting.COUNTED or admission.lease:
-                break
-            request = corrected(request, outcome.error)
+            request = corrected(request, error)
         return None
 
     def _after_primary(self) -> RoutingDecision:
-        breaker = self._run.breakers[PRIMARY].view()
-        exhausted = max(breaker.failure_count, self._attempts) >= self._limit
+        breaker, error = self._run.breakers[PRIMARY].view(), self._attempts.error
+        failures = max(breaker.failure_count, self._attempts.counted)
+        exhausted = failures >= breaker.max_failures
         reason = Reason.MAX_FAILURES_REACHED if exhausted else Reason.BACKEND_FAILED
-        cause = self._failed.code if self._failed else breaker.state.value
-        return RoutingDecision(Mode.CLOUD, reason, cause)
+        return RoutingDecision(Mode.CLOUD, reason, error.code if error else breaker.state.value)
 
-    async def _ask_once(self, backend: Backend, decision: RoutingDecision) -> Answer | None:
-        """Ask a successor once; a local one only if its own breaker lets the call through."""
-        breaker = self._run.breakers.get(backend.name)
-        admission = breaker.admit(backend.timeout_ms / 1000) if breaker else None
-        if breaker and not admission:
-            return None
-        is_fallback = self._failed is not None or self._left_behind or backend.name != CLOUD
-        try:
-            await self._record(backend, decision, is_fallback=is_fallback)
-            outcome = await self._attempt(backend, self._prepared(backend))
-        except BaseException:
-            if breaker and admission:
-                breaker.released(admission)
-            raise
-        if breaker and admission:
-            self._settle(backend, breaker, admission, outcome)
-        if outcome.reply is None:
-            return None
-        return await self._answered(backend, decision, outcome.reply, is_fallback=is_fallback)
-
-    def _successors(self, decision: RoutingDecision, sight: RoutingFacts) -> Iterator[Backend]:
-        """Who is asked when reflex is not, or no longer, the one to answer."""
-        backends, fallback = self._run.backends, self._run.policy.reflex.fallback
-        given_up = self._terms.given_up
+    async def _successors(self, decision: RoutingDecision) -> list[Backend]:
+        """Who is asked, in order, when reflex is not, or no longer, the one to answer."""
+        fallback = self._run.policy.reflex.fallback
         if decision.reason in _CLOUD_WORK:
-            if CLOUD not in given_up:
-                yield backends[CLOUD]
-            return
-        # A local server stands in for a primary that has earned its place and is ill; it is no
-        # way round the gate.
-        earned = (
-            decision.reason in _ILL and (sight.gate or self._run.situation.gates.view(None)).valid
-        )
-        order = fallback.order if CLOUD in fallback.order else (*fallback.order, CLOUD)
-        for name in order:
-            allowed = fallback.to_cloud if name == CLOUD else earned
-            if allowed and name not in given_up:
-                yield backends[name]
+            names = [CLOUD]
+        else:
+            # A local server stands in for a primary that has earned its place and is down; it is
+            # no way round the gate.
+            earned = decision.reason in _UNHEALTHY and (await self._run.state.gate()).valid
+            order = fallback.order if CLOUD in fallback.order else (*fallback.order, CLOUD)
+            names = [n for n in order if (fallback.to_cloud if n == CLOUD else earned)]
+        return [self._run.backends[name] for name in names if name not in self._options.given_up]
 
-    async def _attempt(self, backend: Backend, request: ChatRequest) -> Outcome:
-        """One HTTP request, and its record begun."""
-        await self._recorded()
-        self._attempts += 1
-        outcome, recording = await ask_and_begin_record(
-            self._run.client(backend),
-            request,
-            call=self._call,
-            backend=backend,
-            evidence=self._run.evidence,
-            clock=self._run.clock,
-            number=self._attempts,
-            fallback_reason=self._fallback_reason(),
-            heard=self._hear if self._listener and backend.mode is Mode.CLOUD else None,
-        )
-        if outcome.error:
-            self._failed = outcome.error
-            if backend.name == PRIMARY:
-                self._run.situation.monitor.invalidate()
-        self._recordings.append(recording)
-        self._deciding_since = self._run.clock.monotonic()
-        return outcome
-
-    async def _recorded(self) -> None:
-        """Wait until all that was begun is durable, or has left a warning."""
-        recordings, self._recordings = self._recordings, []
-        for recording in recordings:
-            if warning := await recording:
-                self._warnings.append(warning)
-
-    def _fallback_reason(self) -> str | None:
-        if self._failed:
-            return self._failed.code
-        return ATTEMPTS_FAILED if self._left_behind else None
-
-    def _hear(self, delta: Mapping[str, Any]) -> None:
-        assert self._listener is not None
-        if piece := said(delta):
-            self._heard = True
-            self._listener(piece)
-
-    async def _record(
-        self, backend: Backend, decision: RoutingDecision, *, is_fallback: bool
-    ) -> None:
-        await self._run.evidence.decided(
-            self._call,
-            backend,
+    async def _ask(
+        self, backend: Backend, request: ChatRequest, decision: RoutingDecision
+    ) -> Answer | None:
+        """One attempt; None where it failed, or where the backend's breaker forbids it."""
+        attempts = self._attempts
+        late = attempts.error is not None or self._left_behind or backend.name != CLOUD
+        why = Why(
             decision.reason,
             decision.detail,
-            latency_ms=1000 * (self._run.clock.monotonic() - self._deciding_since),
-            failure_count=self._run.breakers[PRIMARY].view().failure_count,
-            is_fallback=is_fallback,
+            is_fallback=backend.name != PRIMARY and late,
+            after=ATTEMPTS_FAILED if self._left_behind else None,
         )
-        self.asked = AskedBackend(backend.mode, decision.reason, backend.name, backend.model)
+        outcome = await attempts.make(
+            self._run.client(backend),
+            backend,
+            request,
+            why,
+            breaker=self._run.breakers.get(backend.name),
+            on_delta=self._pass_on if self._listener and backend.mode is Mode.CLOUD else None,
+        )
+        if outcome and outcome.error and backend.name == PRIMARY:
+            self._run.state.monitor.invalidate()
+        if outcome is None or outcome.reply is None:
+            return None
+        await attempts.recorded()
+        return self._answer(backend, why, outcome.reply)
 
-    def _settle(
-        self, backend: Backend, breaker: Breaker, admission: Admission, outcome: Outcome
-    ) -> None:
-        """Tell the breaker how it ended, and the capsule what that changed."""
-        if outcome.error is None:
-            transition, cause = breaker.succeeded(), "success"
-        elif outcome.error.counting is Counting.NOT_COUNTED:
-            breaker.released(admission)
-            return
-        else:
-            transition, cause = breaker.failed(outcome.error.counting), outcome.error.code
-        if transition:
-            self._breaker_changed(backend, transition, cause)
+    def _pass_on(self, delta: Mapping[str, Any]) -> None:
+        assert self._listener is not None
+        if piece := piece_of(delta):
+            self._passed_on = True
+            self._listener(piece)
 
-    def _breaker_changed(self, backend: Backend, transition: Transition, cause: str) -> None:
-        recording = self._run.evidence.begin_breaker_changed(backend, transition, cause)
-        self._recordings.append(recording)
+    def _fitted(self, backend: Backend) -> ChatRequest:
+        return fitted(
+            self._request,
+            backend,
+            json_schema=self._run.policy.reflex.json_schema,
+            local_sampling=self._options.local_sampling,
+        )
 
-    def _prepared(self, backend: Backend) -> ChatRequest:
-        request = self._request
-        if backend.mode is Mode.CLOUD:
-            if self._terms.sampled_locally:
-                request = replace(request, temperature=None, seed=None, max_tokens=None)
-            return _worded_by_caller(request)
-        if self._run.policy.reflex.json_schema or request.schema is None:
-            return request
-        return unconstrained(request)
-
-    async def _answered(
-        self, backend: Backend, decision: RoutingDecision, reply: Reply, *, is_fallback: bool
-    ) -> Answer:
-        await self._recorded()
+    def _answer(self, backend: Backend, why: Why, reply: Reply) -> Answer:
         return Answer(
             text=reply.text,
             data=reply.data,
             mode=backend.mode,
-            reason=decision.reason,
-            detail=decision.detail,
+            reason=why.reason,
+            detail=why.detail,
             backend=backend.name,
             model=backend.model,
             finish_reason=reply.finish_reason,
             ttft_ms=reply.ttft_ms,
             latency_ms=reply.latency_ms,
             total_ms=1000 * (self._run.clock.monotonic() - self._started),
-            attempts=self._attempts,
-            call_id=self._call.call_id,
+            attempts=self._attempts.count,
+            call_id=self.call_id,
             run_id=self._run.run_id,
-            is_fallback=is_fallback,
+            is_fallback=why.is_fallback,
             tool_calls=reply.tool_calls,
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             cached_tokens=reply.cached_tokens,
-            warnings=tuple(self._warnings),
+            fields=reply.fields,
+            usage=reply.usage,
+            around=reply.around,
+            warnings=tuple(self._attempts.warnings),
         )
 
 
-def _worded_by_caller(request: ChatRequest) -> ChatRequest:
-    """What a cloud is sent: the schema as the caller wrote it, where he did."""
-    if request.response_format is None:
-        return request
-    extra = {**request.extra, "response_format": request.response_format}
-    return replace(request, constrain=False, extra=extra)
-
-
-def _nobody(decision: RoutingDecision) -> NoBackend:
+def _no_backend(decision: RoutingDecision) -> NoBackend:
     why = f"{decision.reason}: {decision.detail}" if decision.detail else str(decision.reason)
     return NoBackend(
-        f"nobody may answer this call ({why})",
+        f"no backend is allowed to answer this call ({why})",
         remedy="See `code reflex status`; with [reflex.fallback] to_cloud = true the cloud may.",
     )

@@ -25,12 +25,12 @@ class CallOptions:
     """What one call asks for beyond the table.
 
     ``given_up`` names the backends that the task has left behind after too many failed attempts:
-    they are not asked again. With ``sampled_locally``, temperature, seed and ``max_tokens`` are
+    they are not asked again. With ``local_sampling``, temperature, seed and ``max_tokens`` are
     for local servers alone: cloud models refuse the first and think within the last.
     """
 
     given_up: frozenset[str] = frozenset()
-    sampled_locally: bool = False
+    local_sampling: bool = False
 
 
 class BreakerState(StrEnum):

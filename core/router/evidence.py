@@ -140,21 +140,6 @@ class Evidence:
             )
         )
 
-    async def called(
-        self,
-        call: Call,
-        backend: Backend,
-        request: ChatRequest,
-        outcome: Outcome,
-        *,
-        attempt: int,
-        fallback_reason: str | None,
-    ) -> str | None:
-        """Record the attempt's end; a failure to is returned as a warning, not raised."""
-        return await self.begin_called(
-            call, backend, request, outcome, attempt=attempt, fallback_reason=fallback_reason
-        )
-
     def begin_called(
         self,
         call: Call,
@@ -165,7 +150,7 @@ class Evidence:
         attempt: int,
         fallback_reason: str | None,
     ) -> Recording:
-        """As ``called``, to be awaited later."""
+        """Record an attempt's end; awaited, a failure to do so is a warning and not raised."""
         reply, error = outcome.reply, outcome.error
         return self._begin(
             LLMCallEvent(

@@ -43,7 +43,7 @@ from core.router.remedies import remedy, shown
 
 if TYPE_CHECKING:
     from core.client.backend import Backend
-    from core.client.fetch import Http
+    from core.client.transport import Transport
 
 
 _CONNECT_CAUSES = {"dns": Cause.UNRESOLVABLE, "tls": Cause.TLS, "reset": Cause.NO_REPLY}
@@ -81,7 +81,7 @@ async def probe(
     backend: Backend,
     *,
     timeout_ms: float,
-    http: Http | None = None,
+    http: Transport | None = None,
     clock: Clock | None = None,
     deep: bool = False,
     load: bool | MetricsReader = False,
@@ -125,7 +125,7 @@ async def probe(
 class _Look:
     """What is known of a server so far; an early end keeps what was seen before it."""
 
-    def __init__(self, backend: Backend, http: Http, known: EngineIdentity | None) -> None:
+    def __init__(self, backend: Backend, http: Transport, known: EngineIdentity | None) -> None:
         self._backend = backend
         self._http = http
         self._known = known
@@ -194,7 +194,7 @@ class _Look:
                 return Cause.HTTP_ERROR, error.message
 
 
-async def _read_load(reader: MetricsReader, http: Http, deadline: float) -> EngineLoad | None:
+async def _read_load(reader: MetricsReader, http: Transport, deadline: float) -> EngineLoad | None:
     """The engine's load, or None: a server is well without its metrics."""
     try:
         async with asyncio.timeout_at(deadline):
@@ -261,7 +261,7 @@ class Prober(Protocol):
         backend: Backend,
         *,
         timeout_ms: float,
-        http: Http | None,
+        http: Transport | None,
         clock: Clock | None,
         load: bool | MetricsReader,
         known: EngineIdentity | None,
@@ -293,7 +293,7 @@ class HealthMonitor:
         self._fresh_unhealthy_s = fresh_unhealthy_s
         self._load: bool | MetricsReader = load and MetricsReader(backend, clock=self._clock)
         self._probe = probe
-        self._http: Http | None = None
+        self._http: Transport | None = None
         self._health: Health | None = None
         self._refresh_at = self._expires_at = self._seen_at = 0.0
         self._flight: asyncio.Task[Health] | None = None

@@ -11,12 +11,13 @@ from core.capsule.keys import user_key
 from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
 from core.clock import Clock, SystemClock
+from core.errors import WrongEventLoop
+from core.router.answer import Answer
 from core.router.backends import all_backends
-from core.router.call import Answer, RoutedCall, RunContext
-from core.router.decision import RoutingDecision, decide
+from core.router.call import RoutedCall, RunContext
 from core.router.evidence import Evidence
 from core.router.shadow import ShadowCalls
-from core.router.view import RoutingState, RoutingView, breaker_of
+from core.router.view import RoutingState, breaker_of
 from core.settings.policy import PolicySnapshot
 from core.stages import CLOUD, PRIMARY, Stage
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from core.router.decision import CallOptions
+    from core.router.decision import CallOptions, RoutingDecision
+    from core.router.view import RoutingView
     from core.settings import Settings
 
 __all__ = ["Answer", "Implementer"]
@@ -33,7 +35,8 @@ __all__ = ["Answer", "Implementer"]
 class Implementer:
     """Answers calls of a run by the policy captured when the run began.
 
-    Use it as an async context manager, from one event loop; any number of calls at a time.
+    Use it as an async context manager, from one event loop; any number of calls at a time. A
+    second event loop is refused with WrongEventLoop.
     """
 
     def __init__(
@@ -50,14 +53,12 @@ class Implementer:
         self.run_id = uuid.uuid4().hex
         self.policy = PolicySnapshot.capture(settings, clock)
         backends = all_backends(settings, environ)
-        self._situation = RoutingState(
-            settings, self.policy, clock=clock, key_directory=key_directory
-        )
-        self._breakers = {PRIMARY: self._situation.breaker} | {
+        self._state = RoutingState(settings, self.policy, clock=clock, key_directory=key_directory)
+        self._breakers = {PRIMARY: self._state.breaker} | {
             name: breaker_of(settings, backends[name]) for name in settings.reflex.backends
         }
         self._evidence = Evidence(
-            self._situation.log,
+            self._state.log,
             self.policy,
             self.run_id,
             key=user_key(directory=key_directory),
@@ -66,7 +67,7 @@ class Implementer:
         self._clients: dict[str, ChatClient] = {}
         self._shadow = ShadowCalls(
             self.policy,
-            self._situation,
+            self._state,
             self._evidence,
             self._client,
             clock or SystemClock(),
@@ -79,15 +80,17 @@ class Implementer:
             policy=self.policy,
             backends=backends,
             breakers=self._breakers,
-            situation=self._situation,
+            state=self._state,
             evidence=self._evidence,
             clock=clock or SystemClock(),
             client=self._client,
+            check_loop=self._check_loop,
             shadow=self._shadow,
         )
-        self._beginning = asyncio.Lock()
-        self._begun = False
-        self._readying: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._started = False
+        self._tls_ready: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, **options: Any) -> Self:
@@ -99,6 +102,7 @@ class Implementer:
         return cls(settings, **options)
 
     async def __aenter__(self) -> Self:
+        self._check_loop()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -106,35 +110,37 @@ class Implementer:
 
     async def aclose(self) -> None:
         """Close connections, shadow calls, background probes and the evidence's threads."""
+        self._check_loop()
         await self._shadow.aclose()
-        if self._readying:
-            await self._readying
+        if self._tls_ready:
+            await self._tls_ready
         for client in self._clients.values():
             await client.aclose()
-        await self._situation.aclose()
+        await self._state.aclose()
         for breaker in self._breakers.values():
             breaker.close()
-        self._situation.log.close()
 
     async def decide(self, stage: Stage = Stage.IMPLEMENT) -> RoutingDecision:
-        """What a call of ``stage`` would do now; nothing is sent or recorded."""
-        return (await self._situation.look(stage)).decision
+        """What a call of ``stage`` would do now; nothing is sent or recorded.
 
-    async def outlook(self) -> RoutingView:
+        Raises:
+            CapsuleError: the evidence cannot be read.
+        """
+        self._check_loop()
+        return await self._state.decide(stage)
+
+    async def view(self) -> RoutingView:
         """What the next Implement call would do and why, by the health as remembered.
 
         Raises:
             CapsuleError: the evidence cannot be read.
         """
-        situation = self._situation
-        health = await situation.monitor.current()
-        gate, breaker = await situation.gate(health), situation.breaker.view()
-        decision = decide(self.policy, Stage.IMPLEMENT, health, breaker, gate)
-        return RoutingView(self.settings, self.policy, health, breaker, gate, decision)
+        self._check_loop()
+        return await self._state.view()
 
     @property
     def shadow(self) -> ShadowCalls:
-        """The calls that reflex is asked in the background."""
+        """The calls that reflex is asked in the background as well."""
         return self._shadow
 
     async def complete(
@@ -163,6 +169,7 @@ class Implementer:
             BackendError: the last backend asked failed, and nobody else may answer.
             NoBackend: the rule allows nobody to answer.
             CapsuleError: the decision could not be recorded; nothing was sent.
+            WrongEventLoop: it was used from another event loop before.
         """
         request = ChatRequest(
             messages,
@@ -172,33 +179,44 @@ class Implementer:
             seed=seed,
             extra=extra or {},
         )
-        return await (await self.conduct(request, stage=stage)).answer()
+        return await (await self.call(request, stage=stage)).answer()
 
-    async def conduct(
+    async def call(
         self,
         request: ChatRequest,
         *,
         stage: Stage = Stage.IMPLEMENT,
-        terms: CallOptions | None = None,
+        options: CallOptions | None = None,
     ) -> RoutedCall:
-        """One call before it is made: ``answer()`` makes it, ``stream()`` lets it be heard.
+        """One call before it is made: ``answer()`` makes it, ``stream()`` yields it in pieces.
 
         Raises:
             CapsuleError: the run's policy could not be recorded.
         """
-        if not self._begun:
-            await self._begin()
-        return RoutedCall(self._run, request, stage, terms)
+        self._check_loop()
+        if not self._started:
+            await self._start()
+        return RoutedCall(self._run, request, stage, options)
 
-    async def _begin(self) -> None:
-        async with self._beginning:
-            if not self._begun:
+    async def _start(self) -> None:
+        async with self._starting:
+            if not self._started:
                 await self._evidence.began(self.settings)
-                self._begun = True
+                self._started = True
                 if self.policy.reflex.enabled and self.policy.reflex.fallback.to_cloud:
                     cloud = self._client(self._run.backends[CLOUD])
                     # Beside the first call, as a fallback from it could wait for that.
-                    self._readying = asyncio.create_task(cloud.make_ready())
+                    self._tls_ready = asyncio.create_task(cloud.make_ready())
+
+    def _check_loop(self) -> None:
+        """Refuse a second event loop: the connections and tasks belong to the first."""
+        running = asyncio.get_running_loop()
+        self._loop = self._loop or running
+        if self._loop is not running:
+            raise WrongEventLoop(
+                "this Implementer belongs to another event loop",
+                remedy="Make one for each asyncio.run(), or make all calls within one.",
+            )
 
     def _client(self, backend: Backend) -> ChatClient:
         if backend.name not in self._clients:

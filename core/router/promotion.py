@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from core.capsule.decisions import Newest, newest_decision, out_of_order
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
-from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.errors import NoHome
+from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, tree_hash
 from core.router.decision import GateView
 from core.stages import PRIMARY
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +43,7 @@ class GateContext:
     schema_hash: str
     now: datetime
     in_demo: bool
+    newest: Newest
 
 
 def thresholds_of(policy: PolicySnapshot) -> dict[str, float]:
@@ -73,6 +77,9 @@ def _lapse(
     stamps = set(event.get("stamps") or ())
     if stamps & _WORTHLESS or (stamps & _DEMO_ONLY and not present.in_demo):
         return "no_bakeoff"
+    order = out_of_order(event, present.newest)
+    if order:
+        return order
     changes = {
         "model_changed": event.get("model") != policy.reflex.model,
         "server_changed": event.get("endpoint") != policy.reflex.endpoint
@@ -96,7 +103,7 @@ def _lapse(
 
 def _age_days(event: Mapping[str, Any], now: datetime) -> float | None:
     try:
-        when = datetime.fromisoformat(str(event.get("time")))
+        when = datetime.fromisoformat(str(event.get("decided_at")))
         age_days = (now - when.astimezone(UTC)).total_seconds() / SECONDS_A_DAY
     except ValueError:
         return None
@@ -126,6 +133,7 @@ class GateWatch:
         self._clock = clock or SystemClock()
         self._key_directory = key_directory
         self._event: Mapping[str, Any] | None = None
+        self._newest = Newest()
         self._seen = 0
         self._read_at: float | None = None
         self._hashes: tuple[str, str, str] = ("", "", "")
@@ -161,6 +169,7 @@ class GateWatch:
             schema_hash=schema_hash,
             now=self._clock.now(),
             in_demo=in_demo(self._workspace),
+            newest=self._newest,
         )
         return assess(self._event, self._policy, present)
 
@@ -172,31 +181,37 @@ class GateWatch:
             found = self._log.last("GateDecision", where=self._believed, after=self._seen)
             self._event = found.body if found else self._event
             self._seen = head
+        if self._event:
+            self._newest = newest_decision(self._workspace, self._key_directory)
         self._read_at = self._clock.monotonic()
 
     def _believed(self, body: Mapping[str, Any]) -> bool:
         if body.get("backend") != PRIMARY:
             return False
-        return seal_holds(body, self._workspace, user_key(directory=self._key_directory))
+        try:
+            key = user_key(directory=self._key_directory)
+        except NoHome:
+            return False  # without a key no seal can be this user's
+        return seal_holds(body, self._workspace, key)
 
     def _current_hashes(self, suite: str) -> tuple[str, str, str]:
         """Of the suite, the prompts and the reply schemas."""
         now = self._clock.monotonic()
         if self._hashed is None or self._hashed[1] != suite or now > self._hashed[0]:
-            root = suite_root(suite, self._workspace)
-            suite_hash = tree_hash(root) if suite else ""
-            self._hashes = (suite_hash, tree_hash(PROMPTS), tree_hash(SCHEMAS))
+            current = suite_hash(suite, self._workspace)
+            self._hashes = (current, tree_hash(PROMPTS), tree_hash(SCHEMAS))
             self._hashed = (now + _HASHES_FRESH_S, suite)
         return self._hashes
 
 
 def demo_root() -> Path:
     """Where the demo's workspaces lie: the user's own state directory, out of any project."""
-    from platformdirs import user_state_path  # costs start-up where unused
-
-    return user_state_path("speckit-reflex", appauthor=False) / "demo"
+    return user_dir("state") / "demo"
 
 
 def in_demo(workspace: Path) -> bool:
     """Whether a workspace is the demo's own."""
-    return workspace.resolve().is_relative_to(demo_root().resolve())
+    try:
+        return workspace.resolve().is_relative_to(demo_root().resolve())
+    except NoHome:
+        return False

@@ -1,10 +1,10 @@
-"""Asking a backend a recorded question anew, past gate and breaker, with evidence of its own."""
+"""Sending a recorded request again, past gate and breaker, with evidence of its own."""
 
 from __future__ import annotations
 
 import os
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
@@ -13,9 +13,10 @@ from core.client.backend import Backend, ChatRequest
 from core.client.chat import ChatClient
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError
-from core.router.attempts import ask_and_record, unconstrained
+from core.router.attempts import Attempts, Why
 from core.router.backends import cloud, local, primary
 from core.router.evidence import Call, Evidence, Outcome
+from core.router.fitting import fitted
 from core.settings.policy import PolicySnapshot
 from core.stages import CLOUD, PRIMARY, Mode, Reason, Stage
 
@@ -114,45 +115,19 @@ async def resend(
         key=user_key(directory=key_directory),
         secrets=_key(settings, environ),
     )
-    call = Call(uuid.uuid4().hex, stage, ORIGIN)
+    attempts = Attempts(Call(uuid.uuid4().hex, stage, ORIGIN), evidence, clock)
     client = ChatClient(backend, clock=clock)
     try:
         await evidence.began(settings)
-        await evidence.decided(
-            call,
-            backend,
-            Reason.REPLAY,
-            f"of call {of}",
-            latency_ms=0.0,
-            failure_count=0,
-            is_fallback=False,
-        )
-        outcome, warning = await ask_and_record(
+        outcome = await attempts.make(
             client,
-            _fitted(request, backend, constrain=settings.reflex.json_schema),
-            call=call,
-            backend=backend,
-            evidence=evidence,
-            clock=clock,
+            backend,
+            fitted(request, backend, json_schema=settings.reflex.json_schema),
+            Why(Reason.REPLAY, f"of call {of}"),
         )
+        await attempts.recorded()
     finally:
         await client.aclose()
         log.close()
-    return Resent(call.call_id, backend, outcome, warning)
-
-
-def _fitted(request: ChatRequest, backend: Backend, *, constrain: bool) -> ChatRequest:
-    """The request as the router would send it to this backend."""
-    if request.schema is None:
-        return request
-    if backend.mode is Mode.CLOUD:
-        if request.response_format is None:
-            return request
-        extra = {**request.extra, "response_format": request.response_format}
-        return replace(request, constrain=False, extra=extra)
-    if constrain:
-        return request
-    in_words = unconstrained(request)
-    # A call that was recorded unconstrained has the schema among its messages already.
-    already = list(in_words.messages[:1]) == list(request.messages[:1])
-    return replace(request, constrain=False) if already else in_words
+    assert outcome is not None
+    return Resent(attempts.call_id, backend, outcome, next(iter(attempts.warnings), None))

@@ -1,8 +1,8 @@
-"""Shadow calls: what reflex would have said to calls that the cloud answered; nobody sees it.
+"""Shadow calls: reflex is asked what the cloud has answered, and only the capsule sees its reply.
 
-Whether two models said the same to one request.
-
-What the newest shadow calls showed: how often reflex agreed with the cloud, and how fast.
+``ShadowCalls`` makes them in the background; ``agrees`` says whether two models said the same to
+one request; ``shadow_summary`` is what the newest of them showed: how often reflex agreed with the
+cloud, and how fast.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from core.capsule.events import ShadowComparedEvent
 from core.errors import CapsuleError
 from core.figures import nearest_rank
-from core.router.attempts import ask_and_record, unconstrained
+from core.router.attempts import Attempts, Why
 from core.router.evidence import Call, Evidence, Outcome
+from core.router.fitting import fitted
 from core.stages import Mode, Reason, Stage
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
     from core.clock import Clock
-    from core.router.call import Answer
+    from core.router.answer import Answer
     from core.router.view import RoutingState
     from core.settings.policy import PolicySnapshot
 
@@ -90,15 +91,15 @@ logger = logging.getLogger(__name__)
 class ShadowCalls:
     """Asks reflex a share of the cloud's Implement calls again, in the background.
 
-    Gate and breaker have no say in it and learn nothing from it; an ill server is left alone.
+    Gate and breaker have no say in it and learn nothing from it; an unhealthy server is left alone.
     ``counts`` has this run's: ``agreed``, ``differed``, ``failed`` (no valid reply in time) and
-    ``left_out`` (no room, or an ill server).
+    ``left_out`` (no room, or an unhealthy server).
     """
 
     def __init__(
         self,
         policy: PolicySnapshot,
-        situation: RoutingState,
+        state: RoutingState,
         evidence: Evidence,
         client: Callable[[Backend], ChatClient],
         clock: Clock,
@@ -108,7 +109,7 @@ class ShadowCalls:
     ) -> None:
         self.counts = dict.fromkeys(("agreed", "differed", "failed", "left_out"), 0)
         self._policy = policy
-        self._situation = situation
+        self._state = state
         self._evidence = evidence
         self._client = client
         self._clock = clock
@@ -141,42 +142,30 @@ class ShadowCalls:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, request: ChatRequest, answer: Answer) -> None:
-        health = await self._situation.monitor.current()
+        health = await self._state.monitor.current()
         if not health.ok:
             self.counts["left_out"] += 1
             return
+        backend, breaker = self._state.backend, self._state.breaker
         call = Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN)
+        attempts = Attempts(
+            call,
+            self._evidence,
+            self._clock,
+            failure_count=lambda: breaker.view().failure_count,
+        )
         try:
-            await self._decided(call, answer)
-            outcome = await self._attempted(call, request)
+            outcome = await attempts.make(
+                self._client(backend),
+                backend,
+                fitted(request, backend, json_schema=self._policy.reflex.json_schema),
+                Why(Reason.SHADOW, f"of call {answer.call_id}"),
+            )
+            await attempts.recorded()
+            assert outcome is not None
             await self._compared(call, request, answer, outcome)
         except CapsuleError as error:
             logger.warning("a shadow call is not in the capsule: %s", error)
-
-    async def _decided(self, call: Call, answer: Answer) -> None:
-        await self._evidence.decided(
-            call,
-            self._situation.backend,
-            Reason.SHADOW,
-            f"of call {answer.call_id}",
-            latency_ms=0.0,
-            failure_count=self._situation.breaker.view().failure_count,
-            is_fallback=False,
-        )
-
-    async def _attempted(self, call: Call, request: ChatRequest) -> Outcome:
-        backend = self._situation.backend
-        if request.schema is not None and not self._policy.reflex.json_schema:
-            request = unconstrained(request)
-        outcome, _ = await ask_and_record(
-            self._client(backend),
-            request,
-            call=call,
-            backend=backend,
-            evidence=self._evidence,
-            clock=self._clock,
-        )
-        return outcome
 
     async def _compared(
         self, call: Call, request: ChatRequest, answer: Answer, outcome: Outcome
@@ -190,8 +179,8 @@ class ShadowCalls:
                 policy_hash=self._policy.policy_hash,
                 call_id=call.call_id,
                 original_call_id=answer.call_id,
-                endpoint=self._situation.backend.endpoint,
-                model=self._situation.backend.model,
+                endpoint=self._state.backend.endpoint,
+                model=self._state.backend.model,
                 success=reply is not None,
                 agreed=agreed,
                 compared=compared_by(answer, has_schema=has_schema),

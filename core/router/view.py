@@ -1,13 +1,15 @@
-"""What the next Implement call would do and why: for ``status`` and the dashboard.
+"""What a routing decision rests on, looked at live, and the one picture that all surfaces show.
 
-What a decision is made from: the server's health, the breaker and the gate, kept fresh.
+``RoutingState`` watches one workspace's primary server, breaker and gate. The router asks it to
+``decide``; ``status``, the gateway's ``/health``, ``enable`` and the dashboard show its
+``RoutingView``, and programs get ``RoutingView.as_json()``, the same from each of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
 from core.client.metrics import MetricsReader
@@ -28,76 +30,9 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 
-HEALTH_TIMEOUT_MS = 1000.0
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingFacts:
-    """What was seen, and what the rule makes of it; None was not looked at."""
-
-    decision: RoutingDecision
-    health: Health | None
-    breaker: BreakerView | None
-    gate: GateView | None
-
-
-class RoutingState:
-    """One workspace's view of its primary reflex server."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        policy: PolicySnapshot,
-        *,
-        log: EventLog | None = None,
-        clock: Clock | None = None,
-        key_directory: Path | None = None,
-    ) -> None:
-        self.policy = policy
-        self.backend: Backend = primary(settings)
-        self.log = log or EventLog(settings.state_dir / "capsule")
-        self._clock = clock or SystemClock()
-        self.monitor = HealthMonitor(self.backend, timeout_ms=HEALTH_TIMEOUT_MS, clock=self._clock)
-        self.breaker = breaker_of(settings, self.backend)
-        self.gates = GateWatch(
-            self.log, policy, settings.source.root, clock=self._clock, key_directory=key_directory
-        )
-
-    async def look(self, stage: Stage = Stage.IMPLEMENT) -> RoutingFacts:
-        """Look at what the rule needs for ``stage``, in its order, and apply it."""
-        if stage is not Stage.IMPLEMENT or not self.policy.reflex.enabled:
-            return RoutingFacts(decide(self.policy, stage, None, None, None), None, None, None)
-        health = await self.monitor.current()
-        gate = await self.gate(health)
-        breaker = self.breaker.view()
-        return RoutingFacts(
-            decide(self.policy, stage, health, breaker, gate), health, breaker, gate
-        )
-
-    async def gate(self, health: Health) -> GateView:
-        """Whether the gate pass holds for the server as it is."""
-        identity = health.engine.fingerprint if health.ok and health.engine else None
-        known = self.gates.remembered(identity)
-        if known is None:
-            known = await asyncio.to_thread(self.gates.view, identity)
-        return known
-
-    async def aclose(self) -> None:
-        """Stop probing in the background."""
-        await self.monitor.aclose()
-        self.breaker.close()
-
-
-def breaker_of(settings: Settings, backend: Backend) -> Breaker:
-    """The breaker of ``backend``, shared by all processes of the workspace."""
-    fallback = settings.reflex.fallback
-    rule = BreakerRule(fallback.max_failures, fallback.recovery_s)
-    return Breaker(settings.state_dir / "breaker", backend.endpoint, backend.model, rule)
-
-
 @dataclass(frozen=True, slots=True)
 class RoutingView:
-    """Everything the decision about an Implement call rests on, seen now, and the decision."""
+    """Everything the decision about an Implement call rests on, and the decision."""
 
     settings: Settings
     policy: PolicySnapshot
@@ -106,39 +41,108 @@ class RoutingView:
     gate: GateView
     decision: RoutingDecision
 
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready: what the next Implement call would do, health, breaker, gate and policy."""
+        return {
+            "next_implement_call": {
+                "mode": str(self.decision.mode),
+                "reason": str(self.decision.reason),
+                "detail": self.decision.detail,
+            },
+            "health": self.health.as_json(),
+            "breaker": {
+                "state": str(self.breaker.state),
+                "failure_count": self.breaker.failure_count,
+                "max_failures": self.breaker.max_failures,
+                "retry_in_s": self.breaker.retry_in_s,
+            },
+            "gate": {
+                "valid": self.gate.valid,
+                "detail": self.gate.detail,
+                "age_days": self.gate.age_days,
+                "event": self.gate.event,
+            },
+            "policy_hash": self.policy.policy_hash,
+        }
 
-class RoutingViewer:
-    """Looks again and again at one workspace's situation, the engine's load included."""
+
+class RoutingState:
+    """One workspace's primary server, its breaker and its gate pass; belongs to one event loop."""
 
     def __init__(
-        self, settings: Settings, *, clock: Clock | None = None, key_directory: Path | None = None
+        self,
+        settings: Settings,
+        policy: PolicySnapshot | None = None,
+        *,
+        clock: Clock | None = None,
+        key_directory: Path | None = None,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
+        self.policy = policy or PolicySnapshot.capture(settings, clock)
+        self.backend: Backend = primary(settings)
+        self.log = EventLog(settings.state_dir / "capsule")
         self._clock = clock or SystemClock()
-        policy = PolicySnapshot.capture(settings, clock)
-        self._situation = RoutingState(settings, policy, clock=clock, key_directory=key_directory)
-        self._load = MetricsReader(self._situation.backend, clock=self._clock)
+        self.monitor = HealthMonitor(
+            self.backend, timeout_ms=self.backend.timeout_ms, clock=self._clock
+        )
+        self.breaker = breaker_of(settings, self.backend)
+        self._gates = GateWatch(
+            self.log,
+            self.policy,
+            settings.source.root,
+            clock=self._clock,
+            key_directory=key_directory,
+        )
+        self._load = MetricsReader(self.backend, clock=self._clock)
 
-    async def look(self, *, deep: bool = False) -> RoutingView:
-        """Probe now; a sick server is a finding, not an error.
+    async def decide(self, stage: Stage = Stage.IMPLEMENT) -> RoutingDecision:
+        """Look at what the rule needs for ``stage``, and no more, and apply it.
 
         Raises:
             CapsuleError: the evidence cannot be read.
         """
-        situation = self._situation
+        if stage is not Stage.IMPLEMENT or not self.policy.reflex.enabled:
+            return decide(self.policy, stage, None, None, None)
+        return (await self.view()).decision
+
+    async def view(self) -> RoutingView:
+        """The picture by the server's health as remembered; raises as ``decide``."""
+        return await self._seen(await self.monitor.current())
+
+    async def look(self, *, deep: bool = False) -> RoutingView:
+        """The picture by a probe made now, the engine's load included; raises as ``decide``."""
         health = await probe(
-            situation.backend,
-            timeout_ms=HEALTH_TIMEOUT_MS,
+            self.backend,
+            timeout_ms=self.backend.timeout_ms,
             clock=self._clock,
             load=self._load,
             deep=deep,
         )
-        gate = await situation.gate(health)
-        breaker = situation.breaker.view()
-        decision = decide(situation.policy, Stage.IMPLEMENT, health, breaker, gate)
-        return RoutingView(self._settings, situation.policy, health, breaker, gate, decision)
+        return await self._seen(health)
+
+    async def gate(self, health: Health | None = None) -> GateView:
+        """Whether the gate pass holds for the server as it is; without one, for the rest."""
+        engine = health.engine if health and health.ok else None
+        identity = engine.fingerprint if engine else None
+        known = self._gates.remembered(identity)
+        if known is None:
+            known = await asyncio.to_thread(self._gates.view, identity)
+        return known
 
     async def aclose(self) -> None:
-        """Let go of connections and files."""
-        await self._situation.aclose()
-        self._situation.log.close()
+        """Stop probing in the background, and close connections and files."""
+        await self.monitor.aclose()
+        self.breaker.close()
+        self.log.close()
+
+    async def _seen(self, health: Health) -> RoutingView:
+        gate, breaker = await self.gate(health), self.breaker.view()
+        decision = decide(self.policy, Stage.IMPLEMENT, health, breaker, gate)
+        return RoutingView(self.settings, self.policy, health, breaker, gate, decision)
+
+
+def breaker_of(settings: Settings, backend: Backend) -> Breaker:
+    """The breaker of ``backend``, shared by all processes of the workspace."""
+    fallback = settings.reflex.fallback
+    rule = BreakerRule(fallback.max_failures, fallback.recovery_s)
+    return Breaker(settings.state_dir / "breaker", backend.endpoint, backend.model, rule)

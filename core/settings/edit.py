@@ -1,21 +1,26 @@
-"""Changing stage0.toml in place: some keys, comments and order kept, whole or not at all."""
+"""Changing stage0.toml in place: some keys of ``[reflex]``; comments, order and all else stay.
+
+tomlkit knows how each key is written (in a table, an inline table, or dotted). What it made is read
+again before it is written: only the keys that were meant may differ.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 
 from core.errors import ConfigError
+from core.files import replace_user_file, replace_whole
 from core.settings.find import NAMES
-from core.settings.read import key_lines, parse, read_text
+from core.settings.read import line_of, parse, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from core.settings.model import Document
     from core.settings.read import Settings
 
 
@@ -28,15 +33,20 @@ def set_enabled(settings: Settings, *, on: bool) -> tuple[Path, int]:
 def set_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple[Path, dict[str, int]]:
     """Set keys of ``[reflex]`` in the file the settings came from, or in a new one.
 
-    Comments, order and all else stay. Returns the file and the line that now holds each key.
+    Returns the file and the line that now holds each key.
 
     Raises:
         ConfigError: the file cannot be read or written, or the result would not be valid.
     """
     path, _, text = edited_reflex(settings, values)
-    replace_text(path, text)
-    lines = key_lines(text)
-    return path, {name: lines["reflex", name] for name in values}
+    target = path.resolve()  # a person may keep it elsewhere, behind a link
+    write = replace_user_file if target.exists() else replace_whole
+    try:
+        write(target, text.encode())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    _, lines = parse(read_text(path), str(path))
+    return path, {name: line_of(("reflex", name), lines) or 1 for name in values}
 
 
 def edited_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple[Path, str, str]:
@@ -47,28 +57,33 @@ def edited_reflex(settings: Settings, values: Mapping[str, bool | str]) -> tuple
     """
     path = settings.source.path or settings.source.root / NAMES[0]
     before = read_text(path) if path.exists() else ""
-    document = tomlkit.parse(before)
-    document.setdefault("reflex", tomlkit.table()).update(values)
-    after = tomlkit.dumps(document)
-    parse(after, str(path))
+    try:
+        after = _edited(before, values)
+    except (TOMLKitError, TypeError, ValueError, RecursionError) as error:
+        raise _refused(path) from error
+    document, _ = parse(after, str(path))
+    if document != _expected(before, values, str(path)):
+        raise _refused(path)
     return path, before, after
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` atomically, keeping its mode.
+def _edited(text: str, values: Mapping[str, bool | str]) -> str:
+    document = tomlkit.parse(text)
+    if "reflex" not in document:
+        document["reflex"] = tomlkit.table()
+    table: Any = document["reflex"]
+    for name, value in values.items():
+        table[name] = value
+    return tomlkit.dumps(document)
 
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    target = path.resolve()
-    try:
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)  # noqa: PTH105  one atomic call
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+
+def _expected(text: str, values: Mapping[str, bool | str], name: str) -> Document:
+    document, _ = parse(text, name)
+    return document.model_copy(update={"reflex": document.reflex.model_copy(update=dict(values))})
+
+
+def _refused(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{path}: cannot be changed safely, so nothing was written",
+        remedy="Write the keys of [reflex] by hand, each on a line of its own.",
+    )

@@ -1,12 +1,14 @@
-"""Which configuration file counts, and where the workspace it governs begins."""
+"""Which configuration file applies, and which directory is its workspace's root."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import ConfigError
+from core.errors import ConfigError, NoHome
+from core.userdirs import user_dir
 
 NAMES = ("stage0.toml", "speckit.toml")
 
@@ -25,14 +27,12 @@ class Source:
 
 
 def user_config_dir() -> Path:
-    """The user's own configuration directory; not created."""
-    from platformdirs import user_config_path  # costs start-up where unused
-
-    return user_config_path("speckit-reflex", appauthor=False)
+    """The user's own configuration directory; not created. Raises NoHome."""
+    return user_dir("config")
 
 
 def find(explicit: Path | None = None, *, cwd: Path | None = None) -> Source:
-    """The file that counts: ``--config``, ``$SPECKIT_CONFIG``, the project's, the user's, none.
+    """The file that applies: ``--config``, ``$SPECKIT_CONFIG``, the project's, the user's, none.
 
     Raises:
         ConfigError: a file that was named does not exist.
@@ -51,13 +51,14 @@ def find(explicit: Path | None = None, *, cwd: Path | None = None) -> Source:
     repository = repository_above(here)
     for directory in _upwards(here, repository):
         for name in NAMES:
-            # Also a link that leads nowhere: who set it up is told, not passed over.
+            # Also a link that leads nowhere: that is an error, not a file to pass over.
             if os.path.lexists(directory / name):
                 return Source(directory / name, directory, trusted=False)
-    own = user_config_dir() / NAMES[0]
     root = repository or here
-    if os.path.lexists(own):
-        return Source(own, root, trusted=True)
+    with suppress(NoHome):
+        own = user_config_dir() / NAMES[0]
+        if os.path.lexists(own):
+            return Source(own, root, trusted=True)
     return Source(None, root, trusted=True)
 
 

@@ -1,4 +1,4 @@
-"""PolicySnapshot: what a run goes by, frozen and content-hashed when it begins."""
+"""PolicySnapshot: the configuration of one run, frozen and content-hashed when it begins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.clock import Clock, SystemClock, rfc3339
 from core.errors import CapsuleError
-from core.files import write_private
+from core.files import read_state, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 SCHEMA_VERSION = 1
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +63,28 @@ class PolicySnapshot:
             CapsuleError: it cannot be written.
         """
         path = directory / f"{self.policy_hash.removeprefix('sha256:')}.json"
-        if path.exists():
-            return path
         text = json.dumps(self.as_json(), indent=2) + "\n"
         try:
-            write_private(path, text)
+            if not self._is_stored(path):
+                write_private(path, text)
         except OSError as error:
             raise CapsuleError(
                 f"{directory}: the policy snapshot cannot be stored: {error.strerror}",
-                remedy="Make the workspace's .speckit directory writable, or free some disk.",
+                remedy=getattr(error, "remedy", "")
+                or "Make the workspace's .speckit directory writable, or free some disk.",
             ) from error
         return path
+
+    def _is_stored(self, path: Path) -> bool:
+        try:
+            kept = json.loads(read_state(path, limit=_MOST_BYTES))
+        except FileNotFoundError:
+            return False
+        except (ValueError, RecursionError):  # cut off, or planted
+            return False
+        if not isinstance(kept, dict):
+            return False
+        return {**kept, "created_at": ""} == {**self.as_json(), "created_at": ""}
 
 
 def _content(reflex: Reflex, cloud: Cloud) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""Reading stage0.toml strictly: every mistake names file, line, key and what was expected.
-
-On which line of a TOML file a key stands, for messages; tomllib does not say.
-"""
+"""Reading stage0.toml strictly: every mistake names file, line, key and what was expected."""
 
 from __future__ import annotations
 
@@ -19,29 +16,39 @@ from core.errors import ConfigError
 from core.plain import plain
 from core.settings.find import Source, find
 from core.settings.model import Cloud, Document, Fallback, LocalBackend, Reflex, Shadow, Thresholds
+from core.settings.thresholds import DEFAULTS, accepted, effective_thresholds, loosened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
-
+MAX_BYTES = 64 << 10
+MAX_LINE_BYTES = 4 << 10
+_MAX_SHOWN = 60
 # Each part can end in one place only: a line of blanks costs no more than its length.
 _TABLE = re.compile(r"^\s*\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?$")
+_LONG_STRINGS = ('"""', "'''")
 _ONE = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _PART = re.compile(_ONE)
 _KEY = re.compile(rf"^\s*({_ONE}(?:\s*\.\s*{_ONE})*)\s*=")
 
 
 def key_lines(text: str) -> dict[tuple[str, ...], int]:
-    """Line (from 1) of each table header and key, by full dotted path.
+    """Line (from 1) of each table header and key, by full dotted path; tomllib does not say.
 
-    Best effort: a key inside an inline table or a multi-line string may be missed or found
-    falsely, which misleads a message at worst.
+    Best effort: a key inside an inline table is found by its table, and odd strings may mislead a
+    message.
     """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
+    string = ""  # the quotes that will end a string of several lines
     for number, line in enumerate(text.splitlines(), 1):
+        if string:
+            string = "" if string in line else string
+            continue
+        string = next((quotes for quotes in _LONG_STRINGS if line.count(quotes) % 2), "")
         if header := _TABLE.match(line):
             table = _parts(header[1])
             lines.setdefault(table, number)
@@ -63,19 +70,22 @@ def _parts(dotted: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in _PART.findall(dotted))
 
 
-MAX_BYTES = 64 << 10
-MAX_LINE_BYTES = 4 << 10
-_MAX_SHOWN = 60
+_THRESHOLDS = ("reflex", "thresholds")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A configuration as read: values, where they came from, and the workspace's root."""
+    """A configuration as read: values, where they came from, and the workspace's root.
+
+    ``refused`` are the file's thresholds where some of them loosen the gate without the user's
+    consent; those in ``reflex`` are the ones that count.
+    """
 
     reflex: Reflex
     cloud: Cloud
     source: Source
     lines: dict[tuple[str, ...], int] = field(default_factory=dict, repr=False)
+    refused: Thresholds | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -85,13 +95,28 @@ class Settings:
     def origin(self, *path: str) -> str:
         """Where the value at ``path`` came from: ``default``, or ``file:line``."""
         line = self.lines.get(path)
-        if line is None or self.source.path is None:
+        ignored = self.refused and path[:-1] == _THRESHOLDS and path[-1] in loosened(self.refused)
+        if line is None or self.source.path is None or ignored:
             return "default"
         return f"{self.source.path.name}:{line}"
 
     def names(self, *path: str) -> bool:
         """Whether the file itself sets the value at ``path``."""
         return path in self.lines
+
+    @property
+    def warning(self) -> str:
+        """Which thresholds of the file do not count, and what to do; empty when all do."""
+        if self.refused is None or self.source.path is None:
+            return ""
+        wanted = ", ".join(
+            f"{name} = {value:g} (default {getattr(DEFAULTS, name):g})"
+            for name, value in loosened(self.refused).items()
+        )
+        return (
+            f"{plain(self.source.path.name)} loosens the gate, which a project's file may not: "
+            f"{wanted} ignored. To accept it in this workspace: code reflex trust --thresholds"
+        )
 
 
 def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Settings:
@@ -105,7 +130,11 @@ def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Setti
         return Settings(Reflex(), Cloud(), source)
     text = read_text(source.path)
     document, lines = parse(text, str(source.path))
-    return Settings(document.reflex, document.cloud, source, lines)
+    reflex, asked = document.reflex, document.reflex.thresholds
+    consent = source.trusted or not loosened(asked) or accepted(source.root, asked)
+    effective = effective_thresholds(asked, consent=consent)
+    reflex = reflex.model_copy(update={"thresholds": effective})
+    return Settings(reflex, document.cloud, source, lines, None if consent else asked)
 
 
 def read_text(path: Path) -> str:
@@ -157,15 +186,16 @@ def parse(text: str, name: str) -> tuple[Document, dict[tuple[str, ...], int]]:
         first = error.errors(include_url=False)[0]
         loc = tuple(str(part) for part in first["loc"])
         _fail(name, lines, *_explain(loc, first))
-    return document, {path: line for path, line in lines.items() if _is_set(path, ours)}
+    return document, {path: line_of(path, lines) or 1 for path in _leaves(ours)}
 
 
-def _is_set(path: tuple[str, ...], raw: Any) -> bool:
-    for part in path:
-        if not isinstance(raw, dict) or part not in raw:
-            return False
-        raw = raw[part]
-    return not isinstance(raw, dict)
+def _leaves(raw: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of each value that is set, however its key is written."""
+    for name, value in raw.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*above, name))
+        else:
+            yield (*above, name)
 
 
 def _explain(loc: tuple[str, ...], error: ErrorDetails) -> tuple[tuple[str, ...], str]:

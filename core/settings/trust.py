@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core.errors import ConfigError, UntrustedEndpoint
-from core.files import write_private
+from core.files import read_state, write_private
 from core.settings.find import user_config_dir
 from core.settings.model import Cloud
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "REFLEX_TRUSTED_ENDPOINTS"
 _DEFAULT = Cloud()
+_MOST_BYTES = 1 << 20
 
 
 def is_loopback(endpoint: str) -> bool:
@@ -54,11 +55,16 @@ def store() -> Path:
 def trusted() -> frozenset[str]:
     """Every origin the user trusts, from the list and ``$REFLEX_TRUSTED_ENDPOINTS``."""
     try:
-        listed = store().read_text(encoding="utf-8").splitlines()
+        listed = _listed()
     except (OSError, UnicodeDecodeError):
         listed = []
     from_environment = os.environ.get(ENVIRONMENT, "").replace(",", " ").split()
     return frozenset(_origins([*listed, *from_environment]))
+
+
+def _listed() -> list[str]:
+    # A link of the user's own is fine: some keep their configuration elsewhere.
+    return read_state(store().resolve(), limit=_MOST_BYTES).decode().splitlines()
 
 
 def trust(endpoint: str) -> str:
@@ -70,9 +76,9 @@ def trust(endpoint: str) -> str:
     found = _origins([endpoint])
     if not found:
         raise ConfigError(f"{endpoint!r} is not a URL such as https://llm.example.com/v1")
-    path = store()
+    path = store()  # NoHome says itself what to do
     try:
-        known = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        known = _listed() if path.exists() else []
         if found[0] not in known:
             write_private(path, "".join(f"{line}\n" for line in [*known, found[0]]))
     except OSError as error:

@@ -1,8 +1,6 @@
 """What the stand-in says: a suite's solutions, else the plainest reply the schema allows.
 
-Replies that turn given files into others, in whichever edit form the schema asks for.
-
-A suite's tasks as the stand-in answers them: from their reference solutions.
+A solution is written in whichever format the schema, or the prompt where there is none, asks for.
 """
 
 from __future__ import annotations
@@ -46,9 +44,29 @@ def edit_reply(
     return json.dumps({"edits": edits}, ensure_ascii=False)
 
 
+# How the patch loop's prompt asks for Markdown blocks instead of JSON.
+_BLOCKS = re.compile(r"in one ```\w* block")
+_HEADINGS = '"### FILE"'
+
+
+def fenced_reply(before: Mapping[str, str], after: Mapping[str, str], *, headings: bool) -> str:
+    """The files that ``after`` changes, each in a Markdown block, below its path if wanted."""
+    changed = [path for path in after if before.get(path) != after[path]] or list(after)[:1]
+    blocks = []
+    for path in changed:
+        fence = "```"
+        while fence in after[path].split("\n"):
+            fence += "`"
+        text = f"{fence}python\n{after[path].removesuffix(chr(10))}\n{fence}"
+        blocks.append(f"### {path}\n{text}" if headings else text)
+    return "\n\n".join(blocks)
+
+
 def _edits(fields: frozenset[str], path: str, old: str, new: str) -> list[dict[str, Any]]:
     if fields == {"path", "content"}:
         return [{"path": path, "content": new}]
+    if fields == {"path", "code"}:
+        return [{"path": path, "code": new.removesuffix("\n").split("\n") if new else []}]
     lines, others = old.splitlines(keepends=True), new.splitlines(keepends=True)
     changes = _changes(lines, others)
     if fields == {"path", "search", "replace"}:
@@ -191,15 +209,17 @@ class SuiteAnswerer:
         self._asked: Counter[str] = Counter()
 
     def answer(self, question: Question) -> str | None:
-        """See ``Answerer``; silent without a schema, or when no task's prompt was quoted."""
+        """See ``Answerer``; silent where no edits are asked for, or no task's prompt was quoted."""
         task = next((task for task in self._tasks if task.prompt in question.text), None)
-        if task is None or question.schema is None:
+        if task is None or (question.schema is None and not _BLOCKS.search(question.text)):
             return None
         occurrence = self._asked[task.task_id]
         self._asked[task.task_id] += 1
         chance = Random(f"{self._seed}:{task.task_id}:{occurrence}")  # noqa: S311  not a secret
         good = chance.random() < self._success_rate
         after = task.solved if good else task.wrong or task.broken
+        if question.schema is None:
+            return fenced_reply(task.broken, after, headings=_HEADINGS in question.text)
         return self._form(question.schema, task.broken, after)
 
 

@@ -19,7 +19,6 @@ from core.engine.process import (
     ServerProcess,
     add_child_arguments,
     port_unusable,
-    python_module,
     run_server,
 )
 from core.errors import EngineError, SuiteError
@@ -36,6 +35,7 @@ from core.standin.wire import (
     spoil,
     streamed,
 )
+from core.start import python_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -210,7 +210,7 @@ class ScriptedServer:
 async def _tell(connection: Connection, telling: TimedReply, asked_s: float) -> None:
     """Send each piece when it is due; those that are due together go together."""
     clock = asyncio.get_running_loop().time
-    await connection.open_stream()
+    connection.open_stream()
     pieces, sent = telling.pieces, 0
     while sent < len(pieces):
         await _until(asked_s + pieces[sent].at_s)

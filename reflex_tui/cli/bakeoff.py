@@ -22,7 +22,7 @@ from core.patchloop.formats import EditFormat
 from core.plain import plain
 from core.settings import load_settings
 from reflex_tui.cli.main import INTERRUPTED as INTERRUPTED_STATUS
-from reflex_tui.cli.output import about, gate_lines, marked, print_json
+from reflex_tui.cli.output import about, gate_lines, marked, print_json, warn
 from reflex_tui.cli.progress import progress_on
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _INCONCLUSIVE = 3
 def bakeoff(arguments: argparse.Namespace) -> int:
     """0 pass, 1 fail, 3 inconclusive, 130 interrupted."""
     settings = load_settings(arguments.config)
+    warn(settings.warning)
     plan = _plan(arguments)
     # Read before anything is run: an hour's work should not end in a wrong file name.
     baseline = read(arguments.baseline) if arguments.baseline else None
@@ -132,10 +133,10 @@ def _lines(finished: Finished, comparison: Comparison | None) -> list[str]:
         headline = marked(gate.verdict, gate.summary)
     lines = [headline, about(report), "", *gate_lines(gate), ""]
     if gate.decides and not finished.stopped:
-        lines.append(f"what would decide it: {gate.decides}")
+        lines.append(f"needed for a verdict: {gate.decides}")
     if comparison:
-        worse = [f"worse than the baseline: {plain(one, 400)}" for one in comparison.reasons]
-        lines += worse or ["no worse than the baseline, beyond noise"]
+        worse = [f"significant regression: {plain(one, 400)}" for one in comparison.reasons]
+        lines += worse or ["no significant regression against the baseline"]
     lines += [*_alarms(finished), *_next(finished, gate.verdict)]
     return [*lines, f"report: {plain(_shown(finished.md_path))} and .json"]
 

@@ -24,7 +24,7 @@ from core.harness.report.summary import summaries
 from core.plain import plain
 from core.router.promotion import in_demo
 from core.settings import load_settings
-from reflex_tui.cli.output import about, columns, gate_lines, marked, print_json
+from reflex_tui.cli.output import about, columns, gate_lines, marked, print_json, warn
 
 if TYPE_CHECKING:
     import argparse
@@ -80,6 +80,7 @@ _LEVELS = {0: "notice", 1: "error", 3: "warning"}
 def check_report(arguments: argparse.Namespace) -> int:
     """0 when the pass holds, 1 when not, 3 when nobody can say; 2 without a readable report."""
     settings = load_settings(arguments.config)
+    warn(settings.warning)
     root = settings.source.root
     named = arguments.report
     path, passed_over = (named, ()) if named else _newest(settings.state_dir / "eval")

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.demo.workspace import SUITE, configure, make_workspace, plant_gate
 from core.engine.local import start_engine
-from core.engine.process import python_module
 from core.errors import EngineError
+from core.files import open_state
 from core.plain import plain_block
 from core.router.backends import primary
 from core.router.health import probe
 from core.settings import load_settings
 from core.standin.server import start_scripted
+from core.start import python_module
+from reflex_tui.cli.main import TERMINATED
 from reflex_tui.cli.output import milliseconds, print_json
 
 if TYPE_CHECKING:
@@ -26,16 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from core.router.call import Answer
+    from core.router.answer import Answer
     from core.settings import Settings
-
-_TERMINATED = 128 + signal.SIGTERM
 
 
 def demo(arguments: argparse.Namespace) -> int:
     """The dashboard over real servers and calls; without a terminal one call, told in words."""
     headless = arguments.headless or not (sys.stdin.isatty() and sys.stdout.isatty())
-    signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, _end)
     with ExitStack() as running:
         settings = _prepare(running, quiet=arguments.json)
@@ -87,7 +86,7 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Settings:
 @contextmanager
 def _traffic(config: Path, log: Path) -> Iterator[None]:
     """Calls of a process of its own, which ends with this one."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = open_state(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with os.fdopen(descriptor, "wb") as output:
         process = subprocess.Popen(
             [*python_module("core.demo.traffic"), str(config)],
@@ -153,4 +152,4 @@ def _program() -> str:
 
 
 def _end(*_: Any) -> NoReturn:
-    raise SystemExit(_TERMINATED)
+    raise SystemExit(TERMINATED)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
+from core.capsule.decisions import check_decisions
 from core.clock import Clock, SystemClock, rfc3339
 from core.errors import ConfigError
 from core.plain import plain
@@ -64,13 +65,16 @@ def events(arguments: argparse.Namespace) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Check the whole chain: 0 when it holds, else 1."""
-    with _capsule(arguments) as log:
+    settings = load_settings(arguments.config)
+    with EventLog(settings.state_dir / "capsule") as log:
         found = log.verify(head=arguments.head)
+        disorder = check_decisions(log, settings.source.root) if found.ok else []
+    sound = found.ok and not disorder
     if arguments.json:
         problem = found.problem
         print_json(
             {
-                "ok": found.ok,
+                "ok": sound,
                 "records": found.records,
                 "head": found.head,
                 "problem": problem
@@ -79,8 +83,14 @@ def verify(arguments: argparse.Namespace) -> int:
                     "segment": problem.segment,
                     "line": problem.line,
                 },
+                "decisions": disorder,
             }
         )
+    elif disorder:
+        print(f"{coloured('✖ out of order', 'red')}  {disorder[0]}")
+        for each in disorder[1:]:
+            print(each)
+        print("Gate decisions were changed after they were made. Run a new bakeoff.")
     elif found.ok:
         print(f"{coloured('✓ holds', 'green')}  {found.records:,} records, head {found.head}")
     else:
@@ -88,7 +98,7 @@ def verify(arguments: argparse.Namespace) -> int:
         print(f"{coloured('✖ broken', 'red')}  {message}")
         if found.problem and found.problem.remedy:
             print(found.problem.remedy)
-    return 0 if found.ok else 1
+    return 0 if sound else 1
 
 
 def _capsule(arguments: argparse.Namespace) -> EventLog:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ConfigError
 from core.implement.command import gist, words_of
 from core.implement.files import place_of
-from core.implement.undo import apply_solution, take_back
+from core.implement.undo import apply_solution, undo_recorded
 from core.implement.work import Wanted, prepare, work
 from core.patchloop.diff import unified_diff
 from core.patchloop.formats import EditFormat
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 _FAILED = {
     FailureKind.TRANSPORT: "no reply",
     FailureKind.TIMEOUT: "no reply in time",
-    FailureKind.FORMAT: "not the JSON asked for",
+    FailureKind.FORMAT: "not in the format asked for",
     FailureKind.APPLY: "the edits cannot be made",
     FailureKind.COMPILE: "it does not compile",
+    FailureKind.UNCHANGED: "a copy of the files: nothing is changed",
     FailureKind.TEST: "the check fails",
 }
 _COLOURS = {"+": "green", "-": "red", "@": "dim"}
@@ -275,7 +276,7 @@ def _undo(settings: Settings, arguments: argparse.Namespace) -> int:
             "--undo stands alone: it takes back what was written last",
             remedy="code reflex implement --undo",
         )
-    undone, warning = take_back(settings, place_of(settings).root)
+    undone, warning = undo_recorded(settings, place_of(settings).root)
     if warning:
         sys.stderr.write(f"warning: {plain(warning, 600)}\n")
     files = [change.path for change in undone.changes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = 130
+TERMINATED = 128 + signal.SIGTERM
 _UNUSABLE = 2
 _MOST_SHOWN = 2000
 
@@ -40,6 +42,7 @@ def run(argv: Sequence[str], prog: str) -> int:
     """Run one command line; returns its exit status (0, 1, 2, 3 or 130)."""
     as_json = False
     try:
+        signal.signal(signal.SIGTERM, _terminate)
         _prepare_streams()
         if list(argv) == ["tui"]:  # a parser would hold up the first picture by 10 ms
             from reflex_tui.cli.tui import open_dashboard  # one command of many
@@ -64,6 +67,14 @@ def run(argv: Sequence[str], prog: str) -> int:
         sys.stderr.write(f"error: {plain(error, 600)}\n")
         return _UNUSABLE
     return status
+
+
+def _terminate(*_: object) -> NoReturn:
+    """SIGTERM ends a command in order, and ends it also as a container's first process.
+
+    The kernel drops a signal that the first process has no handler for.
+    """
+    raise SystemExit(TERMINATED)
 
 
 def _prepare_streams() -> None:

@@ -39,6 +39,6 @@ def merge_command(arguments: argparse.Namespace) -> int:
         print(f"{about(report)}\n{plain(path)}\n")
         print("\n".join(gate_lines(gate)))
         if gate.decides:
-            print(f"\nwhat would decide it: {gate.decides}")
+            print(f"\nneeded for a verdict: {gate.decides}")
     status = EXIT_STATUS[gate.verdict]
     return 3 if report.partial and status == 0 else status

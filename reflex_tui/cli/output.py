@@ -29,6 +29,12 @@ def print_json(document: Any, *, indent: int | None = 2) -> None:
     print(plain_json(document, indent=indent))
 
 
+def warn(text: str) -> None:
+    """A warning on stderr, where it leaves a JSON document alone; nothing for an empty one."""
+    if text:
+        sys.stderr.write(f"warning: {plain(text, 600)}\n")
+
+
 def coloured(text: str, colour: str) -> str:
     """``text`` in a colour when stdout is a terminal that takes it."""
     wanted = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -63,12 +69,12 @@ COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "ye
 
 
 def gate_lines(gate: GateResult) -> list[str]:
-    """A line a criterion: glyph, value, bound, threshold and what was seen."""
+    """A line a criterion: glyph, value, bound, threshold and what was observed."""
     rows = [
         (GLYPHS[one.state], one.title, *bounds(one), one.state.value, one.note)
         for one in gate.criteria
     ]
-    head = ("", "criterion", "value", "bound", "threshold", "verdict", "seen")
+    head = ("", "criterion", "value", "bound", "threshold", "verdict", "observed")
     return columns([head, *rows], right=frozenset({2, 3, 4}))
 
 

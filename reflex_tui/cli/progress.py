@@ -7,8 +7,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from core.figures import duration
 from core.harness.bakeoff.progress import Finished, Started, TrialEnded, TrialStarted
-from core.harness.report.neutral import duration
 from core.plain import plain
 
 if TYPE_CHECKING:

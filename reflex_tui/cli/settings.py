@@ -6,9 +6,9 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING
 
-from core.errors import ReflexError
+from core.errors import ConfigError, ReflexError
 from core.plain import plain
-from core.settings import load_settings
+from core.settings import load_settings, thresholds
 from core.settings import trust as trusting
 from reflex_tui.cli.output import print_json
 
@@ -19,12 +19,33 @@ if TYPE_CHECKING:
 
 
 def trust(arguments: argparse.Namespace) -> int:
-    """Remember a server as trusted."""
+    """Remember a server as trusted, or a workspace's loosened thresholds as accepted."""
+    if arguments.thresholds:
+        return _trust_thresholds(load_settings(arguments.config), as_json=arguments.json)
     origin = trusting.trust(arguments.url)
     if arguments.json:
         print_json({"trusted": origin, "file": str(trusting.store())})
     else:
         print(f"trusted: {plain(origin)} (in {plain(trusting.store())})")
+    return 0
+
+
+def _trust_thresholds(settings: Settings, *, as_json: bool) -> int:
+    root, given = settings.source.root, settings.refused or settings.reflex.thresholds
+    if not thresholds.loosened(given):
+        raise ConfigError(
+            "nothing to accept: no threshold is looser than its default",
+            remedy="Only thresholds that loosen the gate need it; see docs/gate.md.",
+        )
+    now = thresholds.accept(root, given)
+    if as_json:
+        print_json({"accepted": now, "workspace": str(root), "file": str(thresholds.store())})
+    else:
+        values = ", ".join(f"{name} = {value:g}" for name, value in now.items())
+        print(
+            f"accepted for {plain(root)}: {values} (in {plain(thresholds.store())})\n"
+            "Reports and gate passes by them are marked loosened."
+        )
     return 0
 
 
@@ -48,9 +69,9 @@ def disable(arguments: argparse.Namespace) -> int:
 
 
 async def _gate_detail(settings: Settings) -> str | None:
-    from core.router.view import RoutingViewer  # disable needs none of it
+    from core.router.view import RoutingState  # disable needs none of it
 
-    lookout = RoutingViewer(settings)
+    lookout = RoutingState(settings)
     try:
         gate = (await lookout.look()).gate
     finally:

@@ -10,9 +10,9 @@ from core.capsule import EventLog
 from core.harness.sandbox import choose_tier
 from core.plain import plain
 from core.router.shadow import ShadowSummary, shadow_summary
-from core.router.view import RoutingView, RoutingViewer
+from core.router.view import RoutingState, RoutingView
 from core.settings import load_settings
-from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
+from reflex_tui.cli.output import coloured, columns, milliseconds, print_json, warn
 from reflex_tui.model.promotion import config_place
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 def status(arguments: argparse.Namespace) -> int:
     """Show everything a decision rests on; 0 unless the configuration cannot be used."""
     settings = load_settings(arguments.config)
+    warn(settings.warning)
     seen, sandbox = asyncio.run(_look(settings))
     shadow = _shadow(settings)
     if arguments.json:
@@ -37,15 +38,15 @@ def status(arguments: argparse.Namespace) -> int:
 
 async def _look(settings: Settings) -> tuple[RoutingView, SelfTest]:
     """How things stand, and which sandbox a bakeoff would run model-written code in."""
-    lookout = RoutingViewer(settings)
+    state = RoutingState(settings)
     choosing = asyncio.create_task(choose_tier())
     try:
-        return await lookout.look(), await choosing
+        return await state.look(), await choosing
     finally:
         # Left to the loop's end, a process that is just being started may never be waited for.
         choosing.cancel()
         await asyncio.wait({choosing})
-        await lookout.aclose()
+        await state.aclose()
 
 
 def _shadow(settings: Settings) -> ShadowSummary:
@@ -59,29 +60,12 @@ def _document(seen: RoutingView) -> dict[str, Any]:
     return {
         "config": str(settings.source.path) if settings.source.path else None,
         "workspace": str(settings.source.root),
-        "policy_hash": seen.policy.policy_hash,
+        "warning": settings.warning or None,
         "settings": {
             ".".join(path): {"value": value, "source": settings.origin(*path)}
             for path, value in _values(settings)
         },
-        "health": seen.health.as_json(),
-        "breaker": {
-            "state": str(seen.breaker.state),
-            "failure_count": seen.breaker.failure_count,
-            "max_failures": seen.breaker.max_failures,
-            "retry_in_s": seen.breaker.retry_in_s,
-        },
-        "gate": {
-            "valid": seen.gate.valid,
-            "detail": seen.gate.detail,
-            "age_days": seen.gate.age_days,
-            "event": seen.gate.event,
-        },
-        "next_implement_call": {
-            "mode": str(seen.decision.mode),
-            "reason": str(seen.decision.reason),
-            "detail": seen.decision.detail,
-        },
+        **seen.as_json(),
     }
 
 

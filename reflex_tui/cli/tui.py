@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
-from reflex_tui import turns
+from reflex_tui import terminal
 
 if TYPE_CHECKING:
     import argparse
@@ -40,14 +38,11 @@ def open_dashboard(config: Path | None) -> int:
     Raises:
         NoTerminal: there is none.
     """
-    # Below a web server the terminal is at the other end of a pipe.
-    is_web = os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
-    if not (is_web or (sys.stdin.isatty() and sys.stdout.isatty())):
+    if why := terminal.unfit():
         raise NoTerminal(
-            "the dashboard needs a terminal",
+            f"the dashboard needs a terminal: {why}",
             remedy="Without one: code reflex status --json, code reflex events -f --json",
         )
-    turns.start_quickly()
     from reflex_tui.app import run  # Textual costs start-up
 
     return run(read=partial(_settings, config))

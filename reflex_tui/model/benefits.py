@@ -1,4 +1,4 @@
-"""The four reasons to run reflex at all, worked out from the evidence: pure."""
+"""Why reflex pays, worked out from the evidence: speed, cost, locality, success."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.stages import PRIMARY, Mode
-from reflex_tui.model.rows import number
 
 if TYPE_CHECKING:
     from core.capsule.index import Totals
@@ -66,9 +65,10 @@ def parity(gate: GateView | None) -> float | None:
     """Solved by reflex relative to the cloud, percent, by a gate pass that holds."""
     if gate is None or not gate.valid or gate.event is None:
         return None
-    metrics = gate.event.get("metrics")
-    entry = metrics.get("success_parity") if isinstance(metrics, dict) else None
-    return number(entry, "value") if isinstance(entry, dict) else None
+    from core.capsule.events import criterion_metrics  # pydantic costs the first paint
+
+    metric = criterion_metrics(gate.event).get("success_parity")
+    return metric.value if metric else None
 
 
 def _is_here(settings: Settings, backend: str) -> bool:

@@ -63,7 +63,7 @@ class LogFilter:
             return False
         if self.over_ms is None and self.under_ms is None:
             return True
-        total = row.last.latency_ms if row.last else None
+        total = row.waited_ms
         if total is None:
             return False
         over = self.over_ms is None or total > self.over_ms

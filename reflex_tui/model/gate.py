@@ -1,14 +1,12 @@
-"""The three things that meet the eye first, each as a glyph and a word: server, gate, breaker.
-
-The gate's three criteria as text: value, bound, threshold, verdict; or what they still lack.
-"""
+"""Server, gate and breaker as a glyph and a word with the reason, and the gate's three criteria."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.figures import ago, duration, percent
+from core.figures import ago, duration, percent, plural
 from core.plain import plain
 from core.stages import Mode
 from reflex_tui.model.rows import number
@@ -24,30 +22,38 @@ if TYPE_CHECKING:
 
 SUITE = "reflex_patchloop_v1"
 MAKE_FIRST = f"code reflex bakeoff --suite {SUITE}"
-_CHANGED = "lapsed: earned with another {}"
+_CHANGED = "lapsed: the {} changed"
 _WHY = {
-    "no_bakeoff": "no bakeoff yet, so reflex may not serve",
-    "stale": "lapsed: the pass is too old",
+    "no_bakeoff": "no bakeoff yet: calls go to the cloud",
+    "stale": "lapsed: the pass has expired",
     "model_changed": _CHANGED.format("model"),
     "server_changed": _CHANGED.format("server"),
     "suite_changed": _CHANGED.format("suite"),
     "prompt_changed": _CHANGED.format("prompt"),
     "schema_changed": _CHANGED.format("reply schema"),
     "candidates_changed": _CHANGED.format("number of candidates"),
-    "thresholds_changed": _CHANGED.format("set of thresholds"),
-    "p95_latency": "too slow: P95 misses its limit",
-    "success_parity": "too weak: it solves too few tasks",
-    "json_compliance": "replies that miss the schema",
-    "inconclusive": "too few tasks to be sure",
+    "thresholds_changed": _CHANGED.format("thresholds"),
+    "superseded": "the capsule was rolled back: a newer gate decision is missing",
+    "unnumbered": "lapsed: an earlier version recorded it, without its order; run a new bakeoff",
+    "p95_latency": "too slow: P95 is over the limit",
+    "success_parity": "solves too few tasks",
+    "json_compliance": "replies that do not match the schema",
+    "inconclusive": "undecided: too few tasks",
 }
 
 
+_STATE_WORDS = {"inconclusive": "undecided", "stale": "expired"}
 _TABLE: tuple[tuple[str, str, str, Callable[[float | None], str], str], ...] = (
     ("p95_latency", "P95 latency", "at most", duration, "<"),
     ("success_parity", "success parity", "at least", percent, "≥"),
     ("json_compliance", "JSON compliance", "at least", percent, "≥"),
 )
 _STATES = frozenset({"pass", "fail", "inconclusive"})
+
+SLOW_PROBE_MS = 500.0
+_ENOUGH_CALLS = 5
+GOOD, POOR, BAD, UNKNOWN = "$success", "$warning", "$error", "$muted"
+MODE_STYLE = {Mode.REFLEX: "$reflex", Mode.CLOUD: "$cloud"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +78,9 @@ def why(gate: GateView) -> str:
 def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[CriterionRow, ...]:
     """The table of a GateDecision or of a report's ``gate``; what has to be shown without one.
 
-    Each criterion is looked for by name, in ``criteria`` (a list) or ``metrics`` (by name), with
-    ``value``, ``bound`` and ``threshold`` in ms or percent, ``state`` and ``note``. What is missing
-    or of another kind is shown as a dash.
+    A report has them in ``criteria`` (a list, each with its ``state``), a GateDecision in
+    ``metrics`` (``CriterionMetric`` by name). What is missing or of another kind is shown as a
+    dash.
     """
     entries = _entries(gate or {})
     limits = {
@@ -104,11 +110,14 @@ def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Cr
 
 
 def _entries(gate: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    given = gate.get("criteria") or gate.get("metrics")
-    if isinstance(given, dict):
-        given = [{"name": name, **each} for name, each in given.items() if isinstance(each, dict)]
+    given = gate.get("criteria")
     if not isinstance(given, list):
-        return {}
+        from core.capsule.events import criterion_metrics  # pydantic costs the first paint
+
+        return {
+            name: {**metric.model_dump(), "state": metric.verdict}
+            for name, metric in criterion_metrics(gate).items()
+        }
     return {str(each.get("name")): each for each in given if isinstance(each, dict)}
 
 
@@ -129,12 +138,6 @@ def _state(gate: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> str:
     return "pass" if gate.get("verdict") == "pass" else "inconclusive"
 
 
-SLOW_PROBE_MS = 500.0
-_ENOUGH_CALLS = 5
-GOOD, POOR, BAD, UNKNOWN = "$success", "$warning", "$error", "$muted"
-MODE_STYLE = {Mode.REFLEX: "$reflex", Mode.CLOUD: "$cloud"}
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A state as glyph and word, never one without the other; ``why`` may be empty."""
@@ -153,49 +156,58 @@ class Condition:
 def server_condition(outlook: RoutingView | None, live: Figures | None = None) -> Condition:
     """How the reflex server is; ``live`` is what its real calls took."""
     if outlook is None:
-        return Condition("◌", "looking", UNKNOWN)
+        return Condition("◌", "checking", UNKNOWN)
     health = outlook.health
     if not health.ok:
         if health.cause == "loading":
             return Condition("▲", "loading", POOR, health.summary)
         return Condition("✖", "down", BAD, health.summary)
-    limit = outlook.policy.reflex.thresholds.p95_latency_ms
-    p95 = live.total.p95 if live and live.calls - live.failed >= _ENOUGH_CALLS else None
-    if p95 is not None and p95 >= limit:
-        return Condition("▲", "slow", POOR, f"P95 {duration(p95)}, limit {duration(limit)}")
     if health.latency_ms >= SLOW_PROBE_MS:
-        return Condition("▲", "slow", POOR, f"a probe takes {duration(health.latency_ms)}")
-    return Condition("●", "up", GOOD)
+        slow = Condition("▲", "slow", POOR, f"a probe takes {duration(health.latency_ms)}")
+    else:
+        slow = Condition("●", "up", GOOD)
+    return _over_limit(outlook.policy.reflex.thresholds.p95_latency_ms, live) or slow
+
+
+def _over_limit(limit_ms: float, live: Figures | None) -> Condition | None:
+    """What real calls show: too many without an answer, or answers that take too long."""
+    p95 = live.total.p95 if live and live.calls >= _ENOUGH_CALLS else None
+    if live is None or p95 is None or p95 < limit_ms:
+        return None
+    if math.isinf(p95):
+        return Condition("▲", "failing", BAD, f"{live.failed} of {live.calls} failed")
+    return Condition("▲", "slow", POOR, f"P95 {duration(p95)}, limit {duration(limit_ms)}")
 
 
 def gate_condition(gate: GateView | None) -> Condition:
     """Whether reflex has earned the work, and since when."""
     if gate is None:
-        return Condition("◌", "looking", UNKNOWN)
+        return Condition("◌", "checking", UNKNOWN)
     if gate.valid:
         age = "" if gate.age_days is None else ago(gate.age_days * 86_400)
         return Condition("✓", "pass", GOOD, age)
     style = POOR if gate.detail == "inconclusive" else BAD
     glyph = "▲" if gate.detail == "inconclusive" else "✖"
-    return Condition(glyph, (gate.detail or "not met").replace("_", " "), style)
+    detail = gate.detail or "not passed"
+    return Condition(glyph, _STATE_WORDS.get(detail, detail.replace("_", " ")), style)
 
 
 def breaker_condition(breaker: BreakerView | None) -> Condition:
     """Whether failures keep calls away from reflex, and until when."""
     if breaker is None:
-        return Condition("◌", "looking", UNKNOWN)
+        return Condition("◌", "checking", UNKNOWN)
     from core.router.decision import BreakerState  # who looks has loaded it
 
-    failures = f"{breaker.failure_count} of {breaker.max_failures} failures"
+    failures = f"{plural(breaker.failure_count, 'failure')} (limit {breaker.max_failures})"
     match breaker.state:
         case BreakerState.CLOSED:
             style = POOR if breaker.failure_count else GOOD
             return Condition("●", "closed", style, failures)
         case BreakerState.OPEN:
-            due = f"next probe in {breaker.retry_in_s or 0:.0f} s"
+            due = f"retry in {breaker.retry_in_s or 0:.0f} s"
             return Condition("✖", "open", BAD, f"{failures}, {due}")
         case BreakerState.HALF_OPEN:
-            due = "the next call probes" if breaker.lets_through else "a probe is under way"
+            due = "trying the next call" if breaker.lets_through else "trying reflex now"
             return Condition("▲", "half-open", POOR, f"{failures}, {due}")
 
 

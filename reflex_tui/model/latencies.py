@@ -1,16 +1,17 @@
-"""The live latency of each mode, from the capsule's LLMCall events: pure, bounded, windowed.
+"""The live latency of each mode, from the capsule's LLMCall events: bounded, windowed.
 
-Stretches of time that a chart can show, and what the capsule shows over one.
+``Window`` and ``Windowed`` are the stretches of time that a chart shows, and what was in one.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.figures import nearest_rank
-from core.stages import Mode
+from core.stages import LIVE_ORIGINS, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from core.router.shadow import ShadowSummary
     from reflex_tui.model.rows import CallRow
     from reflex_tui.model.uptime import Minute
+
+WINDOW_S = 15 * 60.0
+_KEPT = 4096
+# A bakeoff's calls run to another deadline, and a shadow call is nobody's: neither is live.
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +52,12 @@ class Windowed:
     shadow: ShadowSummary | None = None
 
 
-WINDOW_S = 15 * 60.0
-_KEPT = 4096
-# A bakeoff's calls run to another deadline, and a shadow call is nobody's: neither is live.
-LIVE_ORIGINS = frozenset({"live", "demo"})
-
-
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One latency over the window, oldest first; None stands for a call that failed. In ms."""
+    """One latency over the window, oldest first; None stands for a call that failed. In ms.
+
+    Of ``total`` a failed call counts as endless (∞) in the percentiles, as in a bakeoff.
+    """
 
     values: tuple[float | None, ...] = ()
     p50: float | None = None
@@ -73,7 +75,7 @@ class Figures:
 
 
 class Latencies:
-    """Remembers the newest calls of each mode; percentiles are of those that were answered."""
+    """Remembers the newest calls of each mode."""
 
     def __init__(self, window_s: float = WINDOW_S) -> None:
         self.window_s = window_s
@@ -97,9 +99,10 @@ class Latencies:
         ttft = [call.ttft_ms if call.success else None for call in calls]
         total = [call.latency_ms if call.success else None for call in calls]
         failed = sum(not call.success for call in calls)
-        return Figures(len(calls), failed, _series(ttft), _series(total))
+        answered = [value for value in ttft if value is not None]
+        waited = [math.inf if value is None else value for value in total]
+        return Figures(len(calls), failed, _series(ttft, answered), _series(total, waited))
 
 
-def _series(values: Sequence[float | None]) -> Series:
-    answered = [value for value in values if value is not None]
-    return Series(tuple(values), nearest_rank(answered, 50), nearest_rank(answered, 95))
+def _series(shown: Sequence[float | None], counted: Sequence[float]) -> Series:
+    return Series(tuple(shown), nearest_rank(counted, 50), nearest_rank(counted, 95))

@@ -1,39 +1,31 @@
-"""Earlier bakeoffs, from their JSON reports; a report that cannot be read is shown as such.
+"""Bakeoff reports: the list of them, and one whole with what a person wants to see of it.
 
-A report whole, with what a person wants to see of it: figures, latencies, who solved what.
-
-Two reports side by side: what each arm did then and now, and what is worse beyond chance.
+A report that cannot be read is listed with the reason.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.errors import SuiteError
-from core.figures import day_time, percent
-from core.harness.report.compare import compare
+from core.errors import SuiteError, UnsafeFile
+from core.files import names_in, read_state
 from core.harness.report.files import read
 from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive, solved
 from core.harness.suites.find import available_suites, load_suite
 from core.plain import plain
-from reflex_tui.model.gate import BAD, GOOD
-from reflex_tui.model.rows import moment, word
-from reflex_tui.widgets.lines import MUTED, left, line, right, title
-from reflex_tui.widgets.trials import ARM_STYLE, latency
+from reflex_tui.model.rows import parse_time, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from textual.content import Content
-
     from core.harness.gate.judge import GateResult
-    from core.harness.report.compare import Comparison
     from core.harness.report.model import Report
     from core.harness.report.summary import ArmSummary
     from core.patchloop.trial import Trial
@@ -44,6 +36,8 @@ MOST = 200
 _MAX_BYTES = 16 << 20
 _GATE = ("verdict", "misses", "criteria", "metrics")
 _STEM = "reflex-bakeoff-%Y%m%dT%H%M%SZ"
+
+Stamp = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +67,21 @@ class ListedReport:
         if self.problem:
             return {"problem": self.problem}
         try:
-            return json.loads(self.path.read_bytes())
+            return json.loads(read_state(self.path, limit=_MAX_BYTES))
         except (OSError, ValueError, RecursionError) as error:
             return {"problem": plain(error, 200)}
-
-
-Stamp = tuple[str, int, int]
 
 
 def newest(directory: Path) -> list[tuple[Path, Stamp]]:
     """The newest reports' files, newest first by name, with what tells that one has changed."""
     found = []
-    for path in sorted(directory.glob(PATTERN), reverse=True)[:MOST]:
+    try:
+        names = fnmatch.filter(names_in(directory), PATTERN)
+    except OSError:
+        return []
+    for path in map(directory.joinpath, sorted(names, reverse=True)[:MOST]):
         try:
-            status = path.stat()
+            status = path.lstat()
         except OSError:
             continue
         found.append((path, (path.name, status.st_mtime_ns, status.st_size)))
@@ -97,9 +92,9 @@ def read_report(path: Path) -> ListedReport:
     """The report in ``path``; never raises."""
     at = _time_in_name(path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            return ListedReport(path, at, problem=f"over {_MAX_BYTES >> 20} MiB")
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_state(path, limit=_MAX_BYTES))
+    except UnsafeFile as error:
+        return ListedReport(path, at, problem=error.message)
     except OSError as error:
         return ListedReport(path, at, problem=error.strerror or "cannot be read")
     except (ValueError, RecursionError):
@@ -111,7 +106,7 @@ def read_report(path: Path) -> ListedReport:
     created = document.get("created_at")
     return ListedReport(
         path,
-        at if created is None else moment(created),
+        at if created is None else parse_time(created),
         verdict=word(document, "verdict") or word(gate, "verdict"),
         suite=_suite(document),
         arms=_names(document.get("arms")),
@@ -245,81 +240,3 @@ def _left_out(report: Report, workspace: Path) -> tuple[str, ...]:
         return load_suite(root if known else workspace / root).left_out
     except SuiteError:
         return ()
-
-
-_NAME, _FIGURE = 28, 14
-_MOST_NAMED = 6
-
-
-def compared(path: Path, baseline_path: Path) -> list[Content]:
-    """The page for the report at ``path``, held against the one at ``baseline_path``.
-
-    Raises:
-        ReportError: One cannot be read, or they are of different suites.
-    """
-    report, baseline = read(path), read(baseline_path)
-    comparison = compare(report, baseline)
-    lines = [
-        title("NOW", day_time(report.finished_at), (f"   {path.name}", MUTED)),
-        title("BEFORE", day_time(baseline.finished_at), (f"   {baseline_path.name}", MUTED)),
-        line(""),
-        *_judgement(comparison),
-        line(""),
-        *_table(report, baseline),
-        *_task_changes("solved no more", comparison.success.fell, BAD),
-        *_task_changes("solved only now", comparison.success.rose, GOOD),
-    ]
-    notes = [line(("note      ", MUTED), plain(one, 300)) for one in comparison.notes]
-    return [*lines, line(""), *notes] if notes else lines
-
-
-def _judgement(comparison: Comparison) -> list[Content]:
-    if not comparison.regressed:
-        return [line(("✓ no worse than before, beyond what chance would do", f"bold {GOOD}"))]
-    return [line((f"✖ {plain(one, 400)}", f"bold {BAD}")) for one in comparison.reasons]
-
-
-def _table(report: Report, baseline: Report) -> list[Content]:
-    now, before = summaries(report), summaries(baseline)
-    head = line(left("", _NAME), right("before", _FIGURE), right("now", _FIGURE)).stylize(MUTED)
-    lines = [head]
-    for (arm, figures), style in zip(now.items(), ARM_STYLE, strict=False):
-        earlier = before.get(arm)
-        for label, text in _FIGURES.items():
-            name = line((plain(arm, 12).ljust(10), f"bold {style}"), (label, ""))
-            was = text(earlier) if earlier else "–"
-            cells = right(was, _FIGURE), right(text(figures), _FIGURE)
-            lines.append(line(left(name, _NAME), *cells))
-    return lines
-
-
-def _solved(one: ArmSummary) -> str:
-    return percent(one.solved_percent)
-
-
-def _p50(one: ArmSummary) -> str:
-    return latency(one.total_p50_ms)
-
-
-def _p95(one: ArmSummary) -> str:
-    return latency(one.total_p95_ms)
-
-
-def _compliance(one: ArmSummary) -> str:
-    return percent(one.compliance_percent)
-
-
-_FIGURES = {
-    "solved": _solved,
-    "P50": _p50,
-    "P95": _p95,
-    "JSON compliance": _compliance,
-}
-
-
-def _task_changes(words: str, tasks: tuple[str, ...], style: str) -> list[Content]:
-    if not tasks:
-        return []
-    named = ", ".join(plain(one, 80) for one in tasks[:_MOST_NAMED])
-    more = f" and {len(tasks) - _MOST_NAMED} more" if len(tasks) > _MOST_NAMED else ""
-    return [line(""), line((f"{len(tasks)} {words}:  ", style), named + more)]

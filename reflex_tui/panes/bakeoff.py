@@ -1,14 +1,11 @@
-"""The bakeoff pane: a run as it goes, the reports there are, and how to make the first.
-
-The bakeoff pane's lines: a report, a task of the run, and what a bakeoff is.
-"""
+"""The bakeoff pane: a running bakeoff, the reports, or how to start the first one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import OptionList, Static
@@ -19,11 +16,10 @@ from core.plain import plain
 from core.settings.model import Thresholds
 from reflex_tui.keymap import shown_key
 from reflex_tui.model.gate import BAD, MAKE_FIRST
-from reflex_tui.panes.pane import Pane
 from reflex_tui.widgets.gate import VERDICTS
 from reflex_tui.widgets.lines import MUTED, left, line
-from reflex_tui.widgets.report import AloneSection, ArmLatency, ReportSection
-from reflex_tui.widgets.section import Banner, Notice, PlainColumn
+from reflex_tui.widgets.report import ArmLatency, OneSideSection, ReportSection
+from reflex_tui.widgets.section import Banner, Notice
 from reflex_tui.widgets.trials import ARM_STYLE, TrialGrid, cell_text
 
 if TYPE_CHECKING:
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from reflex_tui.model.estimate import Unfinished
-    from reflex_tui.model.live import Go, Live
+    from reflex_tui.model.live import Live, TrialKey
     from reflex_tui.model.reports import Detail, ListedReport
 
 
@@ -41,11 +37,14 @@ _WHEN, _VERDICT, _SUITE, _ARMS = 18, 16, 21, 18
 _LEAST_FOR_ARMS = 100
 _LEAST_CELL = 25
 
+_MOST_LISTED = 200
+_TALL_ROWS = 4
+
 
 def report_header(width: int) -> Content:
     """Names of the columns of ``report_line``."""
     arms = [("ARMS", _ARMS)] * (width >= _LEAST_FOR_ARMS)
-    names = ("WHEN", _WHEN), ("VERDICT", _VERDICT), ("SUITE", _SUITE), *arms, ("STAMPS", 6)
+    names = ("WHEN", _WHEN), ("VERDICT", _VERDICT), ("SUITE", _SUITE), *arms, ("MARKED", 6)
     return line(*(left(name, size) for name, size in names)).stylize(MUTED)
 
 
@@ -54,8 +53,7 @@ def report_line(report: ListedReport, width: int, *, marked: bool = False) -> Co
     when = left(day_time(report.at) if report.at else NONE, _WHEN)
     if report.problem:
         return line(when, (f"✖ {report.problem}", BAD), (f"   {report.name}", MUTED))
-    glyph, style = VERDICTS.get(report.verdict, ("", MUTED))
-    word = glyph.split(" ")[0] + " " + (report.verdict or "unknown")
+    word, style = VERDICTS.get(report.verdict) or (report.verdict or "unknown", MUTED)
     stamps = ", ".join(report.stamps)
     mark = "◆ baseline  " if width >= _LEAST_FOR_ARMS or not stamps else "◆ "
     return line(
@@ -74,8 +72,8 @@ def _columns(width: int, arms: int) -> tuple[int, int]:
     return max(8, width - arms * cell), cell
 
 
-def going_header(live: Live, width: int) -> Content:
-    """Names of the columns of ``going_line``."""
+def trial_header(live: Live, width: int) -> Content:
+    """Names of the columns of ``trial_line``."""
     name, cell = _columns(width, len(live.arms))
     arms = (
         left(line((plain(arm, 40), f"bold {style}")), cell)
@@ -84,11 +82,11 @@ def going_header(live: Live, width: int) -> Content:
     return line(left(line(("TASK", MUTED)), name), *arms)
 
 
-def going_line(live: Live, go: Go, width: int) -> Content:
+def trial_line(live: Live, which: TrialKey, width: int) -> Content:
     """A task of the run, and where each arm stands with it."""
     name, cell = _columns(width, len(live.arms))
-    task = plain(go[0], 120) + (f" #{go[1] + 1}" if live.trials > 1 else "")
-    cells = (left(cell_text(live, go, arm, cell - 1), cell - 1) + " " for arm in live.arms)
+    task = plain(which[0], 120) + (f" #{which[1] + 1}" if live.trials > 1 else "")
+    cells = (left(cell_text(live, which, arm, cell - 1), cell - 1) + " " for arm in live.arms)
     return line(left(task, name - 1), " ", *cells)
 
 
@@ -99,8 +97,8 @@ def no_bakeoff(thresholds: Thresholds, key: str) -> tuple[str, str, tuple[str, .
     parity = percent(thresholds.success_parity_percent)
     compliance = percent(thresholds.json_schema_compliance_percent)
     what = (
-        "A bakeoff gives the same repair tasks to reflex and to the cloud. Until reflex has passed "
-        "one, every Implement call goes to the cloud. It passes when"
+        "A bakeoff gives the same repair tasks to reflex and to the cloud. Until reflex passes "
+        "one, every Implement call goes to the cloud. Reflex passes when"
     )
     return (
         "No bakeoff yet",
@@ -112,16 +110,12 @@ def no_bakeoff(thresholds: Thresholds, key: str) -> tuple[str, str, tuple[str, .
             f"  success parity    is at least {parity} of the cloud's{sure}",
             f"  JSON compliance   is at least {compliance}",
             "",
-            f"Press {key} to run the first here: it says what it asks and costs before it begins.",
-            "Or in a shell; its report appears here as well:",
+            f"Press {key} to start one: you see calls and cost first.",
+            "Or run it in a shell; the report appears here too:",
             "",
             f"$ {MAKE_FIRST}",
         ),
     )
-
-
-_MOST_GOING = 200
-_TALL_ROWS = 4
 
 
 class ReportList(OptionList):
@@ -132,7 +126,7 @@ class ReportList(OptionList):
     ]
 
 
-class GoingList(OptionList):
+class TrialList(OptionList):
     """What is under way and what ended last; Enter shows a task's attempts and diff."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -140,7 +134,7 @@ class GoingList(OptionList):
     ]
 
 
-class BakeoffPane(Pane, PlainColumn, can_focus=True):
+class BakeoffPane(Vertical, can_focus=True):
     """Shows ``live`` while there is a run and ``watching`` it, else ``reports``, newest first.
 
     ``detail`` is the chosen report whole, once it is read. ``enabled`` is whether reflex may serve
@@ -159,6 +153,7 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
     ]
 
     reports: reactive[tuple[ListedReport, ...]] = reactive((), repaint=False)
+    loaded: reactive[bool] = reactive(default=False, repaint=False)
     thresholds: reactive[Thresholds] = reactive(Thresholds, repaint=False)
     detail: reactive[Detail | None] = reactive(None, repaint=False)
     live: reactive[Live | None] = reactive(None, repaint=False)
@@ -182,9 +177,9 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
     class TaskOpened(Message):
         """The user wants to see a task of the run."""
 
-        def __init__(self, go: Go) -> None:
+        def __init__(self, key: TrialKey) -> None:
             super().__init__()
-            self.go = go
+            self.key = key
 
     class NewWanted(Message):
         """The user wants the start dialog."""
@@ -212,17 +207,17 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
     def compose(self) -> ComposeResult:
         """What is to be said above; then the run, or the list with the chosen report."""
         yield Banner()
-        with PlainColumn(id="going"):
+        with Vertical(id="run"):
             yield TrialGrid()
-            yield Static(id="going-header")
-            yield GoingList(id="going-list", markup=False, compact=True)
-        with PlainColumn(id="reported"):
+            yield Static(id="trials-header")
+            yield TrialList(id="trials-list", markup=False, compact=True)
+        with Vertical(id="reported"):
             yield Static(id="report-header")
             yield ReportList(id="reports", markup=False, compact=True)
             with VerticalScroll(id="report-scroll", can_focus=False):
                 yield ReportSection()
                 yield ArmLatency()
-                yield AloneSection()
+                yield OneSideSection()
         yield Notice()
 
     def on_mount(self) -> None:
@@ -242,6 +237,11 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
         """Show the new list, staying at the report that was chosen."""
         if self.is_mounted:
             self._show_reports()
+            self.show_parts()
+
+    def watch_loaded(self) -> None:
+        """The reports were looked for, and there may be none."""
+        if self.is_mounted:
             self.show_parts()
 
     def watch_baseline(self) -> None:
@@ -265,7 +265,7 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
         """Another run, or none."""
         if self.is_mounted:
             self.query_one(TrialGrid).live = live
-            self.query_one(GoingList).clear_options()
+            self.query_one(TrialList).clear_options()
             self.show_parts()
 
     def watch_watching(self) -> None:
@@ -297,7 +297,7 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
     def refresh_live(self) -> None:
         """Draw what has happened in the run since."""
         self.query_one(TrialGrid).tick += 1
-        if self.query_one("#going").display:
+        if self.query_one("#run").display:
             self._show_live()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -313,7 +313,7 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Read the whole report, or look at a task of the run."""
         event.stop()
-        if isinstance(event.option_list, GoingList):
+        if isinstance(event.option_list, TrialList):
             task, _, number = str(event.option_id).rpartition("/")
             self.post_message(self.TaskOpened((task, int(number))))
         elif event.option_index < len(self.reports):
@@ -321,7 +321,7 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
 
     def take_focus(self) -> None:
         """Let the keys act on the list."""
-        for listed in (self.query_one(GoingList), self.query_one(ReportList)):
+        for listed in (self.query_one(TrialList), self.query_one(ReportList)):
             if listed.option_count and listed.parent is not None and listed.parent.display:
                 listed.focus()
                 return
@@ -385,7 +385,7 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
         if report is not None and earlier is not None:
             self.post_message(self.CompareWanted(report, earlier))
         else:
-            self.notify("There is no other report of this suite to compare with")
+            self.notify("There is no earlier report of this suite to compare with")
 
     def action_open(self) -> None:
         """Read the chosen report whole."""
@@ -409,11 +409,14 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
     def show_parts(self) -> None:
         """Only what there is."""
         run, some = self.shows_run, bool(self.reports)
-        self.query_one("#going").display = run
+        self.query_one("#run").display = run
         self.query_one("#reported").display = some and not run
         notice = self.query_one(Notice)
         notice.display = not some and not run and self.query_one(Banner).tone != "error"
-        notice.show(*no_bakeoff(self.thresholds, shown_key(self.app, "bakeoff.new", "n")))
+        if self.loaded:
+            notice.show(*no_bakeoff(self.thresholds, shown_key(self.app, "bakeoff.new", "n")))
+        else:
+            notice.show("◌ Looking for reports …", "muted", ())
         if run:
             self._show_live()
         self.refresh_bindings()
@@ -449,7 +452,7 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
     def _show_detail(self) -> None:
         report = self.query_one(ReportSection).report
         detail = self.detail if report and self.detail and self.detail.path == report.path else None
-        chart, alone = self.query_one(ArmLatency), self.query_one(AloneSection)
+        chart, alone = self.query_one(ArmLatency), self.query_one(OneSideSection)
         chart.display = alone.display = detail is not None
         alone.detail = detail
         if detail is not None:
@@ -461,14 +464,15 @@ class BakeoffPane(Pane, PlainColumn, can_focus=True):
         if live is None or not live.begun:
             return
         width = max(20, self.size.width - 5)
-        self.query_one("#going-header", Static).update(left(going_header(live, width), width))
-        listed = self.query_one(GoingList)
+        self.query_one("#trials-header", Static).update(left(trial_header(live, width), width))
+        listed = self.query_one(TrialList)
         at = listed.highlighted
         stay = listed.get_option_at_index(at).id if at else None
-        goes = live.newest(_MOST_GOING)
+        goes = live.newest(_MOST_LISTED)
         ids = [f"{task}/{number}" for task, number in goes]
         listed.set_options(
-            Option(going_line(live, go, width), id=name) for go, name in zip(goes, ids, strict=True)
+            Option(trial_line(live, which, width), id=name)
+            for which, name in zip(goes, ids, strict=True)
         )
         if ids:
             # At the top it stays at the top, so that what comes is seen.

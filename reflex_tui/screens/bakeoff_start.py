@@ -1,7 +1,4 @@
-"""The start dialog: what a bakeoff is to run, and what that asks, takes and costs.
-
-What a planned bakeoff asks, takes and costs; or why it would be refused, and what to do.
-"""
+"""The start dialog: what a bakeoff is to run, and what that asks, takes and costs."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label
 
 from core.errors import ConfigError, ReflexError
-from core.figures import count, plural
+from core.figures import count, duration, plural
 from core.harness.bakeoff.plan import DEFAULT_SUITE, Plan
 from core.harness.sandbox import choose_tier
 from core.harness.suites.find import available_suites
@@ -30,7 +27,6 @@ from reflex_tui.model.gate import BAD, POOR
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, TITLE, labelled, left, line
 from reflex_tui.widgets.section import Section
-from reflex_tui.widgets.trials import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,6 +44,8 @@ if TYPE_CHECKING:
 _LABEL = 12
 _MOST_LEFT_OUT = 3
 
+_SETTLE_S = 0.15
+
 
 class CostSection(Section):
     """Shows ``found``; while ``looking`` that is of earlier fields. ``ill``: the server is down."""
@@ -59,7 +57,7 @@ class CostSection(Section):
     def lines(self, width: int) -> list[Content]:
         """A label a line."""
         if self.found is None:
-            return [line(("◌ reading the suite, and attacking the sandbox to see it hold", MUTED))]
+            return [line(("◌ reading the suite and testing the sandbox", MUTED))]
         if isinstance(self.found, ReflexError):
             lines = _refused(self.found, width)
         else:
@@ -83,7 +81,7 @@ class CostSection(Section):
         if found.left_out:
             lines += _left_out(found, width)
         if found.limits:
-            lines += _wrapped("▲ promotes nothing: ", found.limits, POOR, width)
+            lines += _wrapped("▲ does not count: ", found.limits, POOR, width)
         if self.ill:
             lines += _wrapped("▲ reflex is down: ", self.ill, POOR, width)
         return lines
@@ -113,7 +111,7 @@ def _between(least: int, most: int) -> str:
 def _time(found: Estimate) -> Content:
     if found.seconds is None:
         return line("unknown yet", (f"   {found.basis}", MUTED))
-    return line(f"about {span(found.seconds)}", (f"   {found.basis}", MUTED))
+    return line(f"about {duration(1000 * found.seconds)}", (f"   {found.basis}", MUTED))
 
 
 def _price(found: Estimate) -> Content:
@@ -125,7 +123,7 @@ def _price(found: Estimate) -> Content:
 
 def _left_out(found: Estimate, width: int) -> list[Content]:
     some = found.left_out[:_MOST_LEFT_OUT]
-    told = f"{len(found.left_out)} that the suite itself cannot use"
+    told = f"{plural(len(found.left_out), 'task')} that cannot be used"
     lines = [line(("LEFT OUT".ljust(_LABEL), TITLE), told)]
     for one in some:
         lines += labelled(line(" " * _LABEL), line((plain(one, 300), MUTED)), width)
@@ -143,9 +141,6 @@ def _refused(error: ReflexError, width: int) -> list[Content]:
 
 def _wrapped(start: str, text: str, style: str, width: int) -> list[Content]:
     return [line((row, style)) for row in wrap(start + plain(text, 500), max(20, width))]
-
-
-_SETTLE_S = 0.15
 
 
 class BakeoffStart(ModalScreen["Plan | None"]):
@@ -204,14 +199,14 @@ class BakeoffStart(ModalScreen["Plan | None"]):
         options, reflex = self._options, self._settings.reflex
         known = ", ".join([PRIMARY, *(plain(name, 40) for name in reflex.backends), CLOUD])
         return [
-            ("suite", options.suite or DEFAULT_SUITE, "of the package, or a path"),
+            ("suite", options.suite or DEFAULT_SUITE, "built-in name, or a path"),
             ("arms", options.arms or f"{PRIMARY},{CLOUD}", f"of {known}"),
-            ("tasks", options.tasks or "*", "a pattern on ids, such as c*"),
-            ("trials", options.trials or "1", "goes at each task"),
+            ("tasks", options.tasks or "*", "pattern of task ids, such as c*"),
+            ("trials", options.trials or "1", "trials per task"),
             (
                 "candidates",
                 options.candidates or str(reflex.candidates),
-                "replies asked at once, locally",
+                "parallel replies per local call",
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""The dashboard itself: what the watchers tell goes into the panes, keys and commands act here."""
+"""The dashboard: watchers' messages go into the panes; keys and commands act here."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from textual.widgets import Input, Static
 from core.errors import UntrustedEndpoint
 from core.plain import plain
 from core.stages import Mode
-from reflex_tui.model.gate import BAD, Condition
-from reflex_tui.model.latencies import Latencies
-from reflex_tui.model.messages import (
+from reflex_tui.messages import (
     CapsuleBroken,
     CommandWanted,
     IndexGrew,
@@ -33,12 +31,13 @@ from reflex_tui.model.messages import (
     WindowSeen,
     WindowWanted,
 )
-from reflex_tui.model.rows import moment
+from reflex_tui.model.gate import BAD, Condition
+from reflex_tui.model.latencies import Latencies
+from reflex_tui.model.rows import parse_time
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.widgets.benefits import KEPT
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.masthead import Masthead
-from reflex_tui.widgets.section import PlainContainer
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,11 +48,13 @@ if TYPE_CHECKING:
 
     from core.capsule import Record
     from core.clock import Clock
+    from core.errors import CapsuleError
     from core.router.view import RoutingView
     from core.settings import Settings
+    from reflex_tui.model.latencies import Figures
     from reflex_tui.model.rows import Row
-    from reflex_tui.panes.bakeoff_desk import BakeoffDesk
     from reflex_tui.panes.routing import RoutingPane
+    from reflex_tui.screens.bakeoff_control import BakeoffControl
     from reflex_tui.widgets.command_bar import CommandBar
     from reflex_tui.widgets.log_view import LogView
 
@@ -63,7 +64,7 @@ _GRACE_S = 2.0
 PANES = ("health", "routing", "bakeoff")
 
 
-class Dashboard(PlainContainer, Screen[None]):
+class Dashboard(Screen[None]):
     """Three panes over one workspace; ``settings`` is None while there are none that are good."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,13 +103,15 @@ class Dashboard(PlainContainer, Screen[None]):
         self.outlook: RoutingView | None = None
         self._clock = clock
         self._latencies = Latencies()
-        self._events = 0
+        self.events = 0
         self._newest: datetime | None = None
         self._figures_wait = False
+        self._loaded = self.is_broken = False
+        self.live: Figures | None = None
         self.is_whole = False
         self._completing = False
         self.routing: RoutingPane
-        self.bakeoff: BakeoffDesk
+        self.bakeoff: BakeoffControl
         self.bar: CommandBar
 
     def compose(self) -> ComposeResult:
@@ -125,7 +128,7 @@ class Dashboard(PlainContainer, Screen[None]):
         self.use(self.settings)
         self.now = self._clock.now()
         self.set_interval(1.0, self._tick)
-        self.set_interval(FIGURES_EVERY_S, self._show_waiting_figures)
+        self.set_interval(FIGURES_EVERY_S, self.show_waiting_figures)
         self.query_one(HealthPane).focus()
         self.call_after_refresh(self.post_message, self.Painted())
 
@@ -137,12 +140,12 @@ class Dashboard(PlainContainer, Screen[None]):
 
     async def _complete(self) -> None:
         await asyncio.to_thread(_load_panes)
-        from reflex_tui.panes.bakeoff_desk import BakeoffDesk  # after the first paint
         from reflex_tui.panes.routing import RoutingPane
+        from reflex_tui.screens.bakeoff_control import BakeoffControl  # after the first paint
         from reflex_tui.widgets.command_bar import CommandBar
 
         self.routing, self.bar = RoutingPane(), CommandBar()
-        self.bakeoff = BakeoffDesk(self._clock)
+        self.bakeoff = BakeoffControl(self._clock)
         self.routing.display = self.bakeoff.display = False
         for part in (self.routing, self.bakeoff, self.bar):
             await self.mount(part, before=self.query_one(KeyBar))
@@ -176,7 +179,7 @@ class Dashboard(PlainContainer, Screen[None]):
             f"Terminal too small\nneeds {need}, is {size.width}×{size.height}"
         )
 
-    def on_outlook_seen(self, message: ViewSeen) -> None:
+    def on_view_seen(self, message: ViewSeen) -> None:
         """A new look at server, gate and breaker."""
         self.outlook = message.outlook
         if self.is_whole:
@@ -184,35 +187,36 @@ class Dashboard(PlainContainer, Screen[None]):
         self.query_one(Masthead).blocked = None
         self.query_one(Masthead).outlook = message.outlook
         health = self.query_one(HealthPane)
-        health.barred = None
+        health.blocked = None
         health.outlook = message.outlook
         if message.deep:
             health.show_generated()
         health.refresh_bindings()
         self.complete()
 
-    def on_outlook_barred(self, message: ViewBlocked) -> None:
+    def on_view_blocked(self, message: ViewBlocked) -> None:
         """Nothing may be contacted, or nothing can be decided."""
         word, why = "blocked", "nothing can be decided"
         if isinstance(message.error, UntrustedEndpoint):
             word, why = "untrusted", "nothing is contacted"
         self.outlook = None
         self.query_one(Masthead).blocked = Condition("✖", word, BAD, why)
-        self.query_one(HealthPane).barred = message.error
+        self.query_one(HealthPane).blocked = message.error
         self.complete()
 
     def on_records_came(self, message: RecordsCame) -> None:
         """Newer events, or another capsule's."""
         routing = self.routing
         if message.fresh:
-            routing.book.clear()
+            routing.newest.clear()
             self._latencies.clear()
-            self._events, self._newest = 0, None
-        added = routing.book.append(message.entries)
+            self.events, self._newest = 0, None
+        added = routing.newest.append(message.entries)
         for call in added.calls:
             self._latencies.add(call)
-        routing.broken = None
+        self._note_broken(None)
         if message.fresh:
+            self._loaded = True
             routing.replaced(message.records[0].seq if message.records else 1)
         else:
             routing.appended(added)
@@ -240,9 +244,8 @@ class Dashboard(PlainContainer, Screen[None]):
 
     def on_capsule_broken(self, message: CapsuleBroken) -> None:
         """The evidence cannot be read."""
-        routing = self.routing
-        routing.loaded = True
-        routing.broken = message.error
+        self.routing.loaded = True
+        self._note_broken(message.error)
 
     def on_window_seen(self, message: WindowSeen) -> None:
         """What the capsule shows over stretches of time."""
@@ -343,18 +346,25 @@ class Dashboard(PlainContainer, Screen[None]):
     def _focus_pane(self) -> None:
         self._panes()[self.pane].take_focus()
 
-    def _panes(self) -> dict[str, HealthPane | RoutingPane | BakeoffDesk]:
+    def _panes(self) -> dict[str, HealthPane | RoutingPane | BakeoffControl]:
         health = self.query_one(HealthPane)
         return {"health": health, "routing": self.routing, "bakeoff": self.bakeoff}
 
+    def _note_broken(self, error: CapsuleError | None) -> None:
+        self.is_broken = error is not None
+        self.routing.broken = error
+        self.query_one(Masthead).no_evidence = self.is_broken
+        self._figures_wait = True
+
     def _note_newest(self, record: Record) -> None:
-        self._events, self._newest = record.seq, moment(record.time)
+        self.events, self._newest = record.seq, parse_time(record.time)
 
     def _tick(self) -> None:
         self.now = self._clock.now()
         self._show_figures()
 
-    def _show_waiting_figures(self) -> None:
+    def show_waiting_figures(self) -> None:
+        """Show what came since they were shown last; called by a timer."""
         if self._figures_wait:
             self._show_figures()
 
@@ -362,26 +372,31 @@ class Dashboard(PlainContainer, Screen[None]):
         if not self.is_whole:
             return
         self._figures_wait = False
+        health, routing = self.query_one(HealthPane), self.routing
+        if not self._loaded:
+            if self.is_broken and self.pane == "health":
+                health.show_evidence(0, None, broken=True)
+            return
         now = self._clock.now()
         figures = {mode: self._latencies.figures(mode, now) for mode in Mode}
-        self.query_one(Masthead).live = figures[Mode.REFLEX]
-        health, routing = self.query_one(HealthPane), self.routing
+        self.query_one(Masthead).live = self.live = figures[Mode.REFLEX]
         self.bakeoff.see(None, figures)
         if self.pane == "routing":
             routing.figures = figures
         if self.pane == "health":
             health.figures = figures
-            health.show_evidence(self._events, self._newest)
+            health.show_evidence(self.events, self._newest, broken=self.is_broken)
             health.show_decisions(self._latest(), routing.patience_s)
 
     def _latest(self) -> tuple[Row, ...]:
-        book = self.routing.book
-        return book.latest_decisions(KEPT)
+        newest = self.routing.newest
+        return newest.latest_decisions(KEPT)
 
 
 def _load_panes() -> None:
     """Import in a thread what would hold up the picture for a tenth of a second."""
-    from reflex_tui.panes import bakeoff_desk, routing  # noqa: F401
+    from reflex_tui.panes import routing  # noqa: F401
+    from reflex_tui.screens import bakeoff_control  # noqa: F401
     from reflex_tui.widgets import command_bar  # noqa: F401
 
 

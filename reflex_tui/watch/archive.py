@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from core.errors import CapsuleCorrupt, CapsuleError
-from reflex_tui.model.filters import LogFilter
-from reflex_tui.model.log import PAGE
-from reflex_tui.model.messages import (
+from core.start import python_module
+from reflex_tui.messages import (
     CountWanted,
     IndexGrew,
     PageCame,
@@ -20,6 +18,8 @@ from reflex_tui.model.messages import (
     TimeFound,
     TimeWanted,
 )
+from reflex_tui.model.filters import LogFilter
+from reflex_tui.model.log import PAGE
 from reflex_tui.model.rows import listed_row
 from reflex_tui.watch.watcher import Post, Watcher
 
@@ -90,7 +90,7 @@ class Archive(Watcher):
         seq, share, missing = index.behind()
         if missing < MUCH_BYTES:
             return
-        command = [sys.executable, "-P", "-m", "core.capsule.index", str(self._path)]
+        command = [*python_module("core.capsule.index"), str(self._path)]
         with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

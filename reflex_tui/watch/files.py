@@ -1,15 +1,12 @@
-"""The watcher of the bakeoff reports' directory.
-
-The watcher of the configuration file, by its times and its size.
-"""
+"""The threads that watch files: the configuration, and the bakeoff reports."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
+from reflex_tui.messages import ConfigBroken, ConfigRead, ReportsSeen, UnfinishedSeen
 from reflex_tui.model.estimate import Unfinished, newest_unfinished
-from reflex_tui.model.messages import ConfigBroken, ConfigRead, ReportsSeen, UnfinishedSeen
 from reflex_tui.model.reports import ListedReport, Stamp, newest, read_report
 from reflex_tui.watch.watcher import Post, Watcher
 
@@ -21,6 +18,8 @@ if TYPE_CHECKING:
 
 
 CONFIG_EVERY_S = 1.0
+
+REPORTS_EVERY_S = 1.0
 
 
 class ConfigWatcher(Watcher):
@@ -76,9 +75,6 @@ def _times(path: Path | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return (status.st_mtime_ns, status.st_size) if status else None
-
-
-REPORTS_EVERY_S = 1.0
 
 
 class ReportsWatcher(Watcher):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from reflex_tui.model.messages import WatcherDied
+from reflex_tui.messages import WatcherDied
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -48,3 +48,8 @@ class Watcher:
             self.watch()
         except Exception as error:  # noqa: BLE001  a dashboard that stands still must say so
             self._post(WatcherDied(error))
+
+
+def unreadable(error: OSError) -> str:
+    """Which file cannot be read, and why."""
+    return f"{error.filename or 'the workspace'}: {error.strerror or error}"

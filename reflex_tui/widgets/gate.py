@@ -34,11 +34,16 @@ if TYPE_CHECKING:
 VERDICTS = {
     "pass": ("✓ pass", GOOD),
     "fail": ("✖ fail", BAD),
-    "inconclusive": ("▲ open", POOR),
+    "inconclusive": ("▲ undecided", POOR),
     "": ("", MUTED),
 }
 ENABLE = "code reflex enable"
-_NAME, _VALUE, _THRESHOLD, _VERDICT = 16, 7, 10, 8
+_STORES = {
+    "full_io": "prompts and replies",
+    "prompts_only": "prompts, not replies",
+    "none": "neither prompts nor replies",
+}
+_NAME, _VALUE, _THRESHOLD, _VERDICT = 15, 7, 9, 12
 _LAPSED = frozenset(
     [
         "stale",
@@ -49,6 +54,8 @@ _LAPSED = frozenset(
         "schema_changed",
         "candidates_changed",
         "thresholds_changed",
+        "superseded",
+        "unnumbered",
     ]
 )
 
@@ -61,19 +68,19 @@ class GateSection(Section):
     def lines(self, width: int) -> list[Content]:
         """A title and three lines, and one more while it is not met."""
         if self.outlook is None:
-            return [title("GATE", ("◌ looking", MUTED)), line("")]
+            return [title("GATE", ("◌ checking", MUTED)), line("")]
         gate, thresholds = self.outlook.gate, self.outlook.policy.reflex.thresholds
         state = gate_condition(gate)
         lines = [self._title(width, state.label, state.style)]
         lines += [criterion_line(each, width) for each in criteria(gate.event, thresholds)]
         if "demo" in _stamps(gate.event):
-            lines.append(left(line(("the demo's own pass: no bakeoff was run", MUTED)), width))
+            lines.append(left(line(("demo pass (not measured)", MUTED)), width))
         if gate.valid and not self.outlook.policy.reflex.enabled:
-            hint = ("reflex is disabled; let it serve:  ", MUTED), (ENABLE, "$reflex")
+            hint = ("reflex is disabled; enable it:  ", MUTED), (ENABLE, "$reflex")
             lines.append(left(line(*hint), width))
         if not gate.valid:
-            again = " again" if gate.event else ""
-            lines.append(left(line((f"earn it{again}:  ", MUTED), (MAKE_FIRST, "$reflex")), width))
+            what = "run a new bakeoff" if gate.event else "run a bakeoff"
+            lines.append(left(line((f"{what}:  ", MUTED), (MAKE_FIRST, "$reflex")), width))
         return lines
 
     def _title(self, width: int, label: str, style: str) -> Content:
@@ -85,7 +92,7 @@ class GateSection(Section):
         event = gate.event or {}
         marks = ", ".join(_stamps(event))
         age = "" if gate.age_days is None else f", {ago(gate.age_days * 86_400)}"
-        stamped = (f"   stamped {marks}" if marks else "", POOR)
+        stamped = (f"   marked {marks}" if marks else "", POOR)
         suite = plain(event.get("suite", ""), 40)
         room = width - verdict.cell_length - 2
         told = fitting(
@@ -143,6 +150,8 @@ class EvidenceSection(Section):
     """The capsule in a line: how many events, how fresh, what is kept, under which policy."""
 
     outlook: reactive[RoutingView | None] = reactive(None)
+    loaded: reactive[bool] = reactive(default=False)
+    broken: reactive[bool] = reactive(default=False)
     events: reactive[int] = reactive(0)
     newest: reactive[datetime | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)
@@ -152,11 +161,17 @@ class EvidenceSection(Section):
         age = ""
         if self.newest and self.now:
             age = ago(max(0.0, (self.now - self.newest).total_seconds()))
-        said = f"{count(self.events)} events" if self.events else "no events yet"
-        first = title("EVIDENCE", said, (f"   newest {age}" if age else "", MUTED))
+        first = title("EVIDENCE", self._state(), (f"   newest {age}" if age else "", MUTED))
         if self.outlook is None:
             return [left(first, width), line("")]
         policy = self.outlook.policy
-        kept = (f"   keeps {policy.capture_mode.replace('_', ' ')}", MUTED)
+        kept = (f"   stores {_STORES.get(policy.capture_mode, policy.capture_mode)}", MUTED)
         second = line(" " * LABEL, (policy.policy_hash[:19], MUTED), kept)
         return [left(first, width), left(second, width)]
+
+    def _state(self) -> tuple[str, str]:
+        if self.broken:
+            return "✖ cannot be read; the routing pane says why", BAD
+        if not self.loaded:
+            return "◌ reading …", MUTED
+        return (f"{count(self.events)} events" if self.events else "no events yet"), ""

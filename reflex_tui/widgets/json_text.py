@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
-import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from textual.content import Content, Span
+from pygments.token import Token  # type: ignore[import-untyped]
+from textual.highlight import HighlightTheme, highlight
 
 from core.plain import plain_block, plain_json
 from reflex_tui.widgets.lines import MUTED, line
 
-MOST_CHARS = 64_000
-_PART = re.compile(r'("(?:[^"\\]|\\.)*")(:)?|\b(true|false|null)\b|(-?\d[\d.eE+-]*)')
+if TYPE_CHECKING:
+    from textual.content import Content
+
+MOST_CHARS = 32_000
+
+
+class _Parts(HighlightTheme):
+    """Keys, numbers and constants, in colours that every theme of ours has."""
+
+    STYLES: dict[Any, str] = {  # noqa: RUF012  as its base has it
+        Token.Name.Tag: "$reflex",
+        Token.Keyword.Constant: "bold",
+        Token.Literal.Number: "$cloud",
+    }
 
 
 def indented(value: Any) -> str:
@@ -24,15 +36,7 @@ def json_text(value: Any, most: int = MOST_CHARS) -> Content:
     """The value as styled, indented JSON; beyond ``most`` characters it says how much is left."""
     text = _written(value)
     # Cut first: making tens of megabytes plain would stop the dashboard for seconds.
-    shown = plain_block(text[:most])
-    spans = []
-    for found in _PART.finditer(shown):
-        string, key, word, _number = found.groups()
-        if key:
-            spans.append(Span(found.start(1), found.end(1), "$reflex"))
-        elif string is None:
-            spans.append(Span(found.start(), found.end(), "bold" if word else "$cloud"))
-    content = Content(shown, spans)
+    content = highlight(plain_block(text[:most]), language="json", theme=_Parts)
     if len(text) > most:
         rest = f"\n… {len(text) - most:,} more characters; copying takes all of them"
         content = line(content, (rest, MUTED))

@@ -1,8 +1,6 @@
-"""Live latency of both modes: TTFT and total from zero, P50 and P95, the limit beside.
+"""Live latency of both modes: TTFT and total from zero, P50 and P95, beside the limit.
 
-Latencies as columns of blocks, with failures marked and the limit drawn through.
-
-Live latencies above the chart of a window of time, as both the health and routing pane have.
+``LatencyCharts`` puts the chart of a window of time below, for the health and the routing pane.
 """
 
 from __future__ import annotations
@@ -11,14 +9,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from textual.containers import Container
 from textual.content import Content
 from textual.reactive import reactive
 
 from core.figures import duration, plural
 from core.stages import Mode
+from reflex_tui.messages import WindowWanted
 from reflex_tui.model.gate import BAD, MODE_STYLE, POOR
 from reflex_tui.model.latencies import DEFAULT, WINDOW_S, WINDOWS, Figures, Series
-from reflex_tui.model.messages import WindowWanted
 from reflex_tui.widgets.lines import (
     LABEL,
     MUTED,
@@ -32,7 +31,7 @@ from reflex_tui.widgets.lines import (
     spread,
 )
 from reflex_tui.widgets.plot import PlotSection
-from reflex_tui.widgets.section import PlainArea, Section
+from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,6 +43,11 @@ if TYPE_CHECKING:
 
 FAILED = "×"
 _THICKEST = 3
+
+_NUMBER = 9
+_LIMIT = 10
+_LEAST_TTFT_MS = 100.0
+_LEAST_TOTAL_MS = 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +102,8 @@ class Chart:
         return Content.assemble(*(("".join(cell for cell, _ in run), style) for style, run in runs))
 
 
-_NUMBER = 9
-_LIMIT = 10
-_LEAST_TTFT_MS = 100.0
-_LEAST_TOTAL_MS = 500.0
-
-
 class LatencySection(Section):
-    """``figures`` of each mode and the reflex limit in ms."""
+    """``figures`` of each mode, none while the evidence is being read, and the limit in ms."""
 
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
     limit_ms: reactive[float] = reactive(2000.0)
@@ -115,10 +113,12 @@ class LatencySection(Section):
         heading = self._heading(width - _column_names().cell_length)
         lines = [spread(heading, _column_names(), width)]
         for mode in Mode:
-            figures = self.figures.get(mode, Figures())
+            known = self.figures.get(mode)
+            figures = known or Figures()
             name = line((str(mode), f"bold {MODE_STYLE[mode]}"))
+            calls = line(("◌ reading", MUTED)) if known is None else _calls(figures)
             lines.append(self._row(mode, "TTFT", figures.ttft, width, prefix=name))
-            lines.append(self._row(mode, "total", figures.total, width, prefix=_calls(figures)))
+            lines.append(self._row(mode, "total", figures.total, width, prefix=calls))
         return lines
 
     def _heading(self, width: int) -> Content:
@@ -168,7 +168,7 @@ def _calls(figures: Figures) -> Content:
     return line((plural(figures.calls, "call") if figures.calls else "no calls", MUTED))
 
 
-class LatencyCharts(PlainArea):
+class LatencyCharts(Container):
     """``figures`` of each mode now, the reflex limit in ms, and the ``window`` that is charted."""
 
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)

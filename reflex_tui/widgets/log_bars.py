@@ -1,7 +1,4 @@
-"""The line in which a time is typed to go to, and what is understood there.
-
-The line above the log: the filter, how many rows pass, and whether the newest are followed.
-"""
+"""The two lines above the log: the filter with its state, and the time to go to."""
 
 from __future__ import annotations
 
@@ -29,6 +26,10 @@ if TYPE_CHECKING:
 
 FILTER_EXAMPLE = "mode:cloud reason:unhealthy >500ms text"
 
+TIME_EXAMPLE = "10:31 · 10:31:05 · 2026-01-12 10:31 · 15m ago"
+_AGO = re.compile(r"(\d{1,9})\s*([smhd])(?:\s+ago)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
 
 class FilterInput(Input):
     """The filter while it is typed; says in the footer what Enter and Escape do."""
@@ -47,6 +48,7 @@ class FilterState(Section):
     total: reactive[int] = reactive(0)
     # Of the older rows, the share that is indexed; None when all can be reached.
     indexed: reactive[float | None] = reactive(None)
+    searching: reactive[bool] = reactive(default=False)
     following: reactive[bool] = reactive(default=True)
     waiting: reactive[int] = reactive(0)
     broken: reactive[bool] = reactive(default=False)
@@ -64,6 +66,8 @@ class FilterState(Section):
         if self.indexed is not None:
             total += f"+ (indexing {self.indexed:.0%})"
         rows = f"{count(self.shown)} of {total}" if self.text else total
+        if self.searching:
+            rows = f"◌ searching: {rows}"
         if self.broken:
             return line((f"{rows} rows   ", MUTED), ("✖ damaged", f"bold {BAD}"))
         if self.following:
@@ -120,12 +124,7 @@ class FilterBar(Horizontal):
         self.refresh_bindings()
 
 
-TIME_EXAMPLE = "10:31 · 10:31:05 · 2026-01-12 10:31 · 15m ago"
-_AGO = re.compile(r"(\d{1,9})\s*([smhd])(?:\s+ago)?")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def moment(text: str, now: datetime) -> datetime:
+def typed_time(text: str, now: datetime) -> datetime:
     """What was typed, as a moment; a time of day is the last such before ``now``.
 
     Raises:

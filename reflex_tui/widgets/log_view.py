@@ -1,6 +1,6 @@
-"""A list of rows as long as it likes: only the lines in sight are drawn, the newest followed.
+"""The routing log: a list as long as it likes, of which only the rows in sight are drawn.
 
-One row of the routing log as a line, in columns that the width allows.
+``log_line`` draws one row, in the columns that the width allows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding
-from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -36,12 +35,14 @@ if TYPE_CHECKING:
 
 
 _TIME, _SHORT_TIME, _STAGE, _MODE, _REASON = 14, 10, 11, 8, 28
-_OUTCOME, _MOST_OUTCOME = 14, 18
+_OUTCOME, _MOST_OUTCOME = 14, 22
 _NUMBER, _TOKENS, _CALL = 9, 7, 6
 _MEDIUM, _WIDE, _WIDEST = 84, 100, 140
 _MODEL = 24
 _MODES = {str(mode): MODE_STYLE[mode] for mode in Mode}
 _EVENT_GLYPH = "◆"
+
+GUTTER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +132,10 @@ def log_line(row: Row, columns: Columns, now: datetime, patience_s: float) -> li
         *left_pieces([(row.model, MUTED)], columns.model - 1),
         (" " * bool(columns.model), ""),
         *right_pieces(_dim(duration(end.ttft_ms if end else None)), _NUMBER),
-        *right_pieces(("…", MUTED) if waiting else _dim(_total(row)), _NUMBER),
+        *right_pieces(("…", MUTED) if waiting else _dim(duration(row.waited_ms)), _NUMBER),
         *right_pieces(_dim(count(end.tokens if end else None)), columns.tokens),
         *right_pieces((row.call_id[:4], MUTED), _CALL),
     ]
-
-
-def _total(row: Row) -> str:
-    return duration(row.last.latency_ms if row.last else None)
 
 
 def _outcome(row: Row, outcome: RowOutcome) -> Piece:
@@ -163,10 +160,6 @@ def _event_line(row: Row, columns: Columns, time: Piece) -> list[Piece]:
 
 def _dim(text: str) -> Piece:
     return text, MUTED if text == NONE else ""
-
-
-GUTTER = 2
-_CACHED = 160
 
 
 class LogHeader(Section):
@@ -211,8 +204,7 @@ class LogView(ScrollView, can_focus=True):
 
     def __init__(self, rows: Rows, *, id: str | None = None) -> None:  # noqa: A002  Textual's name
         super().__init__(id=id)
-        self._rows = rows
-        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(_CACHED)
+        self.rows = rows
         self._styles: dict[tuple[str, bool], RichStyle] = {}
 
     def reread(self, cursor: int = 0) -> None:
@@ -228,7 +220,7 @@ class LogView(ScrollView, can_focus=True):
         """``rows`` more at the end, or none but some of those in sight changed."""
         self._resize()
         if self.following:
-            self._go(len(self._rows) - 1)
+            self._go(len(self.rows) - 1)
         else:
             self.waiting += rows
         self.refresh()
@@ -242,34 +234,23 @@ class LogView(ScrollView, can_focus=True):
 
     def jump(self, index: int) -> None:
         """To the row at ``index``, with those that follow it in sight."""
-        last = len(self._rows) - 1
+        last = len(self.rows) - 1
         self.following = False
         self.cursor = max(0, min(index, last))
         self.scroll_to(y=self.cursor, animate=False, force=True)
 
     def row_at_cursor(self) -> Row | None:
         """The row under the cursor, if there is one and it is loaded."""
-        return self._rows.row(self.cursor) if 0 <= self.cursor < len(self._rows) else None
+        return self.rows.row(self.cursor) if 0 <= self.cursor < len(self.rows) else None
 
     def render_line(self, y: int) -> Strip:
         """One line of what is in sight."""
         index = self.scroll_offset.y + y
         width = self.scrollable_content_region.width
-        if index >= len(self._rows) or self.now is None:
+        if index >= len(self.rows) or self.now is None:
             return Strip.blank(width, self.rich_style)
-        row = self._rows.row(index)
+        row = self.rows.row(index)
         chosen = index == self.cursor and (self.has_focus or not self.following)
-        today = self.now.astimezone().date()
-        state = row.outcome(self.now, self.patience_s) if row and row.is_decision else None
-        key = (row, row and row.attempts, state, width, chosen, self.app.theme, today)
-        strip = self._strips.get(key)
-        if strip is None:
-            strip = self._draw(row, width, chosen=chosen)
-            self._strips[key] = strip
-        return strip
-
-    def _draw(self, row: Row | None, width: int, *, chosen: bool) -> Strip:
-        assert self.now is not None
         pieces = [("▌ " if chosen else "  ", "bold $reflex")]
         if row:
             pieces += log_line(row, Columns(width - GUTTER), self.now, self.patience_s)
@@ -292,14 +273,13 @@ class LogView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Another theme: nothing drawn holds any more."""
         super().notify_style_update()
-        self._strips.clear()
         self._styles.clear()
 
     def on_resize(self) -> None:
         """Another size: keep the newest in sight while following."""
         self._resize()
         if self.following:
-            self._go(len(self._rows) - 1)
+            self._go(len(self.rows) - 1)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Keep the cursor in sight, also when the scrollbar is dragged."""
@@ -307,7 +287,7 @@ class LogView(ScrollView, can_focus=True):
         if not self.following:
             top = round(new_value)
             bottom = top + max(1, self.scrollable_content_region.height) - 1
-            self.cursor = max(top, min(self.cursor, bottom, len(self._rows) - 1))
+            self.cursor = max(top, min(self.cursor, bottom, len(self.rows) - 1))
 
     def watch_following(self) -> None:
         """Tell those who show it, and the footer."""
@@ -343,7 +323,7 @@ class LogView(ScrollView, can_focus=True):
         """To the newest, and stay with it."""
         self.following = True
         self.waiting = 0
-        self._go(len(self._rows) - 1)
+        self._go(len(self.rows) - 1)
 
     def action_open(self) -> None:
         """Show all of the row under the cursor."""
@@ -353,8 +333,8 @@ class LogView(ScrollView, can_focus=True):
     def on_click(self, event: Click) -> None:
         """A click moves the cursor; a second one opens the row."""
         index = self.scroll_offset.y + event.y
-        if index < len(self._rows):
-            self._step(index, upwards=index < len(self._rows) - 1)
+        if index < len(self.rows):
+            self._step(index, upwards=index < len(self.rows) - 1)
             if event.chain > 1:
                 self.action_open()
 
@@ -377,7 +357,7 @@ class LogView(ScrollView, can_focus=True):
         self._step(self.cursor + 3, upwards=False)
 
     def _step(self, index: int, *, upwards: bool) -> None:
-        last = len(self._rows) - 1
+        last = len(self.rows) - 1
         if last < 0:
             return
         if upwards:
@@ -388,7 +368,7 @@ class LogView(ScrollView, can_focus=True):
         self._go(index)
 
     def _go(self, index: int) -> None:
-        last = max(0, len(self._rows) - 1)
+        last = max(0, len(self.rows) - 1)
         self.cursor = max(0, min(index, last))
         height = max(1, self.scrollable_content_region.height)
         top = self.scroll_offset.y
@@ -403,6 +383,6 @@ class LogView(ScrollView, can_focus=True):
 
     def _resize(self) -> None:
         # Assigning the reactive would lay the whole screen out anew, ten times a second.
-        size = Size(0, len(self._rows))
+        size = Size(0, len(self.rows))
         self.set_reactive(LogView.virtual_size, size)
         self._scroll_update(size)

@@ -10,6 +10,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 from reflex_tui.keymap import shown_key
+from reflex_tui.messages import TabClicked
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
@@ -20,7 +21,6 @@ from reflex_tui.model.gate import (
     reason_text,
     server_condition,
 )
-from reflex_tui.model.messages import TabClicked
 from reflex_tui.widgets.lines import MUTED, fitting, line, spread
 
 if TYPE_CHECKING:
@@ -33,10 +33,19 @@ _GAP = "   "
 _EDGE = 1
 _TAB_GAP = 3
 _LEAST_NAME = 26
+NOTHING_SENT = "✖ the next call is not sent: the evidence cannot be read"
+_NOTHING_SENT = (
+    NOTHING_SENT,
+    "✖ not sent: evidence cannot be read",
+    "✖ not sent",
+)
 
 
 class Masthead(Widget):
-    """Shows the outlook; a click on a tab, or ``active``, changes the pane."""
+    """Shows the outlook; a click on a tab, or ``active``, changes the pane.
+
+    With ``no_evidence`` the capsule cannot be read, so that no call is sent, whatever is decided.
+    """
 
     DEFAULT_CSS = """
     Masthead { height: 3; width: 1fr; text-wrap: nowrap; }
@@ -50,6 +59,7 @@ class Masthead(Widget):
     outlook: reactive[RoutingView | None] = reactive(None)
     live: reactive[Figures | None] = reactive(None)
     blocked: reactive[Condition | None] = reactive(None)
+    no_evidence: reactive[bool] = reactive(default=False)
     active: reactive[str] = reactive("health")
     workspace: reactive[str] = reactive("")
 
@@ -115,6 +125,8 @@ class Masthead(Widget):
     def _next_call(self, width: int) -> Content:
         if self.blocked is not None:
             return fitting([line((self.blocked.why, BAD)), line("")], width)
+        if self.no_evidence:
+            return fitting([line((text, BAD)) for text in _NOTHING_SENT], width)
         if self.outlook is None:
             return line("")
         decision = self.outlook.decision

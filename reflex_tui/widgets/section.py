@@ -1,22 +1,12 @@
-"""A block of lines on a pane: as many as it needs, each fitted to the width it is given.
-
-Containers of which nothing is seen but the background.
-
-One thing to say above a pane: what went wrong, what came of it, what can be gone on with.
-
-A screenful of words where there is nothing else to show: what is missing, and what to do.
-"""
+"""A block of lines that fits itself to its width; a banner and a full-pane notice made of one."""
 
 from __future__ import annotations
 
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from rich.style import Style
-from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.reactive import reactive
-from textual.strip import Strip
 from textual.widget import Widget
 
 from core.plain import plain, plain_block
@@ -25,36 +15,9 @@ from reflex_tui.widgets.lines import MUTED, labelled, left, line
 if TYPE_CHECKING:
     from textual.geometry import Size
 
-
-if TYPE_CHECKING:
-    from textual.geometry import Region
-    from textual.widget import Widget as _Widget
-else:
-    # Not a widget at run time: Textual takes a widget's styles from the first base that is one.
-    _Widget = object
-
-
-class PlainContainer(_Widget):
-    """A mixin, before Textual's class: one line is drawn for all, where Textual draws each alone.
-
-    Nearly all of it is covered, but is drawn, cut and thrown away: half of a pane's first picture.
-    """
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The background. ``Widget.BLANK`` would do, but for the filters: NO_COLOR is one."""
-        background = self.background_colors[1]
-        line = Strip.blank(crop.width, Style.from_color(bgcolor=background.rich_color))
-        for each in self.get_line_filters():
-            line = line.apply_filter(each, background)
-        return [line] * crop.height
-
-
-class PlainArea(PlainContainer, Container):
-    """Textual's container, as ground."""
-
-
-class PlainColumn(PlainContainer, Vertical):
-    """Textual's vertical container, as ground."""
+_MOST_ROWS = 14
+COMMAND = "$ "
+IN_FILE = "| "
 
 
 class Section(Widget):
@@ -82,9 +45,6 @@ class Section(Widget):
         return len(self.lines(width))
 
 
-_MOST_ROWS = 14
-
-
 class Banner(Section):
     """``words`` in the colour ``tone`` with their glyph, ``rest`` below; nothing: not there."""
 
@@ -107,7 +67,7 @@ class Banner(Section):
             return []
         if len(self.words) + len(self.rest) + 3 <= width and "\n" not in self.rest:
             return [line((self.words, f"bold ${self.tone}"), (f"   {self.rest}", MUTED))]
-        told = wrap(self.words, max(20, width))[:3]
+        told = wrap(self.words, max(20, width))
         room = max(20, width - 2)
         rest = [  # commands are among them: one that breaks at a hyphen cannot be copied
             row
@@ -117,10 +77,6 @@ class Banner(Section):
         lines = [line((row, f"bold ${self.tone}")) for row in told]
         lines += [line("  ", (row, MUTED)) for row in rest[:_MOST_ROWS]]
         return [left(each, width) for each in lines]
-
-
-COMMAND = "$ "
-IN_FILE = "| "
 
 
 class Notice(Section):

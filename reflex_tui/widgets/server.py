@@ -1,7 +1,4 @@
-"""The server block: state, engine, model, probes, load, and the deep probe when there was one.
-
-What to do about a server that is not well: takes the place of the charts.
-"""
+"""The reflex server: state, model, probes, load, the last hour; and the remedy when it is down."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ from textual.style import Style
 from core.figures import ago, count, duration, percent
 from core.plain import plain
 from reflex_tui.keymap import shown_key
+from reflex_tui.messages import CopyWanted
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR, server_condition
-from reflex_tui.model.messages import CopyWanted
 from reflex_tui.model.promotion import first_config, place_of
 from reflex_tui.model.uptime import share_up, squeezed
 from reflex_tui.widgets.latency import Chart
@@ -39,6 +36,11 @@ if TYPE_CHECKING:
 _INDENT = 4
 _SHORT_ROWS, _ROWS = 2, 6
 _WIDE = 100
+
+_GAP = "   "
+_LEAST_TOP_MS = 10.0
+# vLLM publishes its metrics always.
+_METRICS = {"sglang": "--enable-metrics", "llamacpp": "--metrics"}
 
 
 def commands(health: Health) -> tuple[str, ...]:
@@ -85,9 +87,9 @@ class RemedySection(Section):
         if config:
             place = plain(place_of(self.outlook.settings), 300)
             start = (
-                "There is no such file yet: save this as"
+                "There is no configuration file yet. Save this as"
                 if health.models
-                else "Or is yours elsewhere? Save this, mended, as"
+                else "Is your server elsewhere? Adapt these lines and save them as"
             )
             lines += labelled(line(""), line(f"{start} {place}"), width)
             lines += self._numbered(number, config)
@@ -97,7 +99,7 @@ class RemedySection(Section):
             lines.append(_how_to_copy(len(found), key))
         decision = self.outlook.decision
         mode = (str(decision.mode), MODE_STYLE[decision.mode])
-        lines.append(line(("Until it is well, Implement calls go to ", MUTED), mode))
+        lines.append(line(("Meanwhile Implement calls go to ", MUTED), mode))
         return lines
 
     def on_click(self, event: Click) -> None:
@@ -129,14 +131,8 @@ class RemedySection(Section):
 
 
 def _how_to_copy(number: int, key: str) -> Content:
-    which = "it" if number == 1 else f"the first, again for the next of {number}"
-    return line((key, "bold $reflex"), (f" copies {which}, whole", MUTED))
-
-
-_GAP = "   "
-_LEAST_TOP_MS = 10.0
-# vLLM publishes its metrics always.
-_METRICS = {"sglang": "--enable-metrics", "llamacpp": "--metrics"}
+    what = "copy the command" if number == 1 else f"copy command 1 of {number} (again: next)"
+    return line((key, "bold $reflex"), (f": {what}", MUTED))
 
 
 class ServerSection(Section):
@@ -159,7 +155,7 @@ class ServerSection(Section):
     def lines(self, width: int) -> list[Content]:
         """A title and five lines, and what the deep probe found."""
         if self.outlook is None:
-            return [title("SERVER"), line(("◌ looking at the server …", MUTED)), *_blank(4)]
+            return [title("SERVER"), line(("◌ probing the server …", MUTED)), *_blank(4)]
         lines = [title("SERVER"), *self._state(width), self._model(width), self._probe(width)]
         lines.append(_row("load", *_load(self.outlook.health)))
         lines.append(self._last_hour(width))
@@ -177,19 +173,21 @@ class ServerSection(Section):
         state = server_condition(self.outlook, self.live)
         start = (left(state.label, LABEL).plain, f"bold {state.style}")
         if not health.ok:
-            told = wrap(state.why, max(20, width - LABEL))[:2] or [""]
+            told = wrap(state.why, max(20, width - LABEL)) or [""]
             first, *more = (line((row, state.style)) for row in told)
             return [line(start, first), *(line(" " * LABEL, row) for row in more)]
         engine = plain(health.engine.label, 40) if health.engine else "a server"
         place = health.endpoint.split("://")[-1].removesuffix("/v1")
-        return [line(start, engine, _GAP, (place, MUTED), _GAP, (state.why, state.style))]
+        # Why it is not simply up comes before what can be cut.
+        why = (f"{state.why}{_GAP}" if state.why else "", state.style)
+        return [line(start, why, engine, _GAP, (place, MUTED))]
 
     def _model(self, width: int) -> Content:
         assert self.outlook is not None
         health = self.outlook.health
-        served = ("✓ served", GOOD) if health.ok else ("", "")
+        served = ("✓ available", GOOD) if health.ok else ("", "")
         if not health.ok and health.models:
-            served = ("✖ not among the served", BAD)
+            served = ("✖ not offered by the server", BAD)
         room = max(8, width - LABEL - len(_GAP) - len(served[0]))
         name = Content(plain(health.model, 120)).truncate(room, ellipsis=True)
         return _row("model", name, _GAP, served)
@@ -208,14 +206,14 @@ class ServerSection(Section):
     def _last_hour(self, width: int) -> Content:
         share, known = share_up(self.hour)
         if share is None:
-            return _row("last hour", ("not seen yet", MUTED))
+            return _row("last hour", ("not observed yet", MUTED))
         # What was down for a moment is never rounded up to a hundred.
         whole = share == 1
         up = (
             "100 %" if whole else percent(min(round(100 * share, 1), 99.9)),
             "" if whole else POOR,
         )
-        seen = f"   {known} min seen" if known < len(self.hour) else ""
+        seen = f"   {known} min observed" if known < len(self.hour) else ""
         room = max(0, width - LABEL - len(_GAP) - len(f"up {up[0]}{seen}"))
         cells = squeezed(self.hour, next((n for n in (60, 30, 20, 15, 12) if n <= room), 0))
         runs = groupby((_cell(each) for each in cells), key=lambda cell: cell[1])

@@ -85,7 +85,7 @@ async def test_the_patch_loops_own_question_gets_bare_json(
         'capture_mode = "full_io"\n[reflex.fallback]\nmax_failures = 1\n',
     )
     async with Implementer.from_settings(settings) as implementer:
-        answer = await (await implementer.conduct(request)).answer()
+        answer = await (await implementer.call(request)).answer()
     assert_bare_json(answer.text, wanted)
     local = [call for call in events(settings, "LLMCall") if call["mode"] == "reflex"]
     assert local

@@ -9,17 +9,12 @@ import pytest
 
 from core.errors import ConfigError, ReflexError, UntrustedEndpoint
 from core.harness import run_bakeoff
-from core.harness.bakeoff import asker
 from core.harness.bakeoff.arms import choose_arms
-from core.stages import Mode
 from tests.support.bakeoff.arena import LITTLE, arena
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.client.backend import ChatRequest
-    from core.client.chat import ChatClient
-    from core.clock import Clock
 
 pytestmark = pytest.mark.usefixtures("no_sandbox")
 
@@ -62,7 +57,7 @@ async def test_an_ill_arm_is_told_by_name(project: Path, arm: str) -> None:
     async with arena(project, tasks=1) as a:
         server = getattr(a, arm)
         server.script = replace(server.script, down=True)
-        with pytest.raises(ReflexError, match=f"the {arm} arm is not well") as ill:
+        with pytest.raises(ReflexError, match=f"the {arm} arm is unhealthy") as ill:
             await a.run()
         assert ill.value.remedy
         assert not a.eval.exists()
@@ -92,25 +87,16 @@ async def test_a_run_of_the_cloud_against_itself_shows_false_alarms(project: Pat
     assert finished.false_alarms.failed == 0
 
 
-async def test_the_cloud_is_asked_as_clouds_want_it(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_cloud_is_asked_as_clouds_want_it(project: Path) -> None:
     """No temperature, seed or limit, and one reply; a local arm gets all of them."""
-    asked: list[tuple[Mode, ChatRequest]] = []
-    ended = asker.ended
-
-    async def watch(client: ChatClient, request: ChatRequest, clock: Clock) -> object:
-        asked.append((client._backend.mode, request))
-        return await ended(client, request, clock)
-
-    monkeypatch.setattr(asker, "ended", watch)
     async with arena(project, tasks=1) as a:
         finished, _ = await a.run(candidates=3)
-    cloud = [request for mode, request in asked if mode is Mode.CLOUD]
-    local = [request for mode, request in asked if mode is Mode.REFLEX]
-    assert [(one.temperature, one.seed, one.max_tokens) for one in cloud] == [(None, None, None)]
-    assert [one.temperature for one in local] == [0.0, 0.8, 0.8]
-    assert all(one.seed is not None and one.max_tokens for one in local)
+        calls = a.capsule("LLMCall")
+    cloud = [one["request"] for one in calls if one["mode"] == "cloud"]
+    local = [one["request"] for one in calls if one["mode"] == "reflex"]
+    assert [one.keys() & {"temperature", "seed", "max_tokens"} for one in cloud] == [set()]
+    assert sorted(one["temperature"] for one in local) == [0.0, 0.8, 0.8]
+    assert all(one["seed"] is not None and one["max_tokens"] for one in local)
     own = next(one for one in finished.report.trials if one.arm == "reflex")
     assert len(own.attempts[0].candidates) == 3
     assert finished.report.settings.candidates == 3

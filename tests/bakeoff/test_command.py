@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.harness.report.files import read
+from core.settings import load_settings
+from core.settings.thresholds import accept
 from core.standin.server import start_scripted
 from tests.support.bakeoff.arena import LITTLE, make_suite
 
@@ -85,6 +87,9 @@ def bench(project: Path, *, reflex: float, ttft_ms: float = 0) -> Iterator[Bench
             f'[cloud]\nendpoint = "{b.endpoint}"\nmodel = "b"\n{LITTLE}',
             encoding="utf-8",
         )
+        refused = load_settings(project / "stage0.toml").refused
+        assert refused
+        accept(project, refused)
         yield Bench(project, suite)
 
 

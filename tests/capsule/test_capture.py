@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import string
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,48 @@ PLANTED = {
     "jwt": (f"token {JWT}", MIXED[:40]),
     "pem": (f"before\n{PEM}\nafter", MIXED[:64]),
     "pem escaped": (json.dumps(PEM), MIXED[:64]),
+    "pem numbered": (
+        "\n".join(f"{n:4} | {line}" for n, line in enumerate(PEM.splitlines(), 9)),
+        MIXED[:64],
+    ),
+    "pem quoted": ("\n".join(f"> {line}" for line in PEM.splitlines()), MIXED[:64]),
+    "pem as a diff": ("\n".join(f"+{line}" for line in PEM.splitlines()), MIXED[:64]),
+    "pem as code": (
+        "\n".join(f'    "{line}\\n"  # {{x}}' for line in PEM.splitlines()),
+        MIXED[:64],
+    ),
+    "pem in html": (PEM.replace("\n", "<br/>&nbsp;"), MIXED[:64]),
+    "long pem": (
+        "-----BEGIN PRIVATE KEY-----\n" + f"{HEX[:64]}\n" * 2000 + f"{MIXED[:64]}\n"
+        "-----END PRIVATE KEY-----",
+        MIXED[:64],
+    ),
+    "putty": (f"Private-Lines: 2\n{MIXED[:64]}\n{MIXED[64:100]}\n", MIXED[:64]),
+    "url token": ("https://x.example/hook?a=1&token=correcthorse&b=2", "correcthorse"),
+    "url access token": ("https://x.example/#access_token=correcthorse", "correcthorse"),
+    "url key": ("curl 'https://x.example/?key=correcthorse'", "correcthorse"),
+    "url signature": (f"https://x.example/?X-Amz-Date=1&signature={HEX[:40]}", HEX[:40]),
+    "cookie": ("Cookie: theme=dark; session=correct-horse\n", "correct-horse"),
+    "cookie quoted": ('Cookie: a="x y"; session=correct-horse\n', "correct-horse"),
+    "set-cookie": ("Set-Cookie: sid=correct-horse; HttpOnly\n", "correct-horse"),
+    "cookie in curl": ("curl -H 'cookie: sid=correct-horse' https://x", "correct-horse"),
+    "cookie json": (json.dumps({"Cookie": "sid=correct-horse"}), "correct-horse"),
+    "negotiate": (f"Authorization: Negotiate YIIJ{MIXED[:200]}==", MIXED[:200]),
+    "long negotiate": (f"Authorization: Negotiate {MIXED * 40}=", MIXED),
+    "ntlm": (f"Proxy-Authorization: NTLM TlRMTVNTUAAB{MIXED[:40]}", MIXED[:40]),
+    "digest": (
+        f'Authorization: Digest username="u", realm="r", response="{HEX[:32]}"\n',
+        HEX[:32],
+    ),
+    "aws signature": (
+        f"Authorization: AWS4-HMAC-SHA256 Credential=x/y, Signature={HEX[:64]}\n",
+        HEX[:64],
+    ),
+    "token json": ('{"token": "abcd1234efgh"}', "abcd1234efgh"),
+    "token json long": ('{"token":"correct-horse-battery-staple"}', "correct-horse-battery"),
+    "token yaml": (f"token: {MIXED[:40]}", MIXED[:40]),
+    "several": ('{"password": ["hunter", "correct horse"]}', "correct horse"),
+    "several escaped": (json.dumps(json.dumps({"secret": ["hunter-two"]})), "hunter-two"),
     "bearer": ("Authorization: Bearer canary-token-value", "canary-token-value"),
     "bearer json": (f'{{"Authorization": "Bearer {MIXED[:30]}"}}', MIXED[:30]),
     "basic": (f"Basic {base64.b64encode(b'user:pa55word').decode()}", "dXNlcjpwYTU1d29yZA"),
@@ -103,6 +146,25 @@ def test_secret_fields_are_taken_out_whatever_they_hold() -> None:
     assert redact(schema) == schema
 
 
+def test_a_secret_field_may_hold_several() -> None:
+    """A list, a number, a name in any case: taken out; a token that is a word of a reply stays."""
+    stored = redact(
+        {
+            "password": ["a", ["b", 1234, {"type": "string"}]],
+            "accessToken": 12345678,
+            "token": "abc12345",
+            "logprobs": [{"token": " the", "logprob": -1.5}, {"token": "understanding"}],
+        }
+    )
+    gone = "[redacted:field]"
+    assert stored == {
+        "password": [gone, [gone, gone, {"type": "string"}]],
+        "accessToken": gone,
+        "token": gone,
+        "logprobs": [{"token": " the", "logprob": -1.5}, {"token": "understanding"}],
+    }
+
+
 def test_known_secrets_are_taken_out_by_value() -> None:
     """A configured key of no known shape never stays, not as part of a longer one either."""
     known = ("canary", "canary-and-more", "EMPTY")
@@ -132,6 +194,13 @@ def test_ordinary_code_stays_readable() -> None:
         "a basic understanding of bearer authentication",
         "task-oriented sk-learn risk-averse",
         "SKIP ACCEPT SG.1 eyJ",
+        "def read(cookie: str = '', *, authorization: str | None = None) -> None:",
+        'cookie = request.cookies.get("session_id")',
+        "authorization: the header of a request; cookie: see above",
+        "token = next(tokens); token = some_variable_name_2",
+        'if text == "-----BEGIN PRIVATE KEY-----": end = "-----END PRIVATE KEY-----"',
+        'f"https://x.example/?token={token}&key={key}"',
+        'required = ["password"]; "password": [], secret: list[str] = []',
     ):
         assert redact(line) == line
 
@@ -180,8 +249,36 @@ def test_hostile_text_takes_linear_time() -> None:
     """Anything repeated costs milliseconds; a quadratic pattern would run into the time limit."""
     for text in HOSTILE:
         redact((text * 20_000)[:30_000])
-    for text in ("a", "-----BEGIN", "-----BEGIN RSA PRIVATE KEY-----"):
-        redact((text * (1 << 20))[: 1 << 20])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "-----BEGIN",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY----- -----END",
+        "-----BEGIN PRIVATE KEY----- " + "a" * 23,
+        "cookie: a=",
+        "cookie: ab=cdefgh'",
+        "authorization=",
+        "authorization: a b=",
+        "authorization=" * 290 + "(",
+        "?token=",
+        '"token":"',
+        'password":["',
+        "token: aA1",
+        "private-lines: 1 ",
+        "private-lines: 1 a ",
+    ],
+    ids=lambda text: repr(text[:40]),
+)
+def test_a_megabyte_takes_a_second(text: str) -> None:
+    """Of the process's own time, however loaded the machine is: an eighth of the largest body."""
+    size = 1 << 20
+    begun = time.process_time()
+    redact((text * (size // len(text) + 1))[:size])
+    assert time.process_time() - begun < 5
 
 
 REQUEST = {"messages": [{"role": "user", "content": "a canary prompt, password=hunter2"}]}

@@ -28,9 +28,9 @@ def test_every_wish_is_committed_once() -> None:
     def commit(gather: Gather) -> None:
         tickets = gather()
         assert busy.acquire(blocking=False)
-        batches.append([ticket.wish for ticket in tickets])
+        batches.append([ticket.request for ticket in tickets])
         for ticket in tickets:
-            ticket.result = ticket.wish * 10
+            ticket.result = ticket.request * 10
         busy.release()
 
     group = GroupCommit(commit, LostError)
@@ -57,12 +57,12 @@ def test_an_interrupted_leader_leaves_nobody_waiting(interruption: type[BaseExce
 
     def commit(gather: Gather) -> None:
         tickets = gather()
-        if any(ticket.wish == 1 for ticket in tickets):
+        if any(ticket.request == 1 for ticket in tickets):
             entered.set()
             go_on.wait(10)
             raise interruption
         for ticket in tickets:
-            ticket.result = ticket.wish
+            ticket.result = ticket.request
 
     group = GroupCommit(commit, LostError)
 
@@ -97,9 +97,9 @@ def test_who_comes_before_the_tickets_are_asked_for_shares_the_commit() -> None:
         entered.set()
         go_on.wait(10)
         tickets = gather()
-        batches.append(sorted(ticket.wish for ticket in tickets))
+        batches.append(sorted(ticket.request for ticket in tickets))
         for ticket in tickets:
-            ticket.result = ticket.wish
+            ticket.result = ticket.request
 
     group = GroupCommit(commit, LostError)
     threads = [threading.Thread(target=group.run, args=(wish,)) for wish in range(1, 6)]
@@ -125,7 +125,7 @@ async def test_a_commit_that_breaks_off_before_it_asks_harms_its_leader_only() -
             go_on.wait(10)
             raise SystemExit
         for ticket in gather():
-            ticket.result = ticket.wish
+            ticket.result = ticket.request
 
     group = GroupCommit(commit, LostError)
     leader = asyncio.ensure_future(group.begin(1))
@@ -156,10 +156,10 @@ async def test_tasks_and_threads_share_commits() -> None:
         tickets = gather()
         batches.append(len(tickets))
         for ticket in tickets:
-            if ticket.wish % 7:
-                ticket.result = ticket.wish
+            if ticket.request % 7:
+                ticket.result = ticket.request
             else:
-                ticket.error = LostError(ticket.wish)
+                ticket.error = LostError(ticket.request)
 
     group = GroupCommit(commit, LostError)
 
@@ -193,8 +193,8 @@ async def test_a_cancelled_task_stops_waiting_only() -> None:
         entered.set()
         go_on.wait(10)
         for ticket in tickets:
-            committed.append(ticket.wish)
-            ticket.result = ticket.wish
+            committed.append(ticket.request)
+            ticket.result = ticket.request
 
     group = GroupCommit(commit, LostError)
     tasks = [asyncio.ensure_future(group.begin(wish)) for wish in range(4)]
@@ -223,7 +223,7 @@ def test_a_loop_that_ended_stops_nobody() -> None:
         entered.set()
         go_on.wait(10)
         for ticket in tickets:
-            ticket.result = ticket.wish
+            ticket.result = ticket.request
 
     group = GroupCommit(commit, LostError)
 

@@ -7,16 +7,13 @@ import os
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleError, CapsulePoisoned
-from tests.support.capsule.making import FULL, FaultyDisk, decision
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.capsule.making import FULL, FaultyDisk, QuickDisk, decision
 
 EVENTS = 60 if FULL else 15
 ONE_LINE = 600
@@ -235,3 +232,52 @@ def test_a_file_in_the_capsules_place_is_told(tmp_path: Path) -> None:
         EventLog(tmp_path / "file" / "capsule").append(decision())
     assert list(EventLog(tmp_path / "file" / "capsule").read()) == []
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208
+
+
+class WatchedDisk(QuickDisk):
+    """Notes what is written, synced and made, by the files' names; may be broken off at a sync."""
+
+    def __init__(self, *, breaks_off: bool = False) -> None:
+        self.done: list[tuple[str, str]] = []
+        self.breaks_off = breaks_off
+
+    def _note(self, what: str, fd: int) -> None:
+        self.done.append((what, Path(f"/proc/self/fd/{fd}").readlink().name))
+
+    def write(self, fd: int, data: bytes) -> int:
+        """Write, and note it."""
+        self._note("write", fd)
+        return super().write(fd, data)
+
+    def sync(self, fd: int) -> None:
+        """Note it; or the process is interrupted before."""
+        if self.breaks_off:
+            raise KeyboardInterrupt
+        self._note("sync", fd)
+
+    def create(self, path: Path) -> None:
+        """Make it, and note it."""
+        self.done.append(("create", path.name))
+        super().create(path)
+
+
+@pytest.mark.parametrize("who", ["the same writer", "another writer"])
+def test_a_full_segment_is_synced_before_the_next_is_begun(tmp_path: Path, who: str) -> None:
+    """What a writer left unsynced there, interrupted, is before what is acknowledged next."""
+    path = tmp_path / "capsule"
+    disk = WatchedDisk(breaks_off=True)
+    with EventLog(path, segment_bytes=ONE_LINE // 2, disk=disk) as first:
+        with pytest.raises(KeyboardInterrupt):
+            first.append(decision("written, not synced"))
+        assert ("write", "events-000001.jsonl") in disk.done
+        assert disk.done[-1][0] == "write"
+        if who == "another writer":
+            disk = WatchedDisk()
+        disk.breaks_off = False
+        disk.done.clear()
+        with EventLog(path, segment_bytes=ONE_LINE // 2, disk=disk) as second:
+            writer = second if who == "another writer" else first
+            assert writer.append(decision("acknowledged")).segment == 2
+    first_sync = disk.done.index(("sync", "events-000001.jsonl"))
+    assert first_sync < disk.done.index(("create", "events-000002.jsonl"))
+    assert disk.done[-1] == ("sync", "events-000002.jsonl")

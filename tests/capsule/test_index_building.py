@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from core.capsule.index import EventFilter, Index
-from tests.support.capsule.filling import COUNT, fill
+from tests.support.capsule.filling import COUNT, fill, index_file
 from tests.support.capsule.making import decision
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def test_an_older_index_goes_on_from_where_it_was(small: tuple[EventLog, list[Re
 def test_building_tells_its_progress_and_can_stop(filled: tuple[EventLog, list[Record]]) -> None:
     """A large log is indexed in steps; stopping keeps them, and the tail is there all the while."""
     log, records = filled
-    (log.path / "index.sqlite").unlink(missing_ok=True)
+    index_file(log.path).unlink(missing_ok=True)
     stop = threading.Event()
     shares: list[float] = []
 
@@ -58,7 +58,7 @@ def test_building_tells_its_progress_and_can_stop(filled: tuple[EventLog, list[R
 def test_several_processes_build_it_together(filled: tuple[EventLog, list[Record]]) -> None:
     """Who comes second finds what the first has done; nothing is counted twice."""
     log, _ = filled
-    (log.path / "index.sqlite").unlink(missing_ok=True)
+    index_file(log.path).unlink(missing_ok=True)
     script = (
         "import sys; from core.capsule import EventLog; from core.capsule.index import *\n"
         "with Index(EventLog(sys.argv[1])) as index: "
@@ -74,7 +74,7 @@ def test_several_processes_build_it_together(filled: tuple[EventLog, list[Record
 def test_threads_may_ask_while_it_is_built(filled: tuple[EventLog, list[Record]]) -> None:
     """Questions from other threads are answered from what is indexed so far."""
     log, _ = filled
-    (log.path / "index.sqlite").unlink(missing_ok=True)
+    index_file(log.path).unlink(missing_ok=True)
     counts: list[int] = []
     with Index(log) as index:
         builder = threading.Thread(target=index.update)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sqlite3
 import stat
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +17,7 @@ from core.capsule import EventLog, Record
 from core.capsule.index import EventFilter, Index, Latency
 from core.capsule.record import GENESIS, complete_line
 from core.errors import CapsuleCorrupt
-from tests.support.capsule.filling import fill
+from tests.support.capsule.filling import fill, index_file
 from tests.support.capsule.making import decision
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def test_its_file_is_private(small: tuple[EventLog, list[Record]]) -> None:
     try:
         with Index(small[0]) as index:
             index.update()
-            files = list(small[0].path.glob("index.sqlite*"))
+            files = list(index_file(small[0].path).parent.glob("index.sqlite*"))
             assert len(files) > 1
             assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     finally:
@@ -76,11 +78,11 @@ def altered(path: Path) -> None:
 
 def of_another_log(path: Path) -> None:
     """Our own, of a log with other records."""
-    other = path.parent.parent / "other"
+    other = path.parents[2] / "other"
     fill(other, 60, seed=9)
     with Index(EventLog(other)) as index:
         index.update()
-    shutil.copy(other / path.name, path)
+    shutil.copy(index_file(other), path)
 
 
 def linked(path: Path) -> None:
@@ -125,8 +127,8 @@ def test_whatever_happens_to_its_file(
         index.update()
         if not while_open:
             index.close()
-        DAMAGES[how](log.path / "index.sqlite")
-        precious = log.path.parent / "precious"
+        DAMAGES[how](index_file(log.path))
+        precious = index_file(log.path).parent.parent / "precious"
         before = precious.read_bytes() if precious.exists() else b""
         assert index.count(EventFilter()) in {0, 50, 60}
         log.append(decision("one more"))
@@ -161,13 +163,13 @@ def test_where_no_file_can_be_kept_it_is_held_in_memory(
     def refused(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("core.capsule.index.store.open_private", refused)
+    monkeypatch.setattr("core.capsule.index.store.open_state", refused)
     with Index(log) as index:
         assert index.update() == 50
         assert index.count(EventFilter()) == 50
         log.append(decision())
         assert index.update() == 51
-    assert not (log.path / "index.sqlite").exists()
+    assert not index_file(log.path).exists()
     log.close()
 
 
@@ -218,3 +220,88 @@ def test_fields_of_any_type_are_survived(tmp_path: Path) -> None:
         assert [row.seq for row in rows] == list(range(1, seq + 1))
         assert index.count(EventFilter(text="x")) >= 6
         assert index.latency(1e9, "x").calls == 0
+
+
+def hot_journal(database: Path, victim: Path) -> None:
+    """A database and a rollback journal that, played back, has SQLite remove ``victim``."""
+    db = sqlite3.connect(database)
+    db.execute("CREATE TABLE t (x)")
+    db.close()
+    magic = bytes.fromhex("d9d505f920a163d7")
+    header = magic + struct.pack(">5I", 0, 7, 2, 512, 4096)
+    name = str(victim).encode()
+    page = (0x40000000 // 4096) + 1
+    super_journal = struct.pack(">I", page) + name
+    super_journal += struct.pack(">II", len(name), sum(name)) + magic
+    journal = database.with_name(database.name + "-journal")
+    journal.write_bytes(header.ljust(512, b"\0") + super_journal)
+
+
+def test_the_planted_journal_is_one_that_sqlite_obeys(tmp_path: Path) -> None:
+    """So that the next test cannot pass for a broken plant."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    hot_journal(tmp_path / "x.sqlite", victim)
+    with contextlib.suppress(sqlite3.DatabaseError):
+        sqlite3.connect(tmp_path / "x.sqlite").execute("SELECT * FROM t")
+    assert not victim.exists()
+
+
+@pytest.mark.parametrize("home", ["usual", "none", "read-only", "in the workspace"])
+def test_a_planted_index_is_never_opened(
+    small: tuple[EventLog, list[Record]],
+    home: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What lies in the workspace stays as it is, and does nothing, whatever home there is."""
+    log, _ = small
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    hot_journal(log.path / "index.sqlite", victim)
+    for suffix in ("-wal", "-shm"):
+        (log.path / f"index.sqlite{suffix}").write_bytes(b"planted")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    if home == "none":
+        monkeypatch.delenv("XDG_STATE_HOME")
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr("os.path.expanduser", lambda path: path)
+        monkeypatch.chdir(tmp_path)
+    elif home == "read-only":
+        monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+    elif home == "in the workspace":
+        monkeypatch.setenv("XDG_STATE_HOME", str(log.path / "state"))
+    with Index(log) as index:
+        assert index.update() == 50
+        assert index.count(EventFilter()) == 50
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_journal_beside_the_users_own_index_is_not_obeyed(
+    small: tuple[EventLog, list[Record]], tmp_path: Path
+) -> None:
+    """The index never has a rollback journal, so one that is there was put there."""
+    log, _ = small
+    file = index_file(log.path)
+    file.parent.mkdir(parents=True)
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    hot_journal(file, victim)
+    with Index(log) as index:
+        assert index.update() == 50
+    assert victim.exists()
+
+
+def test_indexes_of_capsules_that_are_gone_are_removed(
+    small: tuple[EventLog, list[Record]], tmp_path: Path
+) -> None:
+    """The user's state directory does not fill with them."""
+    log, _ = small
+    with Index(log) as index:
+        index.update()
+    left = index_file(log.path).parent
+    log.close()
+    log.path.rename(tmp_path / "moved")
+    with Index(EventLog(tmp_path / "moved")) as index:
+        assert index.update() == 50
+    assert not left.exists()

@@ -35,7 +35,15 @@ def gate(**fields: Any) -> GateDecisionEvent:
         "suite_hash": "sha256:0",
         "prompt_hash": "sha256:1",
         "thresholds": {"p95_latency_ms": 2000, "confidence": 0.95},
-        "metrics": {"p95": {"value": 1e22, "bound": None, "text": "é \u2028"}},
+        "metrics": {
+            "p95_latency": {
+                "value": 1e22,
+                "bound": None,
+                "threshold": 2000,
+                "note": "é \u2028",
+                "verdict": "pass",
+            }
+        },
         "seal": "",
     }
     known = {
@@ -134,6 +142,17 @@ def test_keyed_hashes_compare_values_not_their_order() -> None:
     assert len(one) == len("hmac-sha256:") + 64
     assert one != keyed_hash(KEY, {"a": 1, "b": [True, "?"]})
     assert one != keyed_hash(bytes(32), {"a": 1, "b": [True, "\ud800"]})
+
+
+def test_without_a_home_there_is_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It says so, and makes no directory called ~ where one happens to be."""
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CapsuleError, match="no home directory"):
+        user_key()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_seal_survives_the_log(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule import GENESIS, EventLog, Record
+from core.capsule.index import Index
+from core.capsule.record import complete_line, encode_fields
 from core.errors import CapsuleCorrupt
 from tests.support.capsule.making import FULL, QuickDisk, decision
 
@@ -129,3 +131,43 @@ def test_readers_stop_at_damage_and_can_go_on_beyond(tmp_path: Path) -> None:
         log.get(3)
     with pytest.raises(CapsuleCorrupt):
         log.last("RoutingDecision", where=lambda body: body["call_id"] == "c0")
+
+
+def exchanged(path: Path) -> EventLog:
+    """A log whose third record is another one with a hash of its own: only the link shows it."""
+    log, records = written(path, 5)
+    fields = encode_fields(decision("another"))
+    line, digest = complete_line(fields, 3, records[2].time, records[1].hash)
+    assert digest != records[2].hash
+    segment = log.path / "events-000001.jsonl"
+    segment.write_bytes(segment.read_bytes().replace(records[2].line + b"\n", line))
+    return log
+
+
+def test_an_exchanged_record_is_found_by_the_link_of_the_next(tmp_path: Path) -> None:
+    """Each line's hash holds and each seq follows; the fourth names another third."""
+    log = exchanged(tmp_path / "capsule")
+    verified = log.verify()
+    assert not verified.ok
+    assert verified.problem is not None
+    assert verified.problem.line == 4
+    assert "does not name the hash" in verified.problem.message
+    with pytest.raises(CapsuleCorrupt, match="line 4"):
+        list(log.read())
+    with pytest.raises(CapsuleCorrupt, match="line 4"):
+        list(log.follow(0, poll_s=0))
+    with Index(log) as index, pytest.raises(CapsuleCorrupt, match="line 4"):
+        index.update()
+
+
+def test_an_exchanged_record_at_a_segments_end_is_found(tmp_path: Path) -> None:
+    """The link reaches over the border of two files."""
+    log, records = written(tmp_path / "capsule", 4, segment_bytes=300)
+    assert [record.segment for record in records] == [1, 2, 3, 4]
+    line, _ = complete_line(encode_fields(decision("another")), 2, records[1].time, records[0].hash)
+    (log.path / "events-000002.jsonl").write_bytes(line)
+    problem = log.verify().problem
+    assert problem is not None
+    assert (problem.segment, problem.line) == ("events-000003.jsonl", 1)
+    with pytest.raises(CapsuleCorrupt, match="events-000003"):
+        list(log.read())

@@ -158,7 +158,8 @@ async def test_tool_calls(form: str) -> None:
     behaviour = (
         streamed if form == "streamed" else whole(completion(None, "tool_calls", tool_calls=calls))
     )
-    reply, _ = await ask(behaviour, ChatRequest(HELLO, schema=SCHEMA, extra={"tools": []}))
+    tools = [{"type": "function", "function": {"name": name}} for name in ("run", "stop")]
+    reply, _ = await ask(behaviour, ChatRequest(HELLO, schema=SCHEMA, extra={"tools": tools}))
     assert list(reply.tool_calls) == calls
     assert reply.data is None
     assert reply.ttft_ms is None if form == "streamed" else True

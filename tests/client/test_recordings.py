@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from core.client.backend import ChatRequest, Reply
@@ -13,10 +15,10 @@ from core.client.sse import SSEDecoder, SSEEvent
 from core.errors import (
     BackendError,
     BadRequest,
+    Busy,
     CutReply,
     IncompleteReply,
     Misconfigured,
-    ServerError,
     StatusError,
 )
 from tests.support.faultserver import FaultServer
@@ -47,7 +49,7 @@ CHATS: dict[str, tuple[type, object, str]] = {
     "sglang-0.5.23/unsupported_keyword": (BadRequest, 400, "uniqueItems"),
     "sglang-0.5.23/wrong_model": (CutReply, "length", ""),
     "vllm-0.32.0/bad_schema": (BadRequest, 400, "Unsupported type"),
-    "vllm-0.32.0/burst_2_n": (ServerError, 503, "currently busy"),
+    "vllm-0.32.0/burst_2_n": (Busy, 503, "currently busy"),
     "vllm-0.32.0/chat": (CutReply, "length", ""),
     "vllm-0.32.0/chat_repeat_cached": (Reply, "stop", ""),
     "vllm-0.32.0/chat_schema": (Reply, "stop", ""),
@@ -82,6 +84,8 @@ def assembled(recording: Recording, *pieces: bytes) -> Assembly:
     for at, piece in enumerate(pieces):
         reader.feed(piece, float(at))
     reader.end()
+    if reader.whole is not None:
+        assembly.body(json.loads(reader.whole), float(len(pieces) - 1))
     return assembly
 
 

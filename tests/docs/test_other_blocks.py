@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.settings.read import parse
-from reflex_tui.keymap import checked, every_binding
+from reflex_tui.app import every_binding
+from reflex_tui.keymap import checked
 from reflex_tui.model.slash import COMMANDS, PREFIX
 from tests.support.docs.pages import PAGES, ROOT, Block, blocks, commands, prose
 

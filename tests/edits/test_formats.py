@@ -22,10 +22,11 @@ from core.patchloop.formats import (
     schema,
 )
 
-FORMATS = [EditFormat.WHOLE_FILE, EditFormat.SEARCH_REPLACE, EditFormat.LINE_RANGE]
+FORMATS = [EditFormat.CODE, EditFormat.WHOLE_FILE, EditFormat.SEARCH_REPLACE, EditFormat.LINE_RANGE]
 PORTABLE = {"type", "enum", "required", "additionalProperties", "properties", "items"}
 PORTABLE |= {"minItems", "maxItems", "minimum"}
 FIELDS: dict[EditFormat, dict[str, Any]] = {
+    EditFormat.CODE: {"code": ["x"]},
     EditFormat.WHOLE_FILE: {"content": "x\n"},
     EditFormat.SEARCH_REPLACE: {"search": "a", "replace": "b"},
     EditFormat.LINE_RANGE: {"start": 1, "end": 1, "text": "b"},
@@ -45,6 +46,7 @@ texts = st.one_of(
 whole_numbers = st.integers(-3, 9) | st.integers()
 edits = st.one_of(
     st.fixed_dictionaries({"path": texts | st.sampled_from(["m.py", "../x"]), "content": texts}),
+    st.fixed_dictionaries({"path": st.just("m.py"), "code": st.lists(texts, max_size=3)}),
     st.fixed_dictionaries({"path": st.just("m.py"), "search": texts, "replace": texts}),
     st.fixed_dictionaries(
         {"path": st.just("m.py"), "start": whole_numbers, "end": whole_numbers, "text": texts}
@@ -93,9 +95,9 @@ def test_the_example_in_the_prompt_is_in_the_form(edit_format: EditFormat) -> No
 
 
 def test_auto_goes_by_the_length_of_all_files() -> None:
-    """Up to the limit the whole file, beyond it search and replace; other formats stay."""
+    """Up to the limit the file line by line, beyond it search and replace; other formats stay."""
     short = {"a": "x" * (WHOLE_FILE_CHARACTERS - 1), "b": "x"}
-    assert resolve(EditFormat.AUTO, short) is EditFormat.WHOLE_FILE
+    assert resolve(EditFormat.AUTO, short) is EditFormat.CODE
     assert resolve(EditFormat.AUTO, short | {"c": "x"}) is EditFormat.SEARCH_REPLACE
     assert resolve(EditFormat.LINE_RANGE, short) is EditFormat.LINE_RANGE
 
@@ -105,6 +107,8 @@ def test_auto_is_no_format_to_answer_in() -> None:
     for call in (
         lambda: schema(EditFormat.AUTO, ["m.py"]),
         lambda: parse(EditFormat.AUTO, {}),
+        lambda: schema(EditFormat.FENCE, ["m.py"]),
+        lambda: parse(EditFormat.FENCE, {}),
         lambda: schema(EditFormat.WHOLE_FILE, []),
     ):
         with pytest.raises(ValueError, match=r"auto|no file"):

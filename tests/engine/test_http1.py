@@ -111,3 +111,15 @@ async def test_an_answer_of_an_odd_status_is_well_formed(scripted: ScriptedServe
     """A status without a phrase of its own still makes a status line."""
     await say(scripted, post(b'{"faults": "status:599"}', path="/__scripted"))
     assert (await say(scripted, post(CHAT))).startswith(b"HTTP/1.1 599 Unassigned\r\n")
+
+
+async def test_a_stream_that_is_due_at_once_is_one_packet(scripted: ScriptedServer) -> None:
+    """Head and content leave together, so that no client waits for an acknowledgement between."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", scripted.port)
+    writer.write(post(CHAT))
+    async with asyncio.timeout(5):
+        first = await reader.read(1 << 16)
+    writer.close()
+    await writer.wait_closed()
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"data: [DONE]" in first

@@ -129,6 +129,46 @@ def test_a_file_of_ones_own_is_served_under_its_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("name", ["-q.gguf", "a\x1b[31mb.gguf"])
+def test_a_files_odd_name_is_only_a_name(tmp_path: Path, name: str) -> None:
+    """Neither an option of the child's, nor controls on a terminal."""
+    own = tmp_path / name
+    own.symlink_to(default_weights())
+    with start_engine(gguf=own, n_ctx=512, n_parallel=1) as server:
+        (model,) = httpx.get(f"{server.endpoint}/models").json()["data"]
+    assert model["id"] == server.model
+    assert server.model.isprintable()
+
+
+FOX = "The quick brown fox jumps over the lazy dog and runs away. "
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("constrained", [False, True])
+def test_drafts_change_nothing_but_the_time(constrained: bool) -> None:  # noqa: FBT001  a case
+    """At temperature 0 a reply that copies is the same with and without, under a grammar too."""
+    schema = {"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]}
+    body = {
+        "messages": [{"role": "user", "content": f"Copy this text word for word:\n{FOX * 2}"}],
+        "temperature": 0,
+        "max_tokens": 32,
+    }
+    if constrained:
+        form = {"name": "r", "strict": True, "schema": schema}
+        body["response_format"] = {"type": "json_schema", "json_schema": form}
+    said = []
+    drafted = []
+    for drafts in (True, False):
+        with start_engine(drafts=drafts, n_parallel=1) as server:
+            answer = httpx.post(f"{server.endpoint}/chat/completions", json=body, timeout=100)
+        said.append(answer.json()["choices"][0]["message"]["content"])
+        drafted.append(answer.json()["timings"].get("draft_n", 0))
+    assert said[0] == said[1] != ""
+    assert drafted[1] == 0
+    assert drafted[0] > 0
+
+
+@pytest.mark.engine
 def test_the_engine_ends_when_its_parent_is_killed() -> None:
     """``kill -9`` of the parent leaves neither process nor port."""
     assert ends_with_its_parent(
@@ -176,9 +216,9 @@ def test_a_project_cannot_put_its_code_in_the_engines_place(
     assert "hijacked" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("cpus", "threads"), [(1, 1), (2, 1), (4, 3), (128, 16)])
+@pytest.mark.parametrize(("cpus", "threads"), [(1, 1), (2, 2), (3, 2), (4, 3), (128, 16)])
 def test_threads_leave_a_cpu_to_the_callers(cpus: int, threads: int) -> None:
-    """One thread on two CPUs, never none, and no more than help."""
+    """Where there are more than two; never none, and no more than help."""
     assert default_threads(cpus) == threads
 
 

@@ -8,16 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from core.engine.process import ServerProcess
+from core.engine.process import MOST_LOG_BYTES, ServerProcess
 from core.errors import EngineError
+from core.standin.server import start_scripted
 from tests.support.engine.processes import eventually, running
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 READY = "import sys; print('{\"port\": 4242}', flush=True); "
 FOREVER = "import time; time.sleep(60)"
@@ -75,7 +73,9 @@ def test_a_child_can_say_why_it_cannot_serve() -> None:
     assert caught.value.remedy == "take another"
 
 
-@pytest.mark.parametrize("said", ["hello", "[]", "{}", '{"port": null}', "x" * 20_000])
+@pytest.mark.parametrize(
+    "said", ["hello", "[]", "{}", '{"port": null}', '{"port": 1e999}', "[" * 16_000, "x" * 20_000]
+)
 def test_a_ready_line_that_is_none_is_an_error(said: str) -> None:
     """Anything but the ready line is refused, and the child is stopped."""
     server = child(f"print({said!r}, flush=True); {FOREVER}")
@@ -155,6 +155,52 @@ def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "logs").touch()
     with pytest.raises(EngineError, match="cannot write it's log"):
         child(READY, log=tmp_path / "logs" / "engine.log").start()
+
+
+@pytest.mark.parametrize("planted", ["link", "pipe", "folder link"])
+def test_what_was_planted_at_the_logs_path_is_refused(tmp_path: Path, planted: str) -> None:
+    """State lies in a project, which may come from anywhere; a link's target is not touched."""
+    target = tmp_path / "precious" / "engine.log"
+    target.parent.mkdir()
+    target.write_text("mine")
+    log = tmp_path / ".speckit" / "logs" / "engine.log"
+    if planted == "folder link":
+        log.parent.parent.mkdir()
+        log.parent.symlink_to(target.parent)
+    else:
+        log.parent.mkdir(parents=True)
+        log.symlink_to(target) if planted == "link" else os.mkfifo(log)
+    with pytest.raises(EngineError, match="cannot write it's log"):
+        child(READY + FOREVER, log=log).start()
+    assert target.read_text() == "mine"
+
+
+def test_a_log_ends_at_its_limit_and_the_server_goes_on(tmp_path: Path) -> None:
+    """A model or a caller that makes it complain without end fills no disk."""
+    code = """
+import os
+from core.engine import process
+process.MOST_LOG_BYTES = 1000
+process.limit_log()
+for _ in range(100):
+    try:
+        os.write(2, b"x" * 100)
+    except OSError:
+        pass
+"""
+    log = tmp_path / "engine.log"
+    with child(code + READY + FOREVER, log=log) as server:
+        assert server.alive
+        assert log.stat().st_size == 1000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_every_server_of_ours_has_that_limit(tmp_path: Path) -> None:
+    """The stand-in is one; the engine is started the same way."""
+    with start_scripted(log=tmp_path / "log") as server:
+        limits = Path(f"/proc/{server.pid}/limits").read_text().splitlines()
+    (line,) = (line for line in limits if line.startswith("Max file size"))
+    assert line.split()[3] == str(MOST_LOG_BYTES)
 
 
 HOLDS_THE_INTERPRETER = "import re; re.match('(a+)+$', 'a' * 60 + 'b')"

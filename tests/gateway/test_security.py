@@ -12,9 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.gateway.dialects.chat import ErrorReply, read_asking
+from core.gateway.dialects.chat import ErrorReply, read_chat
+from core.gateway.relay import read_json
 from core.gateway.security import Guard
-from tests.support.gateway.serving import ASKED, CHAT, FORM, configured, fronted, gateway, sibling
+from tests.support.gateway.serving import (
+    ASKED,
+    CHAT,
+    FORM,
+    SCHEMA,
+    configured,
+    fronted,
+    gateway,
+    sibling,
+)
 from tests.support.router.world import world
 
 if TYPE_CHECKING:
@@ -221,17 +231,36 @@ BAD_FORM = FORM | {"json_schema": {"name": "no schema"}}
         (ASKED | {"functions": [{"name": "f"}]}, "functions"),
         (ASKED | {"response_format": {"type": "xml"}}, "response_format"),
         (ASKED | {"response_format": BAD_FORM}, "response_format"),
+        (ASKED | {"response_format": FORM | {"grammar": "x"}}, "response_format"),
+        (ASKED | {"response_format": {"type": "json_object", "schema": 5}}, "response_format"),
+        (ASKED | {"response_format": {"type": "text", "schema": {}}}, "response_format"),
+        (b"[" + b"[]," * 400_000 + b"[]]", None),
     ],
-    ids=range(15),
+    ids=range(19),
 )
-def test_a_request_that_is_none_says_what_is_wrong(
+async def test_a_request_that_is_none_says_what_is_wrong(
     body: bytes | dict[str, object], param: str | None
 ) -> None:
     """400, with the parameter named."""
     with pytest.raises(ErrorReply) as caught:
-        read_asking(body if isinstance(body, bytes) else json.dumps(body).encode())
+        read_chat(await read_json(body if isinstance(body, bytes) else json.dumps(body).encode()))
     assert (caught.value.status, caught.value.param) == (400, param)
     assert caught.value.message
+
+
+def test_every_form_of_a_schema_is_honoured() -> None:
+    """Beside json_object, within json_schema, and beside it: the reply is held to it."""
+    forms = [
+        FORM,
+        {"type": "json_schema", "schema": SCHEMA},
+        {"type": "json_object", "schema": SCHEMA},
+    ]
+    for form in forms:
+        chat = read_chat(ASKED | {"response_format": form})
+        assert chat.request.schema == SCHEMA
+        assert chat.request.response_format == form
+    plain = read_chat(ASKED | {"response_format": {"type": "json_object"}})
+    assert plain.request.schema == {"type": "object"}
 
 
 async def test_a_bad_request_is_told_in_openai_s_shape(settings: Settings) -> None:
@@ -241,7 +270,7 @@ async def test_a_bad_request_is_told_in_openai_s_shape(settings: Settings) -> No
         cut = await http.post(CHAT, content=b"{", headers={"content-type": "application/json"})
         unusable = await http.post(CHAT, json=ASKED | {"response_format": no_schema})
     assert cut.json()["error"] == {
-        "message": "the request's body is not JSON",
+        "message": "the request's body is not JSON, or holds too many values",
         "type": "invalid_request_error",
         "param": None,
         "code": "invalid_json",

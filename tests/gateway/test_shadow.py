@@ -11,7 +11,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.client.backend import ChatRequest, Reply
-from core.router.call import Answer
+from core.router.answer import Answer
 from core.router.implementer import Implementer
 from core.router.shadow import ShadowSummary, agrees, compared_by, shadow_summary
 from core.settings import load_settings
@@ -115,7 +115,7 @@ async def test_a_shadow_s_failure_counts_for_nothing_but_itself(project: Path) -
         for nth in range(1, 11):
             await implementer.complete(QUESTION, schema=SCHEMA)
             await settled(implementer, w, nth)
-        outlook = await implementer.outlook()
+        outlook = await implementer.view()
     assert (outlook.breaker.state, outlook.breaker.failure_count) == ("closed", 0)
     assert w.events("BreakerStateChanged") == []
     found = w.events("ShadowCompared")
@@ -140,7 +140,7 @@ async def test_the_caller_does_not_wait_and_the_rest_is_left_out(project: Path) 
 async def test_a_streamed_call_is_shadowed_as_well(project: Path) -> None:
     """However the answer was told."""
     async with shadowed(project) as (implementer, w):
-        conduct = await implementer.conduct(ChatRequest(QUESTION))
+        conduct = await implementer.call(ChatRequest(QUESTION))
         async with conduct.stream() as stream:
             said = "".join([piece.get("content", "") async for piece in stream])
         (compared,) = await settled(implementer, w, 1)

@@ -74,7 +74,7 @@ async def test_health_tells_what_the_next_call_would_do(project: Path) -> None:
         response = await http.get(sibling(http, "/health"))
     assert response.status_code == 200
     assert response.json()["next_implement_call"]["reason"] == "server_unhealthy"
-    assert not response.json()["server"]["healthy"]
+    assert not response.json()["health"]["ok"]
 
 
 async def test_figures_are_prometheus_text(project: Path) -> None:
@@ -106,7 +106,7 @@ async def test_figures_are_prometheus_text(project: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "code", "kind"),
     [
-        ("status:429", 429, "rate_limited", "rate_limit_error"),
+        ("status:429", 429, "rate_limited", "invalid_request_error"),  # its own type
         ("status:401", 502, "misconfigured", "server_error"),
         ("status:500", 502, "server_error", "server_error"),
         ("html", 502, "protocol", "server_error"),

@@ -25,6 +25,7 @@ from core.settings import load_settings
 from core.stages import Mode
 from reflex_tui.cli.main import run
 from tests.support.behaviours import MODEL
+from tests.support.capsule.filling import index_file
 from tests.support.faultserver import FaultServer
 from tests.support.hostile.canary import (
     ECHOES,
@@ -102,7 +103,7 @@ async def test_key_and_prompt_over_every_fault(
         ]
 
     files = files_below(project, *homes())
-    assert world.settings.state_dir / "capsule" / "index.sqlite" in files
+    assert index_file(world.settings.state_dir / "capsule") in files
     for text in (*told, *shown):
         assert KEY_PART not in text, around(text, KEY_PART)
     for content in (*files.values(), *sent):

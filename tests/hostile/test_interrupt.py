@@ -1,9 +1,10 @@
-"""Ctrl-C ends a command with 130: no traceback, and no process left behind."""
+"""Ctrl-C and SIGTERM end a command: no traceback, and no process left behind."""
 
 from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tests.support.capsule.making import decision
 from tests.support.hostile.commands import commands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 CODE = Path(sys.executable).with_name("code")
 _PATIENCE_S = 60
@@ -35,14 +36,37 @@ UNDER_WAY = {
 }
 
 
+# A container's first process: the kernel drops every signal that it has no handler for.
+FIRST = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
+needs_namespaces = pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run([*FIRST, "true"], capture_output=True, check=False).returncode != 0,
+    reason="no user and process namespaces here",
+)
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("line", UNDER_WAY)
-def test_a_command_under_way(project: Path, line: str) -> None:
+def test_ctrl_c_while_a_command_is_under_way(project: Path, line: str) -> None:
     """Whatever it does, and whatever processes it has started for that."""
+    assert _ended_by(signal.SIGINT, project, line) == 130
+
+
+@pytest.mark.engine
+@needs_namespaces
+@pytest.mark.parametrize("line", [line for line in UNDER_WAY if "--json" not in line])
+def test_sigterm_to_a_command_that_is_a_containers_first_process(project: Path, line: str) -> None:
+    """``docker stop`` has not to wait, and then to kill it; ``serve`` ends well, having drained."""
+    status = _ended_by(signal.SIGTERM, project, line, FIRST)
+    assert status == (0 if line.startswith("serve") else 143)
+
+
+def _ended_by(number: signal.Signals, project: Path, line: str, within: Sequence[str] = ()) -> int:
+    """The exit status of a command that was sent this once it was well under way."""
     with EventLog(project / ".speckit" / "capsule") as log:
         log.append(decision())
     process = subprocess.Popen(
-        [CODE, "reflex", *line.split()],
+        [*within, CODE, "reflex", *line.split()],
         cwd=project,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -50,19 +74,20 @@ def test_a_command_under_way(project: Path, line: str) -> None:
     )
     try:
         before = _until(process, UNDER_WAY[line])
-        children = descendants(process.pid)
-        process.send_signal(signal.SIGINT)
+        command = next(_below(process.pid)) if within else process.pid
+        children = descendants(command)
+        os.kill(command, number)
         rest, told = process.communicate(timeout=_PATIENCE_S)
     finally:
         process.kill()
         process.wait()
     assert b"Traceback" not in before + rest + told, told.decode()
-    assert process.returncode == 130, (before + rest + told).decode()
     assert children or not line.startswith("engine")
     deadline = time.monotonic() + _PATIENCE_S
     while left := [pid for pid in children if _is_running(pid)]:
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
+    return process.returncode
 
 
 AT_IMPORT = """

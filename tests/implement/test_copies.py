@@ -63,15 +63,21 @@ async def test_what_git_ignores_may_be_asked_for(place: FilePlace) -> None:
             assert (copy / "x.log").exists()
 
 
-def test_a_submodule_brings_no_way_into_the_repository(place: FilePlace) -> None:
-    """Its ``.git`` is a file that names where its history is."""
+def test_a_repository_within_brings_neither_its_git_nor_what_it_ignores(place: FilePlace) -> None:
+    """A submodule's ``.git`` leads to its history; its ignored files may be secrets."""
     inner = place.root / "inner"
     inner.mkdir()
-    (inner / ".git").write_text("gitdir: ../.git/modules/inner\n")
-    (inner / "b.py").touch()
-    names = listed(place.root, ["inner"])
-    assert "inner/b.py" in names
-    assert "inner/.git" not in names
+    subprocess.run(["git", "init", "-q"], cwd=inner, check=True)
+    for name in ("b.py", "secret.env"):
+        (inner / name).touch()
+    (inner / ".gitignore").write_text("*.env\n")
+    assert {name for name in listed(place.root) if name.startswith("inner/")} == {
+        "inner/.gitignore",
+        "inner/b.py",
+    }
+    asked = listed(place.root, ["inner"])
+    assert "inner/secret.env" in asked
+    assert not [name for name in asked if ".git" in name.split("/")]
 
 
 def test_too_many_files(place: FilePlace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,16 +94,3 @@ def test_a_temporary_directory_within(place: FilePlace, monkeypatch: pytest.Monk
     with pytest.raises(ConfigError, match="TMPDIR"), Scratch(place):
         pass
     assert not list(place.root.glob("reflex-implement-*"))
-
-
-def test_a_monitor_that_the_repository_names_is_not_run(tmp_path: Path) -> None:
-    """Listing files runs no program of the repository's choice."""
-    root = tmp_path / "project"
-    root.mkdir()
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-    monitor = root / "monitor"
-    monitor.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
-    monitor.chmod(0o755)
-    subprocess.run(["git", "config", "core.fsmonitor", str(monitor)], cwd=root, check=True)
-    assert listed(root) == ["monitor"]
-    assert not (tmp_path / "ran").exists()

@@ -39,19 +39,23 @@ async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
         assert [one["failure"] for one in document["attempts"]] == ["test"] * 3 + [None]
         assert [one["given_up"] for one in document["attempts"]] == [[], [], ["reflex"], []]
         assert "-    return a - b\n+    return a + b\n" in document["diff"]
+        (told,) = found.cloud.asked
+        assert "Others have tried this before" in told
+        assert "AssertionError: 1" in told
 
 
 async def test_reflex_solves_it_and_the_cloud_hears_nothing(tmp_path: Path) -> None:
     """The failing check's words are fed back, without this machine's paths."""
-    async with scene(tmp_path / "repo", reflex=[WRONG, GOOD]) as found:
+    async with scene(tmp_path / "repo", reflex=[WRONG, WRONG, GOOD]) as found:
         assert (await solve(found)).changes
         assert found.cloud.asked == []
-        first, second = found.reflex.asked
+        first, second, third = found.reflex.asked
         assert "AssertionError: -1" in first
-        assert "AssertionError: 1" in second
-        assert str(tmp_path) not in second
-        assert "reflex-implement-" not in second
-        assert 'File "test_calc.py", line 3' in second
+        assert "return a - b" not in second
+        assert "AssertionError: 1" in third
+        assert str(tmp_path) not in third
+        assert "reflex-implement-" not in third
+        assert 'File "test_calc.py", line 3' in third
 
 
 async def test_not_solved(tmp_path: Path) -> None:
@@ -149,8 +153,8 @@ async def test_a_cloud_is_not_told_how_to_sample(tmp_path: Path) -> None:
 
 async def test_edits_of_other_files_are_refused(tmp_path: Path) -> None:
     """Neither the test nor anything else that was not named, whatever the reply says."""
-    other = {"edits": [{"path": "test_calc.py", "content": "pass\n"}]}
-    outside = {"edits": [{"path": "../evil.py", "content": "pass\n"}]}
+    other = {"edits": [{"path": "test_calc.py", "code": ["pass"]}]}
+    outside = {"edits": [{"path": "../evil.py", "code": ["pass"]}]}
     async with scene(tmp_path / "repo", promoted=False, cloud=[other, outside, GOOD]) as found:
         ended = await solve(found)
         assert [one.attempt.failure for one in ended.tried] == ["format", "format", None]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.errors import ConfigError
+from core.errors import ConfigError, UnsafeFile
+from core.files import replace_user_file
 from core.implement.files import MOST_BYTES, FileChange, FilePlace, place_of, read_named, write_all
 from core.settings import load_settings
 
@@ -87,10 +88,48 @@ def test_modes_are_kept(project: Path) -> None:
     script = project / "run.sh"
     script.write_bytes(b"old")
     script.chmod(0o750)
-    write_all(project, [FileChange("run.sh", b"old", b"new", 0o750)])
+    write_all(project, [FileChange("run.sh", b"old", b"new")])
     assert script.read_bytes() == b"new"
     assert script.stat().st_mode & 0o7777 == 0o750
     assert sorted(path.name for path in project.iterdir()) == [".git", "run.sh"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_owner_and_group_are_kept(project: Path) -> None:
+    """Root in a container rewrites a user's file, and puts it back when the next one fails."""
+    for name in ("a", "b"):
+        (project / name).write_bytes(b"old")
+        os.chown(project / name, 1234, 4321)
+        (project / name).chmod(0o4750)
+    write_all(project, [FileChange(name, b"old", b"new") for name in ("a", "b")])
+    replace_user_file(project / "b", b"newer")
+    for name, data in (("a", b"new"), ("b", b"newer")):
+        status = (project / name).stat()
+        assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (1234, 4321, 0o4750)
+        assert (project / name).read_bytes() == data
+
+
+def test_extended_attributes_are_kept(project: Path) -> None:
+    """Access lists are among them."""
+    (project / "a").write_bytes(b"old")
+    try:
+        os.setxattr(project / "a", "user.mark", b"1")
+    except (AttributeError, OSError):
+        pytest.skip("no extended attributes here")
+    replace_user_file(project / "a", b"new")
+    assert os.getxattr(project / "a", "user.mark") == b"1"
+
+
+def test_only_a_users_own_regular_file_is_replaced(project: Path) -> None:
+    """A link, a pipe, or nothing is no file to rewrite; nothing is left beside it."""
+    os.mkfifo(project / "pipe")
+    (project / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(UnsafeFile):
+            replace_user_file(project / name, b"new")
+    with pytest.raises(FileNotFoundError):
+        replace_user_file(project / "none", b"new")
+    assert sorted(path.name for path in project.iterdir()) == [".git", "link", "pipe"]
 
 
 def test_all_or_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +145,7 @@ def test_all_or_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         plainly(source, target)
 
     monkeypatch.setattr(os, "replace", replace)
-    changes = [FileChange(name, b"old", b"new", 0o644) for name in ("a", "b")]
+    changes = [FileChange(name, b"old", b"new") for name in ("a", "b")]
     with pytest.raises(OSError, match="No space"):
         write_all(project, changes)
     assert [(project / name).read_bytes() for name in ("a", "b")] == [b"old", b"old"]
@@ -118,7 +157,7 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(project: Path) -> None:
     for name in ("a", "b"):
         (project / name).write_bytes(b"old")
     (project / "b").write_bytes(b"theirs")
-    changes = [FileChange(name, b"old", b"new", 0o644) for name in ("a", "b")]
+    changes = [FileChange(name, b"old", b"new") for name in ("a", "b")]
     with pytest.raises(ConfigError, match="changed since: b;"):
         write_all(project, changes)
     assert [(project / name).read_bytes() for name in ("a", "b")] == [b"old", b"theirs"]

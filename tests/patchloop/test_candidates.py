@@ -13,6 +13,8 @@ from core.patchloop.trial import FailureKind
 from tests.support.patchloop.loop import GOOD, WRONG, Answers, Wants42, job, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from core.patchloop.loop import CheckResult
 
 LONG_S = 30.0
@@ -35,16 +37,25 @@ async def test_the_first_to_pass_wins_and_the_rest_are_cancelled() -> None:
 
 
 async def test_candidates_are_one_attempt() -> None:
-    """Four wrong replies use up one attempt of two; the one that came furthest is fed back."""
-    ask = Answers(*("no JSON", whole("def answer(:"), whole(WRONG), "no JSON either"), whole(GOOD))
-    result = await repair(job(candidates=4, attempts=2), ask, Wants42())
+    """Four wrong replies use up one attempt; the one that came furthest is fed back."""
+    bad = ("no JSON", whole("def answer(:"), whole(WRONG), "no JSON either")
+    ask = Answers(*bad, *("no JSON",) * 3, whole(WRONG), whole(GOOD))
+    result = await repair(job(candidates=4, attempts=3), ask, Wants42())
     assert result.solved
-    assert len(result.attempts) == 2
+    assert len(result.attempts) == 3
     assert result.attempts[0].failure is FailureKind.TEST
     assert [one.compliant for one in result.attempts[0].candidates] == [False, True, True, False]
-    feedback = list(ask.requests[4].messages)
+    feedback = list(ask.requests[8].messages)
     assert feedback[-2] == {"role": "assistant", "content": whole(WRONG)}
     assert "it is not 42" in feedback[-1]["content"]
+
+
+async def test_candidates_differ_by_what_they_are_asked() -> None:
+    """Not by the temperature alone: four copies would be one."""
+    ask = Answers(whole(WRONG))
+    await repair(job(candidates=4, attempts=2), ask, Wants42())
+    asked = [request.messages[-1]["content"] for request in ask.requests]
+    assert len(set(asked)) == len(asked)
 
 
 async def test_a_failed_attempt_lasts_until_its_last_reply() -> None:
@@ -74,7 +85,7 @@ async def test_a_late_winner_is_none() -> None:
 async def test_an_error_of_one_ends_the_others() -> None:
     """A sandbox that cannot be set up ends the loop, and leaves nothing running."""
 
-    async def check(*_: object) -> CheckResult:
+    async def check(files: Mapping[str, str], changed: Sequence[str]) -> CheckResult:
         raise SandboxError("no sandbox")
 
     ask = Answers((whole(GOOD), 10.0, 0), (whole(GOOD), 10.0, LONG_S))

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from core.fingerprint import PROMPTS
 from core.patchloop.attempt import compile_problem
 from core.patchloop.formats import EditFormat
-from core.patchloop.prompt import MOST_FEEDBACK, MOST_QUOTED, opening, reply_tokens, retry
+from core.patchloop.ladder import Past, Rung
+from core.patchloop.prompt import (
+    MOST_FAILING,
+    MOST_FEEDBACK,
+    MOST_QUOTED,
+    opening,
+    reply_tokens,
+    retry,
+)
 from core.patchloop.trial import FailureKind
 
 FILES = {"notes.py": "x = '$files'\n", "cart.py": "lines = []\n"}
@@ -19,18 +27,48 @@ FORMATS = [one for one in EditFormat if one is not EditFormat.AUTO]
 
 
 @pytest.mark.parametrize("edit_format", FORMATS)
-def test_the_long_part_comes_first(edit_format: EditFormat) -> None:
-    """Files, task, what the tests say, and last the rules; the task is quoted word for word."""
-    _, user = opening("Mend\nthe cart.", FILES, ["cart.py"], edit_format, "1 test fails")
+def test_the_order_of_a_prompt(edit_format: EditFormat) -> None:
+    """Task, reference, the faulty file, what the tests say, and last the rules."""
+    system, user = opening("Mend\nthe cart.", FILES, ["cart.py"], edit_format, "1 test fails")
+    assert system["content"] == "You are an expert Python programmer."
     assert edit_format.value in {path.stem for path in PROMPTS.glob("*.txt")}
     text = user["content"]
-    places = [
-        text.index(part)
-        for part in ("cart.py", "notes.py", "Mend\nthe cart.", "1 test fails", '{"edits":')
-    ]
+    rules = "in one ```python" if edit_format is EditFormat.FENCE else '{"edits":'
+    parts = ("Mend\nthe cart.", "notes.py", "a version of cart.py that is wrong", "1 test fails")
+    places = [text.index(part) for part in (*parts, rules)]
     assert places == sorted(places)
     assert "x = '$files'" in text
     assert text.count("not to be changed") == 1
+
+
+def test_words_that_ask_for_a_copy_are_not_used() -> None:
+    """Small models take them at their word and return the file as it is."""
+    for path in PROMPTS.iterdir():
+        words = path.read_text(encoding="utf-8").lower()
+        for phrase in ("as little as possible", "everything else", "all of it", "as they are;"):
+            assert phrase not in words, path
+
+
+def test_a_file_is_wrong_only_where_a_check_fails() -> None:
+    """Without a failure it is what there is; one to be made is not shown."""
+    text = opening("Add it.", FILES, ["cart.py", "new.txt"], EditFormat.FENCE)[1]["content"]
+    assert "is wrong" not in text
+    assert "Here is cart.py:\n```\nlines = []\n```" in text
+    assert "new.txt does not exist yet." in text
+    assert "### FILE" in text
+
+
+def test_what_others_have_tried() -> None:
+    """Each change with how it failed, the last three."""
+    past = [
+        Past(Rung.REWRITE, FailureKind.TEST, f"it is {number}", "{}", f"+return {number}\n")
+        for number in range(5)
+    ]
+    text = opening("t", FILES, ["cart.py"], EditFormat.CODE, "fails", tried=past)[1]["content"]
+    assert "Others have tried this before" in text
+    assert "(test) it is 4" in text
+    assert "+return 2" in text
+    assert "+return 1" not in text
 
 
 def test_lines_are_numbered_where_numbers_are_asked_for() -> None:
@@ -46,7 +84,10 @@ def test_nothing_that_ran_wild_fills_the_context() -> None:
     turns = retry("x" * 100_000, FailureKind.TEST, "y" * 100_000)
     assert len(turns[0]["content"]) == MOST_QUOTED
     assert len(turns[1]["content"]) < MOST_FEEDBACK + 500
-    assert len(opening("t", {}, ["a"], EditFormat.WHOLE_FILE, "z" * 100_000)[1]["content"]) < 4000
+    said = "z" * 100_000 + "the end"
+    text = opening("t", {}, ["a"], EditFormat.WHOLE_FILE, said)[1]["content"]
+    assert len(text) < MOST_FAILING + 500
+    assert "the end" in text
 
 
 def test_feedback_holds_no_control_characters() -> None:

@@ -17,11 +17,13 @@ from core.errors import (
     ServerError,
 )
 from core.patchloop.formats import EditFormat
-from core.patchloop.loop import repair
+from core.patchloop.loop import CheckResult, repair
 from core.patchloop.trial import FailureKind
 from tests.support.patchloop.loop import BROKEN, GOOD, WRONG, Answers, Wants42, job, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from core.client.backend import ChatRequest
     from core.patchloop.trial import Attempt
     from core.router.evidence import Outcome
@@ -52,13 +54,17 @@ async def test_attempts_end_and_the_files_are_as_they_were() -> None:
     assert result.diff == ""
 
 
+DISGUISED = "def answer():\n\n    return 0  # the answer\n"
+
+
 @pytest.mark.parametrize(
     ("reply", "kind", "told"),
     [
-        ("Sure! " + whole(GOOD), FailureKind.FORMAT, "not the JSON object"),
-        ('{"edits": []}', FailureKind.FORMAT, "not the JSON object"),
+        ("Sure! " + whole(GOOD), FailureKind.FORMAT, "not the answer asked for"),
+        ('{"edits": []}', FailureKind.FORMAT, "not the answer asked for"),
         (CutReply("cut at the limit", finish_reason="length"), FailureKind.FORMAT, "cut at the"),
-        (whole(BROKEN), FailureKind.APPLY, "change nothing"),
+        (whole(BROKEN), FailureKind.UNCHANGED, "the same program as before"),
+        (whole(DISGUISED), FailureKind.UNCHANGED, "the same program as before"),
         (whole("def answer(:\n"), FailureKind.COMPILE, "answer.py:1: invalid syntax"),
         (whole(WRONG), FailureKind.TEST, "it is not 42"),
     ],
@@ -66,17 +72,48 @@ async def test_attempts_end_and_the_files_are_as_they_were() -> None:
 async def test_failures_are_told_apart_and_fed_back(
     reply: str | BackendError, kind: FailureKind, told: str
 ) -> None:
-    """The next attempt reads the reply that failed and why, after what it read before."""
-    ask = Answers(reply, whole(GOOD))
+    """At the third rung the model reads the reply that failed last, and why."""
+    ask = Answers(reply, reply, whole(GOOD))
     result = await repair(job(), ask, Wants42())
     assert result.solved
-    assert [one.failure for one in result.attempts] == [kind, None]
+    assert [one.failure for one in result.attempts] == [kind, kind, None]
+    assert [one.rung for one in result.attempts] == ["rewrite", "mask", "feedback"]
     assert result.attempts[0].compliant is (kind is not FailureKind.FORMAT)
-    first, second = (list(request.messages) for request in ask.requests)
-    assert second[: len(first)] == first
-    assert [message["role"] for message in second] == ["system", "user", "assistant", "user"]
-    assert told in second[-1]["content"]
-    assert "not kept" in second[-1]["content"]
+    first, _, third = (list(request.messages) for request in ask.requests)
+    assert third[: len(first)] == first
+    assert [message["role"] for message in third] == ["system", "user", "assistant", "user"]
+    assert told in third[-1]["content"]
+    assert "not kept" in third[-1]["content"]
+
+
+async def test_what_only_looks_like_a_copy_may_be_the_solution() -> None:
+    """A check of blank lines or comments is passed by what is the same program."""
+
+    async def check(files: Mapping[str, str], changed: Sequence[str]) -> CheckResult:
+        del changed
+        passed = files["answer.py"] == DISGUISED
+        return CheckResult(passed=passed, failure=None if passed else FailureKind.TEST)
+
+    assert (await repair(job(), Answers(whole(DISGUISED)), check)).solved
+
+
+async def test_a_copy_of_a_text_file_is_one_to_the_letter() -> None:
+    """Without a syntax tree, a blank line is a change."""
+    ask = Answers(whole("keep", "notes.txt"), whole("keep\n\n", "notes.txt"))
+    result = await repair(job(editable=("notes.txt",), attempts=2), ask, Wants42())
+    kinds = [one.failure for one in result.attempts]
+    assert kinds == [FailureKind.UNCHANGED, FailureKind.TEST]
+
+
+async def test_blocks_instead_of_json() -> None:
+    """No schema is sent; a reply that is anything else is not in the format."""
+    ask = Answers(f"Here it is:\n```\n{GOOD}```", f"```python\n{GOOD}```")
+    result = await repair(job(edit_format=EditFormat.FENCE), ask, Wants42())
+    assert result.solved
+    assert [one.failure for one in result.attempts] == [FailureKind.FORMAT, None]
+    assert [one.compliant for one in result.attempts] == [False, True]
+    assert ask.requests[0].schema is None
+    assert "in one ```python block and nothing else" in ask.requests[0].messages[-1]["content"]
 
 
 @pytest.mark.parametrize(
@@ -148,19 +185,19 @@ async def test_only_editable_files_may_change() -> None:
 
 
 async def test_the_format_follows_the_length() -> None:
-    """``auto`` asks for short files whole, and for edits of long ones."""
+    """``auto`` asks for short files line by line, and for edits of long ones."""
     short, long = Answers(whole(GOOD)), Answers(whole(GOOD))
     await repair(job(attempts=1), short, Wants42())
     await repair(job(attempts=1, files={"answer.py": BROKEN * 200}), long, Wants42())
     fields = [str(ask.requests[0].schema) for ask in (short, long)]
-    assert "content" in fields[0]
+    assert "code" in fields[0]
     assert "search" in fields[1]
 
 
 async def test_what_must_end_the_loop_ends_it() -> None:
     """Evidence that cannot be written is no failure of the model."""
 
-    async def ask(_: ChatRequest) -> Outcome:
+    async def ask(request: ChatRequest) -> Outcome:
         raise CapsuleError("no space")
 
     with pytest.raises(CapsuleError, match="no space"):

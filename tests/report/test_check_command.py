@@ -38,7 +38,7 @@ def test_a_pass_is_zero_and_shows_its_figures(workspace: Workspace) -> None:
 
 
 def test_a_fail_is_one_and_inconclusive_three(workspace: Workspace) -> None:
-    """A report may be named; what would decide it is said."""
+    """A report may be named; what a verdict needs is said."""
     fail = workspace.written(planted(lost=20))
     assert workspace.reflex("check", "--report", fail).returncode == 1
     few = workspace.written(planted(20))
@@ -60,6 +60,19 @@ def test_without_a_readable_report_it_is_two(workspace: Workspace) -> None:
     assert workspace.reflex("check", "--reprot", "x").returncode == 2
     (workspace.root / "stage0.toml").write_text("[reflex]\nmodle = 1\n")
     assert workspace.reflex("check").returncode == 2
+
+
+def test_thresholds_that_a_project_may_not_loosen_are_named(workspace: Workspace) -> None:
+    """They do not count, a line on stderr says so, and the JSON document stays whole."""
+    workspace.written(planted(lost=20))
+    config = workspace.root / "stage0.toml"
+    config.write_text("[reflex.thresholds]\nsuccess_parity_percent = 0\n")
+    done = workspace.reflex("check", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["gate"]["misses"] == ["success_parity"]
+    assert done.stderr.startswith("warning: stage0.toml loosens the gate")
+    assert "success_parity_percent = 0 (default 85)" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_newer_reports_that_are_no_verdict_are_passed_over_and_named(workspace: Workspace) -> None:
@@ -92,7 +105,7 @@ def test_json_is_one_document(workspace: Workspace) -> None:
     assert document["finished_at"].endswith("Z")
     assert document["lapses"][0]["code"] == "prompt_changed"
     assert document["arms"]["reflex"]["solved"] == 64
-    assert done.stderr.startswith("::error title=Reflex gate::not met")
+    assert done.stderr.startswith("::error title=Reflex gate::passed, but")
 
 
 def test_a_flipped_verdict_is_caught(workspace: Workspace) -> None:
@@ -113,7 +126,7 @@ def test_a_baseline_and_junit(workspace: Workspace) -> None:
     arguments = ("check", "--report", worse, "--baseline", baseline, "--junit", "out/reflex.xml")
     done = workspace.reflex(*arguments)
     assert done.returncode == 1
-    assert done.stdout.startswith("✖ worse than the baseline")
+    assert done.stdout.startswith("✖ passed, but with a significant regression")
     assert "success fell from 100 % to 92.19 %" in done.stdout
     xml = ET.parse(workspace.root / "out" / "reflex.xml").getroot()
     assert (xml.attrib["tests"], xml.attrib["failures"]) == ("64", "5")

@@ -103,7 +103,7 @@ def test_what_lapsed_is_named_and_the_pass_is_no_pass(
     assert found.gate.verdict is Verdict.PASS
     assert [one.code for one in found.lapses] == [code]
     assert found.exit_status == 1
-    assert found.headline == f"not met: the trials say pass, but {code}"
+    assert found.headline == f"passed, but does not count: {code}"
 
 
 def test_the_suite_on_disk_counts(workspace: Workspace) -> None:
@@ -171,11 +171,11 @@ def test_todays_deadline_judges(workspace: Workspace) -> None:
 
 
 def test_a_regression_is_a_failure_of_a_pass(workspace: Workspace) -> None:
-    """Worse than the baseline beyond noise, though every threshold is met."""
+    """A significant regression against the baseline, though every threshold is met."""
     report, baseline = workspace.made(planted(cloud_lost=5, lost=5)), workspace.made()
     now = present(report, workspace.root, datetime.now(UTC))
     settings = load_settings(workspace.root / "stage0.toml")
     found = check(report, settings, now, compare(report, baseline))
     assert found.gate.verdict is Verdict.PASS
     assert found.exit_status == 1
-    assert found.headline.startswith("worse than the baseline")
+    assert found.headline == "passed, but with a significant regression against the baseline"

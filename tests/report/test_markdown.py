@@ -59,7 +59,7 @@ def test_the_verdict_stands_first_and_then_what_limits_it() -> None:
     page = render(made(planted(64, lost=20), stamps=["scripted"]))
     lines = page.splitlines()
     assert lines[0] == "# ✖ fail: success parity 68.75 % is under 85 %"
-    assert "`qwen2.5-coder-7b-instruct` on trial against `gpt-5-mini`" in lines[2]
+    assert "Candidate `qwen2.5-coder-7b-instruct`, baseline `gpt-5-mini`" in lines[2]
     assert lines[4].startswith("> **scripted**: ")
     assert "| ✓ | P95 latency | 159 ms | ≤ 163 ms | < 2.00 s | pass |" in page
     assert "proves at least" in page
@@ -73,7 +73,7 @@ def test_an_inconclusive_verdict_says_what_would_decide_it() -> None:
     """In calls or tasks."""
     page = render(made(planted(20)))
     assert page.startswith("# ◐ inconclusive")
-    assert "What would decide it: P95 latency: about 39 more tasks or trials" in page
+    assert "Needed for a verdict: P95 latency: about 39 more tasks or trials" in page
 
 
 def test_the_command_runs_the_same_again() -> None:
@@ -124,7 +124,7 @@ def test_candidates_and_false_alarms_have_their_parts() -> None:
     both = [replace(one, arm=name) for one in planted(20, lost=5) for name in ("cloud", "cloud-b")]
     both = list({(one.task, one.arm): one for one in both}.values())
     arms = {name: arm(name) for name in ("cloud", "cloud-b")}
-    assert "dealt anew to both arms 2,000 times" in render(made(both, arms=arms, stamps=["aa"]))
+    assert "shuffled between both arms 2,000 times" in render(made(both, arms=arms, stamps=["aa"]))
 
 
 def test_a_report_of_nothing_is_still_a_page() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from core.errors import ReportError
 from core.harness.report.merge import Reusable, reusable_cloud_trials
-from tests.support.report.synthetic import arm, made, planted, run_settings, task_ids, trial
+from tests.support.report.synthetic import ENDED, arm, made, planted, run_settings, task_ids, trial
 
 
 def _reuse(**values: Any) -> Reusable:
@@ -20,13 +21,16 @@ def _reuse(**values: Any) -> Reusable:
         "schema_hash": "sha256:5c4e",
         "endpoint": "https://api.openai.com/v1",
         "model": "gpt-5-mini",
+        "timeout_ms": arm("cloud").timeout_ms,
         "settings": run_settings(trials=2),
+        "now": ENDED + timedelta(days=1),
+        "max_age_days": 30,
     }
     return reusable_cloud_trials(report, **asked | values)
 
 
 def test_the_cloud_arms_trials_come_with_what_limits_them() -> None:
-    """Who answered, and the stamp of the stand-in."""
+    """Who answered, and the mark of the stand-in."""
     reused = _reuse()
     assert len(reused.trials) == 8
     assert {one.arm for one in reused.trials} == {"cloud"}
@@ -48,6 +52,9 @@ def test_only_what_is_asked_for_is_taken() -> None:
         ("reply schema was", {"schema_hash": "other"}),
         ("endpoint was https", {"endpoint": "other"}),
         ("model was gpt-5-mini and is other", {"model": "other"}),
+        ("timeout_ms was", {"timeout_ms": 1.0}),
+        ("is 31 days old, and max_age_days is 30", {"now": ENDED + timedelta(days=31)}),
+        ("is -2 days old", {"now": ENDED - timedelta(days=2)}),
         ("attempts was 3 and is 2", {"settings": run_settings(attempts=2)}),
         ("edit format was auto", {"settings": run_settings(edit_format="whole_file")}),
         ("no trial of cloud", {"tasks": ("another",)}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -267,6 +268,87 @@ def test_a_corrupt_file_means_nothing_is_known(tmp_path: Path, content: bytes) -
     assert breaker(tmp_path, now).view().state is BreakerState.OPEN
     each.close()
     fresh.close()
+
+
+SOUND = {
+    "failures": 3,
+    "trips": 1,
+    "opened_at": 1000.0,
+    "open_for_s": 30.0,
+    "lease": "",
+    "lease_until": 0.0,
+    "boot": "boot-1",
+}
+
+
+def written(**changes: object) -> bytes:
+    """A record as a stranger may write it."""
+    return json.dumps(SOUND | changes).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        written(failures=10**300),
+        written(failures=-(10**9)),
+        written(failures=True),
+        written(failures=3.0),
+        written(trips=10**300),
+        written(trips=-1),
+        written(opened_at=float("nan")),
+        written(opened_at=float("inf")),
+        written(opened_at=-1e300),
+        written(open_for_s=float("nan")),
+        written(open_for_s=float("inf")),
+        written(open_for_s=None),
+        written(lease="x", lease_until=float("inf"), open_for_s=0.0),
+        written(lease="x", lease_until=float("nan"), open_for_s=0.0),
+        written(boot=["boot-1"]),
+        written(opened_at=10**200),
+        written().replace(b"3", b"9" * 480, 1),
+        b"[" * 512,
+        b'{"a":' * 102,
+        b"[" * 100_000,
+    ],
+)
+def test_a_hostile_file_neither_raises_nor_opens(tmp_path: Path, content: bytes) -> None:
+    """Out of range, of another type, deep or huge: nothing is known, and the rule goes on."""
+    now = Time()
+    each = breaker(tmp_path, now)
+    each.path.parent.mkdir(exist_ok=True)
+    each.path.write_bytes(content)
+    assert each.view().state is BreakerState.CLOSED
+    assert each.view().failure_count == 0
+    assert each.admit(DEADLINE_S)
+    each.succeeded()
+    opened(each)
+    assert each.view().state is BreakerState.OPEN
+    each.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"opened_at": 1e11},
+        {"open_for_s": 1e11},
+        {"open_for_s": 0.0, "lease": "x", "lease_until": 1e11},
+        {"failures": 10**9, "open_for_s": 300.0},
+        {"boot": "x" * 300},
+    ],
+)
+def test_no_file_holds_the_breaker_open_for_longer_than_the_cap(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    """Times that lie ahead are due now; a sound but invented record ends with the cap."""
+    now = Time()
+    each = breaker(tmp_path, now)
+    each.path.write_bytes(written(**changes))
+    now.seconds += MAX_OPEN_S
+    assert each.view().lets_through
+    assert each.admit(DEADLINE_S)
+    each.failed(Counting.COUNTED)
+    assert each.view().retry_in_s is None or each.view().retry_in_s <= MAX_OPEN_S
+    each.close()
 
 
 def test_a_deleted_file_is_made_anew(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ DETAILS = (
     "schema_changed",
     "candidates_changed",
     "thresholds_changed",
+    "superseded",
+    "unnumbered",
     "p95_latency",
     "success_parity",
     "json_compliance",

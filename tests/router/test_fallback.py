@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 FAULTS = {
     "status:500": "server_error",
-    "status:429": "rate_limited",
+    "status:408": "server_error",
     "reset": "connect_failed",
     "cut": "incomplete",
-    "error:503": "server_error",
+    "error:500": "server_error",
     "html": "protocol",
     "badchunk": "protocol",
     "offschema": "not_compliant",

@@ -11,16 +11,28 @@ import pytest
 
 from core import Stage
 from core.capsule import EventLog
-from core.errors import CapsuleError, NoBackend, ServerError, UntrustedEndpoint
+from core.client.backend import ChatRequest
+from core.errors import (
+    CapsuleError,
+    NoBackend,
+    ServerError,
+    UntrustedEndpoint,
+    WrongEventLoop,
+)
 from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Mode
+from tests.support.behaviours import MODEL, Seen, said, streams, whole
+from tests.support.faultserver import FaultServer
 from tests.support.router.world import QUESTION, SCHEMA, promote, world
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
+    from typing import Any
 
     from core.engine.process import ServerProcess
+    from core.router.call import RoutedCall
 
 
 async def test_a_promoted_healthy_server_answers(project: Path) -> None:
@@ -192,7 +204,7 @@ async def test_capture_keeps_what_its_mode_says(project: Path, mode: str) -> Non
 async def test_a_failed_cloud_raises_its_own_error(project: Path) -> None:
     """When the last one asked fails, the caller learns how."""
     async with world(project, promoted=False) as w:
-        w.cloud.script = w.cloud.script.changed({"faults": "status:503"})
+        w.cloud.script = w.cloud.script.changed({"faults": "status:500"})
         async with w.implementer() as implementer:
             with pytest.raises(ServerError):
                 await implementer.complete(QUESTION)
@@ -225,6 +237,65 @@ async def test_without_constrained_decoding_the_mistake_is_fed_back(project: Pat
     assert "meets this JSON schema" in calls[0]["request"]["messages"][0]["content"]
     assert "That is not valid" in calls[1]["request"]["messages"][-1]["content"]
     assert len(calls[2]["request"]["messages"]) == len(calls[0]["request"]["messages"]) + 4
+
+
+def test_a_second_event_loop_is_refused(project: Path) -> None:
+    """The connections of the first loop would fail in odd ways; the error says what to do."""
+
+    async def first() -> Implementer:
+        async with world(project) as w:
+            implementer = w.implementer()
+            await implementer.complete(QUESTION)
+            return implementer
+
+    implementer = asyncio.run(first())
+    uses: list[Callable[[], Coroutine[Any, Any, object]]] = [
+        lambda: implementer.complete(QUESTION),
+        implementer.decide,
+        implementer.view,
+        lambda: implementer.call(ChatRequest(QUESTION)),
+        implementer.__aenter__,
+        implementer.aclose,
+    ]
+    for use in uses:
+        with pytest.raises(WrongEventLoop, match="another event loop"):
+            asyncio.run(use())
+
+
+def test_a_call_is_not_taken_into_another_event_loop(project: Path) -> None:
+    """Prepared in one loop and answered in another is the same mistake."""
+
+    async def prepare() -> RoutedCall:
+        async with world(project) as w:
+            return await w.implementer().call(ChatRequest(QUESTION))
+
+    call = asyncio.run(prepare())
+    with pytest.raises(WrongEventLoop):
+        asyncio.run(call.answer())
+
+
+async def test_the_probe_of_health_waits_as_long_as_a_call_may(project: Path) -> None:
+    """A server that takes longer than a second over its models is up, if timeout_ms allows it."""
+
+    async def slow_models(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.method == "GET":
+            await asyncio.sleep(1.3)
+            listed = {"object": "list", "data": [{"id": MODEL, "object": "model"}]}
+            await whole(listed)(seen, writer)
+        else:
+            await streams(*said("slow, and here"))(seen, writer)
+
+    async with FaultServer(slow_models, model=None) as server:
+        path = project / "stage0.toml"
+        path.write_text(
+            f'[reflex]\nenabled = true\nendpoint = "{server.endpoint}"\nmodel = "{MODEL}"\n'
+            "timeout_ms = 9000\n"
+        )
+        settings = load_settings(path)
+        await promote(settings)
+        async with Implementer.from_settings(settings) as implementer:
+            assert (await implementer.view()).health.ok
+            assert (await implementer.complete(QUESTION)).mode is Mode.REFLEX
 
 
 @pytest.mark.engine

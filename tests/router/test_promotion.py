@@ -101,7 +101,7 @@ async def test_thresholds_changed_in_the_file_lapse_it(project: Path) -> None:
     async with world(project) as w:
         path = w.settings.source.path
         assert path
-        path.write_text(path.read_text() + "[reflex.thresholds]\np95_latency_ms = 5000\n")
+        path.write_text(path.read_text() + "[reflex.thresholds]\np95_latency_ms = 500\n")
         assert await detail(load_settings(path)) == "thresholds_changed"
 
 

@@ -26,7 +26,7 @@ from tests.support.scale.cluster import KEY_OF_THE_WORKERS, Cluster, cluster
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.preparation import PreparedRun
     from core.harness.bakeoff.progress import Progress
     from core.patchloop.trial import Trial
 
@@ -95,7 +95,7 @@ async def test_keys_stay_where_they_are(
 ) -> None:
     """The coordinator's key is in no order; a worker's calls bear the worker's own."""
     own = "sk-of-the-coordinator-987654321"
-    edits = {"edits": [{"path": "answer.py", "content": solution(1)}]}
+    edits = {"edits": [{"path": "answer.py", "code": solution(1).splitlines()}]}
     routes = {
         "/v1/models": models("distant", owned_by="somebody"),
         "/v1/chat/completions": stream(json.dumps(edits)),
@@ -172,12 +172,12 @@ async def test_another_suite_is_refused(
     project: Path, two: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker hashes its own copy."""
-    real = orders.matter_of
+    real = orders.trial_conditions
 
-    def other(prepared: Prepared) -> dict[str, object]:
+    def other(prepared: PreparedRun) -> dict[str, object]:
         return {**real(prepared), "suite_hash": "sha256:0"}
 
-    monkeypatch.setattr(orders, "matter_of", other)
+    monkeypatch.setattr(orders, "trial_conditions", other)
     async with arena(project, tasks=1) as a:
         with pytest.raises(WorkerError, match="other suite hash"):
             await a.run(executor=two.executor)

@@ -1,4 +1,4 @@
-"""Trials made on different machines: their latencies are not thrown together."""
+"""Trials made on different machines: their latencies are not pooled."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 from core.errors import ReflexError, WorkerError
 from core.harness import run_bakeoff
-from core.harness.bakeoff import bench, executors
+from core.harness.bakeoff import executors, local
 from core.harness.bakeoff.conclusion import environment
-from core.harness.bakeoff.orders import Answer, Order, Terms
+from core.harness.bakeoff.orders import Answer, Order, WorkerSettings
 from core.harness.bakeoff.plan import Slot
 from core.harness.bakeoff.progress import TrialEnded
 from core.settings import Cloud, Reflex
@@ -20,6 +20,8 @@ from tests.support.bakeoff.arena import arena
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from core.patchloop.trial import Attempt
 
 HERE = environment()
 ELSEWHERE = HERE.model_copy(update={"cpu": "another", "cpus": HERE.cpus + 1})
@@ -36,7 +38,7 @@ async def test_resumed_on_another_machine(
             async for event in telling:
                 if isinstance(event, TrialEnded):
                     stop.set()
-        monkeypatch.setattr(bench, "environment", lambda: second)
+        monkeypatch.setattr(local, "environment", lambda: second)
         finished, _ = await a.run(concurrency=1, resume=True)
     report = finished.report
     assert ("mixed_hardware" in report.stamps) is (second is ELSEWHERE)
@@ -45,7 +47,7 @@ async def test_resumed_on_another_machine(
     assert latency["state"] == ("inconclusive" if second is ELSEWHERE else "pass")
 
 
-TERMS = Terms(
+TERMS = WorkerSettings(
     version="1", run_id="r", policy_hash="p", plan={}, asked=(), reflex=Reflex(), cloud=Cloud(),
     named=(), about={}, pauses_s=(),
 )  # fmt: skip
@@ -78,12 +80,16 @@ class Pool:
     ],
 )
 async def test_what_comes_back_is_not_believed(said: dict[str, object], why: str) -> None:
-    """A trial is the one ordered, its evidence of this run's calls; hosts are shown as text."""
-    remote = executors.Remote(Pool(**said), TERMS, 3)  # type: ignore[arg-type]
+    """It is a failed trial, without the evidence that came along; hosts are shown as text."""
+    remote = executors.RemoteTrials(Pool(**said), TERMS, 3)  # type: ignore[arg-type]
     assert remote.at_once == 6
-    with pytest.raises(ReflexError, match=why) as seen:
-        await remote.make(SLOT, lambda _: None)
-    assert "\x1b" not in seen.value.message
+    told: list[Attempt] = []
+    made = await remote.make(SLOT, told.append)
+    assert (made.trial.task, made.trial.arm, made.trial.solved) == ("t01", "reflex", False)
+    assert list(made.trial.attempts) == told
+    assert why in told[0].detail
+    assert "\x1b" not in told[0].detail
+    assert made.events == ()
 
 
 @pytest.mark.parametrize(

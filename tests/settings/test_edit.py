@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.errors import ConfigError
-from core.settings import load_settings
+from core.settings import edit, load_settings
 from core.settings.edit import set_enabled
 
 if TYPE_CHECKING:
@@ -42,3 +43,61 @@ def test_an_unwritable_place_is_a_config_error(tmp_path: Path) -> None:
     tmp_path.rmdir()
     with pytest.raises(ConfigError, match="cannot be written"):
         set_enabled(settings, on=True)
+
+
+LONG = '[other]\ntext = """\n[reflex]\nenabled = true\n"""\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "line"),
+    [
+        ("reflex = { enabled = false }\n", "reflex = { enabled = true }\n", 1),
+        ('"reflex" = { }\n', '"reflex" = { enabled = true}\n', 1),
+        ("# a\nreflex.enabled = false\n", "# a\nreflex.enabled = true\n", 2),
+        ("reflex.model = 'x'\n", "reflex.model = 'x'\nreflex.enabled = true\n", 2),
+        (
+            "[reflex]\nfallback.max_failures = 2\n",
+            "[reflex]\nfallback.max_failures = 2\nenabled = true\n",
+            3,
+        ),
+        (
+            "[reflex.fallback]\nmax_failures = 2\n",
+            "[reflex]\nenabled = true\n\n[reflex.fallback]\nmax_failures = 2\n",
+            2,
+        ),
+        (f"{LONG}[reflex]\n", f"{LONG}[reflex]\nenabled = true\n", 7),
+    ],
+)
+def test_however_a_key_is_written(tmp_path: Path, text: str, after: str, line: int) -> None:
+    """Inline tables, dotted keys and strings that look like tables: one key changes."""
+    path = tmp_path / "stage0.toml"
+    path.write_text(text)
+    assert set_enabled(load_settings(path), on=True) == (path, line)
+    assert path.read_text() == after
+    settings = load_settings(path)
+    assert settings.reflex.enabled
+    assert settings.origin("reflex", "enabled") == f"stage0.toml:{line}"
+    assert settings.names("reflex", "enabled")
+
+
+def test_an_edit_that_changes_anything_else_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What tomlkit made is read again first; the file stays as it was."""
+    path = tmp_path / "stage0.toml"
+    path.write_text("[reflex]\nmodel = 'a'\n")
+    settings = load_settings(path)
+    monkeypatch.setattr(edit.tomlkit, "dumps", lambda _: "[reflex]\nenabled = true\n")
+    with pytest.raises(ConfigError, match="nothing was written"):
+        set_enabled(settings, on=True)
+    assert path.read_text() == "[reflex]\nmodel = 'a'\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_leaves_a_file_its_owner_and_group(tmp_path: Path) -> None:
+    """On a bind mount, a person can still write what was rewritten for him."""
+    path = tmp_path / "stage0.toml"
+    path.write_text("[reflex]\n")
+    os.chown(path, 1000, 1001)
+    set_enabled(load_settings(path), on=True)
+    assert (path.stat().st_uid, path.stat().st_gid) == (1000, 1001)

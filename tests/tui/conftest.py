@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,10 @@ import pytest_textual_snapshot
 
 from core.capsule import EventLog
 from tests.support.tui.making import StillClock, write_a_day
+from tests.support.tui.watching import Heartbeat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from syrupy.location import PyTestLocation
 
@@ -65,3 +68,14 @@ def a_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, ...]:
     write_a_day(log, clock)
     log.close()
     return tuple(log.tail(1000))
+
+
+@pytest.fixture
+async def heartbeat() -> AsyncIterator[Heartbeat]:
+    """A heartbeat beside the dashboard, on the loop that the test runs on."""
+    beating = Heartbeat()
+    task = asyncio.create_task(beating.beat())
+    yield beating
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

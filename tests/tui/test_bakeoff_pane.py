@@ -11,11 +11,11 @@ from textual.widgets import Input
 
 from core.settings import load_settings
 from core.standin.server import start_scripted
+from reflex_tui.messages import CommandWanted, ReportsSeen, UnfinishedSeen
 from reflex_tui.model.estimate import newest_unfinished
-from reflex_tui.model.messages import CommandWanted, ReportsSeen, UnfinishedSeen
 from reflex_tui.model.reports import newest, read_report
 from reflex_tui.model.slash import parse
-from reflex_tui.panes.bakeoff import GoingList, ReportList
+from reflex_tui.panes.bakeoff import ReportList, TrialList
 from reflex_tui.screens.bakeoff_start import BakeoffStart, CostSection
 from reflex_tui.screens.leave import LeaveScreen
 from reflex_tui.screens.pages import Sheet
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from reflex_tui.panes.bakeoff_desk import BakeoffDesk
+    from reflex_tui.screens.bakeoff_control import BakeoffControl
     from tests.support.tui.bench import Bench
 
 
@@ -43,7 +43,7 @@ async def ring(project: Path) -> AsyncIterator[Arena]:
         yield made
 
 
-def desk_of(bench: Bench) -> BakeoffDesk:
+def desk_of(bench: Bench) -> BakeoffControl:
     """The bakeoff pane with what runs behind it."""
     return bench.dashboard.bakeoff
 
@@ -102,7 +102,7 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
         assert "New" not in bench.offered()
         await over(bench)
         assert "✓ pass: every criterion clears" in said(bench)
-        assert "p lets it serve" in said(bench)
+        assert "p enables reflex" in said(bench)
         await until(bench, lambda: "limit 2.00 s" in bench.shown())
         assert "GATE      small" in bench.shown()
         assert "0 alone" in bench.shown()
@@ -137,7 +137,7 @@ async def test_a_run_is_stopped_and_gone_on_with(ring: Arena) -> None:
         assert 3 <= kept.done < 10
         assert "Resume" in bench.offered()
         (partial,) = newest(ring.eval)
-        assert read_report(partial[0]).stamps == ("partial",)
+        assert read_report(partial[0]).stamps == ("partial", "loosened")
         asked = len(ring.by_reflex.asked) + len(ring.by_cloud.asked)
         await bench.press("r")
         resumed = desk.pane.live
@@ -206,7 +206,7 @@ async def test_what_would_be_refused_cannot_be_started(ring: Arena) -> None:
         dialog.query_one("#start-trials", Input).value = "2"
         dialog.query_one("#start-tasks", Input).value = "t01"
         await until(bench, lambda: "1 of 5 tasks × 2 trials" in bench.shown())
-        assert "promotes nothing: 1 of the suite's 5 tasks" in bench.shown()
+        assert "does not count: 1 of the suite's 5 tasks" in bench.shown()
         assert "Start" in bench.offered()
         await bench.press("escape")
         assert not desk_of(bench).running
@@ -232,7 +232,7 @@ async def test_a_run_that_cannot_begin_says_why(ring: Arena) -> None:
         await ring.reflex.__aexit__(None, None, None)
         await bench.press("enter")
         await until(bench, lambda: "✖" in said(bench))
-        assert "the reflex arm is not well" in said(bench)
+        assert "the reflex arm is unhealthy" in said(bench)
         assert not desk_of(bench).running
         assert "New" in bench.offered()
         await ring.reflex.__aenter__()
@@ -274,11 +274,11 @@ async def test_reports_are_read_marked_and_compared(ring: Arena) -> None:
         assert "+    return a + b" in bench.shown()
         await bench.press("o", "c")
         assert "Overview" not in bench.app.clipboard
-        assert "every criterion" not in bench.shown() or "inconclusive" in bench.shown()
+        assert "every criterion" not in bench.shown() or "undecided" in bench.shown()
         await bench.press("escape", "c")
         await until(bench, lambda: isinstance(bench.app.screen, Sheet))
         assert "2026-01-11" in bench.shown()
-        assert "solved no more" in bench.shown()
+        assert "no longer solved" in bench.shown()
         await bench.press("escape", "down", "down", "space", "up", "up")
         assert "◆ baseline" in bench.shown()
         await bench.press("c")
@@ -297,7 +297,7 @@ async def test_a_task_of_a_run_opens_with_its_attempts(ring: Arena) -> None:
         assert isinstance(bench.app.focused, ReportList)
         await bench.press("v")
         await bench.pilot.pause()
-        assert isinstance(bench.app.focused, GoingList)
+        assert isinstance(bench.app.focused, TrialList)
         assert "✖ not solved" in bench.shown()
         assert "tests fail, 1 attempt" in bench.shown()
         await bench.press("enter")
@@ -353,13 +353,13 @@ async def test_the_suite_of_the_package_over_a_stand_in(project: Path) -> None:
             await over(bench)
             probing.cancel()
             print(f"longest stall of the event loop: {1000 * worst:.0f} ms")  # noqa: T201
-            assert "promotes nothing" in said(bench)
+            assert "oes not count" in said(bench)
             live = desk_of(bench).pane.live
             assert live is not None
             assert live.finished is not None
             assert {arm: live.score(arm).solved for arm in live.arms} == {
-                "reflex": len(live.goes),
-                "cloud": len(live.goes),
+                "reflex": len(live.keys),
+                "cloud": len(live.keys),
             }
 
 

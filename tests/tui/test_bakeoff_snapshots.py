@@ -1,4 +1,4 @@
-"""Pictures of every state of the bakeoff pane and its dialogs, at three sizes, dark and light."""
+"""Pictures of the bakeoff pane and its dialogs, and what they say at every size."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive
 from core.router.decision import GateView
 from core.settings.model import Cloud
+from reflex_tui.messages import BakeoffEnded, BakeoffProgressed, RecordsCame, ReportsSeen, ViewSeen
 from reflex_tui.model.estimate import ArmEstimate, Estimate, Unfinished
 from reflex_tui.model.live import Live
-from reflex_tui.model.messages import BakeoffEnded, BakeoffTold, RecordsCame, ReportsSeen, ViewSeen
 from reflex_tui.model.promotion import Done, Proposal, SettingChange
 from reflex_tui.model.reports import Detail, _tasks
 from reflex_tui.model.reports import ListedReport as Listed
@@ -27,7 +27,7 @@ from reflex_tui.screens.promote import PromoteScreen
 from reflex_tui.screens.report import ReportScreen
 from tests.support.tui.bakeoffs import events, report, trials
 from tests.support.tui.making import NO_GATE, ROOT, StillClock, ill, outlook, settings
-from tests.tui.test_snapshots import Scene
+from tests.support.tui.scenes import LARGE, MIDDLE, SIZES, SMALL, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,22 +35,18 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from core.harness.report.model import Report
-    from reflex_tui.panes.bakeoff_desk import BakeoffDesk
+    from reflex_tui.screens.bakeoff_control import BakeoffControl
     from reflex_tui.screens.dashboard import Dashboard
+    from tests.support.tui.scenes import Snap
 
-    Snap = Callable[..., bool]
-    Act = Callable[[Pilot[None], BakeoffDesk], Awaitable[None]]
+    Act = Callable[[Pilot[None], BakeoffControl], Awaitable[None]]
 
-SIZES = [(80, 24), (120, 40), (160, 48)]
 LOOKS = [
-    pytest.param(size, f"reflex-{theme}", id=f"{theme}-{size[0]}x{size[1]}")
-    for theme in ("dark", "light")
-    for size in SIZES
+    pytest.param(SMALL, "reflex-dark", id="dark-80x24"),
+    pytest.param(MIDDLE, "reflex-dark", id="dark-120x40"),
+    pytest.param(LARGE, "reflex-dark", id="dark-160x48"),
+    pytest.param(MIDDLE, "reflex-light", id="light-120x40"),
 ]
-SOLE = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in SIZES]
-# What the pane is for: every size in both themes. Dialogs: the middle one alone in the light.
-looks = pytest.mark.parametrize(("size", "theme"), LOOKS)
-mixed = pytest.mark.parametrize(("size", "theme"), [*LOOKS[:3], LOOKS[4]])
 PATH = ROOT / ".speckit/eval/reflex-bakeoff-20260112T103100Z.json"
 
 
@@ -65,7 +61,7 @@ class Acted(Scene):
     async def play(self, pilot: Pilot[None]) -> None:
         """Tell it all, then act."""
         await super().play(pilot)
-        dashboard: Dashboard = pilot.app._dashboard  # type: ignore[attr-defined]
+        dashboard: Dashboard = pilot.app.dashboard  # type: ignore[attr-defined]
         await self._act(pilot, dashboard.bakeoff)
         for _ in range(4):
             await pilot.pause()
@@ -78,57 +74,57 @@ def seen(snap: Snap, act: Act, size: tuple[int, int], theme: str, told: Any = ()
     return Acted(act, theme, told).looks_as_before(snap, size)
 
 
-async def show_run(pilot: Pilot[None], desk: BakeoffDesk, of: int, done: Any, **how: Any) -> None:
+async def show_run(
+    pilot: Pilot[None], desk: BakeoffControl, of: int, done: Any, **how: Any
+) -> None:
     """A run as far as ``done``, at a pace of a trial every two seconds."""
     clock = StillClock()
     desk.pane.live = Live(clock)
     desk.pane.running, desk.pane.watching = True, True
     for event in events(of, done, **how):
         clock.forward(0.7)
-        desk.on_bakeoff_told(BakeoffTold(event))
+        desk.on_bakeoff_progressed(BakeoffProgressed(event))
     desk.pane.refresh_live()
     await pilot.pause()
     desk.pane.take_focus()
 
 
-@looks
+@pytest.mark.parametrize(("size", "theme"), LOOKS)
 def test_going(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     """A run under way: cells of every state, figures, the verdict so far."""
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         await show_run(pilot, desk, 68, trials(30, lost=(3, 17), later=(5, 8))[:-1])
 
     assert seen(snap_compare, act, size, theme)
 
 
-@pytest.mark.parametrize("size", SOLE)
-def test_preparing(snap_compare: Snap, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_preparing(size: tuple[int, int]) -> None:
     """Nothing is asked yet: servers are looked at, the sandbox attacked."""
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         desk.pane.live = Live(StillClock())
         desk.pane.running = desk.pane.watching = True
         await pilot.pause()
 
-    assert seen(snap_compare, act, size, "reflex-dark")
+    assert "◌ preparing" in await Acted(act).text(size)
 
 
-@pytest.mark.parametrize("size", SOLE)
-def test_stopping_a_large_one(snap_compare: Snap, size: tuple[int, int]) -> None:
+def test_stopping_a_large_one(snap_compare: Snap) -> None:
     """A suite of hundreds of tasks, asked to stop."""
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         await show_run(pilot, desk, 700, trials(90, lost=(3, 17)))
         desk.pane.stopping = True
 
-    assert seen(snap_compare, act, size, "reflex-dark")
+    assert seen(snap_compare, act, MIDDLE, "reflex-dark")
 
 
-@pytest.mark.parametrize("size", SOLE)
-def test_could_not_go_on(snap_compare: Snap, size: tuple[int, int]) -> None:
+def test_could_not_go_on(snap_compare: Snap) -> None:
     """The run was refused at its start: why, and what to do."""
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         desk.pane.live = Live(StillClock())
         error = ReflexError(
             "the reflex arm is not well: nothing listens at 127.0.0.1:3009 (connection refused)",
@@ -137,7 +133,7 @@ def test_could_not_go_on(snap_compare: Snap, size: tuple[int, int]) -> None:
         desk.on_bakeoff_ended(BakeoffEnded(error))
         await pilot.pause()
 
-    assert seen(snap_compare, act, size, "reflex-dark")
+    assert seen(snap_compare, act, SMALL, "reflex-dark")
 
 
 def listed(made: Report, stamp: str) -> Listed:
@@ -177,7 +173,7 @@ PARTIAL = report(trials(20, lost=(3,)), stamps=("scripted", "partial"), minutes=
 BAD = Listed(ROOT / ".speckit/eval/reflex-bakeoff-20260109T080000Z.json", problem="not JSON")
 
 
-async def show_reports(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+async def show_reports(pilot: Pilot[None], desk: BakeoffControl) -> None:
     """A whole report, a partial one, a damaged one."""
     desk._details[PATH] = detail(WHOLE)
     both = listed(WHOLE, "20260112T103100Z"), listed(PARTIAL, "20260112T090000Z")
@@ -186,46 +182,46 @@ async def show_reports(pilot: Pilot[None], desk: BakeoffDesk) -> None:
     desk.pane.take_focus()
 
 
-@looks
+@pytest.mark.parametrize(("size", "theme"), LOOKS)
 def test_reports(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     """The newest report: gate, latency of both arms with the limit, what only one arm solved."""
     assert seen(snap_compare, show_reports, size, theme)
 
 
-@pytest.mark.parametrize("size", SOLE)
-def test_stopped(snap_compare: Snap, size: tuple[int, int]) -> None:
+def test_stopped(snap_compare: Snap) -> None:
     """A run that was stopped can be gone on with; the partial report is marked as baseline."""
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         await show_reports(pilot, desk)
         about = {"suite": "reflex_patchloop_v1", "arms": {"reflex": 1, "cloud": 1}}
         desk.show_unfinished(Unfinished(PATH, 41, 136, under_way=False, about=about))
         await pilot.press("down", "space")
         await pilot.app.workers.wait_for_complete()
 
-    assert seen(snap_compare, act, size, "reflex-dark")
+    assert seen(snap_compare, act, SMALL, "reflex-dark")
 
 
-@pytest.mark.parametrize("size", SOLE)
-def test_elsewhere(snap_compare: Snap, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_elsewhere(size: tuple[int, int]) -> None:
     """A bakeoff of another process is seen by its journal."""
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         about = {"suite": "reflex_patchloop_v1", "arms": {"reflex": 1, "cloud": 1}}
         desk.show_unfinished(Unfinished(PATH, 41, 136, under_way=True, about=about))
         await pilot.pause()
 
-    assert seen(snap_compare, act, size, "reflex-dark", [ReportsSeen(())])
+    shown = await Acted(act, told=[ReportsSeen(())]).text(size)
+    assert "▸ running elsewhere: 41 of 136 trials of reflex_patchloop_v1" in shown
 
 
-@looks
+@pytest.mark.parametrize(("size", "theme"), LOOKS[1:3])
 @pytest.mark.parametrize("keys", [(), ("down",)], ids=["overview", "task"])
 def test_report(
     snap_compare: Snap, size: tuple[int, int], theme: str, keys: tuple[str, ...]
 ) -> None:
     """A report whole, and a task that only one arm solved."""
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         await show_reports(pilot, desk)
         await pilot.press("enter")
         assert isinstance(pilot.app.screen, ReportScreen)
@@ -250,7 +246,7 @@ ALL = Estimate(
         arm("cloud", "gpt-5-mini", local=False, usd=0.0003),
     ),
     seconds=244.0,
-    basis="going by the report of 2026-01-12 10:31",
+    basis="from the report of 2026-01-12 10:31",
     usd=0.02,
     usd_why="",
     limits="",
@@ -261,7 +257,7 @@ SOME = replace(
     trials=2,
     left_out=("task-901: its tests need a network",),
     seconds=None,
-    basis="no reply of cloud to go by",
+    basis="no earlier reply of cloud to estimate from",
     usd=None,
     usd_why="unknown yet: [cloud] has no price_input/output_per_million",
     limits="3 of the suite's 68 tasks are not the suite",
@@ -273,8 +269,11 @@ REFUSED = ConfigError(
 )
 
 
-@mixed
-@pytest.mark.parametrize("found", [ALL, SOME, REFUSED], ids=["all", "some", "refused"])
+@pytest.mark.parametrize(
+    ("found", "size", "theme"),
+    [(ALL, MIDDLE, "reflex-dark"), (SOME, SMALL, "reflex-dark"), (REFUSED, SMALL, "reflex-light")],
+    ids=["all", "some", "refused"],
+)
 def test_start(
     snap_compare: Snap,
     monkeypatch: pytest.MonkeyPatch,
@@ -285,7 +284,7 @@ def test_start(
     """The start dialog: what it comes to, what it lacks, why it is refused."""
     monkeypatch.setattr(BakeoffStart, "_estimate", lambda _: None)
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         tasks = "s*" if found is SOME else ""
         down = outlook(ill()) if found is SOME else outlook()
         dialog = BakeoffStart(settings(), Options(tasks=tasks), lambda: down, {})
@@ -319,8 +318,11 @@ PROPOSED = {
 }
 
 
-@mixed
-@pytest.mark.parametrize("name", PROPOSED)
+@pytest.mark.parametrize(
+    ("name", "size", "theme"),
+    [("promote", MIDDLE, "reflex-dark"), ("refused", SMALL, "reflex-light")],
+    ids=["promote", "refused"],
+)
 def test_promote(
     snap_compare: Snap,
     monkeypatch: pytest.MonkeyPatch,
@@ -331,7 +333,7 @@ def test_promote(
     """The line that would change, the refusal, the new state."""
     monkeypatch.setattr(PromoteScreen, "_look", lambda _: None)
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         dialog = PromoteScreen(OFF, on=name != "disable")
         await pilot.app.push_screen(dialog)
         dialog.post_message(PromoteScreen.Looked(PROPOSED[name]))
@@ -339,31 +341,50 @@ def test_promote(
     assert seen(snap_compare, act, size, theme)
 
 
-@pytest.mark.parametrize("size", SOLE)
-def test_leave(snap_compare: Snap, size: tuple[int, int]) -> None:
+def test_leave(snap_compare: Snap) -> None:
     """Asked once before a run is stopped by leaving."""
 
     class Going:
         alive = True
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         await show_run(pilot, desk, 68, trials(20))
         far = "41 of 136 trials are done"
         await pilot.app.push_screen(LeaveScreen(Going(), far, lambda: None))  # type: ignore[arg-type]
 
-    assert seen(snap_compare, act, size, "reflex-dark")
+    assert seen(snap_compare, act, SMALL, "reflex-dark")
 
 
-@pytest.mark.parametrize("theme", ["reflex-ansi", "no-colour"])
-def test_without_our_colours(
-    snap_compare: Snap, monkeypatch: pytest.MonkeyPatch, theme: str
-) -> None:
-    """The terminal's own colours, and none at all: glyphs and words say it."""
-    if theme == "no-colour":
-        monkeypatch.setenv("NO_COLOR", "1")
+def test_without_colour(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR: glyphs and words say it."""
+    monkeypatch.setenv("NO_COLOR", "1")
 
-    async def act(pilot: Pilot[None], desk: BakeoffDesk) -> None:
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         await show_run(pilot, desk, 68, trials(30, lost=(3, 17), later=(5, 8))[:-1])
 
-    ours = "reflex-ansi" if theme == "reflex-ansi" else "reflex-dark"
-    assert seen(snap_compare, act, (80, 24), ours)
+    assert seen(snap_compare, act, SMALL, "reflex-dark")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("done", ("✓ written", "enabled = true", "next call")),
+        ("disable", ("enabled = false", "every Implement call goes to the cloud")),
+        ("error", ("Read-only file system",)),
+        ("refused", ("✖ refused: no valid gate pass (model_changed)", "Nothing was written")),
+    ],
+)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_promote_says(
+    monkeypatch: pytest.MonkeyPatch, name: str, says: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    """What was written, what would be, or why nothing is."""
+    monkeypatch.setattr(PromoteScreen, "_look", lambda _: None)
+
+    async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
+        dialog = PromoteScreen(OFF, on=name != "disable")
+        await pilot.app.push_screen(dialog)
+        dialog.post_message(PromoteScreen.Looked(PROPOSED[name]))
+
+    shown = await Acted(act).text(size)
+    assert [each for each in says if each not in shown] == []

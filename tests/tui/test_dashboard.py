@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import (
+from reflex_tui.messages import (
     CommandWanted,
     ConfigBroken,
     ConfigRead,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 async def test_all_is_looked_for_before_anything_is_seen() -> None:
     """The first picture claims nothing."""
     async with dashboard() as bench:
-        assert "◌ looking" in bench.shown()
+        assert "◌ checking" in bench.shown()
         assert "acme/api" in bench.shown()
 
 

@@ -10,7 +10,7 @@ from core.router.condition import DeepProbe
 from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import LookWanted, ViewBlocked, ViewSeen
+from reflex_tui.messages import LookWanted, ViewBlocked, ViewSeen
 from reflex_tui.widgets.server import RemedySection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import (
@@ -38,7 +38,7 @@ async def test_the_eye_meets_state_gate_breaker_and_next_call() -> None:
         assert "thresholds_not_met (no_bakeoff)" in bench.shown()
         await bench.tell(ViewSeen(outlook(breaker=OPEN)))
         assert "breaker ✖ open" in bench.shown().splitlines()[0]
-        assert "next probe in 12 s" in bench.shown()
+        assert "retry in 12 s" in bench.shown()
 
 
 async def test_the_remedy_takes_the_place_of_the_charts_and_goes_again(
@@ -124,7 +124,7 @@ async def test_looks_are_asked_for() -> None:
     Asked.CSS_PATH = str(theme.__file__).replace("theme.py", "reflex_tui.tcss")
     app = Asked(settings(), clock=StillClock(), watch=False)
     async with app.run_test() as pilot:
-        while not app._dashboard.is_whole:
+        while not app.dashboard.is_whole:
             await pilot.pause()
         await pilot.press("r", "d", "2", "r")
         await pilot.pause()

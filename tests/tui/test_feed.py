@@ -16,7 +16,7 @@ from core.capsule import EventLog
 from core.errors import UntrustedEndpoint
 from core.settings import load_settings
 from core.stages import Mode
-from reflex_tui.model.messages import (
+from reflex_tui.messages import (
     CapsuleBroken,
     ConfigBroken,
     ConfigRead,
@@ -26,8 +26,9 @@ from reflex_tui.model.messages import (
     ViewSeen,
     WatcherDied,
 )
-from reflex_tui.watch.feed import CapsuleWatcher, ViewWatcher
+from reflex_tui.watch.capsule import CapsuleWatcher
 from reflex_tui.watch.files import ConfigWatcher, ReportsWatcher
+from reflex_tui.watch.server import ViewWatcher
 from reflex_tui.watch.watcher import Watcher
 from tests.support.tui.making import call, decision
 
@@ -152,7 +153,7 @@ def test_a_damaged_capsule_is_told_and_followed_once_it_is_mended(
     capsule: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One bit is enough; with the bit back the log goes on by itself."""
-    monkeypatch.setattr("reflex_tui.watch.feed.RETRY_AFTER_S", 0.05)
+    monkeypatch.setattr("reflex_tui.watch.capsule.RETRY_AFTER_S", 0.05)
     with EventLog(capsule) as log:
         log.append(decision("a"))
     segment = next(capsule.glob("events-*.jsonl"))
@@ -169,7 +170,7 @@ def test_an_unreadable_capsule_is_told(
     capsule: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file where the directory should be, say, or one that may not be read."""
-    monkeypatch.setattr("reflex_tui.watch.feed.RETRY_AFTER_S", 0.05)
+    monkeypatch.setattr("reflex_tui.watch.capsule.RETRY_AFTER_S", 0.05)
 
     def refused(self: EventLog, n: int) -> list[Record]:
         raise PermissionError(13, "Permission denied", str(capsule))

@@ -17,13 +17,10 @@ from core.capsule import EventLog
 from core.engine.process import ServerProcess
 from core.errors import EngineError
 from tests.support.tui.making import NOW, decision
-from tests.tui.test_loop import Heartbeat, heartbeat, memory_mb
-from tests.tui.test_routing_large import make, until, watching
+from tests.support.tui.watching import Heartbeat, make, memory_mb, until, watching
 
 if TYPE_CHECKING:
     from tests.support.tui.bench import Bench
-
-__all__ = ["heartbeat"]
 
 TORTURE = "REFLEX_TORTURE" in os.environ
 LINES = 1_000_000 if TORTURE else 60_000
@@ -87,7 +84,7 @@ async def test_a_flood_in_the_engines_log_stays_there(
                 while not done.exists() or events < 6020:
                     writer.append(decision(f"flood-{events}"))
                     events += 1
-                    await until(lambda: bench.dashboard._events >= events)  # noqa: B023  awaited
+                    await until(lambda: bench.dashboard.events >= events)  # noqa: B023  awaited
                     await bench.press("1", "2", "home", "end")
                     assert bench.view.following
                     assert is_clean(bench)

@@ -1,4 +1,4 @@
-"""What a day was worth, when the server was up, and a chart: the pure parts of the health pane."""
+"""The benefits of a day, the hour's uptime, and a chart: the pure parts of the health pane."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.settings.model import LocalBackend
 from core.stages import Mode
 from reflex_tui.model.benefits import benefits_of
 from reflex_tui.model.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict
-from reflex_tui.widgets.plot import Plotted, Point, plot
+from reflex_tui.widgets.chart import Plotted, Point, plot, ticks
 from tests.support.tui.health_states import priced
 from tests.support.tui.making import NO_GATE, NOW, passed, settings
 
@@ -163,23 +163,48 @@ def drawn(points: Sequence[Point], limit: float | None = 2000.0) -> str:
     return "\n".join(line.plain for line in plot(given, 80, 12))
 
 
-def test_the_chart_has_the_line_the_limit_and_the_failures() -> None:
-    """From zero, with named ends."""
-    steady = [Point(number, 400.0, 900.0, failed=number == 40) for number in range(90)]
-    text = drawn(steady)
+def test_the_chart_has_the_line_the_limit_and_named_ends() -> None:
+    """From zero, with round ticks of which the limit is one."""
+    text = drawn([Point(number, 400.0, 900.0) for number in range(90)])
     assert "╌╌╌" in text
-    assert text.count("×") == 1
     assert "▴" in text
     assert "now" in text
-    assert "2.10 s" in text
-    assert "╌" not in drawn(steady, None)
+    assert "2.00 s┤╌" in text
+    assert [label in text for label in ("2.50 s", "1.50 s", "1.00 s", "500 ms", "0┤")] == [True] * 5
+    assert "╌" not in drawn([Point(0, 400.0, 900.0)], None)
 
 
-def test_the_chart_does_not_go_on_over_a_gap() -> None:
-    """Where nobody called there is no line."""
-    whole = drawn([Point(number, 400.0, 400.0) for number in range(90)])
-    gap = drawn([Point(number, 400.0, 400.0) for number in range(90) if not 20 < number < 60])
-    assert sum(map(_is_braille, gap)) < 0.7 * sum(map(_is_braille, whole))
+def test_failures_have_a_lane_of_their_own() -> None:
+    """How many failed is told, and what was answered is drawn as without them."""
+    answered = [Point(number, 400.0, 400.0) for number in range(90)]
+    with_failures = [
+        Point(one.slice, one.p50, one.p95, {40: 1, 70: 12}.get(one.slice, 0)) for one in answered
+    ]
+    *chart, lane, names = drawn(with_failures).splitlines()
+    assert [sign for sign in lane if sign in "0123456789+"] == ["1", "+"]
+    assert "failed" not in drawn(answered)
+    assert not any("×" in each for each in chart)
+    assert sum(map(_is_braille, "".join(chart))) == sum(map(_is_braille, drawn(answered)))
+    assert "now" in names
+
+
+@pytest.mark.parametrize("highest", [0.4, 99.0, 100.0, 2100.0, 2500.0, 61_000.0])
+def test_ticks_are_round_and_reach_the_highest(highest: float) -> None:
+    """One, two or five of a power of ten apart; the last is the first that is not exceeded."""
+    found = ticks(highest, 5)
+    step = found[1]
+    assert len(found) <= 6
+    assert found[-1] >= highest - 1e-6 > found[-2] - 1e-6
+    assert f"{step:e}"[0] in "125"
+
+
+def test_no_line_goes_across_silence() -> None:
+    """Where nobody called, or nobody was answered, there is no line: not over one slice."""
+    points = [
+        Point(number, 400.0, 400.0) for number in range(90) if number % 45 not in {20, 21, 22}
+    ]
+    line = next(row for row in drawn(points).splitlines() if any(map(_is_braille, row)))
+    assert len(line[9:].rstrip().split()) == 3
 
 
 def _is_braille(char: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the health pane says and does: worth, uptime, breaker, deep probe, chart and windows."""
+"""What the health pane says and does: benefits, uptime, breaker, deep probe, chart and windows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from core.router.shadow import ShadowSummary
 from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.latencies import WINDOWS
-from reflex_tui.model.messages import (
+from reflex_tui.messages import (
     CommandWanted,
     LookWanted,
     ViewBlocked,
@@ -27,12 +26,22 @@ from reflex_tui.model.messages import (
     WindowSeen,
     WindowWanted,
 )
+from reflex_tui.model.latencies import WINDOWS
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.widgets.plot import PlotSection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.health_states import priced, windowed
-from tests.support.tui.making import OPEN, StillClock, healthy, ill, outlook, passed, settings
+from tests.support.tui.making import (
+    OPEN,
+    StillClock,
+    figure,
+    healthy,
+    ill,
+    outlook,
+    passed,
+    settings,
+)
 
 if TYPE_CHECKING:
     from core.capsule import Record
@@ -56,7 +65,7 @@ async def test_the_four_reasons_are_in_sight_at_every_size(
     """Quick, saved, kept here, parity; and what the shadow calls showed."""
     async with dashboard(size=size) as bench:
         await bench.tell(ViewSeen(outlook(configured=priced())), WindowSeen(seen))
-        (row,) = [row for row in bench.shown().splitlines() if "WORTH" in row]
+        (row,) = [row for row in bench.shown().splitlines() if "BENEFITS" in row]
         for figure in ("under a second 74 %", "saved $0.02", "74 %", "parity"):
             assert figure in row
         assert row.rstrip().endswith("96 %")
@@ -101,7 +110,7 @@ async def test_the_hour_shows_outages_and_what_nobody_saw(seen: Windowed) -> Non
         await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
         assert all(glyph in row for glyph in "·█×▄")
-        assert "up 92.5 %   48 min seen" in row
+        assert "up 92.5 %   48 min observed" in row
 
 
 async def test_a_look_at_an_ill_server_is_no_time_up() -> None:
@@ -117,17 +126,17 @@ async def test_the_breaker_counts_down_while_a_look_takes_its_time() -> None:
     """Seconds pass by the clock, not by the looks; never below zero."""
     async with dashboard() as bench:
         await bench.tell(ViewSeen(outlook(breaker=OPEN)))
-        assert "next probe in 12 s" in bench.shown()
+        assert "retry in 12 s" in bench.shown()
         for seconds, left in ((5, "7 s"), (60, "0 s")):
             bench.clock.forward(seconds)
             bench.dashboard._tick()
             await bench.pilot.pause()
-            assert f"next probe in {left}" in bench.shown()
+            assert f"retry in {left}" in bench.shown()
 
 
 async def test_every_threshold_has_value_bound_and_verdict_at_every_size() -> None:
     """Also where it is missed."""
-    late = {"value": 2310.0, "bound": 2540.0, "threshold": 2000.0, "state": "fail"}
+    late = figure(2310.0, 2540.0, 2000.0, "fail")
     failed = passed(verdict="fail", misses=["p95_latency"])
     failed["metrics"] = failed["metrics"] | {"p95_latency": late}
     gate = GateView(valid=False, detail="p95_latency", event=failed, age_days=1.0)
@@ -194,10 +203,10 @@ async def test_probes_and_windows_are_asked_for() -> None:
     """Keys and commands post what the watching threads need."""
     app = Asked()
     async with app.run_test(size=(120, 40)) as pilot:
-        while not app._dashboard.is_whole:
+        while not app.dashboard.is_whole:
             await pilot.pause()
         await pilot.press("r", "d", "w", "w", "w")
-        app._dashboard.post_message(CommandWanted(parse("health --deep")))
+        app.dashboard.post_message(CommandWanted(parse("health --deep")))
         await pilot.pause()
         await pilot.pause()
     names = [WINDOWS[2].name, WINDOWS[0].name, WINDOWS[1].name]
@@ -258,10 +267,10 @@ async def test_the_chart_is_one_key_away_where_it_has_no_room(
     """At 80 by 24 ``l`` gives it the pane, with a key for the window; ``l`` takes it back."""
     async with dashboard(size=(80, 24)) as bench:
         await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
-        assert "limit 2.00 s" not in bench.shown()
+        assert "2.00 s┤╌" not in bench.shown()
         assert "Window" not in bench.offered()
         await bench.press("l")
-        assert "╌╌ limit 2.00 s" in bench.shown()
+        assert "2.00 s┤╌" in bench.shown()
         assert "TTFT      last 15 min" in bench.shown()
         assert "SERVER" not in bench.shown()
         assert "Window" in bench.offered()

@@ -1,4 +1,4 @@
-"""Pictures of the health pane in every state, at three sizes, dark and light."""
+"""Pictures of the health pane's states, and what they say at every size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from core.router.condition import DeepProbe
 from core.router.shadow import ShadowSummary
 from core.settings import Source
 from core.stages import Mode
-from reflex_tui.model.messages import ViewBlocked, ViewSeen, WindowSeen
+from reflex_tui.messages import ViewBlocked, ViewSeen, WindowSeen
+from tests.support.tui.bench import came
 from tests.support.tui.health_states import priced, windowed
 from tests.support.tui.making import (
     NO_GATE,
@@ -26,17 +27,15 @@ from tests.support.tui.making import (
     settings,
     write_a_day,
 )
-from tests.tui.test_snapshots import Scene, came
+from tests.support.tui.scenes import LARGE, MIDDLE, SIZES, SMALL, Scene
 
 if TYPE_CHECKING:
     from textual.message import Message
 
     from core.capsule import Record
     from reflex_tui.model.latencies import Windowed
-    from tests.tui.test_snapshots import Snap
+    from tests.support.tui.scenes import Snap
 
-SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((80, 24), (120, 40), (160, 48))]
-THEMES = [pytest.param(f"reflex-{name}", id=name) for name in ("dark", "light")]
 PROBE = DeepProbe(61.0, 410.0, 118.0, 790, schema_held=True)
 UNTRUSTED = UntrustedEndpoint(
     "stage0.toml:3: reflex.endpoint: https://llm.example/v1 is not on this machine, and a "
@@ -76,7 +75,7 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
         "well": [came(calls), ViewSeen(well), WindowSeen(seen)],
         "chart": [came(calls), ViewSeen(well), WindowSeen(seen)],
         "deep": [came(calls), ViewSeen(probed, deep=True), WindowSeen(seen)],
-        "ill": [came(calls), ViewSeen(down), WindowSeen(seen)],
+        "down": [came(calls), ViewSeen(down), WindowSeen(seen)],
         "unconfigured": [came(()), ViewSeen(bare)],
         "empty": [came(()), ViewSeen(outlook(gate=NO_GATE)), WindowSeen(nothing)],
         "reading": [came(calls), ViewSeen(outlook()), WindowSeen(None, 0.42)],
@@ -85,11 +84,24 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
     return states[state]
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("theme", THEMES)
+LOOKS = [
+    ("well", "dark", SMALL),
+    ("well", "dark", MIDDLE),
+    ("well", "dark", LARGE),
+    ("well", "light", MIDDLE),
+    ("well", "ansi", MIDDLE),
+    ("chart", "dark", MIDDLE),
+    ("down", "dark", SMALL),
+    ("down", "dark", MIDDLE),
+    ("down", "light", LARGE),
+    ("unconfigured", "dark", SMALL),
+    ("empty", "dark", MIDDLE),
+    ("untrusted", "dark", SMALL),
+]
+
+
 @pytest.mark.parametrize(
-    "state",
-    ["looking", "well", "chart", "deep", "ill", "unconfigured", "empty", "reading", "untrusted"],
+    ("state", "theme", "size"), LOOKS, ids=[f"{s}-{t}-{x[0]}x{x[1]}" for s, t, x in LOOKS]
 )
 def test_health(
     snap_compare: Snap,
@@ -101,28 +113,42 @@ def test_health(
     size: tuple[int, int],
 ) -> None:
     """Each is drawn as a person has seen it and found it good."""
-    scene = Scene(told(state, calls, seen), ["l"] if state == "chart" else [], theme)
+    keys = ["l"] if state == "chart" else []
+    scene = Scene(told(state, calls, seen), keys, f"reflex-{theme}")
     assert scene.looks_as_before(snap_compare, size)
 
 
-@pytest.mark.parametrize("state", ["well", "ill"])
-def test_health_in_the_terminals_own_colours(
-    snap_compare: Snap, calls: tuple[Record, ...], seen: Windowed, state: str
-) -> None:
-    """The sixteen colours that the user chose."""
-    scene = Scene(told(state, calls, seen), theme="reflex-ansi")
-    assert scene.looks_as_before(snap_compare, (120, 40))
-
-
-@pytest.mark.parametrize("state", ["well", "ill"])
 def test_health_without_colour(
     snap_compare: Snap,
     calls: tuple[Record, ...],
     seen: Windowed,
-    state: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """NO_COLOR: glyphs and words say it all."""
     monkeypatch.setenv("NO_COLOR", "1")
-    scene = Scene(told(state, calls, seen))
-    assert scene.looks_as_before(snap_compare, (120, 40))
+    assert Scene(told("down", calls, seen)).looks_as_before(snap_compare, MIDDLE)
+
+
+SAYS = {
+    "looking": ("◌ probing the server",),
+    "deep": ("✓ schema", "TTFT 61 ms", "118 tok/s"),
+    "reading": ("reading the evidence, 42 %",),
+    "down": ("✖ down", "connection refused", "WHAT TO DO"),
+    "empty": ("no events yet", "no bakeoff yet"),
+    "untrusted": ("was not contacted", "$ code reflex trust https://llm.example:443"),
+}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("state", SAYS)
+async def test_what_matters_is_said_at_every_size(
+    calls: tuple[Record, ...], seen: Windowed, state: str, size: tuple[int, int]
+) -> None:
+    """The words that tell a state are there whole, wherever there is room for the part."""
+    shown = await Scene(told(state, calls, seen)).text(size)
+    tall = size[1] >= 30
+    needs_height = {"reading the evidence, 42 %", "no events yet"}
+    missing = [
+        each for each in SAYS[state] if each not in shown and (tall or each not in needs_height)
+    ]
+    assert not missing, shown

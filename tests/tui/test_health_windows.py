@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
 from core.stages import Mode
+from reflex_tui.messages import WindowSeen
 from reflex_tui.model.latencies import WINDOWS
-from reflex_tui.model.messages import WindowSeen
 from reflex_tui.model.uptime import Minute, minute_of
 from reflex_tui.watch.windows import WindowWatcher, look
 from tests.support.tui.health_states import compared, indexed

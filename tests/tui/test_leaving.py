@@ -10,16 +10,16 @@ from textual.containers import VerticalScroll
 from textual.css.query import NoMatches
 
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import CommandWanted
+from reflex_tui.messages import CommandWanted
 from reflex_tui.panes.bakeoff import BakeoffPane
-from reflex_tui.panes.bakeoff_desk import BakeoffDesk
 from reflex_tui.panes.routing import RoutingPane
+from reflex_tui.screens.bakeoff_control import BakeoffControl
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.pages import Sheet
 from reflex_tui.widgets.command_bar import CommandBar
 from reflex_tui.widgets.log_bars import FilterBar
 from tests.support.tui.making import settings
-from tests.tui.test_routing_large import until
+from tests.support.tui.watching import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ async def outcome(app: ReflexApp) -> tuple[int | None, BaseException | None]:
 
 @pytest.mark.parametrize(
     "part",
-    [Dashboard, RoutingPane, FilterBar, BakeoffDesk, BakeoffPane, CommandBar],
+    [Dashboard, RoutingPane, FilterBar, BakeoffControl, BakeoffPane, CommandBar],
     ids=lambda part: part.__name__,
 )
 async def test_leaving_before_a_part_is_built_is_leaving(
@@ -86,7 +86,7 @@ async def test_leaving_before_a_sheet_is_built_is_leaving(
     """As above, for what opens over the dashboard."""
     app = ReflexApp(None, watch=False)
     running = asyncio.create_task(outcome(app))
-    await until(lambda: app._dashboard.is_whole)
+    await until(lambda: app.dashboard.is_whole)
     leave_at(part, monkeypatch)
     app.post_message(CommandWanted.named("help"))
     assert await running == (0, None)
@@ -109,7 +109,7 @@ async def test_ctrl_c_leaves_whatever_is_open(keys: tuple[str, ...], tmp_path: P
     """A dialog over the dashboard keeps it from nothing."""
     app = ReflexApp(settings(tmp_path), watch=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app._dashboard.is_whole)
+        await until(lambda: app.dashboard.is_whole)
         await pilot.press(*keys)
         await pilot.pause()
         await pilot.press("ctrl+c")
@@ -122,7 +122,7 @@ async def test_ctrl_c_copies_what_is_selected(monkeypatch: pytest.MonkeyPatch) -
     app = ReflexApp(None, watch=False)
     monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app._dashboard.is_whole)
+        await until(lambda: app.dashboard.is_whole)
         await pilot.press("slash", "q", "u", "shift+home", "ctrl+c")
         assert copied == ["/speckit.reflex qu"]
         await pilot.press("escape", "question_mark")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import os
 import socket
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,51 +16,19 @@ from core.capsule.index import Index
 from core.clock import SystemClock
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import RecordsCame, ViewSeen, WindowSeen
-from reflex_tui.widgets import plot as plotting
-from reflex_tui.widgets.plot import Charts
+from reflex_tui.messages import RecordsCame
 from tests.support.tui.bench import Bench, dashboard
-from tests.support.tui.health_states import windowed
-from tests.support.tui.making import NOW, decision, outlook
-from tests.tui.test_robust import records
-from tests.tui.test_routing_large import make, until, watching
+from tests.support.tui.making import NOW, decision
+from tests.support.tui.watching import Heartbeat, make, memory_mb, records, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-BEAT_S = 0.005
-
-
-class Heartbeat:
-    """Beats on the loop; ``lags_ms`` is by how much each beat was late, ``thread`` the loop's."""
-
-    def __init__(self) -> None:
-        self.lags_ms: list[float] = []
-        self.thread = threading.get_ident()
-
-    async def beat(self) -> None:
-        """Beat until cancelled."""
-        clock = SystemClock()
-        while True:
-            since = clock.monotonic()
-            await asyncio.sleep(BEAT_S)
-            self.lags_ms.append(1000 * (clock.monotonic() - since - BEAT_S))
-
-
-@pytest.fixture
-async def heartbeat() -> AsyncIterator[Heartbeat]:
-    """A heartbeat beside the dashboard, on the loop that the test runs on."""
-    beating = Heartbeat()
-    task = asyncio.create_task(beating.beat())
-    yield beating
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
 def callers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
-    """By name, the threads that called what reads the capsule, asks the index, or plots."""
+    """By name, the threads that called what reads the capsule or asks the index."""
     found: dict[str, set[int]] = {}
 
     def watch(owner: Any, name: str) -> None:
@@ -79,8 +44,6 @@ def callers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
         watch(EventLog, name)
     for name in ("update", "number", "listed", "behind", "seqs", "slices", "totals"):
         watch(Index, name)
-    watch(Charts, "lines")
-    watch(plotting, "Plot")
     return found
 
 
@@ -94,49 +57,17 @@ def workspace(tmp_path: Path) -> Path:
 async def test_the_loop_beats_while_all_else_is_done_elsewhere(
     workspace: Path, heartbeat: Heartbeat, callers: dict[str, set[int]]
 ) -> None:
-    """Rows, jumps, windows and charts: not one of those calls is made on the loop's thread."""
+    """Rows, jumps and windows: not one of those calls is made on the loop's thread."""
     async with watching(workspace) as bench:
         await bench.press("home")
         await until(bench.view.row_at_cursor)
         await bench.press("1", "l", "w")
-        await until(lambda: {"slices", "lines", "Plot"} <= callers.keys())
+        await until(lambda: "slices" in callers)
         await bench.drawn()
         await until(lambda: heartbeat.lags_ms)
-    assert {"tail", "number", "listed", "totals", "slices", "lines"} <= callers.keys()
+    assert {"tail", "number", "listed", "totals", "slices"} <= callers.keys()
     on_the_loop = {name for name, threads in callers.items() if heartbeat.thread in threads}
     assert not on_the_loop
-
-
-async def test_a_chart_that_takes_long_holds_nothing_up(
-    tmp_path: Path, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While it is drawn keys act and the heart beats; then it is there."""
-    drawing, go_on = threading.Event(), threading.Event()
-    original = Charts.lines
-
-    def slow(charts: Charts) -> Any:
-        drawing.set()
-        go_on.wait(20)
-        return original(charts)
-
-    monkeypatch.setattr(Charts, "lines", slow)
-    async with dashboard() as bench:
-        try:
-            bench.dashboard.post_message(ViewSeen(outlook()))
-            bench.dashboard.post_message(WindowSeen(windowed(tmp_path / "capsule")))
-            await until(drawing.is_set)
-            beats = len(heartbeat.lags_ms)
-            await bench.pilot.press("2")
-            await until(lambda: bench.dashboard.pane == "routing")
-            await until(lambda: len(heartbeat.lags_ms) > beats + 3)
-            await bench.pilot.press("1")
-            await bench.pilot.pause()
-            assert "◌ drawing" in bench.shown()
-        finally:
-            go_on.set()
-        await bench.drawn()
-        assert "◌ drawing" not in bench.shown()
-        assert "limit" in bench.shown()
 
 
 @contextmanager
@@ -155,7 +86,7 @@ async def test_a_slow_server_does_not_hold_up_the_log(
         app = ReflexApp(load_settings(workspace / "stage0.toml"), theme_file=workspace / "theme")
         app.animation_level = "none"
         async with app.run_test(size=(120, 40)) as pilot:
-            await until(lambda: app._dashboard.is_whole)
+            await until(lambda: app.dashboard.is_whole)
             bench = Bench(app, pilot, SystemClock())  # type: ignore[arg-type]
             await pilot.press("2")
             await until(lambda: bench.routing.listing.before is not None)
@@ -163,7 +94,7 @@ async def test_a_slow_server_does_not_hold_up_the_log(
             with EventLog(workspace / ".speckit" / "capsule") as log:
                 for number in range(30):
                     log.append(decision(f"slow-{number}"))
-            await until(lambda: bench.dashboard._events >= 6030)
+            await until(lambda: bench.dashboard.events >= 6030)
             await pilot.press("home")
             await until(bench.view.row_at_cursor)
             await pilot.press("pagedown", "end")
@@ -202,26 +133,19 @@ async def test_a_million_events_in_a_simulated_day_leave_nothing_behind() -> Non
     stream = records(count)
     async with dashboard() as bench:
         await bench.press("2")
-        book = bench.routing.book
+        newest = bench.routing.newest
         begun_mb = memory_mb()
         held: list[int] = []
         memory: list[float] = []
         while taken := [one for _, one in zip(range(batch), stream, strict=False)]:
             bench.clock.forward(86400 * batch / count)
             await bench.tell(RecordsCame(tuple(taken), fresh=not held))
-            held.append(len(book))
+            held.append(len(newest))
             if len(held) % (100_000 // batch) == 0:
                 memory.append(memory_mb())
-        assert bench.dashboard._events == count
-        assert max(held) <= 2 * book.keep + batch
-        assert held[-1] <= 2 * book.keep + batch
+        assert bench.dashboard.events == count
+        assert max(held) <= 2 * newest.keep + batch
+        assert held[-1] <= 2 * newest.keep + batch
     told = ", ".join(f"{each:.1f}" for each in memory)
     sys.stdout.write(f"memory: {begun_mb:.1f} MB at the start; each 100,000 events on: {told}\n")
     assert memory[-1] < memory[0] + 10
-
-
-def memory_mb() -> float:
-    """What this process holds in memory, after a collection."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

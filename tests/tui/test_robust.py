@@ -10,18 +10,18 @@ import pytest
 
 from core.capsule import EventLog
 from core.capsule.index import Index
-from core.capsule.record import GENESIS, Record, complete_line
 from core.settings import load_settings
 from core.settings.policy import PolicySnapshot
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import CountWanted, IndexGrew, RecordsCame, RowsCounted
+from reflex_tui.messages import CountWanted, IndexGrew, RecordsCame, RowsCounted
 from tests.support.tui.bench import Bench, came, dashboard
 from tests.support.tui.making import NOW, StillClock, decision
-from tests.tui.test_routing_large import events, make, until, watching
+from tests.support.tui.watching import make, records, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from core.capsule.record import Record
 
 
 @pytest.fixture
@@ -29,16 +29,6 @@ def workspace(tmp_path: Path) -> Path:
     """A workspace with a capsule larger than what is held in memory at first."""
     make(tmp_path / "api" / ".speckit" / "capsule", 6000, end=NOW, hours=1)
     return tmp_path / "api"
-
-
-def records(count: int) -> Iterator[Record]:
-    """Records as a watcher would hand them over, in one chain."""
-    prev = GENESIS
-    for seq, fields in enumerate(events(count), 1):
-        line, digest = complete_line(fields, seq, "2026-01-12T10:30:16.050Z", prev)
-        event_type = "LLMCall" if seq % 2 == 0 else "RoutingDecision"
-        yield Record(seq, "2026-01-12T10:30:16.050Z", event_type, prev, digest, 1, 0, line[:-1])
-        prev = digest
 
 
 async def test_nothing_reads_the_capsule_on_the_event_loop(
@@ -81,14 +71,14 @@ async def test_a_capsule_that_goes_and_another_that_comes(workspace: Path) -> No
     """Nothing of the old one stays, in memory or by the index; the new one is followed."""
     capsule = workspace / ".speckit" / "capsule"
     async with watching(workspace) as bench:
-        assert len(bench.view._rows) == 3000
+        assert len(bench.view.rows) == 3000
         shutil.rmtree(capsule)
-        await until(lambda: not len(bench.view._rows))
+        await until(lambda: not len(bench.view.rows))
         await bench.pilot.pause()
         assert "No decision yet" in bench.shown()
         with EventLog(capsule) as log:
             log.append(decision("anew"))
-        await until(lambda: len(bench.view._rows) == 1)
+        await until(lambda: len(bench.view.rows) == 1)
         await bench.pilot.pause()
         assert "anew" in bench.shown()
 
@@ -121,7 +111,7 @@ async def test_a_row_that_was_damaged_after_it_was_indexed_says_so(workspace: Pa
         await bench.press("home")
         await until(bench.view.row_at_cursor)
         await bench.pilot.pause()
-        assert "this line of the log does not hold" in bench.shown()
+        assert "this line of the log is damaged" in bench.shown()
 
 
 async def test_a_long_day_takes_no_more_memory_than_a_short_one() -> None:
@@ -129,16 +119,16 @@ async def test_a_long_day_takes_no_more_memory_than_a_short_one() -> None:
     stream = records(40_000)
     async with dashboard() as bench:
         await bench.press("2")
-        book, listing = bench.routing.book, bench.routing.listing
+        newest, listing = bench.routing.newest, bench.routing.listing
         await bench.tell(came([next(stream) for _ in range(500)]))
         for batch in range(79):
             taken = [next(stream) for _ in range(500)]
             bench.clock.forward(60)
             await bench.tell(RecordsCame(tuple(taken)), IndexGrew(taken[-1].seq, 1.0))
-            assert len(book) <= book.keep * 1.1 + 500, batch
-            assert len(book._ordinals) <= len(book)
+            assert len(newest) <= newest.keep * 1.1 + 500, batch
+            assert len(newest._ordinals) <= len(newest)
         assert len(listing) == 20_000
-        assert listing.before == 20_000 - len(book)
+        assert listing.before == 20_000 - len(newest)
 
 
 async def test_without_an_index_a_flood_while_paused_stays_bounded() -> None:
@@ -146,12 +136,12 @@ async def test_without_an_index_a_flood_while_paused_stays_bounded() -> None:
     stream = records(30_000)
     async with dashboard() as bench:
         await bench.press("2")
-        book = bench.routing.book
+        newest = bench.routing.newest
         await bench.tell(came([next(stream) for _ in range(500)]))
         await bench.press("up")
         while taken := [record for _, record in zip(range(500), stream, strict=False)]:
             await bench.tell(RecordsCame(tuple(taken)))
-        assert len(book) <= 2 * book.keep + 250
+        assert len(newest) <= 2 * newest.keep + 250
         assert "new" in bench.shown()
 
 
@@ -167,12 +157,12 @@ async def test_the_log_survives_any_size(a_day: tuple[Record, ...]) -> None:
             await bench.pilot.resize_terminal(*size)
             await bench.press("pagedown", "end", "pageup", "home")
             assert ("too small" in bench.shown()) == (size == (20, 5))
-        assert len(routing.listing) == 1_000_000 + len(routing.book)
+        assert len(routing.listing) == 1_000_000 + len(routing.newest)
         assert bench.view.cursor == 0
 
 
 def _question(bench: Bench) -> Any:
-    return CountWanted(bench.routing.listing.filter, bench.routing.book.edge, 0)
+    return CountWanted(bench.routing.listing.filter, bench.routing.newest.edge, 0)
 
 
 async def test_a_changed_configuration_is_in_force_and_told(tmp_path: Path) -> None:
@@ -183,16 +173,16 @@ async def test_a_changed_configuration_is_in_force_and_told(tmp_path: Path) -> N
     path.write_text("[reflex]\nenabled = true\n")
     app = ReflexApp(load_settings(path), read=lambda: load_settings(path), clock=StillClock())
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await until(lambda: app._dashboard.is_whole)
+        await until(lambda: app.dashboard.is_whole)
         before = app.settings
         path.write_text("[reflex]\nenabled = true\n[reflex.thresholds]\np95_latency_ms = 900\n")
         await until(lambda: app.settings is not before)
         await pilot.pause()
-        assert app._dashboard.routing.limit_ms == 900
-        await until(lambda: (seen := app._dashboard.outlook) and seen.settings is app.settings)
-        assert app._dashboard.outlook is not None
-        policy = app._dashboard.outlook.policy.policy_hash
+        assert app.dashboard.routing.limit_ms == 900
+        await until(lambda: (seen := app.dashboard.outlook) and seen.settings is app.settings)
+        assert app.dashboard.outlook is not None
+        policy = app.dashboard.outlook.policy.policy_hash
         assert before is not None
         assert policy != PolicySnapshot.capture(before).policy_hash
         told = [each.message for each in app._notifications]
-        assert told == [f"stage0.toml: in force from now on, as policy {policy[:19]}"]
+        assert told == [f"stage0.toml: in force, as policy {policy[:19]}"]

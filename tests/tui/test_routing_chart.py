@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.stages import Mode
+from reflex_tui.messages import CommandWanted, ViewSeen, WindowSeen
 from reflex_tui.model.latencies import WINDOWS
-from reflex_tui.model.messages import CommandWanted, ViewSeen, WindowSeen
 from reflex_tui.model.slash import parse
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.health_states import windowed
@@ -28,10 +27,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Windowed:
 
 
 async def drawn(bench: Bench) -> str:
-    """The screen once the chart's thread is through."""
-    for _ in range(3):
-        await bench.app.workers.wait_for_complete()
-        await bench.pilot.pause()
+    """The screen once all is handled."""
+    await bench.drawn()
     return bench.shown()
 
 
@@ -101,25 +98,7 @@ async def test_an_empty_log_has_no_chart_to_offer(seen: Windowed) -> None:
         assert "No decision yet" in await drawn(bench)
         assert not {"Chart", "Window"} & bench.offered()
         await bench.tell(CommandWanted(parse("chart")))
-        assert [note.message for note in bench.app._notifications] == [
-            "There is no chart in sight here"
-        ]
-
-
-async def test_what_is_out_of_sight_is_not_drawn(seen: Windowed, a_day: tuple[Record, ...]) -> None:
-    """A chart costs milliseconds of a thread: only the one that is looked at takes them."""
-    async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
-        await drawn(bench)
-        health, routing = bench.dashboard.query("PlotSection")
-        assert health._drawn is not None  # type: ignore[attr-defined]
-        assert routing._drawn is None  # type: ignore[attr-defined]
-        await bench.press("2")
-        before = health._drawn  # type: ignore[attr-defined]
-        await bench.tell(WindowSeen(replace(seen, slices={Mode.REFLEX: seen.slices[Mode.REFLEX]})))
-        await drawn(bench)
-        assert routing._drawn is not None  # type: ignore[attr-defined]
-        assert health._drawn is before  # type: ignore[attr-defined]
+        assert [note.message for note in bench.app._notifications] == ["There is no chart here"]
 
 
 async def test_escape_leaves_the_time_and_keeps_the_filter(a_day: tuple[Record, ...]) -> None:

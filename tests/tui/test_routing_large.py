@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import sys
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core.capsule import EventLog
 from core.capsule.index import Index, ListedRows
+from core.files import make_private
 from reflex_tui.app import ReflexApp
+from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
 from reflex_tui.model.filters import parse_filter
 from reflex_tui.model.log import NewestRows
-from reflex_tui.model.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
-from reflex_tui.model.rows import entries_of
+from reflex_tui.model.rows import entries_of, listed_row
 from reflex_tui.screens.detail import DetailScreen
+from reflex_tui.widgets.log_view import Columns, log_line
+from tests.support.capsule.filling import index_file
 from tests.support.tui.bench import Bench, came, dashboard
-from tests.support.tui.making import NOW, StillClock, call, decision, settings
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from dashboard_load import events, make
+from tests.support.tui.making import NOW, call, decision, settings
+from tests.support.tui.watching import make, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-__all__ = ["events", "make", "until", "watching"]
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
 EVENTS = 20_000
 ROWS = EVENTS // 2
@@ -42,7 +39,15 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make(path, EVENTS, end=NOW, hours=10)
     with Index(EventLog(path)) as index:
         index.update()
+    shutil.copy(index_file(path), path.parent / "index.sqlite")
     return path
+
+
+def lend_index(large: Path, capsule: Path) -> None:
+    """Put the index of ``large`` where this test's user keeps that of ``capsule``."""
+    file = index_file(capsule)
+    make_private(file.parent)
+    shutil.copy(large.parent / "index.sqlite", file)
 
 
 @pytest.fixture
@@ -50,28 +55,8 @@ def workspace(large: Path, tmp_path: Path) -> Path:
     """A workspace of this test's own over a copy of it."""
     root = tmp_path / "api"
     shutil.copytree(large, root / ".speckit" / "capsule")
+    lend_index(large, root / ".speckit" / "capsule")
     return root
-
-
-async def until(true: Callable[[], Any]) -> None:
-    """Wait until ``true``; the test's own time limit ends it otherwise."""
-    while not true():
-        await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def watching(root: Path, *, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Bench]:
-    """The dashboard over a workspace, watching it, on the routing pane with all in reach."""
-    clock = StillClock()
-    app = ReflexApp(settings(root), clock=clock, theme_file=root / "theme")
-    app.animation_level = "none"
-    async with app.run_test(size=size) as pilot:
-        await until(lambda: app._dashboard.is_whole)
-        bench = Bench(app, pilot, clock)
-        await bench.press("2")
-        await until(lambda: bench.routing.listing.before is not None)
-        await pilot.pause()
-        yield bench
 
 
 async def in_sight(bench: Bench) -> list[int]:
@@ -81,7 +66,7 @@ async def in_sight(bench: Bench) -> list[int]:
     def rows() -> list[Any]:
         top = view.scroll_offset.y
         height = view.scrollable_content_region.height
-        end = min(top + height, len(view._rows))
+        end = min(top + height, len(view.rows))
         return [bench.routing.listing.row(index) for index in range(top, end)]
 
     await until(lambda: all(rows()))
@@ -93,8 +78,8 @@ async def test_all_rows_can_be_reached(workspace: Path) -> None:
     """Home, End, pages, the scrollbar and a time; each shows the rows that lie there."""
     async with watching(workspace) as bench:
         view = bench.view
-        assert len(view._rows) == ROWS
-        assert len(bench.routing.book) < ROWS
+        assert len(view.rows) == ROWS
+        assert len(bench.routing.newest) < ROWS
         assert "10,000 rows" in bench.shown()
         assert (await in_sight(bench))[-1] == EVENTS - 1
         await bench.press("home")
@@ -129,10 +114,11 @@ FILTERS = ["mode:cloud", "reason:no_bake", ">1s", "<300", "timeout", "call:00", 
 def test_the_index_passes_the_rows_that_memory_passes(large: Path, text: str) -> None:
     """A filter means the same for rows of both kinds, whichever a row happens to be in."""
     chosen = parse_filter(text)
-    book = NewestRows(keep=EVENTS)
+    newest = NewestRows(keep=EVENTS)
+    lend_index(large, large)
     log = EventLog(large)
-    book.append(entries_of(log.read()))
-    expected = [row.seq for row in map(book.row, book.matching(chosen.accepts))]
+    newest.append(entries_of(log.read()))
+    expected = [row.seq for row in map(newest.row, newest.matching(chosen.accepts))]
     wanted = ListedRows(chosen.fields, chosen.words, chosen.over_ms, chosen.under_ms)
     with Index(log) as index:
         found = index.listed(wanted, 0, EVENTS)
@@ -156,7 +142,7 @@ async def test_a_filter_goes_over_all_rows_and_keeps_the_cursor(workspace: Path)
         await bench.type("mode:cloud")
         await until(lambda: bench.routing.listing.before is not None)
         await in_sight(bench)
-        assert len(bench.view._rows) > len(bench.routing.listing._matched)
+        assert len(bench.view.rows) > len(bench.routing.listing._matched)
         assert bench.view.row_at_cursor() == chosen
         assert not bench.view.following
         await bench.press("enter", "escape")
@@ -182,12 +168,12 @@ async def test_new_events_wait_while_paused_and_end_shows_them(workspace: Path) 
 
 
 async def test_rows_that_leave_memory_stay_in_reach(workspace: Path) -> None:
-    """The book is bounded; positions do not move when rows go from it to the index."""
+    """The newest is bounded; positions do not move when rows go from it to the index."""
     async with watching(workspace) as bench, _log(workspace) as log:
-        bench.routing.book.keep = 100
+        bench.routing.newest.keep = 100
         log.append(decision("more"))
-        await until(lambda: len(bench.view._rows) == ROWS + 1)
-        assert len(bench.routing.book) <= 110
+        await until(lambda: len(bench.view.rows) == ROWS + 1)
+        assert len(bench.routing.newest) <= 110
         assert (await in_sight(bench))[-1] == EVENTS + 1
         bench.view.jump(ROWS - 500)
         assert (await in_sight(bench))[0] == 2 * (ROWS - 500) + 1
@@ -203,12 +189,13 @@ async def test_an_old_event_is_opened_with_its_call(workspace: Path) -> None:
         await bench.pilot.pause()
         assert isinstance(bench.app.screen, DetailScreen)
         assert "attempt 1" in bench.shown()
-        assert "✓ hash holds" in bench.shown()
+        assert "✓ hash matches" in bench.shown()
 
 
 async def test_without_an_index_the_tail_is_there_at_once(workspace: Path) -> None:
     """It is built again, removed or damaged; how far that is, is told; then all is in reach."""
-    index = workspace / ".speckit" / "capsule" / "index.sqlite"
+    index = index_file(workspace / ".speckit" / "capsule")
+    index.parent.mkdir(parents=True, exist_ok=True)
     index.write_bytes(b"no database")
     log = EventLog(workspace / ".speckit" / "capsule")
     async with dashboard(settings(workspace)) as bench:
@@ -217,7 +204,7 @@ async def test_without_an_index_the_tail_is_there_at_once(workspace: Path) -> No
         assert "50+ (indexing 43%) rows" in bench.shown()
         assert "TIME" in bench.shown()
     async with watching(workspace) as bench:
-        assert len(bench.view._rows) == ROWS
+        assert len(bench.view.rows) == ROWS
         await bench.press("home")
         assert (await in_sight(bench))[0] == 1
 
@@ -227,11 +214,11 @@ async def test_an_answer_to_an_earlier_filter_is_not_taken(a_day: tuple[Any, ...
     async with dashboard() as bench:
         await bench.tell(came(a_day[40:]))
         routing = bench.routing
-        old = CountWanted(routing.listing.filter, routing.book.edge, 0)
+        old = CountWanted(routing.listing.filter, routing.newest.edge, 0)
         routing.apply(parse_filter("mode:cloud"))
         await bench.tell(RowsCounted(old, 20, 20, 0))
         assert routing.listing.before is None
-        now = CountWanted(routing.listing.filter, routing.book.edge, 0)
+        now = CountWanted(routing.listing.filter, routing.newest.edge, 0)
         await bench.tell(RowsCounted(now, 4, 20, 0))
         assert routing.listing.before == 4
 
@@ -244,8 +231,8 @@ async def test_a_page_is_asked_for_once(a_day: tuple[Any, ...], monkeypatch: Any
         await bench.tell(came(a_day[40:]))
         routing = bench.routing
         monkeypatch.setattr(routing, "_want_page", asked.append)
-        routing.listing._stock._want = asked.append
-        question = CountWanted(routing.listing.filter, routing.book.edge, 0)
+        routing.listing._pages._want = asked.append
+        question = CountWanted(routing.listing.filter, routing.newest.edge, 0)
         await bench.tell(RowsCounted(question, 1000, 1000, 0))
         await bench.press("2", "home")
         for _ in range(5):
@@ -276,7 +263,26 @@ def test_a_late_call_ends_its_decision_in_the_index(tmp_path: Path) -> None:
         index.update()
         first, second = index.listed(ListedRows(), 0, 9)
         assert first.end is not None
-        assert (first.attempts, first.end.latency_ms, first.end.kind.success) == (2, 700, True)
+        assert (first.attempts, first.end.latency_ms, first.end.kind.success) == (2, 1600, True)
         assert second.end is None
         assert index.count(ListedRows(over_ms=500)) == 1
         assert [row.seq for row in index.listed(ListedRows(over_ms=500), 0, 9)] == [1]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "indexed before"])
+def test_total_is_what_the_caller_waited(tmp_path: Path, *, late: bool) -> None:
+    """Three attempts of five seconds are fifteen, in memory as in the index, shown and filtered."""
+    with EventLog(tmp_path / "capsule") as log, Index(log) as index:
+        log.append(decision("aa"))
+        if late:
+            index.update()
+        for attempt in (1, 2, 3):
+            log.append(call("aa", total_ms=5000, attempt=attempt, error="timeout"))
+        index.update()
+        (listed,) = map(listed_row, index.listed(ListedRows(over_ms=14_000), 0, 9))
+        newest = NewestRows()
+        newest.append(entries_of(log.tail(9)))
+    assert listed.waited_ms == newest.row(0).waited_ms == 15_000
+    assert parse_filter(">14s").accepts(newest.row(0))
+    drawn = log_line(listed, Columns(100), NOW, 60.0)
+    assert ("15.0 s", "") in drawn

@@ -8,7 +8,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt
-from reflex_tui.model.messages import CapsuleBroken, ViewSeen
+from reflex_tui.messages import CapsuleBroken, ViewSeen
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.widgets.log_view import LogView
@@ -143,7 +143,7 @@ async def test_new_rows_are_filtered_and_late_calls_too(log: EventLog) -> None:
         bench.dashboard.filter(">500ms")
         await bench.pilot.pause()
         assert len(bench.routing.listing) == 0
-        assert "No row passes the filter" in bench.shown()
+        assert "No matching rows" in bench.shown()
         records = [log.append(call("aaaa", total_ms=900)), log.append(decision("bbbb"))]
         await bench.tell(came(records, fresh=False))
         assert len(bench.routing.listing) == 1
@@ -183,7 +183,7 @@ async def test_enter_opens_the_call_and_c_copies_its_event(tmp_path: Path) -> No
         await bench.pilot.pause()
         assert isinstance(bench.app.screen, DetailScreen)
         assert "fallback" in bench.shown()
-        assert "✓ hash holds" in bench.shown()
+        assert "✓ hash matches" in bench.shown()
         assert f"✓ follows event {records[-2].seq - 1}" in bench.shown()
         await bench.press("up")
         assert '"event_type": "LLMCall"' in bench.shown()
@@ -210,7 +210,7 @@ async def test_a_foreign_record_in_the_chain_is_told(tmp_path: Path) -> None:
         await bench.press("2", "up", "enter")
         await bench.app.workers.wait_for_complete()
         await bench.pilot.pause()
-        assert "✖ The call's evidence does not hold" in bench.shown()
+        assert "✖ The call's evidence is damaged" in bench.shown()
         assert "line 3" in bench.shown()
 
 

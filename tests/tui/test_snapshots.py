@@ -1,17 +1,14 @@
-"""Pictures of every state, held against those a person has looked at (``--snapshot-update``)."""
+"""Pictures held against those a person has looked at (``--snapshot-update``), and what they say."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt, ConfigError
-from reflex_tui.app import ReflexApp
-from reflex_tui.model.latencies import DEFAULT
-from reflex_tui.model.messages import (
+from reflex_tui.messages import (
     CapsuleBroken,
     CommandWanted,
     ConfigBroken,
@@ -20,9 +17,10 @@ from reflex_tui.model.messages import (
     ViewSeen,
     WindowSeen,
 )
+from reflex_tui.model.latencies import DEFAULT
 from reflex_tui.model.reports import ListedReport
-from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.watch.windows import look
+from tests.support.tui.bench import came
 from tests.support.tui.health_states import indexed
 from tests.support.tui.making import (
     NO_GATE,
@@ -30,88 +28,30 @@ from tests.support.tui.making import (
     OPEN,
     ROOT,
     StillClock,
+    figure,
     ill,
     outlook,
     passed,
     settings,
 )
 from tests.support.tui.making import write_a_day as write
+from tests.support.tui.scenes import LARGE, MIDDLE, SIZES, SMALL, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
-    from textual.message import Message
-    from textual.pilot import Pilot
+    from pathlib import Path
 
     from core.capsule import Record
     from reflex_tui.model.latencies import Windowed
+    from tests.support.tui.scenes import Snap
 
-    Snap = Callable[..., bool]
-
-SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((80, 24), (120, 40), (160, 48))]
-THEMES = [pytest.param(f"reflex-{name}", id=name) for name in ("dark", "light")]
-# No such directory: the help page names files of the user's own.
-HOME = Path("/home/ada")
-sizes = pytest.mark.parametrize("size", SIZES)
-themes = pytest.mark.parametrize("theme", THEMES)
-
-
-class Scene:
-    """An application, what it is told, and the keys that are pressed before the picture.
-
-    ``later`` is what it is told after the keys.
-    """
-
-    def __init__(
-        self,
-        messages: Sequence[Message],
-        keys: Sequence[str] = (),
-        theme: str = "reflex-dark",
-        configured: Any = None,
-    ) -> None:
-        self._messages = messages
-        self._keys = keys
-        self.app = ReflexApp(
-            configured or settings(),
-            clock=StillClock(),
-            watch=False,
-            theme_file=HOME / ".local/state/speckit-reflex/theme",
-            keymap_file=HOME / ".config/speckit-reflex/keys.toml",
-        )
-        self.later: Sequence[Message] = ()
-        self.app.theme = theme
-        self.app.animation_level = "none"
-
-    async def play(self, pilot: Pilot[None]) -> None:
-        """Tell it all, press the keys."""
-        dashboard = pilot.app.screen
-        while not (isinstance(dashboard, Dashboard) and dashboard.is_whole):
-            await pilot.pause()
-        for message in self._messages:
-            target = pilot.app if isinstance(message, ConfigBroken) else dashboard
-            target.post_message(message)
-        await pilot.pause()
-        for key in self._keys:
-            await pilot.press(key)
-        for message in self.later:
-            dashboard.post_message(message)
-        await pilot.pause()
-        dashboard._show_waiting_figures()  # else by a timer, before the picture or after
-        for entry in pilot.app.screen.query("Input"):
-            entry.cursor_blink = False  # type: ignore[attr-defined]
-        for _ in range(3):  # a sheet is filled after it has been laid out, a chart drawn twice
-            await pilot.app.workers.wait_for_complete()
-            await pilot.pause()
-
-    def looks_as_before(self, snap: Snap, size: tuple[int, int]) -> bool:
-        """Whether the picture is the one on disk."""
-        play: Callable[[Pilot[None]], Awaitable[None]] = self.play
-        return snap(self.app, terminal_size=size, run_before=play)
-
-
-def came(records: Sequence[Record]) -> RecordsCame:
-    """The capsule's first page."""
-    return RecordsCame(tuple(records), fresh=True)
+# What the panes are for: every size, and the middle one in the light too.
+LOOKS = [
+    pytest.param(SMALL, "dark", id="dark-80x24"),
+    pytest.param(MIDDLE, "dark", id="dark-120x40"),
+    pytest.param(LARGE, "dark", id="dark-160x48"),
+    pytest.param(MIDDLE, "light", id="light-120x40"),
+]
+looks = pytest.mark.parametrize(("size", "theme"), LOOKS)
 
 
 def reports() -> ReportsSeen:
@@ -124,7 +64,7 @@ def reports() -> ReportsSeen:
             path, NOW, verdict, "reflex_patchloop_v1", ("reflex", "cloud"), gate=body
         )
 
-    slow = {"value": 2310.0, "bound": 2540.0, "threshold": 2000.0, "state": "fail"}
+    slow = figure(2310.0, 2540.0, 2000.0, "fail")
     failed = passed()["metrics"] | {"p95_latency": slow}
     return ReportsSeen(
         (
@@ -146,8 +86,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Windowed:
         return look(index, DEFAULT, NOW)
 
 
-@sizes
-@themes
+@looks
 def test_routing(
     snap_compare: Snap,
     a_day: tuple[Record, ...],
@@ -156,49 +95,39 @@ def test_routing(
     theme: str,
 ) -> None:
     """The log, following, with the latencies and the chart beside it."""
-    scene = Scene([ViewSeen(outlook()), came(a_day), WindowSeen(seen)], ["2"], theme)
-    assert scene.looks_as_before(snap_compare, size)
+    told = [ViewSeen(outlook()), came(a_day), WindowSeen(seen)]
+    assert Scene(told, ["2"], f"reflex-{theme}").looks_as_before(snap_compare, size)
 
 
-@sizes
-def test_routing_chart(
-    snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed, size: tuple[int, int]
-) -> None:
+def test_routing_chart(snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed) -> None:
     """The latencies over the whole pane."""
     scene = Scene([ViewSeen(outlook()), came(a_day), WindowSeen(seen)], ["2", "l"])
-    assert scene.looks_as_before(snap_compare, size)
+    assert scene.looks_as_before(snap_compare, LARGE)
 
 
-@sizes
-def test_time(
-    snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed, size: tuple[int, int]
-) -> None:
+async def test_time(a_day: tuple[Record, ...], seen: Windowed) -> None:
     """A time to go to is being typed, above a paused log with rows waiting."""
-    new = RecordsCame(a_day[-4:])
     scene = Scene([ViewSeen(outlook()), came(a_day[:-4]), WindowSeen(seen)], ["2", "up", "t"])
-    scene.later = [new]
-    assert scene.looks_as_before(snap_compare, size)
+    scene.later = [RecordsCame(a_day[-4:])]
+    shown = await scene.text(SMALL)
+    assert "t time" in shown
+    assert "▲ paused   2 new ↓ End" in shown
 
 
-@sizes
-def test_filter(
-    snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed, size: tuple[int, int]
-) -> None:
+def test_filter(snap_compare: Snap, a_day: tuple[Record, ...], seen: Windowed) -> None:
     """A filter that is being typed, while paused."""
     told = [ViewSeen(outlook()), came(a_day), WindowSeen(seen)]
     scene = Scene(told, ["2", "up", "f", ">", "2", "s"])
-    assert scene.looks_as_before(snap_compare, size)
+    assert scene.looks_as_before(snap_compare, SMALL)
 
 
-@sizes
-def test_empty(snap_compare: Snap, size: tuple[int, int]) -> None:
+def test_empty(snap_compare: Snap) -> None:
     """No decision was ever made."""
     scene = Scene([ViewSeen(outlook()), came(())], ["2"])
-    assert scene.looks_as_before(snap_compare, size)
+    assert scene.looks_as_before(snap_compare, SMALL)
 
 
-@sizes
-def test_broken_capsule(snap_compare: Snap, size: tuple[int, int]) -> None:
+def test_broken_capsule(snap_compare: Snap) -> None:
     """The evidence does not hold."""
     error = CapsuleCorrupt(
         "events-000001.jsonl, line 587: its content does not agree with its hash",
@@ -207,18 +136,17 @@ def test_broken_capsule(snap_compare: Snap, size: tuple[int, int]) -> None:
         remedy="Keep it as evidence: move the capsule aside, and a new log begins.",
     )
     scene = Scene([ViewSeen(outlook()), CapsuleBroken(error)], ["2"])
-    assert scene.looks_as_before(snap_compare, size)
+    assert scene.looks_as_before(snap_compare, SMALL)
 
 
-@sizes
-def test_broken_config(snap_compare: Snap, size: tuple[int, int]) -> None:
+def test_broken_config(snap_compare: Snap) -> None:
     """The file was changed and cannot be used."""
     error = ConfigError(
         "/src/acme/api/stage0.toml:2: reflex.enabeld: unknown key; did you mean 'enabled'?",
         remedy="[reflex] takes: enabled, endpoint, model, timeout_ms, json_schema, candidates, "
         "capture_mode, fallback, thresholds, shadow, backends.",
     )
-    assert Scene([ConfigBroken(error)]).looks_as_before(snap_compare, size)
+    assert Scene([ConfigBroken(error)]).looks_as_before(snap_compare, SMALL)
 
 
 def test_too_small(snap_compare: Snap) -> None:
@@ -226,55 +154,70 @@ def test_too_small(snap_compare: Snap) -> None:
     assert Scene([ViewSeen(outlook())]).looks_as_before(snap_compare, (40, 8))
 
 
-@sizes
-def test_command_bar(snap_compare: Snap, size: tuple[int, int]) -> None:
+def test_command_bar(snap_compare: Snap) -> None:
     """A slash command that is being typed."""
     scene = Scene([ViewSeen(outlook()), came(())], ["slash", "s"])
-    assert scene.looks_as_before(snap_compare, size)
+    assert scene.looks_as_before(snap_compare, SMALL)
 
 
-@sizes
-@pytest.mark.parametrize("page", ["help", "status", "check", "models"])
+@pytest.mark.parametrize(
+    ("page", "size"), [("help", LARGE), ("status", SMALL)], ids=["help", "status"]
+)
 def test_sheets(snap_compare: Snap, page: str, size: tuple[int, int]) -> None:
     """What the commands open."""
     scene = Scene([ViewSeen(outlook()), came(()), CommandWanted.named(page)])
     assert scene.looks_as_before(snap_compare, size)
 
 
-@sizes
-def test_bakeoff_empty(snap_compare: Snap, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        ("check", ("✓ pass, 3 d ago", "P95 latency", "at most 1.62 s")),
+        ("models", ("● qwen2.5-coder-7b-instruct   configured", "another-model")),
+        ("status", ("next Implement call → reflex", "/src/acme/api/stage0.toml")),
+        ("help", ("KEYS HERE",)),
+    ],
+)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_sheets_say(page: str, says: tuple[str, ...], size: tuple[int, int]) -> None:
+    """Each begins with what it is opened for."""
+    scene = Scene([ViewSeen(outlook()), came(()), CommandWanted.named(page)])
+    shown = await scene.text(size)
+    assert [each for each in says if each not in shown] == []
+
+
+def test_bakeoff_empty(snap_compare: Snap) -> None:
     """No report: how to make the first."""
     scene = Scene([ViewSeen(outlook(gate=NO_GATE)), came(()), ReportsSeen(())], ["3"])
-    assert scene.looks_as_before(snap_compare, size)
+    assert scene.looks_as_before(snap_compare, SMALL)
 
 
-@sizes
-@themes
-def test_bakeoff(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
+def test_bakeoff(snap_compare: Snap) -> None:
     """Earlier reports, a failed one chosen."""
-    scene = Scene([ViewSeen(outlook()), came(()), reports()], ["3", "down", "down"], theme)
-    assert scene.looks_as_before(snap_compare, size)
+    scene = Scene([ViewSeen(outlook()), came(()), reports()], ["3", "down", "down"])
+    assert scene.looks_as_before(snap_compare, MIDDLE)
 
 
-@sizes
-@themes
+@pytest.mark.parametrize(("size", "theme"), [LOOKS[0], LOOKS[3]])
 def test_detail(snap_compare: Snap, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     """A call that fell back, whole."""
     configured = settings(tmp_path)
     log = EventLog(configured.state_dir / "capsule", clock=(clock := StillClock()))
     write(log, clock, 10)
     scene = Scene(
-        [ViewSeen(outlook()), came(log.tail(100))], ["2", "up", "up", "enter"], theme, configured
+        [ViewSeen(outlook()), came(log.tail(100))],
+        ["2", "up", "up", "enter"],
+        f"reflex-{theme}",
+        configured,
     )
     assert scene.looks_as_before(snap_compare, size)
     log.close()
 
 
-@pytest.mark.parametrize("pane", ["2"])
-def test_terminal_colours(snap_compare: Snap, a_day: tuple[Record, ...], pane: str) -> None:
+def test_terminal_colours(snap_compare: Snap, a_day: tuple[Record, ...]) -> None:
     """The terminal's own colours."""
-    scene = Scene([ViewSeen(outlook()), came(a_day)], [pane], "reflex-ansi")
-    assert scene.looks_as_before(snap_compare, (80, 24))
+    scene = Scene([ViewSeen(outlook()), came(a_day)], ["2"], "reflex-ansi")
+    assert scene.looks_as_before(snap_compare, SMALL)
 
 
 def test_no_colour(
@@ -283,4 +226,4 @@ def test_no_colour(
     """NO_COLOR: glyphs and words say it all."""
     monkeypatch.setenv("NO_COLOR", "1")
     scene = Scene([came(a_day), ViewSeen(outlook(ill(), breaker=OPEN))], ["2", "up"])
-    assert scene.looks_as_before(snap_compare, (80, 24))
+    assert scene.looks_as_before(snap_compare, SMALL)

@@ -15,7 +15,7 @@ from reflex_tui.screens import dashboard as dashboards
 from reflex_tui.screens.broken_config import BrokenConfigScreen
 from reflex_tui.screens.dashboard import Dashboard
 from tests.support.tui.making import StillClock
-from tests.tui.test_routing_large import until
+from tests.support.tui.watching import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ async def test_the_server_is_shown_before_the_other_panes_are_loaded(
     monkeypatch.setattr(dashboards, "_load_panes", load.wait)
     app = watching(tmp_path, "http://127.0.0.1:9/v1")
     async with app.run_test(size=(120, 40)) as pilot:
-        board = app._dashboard
+        board = app.dashboard
         try:
             await until(lambda: board.outlook)
             await pilot.press("slash", "2")
@@ -59,8 +59,8 @@ async def test_a_server_that_does_not_answer_holds_up_nothing(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", 0)) as silent:
         app = watching(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
         async with app.run_test(size=(120, 40)):
-            await until(lambda: app._dashboard.is_whole)
-            assert app._dashboard.outlook is None
+            await until(lambda: app.dashboard.is_whole)
+            assert app.dashboard.outlook is None
 
 
 async def test_behind_a_broken_configuration_the_dashboard_becomes_whole(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ async def test_behind_a_broken_configuration_the_dashboard_becomes_whole(tmp_pat
     app = watching(tmp_path, "no address")
     async with app.run_test(size=(120, 40)):
         await until(lambda: isinstance(app.screen, BrokenConfigScreen))
-        await until(lambda: app._dashboard.is_whole)
+        await until(lambda: app.dashboard.is_whole)
         watching(tmp_path, "http://127.0.0.1:9/v1")
-        await until(lambda: app.screen is app._dashboard and app._dashboard.outlook)
+        await until(lambda: app.screen is app.dashboard and app.dashboard.outlook)
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ async def test_the_first_layout_is_that_of_the_terminal(
     app = ReflexApp(None, watch=False)
     async with app.run_test(size=size):
         assert classes <= at_first[0]
-        assert app._dashboard.classes == at_first[0]
+        assert app.dashboard.classes == at_first[0]

@@ -19,7 +19,7 @@ from reflex_tui import web
 if TYPE_CHECKING:
     from pathlib import Path
 
-OURS = "from reflex_tui.cli.main import reflex_tui; reflex_tui()"
+OURS = "import sys; from reflex_tui.cli.main import reflex_tui; sys.exit(reflex_tui())"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,7 @@ def test_what_is_run_for_a_page_is_this_package(tmp_path: Path) -> None:
     """Whatever else is called ``code`` on PATH, with the configuration that was named."""
     words = shlex.split(web.command(tmp_path / "it's.toml"))
     assert words[0] == sys.executable
+    assert words[-4:-2] == ["reflex_tui", "tui"]
     assert words[-2:] == ["--config", str(tmp_path / "it's.toml")]
     assert "--config" not in web.command(None)
 
@@ -104,16 +105,28 @@ async def test_a_browser_gets_the_dashboard(tmp_path: Path) -> None:
             assert refused.value.status == 403
             async with session.ws_connect(f"{url}/ws?width=100&height=30") as socket_:
                 shown = b""
-                while b"looking" not in shown:
+                while b"checking" not in shown:
                     message = await socket_.receive(timeout=60)
                     if isinstance(message.data, bytes):
                         shown += message.data
-            async with session.get(url, headers={"Host": "example.org"}) as rebound:
-                assert rebound.status == 403
+                async with session.get(url, headers={"Host": "example.org"}) as rebound:
+                    assert rebound.status == 403
+                process.send_signal(signal.SIGINT)  # with a page that is still open
+                assert await asyncio.to_thread(process.wait, 20) == 130
     finally:
-        process.send_signal(signal.SIGINT)
+        process.kill()
         process.wait(20)
         process.stdout.close()
+
+
+def test_what_is_drawn_leaves_without_delay() -> None:
+    """A connection inherits it from where we listen."""
+    with (
+        web._listening(0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def _once_up(session: Any, url: str) -> str:

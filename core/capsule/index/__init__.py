@@ -1,7 +1,14 @@
-"""``index.sqlite``: a projection of the log for paging, filtering and percentiles at any size.
+"""The index: a projection of the log into SQLite, for paging, filtering and percentiles.
 
-It may be removed, damaged or older than the log at any time; a reader builds it anew. The events
-themselves stay in the log.
+``columns``     which fields of a line become which columns; pure
+``growing``     reads the log's new lines into the tables, checking the chain on the way
+``store``       the SQLite file, in the user's state directory, and reading the log's own records
+``query``       filters, pages, counts and percentiles
+``window``      latency by slices of time, calls and tokens of a day
+``projection``  ``Index``: all of that behind one lock, built again whenever it is not sound
+
+The events themselves stay in the log, and no writer waits for the index: it may be removed, damaged
+or older than the log at any time. It never lies in a workspace; see ``store``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""``python -m core.capsule.index DIRECTORY``: build the index, out of the way of who needs it."""
+"""``python -m core.capsule.index DIRECTORY``: build a capsule's index in a process of its own."""
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -12,9 +11,8 @@ from core.errors import CapsuleError
 
 if __name__ == "__main__":
     os.nice(5)
-    gc.disable()  # rows by the million, no cycles among them, and an end soon
     try:
         with Index(EventLog(sys.argv[1])) as index:
             index.update()
     except CapsuleError:
-        sys.exit(1)  # who started this finds the same, and tells it
+        sys.exit(1)  # who started this meets the same error, and shows it

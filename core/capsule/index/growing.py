@@ -1,8 +1,7 @@
-"""Keeping the index's tables in step with the log: one chunk after the other, never past damage.
+"""Adding to the index's tables what the log holds beyond them, some thousand lines at a time.
 
-Which decision a call belongs to: the newest before it with its call_id and backend.
-
-Some thousand lines on their way from the log into the index's tables, and what lies there.
+Every line's hash and link are checked on the way; nothing beyond a damaged line is indexed. A call
+belongs to the newest decision before it with its call_id and backend, and fills in its row.
 """
 
 from __future__ import annotations
@@ -85,7 +84,8 @@ _NO_CALL = [ABSENT] * _OF_CALLS
 _ATTEMPTS = _WIDTH - _OF_CALLS
 _INSERT = f"INSERT INTO events VALUES ({','.join([PUT] * _WIDTH)})"  # noqa: S608  marks alone
 _END = f"""
-    UPDATE events SET attempts = attempts + 1, ended = ?, end_latency_ms = {PUT},
+    UPDATE events SET attempts = attempts + 1, ended = ?,
+        end_latency_ms = coalesce(end_latency_ms, 0) + {PUT},
         end_ttft_ms = {PUT}, end_tokens = {PUT} WHERE seq = ?"""  # noqa: S608  as above
 
 
@@ -201,7 +201,10 @@ class Chunk:
             self._later_ends.append((*ended, decided))
         else:
             row = self._rows[decided - self._first]
-            row[_ATTEMPTS:] = (row[_ATTEMPTS] + 1, *ended)
+            number, latency_ms, *figures = ended
+            if ABSENT not in {latency_ms, before := row[_ATTEMPTS + 2]}:
+                latency_ms += before
+            row[_ATTEMPTS:] = (row[_ATTEMPTS] + 1, number, latency_ms, *figures)
 
     def _kind(self, raw: Raw) -> tuple[Kind, int]:
         kind = kind_of(raw)
@@ -288,7 +291,7 @@ class Growth:
         sizes: dict[int, int] = {}
         for number in segment_numbers(self._directory):
             try:
-                sizes[number] = (self._directory / segment_name(number)).stat().st_size
+                sizes[number] = (self._directory / segment_name(number)).lstat().st_size
             except OSError:
                 sizes[number] = 0
         return sizes

@@ -1,4 +1,8 @@
-"""Keeping the index in step with the log, and answering from it whatever state it is in."""
+"""The index as the rest of the package uses it: ``update`` follows the log, the rest answers.
+
+Questions are answered from what is indexed so far. An index that is damaged, removed or of another
+log is thrown away and built again.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +27,12 @@ from core.capsule.index.query import (
     rows_of,
     seq_at,
 )
-from core.capsule.index.store import Places, identity_of, open_store, remove_store
-from core.capsule.index.window import Remembered, Seen, Slice, Stretch, Totals, seen_in
+from core.capsule.index.store import Places, identity_of, open_store, remove_store, store_file
+from core.capsule.index.window import KeptAnswers, Seen, Slice, Stretch, Totals, seen_in
 from core.capsule.segments import RecordPlace, segment_numbers
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleCorrupt, CapsuleError
+from core.stages import LIVE_ORIGINS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -43,11 +48,10 @@ T = TypeVar("T")
 _OPS_BETWEEN_LOOKS = 50_000
 _CACHED_FILTERS = 16
 _MOST_OF_A_CALL = 1000
-LIVE_ORIGINS = ("live", "demo")
 
 
 class Index:
-    """The projection beside a log; any thread may ask, while one calls ``update`` now and then.
+    """The index of a log; any thread may ask, while one calls ``update`` now and then.
 
     Answers cover what was indexed so far. Nothing here ever stops a writer. ``cache_bytes`` is the
     most memory kept for what was read: building many events is quicker with more.
@@ -57,6 +61,7 @@ class Index:
         self, log: EventLog, *, clock: Clock | None = None, cache_bytes: int = 64 << 20
     ) -> None:
         self._directory = log.path
+        self._file = store_file(log.path)
         self._cache_bytes = cache_bytes
         self._clock = clock or SystemClock()
         self._lock = threading.RLock()
@@ -70,7 +75,7 @@ class Index:
         self._kinds: dict[Kind, int] = {}
         self._counts: dict[EventFilter | ListedRows, BlockCounts] = {}
         self._seen = 0
-        self._remembered = Remembered()
+        self._kept = KeptAnswers()
         self._growth.forget()
 
     def update(
@@ -179,7 +184,7 @@ class Index:
         """The mode's latency, slice by slice of a stretch; slices without calls are left out."""
 
         def ask(db: sqlite3.Connection) -> list[Slice]:
-            return self._remembered.slices(
+            return self._kept.slices(
                 db, self._kinds, stretch, mode=mode, origins=origins, seq=self._seen
             )
 
@@ -191,7 +196,7 @@ class Index:
         """How many calls a stretch had, how many took less than ``quick_ms``, whose tokens."""
 
         def ask(db: sqlite3.Connection) -> Totals:
-            return self._remembered.totals(
+            return self._kept.totals(
                 db, self._kinds, stretch, quick_ms=quick_ms, origins=origins, seq=self._seen
             )
 
@@ -258,7 +263,7 @@ class Index:
                     return nothing if db is None else ask(db)
                 except sqlite3.DatabaseError as error:
                     if self._halted.is_set():
-                        raise CapsuleError("the index is asked no more") from error
+                        raise CapsuleError("query cancelled") from error
                     if _is_busy(error):
                         raise CapsuleError(
                             "the capsule's index is being written by another process",
@@ -269,16 +274,16 @@ class Index:
 
     def _opened(self) -> sqlite3.Connection | None:
         db = self._db
-        if db and self._identity and identity_of(db, self._directory) != self._identity:
+        if db and self._identity and identity_of(db, self._file) != self._identity:
             self.close()  # somebody removed it, or made it anew
             db = None
         if db is None:
             if not self._directory.is_dir():
                 return None
-            db = self._db = open_store(self._directory)
+            db = self._db = open_store(self._file, self._directory)
             db.execute(f"PRAGMA cache_size = {-self._cache_bytes // 1024}")
             db.set_progress_handler(self._halted.is_set, _OPS_BETWEEN_LOOKS)
-            self._identity = identity_of(db, self._directory)
+            self._identity = identity_of(db, self._file)
         seq = position_of(db).seq
         if seq != self._seen:
             self._seen = seq
@@ -288,8 +293,8 @@ class Index:
     def _discard(self) -> None:
         temporary = self._identity == 0
         self.close()
-        if not temporary:
-            remove_store(self._directory)
+        if self._file and not temporary:
+            remove_store(self._file)
 
     def _condition(self, wanted: EventFilter | ListedRows) -> SqlCondition | ListedCondition:
         if isinstance(wanted, ListedRows):

@@ -1,6 +1,8 @@
-"""Questions to the index: a page of a filter, how many, percentiles over a window.
+"""Questions to the index: how many events match, a page of them, percentiles of a window.
 
-The index's view of a routing log: all events but the calls, each decision with how it ended.
+There are two kinds of filter. ``EventFilter`` is about single events, and names what they must be.
+``ListedRows`` is about the rows of a routing log (all events but the calls, each decision with how
+its last attempt ended), and says what a person typed.
 """
 
 from __future__ import annotations
@@ -314,7 +316,7 @@ class ListedRows:
 
 
 class End(NamedTuple):
-    """How a decision's last attempt ended; ms."""
+    """How a decision's last attempt ended; ``latency_ms`` is of all its attempts together."""
 
     kind: Kind
     latency_ms: float | None
@@ -334,7 +336,7 @@ class ListedRow:
 
 
 class ListedCondition:
-    """As ``query.Condition``, for a routing log."""
+    """A ``ListedRows`` as SQL over ``events``, as ``FilterSql`` says."""
 
     since_ms = None
 

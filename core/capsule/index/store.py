@@ -1,17 +1,23 @@
-"""The SQLite file itself: opened privately, checked for being ours, thrown away when it is not.
+"""The index's SQLite file: where it lies, opening it safely, its tables; and the log's records.
 
-Reading single records of the log by their places.
+SQLite does what a file says: a planted one, or a planted journal beside it, can name other files
+for it to delete. So the index lies with the user, never in a workspace.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sqlite3
+from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
 from core.capsule.reader import line_at
-from core.capsule.segments import RecordPlace, decode, open_private, open_segment
-from core.errors import CapsuleError
+from core.capsule.segments import RecordPlace, decode, open_segment
+from core.errors import NoHome
+from core.files import STATE, names_in, open_state, read_state, write_private
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
 
 
 NAME = "index.sqlite"
+_OF = "capsule"  # beside it: whose index it is
 BLOCK_BITS = 10  # a block is 1,024 consecutive seq
 
 _TABLES = {
@@ -42,51 +49,78 @@ INDEXES = {
     "answered": "CREATE INDEX answered ON events (kind, time_ms, latency_ms, ttft_ms)"
     " WHERE answered",
 }
-_VERSION = 3
+_VERSION = 4
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 
-def open_store(directory: Path) -> sqlite3.Connection:
-    """The directory's index, empty when it was not there or not ours.
+def store_file(directory: Path) -> Path | None:
+    """Where a capsule's index lies: in the user's own state directory, by the capsule's path.
 
-    Where none can be kept (a read-only directory) it is a private temporary one.
+    Never in the workspace, which may come from anybody: SQLite does what a planted file says.
+    None where the user has no such directory outside of the workspace.
     """
-    path = directory / NAME
-    for _ in range(2):
+    capsule = directory.resolve()
+    try:
+        root = user_dir("state").resolve()
+    except (OSError, NoHome):
+        return None
+    workspace = capsule.parent.parent if capsule.parent.name == STATE else capsule
+    if root.is_relative_to(workspace):
+        return None
+    return root / "index" / sha256(os.fsencode(capsule)).hexdigest()[:32] / NAME
+
+
+def open_store(file: Path | None, capsule: Path) -> sqlite3.Connection:
+    """The index of ``capsule`` in ``file``, empty when it was not there or is damaged.
+
+    Where none can be kept (no home, a read-only one) it is a private temporary one.
+    """
+    for _ in range(2 if file else 0):
+        assert file
         try:
-            return _opened(path)
-        except (sqlite3.DatabaseError, CapsuleError, OSError):
-            remove_store(directory)
+            return _opened(file, capsule)
+        except (sqlite3.DatabaseError, OSError):
+            remove_store(file)
     return _prepared(sqlite3.connect("", isolation_level=None, check_same_thread=False))
 
 
-def remove_store(directory: Path) -> None:
+def remove_store(file: Path) -> None:
     """Remove the index's files, as far as that is allowed."""
     for suffix in _SIDE_FILES:
         try:
-            (directory / (NAME + suffix)).unlink(missing_ok=True)
+            file.with_name(NAME + suffix).unlink(missing_ok=True)
         except OSError:
             return
 
 
-def identity_of(connection: sqlite3.Connection, directory: Path) -> int:
+def identity_of(connection: sqlite3.Connection, file: Path | None) -> int:
     """The file's inode; 0 for a temporary index, -1 where the file is gone."""
-    if not connection.execute("PRAGMA database_list").fetchone()[2]:
+    if file is None or not connection.execute("PRAGMA database_list").fetchone()[2]:
         return 0
     try:
-        return (directory / NAME).stat().st_ino
+        return file.lstat().st_ino
     except OSError:
         return -1
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    # SQLite gives its side files the modes of this one. None may be a link that was planted.
-    os.close(open_private(path, os.O_RDWR | os.O_CREAT))
+def _opened(file: Path, capsule: Path) -> sqlite3.Connection:
+    # SQLite gives its side files the modes of this one.
+    fresh = not file.exists()
+    if fresh:
+        _forget_gone(file.parent.parent)
+        write_private(file.with_name(_OF), str(capsule))
+    descriptor = open_state(file, os.O_RDWR | os.O_CREAT)
+    try:
+        _refuse_strangers(file, os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+    # This index is always in WAL mode, so a rollback journal is not ours; nor is any side file of
+    # an index that was not there.
     for suffix in _SIDE_FILES[1:]:
-        side = path.with_name(path.name + suffix)
-        if side.is_symlink():
+        side = file.with_name(NAME + suffix)
+        if side.is_symlink() or (side.exists() and (fresh or suffix == "-journal")):
             side.unlink()
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -95,6 +129,24 @@ def _opened(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
+
+
+def _forget_gone(root: Path) -> None:
+    """Remove the indexes of capsules that are no longer there."""
+    for name in names_in(root):
+        try:
+            capsule = read_state(root / name / _OF, limit=1 << 13)
+        except OSError:
+            continue
+        if not os.path.lexists(capsule):
+            shutil.rmtree(root / name, ignore_errors=True)
+
+
+def _refuse_strangers(file: Path, found: os.stat_result) -> None:
+    directory = file.parent.stat()
+    mine = found.st_uid == directory.st_uid == os.geteuid()
+    if not mine or found.st_nlink != 1 or directory.st_mode & 0o022:
+        raise PermissionError(errno.EPERM, "it is not this user's alone", str(file))
 
 
 def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
@@ -113,7 +165,7 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     if version != _VERSION or not (
         _TABLES.keys() <= found.keys() and found.items() <= expected.items()
     ):
-        raise sqlite3.DatabaseError("this index is of another make")
+        raise sqlite3.DatabaseError("this index was made by another version")
     return connection
 
 

@@ -1,10 +1,7 @@
-"""Questions to the index about a stretch of time: latency slice by slice, tokens, what was seen.
+"""Questions to the index about a stretch of time: latency slice by slice, calls and tokens.
 
-What was last worked out about stretches of time, so that only what is new is looked at.
-
-Latency slice by slice of a stretch, remembered: only slices with new calls are counted anew.
-
-A stretch's calls and tokens, remembered: only what was indexed since is added to them.
+A dashboard asks every second about a whole day. So the answers are kept: of a chart only the slices
+with new calls are counted again, and to a day's totals only what was indexed since is added.
 """
 
 from __future__ import annotations
@@ -18,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.capsule.index.columns import CALL
 from core.capsule.index.growing import SPAN
 from core.capsule.index.store import BLOCK_BITS
+from core.figures import nearest_rank
 
 if TYPE_CHECKING:
     import sqlite3
@@ -146,8 +144,8 @@ def first_at(db: sqlite3.Connection, time_ms: int) -> int:
 _CHARTS, _TALLIES = 8, 2
 
 
-class Remembered:
-    """Charts and totals of one index; ``seq`` is always how far that goes now."""
+class KeptAnswers:
+    """Charts and totals of one index as last asked for; ``seq`` is how far it goes now."""
 
     def __init__(self) -> None:
         self._charts: dict[object, LatencySlices] = {}
@@ -271,8 +269,8 @@ class LatencySlices:
                 number,
                 answered[number],
                 failed[number],
-                *_percentiles(totals[number], answered[number]),
-                *_percentiles(firsts[number], len(firsts[number])),
+                *_percentiles(totals[number]),
+                *_percentiles(firsts[number]),
             )
             for number in missing
         }
@@ -285,16 +283,9 @@ def _figures(of: Slice) -> tuple[float | None, ...]:
     return of.p50, of.p95, of.ttft_p50, of.ttft_p95
 
 
-def _percentiles(values: array[float], count: int) -> tuple[float | None, float | None]:
-    """P50 and P95 of ``count`` by nearest rank; those of them without a value come first."""
+def _percentiles(values: array[float]) -> tuple[float | None, float | None]:
     ordered = sorted(values)
-    unknown = count - len(ordered)
-
-    def rank(percent: int) -> float | None:
-        place = -(-percent * count // 100) - 1 - unknown
-        return ordered[max(place, 0)] if ordered else None
-
-    return rank(50), rank(95)
+    return nearest_rank(ordered, 50, ordered=True), nearest_rank(ordered, 95, ordered=True)
 
 
 # A call that further attempts may still belong to: whether it was answered, the ms it waited (None:

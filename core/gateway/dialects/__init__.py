@@ -1,1 +1,1 @@
-"""The wire formats an agent may speak, each a pure codec."""
+"""The wire formats that an agent may speak; pure: no I/O, nothing of the ``serve`` extra."""

@@ -1,9 +1,4 @@
-"""An answer as OpenAI's API gives it: in one piece, or as server-sent events; no I/O.
-
-Errors as OpenAI's API words them, and what each of ours becomes.
-
-A chat completion request as an agent sends it, read and checked; no I/O.
-"""
+"""OpenAI's chat completions: a request read and checked, its answer and its errors; no I/O."""
 
 from __future__ import annotations
 
@@ -28,16 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from core.client.backend import Reply
-    from core.router.call import Answer
+    from core.router.answer import Answer
 
-
+DONE = b"data: [DONE]\n\n"
+_PIECE = 256  # characters of a reply that is whole already
 _TYPES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "authentication_error",
     HTTPStatus.FORBIDDEN: "permission_error",
     HTTPStatus.NOT_FOUND: "not_found_error",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
-# The first that fits. A key or an endpoint that is wrong is ours to mend, not the caller's.
+# The first that fits. A wrong key or endpoint is for the gateway's user to correct.
 _STATUSES: tuple[tuple[type[ReflexError], int], ...] = (
     (RateLimited, HTTPStatus.TOO_MANY_REQUESTS),
     (AttemptTimeout, HTTPStatus.GATEWAY_TIMEOUT),
@@ -47,54 +43,6 @@ _STATUSES: tuple[tuple[type[ReflexError], int], ...] = (
 )
 # OpenAI's own clients heed it; another attempt would end the same.
 _FUTILE = {"x-should-retry": "false"}
-
-
-class ErrorReply(Exception):
-    """An answer that is an error; ``headers`` go with it."""
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        param: str | None = None,
-        code: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.param = param
-        self.code = code
-        self.headers = dict(headers or {})
-
-    def as_json(self) -> dict[str, Any]:
-        """``{"error": {"message", "type", "param", "code"}}``."""
-        ours = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        otherwise = "server_error" if ours else "invalid_request_error"
-        return {
-            "error": {
-                "message": self.message,
-                "type": _TYPES.get(self.status, otherwise),
-                "param": self.param,
-                "code": self.code,
-            }
-        }
-
-
-def refusal_of(error: ReflexError) -> ErrorReply:
-    """What a caller is told of ``error``, which nobody else could make good."""
-    message = f"{error.message}. {error.remedy}" if error.remedy else error.message
-    if isinstance(error, BadRequest):
-        status = error.status
-    else:
-        status = next(status for kind, status in _STATUSES if isinstance(error, kind))
-    headers = {} if not isinstance(error, BadRequest | Misconfigured) else _FUTILE
-    seconds = getattr(error, "retry_after_s", None)
-    if status == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:
-        headers = {"retry-after": f"{seconds:.0f}"}
-    return ErrorReply(status, message, code=error.code, headers=headers)
-
 
 # What the router sets itself. The model is the configured one, whichever the agent names.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "response_format"})
@@ -107,24 +55,96 @@ _UNSUPPORTED = {
     "function_call": "functions are superseded; use tool_choice",
 }
 _NOT_PASSED_ON = _OURS | {*_LIMITS, "n", *_UNSUPPORTED}
+# The keys of ``response_format`` that are honoured here; any other is refused, never dropped.
+_FORMAT_KEYS = {
+    "text": {"type"},
+    "json_object": {"type", "schema"},
+    "json_schema": {"type", "json_schema", "schema"},
+}
+_SCHEMA_KEYS = {"name", "description", "strict", "schema"}
+
+
+class ErrorReply(Exception):
+    """An answer that is an error; ``kind`` is its ``type``, ``headers`` go with it."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        kind: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.param = param
+        self.code = code
+        self.kind = kind
+        self.headers = dict(headers or {})
+
+    def as_json(self) -> dict[str, Any]:
+        """``{"error": {"message", "type", "param", "code"}}``."""
+        ours = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        otherwise = "server_error" if ours else "invalid_request_error"
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.kind or _TYPES.get(self.status, otherwise),
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+def error_reply(error: ReflexError) -> ErrorReply:
+    """What a caller gets for ``error``, which no other backend could make good.
+
+    An agent acts on a server's own code, type and param: it compacts on
+    ``context_length_exceeded``, and stops on ``insufficient_quota``. Where the status is not the
+    server's, as of a key of ours that is refused, its names would mislead.
+    """
+    message = error.message
+    if error.remedy:
+        message = f"{message.rstrip('. ')}. {error.remedy}"
+    if isinstance(error, BadRequest):
+        status = error.status
+    else:
+        status = next(status for kind, status in _STATUSES if isinstance(error, kind))
+    headers = {} if not isinstance(error, BadRequest | Misconfigured) else _FUTILE
+    seconds = getattr(error, "retry_after_s", None)
+    if status == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:
+        headers = {"retry-after": f"{seconds:.0f}"}
+    server = error if isinstance(error, BadRequest | RateLimited) else None
+    return ErrorReply(
+        status,
+        message,
+        param=server.param if server else None,
+        code=(server.server_code if server else None) or error.code,
+        kind=server.server_type if server else None,
+        headers=headers,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """What an agent asks: the request for the router, and how it wants the answer."""
+class ChatCall:
+    """What an agent wants: the request for the router, and the form of the answer."""
 
     request: ChatRequest
     stream: bool
     include_usage: bool
 
 
-def read_asking(body: bytes) -> Asking:
-    """Read a request's body.
+def read_chat(given: object) -> ChatCall:
+    """Read a request's body, parsed.
 
     Raises:
-        Refusal: 400, as OpenAI's API would say it.
+        ErrorReply: 400, as OpenAI's API would say it.
     """
-    given = _object(body)
+    if not isinstance(given, dict):
+        raise ErrorReply(400, "the request's body must be a JSON object", code="invalid_json")
     for name, why in _UNSUPPORTED.items():
         if given.get(name):
             raise ErrorReply(400, why, param=name, code="unsupported_parameter")
@@ -146,7 +166,7 @@ def read_asking(body: bytes) -> Asking:
         },
         response_format=form if schema is not None else None,
     )
-    return Asking(
+    return ChatCall(
         request,
         stream=_optional(given, "stream", bool) or False,
         include_usage=options.get("include_usage") is True,
@@ -168,16 +188,6 @@ def read_stage(header: str | None, default: Stage) -> Stage:
         ) from None
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ErrorReply(400, "the request's body is not JSON", code="invalid_json") from None
-    if not isinstance(given, dict):
-        raise ErrorReply(400, "the request's body must be a JSON object", code="invalid_json")
-    return given
-
-
 def _messages(given: Mapping[str, Any]) -> list[Any]:
     messages = given.get("messages")
     if not isinstance(messages, list) or not messages:
@@ -197,29 +207,37 @@ def _optional(given: Mapping[str, Any], name: str, kind: type) -> Any:
 
 
 def _schema(form: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
-    match form:
-        case {"type": "json_schema", "json_schema": {"schema": dict(schema), **rest}}:
-            return schema, str(rest.get("name") or "reply")
-        case {"type": "json_object"}:
-            return {"type": "object"}, "reply"
-        case {"type": "text"}:
-            return None, "reply"
+    """The schema that the reply must meet, and its name; every key is honoured or refused."""
     if not form:
         return None, "reply"
-    raise ErrorReply(
-        400,
-        "response_format must be text, json_object, or json_schema with its schema",
-        param="response_format",
-    )
+    known = _FORMAT_KEYS.get(str(form.get("type")), set())
+    named = form.get("json_schema")
+    inner = named if isinstance(named, dict) else {}
+    unknown = [*(form.keys() - known), *(inner.keys() - _SCHEMA_KEYS)]
+    if known and unknown:
+        raise _bad_format(f"response_format: {min(unknown)!r} is not supported")
+    match form:
+        case {"type": "text"}:
+            return None, "reply"
+        case {"type": "json_object", "schema": dict(schema)}:
+            return {"type": "object", **schema}, "reply"
+        case {"type": "json_object"} if form.get("schema") is None:
+            return {"type": "object"}, "reply"
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema), **rest}}:
+            if form.get("schema") is None:
+                return schema, str(rest.get("name") or "reply")
+        case {"type": "json_schema", "schema": dict(schema)} if named is None:
+            return schema, "reply"
+    raise _bad_format("response_format must be text, json_object, or json_schema with its schema")
 
 
-DONE = b"data: [DONE]\n\n"
-_PIECE = 256  # characters of a reply that is whole already
+def _bad_format(message: str) -> ErrorReply:
+    return ErrorReply(400, message, param="response_format")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """What all parts of one answer say: the call's id, the time (Unix, s), the model that spoke."""
+    """What all parts of one answer hold: the call's id, the time (Unix, s), the model."""
 
     call_id: str
     created: int
@@ -228,21 +246,22 @@ class ChatAnswer:
     def whole(self, said: Answer | Reply) -> dict[str, Any]:
         """A ``chat.completion``."""
         refusal = getattr(said, "refusal", "") or None
-        message = {"role": "assistant", "content": said.text or None, "refusal": refusal}
+        own = {"role": "assistant", "content": said.text or None, "refusal": refusal}
+        message = {**said.fields, **own}
         if said.tool_calls:
             message["tool_calls"] = list(said.tool_calls)
         choice = {
             "index": 0,
             "message": message,
             "logprobs": None,
-            "finish_reason": finish_of(said),
+            "finish_reason": said.finish_reason or "stop",
         }
-        whole = {**self._head("chat.completion"), "choices": [choice]}
+        whole = {**said.around, **self._head("chat.completion"), "choices": [choice]}
         usage = usage_of(said)
         return whole if usage is None else {**whole, "usage": usage}
 
     def beginning(self) -> bytes:
-        """The first event, which says who speaks."""
+        """The first event, which gives the role."""
         return self.piece({"role": "assistant", "content": ""})
 
     def piece(self, delta: Mapping[str, Any]) -> bytes:
@@ -251,7 +270,7 @@ class ChatAnswer:
 
     def ending(self, said: Answer | Reply, *, include_usage: bool) -> bytes:
         """The last events: why it ended, the counts where they were asked for, and ``[DONE]``."""
-        last = self._chunk({"index": 0, "delta": {}, "finish_reason": finish_of(said)})
+        last = self._chunk({"index": 0, "delta": {}, "finish_reason": said.finish_reason or "stop"})
         if include_usage:
             head = self._head("chat.completion.chunk")
             last += event({**head, "choices": [], "usage": usage_of(said)})
@@ -286,20 +305,9 @@ def portions(piece: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield rest
 
 
-def finish_of(said: Answer | Reply) -> str:
-    """Why it ended; a refusal ends like any other reply."""
-    return said.finish_reason or "stop"
-
-
 def usage_of(said: Answer | Reply) -> dict[str, Any] | None:
-    """The token counts; None where the server reported none."""
+    """The server's usage with all its details; None where it reported no token counts."""
     if said.prompt_tokens is None or said.completion_tokens is None:
         return None
-    usage: dict[str, Any] = {
-        "prompt_tokens": said.prompt_tokens,
-        "completion_tokens": said.completion_tokens,
-        "total_tokens": said.prompt_tokens + said.completion_tokens,
-    }
-    if said.cached_tokens is not None:
-        usage["prompt_tokens_details"] = {"cached_tokens": said.cached_tokens}
-    return usage
+    total = said.prompt_tokens + said.completion_tokens
+    return {"total_tokens": total, **said.usage}

@@ -1,4 +1,4 @@
-"""The arms of a bakeoff: which backends they are, and that each is well before it begins."""
+"""The arms of a bakeoff: which backends they are, and that each is healthy at the start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAIR = 2
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A backend on trial; ``request_timeout_ms`` is when its requests are given up.
+    """A backend in the bakeoff; its requests time out after ``request_timeout_ms``.
 
     A reply after ``backend.timeout_ms`` counts as failed, but it is waited for, so that latency
     is not cut off at the limit. ``identity`` is who served it when the run began.
@@ -91,13 +91,13 @@ async def identified(arms: Sequence[Arm]) -> list[Arm]:
     """The arms with who serves them.
 
     Raises:
-        ReflexError: One of them is not well; says why and what to do.
+        ReflexError: One of them is unhealthy; says why and what to do.
     """
     looks = await asyncio.gather(*(probe(arm.backend, timeout_ms=_PROBE_MS) for arm in arms))
     for arm, health in zip(arms, looks, strict=True):
         if not health.ok:
             raise ReflexError(
-                f"the {arm.name} arm is not well: {health.summary}",
+                f"the {arm.name} arm is unhealthy: {health.summary}",
                 remedy="\n".join(health.remedy),
             )
     return [replace(arm, identity=look.engine) for arm, look in zip(arms, looks, strict=True)]

@@ -17,8 +17,9 @@ from core.errors import (
     ServerError,
     StatusError,
 )
-from core.router.attempts import ask, unconstrained
+from core.router.attempts import Attempts, Why
 from core.router.evidence import Call
+from core.router.fitting import fitted
 from core.stages import Reason, Stage
 
 if TYPE_CHECKING:
@@ -60,14 +61,20 @@ class Asker:
         self._constrain = constrain
         self._pauses_s = () if arm.local else tuple(pauses_s)
         patient = replace(arm.backend, timeout_ms=math.ceil(arm.request_timeout_ms))
-        self._records: set[asyncio.Task[str | None]] = set()
+        self._records: set[asyncio.Task[None]] = set()
         self._client = ChatClient(patient, clock=clock)
 
     def on_behalf_of(self, what: str) -> Ask:
         """An ``Ask`` whose decisions name ``what`` they were for."""
 
         async def ask(request: ChatRequest) -> Outcome:
-            return await self._ask(self._fitted(request), what)
+            fit = fitted(
+                request,
+                self._arm.backend,
+                json_schema=self._constrain,
+                local_sampling=True,
+            )
+            return await self._ask(fit, what)
 
         return ask
 
@@ -80,12 +87,6 @@ class Asker:
         """Return once every call so far is on record, or could not be put there."""
         await asyncio.gather(*self._records)
 
-    def _fitted(self, request: ChatRequest) -> ChatRequest:
-        """Cloud models refuse a temperature, and think before they answer within ``max_tokens``."""
-        if not self._arm.local:
-            return replace(request, temperature=None, seed=None, max_tokens=None)
-        return request if self._constrain else unconstrained(request)
-
     async def _ask(self, request: ChatRequest, what: str) -> Outcome:
         """One call: several attempts at a cloud that is away for a moment, else one.
 
@@ -94,23 +95,16 @@ class Asker:
                 cloud stays away: no verdict could rest on that.
             CapsuleError: The decision could not be recorded; nothing was sent.
         """
-        call = Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN)
-        await self._evidence.decided(
-            call,
-            self._arm.backend,
-            Reason.BAKEOFF,
-            what,
-            latency_ms=0.0,
-            failure_count=0,
-            is_fallback=False,
+        attempts = Attempts(
+            Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN), self._evidence, self._clock
         )
-        outcome = await self._attempt(call, request, 1, None)
-        for number, pause_s in enumerate(self._pauses_s, 2):
+        outcome = await self._attempt(attempts, request, what)
+        for pause_s in self._pauses_s:
             if not isinstance(outcome.error, _PASSING):
                 break
             wished_s = getattr(outcome.error, "retry_after_s", None) or 0.0
             await asyncio.sleep(min(max(pause_s, wished_s), _MOST_PAUSE_S))
-            outcome = await self._attempt(call, request, number, outcome.error)
+            outcome = await self._attempt(attempts, request, what)
         if outcome.error is not None and self._hopeless(outcome.error):
             raise outcome.error
         return outcome
@@ -120,24 +114,12 @@ class Asker:
             not self._arm.local and isinstance(error, (*_PASSING, StatusError))
         )
 
-    async def _attempt(
-        self, call: Call, request: ChatRequest, number: int, before: BackendError | None
-    ) -> Outcome:
+    async def _attempt(self, attempts: Attempts, request: ChatRequest, what: str) -> Outcome:
         """One request; it is put on record while its reply is looked at, as tests take longer."""
-        outcome, interrupted = await ask(self._client, request, self._clock)
-        record = asyncio.create_task(
-            self._evidence.called(
-                call,
-                self._arm.backend,
-                request,
-                outcome,
-                attempt=number,
-                fallback_reason=before.code if before else None,
-            )
-        )
+        why = Why(Reason.BAKEOFF, what)
+        outcome = await attempts.make(self._client, self._arm.backend, request, why)
+        assert outcome is not None
+        record = asyncio.create_task(attempts.recorded())
         self._records.add(record)
         record.add_done_callback(self._records.discard)
-        if interrupted:
-            await record
-            raise interrupted
         return outcome

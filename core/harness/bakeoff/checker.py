@@ -1,6 +1,6 @@
-"""Checks a suite's tasks: tests in the sandbox, then lint of what changed.
+"""Checks a suite's tasks: tests in the sandbox, then lint of the files that an edit changed.
 
-Lint of what an edit changed, by ruff where there is one; part of the diff's quality.
+Tests decide. Lint, by ruff where it is installed, is part of the diff's quality only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from core.errors import SuiteError
+from core.errors import ReflexError, SuiteError
 from core.harness.sandbox import run_tests
 from core.harness.suites.find import lay_out
 from core.patchloop.loop import CheckResult
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 # Errors that pyflakes knows and those of syntax; no matter of style.
 _RULES = "F,E9"
 _TIMEOUT_S = 5.0
+_MOST_LINT = 1000
 
 
 async def lint_findings(
@@ -80,7 +81,7 @@ async def _lint(program: str, path: str, text: str) -> list[dict[str, Any]] | No
         async with asyncio.timeout(_TIMEOUT_S):
             output, _ = await process.communicate(text.encode())
         found = json.loads(output)
-    except (TimeoutError, ValueError):
+    except (TimeoutError, ValueError, RecursionError):
         return None
     finally:
         if process.returncode is None:
@@ -94,9 +95,6 @@ async def _lint(program: str, path: str, text: str) -> list[dict[str, Any]] | No
 def _ruff() -> str | None:
     beside = Path(sys.executable).with_name("ruff")
     return str(beside) if beside.exists() else shutil.which("ruff")
-
-
-_MOST_LINT = 1000
 
 
 class TaskCheck:
@@ -121,16 +119,14 @@ class TaskCheck:
         """
         try:
             report = await self._run(files)
-        except (ValueError, RecursionError, MemoryError) as error:  # of files that no disk holds
-            return CheckResult(
-                passed=False,
-                feedback=f"The files cannot be tested: {plain(error, 300)}",
-                failure=FailureKind.TEST,
-            )
+            feedback = "" if report.solved else report.feedback(MOST_FEEDBACK)
+        except ReflexError:
+            raise
+        except Exception as error:  # noqa: BLE001  hostile input: any kind may come of it
+            why = plain(f"the check could not be made: {type(error).__name__}: {error}", 500)
+            return CheckResult(passed=False, feedback=why, failure=FailureKind.SANDBOX)
         if not report.solved:
-            return CheckResult(
-                passed=False, feedback=report.feedback(MOST_FEEDBACK), failure=FailureKind.TEST
-            )
+            return CheckResult(passed=False, feedback=feedback, failure=FailureKind.TEST)
         findings = await lint_findings(self._task.workspace, files, changed)
         if findings is None:
             return CheckResult(passed=True)

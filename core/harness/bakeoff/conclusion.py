@@ -1,6 +1,6 @@
-"""What is left of a bakeoff when it ends: reports, and the decision that the router believes.
+"""The end of a bakeoff: its reports, and the GateDecision that the router believes.
 
-The machine a bakeoff runs on, as its report says.
+Also the machine it ran on, as the report names it: latencies of different hardware are not pooled.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.events import BakeoffFinishedEvent, GateDecisionEvent
-from core.capsule.keys import seal
+from core.capsule.decisions import record_decision
+from core.capsule.events import BakeoffFinishedEvent, CriterionMetric, GateDecisionEvent
 from core.errors import CapsuleError
 from core.harness.bakeoff.arms import AGAIN
 from core.harness.bakeoff.plan import eval_directory
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.harness.bakeoff.arms import Arm
     from core.harness.bakeoff.journal import Journal
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.preparation import PreparedRun
     from core.harness.report.model import Report
     from core.patchloop.trial import Trial
     from core.router.evidence import Evidence
@@ -73,30 +73,32 @@ def _version() -> str:
         return "unknown"
 
 
-def verdict_over(trials: Sequence[Trial], prepared: Prepared, policy: PolicySnapshot) -> GateResult:
+def verdict_over(
+    trials: Sequence[Trial], prepared: PreparedRun, policy: PolicySnapshot
+) -> GateResult:
     """The gate over these trials, by the policy's thresholds."""
-    on_trial, against = prepared.arms
+    candidate, baseline = prepared.arms
     return judge(
         trials,
-        reflex=on_trial,
-        cloud=against,
+        reflex=candidate,
+        cloud=baseline,
         thresholds=Thresholds(**thresholds_of(policy)),
-        timeout_ms=prepared.arms[on_trial].backend.timeout_ms,
+        timeout_ms=prepared.arms[candidate].backend.timeout_ms,
     )
 
 
 class Conclusion:
-    """Draws one run's conclusion from what its journal holds."""
+    """Writes one run's reports and events from what its journal holds."""
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         *,
         policy: PolicySnapshot,
         journal: Journal,
         evidence: Evidence,
         log: EventLog,
-        key: bytes,
+        key_directory: Path | None,
         clock: Clock,
     ) -> None:
         self._prepared = prepared
@@ -104,14 +106,14 @@ class Conclusion:
         self._journal = journal
         self._evidence = evidence
         self._log = log
-        self._key = key
+        self._key_directory = key_directory
         self._clock = clock
 
     async def draw(self, stopped: str, *, server_changed: bool = False) -> Finished:
         """Write the reports and say so in the capsule; ``stopped`` is why it ended early, if so.
 
         When a server changed while it ran, nobody can tell which trials are whose: the report is
-        stamped so, and the run cannot be resumed.
+        marked so, and the run cannot be resumed.
 
         Raises:
             ReportError: The reports cannot be written; the journal still holds everything.
@@ -130,14 +132,21 @@ class Conclusion:
             report_sha256=f"sha256:{sha256}",
             partial=report.partial,
         )
-        # A run that broke off because the capsule cannot be written has nothing to say there.
+        # A run that stopped because the capsule cannot be written cannot be recorded there either.
         with contextlib.suppress(*((CapsuleError,) if stopped else ())):
             await self._evidence.append(finished)
         unrecorded = "it ended early" if stopped else prepared.no_decision_because()
         if server_changed:
-            unrecorded = "a server was another at the end than at the beginning"
+            unrecorded = "a server changed during the run"
         if not unrecorded:
-            await self._evidence.append(self._decision(report, finished))
+            await asyncio.to_thread(
+                record_decision,
+                self._log,
+                self._decision(report, finished),
+                scope.settings.source.root,
+                now=self._clock.now(),
+                key_directory=self._key_directory,
+            )
         if server_changed or not stopped:
             self._journal.remove()
         return Finished(
@@ -152,7 +161,7 @@ class Conclusion:
         )
 
     def _stamps(self) -> set[str]:
-        """What the run was from its beginning, and what came of it."""
+        """Marks from the preparation, and those that the run itself earned."""
         prepared, plan = self._prepared, self._prepared.scope.plan
         made = len(self._journal.trials) + len(prepared.reused_trials)
         wanted = len(prepared.scope.tasks) * len(prepared.arms) * plan.trials
@@ -161,14 +170,14 @@ class Conclusion:
         return stamps | ({"mixed_hardware"} if len(hardware) > 1 else set())
 
     def _report(self, stamps: set[str]) -> Report:
-        prepared, scope, beginning = self._prepared, self._prepared.scope, self._journal.beginning
+        prepared, scope, header = self._prepared, self._prepared.scope, self._journal.header
         return reports.build(
-            run_id=beginning.run_id,
-            created_at=beginning.created_at,
+            run_id=header.run_id,
+            created_at=header.created_at,
             finished_at=self._clock.now(),
             suite=scope.suite_record(),
             arms={arm.name: self._arm(arm) for arm in prepared.arms.values()},
-            settings=scope.run_settings(prepared.on_trial, beginning.seed),
+            settings=scope.run_settings(prepared.candidate, header.seed),
             thresholds=Thresholds(**thresholds_of(self._policy)),
             prompt_hash=scope.prompt_hash,
             schema_hash=scope.schema_hash,
@@ -203,7 +212,7 @@ class Conclusion:
 
     def _decision(self, report: Report, finished: BakeoffFinishedEvent) -> GateDecisionEvent:
         gate, arm = report.gate, report.arms[PRIMARY]
-        unsealed = GateDecisionEvent(
+        return GateDecisionEvent(
             run_id=report.run_id,
             policy_hash=self._policy.policy_hash,
             verdict=gate["verdict"],
@@ -225,8 +234,6 @@ class Conclusion:
             stamps=list(report.stamps),
             seal="",
         )
-        workspace = self._prepared.scope.settings.source.root
-        return unsealed.model_copy(update={"seal": seal(unsealed.body(), workspace, self._key)})
 
     def _false_alarms(self, report: Report) -> FalseAlarms | None:
         if not self._prepared.scope.plan.aa:
@@ -241,6 +248,5 @@ class Conclusion:
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _metric(criterion: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: criterion[name] for name in ("value", "bound", "threshold", "unit", "note")}
-    return {**kept, "verdict": criterion["state"]}
+def _metric(criterion: dict[str, Any]) -> CriterionMetric:
+    return CriterionMetric.model_validate({**criterion, "verdict": criterion["state"]})

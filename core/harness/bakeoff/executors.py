@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from core.capsule.events import LLMCallEvent, RoutingDecisionEvent
-from core.errors import ConfigError, ReflexError, WorkerError
+from core.errors import ConfigError, ReflexError, ReportError, WorkerError
 from core.harness.bakeoff import worker
 from core.harness.bakeoff.asker import ORIGIN
-from core.harness.bakeoff.bench import Made
+from core.harness.bakeoff.conclusion import environment
+from core.harness.bakeoff.local import MadeTrial, broken_trial
 from core.harness.bakeoff.orders import Answer, Order
+from core.harness.bounded_json import refuse_excess
 from core.patchloop.trial import Trial
 from core.plain import plain
 
@@ -25,12 +27,13 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from core.capsule.events import Event
-    from core.harness.bakeoff.orders import Terms
+    from core.harness.bakeoff.orders import WorkerSettings
     from core.harness.bakeoff.plan import Slot
     from core.patchloop.trial import Attempt
 
 _ADDRESS = re.compile(r"dask://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5})")
 _CONNECT_S = 10
+_MOST_CHARACTERS = 16 << 20
 _KINDS: Mapping[str, type[RoutingDecisionEvent | LLMCallEvent]] = {
     kind.event_type: kind for kind in (RoutingDecisionEvent, LLMCallEvent)
 }
@@ -52,7 +55,7 @@ def address_of(executor: str) -> str:
 
 
 @asynccontextmanager
-async def connected(executor: str) -> AsyncIterator[Pool]:
+async def connected(executor: str) -> AsyncIterator[WorkerPool]:
     """The workers of the scheduler at ``executor``; what they have not begun ends with this.
 
     Raises:
@@ -67,7 +70,7 @@ async def connected(executor: str) -> AsyncIterator[Pool]:
                 f"the Dask scheduler at {address} has no worker",
                 remedy=f"Start some: dask worker {address} --nthreads 1",
             )
-        yield Pool(client, workers)
+        yield WorkerPool(client, workers)
     finally:
         await asyncio.to_thread(client.close)
 
@@ -88,16 +91,16 @@ def _connect(address: str) -> Client:
         ) from None
 
 
-class Pool:
+class WorkerPool:
     """Workers of a Dask cluster, by their addresses."""
 
     def __init__(self, client: Client, workers: tuple[str, ...]) -> None:
         self.workers = workers
         self._client = client
-        # Two goes at a task are two trials, whatever a cache makes of equal arguments.
+        # Two trials of a task have equal arguments, and no cache may make one of them.
         self._anyone: Executor = client.get_executor(pure=False)
 
-    async def agree(self, terms: Terms) -> None:
+    async def agree(self, terms: WorkerSettings) -> None:
         """Let every worker say that it would make the same trials.
 
         Raises:
@@ -107,7 +110,13 @@ class Pool:
         one_each = [
             self._client.get_executor(pure=False, workers=[address]) for address in self.workers
         ]
-        await asyncio.gather(*(self._asked(Order(terms=terms), each) for each in one_each))
+        try:
+            await asyncio.gather(*(self._asked(Order(terms=terms), each) for each in one_each))
+        except ValueError as error:
+            raise WorkerError(
+                f"a worker's answer cannot be read: {plain(error, 300)}",
+                remedy="Each needs this version of speckit-reflex.",
+            ) from None
 
     async def ask(self, order: Order) -> Answer:
         """Let any worker carry out the order; cancelled, it is taken back if not begun.
@@ -120,8 +129,7 @@ class Pool:
     async def _asked(self, order: Order, executor: Executor) -> Answer:
         future = executor.submit(worker.answer, order.model_dump_json())
         try:
-            said: str = await asyncio.wrap_future(future)
-            answer = Answer.model_validate_json(said)
+            said: Any = await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             this = asyncio.current_task()
             if this and this.cancelling():
@@ -134,6 +142,7 @@ class Pool:
                 f"a worker could not make a trial: {type(error).__name__}: {plain(error, 500)}",
                 remedy="Each needs this version of speckit-reflex, and memory; see its log.",
             ) from error
+        answer = read_answer(said)
         if answer.refusal:
             kind = WorkerError if answer.refusal.usage else ReflexError
             raise kind(
@@ -143,29 +152,55 @@ class Pool:
         return answer
 
 
-class Remote:
-    """Trials by workers, as a ``Maker``; ``concurrency`` at once by each."""
+def read_answer(said: object) -> Answer:
+    """What a worker said, within limits.
 
-    def __init__(self, pool: Pool, terms: Terms, concurrency: int) -> None:
+    Raises:
+        ValueError: It is no answer.
+    """
+    if not isinstance(said, str) or len(said) > _MOST_CHARACTERS:
+        raise ValueError(f"no text of at most {_MOST_CHARACTERS >> 20} MiB")
+    refuse_excess(said.encode())
+    return Answer.model_validate_json(said)
+
+
+class RemoteTrials:
+    """Trials by workers, as a ``TrialMaker``; ``concurrency`` at once by each."""
+
+    def __init__(self, pool: WorkerPool, terms: WorkerSettings, concurrency: int) -> None:
         self.at_once = concurrency * len(pool.workers)
         self._pool = pool
         self._terms = terms
 
-    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> Made:
-        """As a ``Maker``; the attempts are told when the trial is back."""
-        answer = await self._pool.ask(Order(terms=self._terms, slot=slot))
-        trial = Trial.from_json(answer.trial)
-        if (trial.task, trial.arm, trial.trial) != (slot.task, slot.arm, slot.trial):
-            raise WorkerError(
-                f"worker {plain(answer.host, 80)} made another trial than it was told"
-            )
-        events = tuple(self._event(body, answer.host) for body in answer.events)
-        for attempt in trial.attempts:
+    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> MadeTrial:
+        """As a ``TrialMaker``; the attempts are reported when the trial is back."""
+        order = Order(terms=self._terms, slot=slot)
+        try:
+            made = self._made(slot, await self._pool.ask(order))
+        except ReflexError:
+            raise
+        except Exception as error:  # noqa: BLE001  hostile input: any kind may come of it
+            made = MadeTrial(broken_trial(slot, error), environment())
+        for attempt in made.trial.attempts:
             tell(attempt)
-        return Made(trial, answer.machine, events)
+        return made
+
+    def _made(self, slot: Slot, answer: Answer) -> MadeTrial:
+        """What the worker made, taken for the trial that was ordered and for nothing else.
+
+        Raises:
+            ValueError: It is malformed, another trial, or has evidence that is not of this run.
+        """
+        try:
+            trial = Trial.from_json(answer.trial)
+        except ReportError as error:
+            raise ValueError(error.message) from None
+        if (trial.task, trial.arm, trial.trial) != (slot.task, slot.arm, slot.trial):
+            raise ValueError(f"worker {plain(answer.host, 80)} made another trial than was ordered")
+        events = tuple(self._event(body, answer.host) for body in answer.events)
+        return MadeTrial(trial, answer.machine, events)
 
     def _event(self, body: dict[str, Any], host: str) -> Event:
-        """Evidence of this run's calls and of nothing else."""
         fields = dict(body)
         kind = _KINDS.get(fields.pop("event_type", ""))
         try:
@@ -174,5 +209,5 @@ class Remote:
             event = None
         ours = (self._terms.run_id, self._terms.policy_hash, ORIGIN)
         if event is None or (event.run_id, event.policy_hash, event.origin) != ours:
-            raise WorkerError(f"worker {plain(host, 80)} sent evidence that is not of this run")
+            raise ValueError(f"worker {plain(host, 80)} sent evidence that is not of this run")
         return event

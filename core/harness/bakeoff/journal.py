@@ -1,9 +1,7 @@
-"""The trials of a run under way, on disk as they end, so that nothing done is ever done again.
+"""The journal of a running bakeoff: its finished trials on disk, so that none is repeated.
 
-Each line is sealed with the user's key: a gate pass may come to rest on it, and anybody can put a
-file into a project.
-
-Which journal a run goes by: a new one, or that of a run which was stopped.
+Each line is sealed with the user's key: a gate pass may depend on it, and anybody can put a file
+into a project. A run has a new journal, or with ``--resume`` that of an interrupted run.
 """
 
 from __future__ import annotations
@@ -14,7 +12,8 @@ import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
+from fnmatch import fnmatchcase
+from itertools import count, islice
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from uuid import uuid4
@@ -22,8 +21,10 @@ from uuid import uuid4
 from core.capsule.keys import seal, seal_holds
 from core.clock import rfc3339
 from core.errors import ReportError
-from core.files import make_private
+from core.files import make_private, open_state, refuse_links
+from core.harness import bounded_json
 from core.harness.bakeoff.plan import MOST_SEED, eval_directory
+from core.harness.report.files import MOST_NAMES
 from core.harness.report.model import Environment
 from core.patchloop.trial import Trial
 from core.plain import plain
@@ -33,17 +34,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.clock import Clock
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.preparation import PreparedRun
 
 
 SUFFIX = ".journal.jsonl"
 _PATTERN = f"reflex-bakeoff-*{SUFFIX}"
 _MOST_BYTES = 64 << 20
-_REMEDY = "Start anew without --resume."
+_REMEDY = "Start a new run without --resume."
 
 
 @dataclass(frozen=True, slots=True)
-class Sealing:
+class JournalSeal:
     """Whose seal a journal's lines bear, and for which workspace."""
 
     workspace: Path
@@ -59,7 +60,7 @@ class Sealing:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class JournalHeader:
     """A journal's first line: when and with which seed the run began, and what it is about.
 
     ``about`` holds all that a trial's outcome depends on; a run may only be resumed with the same.
@@ -77,57 +78,59 @@ class Journal:
     ``trials`` are those it holds, ``machines`` those that they were made on.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, beginning: Beginning, sealing: Sealing) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, header: JournalHeader, sealing: JournalSeal
+    ) -> None:
         self.path = path
-        self.beginning = beginning
+        self.header = header
         self.trials: list[Trial] = []
         self.machines: list[Environment] = []
         self._file = file
         self._sealing = sealing
 
     @classmethod
-    def begin(cls, directory: Path, beginning: Beginning, sealing: Sealing) -> Self:
+    def create(cls, directory: Path, header: JournalHeader, sealing: JournalSeal) -> Self:
         """A new journal in ``directory``, which is made if need be.
 
         Raises:
             ReportError: It cannot be written.
         """
         line = {
-            "created_at": rfc3339(beginning.created_at),
-            "run_id": beginning.run_id,
-            "bakeoff_seed": beginning.seed,
-            "about": beginning.about,
+            "created_at": rfc3339(header.created_at),
+            "run_id": header.run_id,
+            "bakeoff_seed": header.seed,
+            "about": header.about,
         }
         try:
             make_private(directory)
-            path, file = _create(directory, f"reflex-bakeoff-{beginning.created_at:%Y%m%dT%H%M%SZ}")
+            path, file = _create(directory, f"reflex-bakeoff-{header.created_at:%Y%m%dT%H%M%SZ}")
         except OSError as error:
             raise _unusable(directory, error) from error
-        journal = cls(path, file, beginning, sealing)
+        journal = cls(path, file, header, sealing)
         journal._write(line)
         return journal
 
     @classmethod
-    def newest(cls, directory: Path, sealing: Sealing) -> Self | None:
+    def newest(cls, directory: Path, sealing: JournalSeal) -> Self | None:
         """The journal that was written to last, of a run that ended before its end.
 
         Raises:
             ReportError: It is damaged, or not this user's.
         """
-        paths = sorted(directory.glob(_PATTERN), key=lambda path: path.stat().st_mtime_ns)
-        return next(filter(None, (cls.read(path, sealing) for path in reversed(paths))), None)
+        paths = _journals_in(directory)
+        return next(filter(None, (cls.read(path, sealing) for path in paths)), None)
 
     @classmethod
-    def read(cls, path: Path, sealing: Sealing) -> Self | None:
+    def read(cls, path: Path, sealing: JournalSeal) -> Self | None:
         """The journal at ``path``, or None when its run is still under way.
 
-        A last line that was torn off is left out, and mended.
+        A last line that was cut off is removed.
 
         Raises:
             ReportError: It cannot be read, or a line is not what this user's run wrote.
         """
         try:
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), "r+b")
+            file = os.fdopen(open_state(path, os.O_RDWR | os.O_APPEND), "r+b")
         except OSError as error:
             raise _unusable(path, error) from error
         with ExitStack() as unless_usable:
@@ -136,9 +139,9 @@ class Journal:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return None
-            beginning, trials, machines = _content(path, file, sealing)
+            header, trials, machines = _content(path, file, sealing)
             unless_usable.pop_all()
-        journal = cls(path, file, beginning, sealing)
+        journal = cls(path, file, header, sealing)
         journal.trials += trials
         for machine in machines:
             journal._seen(machine)
@@ -151,7 +154,7 @@ class Journal:
             ReportError: It cannot be written.
         """
         line = {"trial": trial.as_json(), "machine": machine.model_dump(mode="json")}
-        self._write({"run_id": self.beginning.run_id, **line})
+        self._write({"run_id": self.header.run_id, **line})
         self.trials.append(trial)
         self._seen(machine)
 
@@ -181,32 +184,52 @@ def _create(directory: Path, stem: str) -> tuple[Path, BinaryIO]:
     for number in count(1):
         path = directory / f"{stem}{f'-{number}' if number > 1 else ''}{SUFFIX}"
         with suppress(FileExistsError):
-            file = open(path, "xb", opener=_open_private)  # noqa: SIM115  the journal closes it
+            file = os.fdopen(open_state(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
             fcntl.flock(file, fcntl.LOCK_EX)
             return path, file
     raise AssertionError("count ended")
 
 
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _journals_in(directory: Path) -> list[Path]:
+    """The journals there, the one written to last first.
+
+    Raises:
+        ReportError: The directory is a link, cannot be read, or holds too many files.
+    """
+    try:
+        refuse_links(directory)
+        with os.scandir(directory) as listing:
+            entries = list(islice(listing, MOST_NAMES + 1))
+        named = [
+            (entry.stat(follow_symlinks=False).st_mtime_ns, directory / entry.name)
+            for entry in entries
+            if fnmatchcase(entry.name, _PATTERN)
+        ]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    if len(entries) > MOST_NAMES:
+        raise ReportError(f"{plain(directory)}: holds over {MOST_NAMES:,} files")
+    return [path for _, path in sorted(named, reverse=True)]
 
 
 def _content(
-    path: Path, file: BinaryIO, sealing: Sealing
-) -> tuple[Beginning, list[Trial], list[Environment]]:
-    """What stands in a journal, its torn end cut off."""
+    path: Path, file: BinaryIO, sealing: JournalSeal
+) -> tuple[JournalHeader, list[Trial], list[Environment]]:
+    """What a journal holds, its cut last line removed."""
     try:
         data = file.read(_MOST_BYTES + 1)
         whole = data[: data.rfind(b"\n") + 1]
         if len(data) > _MOST_BYTES or not whole:
             raise _damaged(path, "it is no journal of a bakeoff")
-        head, *lines = map(json.loads, whole.splitlines())
+        head, *lines = map(bounded_json.loads, whole.splitlines())
         if not all(isinstance(line, dict) and sealing.holds(line) for line in [head, *lines]):
             raise _damaged(path, "a line was not written by you here")
         if any(line["run_id"] != head["run_id"] for line in lines):
             raise _damaged(path, "it is of two runs")
         created_at = datetime.fromisoformat(head["created_at"])
-        beginning = Beginning(created_at, head["run_id"], head["bakeoff_seed"], head["about"])
+        header = JournalHeader(created_at, head["run_id"], head["bakeoff_seed"], head["about"])
         trials = [Trial.from_json(line["trial"]) for line in lines]
         machines = [Environment.model_validate(line["machine"]) for line in lines]
         if len(whole) < len(data):
@@ -215,7 +238,7 @@ def _content(
         raise _unusable(path, error) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from None
-    return beginning, trials, machines
+    return header, trials, machines
 
 
 def _damaged(path: Path, why: object) -> ReportError:
@@ -229,7 +252,7 @@ def _unusable(path: Path, error: OSError) -> ReportError:
     )
 
 
-def begin_journal(prepared: Prepared, sealing: Sealing, clock: Clock) -> Journal:
+def new_journal(prepared: PreparedRun, sealing: JournalSeal, clock: Clock) -> Journal:
     """A new journal."""
     scope, now = prepared.scope, clock.now()
     # To the millisecond, as it is written: a resumed run began at the same moment.
@@ -237,12 +260,12 @@ def begin_journal(prepared: Prepared, sealing: Sealing, clock: Clock) -> Journal
     seed = SystemRandom().randint(0, MOST_SEED) if scope.plan.seed is None else scope.plan.seed
     # How the tasks were chosen is for whoever wants to resume; which they are is compared.
     chosen = {"glob": scope.plan.tasks, "shard": scope.plan.shard}
-    beginning = Beginning(now, uuid4().hex, seed, {**prepared.about(), **chosen})
-    return Journal.begin(eval_directory(scope.plan, scope.settings), beginning, sealing)
+    header = JournalHeader(now, uuid4().hex, seed, {**prepared.conditions(), **chosen})
+    return Journal.create(eval_directory(scope.plan, scope.settings), header, sealing)
 
 
-def journal_to_resume(directory: Path, sealing: Sealing) -> Journal:
-    """The journal to go on with.
+def journal_to_resume(directory: Path, sealing: JournalSeal) -> Journal:
+    """The journal to resume.
 
     Raises:
         ReportError: There is none but such as are under way, or it cannot be used.
@@ -256,21 +279,21 @@ def journal_to_resume(directory: Path, sealing: Sealing) -> Journal:
     return journal
 
 
-def resumed(journal: Journal, prepared: Prepared) -> Journal:
+def resumed(journal: Journal, prepared: PreparedRun) -> Journal:
     """The journal, if it is of the same run.
 
     Raises:
         ReportError: It is of another.
     """
-    before, now = journal.beginning.about, prepared.about()
+    before, now = journal.header.about, prepared.conditions()
     seed = prepared.scope.plan.seed
     if seed is not None:
-        before, now = {**before, "seed": journal.beginning.seed}, {**now, "seed": seed}
+        before, now = {**before, "seed": journal.header.seed}, {**now, "seed": seed}
     different = [name for name in now if before.get(name) != now[name]]
     if different:
         raise ReportError(
             f"the bakeoff in {plain(journal.path.name)} cannot be resumed: other "
             f"{', '.join(name.replace('_', ' ') for name in different)}",
-            remedy="Give the same options as then and undo what changed, or start anew.",
+            remedy="Use the same options as then and undo what changed, or start a new run.",
         )
     return journal

@@ -1,6 +1,6 @@
-"""What travels between a bakeoff and its workers: plain JSON, and no secret in it.
+"""The messages between a bakeoff and its workers: plain JSON, without secrets.
 
-Keys stay where they are: a worker reads its own environment.
+API keys are not sent: a worker reads its own environment.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from core.settings import Cloud, Reflex, Settings, Source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.preparation import PreparedRun
     from core.settings.policy import PolicySnapshot
 
-# Settled by whoever gives the orders; all else must be the same wherever a trial is made.
-_OWN_AFFAIR = frozenset({"suite", "reused_report"})
+# All else must be the same wherever a trial is made.
+_MAY_DIFFER = frozenset({"suite", "reused_report"})
 
 
 class _Plain(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Terms(_Plain):
-    """What all trials of a run have in common.
+class WorkerSettings(_Plain):
+    """What all trials of a run have in common, wherever they are made.
 
-    ``about`` is what they depend on, as the run's journal has it. ``named`` are the keys of the
-    configuration that its file sets.
+    ``about`` is what their outcome depends on, as the run's journal has it. ``named`` are the keys
+    of the configuration that its file sets.
     """
 
     version: str
@@ -52,7 +52,7 @@ class Terms(_Plain):
     pauses_s: tuple[float, ...]
 
     def settings(self, root: Path) -> Settings:
-        """The configuration, in a workspace at ``root``; trust is for the worker's user to give."""
+        """The configuration, in a workspace at ``root``; only the worker's user can trust it."""
         source = Source(None, root, trusted=False)
         return Settings(self.reflex, self.cloud, source, dict.fromkeys(self.named, 0))
 
@@ -69,9 +69,9 @@ class Terms(_Plain):
 
 
 class Order(_Plain):
-    """One trial to make; without a ``slot`` merely to say whether one could be made."""
+    """One trial to make; without a ``slot`` only the question whether one could be made."""
 
-    terms: Terms
+    terms: WorkerSettings
     slot: Slot | None = None
 
 
@@ -84,7 +84,7 @@ class Refusal(_Plain):
 
 
 class Answer(_Plain):
-    """What came of an order: a trial with the evidence of its calls, or a refusal."""
+    """A worker's answer to an order: a trial with the evidence of its calls, or a refusal."""
 
     host: str
     machine: Environment
@@ -93,14 +93,14 @@ class Answer(_Plain):
     refusal: Refusal | None = None
 
 
-def terms_of(
-    prepared: Prepared, policy: PolicySnapshot, pauses_s: Sequence[float], run_id: str
-) -> Terms:
-    """The terms of a run; ``run_id`` may still be empty when workers are only asked to agree."""
+def worker_settings(
+    prepared: PreparedRun, policy: PolicySnapshot, pauses_s: Sequence[float], run_id: str
+) -> WorkerSettings:
+    """A run's settings for its workers; ``run_id`` is empty when they are only asked to agree."""
     scope = prepared.scope
     settings, plan = scope.settings, scope.plan
     named_path = scope.root.startswith(("/", "./"))
-    return Terms(
+    return WorkerSettings(
         version=environment().reflex_version,
         run_id=run_id,
         policy_hash=policy.policy_hash,
@@ -122,11 +122,11 @@ def terms_of(
         reflex=settings.reflex,
         cloud=settings.cloud,
         named=tuple(settings.lines),
-        about=matter_of(prepared),
+        about=trial_conditions(prepared),
         pauses_s=tuple(pauses_s),
     )
 
 
-def matter_of(prepared: Prepared) -> dict[str, Any]:
+def trial_conditions(prepared: PreparedRun) -> dict[str, Any]:
     """What a trial's outcome depends on, wherever it is made."""
-    return {name: value for name, value in prepared.about().items() if name not in _OWN_AFFAIR}
+    return {name: value for name, value in prepared.conditions().items() if name not in _MAY_DIFFER}

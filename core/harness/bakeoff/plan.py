@@ -1,8 +1,6 @@
-"""What is asked of a bakeoff.
+"""What a bakeoff runs: the user's plan, the tasks it selects, and their order.
 
-The order of a bakeoff: random, so that drift hits all arms alike, and the same by its seed.
-
-What a bakeoff runs: which tasks of which suite, and with which settings.
+The order is random, so that drift hits all arms alike, and the same for the same seed.
 """
 
 from __future__ import annotations
@@ -29,11 +27,15 @@ if TYPE_CHECKING:
 
 
 MOST_SEED = (1 << 31) - 1
+DEFAULT_SUITE = "reflex_patchloop_v1"
+_MOST_TRIALS = 100
+_MOST_ATTEMPTS = 20
+_MOST_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One arm's go at one task; ``trial`` counts from 0, ``seed`` is for the requests' sampling."""
+    """One trial to make: ``trial`` counts from 0, ``seed`` is for the requests' sampling."""
 
     task: str
     arm: str
@@ -42,7 +44,7 @@ class Slot:
 
 
 def interleave(tasks: Sequence[str], arms: Sequence[str], trials: int, seed: int) -> list[Slot]:
-    """Every task, arm and trial once, in blocks: the arms' goes at a task lie side by side.
+    """Every task, arm and trial once, in blocks: both arms' trials of a task lie side by side.
 
     Blocks are in random order, and so are the arms within each. A slot's own seed depends on the
     run's, the task and the trial alone, not on which other tasks are run.
@@ -62,18 +64,12 @@ def share(tasks: Sequence[str], part: int, parts: int) -> list[str]:
     return sorted(tasks)[part - 1 :: parts]
 
 
-DEFAULT_SUITE = "reflex_patchloop_v1"
-_MOST_TRIALS = 100
-_MOST_ATTEMPTS = 20
-_MOST_AT_ONCE = 64
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A bakeoff as the user wants it; None takes the suite's or the configuration's own.
 
-    ``arms`` are the one on trial and the one it is held against; with ``aa`` it is the cloud
-    against itself. ``tasks`` is a glob on task ids, ``shard`` (I, N) one part of N. ``suite`` is a
+    ``arms`` are the candidate and the baseline; with ``aa`` the cloud is compared with itself.
+    ``tasks`` is a glob on task ids, ``shard`` (I, N) one part of N. ``suite`` is a
     built-in name or a path. ``executor`` says whose processes make the trials, such as
     ``dask://HOST:PORT``, and ``concurrency`` then counts for each worker; None: this one. ``out``
     is where reports and journals go, by default ``.speckit/eval``. ``reuse_cloud`` is a report
@@ -105,7 +101,7 @@ class Plan:
         if self.candidates is not None:
             _within("candidates", self.candidates, _MOST_AT_ONCE)
         if self.shard and not 1 <= self.shard[0] <= self.shard[1]:
-            raise ConfigError(f"there is no shard {self.shard[0]} of {self.shard[1]}")
+            raise ConfigError(f"invalid shard {self.shard[0]}/{self.shard[1]}")
         if self.aa and self.reuse_cloud:
             raise ConfigError("an A/A run asks the cloud twice: it cannot reuse a report")
 
@@ -174,7 +170,7 @@ class Scope:
         """How edits are written."""
         return self.plan.edit_format or EditFormat(self.suite.edit_format)
 
-    def run_settings(self, on_trial: Arm, seed: int) -> RunSettings:
+    def run_settings(self, candidate: Arm, seed: int) -> RunSettings:
         """The settings as the report has them."""
         shard = self.plan.shard
         return RunSettings(
@@ -185,8 +181,8 @@ class Scope:
             edit_format=self.edit_format.value,
             concurrency=self.plan.concurrency,
             seed=seed,
-            timeout_ms=float(on_trial.backend.timeout_ms),
-            request_timeout_ms=on_trial.request_timeout_ms,
+            timeout_ms=float(candidate.backend.timeout_ms),
+            request_timeout_ms=candidate.request_timeout_ms,
             shard=f"{shard[0]}/{shard[1]}" if shard else None,
         )
 

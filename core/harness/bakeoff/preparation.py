@@ -1,4 +1,4 @@
-"""Everything settled before a bakeoff's first call: its arms, the sandbox, and what is reused."""
+"""Everything a bakeoff needs before its first call: healthy arms, a sandbox, reused trials."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
 from core.capsule.keys import seal_holds, user_key
+from core.clock import Clock, SystemClock
 from core.errors import SandboxError
 from core.harness.bakeoff.arms import check_key, choose_arms, identified
 from core.harness.bakeoff.plan import Scope
@@ -16,10 +17,12 @@ from core.harness.report.merge import Reusable, reusable_cloud_trials
 from core.harness.sandbox import SelfTest, Tier, choose_tier
 from core.plain import plain
 from core.router.promotion import in_demo
+from core.settings.thresholds import loosened
 from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from core.harness.bakeoff.arms import Arm
@@ -38,10 +41,10 @@ class Reused:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedRun:
     """A bakeoff ready to run.
 
-    ``arms`` are both, the one on trial first; of these ``asked`` have trials to make.
+    ``arms`` are both, the candidate first; of these ``asked`` have trials to make.
     """
 
     scope: Scope
@@ -51,8 +54,8 @@ class Prepared:
     reused: Reused | None
 
     @property
-    def on_trial(self) -> Arm:
-        """The first arm."""
+    def candidate(self) -> Arm:
+        """The first arm: the one that may be enabled."""
         return next(iter(self.arms.values()))
 
     @property
@@ -62,15 +65,16 @@ class Prepared:
 
     @property
     def stamps(self) -> set[str]:
-        """What limits the worth of this run, however it goes."""
+        """Marks that limit what this run counts for, whatever its verdict."""
         stamps: set[str] = {"reused_cloud", *self.reused.found.stamps} if self.reused else set()
         stamps |= {"demo"} if in_demo(self.scope.settings.source.root) else set()
         stamps |= {"subset"} if self.scope.subset else set()
         stamps |= {"unsandboxed"} if self.self_test.tier is Tier.NONE else set()
         stamps |= {"scripted"} if any(arm.scripted for arm in self.arms.values()) else set()
+        stamps |= {"loosened"} if loosened(self.scope.settings.reflex.thresholds) else set()
         return stamps | ({"aa"} if self.scope.plan.aa else set())
 
-    def about(self) -> dict[str, Any]:
+    def conditions(self) -> dict[str, Any]:
         """All that a trial's outcome depends on, in JSON: what a resumed run must agree with."""
         scope = self.scope
         return {
@@ -92,7 +96,7 @@ class Prepared:
         }
 
     def no_decision_because(self) -> str:
-        """Why a run like this leaves no GateDecision, whatever its verdict; empty where it does.
+        """Why such a run leaves no GateDecision, whatever its verdict; empty where it does.
 
         What the router believes is one whole run, seen by this process from its first call to its
         last, and set up as Implement calls are.
@@ -100,7 +104,7 @@ class Prepared:
         scope, suite = self.scope, self.scope.suite
         configured = scope.settings.reflex.candidates
         reasons = {
-            "an A/A run holds the cloud against itself": scope.plan.aa,
+            "an A/A test compares the cloud with itself": scope.plan.aa,
             "only reflex against cloud can promote reflex": tuple(self.arms) != (PRIMARY, CLOUD),
             "a shard is a part, and what is merged later was not all seen here": scope.plan.shard,
             "what workers did was not seen by this process": scope.plan.executor,
@@ -121,34 +125,36 @@ async def prepare(
     settings: Settings,
     plan: Plan,
     *,
+    clock: Clock | None = None,
     environ: Mapping[str, str] | None = None,
     key_directory: Path | None = None,
-) -> Prepared:
-    """Settle everything; nothing has been asked of a model when it returns.
+) -> PreparedRun:
+    """Prepare everything; no model has been asked anything when it returns.
 
     Raises:
         ConfigError: The plan, or an arm's configuration, cannot be used.
         SuiteError: There is no such suite or task.
         ReportError: The report to reuse does not fit.
         SandboxError: No sandbox holds, and the plan does not allow to go without.
-        ReflexError: A server is not well.
+        ReflexError: A server is unhealthy.
     """
     scope = Scope.of(plan, settings)
     arms = choose_arms(settings, plan.arms, aa=plan.aa, environ=environ)
-    reused = _reused(scope, arms, key_directory) if plan.reuse_cloud else None
+    now = (clock or SystemClock()).now()
+    reused = _reused(scope, arms, now, key_directory) if plan.reuse_cloud else None
     asked = tuple(name for name in arms if not _all_reused(name, scope, reused))
-    return await looked_at(scope, arms, asked, reused)
+    return await check_arms(scope, arms, asked, reused)
 
 
-async def looked_at(
+async def check_arms(
     scope: Scope, arms: Mapping[str, Arm], asked: tuple[str, ...], reused: Reused | None = None
-) -> Prepared:
-    """The same with the sandbox tried and the servers of the arms that are ``asked`` looked at.
+) -> PreparedRun:
+    """The prepared run, once a sandbox holds and the servers of the arms ``asked`` are healthy.
 
     Raises:
         ConfigError: An arm lacks its key.
         SandboxError: No sandbox holds, and the plan does not allow to go without.
-        ReflexError: A server is not well.
+        ReflexError: A server is unhealthy.
     """
     allowed = scope.plan.allow_unsandboxed
     for name in asked:
@@ -164,15 +170,19 @@ async def looked_at(
     if self_test.tier is Tier.NONE and not allowed:
         raise SandboxError(
             f"model-written code would run without a sandbox: {self_test.reason}",
-            remedy="Install bubblewrap, or pass --allow-unsandboxed; such a run is stamped and "
+            remedy="Install bubblewrap, or pass --allow-unsandboxed; such a run is marked and "
             "cannot promote.",
         )
-    return Prepared(scope, {**arms, **{arm.name: arm for arm in known}}, asked, self_test, reused)
+    return PreparedRun(
+        scope, {**arms, **{arm.name: arm for arm in known}}, asked, self_test, reused
+    )
 
 
-def _reused(scope: Scope, arms: Mapping[str, Arm], key_directory: Path | None) -> Reused:
+def _reused(
+    scope: Scope, arms: Mapping[str, Arm], now: datetime, key_directory: Path | None
+) -> Reused:
     assert scope.plan.reuse_cloud is not None
-    on_trial, against = arms.values()
+    candidate, baseline = arms.values()
     report, sha256 = read_hashed(scope.plan.reuse_cloud)
     found = reusable_cloud_trials(
         report,
@@ -180,10 +190,13 @@ def _reused(scope: Scope, arms: Mapping[str, Arm], key_directory: Path | None) -
         tasks=tuple(task.id for task in scope.tasks),
         prompt_hash=scope.prompt_hash,
         schema_hash=scope.schema_hash,
-        endpoint=against.backend.endpoint,
-        model=against.backend.model,
-        settings=scope.run_settings(on_trial, seed=0),
-        name=against.name,
+        endpoint=baseline.backend.endpoint,
+        model=baseline.backend.model,
+        timeout_ms=float(baseline.backend.timeout_ms),
+        settings=scope.run_settings(candidate, seed=0),
+        now=now,
+        max_age_days=scope.settings.reflex.thresholds.max_age_days,
+        name=baseline.name,
     )
     return Reused(found, sha256, _vouched(scope.settings, sha256, key_directory))
 

@@ -1,4 +1,4 @@
-"""What a bakeoff tells while it runs; the command line and the dashboard show these."""
+"""Progress events of a bakeoff; the command line and the dashboard show them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The run begins: ``total`` trials, of which ``done`` were kept from a run before.
+    """The run starts: ``total`` trials, of which ``done`` are kept from an interrupted run.
 
-    ``kept`` are those trials, and after them any that an earlier report lends.
+    ``kept`` are those trials, then any reused from an earlier report.
     """
 
     run_id: str
@@ -33,7 +33,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """An arm turns to a task."""
+    """An arm starts a trial."""
 
     task: str
     arm: str
@@ -52,10 +52,10 @@ class AttemptEnded:
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded:
-    """An arm is through with a task.
+    """An arm finished a trial.
 
-    ``verdict_now`` is the gate over what there is so far, None until the other arm is through with
-    that task as well.
+    ``verdict_now`` is the gate over the trials so far, None until the other arm has finished the
+    same trial.
     """
 
     trial: Trial
@@ -68,7 +68,7 @@ class TrialEnded:
 class Finished:
     """The reports are written; the last event.
 
-    ``stopped`` says why the run ended early, and is empty for a whole one. ``recorded``
+    ``stopped`` says why the run ended early, and is empty for a complete one. ``recorded``
     tells whether the capsule holds a GateDecision of it, which alone the router believes;
     ``unrecorded`` says why not. ``false_alarms`` is that of an A/A run.
     """

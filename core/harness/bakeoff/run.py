@@ -1,6 +1,7 @@
-"""Runs a bakeoff: the same repair tasks for both arms, judged, reported, and put on record.
+"""Runs a bakeoff: the same repair tasks for both arms, judged, reported and recorded.
 
-The trials of a bakeoff, some at a time, each from its prompt to the journal.
+``run_bakeoff`` prepares, runs ``TrialRunner`` and concludes; each finished trial goes to the
+journal at once, so that an interrupted run can be resumed.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from core.clock import Clock, SystemClock
 from core.errors import ReflexError
 from core.harness.bakeoff.arms import changed_server
 from core.harness.bakeoff.asker import PAUSES_S
-from core.harness.bakeoff.bench import Bench
 from core.harness.bakeoff.conclusion import Conclusion, verdict_over
-from core.harness.bakeoff.executors import Remote, connected
-from core.harness.bakeoff.journal import Sealing, begin_journal, journal_to_resume, resumed
-from core.harness.bakeoff.orders import terms_of
+from core.harness.bakeoff.executors import RemoteTrials, connected
+from core.harness.bakeoff.journal import JournalSeal, journal_to_resume, new_journal, resumed
+from core.harness.bakeoff.local import LocalTrials
+from core.harness.bakeoff.orders import worker_settings
 from core.harness.bakeoff.plan import eval_directory, interleave
 from core.harness.bakeoff.preparation import prepare
 from core.harness.bakeoff.progress import AttemptEnded, Progress, Started, TrialEnded, TrialStarted
@@ -32,17 +33,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
 
-    from core.harness.bakeoff.bench import Maker
     from core.harness.bakeoff.journal import Journal
+    from core.harness.bakeoff.local import TrialMaker
     from core.harness.bakeoff.plan import Plan, Slot
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.preparation import PreparedRun
     from core.harness.gate.judge import GateResult
     from core.patchloop.trial import Attempt, Trial
     from core.settings import Settings
 
 
 INTERRUPTED = "interrupted"
-_LOOK_AT_SERVERS_S = 15.0
+_CHECK_SERVERS_S = 15.0
 
 
 class TrialRunner:
@@ -53,7 +54,7 @@ class TrialRunner:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         journal: Journal,
         policy: PolicySnapshot,
         evidence: Evidence,
@@ -74,7 +75,7 @@ class TrialRunner:
                 list(self._tasks),
                 list(prepared.arms),
                 prepared.scope.plan.trials,
-                journal.beginning.seed,
+                journal.header.seed,
             )
             if (slot.task, slot.arm, slot.trial) not in taken
         ]
@@ -84,21 +85,21 @@ class TrialRunner:
 
     def started(self) -> Started:
         """The run's first event."""
-        beginning = self._journal.beginning
+        header = self._journal.header
         return Started(
-            run_id=beginning.run_id,
+            run_id=header.run_id,
             suite=self._scope.suite.name,
             tasks=tuple(self._tasks),
             arms=tuple(self._prepared.arms),
             trials=self._scope.plan.trials,
-            seed=beginning.seed,
+            seed=header.seed,
             total=self._total,
             done=len(self._journal.trials),
             kept=(*self._journal.trials, *self._prepared.reused_trials),
         )
 
-    async def work(self, maker: Maker, stop: asyncio.Event) -> str:
-        """Go on until all is done; returns why it ended before that, or nothing.
+    async def work(self, maker: TrialMaker, stop: asyncio.Event) -> str:
+        """Work until all is done; returns why it ended early, or nothing.
 
         Raises:
             ReflexError: The run cannot go on.
@@ -108,7 +109,7 @@ class TrialRunner:
         finally:
             self.events.put_nowait(None)
 
-    async def _until_done(self, maker: Maker, stop: asyncio.Event) -> str:
+    async def _until_done(self, maker: TrialMaker, stop: asyncio.Event) -> str:
         number = min(maker.at_once, len(self._slots))
         workers = {asyncio.create_task(self._worker(maker)) for _ in range(number)}
         stopping = asyncio.create_task(stop.wait())
@@ -136,16 +137,16 @@ class TrialRunner:
 
     async def _until_server_changes(self) -> str:
         while True:
-            await asyncio.sleep(_LOOK_AT_SERVERS_S)
+            await asyncio.sleep(_CHECK_SERVERS_S)
             if changed := await changed_server(self._asked):
                 return changed
 
-    async def _worker(self, maker: Maker) -> None:
+    async def _worker(self, maker: TrialMaker) -> None:
         while self._slots:
             await self._trial(self._slots.popleft(), maker)
 
-    async def _trial(self, slot: Slot, maker: Maker) -> None:
-        """One arm's go at one task, from its beginning to the journal."""
+    async def _trial(self, slot: Slot, maker: TrialMaker) -> None:
+        """One trial, from its start to the journal."""
         self.events.put_nowait(TrialStarted(slot.task, slot.arm, slot.trial))
 
         def tell(attempt: Attempt) -> None:
@@ -160,7 +161,7 @@ class TrialRunner:
         self.events.put_nowait(TrialEnded(trial, done, self._total, self._verdict_now(trial)))
 
     def _verdict_now(self, newest: Trial) -> GateResult | None:
-        """The gate so far; None until the task's other arm is through as well."""
+        """The gate so far; None until the other arm has finished the same trial."""
         trials = [*self._journal.trials, *self._prepared.reused_trials]
         pair = [one for one in trials if (one.task, one.trial) == (newest.task, newest.trial)]
         if len(pair) < len(self._prepared.arms):
@@ -182,22 +183,22 @@ async def run_bakeoff(
     key_directory: Path | None = None,
     pauses_s: Sequence[float] = PAUSES_S,
 ) -> AsyncGenerator[Progress, None]:
-    """Run ``plan`` and tell how it goes: ``Started``, then trials and attempts, then ``Finished``.
+    """Run ``plan`` and yield its progress: ``Started``, trials and attempts, then ``Finished``.
 
-    Setting ``stop`` ends it at once: trials under way are given up; what is done is reported as
-    partial and stays on disk for ``plan.resume``. ``pauses_s`` are the waits before a cloud that
+    Setting ``stop`` ends it at once: running trials are cancelled; finished ones are reported as
+    partial and stay on disk for ``plan.resume``. ``pauses_s`` are the waits before a cloud that
     refused is asked again.
 
     Raises:
         ConfigError: The plan, or an arm's configuration, cannot be used.
         HarnessError: The suite, the sandbox or a report is at fault.
-        ReflexError: An arm is not well at the start.
+        ReflexError: An arm is unhealthy at the start.
         BackendError: An arm can no longer be asked; ``Finished`` came before, with what was done.
         CapsuleError: A call could not be put on record; likewise.
     """
     clock, stop = clock or SystemClock(), stop or asyncio.Event()
     key = user_key(directory=key_directory)
-    sealing = Sealing(settings.source.root, key)
+    sealing = JournalSeal(settings.source.root, key)
     policy = PolicySnapshot.capture(settings, clock)
     async with AsyncExitStack() as stack:
         earlier = (
@@ -206,36 +207,38 @@ async def run_bakeoff(
         if earlier:
             stack.callback(earlier.close)
         pool = await stack.enter_async_context(connected(plan.executor)) if plan.executor else None
-        prepared = await prepare(settings, plan, environ=environ, key_directory=key_directory)
+        prepared = await prepare(
+            settings, plan, clock=clock, environ=environ, key_directory=key_directory
+        )
         if pool:
-            await pool.agree(terms_of(prepared, policy, pauses_s, run_id=""))
+            await pool.agree(worker_settings(prepared, policy, pauses_s, run_id=""))
         if stop.is_set():
             return
-        journal = resumed(earlier, prepared) if earlier else begin_journal(prepared, sealing, clock)
+        journal = resumed(earlier, prepared) if earlier else new_journal(prepared, sealing, clock)
         stack.callback(journal.close)
         log = EventLog(settings.state_dir / "capsule", clock=clock)
         stack.callback(log.close)
         keys = tuple(arm.backend.api_key for arm in prepared.arms.values() if arm.backend.api_key)
-        evidence = Evidence(log, policy, journal.beginning.run_id, key=key, secrets=keys)
+        evidence = Evidence(log, policy, journal.header.run_id, key=key, secrets=keys)
         await evidence.began(settings)
-        await evidence.append(_beginning(prepared, journal, policy))
+        await evidence.append(_started(prepared, journal, policy))
         conclusion = Conclusion(
             prepared,
             policy=policy,
             journal=journal,
             evidence=evidence,
             log=log,
-            key=key,
+            key_directory=key_directory,
             clock=clock,
         )
         run = TrialRunner(prepared, journal, policy, evidence)
-        maker: Maker
+        maker: TrialMaker
         if pool:
-            terms = terms_of(prepared, policy, pauses_s, journal.beginning.run_id)
-            maker = Remote(pool, terms, plan.concurrency)
+            terms = worker_settings(prepared, policy, pauses_s, journal.header.run_id)
+            maker = RemoteTrials(pool, terms, plan.concurrency)
         else:
-            bench = Bench(prepared, evidence, clock, pauses_s=pauses_s)
-            maker = await stack.enter_async_context(bench)
+            trials = LocalTrials(prepared, evidence, clock, pauses_s=pauses_s)
+            maker = await stack.enter_async_context(trials)
         yield run.started()
         working = asyncio.create_task(run.work(maker, stop))
         failure: ReflexError | None = None
@@ -253,15 +256,17 @@ async def run_bakeoff(
             raise failure
 
 
-def _beginning(prepared: Prepared, journal: Journal, policy: PolicySnapshot) -> BakeoffStartedEvent:
+def _started(
+    prepared: PreparedRun, journal: Journal, policy: PolicySnapshot
+) -> BakeoffStartedEvent:
     scope = prepared.scope
     return BakeoffStartedEvent(
-        run_id=journal.beginning.run_id,
+        run_id=journal.header.run_id,
         policy_hash=policy.policy_hash,
         suite=scope.suite.name,
         suite_hash=scope.suite_hash,
         arms=list(prepared.arms),
         tasks=len(scope.tasks),
         trials=scope.plan.trials,
-        seed=journal.beginning.seed,
+        seed=journal.header.seed,
     )

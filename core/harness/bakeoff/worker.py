@@ -21,27 +21,28 @@ from core.capsule.keys import user_key
 from core.clock import SystemClock
 from core.errors import ReflexError, WorkerError
 from core.harness.bakeoff.arms import changed_server, choose_arms
-from core.harness.bakeoff.bench import Bench
 from core.harness.bakeoff.conclusion import environment
-from core.harness.bakeoff.orders import Answer, Order, Refusal, matter_of
+from core.harness.bakeoff.local import LocalTrials
+from core.harness.bakeoff.orders import Answer, Order, Refusal, trial_conditions
 from core.harness.bakeoff.plan import Scope
-from core.harness.bakeoff.preparation import looked_at
+from core.harness.bakeoff.preparation import check_arms
 from core.plain import plain
 from core.router.evidence import Evidence
 from core.settings.policy import PolicySnapshot
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule.events import Event
-    from core.harness.bakeoff.bench import Made
-    from core.harness.bakeoff.orders import Terms
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.local import MadeTrial
+    from core.harness.bakeoff.orders import WorkerSettings
+    from core.harness.bakeoff.preparation import PreparedRun
     from core.router.evidence import Recording
 
 IDLE_S = 60.0
-_LOOK_AT_SERVERS_S = 15.0
-_said: ContextVar[list[Event]] = ContextVar("said")
+_CHECK_SERVERS_S = 15.0
+_events_of_trial: ContextVar[list[Event]] = ContextVar("events")
 
 
 def answer(order: str) -> str:
@@ -51,9 +52,7 @@ def answer(order: str) -> str:
 
 def workspace(run_id: str) -> Path:
     """Where this user's workers keep the evidence of a run."""
-    from platformdirs import user_state_path  # only workers need it
-
-    return user_state_path("speckit-reflex", appauthor=False) / "workers" / run_id
+    return user_dir("state") / "workers" / run_id
 
 
 @cache
@@ -93,20 +92,20 @@ def _check_version(theirs: object, own: str) -> None:
         )
 
 
-async def _carried_out(order: Order) -> Made | None:
+async def _carried_out(order: Order) -> MadeTrial | None:
     if order.slot is None:
         await _agreed(order.terms)
         return None
-    said: list[Event] = []
-    _said.set(said)
-    async with await _Seat.at(order.terms) as seat:
-        made = await seat.bench.make(order.slot, lambda _: None)
-        await seat.look_at_servers()
-    return replace(made, events=said)
+    events: list[Event] = []
+    _events_of_trial.set(events)
+    async with await _SetUp.at(order.terms) as set_up:
+        made = await set_up.trials.make(order.slot, lambda _: None)
+        await set_up.check_servers()
+    return replace(made, events=events)
 
 
-async def _agreed(terms: Terms) -> Prepared:
-    """The run as this machine would make it, which must be the same.
+async def _agreed(terms: WorkerSettings) -> PreparedRun:
+    """The run as this machine would make it, which must be the same as ordered.
 
     Raises:
         WorkerError: It would be another.
@@ -115,8 +114,8 @@ async def _agreed(terms: Terms) -> Prepared:
     settings, plan = terms.settings(workspace(terms.run_id)), terms.planned()
     scope = Scope.of(plan, settings)
     arms = choose_arms(settings, plan.arms, aa=plan.aa)
-    prepared = await looked_at(scope, arms, terms.asked)
-    here, there = matter_of(prepared), terms.about
+    prepared = await check_arms(scope, arms, terms.asked)
+    here, there = trial_conditions(prepared), terms.about
     different = [name for name in there if here.get(name) != there[name]]
     if different:
         raise WorkerError(
@@ -131,43 +130,43 @@ def _in_words(name: str) -> str:
     return {"arms": "server behind an arm"}.get(name, name.replace("_", " "))
 
 
-class _Kept(Evidence):
-    """Evidence that is also kept for whoever ordered the trial under way."""
+class _SentBack(Evidence):
+    """Evidence that is also sent back with the running trial."""
 
     async def append(self, event: Event) -> None:
         await super().append(event)
-        _said.get().append(event)
+        _events_of_trial.get().append(event)
 
     def _begin(self, event: Event) -> Recording:
-        _said.get().append(event)
+        _events_of_trial.get().append(event)
         return super()._begin(event)
 
 
 @dataclass
-class _Seat:
-    """A run's bench in this process; it is put away when nothing was asked of it for a while."""
+class _SetUp:
+    """A run's set-up in this process; it is closed after a while without an order."""
 
-    prepared: Prepared
-    bench: Bench
+    prepared: PreparedRun
+    trials: LocalTrials
     stack: AsyncExitStack
     busy: int = 0
-    looked_at: float = 0.0
+    servers_checked_s: float = 0.0
     leaving: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @classmethod
-    async def at(cls, terms: Terms) -> _Seat:
-        """The seat at which the run's trials are made, set up for the first one."""
+    async def at(cls, terms: WorkerSettings) -> _SetUp:
+        """The run's set-up, made for its first order."""
         key = terms.model_dump_json()
-        if key not in _seats:
-            _seats[key] = asyncio.create_task(cls._set_up(terms))
+        if key not in _set_ups:
+            _set_ups[key] = asyncio.create_task(cls._make(terms))
         try:
-            return await asyncio.shield(_seats[key])
+            return await asyncio.shield(_set_ups[key])
         except ReflexError:
-            _seats.pop(key, None)  # what was wrong may be mended before the next trial
+            _set_ups.pop(key, None)  # what was wrong may be fixed before the next trial
             raise
 
     @classmethod
-    async def _set_up(cls, terms: Terms) -> _Seat:
+    async def _make(cls, terms: WorkerSettings) -> _SetUp:
         prepared, clock = await _agreed(terms), SystemClock()
         settings = prepared.scope.settings
         policy = PolicySnapshot.capture(settings, clock)
@@ -175,23 +174,23 @@ class _Seat:
             log = EventLog(settings.state_dir / "capsule", clock=clock)
             stack.callback(log.close)
             secrets = tuple(arm.backend.api_key for arm in prepared.arms.values())
-            evidence = _Kept(
+            evidence = _SentBack(
                 log, policy, terms.run_id, key=user_key(), secrets=tuple(filter(None, secrets))
             )
-            bench = Bench(prepared, evidence, clock, pauses_s=terms.pauses_s)
-            await stack.enter_async_context(bench)
-            return cls(prepared, bench, stack.pop_all(), looked_at=clock.monotonic())
+            trials = LocalTrials(prepared, evidence, clock, pauses_s=terms.pauses_s)
+            await stack.enter_async_context(trials)
+            return cls(prepared, trials, stack.pop_all(), servers_checked_s=clock.monotonic())
         raise AssertionError("an exit stack swallows nothing")
 
-    async def look_at_servers(self) -> None:
-        """Now and then: whether the same model still answers.
+    async def check_servers(self) -> None:
+        """Every 15 s at most: whether the same model still answers.
 
         Raises:
             WorkerError: Another one does.
         """
         now = SystemClock().monotonic()
-        if now - self.looked_at > _LOOK_AT_SERVERS_S:
-            self.looked_at = now
+        if now - self.servers_checked_s > _CHECK_SERVERS_S:
+            self.servers_checked_s = now
             asked = [self.prepared.arms[name] for name in self.prepared.asked]
             if changed := await changed_server(asked):
                 raise WorkerError(changed)
@@ -209,9 +208,9 @@ class _Seat:
 
     async def _leave(self) -> None:
         await asyncio.sleep(IDLE_S)
-        for key in [key for key, task in _seats.items() if task.done() and task.result() is self]:
-            del _seats[key]
+        for key in [key for key, task in _set_ups.items() if task.done() and task.result() is self]:
+            del _set_ups[key]
         await self.stack.aclose()
 
 
-_seats: dict[str, asyncio.Task[Any]] = {}
+_set_ups: dict[str, asyncio.Task[Any]] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from core.figures import nearest_rank
+from core.figures import duration, nearest_rank
 from core.harness.gate.statistics import (
     p95_bound,
     p95_calls_needed,
@@ -60,8 +60,8 @@ class Criterion:
 
     ``value`` is None where there is nothing to take it from, ``bound`` where none was asked for or
     the sample is too small. ``misses`` says that the point estimate itself misses. ``needed`` is
-    how many more calls (latency) or tasks (parity) would decide it at the rates seen, None where
-    that is not the question or no number would; ``remedy`` says the same in words.
+    how many more calls (latency) or tasks (parity) would give a verdict at the rates observed, None
+    where that is not the question or no number would; ``remedy`` says the same in words.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Criterion:
 
     @property
     def title(self) -> str:
-        """The criterion's name as a person would say it."""
+        """The criterion's name in words."""
         return TITLES[self.name]
 
     @property
@@ -110,7 +110,7 @@ def judge_latency(
     limit, confidence = thresholds.p95_latency_ms, thresholds.confidence
     value = nearest_rank(calls, 95)
     slow, n = sum(1 for one in first_calls if one >= limit), len(first_calls)
-    seen = f"{slow} of {n} first calls at or over {_ms(limit)}"
+    seen = f"{slow} of {n} first calls at or over {duration(limit)}"
     bound = p95_bound(first_calls, confidence) if confidence > 0 else None
     if value is not None and bound is not None:
         bound = max(bound, value)
@@ -126,7 +126,7 @@ def judge_latency(
         total = p95_calls_needed(slow, n, confidence) if n else None
         needed = None if total is None else total - n
         remedy = (
-            f"at {seen} no number of calls up to 10,000 would decide it"
+            f"at {seen}, no number of calls up to 10,000 would give a verdict"
             if needed is None
             else f"about {needed} more tasks or trials ({total} first calls in all)"
         )
@@ -196,7 +196,7 @@ def _parity_note(table: PairedTable, unpaired: int) -> str:
 
 
 def _parity_remedy(table: PairedTable, wanted: float, confidence: float) -> tuple[int | None, str]:
-    """How many more tasks would decide it, and the same in words."""
+    """How many more tasks would give a verdict, and the same in words."""
     cloud = table.a + table.c
     if not table.pairs:
         return None, "run both arms on the same tasks"
@@ -207,7 +207,7 @@ def _parity_remedy(table: PairedTable, wanted: float, confidence: float) -> tupl
         )
     total = table.tasks_needed(wanted / 100, confidence)
     if total is None:
-        return None, "at the rates seen no number of tasks up to 10,000 would decide it"
+        return None, "at the rates observed, no number of tasks up to 10,000 would give a verdict"
     return total - table.tasks, f"about {total - table.tasks} more tasks ({total} in all)"
 
 
@@ -241,7 +241,3 @@ def judge_compliance(replies: Sequence[bool], thresholds: Thresholds) -> Criteri
 
 def _finite(value: float | None) -> float | None:
     return None if value is None or math.isinf(value) else value
-
-
-def _ms(value: float) -> str:
-    return f"{value:g} ms"

@@ -1,4 +1,4 @@
-"""The verdict over a bakeoff's trials: what promotes a local model, and what would decide."""
+"""The verdict over a bakeoff's trials: what enables a local model, and what is still needed."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def judge(
     thresholds: Thresholds,
     timeout_ms: float,
 ) -> GateResult:
-    """Hold the arm named ``reflex`` against the arm named ``cloud``, as the thresholds say.
+    """Compare the arm named ``reflex`` with the arm named ``cloud``, as the thresholds say.
 
     It fails when a point estimate misses, passes when every point and every bound clears, and is
-    inconclusive otherwise: never a pass for want of evidence. A trial solved by a reflex reply
+    inconclusive otherwise: never a pass for lack of evidence. A trial solved by a reflex reply
     later than ``timeout_ms`` is not solved, whatever it says of itself.
 
     Raises:
@@ -84,7 +84,7 @@ def judge(
         ValueError: Both arms have one name.
     """
     if reflex == cloud:
-        raise ValueError("an arm cannot be held against itself")
+        raise ValueError("an arm cannot be compared with itself")
     own, other = _of(trials, reflex), _of(trials, cloud)
     paired = _paired(_solved(own, timeout_ms), _solved(other))
     table = PairedTable.of(list(paired.values()))
@@ -123,17 +123,17 @@ def false_alarm_rate(
     rounds: int = 2000,
     seed: int = 0,
 ) -> FalseAlarms:
-    """Judge an A/A run, two arms of the same model, over and over with its results re-dealt.
+    """Judge an A/A run, two arms of the same model, over and over with its results shuffled.
 
     As the arms are equal, a task's results might have fallen to either: in each round they are
-    shuffled between both arms, task by task, and parity is judged anew. That shows the noise of
+    shuffled between both arms, task by task, and parity is judged again. That shows the noise of
     the model at these tasks, not that of choosing the tasks.
     """
     paired = _paired(_solved(_of(trials, first)), _solved(_of(trials, second)))
     random = Random(seed)  # noqa: S311  a simulation
     states = [
         parity_state(
-            PairedTable.of([_redealt(pairs, random) for pairs in paired.values()]), thresholds
+            PairedTable.of([_shuffled(pairs, random) for pairs in paired.values()]), thresholds
         )
         for _ in range(rounds)
     ]
@@ -184,7 +184,7 @@ def _paired(
     return tasks
 
 
-def _redealt(pairs: Sequence[Pair], random: Random) -> list[Pair]:
+def _shuffled(pairs: Sequence[Pair], random: Random) -> list[Pair]:
     results = [result for pair in pairs for result in pair]
     random.shuffle(results)
     return list(zip(results[::2], results[1::2], strict=True))
@@ -200,7 +200,7 @@ def conclude(criteria: tuple[Criterion, ...]) -> GateResult:
     elif open_questions:
         verdict = Verdict.INCONCLUSIVE
         names = " and ".join(one.title for one in open_questions)
-        summary = f"inconclusive: {names} not decided"
+        summary = f"inconclusive: {names} undecided"
     else:
         verdict = Verdict.PASS
         summary = "pass: every criterion clears"

@@ -1,11 +1,13 @@
-"""A report held against the configuration as it is now: would its pass still count?"""
+"""A report compared with the configuration as it is now: does its pass still count?"""
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, SUITES, suite_root, tree_hash
 from core.harness.gate.criteria import Thresholds, Verdict
 from core.harness.report.verdict import EXIT_STATUS, rederive
 from core.plain import plain
@@ -21,22 +23,24 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 
-SECONDS_A_DAY = 86_400
 _STAMPS = {
     "partial": "the run was stopped, or shards of it are missing",
     "unsandboxed": "model-written code ran without a sandbox",
-    "server_changed": "a server was another at the end of the run than at its beginning",
+    "server_changed": "a server changed during the run",
     "aa": "both arms are the same model",
 }
 _DEMO_STAMPS = {
-    "demo": "it was made in the demo's workspace, and this is another",
-    "scripted": "a scripted stand-in answered, not a model",
+    "demo": "it was made in the demo's workspace, and this is another one",
+    "scripted": "a stand-in answered, not a real model",
 }
+
+
+_PAST = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "undecided"}
 
 
 @dataclass(frozen=True, slots=True)
 class Lapse:
-    """Why a report says nothing of reflex as configured; ``code`` is the router's word for it."""
+    """Why a report does not count for reflex as configured; ``code`` is the router's word."""
 
     code: str
     message: str
@@ -44,7 +48,7 @@ class Lapse:
 
 @dataclass(frozen=True, slots=True)
 class PresentSetup:
-    """What a report is held against besides the configuration."""
+    """What a report is compared with besides the configuration."""
 
     suite_hash: str | None
     prompt_hash: str
@@ -75,7 +79,7 @@ class CheckedReport:
 
     @property
     def exit_status(self) -> int:
-        """0 pass, 1 fail, lapsed or worse than the baseline, 3 inconclusive."""
+        """0 pass, 1 fail, lapsed or a regression against the baseline, 3 inconclusive."""
         return 1 if self.lapses or self.worse else EXIT_STATUS[self.gate.verdict]
 
     @property
@@ -85,8 +89,8 @@ class CheckedReport:
             return self.gate.summary
         if self.lapses:
             codes = ", ".join(one.code for one in self.lapses)
-            return f"not met: the trials say {self.gate.verdict}, but {codes}"
-        return f"worse than the baseline: the trials say {self.gate.verdict}"
+            return f"{_PAST[self.gate.verdict]}, but does not count: {codes}"
+        return f"{_PAST[self.gate.verdict]}, but with a significant regression against the baseline"
 
 
 def present(
@@ -109,9 +113,11 @@ def present(
 def _suite_hash(named: str, workspace: Path) -> str | None:
     try:
         root = suite_root(named, workspace)
-        inside = root.resolve().is_relative_to(workspace.resolve())
-        known = inside or root.name == named or (root / "suite.toml").is_file()
-        return tree_hash(root) if known else None
+        real = root.resolve()
+        inside = real.is_relative_to(workspace.resolve()) or real.parent == SUITES.resolve()
+        if not inside and (real != root or not stat.S_ISREG((root / "suite.toml").lstat().st_mode)):
+            return None
+        return tree_hash(real)
     except (OSError, ValueError):  # no file can have such a name, or it may not be read
         return None
 
@@ -119,24 +125,24 @@ def _suite_hash(named: str, workspace: Path) -> str | None:
 def check(
     report: Report, settings: Settings, present: PresentSetup, comparison: Comparison | None = None
 ) -> CheckedReport:
-    """Derive the verdict anew by the configuration, and say what has changed since the run."""
-    reflex, on_trial = settings.reflex, report.arms.get(report.pair[0])
+    """Derive the verdict from the trials by the configuration; say what changed since the run."""
+    reflex, candidate = settings.reflex, report.arms.get(report.pair[0])
     limits = Thresholds(
         p95_latency_ms=reflex.thresholds.p95_latency_ms,
         success_parity_percent=reflex.thresholds.success_parity_percent,
         json_schema_compliance_percent=reflex.thresholds.json_schema_compliance_percent,
         confidence=reflex.thresholds.confidence,
     )
-    primary = on_trial is not None and on_trial.backend == PRIMARY
+    primary = candidate is not None and candidate.backend == PRIMARY
     gate = rederive(
         report, thresholds=limits, timeout_ms=float(reflex.timeout_ms) if primary else None
     )
-    age_days = (present.now - report.finished_at).total_seconds() / SECONDS_A_DAY
+    age_days = (present.now - report.finished_at) / timedelta(days=1)
     return CheckedReport(
         gate=gate,
         stored=str(report.gate["verdict"]),
         lapses=(
-            *_stamped(report, present),
+            *_marked(report, present),
             *_arm(report, settings),
             *_changed(report, present),
             *_stale(age_days, reflex.thresholds.max_age_days),
@@ -150,7 +156,7 @@ def check(
     )
 
 
-def _stamped(report: Report, present: PresentSetup) -> list[Lapse]:
+def _marked(report: Report, present: PresentSetup) -> list[Lapse]:
     words = _STAMPS if present.in_demo else _STAMPS | _DEMO_STAMPS
     lapses = [Lapse(stamp, words[stamp]) for stamp in report.stamps if stamp in words]
     if report.settings.shard:
@@ -218,5 +224,5 @@ def _notes(report: Report, limits: Thresholds, gate: GateResult) -> list[str]:
             "configuration, but the router wants a new bakeoff"
         )
     if gate.decides:
-        notes.append(f"what would decide it: {gate.decides}")
+        notes.append(f"needed for a verdict: {gate.decides}")
     return notes

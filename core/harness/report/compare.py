@@ -1,4 +1,4 @@
-"""A run held against an earlier one of the same suite: is it worse beyond what chance would do?"""
+"""A run compared with an earlier one of the same suite: is there a significant regression?"""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReportError
-from core.figures import nearest_rank
+from core.figures import duration, nearest_rank
 from core.harness.gate.statistics import Regression, binomial_cdf, paired_regression
-from core.harness.report.neutral import duration
 from core.harness.report.verdict import solved
 from core.plain import plain
 
@@ -56,7 +55,7 @@ class Comparison:
 
     @property
     def regressed(self) -> bool:
-        """Something is worse beyond noise."""
+        """There is a significant regression."""
         return bool(self.reasons)
 
     def as_json(self) -> dict[str, Any]:
@@ -76,7 +75,7 @@ class Comparison:
 
 
 def compare(report: Report, baseline: Report, *, confidence: float | None = None) -> Comparison:
-    """Hold the arm on trial against that of ``baseline``, over the tasks both ran.
+    """Compare the candidate arm with that of ``baseline``, over the tasks both ran.
 
     Success and compliance fall when an exact sign-flip test over the tasks says so, latency rises
     when an exact sign test says that most tasks take over a tenth longer: each at ``confidence``,
@@ -145,17 +144,17 @@ def _slowdown(report: Report, baseline: Report, confidence: float) -> Slowdown:
     before, now = _first_calls(baseline), _first_calls(report)
     common = sorted(before.keys() & now.keys())
     # Two calls without a reply are neither slower nor faster than each other.
-    told = [task for task in common if math.isfinite(min(before[task], now[task]))]
-    slower = sum(1 for task in told if now[task] > SLOWER * before[task])
+    answered = [task for task in common if math.isfinite(min(before[task], now[task]))]
+    slower = sum(1 for task in answered if now[task] > SLOWER * before[task])
     # P(X ≥ slower) for a fair coin, by its symmetry.
-    p_value = binomial_cdf(len(told) - slower, len(told), 0.5) if told else 1.0
+    p_value = binomial_cdf(len(answered) - slower, len(answered), 0.5) if answered else 1.0
     return Slowdown(
-        tasks=len(told),
+        tasks=len(answered),
         slower=slower,
-        before_ms=nearest_rank([before[task] for task in told], 50),
-        now_ms=nearest_rank([now[task] for task in told], 50),
+        before_ms=nearest_rank([before[task] for task in answered], 50),
+        now_ms=nearest_rank([now[task] for task in answered], 50),
         p_value=p_value,
-        worse=2 * slower > len(told) and p_value <= 1 - confidence,
+        worse=2 * slower > len(answered) and p_value <= 1 - confidence,
     )
 
 

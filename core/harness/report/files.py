@@ -1,24 +1,24 @@
-"""Bakeoff reports: made of a run's trials, written whole or not at all, and read again.
+"""Bakeoff reports on disk: made of a run's trials, written whole or not at all, and read again.
 
-Reading bakeoff reports, as what a stranger wrote, and finding the newest.
+Anybody may have written a report, so reading follows no link, opens regular files only, and has
+limits on bytes, depth, values and text before anything is parsed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
-import stat
 from dataclasses import dataclass, replace
-from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn
+from itertools import count, islice
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from core.errors import ReportError
-from core.files import staged, sync_directory
+from core.errors import ReportError, UnsafeFile
+from core.files import make_private, read_state, refuse_links, staged, sync_directory
+from core.harness import bounded_json
 from core.harness.gate.judge import conclude
 from core.harness.report.model import STAMPS, Report
 from core.harness.report.summary import summaries
@@ -42,7 +42,10 @@ if TYPE_CHECKING:
 
 
 MAX_BYTES = 64 << 20
-_MOST_DIGITS = 15
+# A workspace has some dozen reports; whoever plants thousands does not keep us busy with them.
+MOST_NAMES = 10_000
+MOST_PASSED_OVER = 200
+MOST_PASSED_BYTES = 4 * MAX_BYTES
 _NAME = re.compile(r"reflex-bakeoff-(\d{8}T\d{6}Z)(?:-(\d{1,4}))?\.json")
 
 
@@ -59,13 +62,14 @@ def read(path: Path) -> Report:
 def read_hashed(path: Path) -> tuple[Report, str]:
     """As ``read``, with the sha256 of the file's bytes."""
     data, name = _bytes(path), plain(path, 300)
+    if not data.lstrip().startswith(b"{"):
+        raise _no_report(name, "no JSON object")
     try:
-        _DECODER.decode(data.decode())
+        if "run_id" not in bounded_json.loads(data):
+            raise _no_report(name, "it has no run_id")
         report = Report.model_validate_json(data)
     except ValidationError as error:
         raise _broken(name, first_fault(error)) from None
-    except RecursionError:
-        raise _broken(name, "it is nested too deeply") from None
     except ValueError as error:  # of JSON and of UTF-8
         raise _broken(name, plain(error, 200)) from None
     return report, hashlib.sha256(data).hexdigest()
@@ -92,13 +96,42 @@ def newest(directory: Path) -> Newest:
         ReportError: A newer one cannot be read, so that nobody can say what it is.
     """
     passed_over: list[str] = []
-    named = [(match, path) for path in directory.glob("*.json") if (match := _match(path))]
-    for _, path in sorted(named, key=lambda one: (one[0][1], int(one[0][2] or 1)), reverse=True):
+    left_bytes = MOST_PASSED_BYTES
+    for path in _reports_in(directory):
+        left_bytes -= path.lstat().st_size
+        if len(passed_over) == MOST_PASSED_OVER or left_bytes < 0:
+            raise ReportError(
+                f"{plain(directory)}: too many reports that are no verdict on their suite",
+                remedy="Move the newest ones away, or name a report: --report PATH",
+            )
         less = _less_than_whole(read(path))
         if not less:
             return Newest(path, tuple(passed_over))
         passed_over.append(f"{path.name} ({less})")
     return Newest(None, tuple(passed_over))
+
+
+def _reports_in(directory: Path) -> list[Path]:
+    """What has the name of a report there, newest first.
+
+    Raises:
+        ReportError: The directory is a link, cannot be read, or holds too many files.
+    """
+    try:
+        refuse_links(directory)
+        with os.scandir(directory) as listing:
+            names = [entry.name for entry in islice(listing, MOST_NAMES + 1)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ReportError(
+            f"{plain(directory)}: cannot be read: {error.strerror or error}"
+        ) from None
+    if len(names) > MOST_NAMES:
+        raise ReportError(f"{plain(directory)}: holds over {MOST_NAMES:,} files")
+    found = [match for name in names if (match := _NAME.fullmatch(name))]
+    found.sort(key=lambda match: (match[1], int(match[2] or 1)), reverse=True)
+    return [directory / match[0] for match in found]
 
 
 def _less_than_whole(report: Report) -> str:
@@ -112,27 +145,22 @@ def _less_than_whole(report: Report) -> str:
     return ", ".join(reason for reason, holds in reasons.items() if holds)
 
 
-def _match(path: Path) -> re.Match[str] | None:
-    return _NAME.fullmatch(path.name)
-
-
 def _bytes(path: Path) -> bytes:
     name = plain(path, 300)
     try:
-        # A pipe under this name must not make us wait.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ReportError(f"{name}: not a regular file")
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
+        return read_state(path, limit=MAX_BYTES)
+    except UnsafeFile as error:
+        raise ReportError(error.message, remedy="Name the report's own file.") from error
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+        why = getattr(error, "strerror", None) or error
         raise ReportError(
-            f"{name}: cannot be read: {error.strerror}",
+            f"{name}: cannot be read: {plain(why, 200)}",
             remedy="Make one with: code reflex bakeoff",
         ) from error
-    if len(data) > MAX_BYTES:
-        raise ReportError(f"{name}: over {MAX_BYTES >> 20} MiB, which no report is")
-    return data
+
+
+def _no_report(name: str, why: str) -> ReportError:
+    return ReportError(f"{name} is not a bakeoff report ({why}); make one: code reflex bakeoff")
 
 
 def _broken(name: str, fault: str) -> ReportError:
@@ -147,28 +175,6 @@ def first_fault(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
     return plain(f"{where}: {first['msg']}" if where else first["msg"], 300)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:60]!r} stands twice in one object")
-    return found
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError("a number has too many digits")
-    return int(digits)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_int=_integer)
 
 
 __all__ = ["build", "newest", "read", "read_hashed", "rederive", "summaries", "write"]
@@ -238,17 +244,14 @@ def write(report: Report, directory: Path) -> tuple[Path, Path, str]:
     from core.harness.report.markdown import render  # who only reads needs none of it
 
     data = report.model_dump_json(indent=1).encode() + b"\n"
-    if len(data) > MAX_BYTES:
+    if excess := _excess(data):
         raise ReportError(
-            f"the report is over {MAX_BYTES >> 20} MiB and could not be read again",
+            f"the report could not be read again: {excess}",
             remedy="Run fewer tasks or trials at once: --tasks, --trials or --shard.",
         )
     page = render(report).encode()
     try:
-        for missing in reversed(
-            [one for one in (directory, *directory.parents) if not one.exists()]
-        ):
-            missing.mkdir(mode=0o700, exist_ok=True)
+        make_private(directory)
         with _free_stem(report.finished_at, directory) as stem:
             path, page_path = directory / f"{stem}.json", directory / f"{stem}.md"
             _publish({page_path: page, path: data})
@@ -258,6 +261,17 @@ def write(report: Report, directory: Path) -> tuple[Path, Path, str]:
             remedy="Free some disk or make it writable, or name another directory with --out.",
         ) from error
     return path, page_path, hashlib.sha256(data).hexdigest()
+
+
+def _excess(data: bytes) -> str:
+    """Why ``read`` would refuse it; empty when it would not."""
+    if len(data) > MAX_BYTES:
+        return f"it is over {MAX_BYTES >> 20} MiB"
+    try:
+        bounded_json.refuse_excess(data)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The arm on trial as JUnit XML, one test case a task and trial, for CI servers to show."""
+"""The candidate arm as JUnit XML, one test case a task and trial, for CI servers to show."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from core.figures import count, duration, percent
 from core.harness.gate.criteria import Criterion, Verdict
 from core.harness.gate.judge import GateResult, false_alarm_rate
 from core.harness.report.markdown_evidence import (
@@ -15,7 +16,7 @@ from core.harness.report.markdown_evidence import (
     reproduce,
     tasks,
 )
-from core.harness.report.neutral import chart, code, duration, fence, table
+from core.harness.report.neutral import chart, code, fence, table
 from core.harness.report.summary import ArmSummary, summaries
 from core.harness.report.verdict import rederive
 
@@ -26,17 +27,18 @@ if TYPE_CHECKING:
 
 GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✖", Verdict.INCONCLUSIVE: "◐"}
 STAMP_WORDS: dict[Stamp, str] = {
-    "demo": "made in the demo: it promotes nothing outside of the demo's own workspace.",
-    "scripted": "a scripted stand-in answered, not a model: it promotes nothing outside of the "
-    "demo's own workspace.",
-    "unsandboxed": "model-written code ran without a sandbox: it promotes nothing.",
-    "reused_cloud": "the cloud arm's trials are an earlier report's.",
-    "partial": "the run was stopped, or shards are missing: it promotes nothing.",
-    "subset": "only some of the suite's tasks were run: it promotes nothing.",
-    "server_changed": "a server was another at the end than at the beginning, and nobody can tell "
-    "which of them answered what: it promotes nothing.",
-    "aa": "an A/A run: both arms are the same model, so it promotes nothing.",
+    "demo": "made in the demo, so it counts in the demo's own workspace only.",
+    "scripted": "a scripted stand-in answered, not a real model, so it counts in the demo's own "
+    "workspace only.",
+    "unsandboxed": "model-written code ran without a sandbox, so it cannot enable reflex.",
+    "reused_cloud": "the cloud arm's trials come from an earlier report.",
+    "partial": "the run was stopped, or shards are missing, so it cannot enable reflex.",
+    "subset": "only some of the suite's tasks were run, so it cannot enable reflex.",
+    "server_changed": "a server changed during the run, and which one answered what is unknown, "
+    "so it cannot enable reflex.",
+    "aa": "an A/A test: both arms are the same model, so it cannot enable reflex.",
     "mixed_hardware": "shards ran on different hardware, so latency is not judged.",
+    "loosened": "judged by thresholds looser than the defaults, which the user accepted.",
 }
 
 
@@ -81,27 +83,17 @@ def bounds(one: Criterion) -> tuple[str, str, str]:
     return percent(one.value), bound, f"≥ {percent(one.threshold)}"
 
 
-def percent(value: float | None) -> str:
-    """``92.2 %``, ``100 %`` or ``–``; never rounded up to a whole it does not reach."""
-    if value is None:
-        return "–"
-    rounded = round(value, 1)
-    if rounded == 100 and value < 100:  # noqa: PLR2004
-        rounded = 99.9
-    return f"{rounded:g} %"
-
-
 def _head(report: Report, headline: str, notices: Sequence[str]) -> list[str]:
-    on_trial, against = (report.arms.get(name) for name in report.pair)
+    candidate, baseline = (report.arms.get(name) for name in report.pair)
     number = len(report.suite.selected)
     many = "one task" if number == 1 else f"{number} tasks"
     if number < report.suite.tasks:
         many += f" of {report.suite.tasks}"
     trials = "one trial" if report.settings.trials == 1 else f"{report.settings.trials} trials"
     who = (
-        f"{code(on_trial.model if on_trial else 'nobody')} on trial against "
-        f"{code(against.model if against else 'nobody')} at {code(report.suite.name)}: {many}, "
-        f"{trials} each, {report.finished_at:%Y-%m-%d %H:%M} UTC."
+        f"Candidate {code(candidate.model if candidate else 'nobody')}, baseline "
+        f"{code(baseline.model if baseline else 'nobody')}, suite {code(report.suite.name)}: "
+        f"{many}, {trials} each, {report.finished_at:%Y-%m-%d %H:%M} UTC."
     )
     limits = [f"**{stamp}**: {STAMP_WORDS[stamp]}" for stamp in report.stamps]
     quoted = "\n>\n".join(f"> {line}" for line in [*limits, *notices])
@@ -114,16 +106,16 @@ def _gate(gate: GateResult) -> list[str]:
         (GLYPHS[one.state], one.title, *bounds(one), one.state.value, one.note)
         for one in gate.criteria
     ]
-    head = ("", "criterion", "value", "bound", "threshold", "verdict", "seen")
+    head = ("", "criterion", "value", "bound", "threshold", "verdict", "observed")
     lines = ["## Gate", "", *table(head, rows, "clrrrll"), ""]
     if gate.decides:
-        lines += [f"What would decide it: {gate.decides}.", ""]
+        lines += [f"Needed for a verdict: {gate.decides}.", ""]
     return lines
 
 
 def _arms(report: Report, figures: dict[str, ArmSummary]) -> list[str]:
-    on_trial = report.pair[0]
-    names = [code(one) + (" on trial" if one == on_trial else "") for one in report.arms]
+    candidate = report.pair[0]
+    names = [code(one) + (" (candidate)" if one == candidate else "") for one in report.arms]
     rows: list[list[str]] = [
         ["model", *(code(one.model) for one in report.arms.values())],
         ["served by", *(code(one.label or one.server_identity) for one in report.arms.values())],
@@ -152,9 +144,9 @@ def _column(one: ArmSummary) -> dict[str, str]:
         "lines changed, median": "–" if one.lines_changed is None else f"{one.lines_changed:g}",
         "code fences taken off": f"{one.fences_stripped:,}" if one.fences_stripped else "–",
         "tokens/s, median": rate,
-        "prompt tokens": _number(one.prompt_tokens),
-        "prompt tokens from cache": _number(one.cached_tokens),
-        "completion tokens": _number(one.completion_tokens),
+        "prompt tokens": count(one.prompt_tokens),
+        "prompt tokens from cache": count(one.cached_tokens),
+        "completion tokens": count(one.completion_tokens),
         "cost": "–" if one.cost_usd is None else f"{one.cost_usd:,.4f} USD",
     }
 
@@ -173,8 +165,8 @@ def _latency(report: Report, gate: GateResult) -> list[str]:
     if not drawn:
         return []
     words = (
-        "How often each latency was seen, request to last byte, on a logarithmic axis. A request "
-        f"on trial was given up after {duration(report.settings.request_timeout_ms)}."
+        "How often each latency was observed, request to last byte, on a logarithmic axis. A "
+        f"candidate's request timed out after {duration(report.settings.request_timeout_ms)}."
     )
     return ["## Latency", "", words, "", *fence("\n".join(drawn), "text"), ""]
 
@@ -187,15 +179,15 @@ def _candidates(figures: dict[str, ArmSummary]) -> list[str]:
             continue
         first = str(gain.first_solved)
         if gain.first_unknown:
-            first += f" (and up to {gain.first_unknown} more, cut off when another had won)"
+            first += f" (and up to {gain.first_unknown} more, cancelled when another had passed)"
         rows = [
             ["first attempts solved", first, f"{gain.any_solved} of {gain.attempts}"],
-            ["completion tokens", _number(gain.tokens_first), _number(gain.tokens_all)],
+            ["completion tokens", count(gain.tokens_first), count(gain.tokens_all)],
             ["latency, P50", duration(gain.first_p50_ms), duration(gain.winner_p50_ms)],
         ]
         head = [code(one.arm), "first reply alone", f"any of {gain.candidates}"]
         lines += [*table(head, rows, "lrr"), ""]
-    return ["## What asking for several replies bought", "", *lines] if lines else []
+    return ["## Gain from parallel replies", "", *lines] if lines else []
 
 
 def _false_alarms(report: Report, gate: GateResult) -> list[str]:
@@ -204,9 +196,9 @@ def _false_alarms(report: Report, gate: GateResult) -> list[str]:
     first, second = report.pair
     seen = false_alarm_rate(report.trials, first=first, second=second, thresholds=report.thresholds)
     words = (
-        f"Both arms are the same model, and parity came to {gate.criteria[1].state.value}. With "
-        f"the results of its {seen.tasks} tasks dealt anew to both arms {seen.rounds:,} times, the "
-        f"gate would have failed {percent(100 * seen.failed)} of them and left "
+        f"Both arms are the same model, and parity came to {gate.criteria[1].state.value}. When "
+        f"the results of its {seen.tasks} tasks are shuffled between both arms {seen.rounds:,} "
+        f"times, the gate fails {percent(100 * seen.failed)} of them and leaves "
         f"{percent(100 * seen.inconclusive)} undecided."
     )
     return ["## False alarms", "", words, ""]
@@ -214,7 +206,3 @@ def _false_alarms(report: Report, gate: GateResult) -> list[str]:
 
 def _share(part: int, whole: int, share: float | None) -> str:
     return f"{part:,} of {whole:,} ({percent(share)})" if whole else "–"
-
-
-def _number(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 _KINDS = {
     FailureKind.TRANSPORT: "no connection, or it broke off",
     FailureKind.TIMEOUT: "no reply in time",
-    FailureKind.FORMAT: "the reply was not the JSON asked for",
+    FailureKind.FORMAT: "the reply was not in the format asked for",
     FailureKind.APPLY: "the edit could not be applied",
     FailureKind.COMPILE: "the edited files do not compile",
+    FailureKind.UNCHANGED: "the reply was a copy of the files",
     FailureKind.TEST: "tests fail",
-    FailureKind.LINT: "lint finds faults",
-    FailureKind.SANDBOX: "the sandbox ended the tests",
+    FailureKind.LINT: "lint finds errors",
+    FailureKind.SANDBOX: "the sandbox stopped the tests, or the check broke",
 }
 _MOST_DIFFS = 40
 _MOST_DIFF = 8_192
@@ -42,7 +43,7 @@ def failures(figures: Mapping[str, ArmSummary]) -> list[str]:
     ]
     if not rows:
         return ["## Failures", "", "No attempt failed.", ""]
-    total = ["", "attempts in all", *(f"{one.calls:,}" for one in figures.values())]
+    total = ["", "all attempts", *(f"{one.calls:,}" for one in figures.values())]
     head = ["kind", "what it means", *map(code, figures)]
     return ["## Failures", "", *table(head, [*rows, total], "ll" + "r" * len(figures)), ""]
 
@@ -95,7 +96,7 @@ def left_out(report: Report) -> list[str]:
     """Tasks of a public suite that nobody was asked, each with why."""
     if not report.suite.left_out:
         return []
-    words = "The suite has these as well, but they cannot be used here, and no arm was asked them."
+    words = "The suite has these as well, but they cannot be used here, so no arm was asked."
     lines = [f"- {code(one, 400)}" for one in report.suite.left_out]
     return ["## Left out", "", words, "", *details(f"{len(lines)} left out", lines)]
 
@@ -136,19 +137,19 @@ def fingerprint(report: Report) -> list[str]:
     run = (
         f"attempts {settings.attempts}, trials {settings.trials}, "
         f"candidates {settings.candidates}, edits {code(settings.edit_format)}, "
-        f"{settings.concurrency} at once, seed {settings.seed}"
+        f"{settings.concurrency} trials in parallel, seed {settings.seed}"
         + (f", shard {settings.shard}" if settings.shard else "")
         + ("" if settings.json_schema else ", replies only validated (json_schema = false)")
     )
     rows += [
         ["thresholds", judged],
         ["run", run],
-        ["sandbox", f"{code(report.sandbox.tier)}, {report.sandbox.escapes_held} attacks held"],
+        ["sandbox", f"{code(report.sandbox.tier)}, {report.sandbox.escapes_held} attacks blocked"],
         ["machine", f"{code(where.cpu)}, {where.cpus} processors, {where.memory_mb:,} MiB"],
         ["system", f"{code(where.platform)}, Python {code(where.python)}"],
         ["speckit-reflex", code(where.reflex_version)],
         [
-            "begun, ended",
+            "started, finished",
             f"{report.created_at:%Y-%m-%d %H:%M:%S}, {report.finished_at:%H:%M:%S} UTC",
         ],
         ["run id", code(report.run_id)],

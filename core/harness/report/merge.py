@@ -1,12 +1,13 @@
-"""The report of a whole run, made of the reports of its shards.
+"""Reports made of other reports: a run from its shards, and cloud trials used again.
 
-An earlier report's cloud trials, where they may stand in for new ones.
+Both refuse what does not belong together: another suite, model, prompt, or other settings.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReportError
@@ -17,77 +18,10 @@ from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from core.harness.report.model import ArmRecord, Report, RunSettings, SandboxRecord, Stamp
     from core.patchloop.trial import Trial
-
-
-# What such a trial was worth, it is worth wherever it is used again.
-_INHERITED: tuple[Stamp, ...] = ("demo", "scripted", "unsandboxed", "server_changed")
-
-
-@dataclass(frozen=True, slots=True)
-class Reusable:
-    """Trials of the cloud arm, who answered them, and the stamps they bring along."""
-
-    trials: tuple[Trial, ...]
-    arm: ArmRecord
-    stamps: tuple[Stamp, ...]
-
-
-def reusable_cloud_trials(
-    report: Report,
-    *,
-    suite_hash: str,
-    tasks: tuple[str, ...],
-    prompt_hash: str,
-    schema_hash: str,
-    endpoint: str,
-    model: str,
-    settings: RunSettings,
-    name: str = CLOUD,
-) -> Reusable:
-    """The trials of arm ``name`` at ``tasks`` that a run of the same arm and settings may take.
-
-    A trial that the report lacks is left out, for the run to make.
-
-    Raises:
-        ReportError: The report has none, or was made in other circumstances; says which differ.
-    """
-    arm = report.arms.get(name)
-    if arm is None:
-        raise ReportError(f"the report has no arm {plain(name, 80)!r} to reuse")
-    was, now = report.settings, settings
-    pairs: dict[str, tuple[object, object]] = {
-        "suite": (report.suite.hash, suite_hash),
-        "prompt": (report.prompt_hash, prompt_hash),
-        "reply schema": (report.schema_hash, schema_hash),
-        "endpoint": (arm.endpoint, endpoint),
-        "model": (arm.model, model),
-        "attempts": (was.attempts, now.attempts),
-        "edit format": (was.edit_format, now.edit_format),
-    }
-    differing = [
-        f"{what} was {plain(before, 80)} and is {plain(after, 80)}"
-        for what, (before, after) in pairs.items()
-        if before != after
-    ]
-    if differing:
-        raise ReportError(
-            f"trials of {plain(name, 80)} cannot be reused: {'; '.join(differing)}",
-            remedy="Run without --reuse-cloud, or with the settings of that report.",
-        )
-    wanted = set(tasks)
-    trials = tuple(
-        one
-        for one in report.trials
-        if one.arm == name and one.task in wanted and one.trial < now.trials
-    )
-    if not trials:
-        raise ReportError(f"the report has no trial of {plain(name, 80)} at the tasks to be run")
-    inherited = tuple(one for one in _INHERITED if one in report.stamps)
-    return Reusable(trials, arm, inherited)
-
 
 _STRENGTH = {tier.value: -place for place, tier in enumerate(Tier)}
 _REMEDY = "Merge the shards of one run: same suite, arms, settings and seed, --shard 1/N to N/N."
@@ -104,13 +38,90 @@ _SAME: dict[str, Callable[[Report], Any]] = {
     "reused cloud report": lambda one: one.reused_from,
     "version of this package": lambda one: one.environment.reflex_version,
 }
+# What limits such a trial limits it wherever it is used again.
+_INHERITED: tuple[Stamp, ...] = ("demo", "scripted", "unsandboxed", "server_changed")
+
+
+@dataclass(frozen=True, slots=True)
+class Reusable:
+    """Trials of the cloud arm, who answered them, and the marks they bring along."""
+
+    trials: tuple[Trial, ...]
+    arm: ArmRecord
+    stamps: tuple[Stamp, ...]
+
+
+def reusable_cloud_trials(
+    report: Report,
+    *,
+    suite_hash: str,
+    tasks: tuple[str, ...],
+    prompt_hash: str,
+    schema_hash: str,
+    endpoint: str,
+    model: str,
+    timeout_ms: float,
+    settings: RunSettings,
+    now: datetime,
+    max_age_days: float,
+    name: str = CLOUD,
+) -> Reusable:
+    """The trials of arm ``name`` at ``tasks`` that a run of the same arm and settings may take.
+
+    A trial that the report lacks is left out, for the run to make. A model behind a cloud's name
+    changes without notice, so trials older than a gate pass may be are not taken.
+
+    Raises:
+        ReportError: The report has none, or was made in other circumstances; says which differ.
+    """
+    arm = report.arms.get(name)
+    if arm is None:
+        raise ReportError(f"the report has no arm {plain(name, 80)!r} to reuse")
+    age_days = (now - report.finished_at) / timedelta(days=1)
+    if not -1 < age_days <= max_age_days:
+        raise ReportError(
+            f"trials of {plain(name, 80)} cannot be reused: the report is {age_days:.0f} days old, "
+            f"and max_age_days is {max_age_days:g}",
+            remedy="Run without --reuse-cloud.",
+        )
+    was, asked = report.settings, settings
+    pairs: dict[str, tuple[object, object]] = {
+        "suite": (report.suite.hash, suite_hash),
+        "prompt": (report.prompt_hash, prompt_hash),
+        "reply schema": (report.schema_hash, schema_hash),
+        "endpoint": (arm.endpoint, endpoint),
+        "model": (arm.model, model),
+        "timeout_ms": (arm.timeout_ms, timeout_ms),
+        "attempts": (was.attempts, asked.attempts),
+        "edit format": (was.edit_format, asked.edit_format),
+    }
+    differing = [
+        f"{what} was {plain(before, 80)} and is {plain(after, 80)}"
+        for what, (before, after) in pairs.items()
+        if before != after
+    ]
+    if differing:
+        raise ReportError(
+            f"trials of {plain(name, 80)} cannot be reused: {'; '.join(differing)}",
+            remedy="Run without --reuse-cloud, or with the settings of that report.",
+        )
+    wanted = set(tasks)
+    trials = tuple(
+        one
+        for one in report.trials
+        if one.arm == name and one.task in wanted and one.trial < asked.trials
+    )
+    if not trials:
+        raise ReportError(f"the report has no trial of {plain(name, 80)} at the tasks to be run")
+    inherited = tuple(one for one in _INHERITED if one in report.stamps)
+    return Reusable(trials, arm, inherited)
 
 
 def merge(reports: Sequence[Report]) -> Report:
     """The report of the run whose shards ``reports`` are, in any order.
 
-    It says what an unsharded run would have said. With shards missing it is stamped ``partial``;
-    when they ran on different hardware it is stamped ``mixed_hardware`` and latency is not judged.
+    It says what an unsharded run would have said. With shards missing it is marked ``partial``;
+    when they ran on different hardware it is marked ``mixed_hardware`` and latency is not judged.
     The fingerprint's machine is that of the first shard, its capsule head empty unless all agree.
 
     Raises:

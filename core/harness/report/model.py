@@ -34,6 +34,7 @@ Stamp = Literal[
     "server_changed",
     "aa",
     "mixed_hardware",
+    "loosened",
 ]
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 _GATE = frozenset({"verdict", "criteria", "misses", "decides", "summary"})
@@ -148,24 +149,26 @@ class Environment(Section):
 
     @property
     def hardware(self) -> tuple[str, str, int, int]:
-        """What must agree before latencies may be thrown together; memory in whole GiB."""
+        """What must agree before latencies may be pooled; memory in whole GiB."""
         return self.platform, self.cpu, self.cpus, round(self.memory_mb / 1024)
 
 
 class RunSettings(Section):
     """How it was run."""
 
-    attempts: Positive = Field(description="Attempts an arm has at a task.")
-    trials: Positive = Field(description="How often each arm tries each task.")
+    attempts: Positive = Field(description="Attempts per trial.")
+    trials: Positive = Field(description="Trials per task, by each arm.")
     candidates: Positive = Field(description="Replies the reflex arm asks for at once.")
     json_schema: bool = Field(
         default=True, description="The reflex server was held to the schema, not only checked."
     )
-    edit_format: Name = Field(description="auto, whole_file, search_replace or line_range.")
-    concurrency: Positive = Field(description="Trials under way at once.")
+    edit_format: Name = Field(
+        description="auto, code, whole_file, search_replace, line_range or fence."
+    )
+    concurrency: Positive = Field(description="Trials run in parallel.")
     seed: int = Field(description="Of the random order.")
     timeout_ms: Milliseconds = Field(description="A later reflex reply counts as failed; ms.")
-    request_timeout_ms: Milliseconds = Field(description="When a request is given up; ms.")
+    request_timeout_ms: Milliseconds = Field(description="When a request times out; ms.")
     shard: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}/[1-9][0-9]{0,4}$")] | None = Field(
         default=None, description="I/N when this is one part of N, else null."
     )
@@ -175,12 +178,12 @@ class SandboxRecord(Section):
     """What enclosed the code that models wrote."""
 
     tier: Name = Field(description="bubblewrap, namespaces, sandbox_exec or none.")
-    escapes_held: Count = Field(description="How many attacks of the self-test it held in.")
-    reason: Text = Field(default="", description="Why no better tier was taken.")
+    escapes_held: Count = Field(description="How many escape attempts of the self-test it blocked.")
+    reason: Text = Field(default="", description="Why no better tier was used.")
 
 
 class Report(Section):
-    """One bakeoff, whole or as far as it came."""
+    """One bakeoff, whole or partial."""
 
     schema_version: Literal[1] = Field(description="Of this format.")
     created_at: Moment = Field(description="When the run began, in UTC.")
@@ -189,10 +192,12 @@ class Report(Section):
     partial: bool = Field(
         default=False, description="Trials are missing: stopped, or shards not there."
     )
-    stamps: tuple[Stamp, ...] = Field(default=(), description="What limits its worth.")
+    stamps: tuple[Stamp, ...] = Field(
+        default=(), description="Marks that limit what it counts for."
+    )
     suite: SuiteRecord
     arms: dict[Name, ArmRecord] = Field(
-        min_length=1, description="The arm on trial, then the other."
+        min_length=1, description="The candidate arm, then the baseline."
     )
     settings: RunSettings
     thresholds: Annotated[Thresholds, AfterValidator(_in_range)] = Field(
@@ -206,7 +211,7 @@ class Report(Section):
     gate: Gate = Field(description="The verdict as judged then; derived from the trials.")
     capsule_head: Text = Field(default="", description="Hash of the capsule's newest record.")
     reused_from: Text | None = Field(
-        default=None, description="sha256 of the report whose cloud trials stand in here."
+        default=None, description="sha256 of the report that the cloud trials come from."
     )
 
     @property
@@ -218,7 +223,7 @@ class Report(Section):
 
     @property
     def pair(self) -> tuple[str, str]:
-        """Names of the arm on trial, which comes first, and of the one it is held against."""
+        """Names of the candidate arm, which comes first, and of the baseline arm."""
         first, second, *_ = [*self.arms, CLOUD if REFLEX in self.arms else REFLEX]
         return first, second
 

@@ -1,6 +1,7 @@
-"""Markdown made of text from models, servers and files, in which nothing of theirs is markup.
+"""Pieces of a Markdown page: code, tables, and a chart of latencies drawn in characters.
 
-Latencies of several arms over one logarithmic axis, drawn in characters.
+Text from models, servers and files goes through ``code`` and ``fence``, so that nothing of theirs
+is ever markup.
 """
 
 from __future__ import annotations
@@ -10,12 +11,17 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from core.figures import duration
 from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
+WIDTH = 56
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+_LEAST_MS = 0.1
+_NAME = 12
 _RUNS = re.compile("`+")
 
 
@@ -53,23 +59,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> lis
 
 def _longest_run(text: str) -> int:
     return max(map(len, _RUNS.findall(text)), default=0)
-
-
-WIDTH = 56
-_HEIGHTS = "▁▂▃▄▅▆▇█"
-_LEAST_MS = 0.1
-_NAME = 12
-
-
-def duration(value_ms: float | None) -> str:
-    """``61 ms``, ``1.31 s``, ``∞`` or ``–``."""
-    if value_ms is None:
-        return "–"
-    if math.isinf(value_ms):
-        return "∞"
-    if value_ms < 10:  # noqa: PLR2004
-        return f"{value_ms:.2g} ms"
-    return f"{value_ms:.0f} ms" if value_ms < 1000 else f"{value_ms / 1000:.2f} s"  # noqa: PLR2004
 
 
 def chart(arms: Mapping[str, Sequence[float]], threshold_ms: float) -> list[str]:

@@ -1,6 +1,6 @@
 """The JSON Schema of reports, published as ``report.schema.json`` beside this module.
 
-``python -m core.harness.report.schema`` writes it anew from the models.
+``python -m core.harness.report.schema`` writes it from the models.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.figures import nearest_rank
+from core.figures import nearest_rank, share
 from core.harness.report.verdict import deadline_ms, solved
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CandidateGain:
-    """What asking for several replies at once bought, over the first attempts that did.
+    """What parallel replies gained, over the first attempts that asked for several.
 
     ``first_solved`` of ``attempts`` were solved by the first reply, the one a single candidate
     would have been; ``first_unknown`` more first replies were cut off when another had won.
@@ -108,10 +108,10 @@ def _summary(report: Report, arm: ArmRecord) -> ArmSummary:
         calls=len(attempts),
         replies=len(replies),
         compliant=sum(replies),
-        solved_percent=_percent(len(good), len(trials)),
-        solved_first_percent=_percent(at_once, len(trials)),
-        compliance_percent=_percent(sum(replies), len(replies)),
-        lint_percent=_percent(sum(linted), len(linted)),
+        solved_percent=share(len(good), len(trials)),
+        solved_first_percent=share(at_once, len(trials)),
+        compliance_percent=share(sum(replies), len(replies)),
+        lint_percent=share(sum(linted), len(linted)),
         ttft_p50_ms=nearest_rank(firsts, 50),
         ttft_p95_ms=nearest_rank(firsts, 95),
         total_p50_ms=nearest_rank(totals, 50),
@@ -146,7 +146,7 @@ def _completion_tokens(attempt: Attempt) -> int | None:
 
 
 def _rates(attempt: Attempt) -> list[float]:
-    """Tokens a second after the first token; none where it cannot be told."""
+    """Tokens a second after the first token; none where it is unknown."""
     tokens, first = attempt.completion_tokens, attempt.ttft_ms
     several = bool(attempt.candidates) and not any(one.passed for one in attempt.candidates)
     # With several candidates only a winner's latency is that of the reply whose tokens are known.
@@ -201,10 +201,6 @@ def _gain(report: Report, trials: Sequence[Trial]) -> CandidateGain | None:
 
 def _latency(candidate: Candidate) -> float:
     return candidate.latency_ms
-
-
-def _percent(part: int, whole: int) -> float | None:
-    return 100 * part / whole if whole else None
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

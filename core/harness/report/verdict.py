@@ -23,11 +23,11 @@ def rederive(
     Latencies of shards that ran on different hardware are no sample of anything: the latency
     criterion is then inconclusive.
     """
-    on_trial, against = report.pair
+    candidate, baseline = report.pair
     gate = judge(
         report.trials,
-        reflex=on_trial,
-        cloud=against,
+        reflex=candidate,
+        cloud=baseline,
         thresholds=thresholds or report.thresholds,
         timeout_ms=timeout_ms or deadline_ms(report),
     )
@@ -37,15 +37,15 @@ def rederive(
 
 
 def deadline_ms(report: Report) -> float:
-    """When a reply of the arm on trial comes too late to count; ms."""
+    """The time limit of the candidate arm's replies; ms."""
     arm = report.arms.get(report.pair[0])
     return arm.timeout_ms if arm else report.settings.timeout_ms
 
 
 def solved(report: Report, trial: Trial) -> bool:
-    """Whether a trial of the report counts as solved: of the arm on trial, only in time."""
-    on_trial = trial.arm == report.pair[0]
-    return solved_in_time(trial, deadline_ms(report) if on_trial else None)
+    """Whether a trial of the report counts as solved; the candidate arm's only when in time."""
+    candidate = trial.arm == report.pair[0]
+    return solved_in_time(trial, deadline_ms(report) if candidate else None)
 
 
 def _without_latency(criterion: Criterion) -> Criterion:
@@ -56,7 +56,7 @@ def _without_latency(criterion: Criterion) -> Criterion:
         value=None,
         bound=None,
         state=Verdict.INCONCLUSIVE,
-        note="shards ran on different hardware, so their latencies are not thrown together",
+        note="shards ran on different hardware, so their latencies are not pooled",
         needed=None,
         remedy="run all shards on one kind of machine",
     )

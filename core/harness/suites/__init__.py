@@ -1,1 +1,7 @@
-"""Readers of suites, one a format, and the suites that come with the package."""
+"""Suites of repair tasks: the package's own, a user's, or a clone of a public benchmark.
+
+``find`` loads one by name or path and hands it to the reader of its format: ``native`` (this
+package's own), ``quixbugs``, ``exercism`` or ``humanevalpack``, of which the last three share
+``public``. All read through ``reading``: no links, regular files only, limits on size and number.
+The result is a ``model.Suite`` in memory, with a hash over all of it, that no run can change.
+"""

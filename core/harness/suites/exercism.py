@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -16,13 +17,11 @@ from core.harness.suites.reading import (
     checked,
     decode,
     fault,
+    listed,
     read_bytes,
     read_text,
 )
 from core.plain import plain, plain_block
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _EXERCISES = "exercises/practice"
 _TIME_LIMIT_S = 20.0
@@ -54,8 +53,8 @@ def read(root: Path) -> Suite:
     Raises:
         SuiteError: A ``config.json`` or a file it names cannot be read.
     """
-    found = (root / _EXERCISES).glob("*/.meta/config.json")
-    slugs = sorted(path.parent.parent.name for path in found)
+    folders = listed(root / _EXERCISES)
+    slugs = [one.name for one in folders if (Path(one.path) / ".meta" / "config.json").is_file()]
     return collect("exercism", root, slugs, partial(_task, root))
 
 
@@ -105,4 +104,4 @@ def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise fault(where, "is not JSON", "Mend the file.") from None
+        raise fault(where, "is not JSON", "Fix the file.") from None

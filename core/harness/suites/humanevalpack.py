@@ -18,6 +18,8 @@ from core.harness.suites.reading import (
     checked,
     decode,
     fault,
+    head_of,
+    listed,
     read_bytes,
 )
 from core.plain import plain_block
@@ -45,15 +47,18 @@ class _Row(Lenient):
 
 
 def detect(root: Path) -> bool:
-    """Whether ``root`` is such a file, or a directory that holds one."""
+    """Whether ``root`` is such a file, or a directory that holds one.
+
+    Raises:
+        SuiteError: The one that has its name is a link, or special.
+    """
     file = _file(root)
     if file is None:
         return False
-    with file.open("rb") as lines:
-        first = lines.readline(MAX_FILE_BYTES)
+    first = head_of(file, MAX_FILE_BYTES).partition(b"\n")[0]
     try:
         row = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(row, dict) and all(key in row for key in _KEYS)
 
@@ -82,15 +87,15 @@ def read(root: Path) -> Suite:
 def _file(root: Path) -> Path | None:
     if root.is_file():
         return root if root.suffix == ".jsonl" else None
-    found = sorted(root.glob("*.jsonl"))
-    return found[0] if len(found) == 1 else None
+    found = [entry.name for entry in listed(root) if entry.name.endswith(".jsonl")]
+    return root / found[0] if len(found) == 1 else None
 
 
 def _object(line: str, where: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
-        raise fault(where, "is not JSON", "Mend or remove the line.") from None
+        raise fault(where, "is not JSON", "Fix or remove the line.") from None
 
 
 def _task(row: _Row) -> Task:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-EditFormat = Literal["auto", "whole_file", "search_replace", "line_range"]
+EditFormat = Literal["auto", "code", "whole_file", "search_replace", "line_range", "fence"]
 Answers = Literal["solution", "control"]
 
 DEFAULT_ATTEMPTS = 3

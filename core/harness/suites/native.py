@@ -19,12 +19,14 @@ from core.harness.suites.model import (
     content_hash,
 )
 from core.harness.suites.reading import (
+    MAX_SUITE_BYTES,
     TASK_ID,
     Strict,
     checked,
     decode,
     fault,
     is_test_file,
+    listed,
     read_bytes,
     read_tree,
 )
@@ -70,7 +72,14 @@ def read(root: Path) -> Suite:
     """
     files = {"suite.toml": read_bytes(root, "suite.toml")}
     about = checked(_SuiteToml, _toml(files["suite.toml"], root / "suite.toml"), "suite.toml")
-    tasks = [_read_task(root, name, files) for name in _task_directories(root)]
+    tasks, left_bytes = [], MAX_SUITE_BYTES
+    for name in _task_directories(root):
+        of_task: dict[str, bytes] = {}
+        tasks.append(_read_task(root, name, of_task))
+        files |= of_task
+        left_bytes -= sum(map(len, of_task.values()))
+        if left_bytes < 0:
+            raise fault(str(root), f"is over {MAX_SUITE_BYTES >> 20} MiB", "Split the suite.")
     return Suite(
         name=about.name,
         version=about.version,
@@ -85,12 +94,12 @@ def read(root: Path) -> Suite:
 
 def _task_directories(root: Path) -> list[str]:
     names = []
-    for entry in sorted(root.iterdir(), key=lambda path: path.name):
+    for entry in listed(root):
         if entry.name.startswith(".") or entry.name in _BESIDE_TASKS | {"__pycache__"}:
             continue
         if entry.is_symlink() or not entry.is_dir():
             raise fault(
-                str(entry), "is no task directory", "Move it out, or put the task's files here."
+                entry.path, "is no task directory", "Move it out, or put the task's files here."
             )
         names.append(entry.name)
     if not names:
@@ -109,9 +118,9 @@ def _read_task(root: Path, name: str, files: dict[str, bytes]) -> Task:
         raise fault(
             f"{name}/task.toml", f"id is {about.id!r}", f"Name the id {name!r} as its directory."
         )
-    for entry in directory.iterdir():
+    for entry in listed(directory):
         if not entry.name.startswith(".") and entry.name not in {"task.toml", *_PARTS}:
-            raise fault(str(entry), "has no place in a task", f"A task has {', '.join(_PARTS)}.")
+            raise fault(entry.path, "has no place in a task", f"A task has {', '.join(_PARTS)}.")
     parts = {part: read_tree(directory, part) for part in _PARTS[:3]}
     if (directory / "control").exists():
         parts["control"] = read_tree(directory, "control")
@@ -170,4 +179,4 @@ def _toml(data: bytes, path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(decode(data, str(path)))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise fault(str(path), str(error), "Mend the TOML.") from None
+        raise fault(str(path), str(error), "Fix the TOML.") from None

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from core.harness.suites.model import DEFAULT_ATTEMPTS, MAX_TASKS, Suite, Task, content_hash
-from core.harness.suites.reading import TASK_ID, fault
+from core.harness.suites.reading import MAX_SUITE_BYTES, TASK_ID, fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +30,7 @@ def collect(name: str, root: Path, items: Iterable[str], convert: Callable[[str]
     """
     tasks: dict[str, Task] = {}
     left_out = []
+    left_bytes = MAX_SUITE_BYTES
     for item in items:
         try:
             task = convert(item)
@@ -41,6 +42,9 @@ def collect(name: str, root: Path, items: Iterable[str], convert: Callable[[str]
         if task.id in tasks:
             raise fault(f"{root}: {item}", f"a second task {task.id}", "Rename one of them.")
         tasks[task.id] = task
+        left_bytes -= sum(map(len, (*task.workspace.values(), *task.tests.values())))
+        if left_bytes < 0:
+            raise fault(str(root), f"is over {MAX_SUITE_BYTES >> 20} MiB", "Split the suite.")
         if len(tasks) > MAX_TASKS:
             raise fault(str(root), f"has over {MAX_TASKS} tasks", "Split the suite.")
     if not tasks:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.harness.suites.model import DEFAULT_TIME_LIMIT_S, Suite, Task
 from core.harness.suites.public import LEVEL, LeftOutError, answers, collect, parse, uses
-from core.harness.suites.reading import decode, fault, read_bytes, read_text
+from core.harness.suites.reading import decode, fault, listed, read_bytes, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,11 +70,12 @@ def read(root: Path) -> Suite:
             be read.
     """
     programs = sorted(
-        path.stem
-        for path in (root / "python_programs").glob("*.py")
-        if path.stem.isidentifier()
-        and path.stem not in {*_HELPERS, "__init__"}
-        and not path.stem.endswith("_test")
+        stem
+        for entry in listed(root / "python_programs")
+        if entry.name.endswith(".py")
+        and (stem := entry.name.removesuffix(".py")).isidentifier()
+        and stem not in {*_HELPERS, "__init__"}
+        and not stem.endswith("_test")
     )
     return collect("quixbugs", root, programs, partial(_task, root))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 64 * 1024
 MAX_FILES = 64
+MAX_ENTRIES = 10_000
+MAX_SUITE_BYTES = 64 << 20
 MAX_DEPTH = 4
 TASK_ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -56,17 +59,27 @@ def read_bytes(root: Path, path: str, *, limit: int = MAX_FILE_BYTES) -> bytes:
         at /= part
         if part in {"", ".", ".."} or at.is_symlink():
             raise fault(str(at), "leads out of the suite or is a link", "Put the file itself here.")
-    try:
-        descriptor = os.open(at, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise fault(str(at), "is not a regular file", "Put an ordinary text file here.")
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise fault(str(at), error.strerror or "unreadable", "Add it or mend its rights.") from None
+    data = head_of(at, limit + 1)
     if len(data) > limit:
         raise fault(str(at), f"is over {limit // 1024} KiB", "Make it smaller or leave it out.")
     return data
+
+
+def head_of(path: Path, count: int) -> bytes:
+    """The first ``count`` bytes of a regular file, without waiting for a pipe's writer.
+
+    Raises:
+        SuiteError: It is missing, a link, or special.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise fault(str(path), "is not a regular file", "Put an ordinary text file here.")
+            return file.read(count)
+    except OSError as error:
+        why = error.strerror or "unreadable"
+        raise fault(str(path), why, "Add it or fix its permissions.") from None
 
 
 def decode(data: bytes, where: str) -> str:
@@ -108,10 +121,26 @@ def read_tree(root: Path, below: str, *, max_files: int = MAX_FILES) -> dict[str
     return found
 
 
+def listed(directory: Path) -> list[os.DirEntry[str]]:
+    """What is in a directory, by name.
+
+    Raises:
+        SuiteError: It cannot be read, or holds more than any part of a suite.
+    """
+    try:
+        with os.scandir(directory) as listing:
+            entries = list(islice(listing, MAX_ENTRIES + 1))
+    except OSError as error:
+        raise fault(
+            str(directory), error.strerror or "unreadable", "Fix its permissions."
+        ) from None
+    if len(entries) > MAX_ENTRIES:
+        raise fault(str(directory), f"holds over {MAX_ENTRIES:,} files", "Leave some out.")
+    return sorted(entries, key=lambda entry: entry.name)
+
+
 def _walk(directory: Path, below: str) -> Iterator[str]:
-    with os.scandir(directory / below) as listing:
-        entries = sorted(listing, key=lambda entry: entry.name)
-    for entry in entries:
+    for entry in listed(directory / below):
         if entry.name.startswith(".") or entry.name == "__pycache__":
             continue
         if entry.is_symlink():

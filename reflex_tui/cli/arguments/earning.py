@@ -56,7 +56,7 @@ def _add_bakeoff(commands: Commands) -> None:
     )
     add(
         "--edit-format",
-        choices=["auto", "whole_file", "search_replace", "line_range"],
+        choices=["auto", "code", "whole_file", "search_replace", "line_range", "fence"],
         help="how edits are written (default: the suite's)",
     )
     add(

@@ -21,7 +21,8 @@ def _add_running(commands: Commands) -> None:
     engine = commands.add(
         "engine",
         "engine:engine",
-        "serve a model by the embedded llama.cpp until Ctrl-C",
+        "serve a model by the embedded llama.cpp until Ctrl-C; n-gram drafts make "
+        "code that repeats the prompt about twice as fast, with the same output",
         "engine",
         "engine --gguf qwen2.5-coder-7b-instruct-q4_k_m.gguf --port 3009",
         "engine --threads 8 --parallel 4 --ctx 16384",
@@ -36,7 +37,8 @@ def _add_running(commands: Commands) -> None:
         "--threads",
         type=from_one,
         metavar="N",
-        help="threads that compute, at most 512 (default: the CPUs less one, at most 16)",
+        help="threads that compute, at most 512 (default: the CPUs less one, at most 16; with two "
+        "CPUs both)",
     )
     engine.add_argument(
         "--parallel",

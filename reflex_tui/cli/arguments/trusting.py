@@ -13,10 +13,19 @@ def add(commands: Commands) -> None:
     trust = commands.add(
         "trust",
         "settings:trust",
-        "allow a server off this machine that a project's file names",
+        "allow a server, or thresholds looser than the defaults, that a project's file names",
         "trust https://llm.example.com/v1",
+        "trust --thresholds",
     )
-    trust.add_argument("url", metavar="URL", help="the server; scheme, host and port count")
+    what = trust.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "url", nargs="?", metavar="URL", help="the server; scheme, host and port count"
+    )
+    what.add_argument(
+        "--thresholds",
+        action="store_true",
+        help="accept this workspace's loosened thresholds; passes by them are marked",
+    )
     enable = commands.add(
         "enable",
         "settings:enable",

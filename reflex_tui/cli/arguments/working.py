@@ -84,7 +84,7 @@ def add(commands: Commands) -> None:
     )
     add(
         "--edit-format",
-        choices=["auto", "whole_file", "search_replace", "line_range"],
+        choices=["auto", "code", "whole_file", "search_replace", "line_range", "fence"],
         default="auto",
         help="how edits are written (default: by the files' length)",
     )

@@ -16,6 +16,7 @@ from core.capsule import EventLog
 from core.engine.weights import default_weights
 from core.router.implementer import Implementer
 from core.settings import Reflex, load_settings
+from core.settings.thresholds import accept
 from core.standin.answers import SuiteAnswerer, edit_reply, suite_answerer
 from core.standin.script import DEFAULT_MODEL, Script
 from core.standin.server import ScriptedServer
@@ -147,6 +148,9 @@ async def ground(home: Path, text: str, *, promoted: bool) -> AsyncIterator[Grou
         )
         (root / "path").mkdir(exist_ok=True)
         shutil.copy(root / "stage0.toml", root / "path")
+        for workspace in (root, root / "path"):
+            if refused := load_settings(workspace / "stage0.toml").refused:
+                accept(workspace, refused)
         await here.let_serve(local=True)
         try:
             if promoted:

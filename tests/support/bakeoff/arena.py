@@ -11,6 +11,7 @@ from core.capsule import EventLog
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff.progress import Finished
 from core.settings import Settings, load_settings
+from core.settings.thresholds import accept
 from core.standin.answers import edit_reply
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
@@ -67,7 +68,9 @@ class Solver:
         number = int(question.text.partition("Return ")[2][:2])
         self.asked.append(f"t{number:02}")
         if question.schema is None:
-            return json.dumps({"edits": [{"path": "answer.py", "content": solution(number)}]})
+            return json.dumps(
+                {"edits": [{"path": "answer.py", "code": solution(number).splitlines()}]}
+            )
         after = solution(number if number in self.solves else 99)
         return edit_reply(question.schema, {"answer.py": BROKEN}, {"answer.py": after})
 
@@ -94,13 +97,18 @@ class Arena:
         return self.root / ".speckit" / "eval"
 
     def configure(self, text: str = "", *, model: str = "local", reflex: str = "") -> None:
-        """Write stage0.toml; ``text`` is added, ``reflex`` goes into that table."""
+        """Write stage0.toml; ``text`` is added, ``reflex`` goes into that table.
+
+        Thresholds looser than the defaults are accepted, as a user would.
+        """
         (self.root / "stage0.toml").write_text(
             f'[reflex]\nenabled = true\nendpoint = "{self.reflex.endpoint}"\nmodel = "{model}"\n'
             f'{reflex}\n[cloud]\nendpoint = "{self.cloud.endpoint}"\n'
             f'model = "{self.cloud.script.model}"\n{text}',
             encoding="utf-8",
         )
+        if refused := self.settings.refused:
+            accept(self.root, refused)
 
     def solve(self, reflex: int, cloud: int) -> None:
         """Reflex solves the first so many tasks, and the cloud so many."""

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog, Record
 from core.capsule.events import LLMCallEvent
+from core.capsule.index.store import store_file
 from core.stages import Mode, Stage
 from tests.support.capsule.making import QuickDisk, decision
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def index_file(capsule: Path) -> Path:
+    """Where the index of a capsule lies."""
+    file = store_file(capsule)
+    assert file is not None
+    return file
 
 
 START = datetime(2026, 1, 12, 10, 0, tzinfo=UTC)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
+from core.capsule.decisions import record_decision
 from core.capsule.events import GateDecisionEvent
-from core.capsule.keys import seal, user_key
+from core.clock import SystemClock
 from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
 from core.router.backends import primary
 from core.router.health import probe
@@ -76,7 +77,7 @@ async def world(project: Path, text: str = "", *, promoted: bool = True) -> Asyn
 async def promote(settings: Settings, **changes: Any) -> None:
     """Put a sealed pass for the configuration as it is into the capsule, as a bakeoff would."""
     policy = PolicySnapshot.capture(settings)
-    health = await probe(primary(settings), timeout_ms=2000)
+    health = await probe(primary(settings), timeout_ms=9000)
     assert health.engine
     fields: dict[str, Any] = {
         "run_id": uuid.uuid4().hex,
@@ -94,6 +95,5 @@ async def promote(settings: Settings, **changes: Any) -> None:
         "seal": "",
     }
     event = GateDecisionEvent(**{**fields, **changes})
-    sealed = event.model_copy(update={"seal": seal(event.body(), settings.source.root, user_key())})
     with EventLog(settings.state_dir / "capsule") as log:
-        log.append(sealed)
+        record_decision(log, event, settings.source.root, now=SystemClock().now())

@@ -54,7 +54,7 @@ async def running(
     app = ReflexApp(configured, clock=SystemClock(), watch=False)
     app.animation_level = "none"
     async with app.run_test(size=size, notifications=True) as pilot:
-        while not app._dashboard.is_whole:
+        while not app.dashboard.is_whole:
             await pilot.pause()
         bench = Bench(app, pilot, None)  # type: ignore[arg-type]  the clock is the machine's
         await bench.press("3")

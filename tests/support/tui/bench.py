@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input
 
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.messages import ConfigBroken, ConfigRead, RecordsCame
+from reflex_tui.messages import ConfigBroken, ConfigRead, RecordsCame
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.log_view import LogView
-from reflex_tui.widgets.plot import PlotSection
 from tests.support.tui.making import (
     StillClock,
     settings,
@@ -21,6 +19,7 @@ from tests.support.tui.making import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from textual.app import App
     from textual.message import Message
     from textual.pilot import Pilot
 
@@ -34,7 +33,7 @@ class Bench:
 
     def __init__(self, app: ReflexApp, pilot: Pilot[None], clock: StillClock) -> None:
         self.app, self.pilot, self.clock = app, pilot, clock
-        self.dashboard = app._dashboard
+        self.dashboard = app.dashboard
 
     async def tell(self, *messages: Message) -> None:
         """Post what a watcher would."""
@@ -49,11 +48,8 @@ class Bench:
         await self.drawn()
 
     async def drawn(self) -> None:
-        """All is handled, and the chart, which a thread draws, is there."""
+        """All is handled and drawn."""
         await self.pilot.pause()
-        while self.dashboard.query_one(PlotSection).drawing:
-            await asyncio.sleep(0.002)
-            await self.pilot.pause()
 
     async def type(self, text: str) -> None:
         """Type a line."""
@@ -74,15 +70,19 @@ class Bench:
 
     def shown(self) -> str:
         """Everything on the screen as text."""
-        screen = self.app.screen
-        width, height = self.app.size
-        lines = screen._compositor.render_strips()
-        assert len(lines) == height
-        return "\n".join(strip.text[:width] for strip in lines)
+        return shown(self.app)
 
     def offered(self) -> set[str]:
         """What the footer offers."""
         return {does for _, _, does in self.app.screen.query_one(KeyBar).keys}
+
+
+def shown(app: App[None]) -> str:
+    """Everything on the screen as text."""
+    width, height = app.size
+    lines = app.screen._compositor.render_strips()
+    assert len(lines) == height
+    return "\n".join(strip.text[:width] for strip in lines)
 
 
 @asynccontextmanager
@@ -94,7 +94,7 @@ async def dashboard(
     app = ReflexApp(configured or settings(), clock=clock, watch=False, **options)
     app.animation_level = "none"
     async with app.run_test(size=size) as pilot:
-        while not app._dashboard.is_whole:
+        while not app.dashboard.is_whole:
             await pilot.pause()
         yield Bench(app, pilot, clock)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule.events import (
     BreakerStateChangedEvent,
+    CriterionMetric,
     GateDecisionEvent,
     LLMCallEvent,
     PolicySnapshotRefEvent,
@@ -78,16 +79,22 @@ def passed(**changes: Any) -> dict[str, Any]:
         "suite": "reflex_patchloop_v1",
         "stamps": [],
         "metrics": {
-            "p95_latency": _figure(1310.0, 1620.0, 2000.0),
-            "success_parity": _figure(96.0, 88.0, 85.0),
-            "json_compliance": {**_figure(100.0, None, 100.0), "note": "0 of 198 failed"},
+            "p95_latency": figure(1310.0, 1620.0, 2000.0),
+            "success_parity": figure(96.0, 88.0, 85.0),
+            "json_compliance": figure(100.0, None, 100.0, note="0 of 198 failed"),
         },
         **changes,
     }
 
 
-def _figure(value: float, bound: float | None, threshold: float) -> dict[str, Any]:
-    return {"value": value, "bound": bound, "threshold": threshold, "state": "pass"}
+def figure(
+    value: float, bound: float | None, threshold: float, verdict: str = "pass", note: str = ""
+) -> dict[str, Any]:
+    """A criterion of a GateDecision, as a bakeoff writes it."""
+    metric = CriterionMetric.model_validate(
+        {"value": value, "bound": bound, "threshold": threshold, "note": note, "verdict": verdict}
+    )
+    return metric.model_dump(mode="json")
 
 
 def healthy(configured: Settings | None = None) -> Health:

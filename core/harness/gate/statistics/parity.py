@@ -16,9 +16,8 @@ variance of per-task sums to what independent trials would have. Its estimate is
 of task the sample happens to lack, so one task lost in every trial is added to it; then the
 simulated rate stays at about 6 % for 2 to 10 trials, also where a few tasks are lost in every one.
 
-Quantiles of Student's t, which the standard library lacks.
-
-Whether an arm now solves less than it did, beyond what chance would do to the same tasks.
+Beside it stand the quantiles of Student's t, which the standard library lacks, and the paired test
+for a regression: whether an arm solves significantly less than in an earlier run of the same tasks.
 """
 
 from __future__ import annotations
@@ -34,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+MOST_TASKS = 10_000
+# At this confidence t is zero, below it negative: the bound is then the ratio itself.
+_EVEN = 0.5
 _EXACT_BELOW = 30
 
 
@@ -82,11 +84,6 @@ def _expansion(z: float, freedom: int) -> float:
         + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
         + (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * freedom**4)
     )
-
-
-MOST_TASKS = 10_000
-# At this confidence t is zero, below it negative: the bound is then the ratio itself.
-_EVEN = 0.5
 
 
 def ratio_score(
@@ -284,7 +281,7 @@ def paired_regression(
     """Compare two runs' successes, task by task; each task has one result a trial.
 
     An exact one-sided sign-flip test (Fisher's randomisation test for pairs) on the difference of
-    each task's rates: had nothing changed, every difference might as well bear the other sign. With
+    each task's rates: if nothing changed, every difference might equally have the other sign. With
     one trial a task it is the exact McNemar test. Tasks that only one run has are left out. At
     ``confidence`` 0 any fall is one.
     """

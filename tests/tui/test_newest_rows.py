@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 def test_a_call_completes_its_decision(a_day: tuple[Record, ...]) -> None:
     """Each decision has the last of its own attempts; other events have none."""
-    book = NewestRows()
-    book.append(entries_of(a_day))
-    rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
+    newest = NewestRows()
+    newest.append(entries_of(a_day))
+    rows = [newest.row(ordinal) for ordinal in range(newest.first, newest.end)]
     decisions = [row for row in rows if row.is_decision]
     assert len(decisions) == 43
     assert all(row.last is not None for row in decisions)
@@ -43,52 +43,52 @@ def test_a_listing_is_what_going_through_all_would_find(
     a_day: tuple[Record, ...], sizes: list[int], text: str
 ) -> None:
     """Kept up to date batch by batch, while the oldest rows go from memory to the index."""
-    book, whole = NewestRows(keep=15), NewestRows()
-    listing = LogListing(book, want=lambda _: None)
+    newest, whole = NewestRows(keep=15), NewestRows()
+    listing = LogListing(newest, want=lambda _: None)
     listing.use(wanted := parse_filter(text))
     listing.counted(0)
     high = 0
     for number, size in enumerate(sizes):
         entries = entries_of(a_day[high : high + size])
         whole.append(entries)
-        added = book.append(entries)
+        added = newest.append(entries)
         listing.appended(added.rows, added.completed)
         high += size
         if number % 3 == 2:
-            assert listing.trimmed(book.trim()) == 0
+            assert listing.trimmed(newest.trim()) == 0
         rows = [whole.row(o) for o in range(whole.end)]
-        here = [row for row in rows[book.first :] if wanted.accepts(row)]
+        here = [row for row in rows[newest.first :] if wanted.accepts(row)]
         assert listing.before is not None
         shown = [listing.row(i) for i in range(listing.before, len(listing))]
         assert shown == here
         # What left memory before its call ended is found by the index alone.
-        assert listing.before <= sum(wanted.accepts(row) for row in rows[: book.first])
+        assert listing.before <= sum(wanted.accepts(row) for row in rows[: newest.first])
 
 
 def test_the_oldest_rows_go_when_there_are_too_many(a_day: tuple[Record, ...]) -> None:
     """A day of running holds no more than an hour; ordinals of the rest stay."""
-    book = NewestRows(keep=20)
-    book.append(entries_of(a_day))
-    last = book.row(book.end - 1)
-    gone = book.trim()
-    assert (len(book), book.first) == (20, gone)
-    assert book.row(book.end - 1) == last
+    newest = NewestRows(keep=20)
+    newest.append(entries_of(a_day))
+    last = newest.row(newest.end - 1)
+    gone = newest.trim()
+    assert (len(newest), newest.first) == (20, gone)
+    assert newest.row(newest.end - 1) == last
     with pytest.raises(IndexError):
-        book.row(0)
+        newest.row(0)
 
 
 def test_a_decision_without_an_end_is_unknown_in_time(tmp_path: Path) -> None:
     """It waits while its call may be under way, and says so when it no longer can be."""
     log = EventLog(tmp_path, clock=StillClock())
     log.append(decision("a1"))
-    book = NewestRows()
-    book.append(entries_of(log.tail(9)))
-    row = book.row(0)
+    newest = NewestRows()
+    newest.append(entries_of(log.tail(9)))
+    row = newest.row(0)
     assert row.outcome(NOW + timedelta(seconds=59), 60) is RowOutcome.PENDING
     assert row.outcome(NOW + timedelta(seconds=61), 60) is RowOutcome.UNKNOWN
     log.append(call("a1"))
-    book.append(entries_of(log.tail(1)))
-    assert book.row(0).outcome(NOW + timedelta(days=1), 60) is RowOutcome.ANSWERED
+    newest.append(entries_of(log.tail(1)))
+    assert newest.row(0).outcome(NOW + timedelta(days=1), 60) is RowOutcome.ANSWERED
     log.close()
 
 
@@ -98,9 +98,9 @@ HOSTILE = '{"event_type":"RoutingDecision","mode":[1],"reason":"[red]\\u001b[2J"
 def test_fields_of_any_kind_make_a_plain_row() -> None:
     """A file that anybody may have written cannot break the log, or draw in it."""
     record = Record(1, "not a time", "RoutingDecision", "", "", 1, 0, HOSTILE.encode())
-    book = NewestRows()
-    book.append(entries_of([record]))
-    row = book.row(0)
+    newest = NewestRows()
+    newest.append(entries_of([record]))
+    row = newest.row(0)
     assert (row.title, row.text) == ("[1]", "[red]\N{REPLACEMENT CHARACTER}[2J")
     assert row.decided_ms is None
     assert row.at.year == 1970
@@ -124,9 +124,9 @@ def test_filters_ask_for_all_of_their_terms(tmp_path: Path) -> None:
         decision("dd"),
     ):
         log.append(event)
-    book = NewestRows()
-    book.append(entries_of(log.tail(9)))
-    rows = [book.row(ordinal) for ordinal in range(book.first, book.end)]
+    newest = NewestRows()
+    newest.append(entries_of(log.tail(9)))
+    rows = [newest.row(ordinal) for ordinal in range(newest.first, newest.end)]
     assert passing("", rows) == {"aa", "bb", "cc", "dd"}
     assert passing("MODE:cloud", rows) == {"bb", "cc"}
     assert passing("reason:not_listening", rows) == {"cc"}

@@ -1,16 +1,19 @@
-"""Makes trials where it stands: asks, applies and checks, here or in a worker's process."""
+"""Makes trials in this process: asks, applies and checks; a worker does it with the same code."""
 
 from __future__ import annotations
 
+import math
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
+from core.errors import ReflexError
 from core.harness.bakeoff.asker import PAUSES_S, Asker
 from core.harness.bakeoff.checker import Checks
 from core.harness.bakeoff.conclusion import environment
 from core.patchloop.loop import Job, repair
-from core.patchloop.trial import Trial
+from core.patchloop.trial import Attempt, FailureKind, Trial
+from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,14 +21,13 @@ if TYPE_CHECKING:
     from core.capsule.events import Event
     from core.clock import Clock
     from core.harness.bakeoff.plan import Slot
-    from core.harness.bakeoff.preparation import Prepared
+    from core.harness.bakeoff.preparation import PreparedRun
     from core.harness.report.model import Environment
-    from core.patchloop.trial import Attempt
     from core.router.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeTrial:
     """A trial, the machine it was made on, and evidence that is not yet in this capsule."""
 
     trial: Trial
@@ -33,25 +35,48 @@ class Made:
     events: Sequence[Event] = ()
 
 
-class Maker(Protocol):
-    """Makes trials, ``at_once`` of them at the same time."""
+class TrialMaker(Protocol):
+    """Makes trials, up to ``at_once`` of them in parallel."""
 
     at_once: int
 
-    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> Made:
-        """Make one, and ``tell`` each attempt when it ended, or all of them at last.
+    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> MadeTrial:
+        """Make one, and ``tell`` each attempt when it ends, or all of them at the end.
 
         Raises:
             ReflexError: The run cannot go on.
         """
 
 
-class Bench:
-    """A run's arms and checks in this process, which is a ``Maker``; a context manager."""
+def broken_trial(slot: Slot, error: Exception, before: Sequence[Attempt] = ()) -> Trial:
+    """A trial that failed because what came back broke our side: nested, huge, no text at all.
+
+    Whatever a model, its code or a worker sends is that trial's failure, never the run's. The
+    attempt counts as a reply of the wrong format that took for ever.
+    """
+    detail = plain(f"what came back could not be used: {type(error).__name__}: {error}", 500)
+    broken = Attempt(
+        ttft_ms=None,
+        latency_ms=math.inf,
+        compliant=False,
+        failure=FailureKind.FORMAT,
+        detail=detail,
+    )
+    return Trial(
+        task=slot.task,
+        arm=slot.arm,
+        trial=slot.trial,
+        attempts=(*before, broken),
+        solved=False,
+    )
+
+
+class LocalTrials:
+    """A run's arms and checks in this process, which is a ``TrialMaker``; a context manager."""
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         evidence: Evidence,
         clock: Clock,
         *,
@@ -76,8 +101,24 @@ class Bench:
         }
         self._stack = AsyncExitStack()
 
-    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> Made:
-        """As a ``Maker``; each attempt is told when it ends."""
+    async def make(self, slot: Slot, tell: Callable[[Attempt], None]) -> MadeTrial:
+        """As a ``TrialMaker``; each attempt is reported when it ends."""
+        ended: list[Attempt] = []
+
+        def keep(attempt: Attempt) -> None:
+            ended.append(attempt)
+            tell(attempt)
+
+        try:
+            trial = await self._made(slot, keep)
+        except ReflexError:
+            raise
+        except Exception as error:  # noqa: BLE001  hostile input: any kind may come of it
+            trial = broken_trial(slot, error, ended)
+            tell(trial.attempts[-1])
+        return MadeTrial(trial, self._machine)
+
+    async def _made(self, slot: Slot, tell: Callable[[Attempt], None]) -> Trial:
         task, arm = self._tasks[slot.task], self._arms[slot.arm]
         check, failing = await self._checks.of(task)
         job = Job(
@@ -93,9 +134,11 @@ class Bench:
         )
         asker = self._askers[slot.arm]
         ask = asker.on_behalf_of(f"{slot.task}, trial {slot.trial + 1}")
-        result = await repair(job, ask, check, on_attempt=tell)
-        await asker.settled()
-        trial = Trial(
+        try:
+            result = await repair(job, ask, check, on_attempt=tell)
+        finally:
+            await asker.settled()
+        return Trial(
             task=slot.task,
             arm=slot.arm,
             trial=slot.trial,
@@ -103,7 +146,6 @@ class Bench:
             solved=result.solved,
             diff=result.diff,
         )
-        return Made(trial, self._machine)
 
     async def __aenter__(self) -> Self:
         for asker in self._askers.values():

@@ -1,15 +1,18 @@
-"""Runs bakeoffs and all that follows from the bakeoff pane's keys; the pane itself only shows."""
+"""Runs bakeoffs and does what the bakeoff pane's keys ask for; the pane itself only shows."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from textual import work
+from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import OptionList
 
 from core.errors import ReflexError
 from core.plain import plain
+from reflex_tui.keymap import shown_key
 from reflex_tui.model.estimate import plan_to_resume
 from reflex_tui.model.live import BakeoffKeys, Live, error_words, finished_words, unfinished_words
 from reflex_tui.panes.bakeoff import BakeoffPane
@@ -17,7 +20,7 @@ from reflex_tui.screens.pages import Sheet
 from reflex_tui.watch.bakeoff import BakeoffRun
 from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.lines import left
-from reflex_tui.widgets.section import Banner, PlainColumn
+from reflex_tui.widgets.section import Banner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,17 +36,17 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
     from core.settings import Settings
     from core.stages import Mode
+    from reflex_tui.messages import BakeoffEnded, BakeoffProgressed
     from reflex_tui.model.estimate import Unfinished
     from reflex_tui.model.latencies import Figures
-    from reflex_tui.model.live import Said
-    from reflex_tui.model.messages import BakeoffEnded, BakeoffTold
+    from reflex_tui.model.live import BannerText
     from reflex_tui.model.reports import Detail, ListedReport
     from reflex_tui.model.slash import Options
 
 DRAW_EVERY_S = 0.2
 
 
-class BakeoffDesk(PlainColumn):
+class BakeoffControl(Vertical):
     """Holds the pane and the run; goes by the ``settings`` and the ``outlook`` it was last told."""
 
     class DetailRead(Message):
@@ -123,7 +126,7 @@ class BakeoffDesk(PlainColumn):
         self.pane.take_focus()
 
     def use(self, settings: Settings) -> None:
-        """Go by these settings from now on; a run under way keeps its own."""
+        """TrialKey by these settings from now on; a run under way keeps its own."""
         self._settings = settings
         self.pane.thresholds = settings.reflex.thresholds
         self.pane.enabled = settings.reflex.enabled
@@ -135,13 +138,17 @@ class BakeoffDesk(PlainColumn):
         if outlook is not None:
             self._outlook = outlook
         if figures is not None:
-            self._live_ms = {str(mode): figures[mode].total.p50 for mode in figures}
+            typical = {str(mode): figures[mode].total.p50 for mode in figures}
+            self._live_ms = {
+                mode: None if p50 is None or math.isinf(p50) else p50
+                for mode, p50 in typical.items()
+            }
 
     def show_reports(self, reports: tuple[ListedReport, ...]) -> None:
         """The reports there are."""
         there = {each.path for each in reports}
         self._details = {path: one for path, one in self._details.items() if path in there}
-        self.pane.reports = reports
+        self.pane.reports, self.pane.loaded = reports, True
 
     def show_unfinished(self, unfinished: Unfinished | None) -> None:
         """A run that was stopped, or is under way elsewhere; None: neither."""
@@ -160,7 +167,7 @@ class BakeoffDesk(PlainColumn):
             case "report":
                 self.pane.action_open()
             case _ if self.running:
-                self.notify("A bakeoff is under way; one at a time", severity="warning")
+                self.notify("A bakeoff is already running", severity="warning")
                 self.pane.watching = True
             case _:
                 self._open_dialog(options)
@@ -174,26 +181,26 @@ class BakeoffDesk(PlainColumn):
     def on_bakeoff_pane_stop_wanted(self) -> None:
         """End the run in order."""
         if self.run is None or not self.running:
-            self.notify("No bakeoff is under way here")
+            self.notify("No bakeoff is running here")
             return
         self.run.stop()
         self.pane.stopping = True
 
     def on_bakeoff_pane_resume_wanted(self) -> None:
-        """Go on with the run that was stopped last."""
+        """TrialKey on with the run that was stopped last."""
         found, settings = self.pane.unfinished, self._settings
         if settings is None:
             return
         if self.running:
-            self.notify("A bakeoff is under way")
+            self.notify("A bakeoff is running")
             return
         if found is None or found.under_way:
-            self.notify("There is no stopped bakeoff to go on with")
+            self.notify("There is no interrupted bakeoff to resume")
             return
         try:
             self._start(plan_to_resume(found, settings.source.root))
         except ReflexError as error:
-            self._say_error("it cannot be resumed from here", error)
+            self._say_error("cannot resume this run here", error)
 
     def on_bakeoff_pane_promote_wanted(self, message: BakeoffPane.PromoteWanted) -> None:
         """The confirmation."""
@@ -235,13 +242,13 @@ class BakeoffDesk(PlainColumn):
         if live is None:
             return
         trials = {
-            arm: tuple(t for t in (live.trial(message.go, arm),) if t is not None)
+            arm: tuple(t for t in (live.trial(message.key, arm),) if t is not None)
             for arm in live.arms
         }
-        name = plain(message.go[0], 80)
+        name = plain(message.key[0], 80)
         self.app.push_screen(Sheet(name, lambda width: task_page(trials, width)))
 
-    def on_bakeoff_desk_detail_read(self, message: DetailRead) -> None:
+    def on_bakeoff_control_detail_read(self, message: DetailRead) -> None:
         """Show it where it is wanted."""
         if message.detail is not None:
             self._details[message.path] = message.detail
@@ -253,13 +260,13 @@ class BakeoffDesk(PlainColumn):
         else:
             self._read_raw(message.opened)
 
-    def on_bakeoff_desk_raw_read(self, message: RawRead) -> None:
+    def on_bakeoff_control_raw_read(self, message: RawRead) -> None:
         """No report of ours: as it stands."""
         document = message.document
         page = Sheet(message.name, lambda _: [json_text(document)], copies=indented(document))
         self.app.push_screen(page)
 
-    def on_bakeoff_desk_compared(self, message: Compared) -> None:
+    def on_bakeoff_control_compared(self, message: Compared) -> None:
         """Show what changed, or why that cannot be told."""
         if message.error is not None:
             self.notify(f"{message.error.message} {message.error.remedy}", severity="warning")
@@ -268,7 +275,7 @@ class BakeoffDesk(PlainColumn):
         page = Sheet("Compared", lambda width: [left(each, width) for each in lines])
         self.app.push_screen(page)
 
-    def on_bakeoff_told(self, message: BakeoffTold) -> None:
+    def on_bakeoff_progressed(self, message: BakeoffProgressed) -> None:
         """The run tells how it goes."""
         live = self.pane.live
         if live is None:
@@ -288,11 +295,11 @@ class BakeoffDesk(PlainColumn):
         finished = live.finished if live else None
         if message.error is not None:
             kept = finished is not None
-            self._say_error("the bakeoff could not go on", message.error, kept=kept)
+            self._say_error("the bakeoff failed", message.error, kept=kept)
         elif finished is not None:
-            self._say(finished_words(finished, BakeoffKeys.of(self.app)))
+            self._say(finished_words(finished, self._keys))
         elif stopped:
-            self.banner.say("▲ stopped before the first trial: there is nothing to report")
+            self.banner.say("▲ stopped before the first trial; no report was written")
             self.pane.live = None
         if live is not None and not live.begun:
             self.pane.live = None
@@ -303,6 +310,16 @@ class BakeoffDesk(PlainColumn):
     def banner(self) -> Banner:
         """What is said above the pane."""
         return self.pane.query_one(Banner)
+
+    @property
+    def _keys(self) -> BakeoffKeys:
+        """By the user's own keymap."""
+        return BakeoffKeys(
+            *(
+                shown_key(self.app, f"bakeoff.{name}", default)
+                for name, default in (("new", "n"), ("resume", "r"), ("promote", "p"))
+            )
+        )
 
     @property
     def _has_focus(self) -> bool:
@@ -350,18 +367,18 @@ class BakeoffDesk(PlainColumn):
         if self._has_focus:
             self.pane.call_after_refresh(self.pane.take_focus)
 
-    def _say(self, said: Said) -> None:
+    def _say(self, said: BannerText) -> None:
         self.banner.say(said.words, said.rest, tone=said.tone)
 
     def _say_error(self, what: str, error: ReflexError, *, kept: bool = False) -> None:
-        self._say(error_words(what, error, BakeoffKeys.of(self.app), kept=kept))
+        self._say(error_words(what, error, self._keys, kept=kept))
         self.pane.show_parts()
 
     def _say_unfinished(self) -> None:
         found = self.pane.unfinished
         if self.running or found is None or (self.banner.words and self.pane.live is not None):
             return
-        self._say(unfinished_words(found, BakeoffKeys.of(self.app)))
+        self._say(unfinished_words(found, self._keys))
 
     @work(thread=True, group="detail", exclusive=True)
     def _read_detail(self, report: ListedReport, *, opened: bool) -> None:
@@ -380,7 +397,7 @@ class BakeoffDesk(PlainColumn):
 
     @work(thread=True, group="compare", exclusive=True)
     def _compare(self, report: ListedReport, baseline: ListedReport) -> None:
-        from reflex_tui.model.reports import compared  # the harness
+        from reflex_tui.screens.comparison import compared  # the harness
 
         try:
             self.post_message(self.Compared(compared(report.path, baseline.path), None))

@@ -209,7 +209,7 @@ class WatcherDied(Message):
 
 
 @dataclass(eq=False, repr=False)
-class BakeoffTold(Message):
+class BakeoffProgressed(Message):
     """What a bakeoff run from here tells of its progress."""
 
     event: Progress

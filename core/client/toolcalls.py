@@ -1,0 +1,206 @@
+"""Tool calls: put together from their parts, and checked against the tools that were offered.
+
+A reply with a tool call is whole only when the call can be carried out: a tool that was offered,
+arguments that are JSON and meet its parameters. Anything else would fail in the agent's hands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.client.bounded import parse_json_now
+from core.client.json_text import merged
+from core.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What models write where their server does not know their form of a tool call.
+_MARKS = (
+    "<tool_call>",
+    "<|tool_call",
+    "<function_call>",
+    "<function=",
+    "<tool_calls>",
+    "<invoke ",
+    "[TOOL_CALLS]",
+    "<|python_tag|>",
+    "<|tool▁call",
+)
+_FENCE = "```"
+_MOST_OPEN = 64
+
+
+class ToolCalls:
+    """The calls of one reply so far.
+
+    Parts say by ``index`` or ``id`` which call they belong to. Servers leave out the index, send
+    null, or the same for all: an id or a name that differs from the call's begins another call.
+    """
+
+    def __init__(self) -> None:
+        self._calls: list[_ToolCall] = []
+        self._by_index: dict[int, _ToolCall] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def whole(self) -> tuple[dict[str, Any], ...]:
+        """All calls in OpenAI's form, in the order in which they began."""
+        return tuple(call.whole() for call in self._calls)
+
+    def add(self, part: Any, *, streamed: bool) -> dict[str, Any]:
+        """Take a part, or a whole call unless ``streamed``; returns it with its call's number.
+
+        Raises:
+            ProtocolError: it is no part of a tool call.
+        """
+        if type(part) is not dict:
+            raise _malformed()
+        index = part.get("index")
+        if index is not None and type(index) is not int:
+            raise _malformed()
+        call = self._call_of(part, index) if streamed else None
+        if call is None:
+            call = _ToolCall(len(self._calls))
+            self._calls.append(call)
+        if index is not None:
+            self._by_index[index] = call
+        call.add(part)
+        return {**part, "index": call.number}
+
+    def _call_of(self, part: dict[str, Any], index: int | None) -> _ToolCall | None:
+        """The call that ``part`` continues; None when it begins one."""
+        identity, name = part.get("id"), _inner(part)[1].get("name")
+        if identity:
+            for call in reversed(self._calls[-_MOST_OPEN:]):
+                if call.identity == identity:
+                    return call
+        current = self._by_index.get(index) if index is not None else None
+        if current is None and index is None and self._calls:
+            current = self._calls[-1]
+        if current is None or (identity and current.identity):
+            return None
+        if name and current.name and (name != current.name or current.is_complete()):
+            return None
+        return current
+
+
+class _ToolCall:
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.identity = ""
+        self.name = ""
+        self._section = "function"
+        self._arguments: list[str] = []
+        self._around: dict[str, Any] = {}
+        self._inside: dict[str, Any] = {}
+
+    def add(self, part: dict[str, Any]) -> None:
+        self._section, inner = _inner(part)
+        payload = "input" if self._section == "custom" else "arguments"
+        self.identity = self.identity or _text(part.get("id"))
+        self.name = self.name or _text(inner.get("name"))
+        self._arguments.append(_text(inner.get(payload)))
+        _collect(self._around, part, {"index", "id", "type", "function", "custom"})
+        _collect(self._inside, inner, {"name", payload})
+
+    def is_complete(self) -> bool:
+        """Whether its arguments are a JSON document already."""
+        if not self._arguments or not self._arguments[-1].rstrip().endswith("}"):
+            return False
+        try:
+            parse_json_now("".join(self._arguments))
+        except ValueError:
+            return False
+        return True
+
+    def whole(self) -> dict[str, Any]:
+        payload = "input" if self._section == "custom" else "arguments"
+        inner = {**self._inside, "name": self.name, payload: "".join(self._arguments)}
+        own = {"id": self.identity, "type": self._section, self._section: inner}
+        return {**self._around, **own}
+
+
+def offered(extra: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | None]:
+    """The tools that a request offers: names, and the schemas of their parameters if they have any.
+
+    Empty where it offers none; what is no tool in OpenAI's form is passed over.
+    """
+    tools = extra.get("tools")
+    if extra.get("tool_choice") == "none" or not isinstance(tools, list | tuple):
+        return {}
+    found: dict[str, Mapping[str, Any] | None] = {}
+    for tool in tools:
+        inner = _inner(tool)[1] if isinstance(tool, dict) else {}
+        if isinstance(name := inner.get("name"), str):
+            schema = inner.get("parameters")
+            found[name] = schema if isinstance(schema, dict) and schema else None
+    return found
+
+
+def fault_of(call: Mapping[str, Any], tools: Mapping[str, Any]) -> str | None:
+    """What is wrong with a call before its arguments are looked at."""
+    _, inner = _inner(call)
+    if not inner.get("name"):
+        return "a tool call names no tool"
+    if inner["name"] not in tools:
+        return f"the tool {inner['name']!r} was not offered"
+    return None
+
+
+def arguments_of(call: Mapping[str, Any]) -> str | None:
+    """The arguments as text, an empty object where there are none; None for a custom tool."""
+    section, inner = _inner(call)
+    return None if section == "custom" else str(inner.get("arguments") or "").strip() or "{}"
+
+
+def is_unparsed_call(text: str, tools: Mapping[str, Any]) -> bool:
+    """Whether ``text`` is a tool call that the server has not understood as one."""
+    stripped = text.strip()
+    for mark in _MARKS:
+        at = stripped.find(mark)
+        # At a line's beginning, and not in a code block that tells of such a call.
+        if at >= 0 and stripped[:at].count(_FENCE) % 2 == 0:
+            before = stripped[:at].rstrip(" \t")
+            if not before or before.endswith(("\n", ">")):
+                return True
+    return _is_bare_call(stripped, tools)
+
+
+def _is_bare_call(text: str, tools: Mapping[str, Any]) -> bool:
+    if text.startswith(_FENCE) and text.endswith(_FENCE):
+        text = text[len(_FENCE) : -len(_FENCE)].removeprefix("json").strip()
+    if not text.startswith("{"):
+        return False
+    try:
+        value = parse_json_now(text)
+    except ValueError:
+        return False
+    named = isinstance(value, dict) and value.get("name")
+    return (
+        isinstance(named, str) and named in tools and bool({"arguments", "parameters"} & {*value})
+    )
+
+
+def _inner(call: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    section = "custom" if call.get("custom") else "function"
+    inner = call.get(section) or {}
+    if type(inner) is not dict:
+        raise _malformed()
+    return section, inner
+
+
+def _text(value: Any) -> str:
+    if value and type(value) is not str:
+        raise _malformed()
+    return value or ""
+
+
+def _collect(into: dict[str, Any], source: dict[str, Any], known: set[str]) -> None:
+    for name in source.keys() - known:
+        into[name] = merged(into.get(name), source[name])
+
+
+def _malformed() -> ProtocolError:
+    return ProtocolError("the server sent a chunk whose tool_calls is not as OpenAI's API has it")

@@ -1,0 +1,66 @@
+"""How a task is asked next: a ladder of different questions instead of repeats.
+
+1. ``rewrite``: the task, the faulty file as a version that is wrong, the failure; write it anew.
+2. ``mask``: the same without the faulty bodies, where they can be hidden. Small models copy what
+   they see: this solved as many tasks again as were solved before (docs/suites.md).
+3. ``feedback``: the last reply and what was wrong with it. Again only while the failure is new.
+4. ``variant``: the first two with a hint, another each time.
+
+A call that brought no reply is asked again as it was: nothing has been tried yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.patchloop.trial import FailureKind
+
+
+class Rung(StrEnum):
+    """One kind of attempt."""
+
+    REWRITE = "rewrite"
+    MASK = "mask"
+    FEEDBACK = "feedback"
+    VARIANT = "variant"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An attempt whose reply failed: how it was asked, what came, and what was wrong with it."""
+
+    rung: Rung
+    failure: FailureKind
+    detail: str
+    reply: str = field(repr=False)
+    diff: str = field(default="", repr=False)
+
+
+def next_rung(past: Sequence[Past], *, can_mask: bool, hints: int) -> Rung | None:
+    """How to ask after the attempts ``past``; None when every question has been asked.
+
+    ``can_mask`` says whether bodies can be hidden, ``hints`` how many there are for variants.
+    """
+    used = [one.rung for one in past]
+    if Rung.REWRITE not in used:
+        return Rung.REWRITE
+    if can_mask and Rung.MASK not in used:
+        return Rung.MASK
+    if Rung.FEEDBACK not in used or _is_new(past):
+        return Rung.FEEDBACK
+    variants = hints * (2 if can_mask else 1)
+    return Rung.VARIANT if used.count(Rung.VARIANT) < variants else None
+
+
+def _is_new(past: Sequence[Past]) -> bool:
+    """Whether neither the last reply nor its failure was seen before."""
+    *before, last = past
+    return not any(
+        one.reply == last.reply or (one.failure, one.detail) == (last.failure, last.detail)
+        for one in before
+    )

@@ -1,0 +1,95 @@
+"""A Python file without the function bodies that a failing check reaches.
+
+A small model that is shown a faulty body copies it, fault included; one that is shown the signature
+and the docstring writes the body. Signatures, docstrings, constants and all other code stay.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def parsed(text: str) -> ast.Module | None:
+    """The syntax tree of a Python file; None when it has none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return None
+
+
+def masked(
+    files: Mapping[str, str], editable: Sequence[str], failing: str
+) -> dict[str, str] | None:
+    """``files`` with bodies of ``editable`` ones replaced by ``...``; None when none can be.
+
+    Hidden are the functions that ``failing``, the check's output, names, and those that they use;
+    all of them where it names none.
+    """
+    trees = {path: parsed(files.get(path, "")) for path in editable if path.endswith(".py")}
+    functions = {path: list(_functions(tree)) for path, tree in trees.items() if tree}
+    if not any(functions.values()):
+        return None
+    reached = _reached([one for found in functions.values() for one in found], failing)
+    shown = dict(files)
+    for path, found in functions.items():
+        shown[path] = _without(files[path], [node for _, node in found if id(node) in reached])
+    return shown if shown != files else None
+
+
+def _functions(tree: ast.AST, owner: str = "") -> Iterator[tuple[str, Function]]:
+    """Each function with the name of its class, if any; not those within another's body."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, _FUNCTIONS):
+            yield owner, node
+        else:
+            yield from _functions(node, node.name if isinstance(node, ast.ClassDef) else owner)
+
+
+def _reached(functions: Sequence[tuple[str, Function]], failing: str) -> set[int]:
+    named = set(re.findall(r"\w+", failing))
+    waiting = [node for owner, node in functions if node.name in named or owner in named]
+    if not waiting:
+        waiting = [node for _, node in functions]
+    reached = {id(node) for node in waiting}
+    while waiting:
+        uses = {
+            one.id if isinstance(one, ast.Name) else one.attr
+            for one in ast.walk(waiting.pop())
+            if isinstance(one, ast.Name | ast.Attribute)
+        }
+        for owner, node in functions:
+            if id(node) not in reached and (node.name in uses or owner in uses):
+                reached.add(id(node))
+                waiting.append(node)
+    return reached
+
+
+def _without(text: str, functions: Sequence[Function]) -> str:
+    """``text`` with each body replaced, from the last to the first so that line numbers hold."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+    for node in sorted(functions, key=lambda one: -one.lineno):
+        body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+        if not body:
+            continue
+        decorators = [each.lineno for each in getattr(body[0], "decorator_list", ())]
+        first = min([body[0].lineno, *decorators])
+        # The syntax tree counts columns in bytes.
+        before = lines[first - 1].encode()[: body[0].col_offset].decode()
+        if not before.strip():
+            before = " " * body[0].col_offset
+            if body is not node.body:  # a comment below the docstring may tell of the fault
+                first = (node.body[0].end_lineno or first - 1) + 1
+        lines[first - 1 : body[-1].end_lineno] = [f"{before}...\n"]
+    return "".join(lines)

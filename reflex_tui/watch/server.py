@@ -1,0 +1,94 @@
+"""The thread that looks at server, gate and breaker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from core.errors import CapsuleError, ConfigError
+from reflex_tui.messages import ViewBlocked, ViewSeen
+from reflex_tui.watch.watcher import Post, Watcher, unreadable
+
+if TYPE_CHECKING:
+    from core.clock import Clock
+    from core.router.view import RoutingState
+    from core.settings import Settings
+
+
+LOOK_EVERY_S = 1.0
+
+
+class ViewWatcher(Watcher):
+    """Looks at server, gate and breaker every second, or at once when asked."""
+
+    def __init__(self, settings: Settings, post: Post, clock: Clock | None = None) -> None:
+        super().__init__("outlook", post)
+        self._settings = settings
+        self._clock = clock
+        self._deep = False
+        self._changed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def look_now(self, *, deep: bool = False) -> None:
+        """Look without waiting for the next second; ``deep`` generates something as well."""
+        self._deep = self._deep or deep
+        self._awake()
+
+    def use(self, settings: Settings) -> None:
+        """Look by another configuration from now on."""
+        self._settings, self._changed = settings, True
+        self._awake()
+
+    def stop(self) -> None:
+        """End it, also in the middle of a look at a server that does not answer."""
+        super().stop()
+        if self._loop and self._task and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def watch(self) -> None:
+        """Run the loop that looks."""
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._watch())
+
+    def _awake(self) -> None:
+        if self._loop and self._wake and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _watch(self) -> None:
+        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        self._task = asyncio.current_task()
+        lookout: RoutingState | None = None
+        try:
+            while not self._stopping.is_set():
+                if lookout is not None and self._changed:
+                    await lookout.aclose()
+                    lookout = None
+                self._changed = False
+                lookout = await self._look(lookout)
+                await self._pause()
+        finally:
+            if lookout is not None:
+                await lookout.aclose()
+
+    async def _look(self, lookout: RoutingState | None) -> RoutingState | None:
+        from core.router.view import RoutingState  # httpx costs the first paint
+
+        deep, self._deep = self._deep, False
+        try:
+            lookout = lookout or RoutingState(self._settings, clock=self._clock)
+            self._post(ViewSeen(await lookout.look(deep=deep), deep=deep))
+        except (ConfigError, CapsuleError) as error:
+            self._post(ViewBlocked(error))
+        except OSError as error:
+            self._post(ViewBlocked(CapsuleError(unreadable(error))))
+        return lookout
+
+    async def _pause(self) -> None:
+        assert self._wake is not None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._wake.wait()
+        self._wake.clear()

@@ -1,0 +1,87 @@
+"""A project may have packages with our names; the command and what it starts keep to their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.start import python_module
+
+CODE = Path(sys.executable).with_name("code")
+ROOT = Path(__file__).parents[2]
+STARTED = {
+    "core.engine.local": "llama.cpp",
+    "core.standin.server": "stands in",
+    "reflex_tui": "exit status",
+}
+
+
+@pytest.fixture
+def named_alike(project: Path) -> Path:
+    """A project with a package ``core`` that says so when it is imported."""
+    (project / "core").mkdir()
+    (project / "core" / "__init__.py").write_text("raise SystemExit('the project’s own core')\n")
+    return project
+
+
+def run(here: Path, *command: str | Path, path: str = ".") -> subprocess.CompletedProcess[str]:
+    """Run it there, with that ``PYTHONPATH``."""
+    return subprocess.run(
+        command,
+        cwd=here,
+        env=os.environ | {"PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("path", [".", "", ":"])
+@pytest.mark.parametrize("line", ["status", "events", "check", "completion bash"])
+def test_the_command_binds_its_own(named_alike: Path, line: str, path: str) -> None:
+    """Whichever way the project's directory gets onto the import path."""
+    done = run(named_alike, CODE, "reflex", *line.split(), path=path)
+    assert "the project" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if line == "check" else 0), done.stderr
+
+
+@pytest.mark.parametrize("program", ["speckit-reflex", "reflex-tui"])
+def test_so_do_the_other_entry_points(named_alike: Path, program: str) -> None:
+    """They are scripts of the same kind."""
+    done = run(named_alike, CODE.with_name(program), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("module", STARTED)
+def test_so_does_every_process_that_is_started(named_alike: Path, module: str) -> None:
+    """A package ``reflex_tui`` of the project's does not come first either."""
+    (named_alike / "reflex_tui").mkdir()
+    (named_alike / "reflex_tui" / "__init__.py").write_text("raise SystemExit('the project’s')\n")
+    done = run(named_alike, *python_module(module), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert STARTED[module] in done.stdout
+
+
+@pytest.mark.engine
+def test_the_engine_runs_there(named_alike: Path) -> None:
+    """With both of its children: the embedded engine, and the stand-in."""
+    done = run(named_alike, CODE, "reflex", "demo", "--headless", "--json")
+    assert done.returncode == 0, done.stderr
+    assert '"mode": "reflex"' in done.stdout
+
+
+def test_processes_are_started_through_one_function() -> None:
+    """Another ``-m`` would look for our packages on the user's import path."""
+    elsewhere = [
+        str(path.relative_to(ROOT))
+        for folder in ("core", "reflex_tui")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "suites" not in path.parts and '"-m"' in path.read_text(encoding="utf-8")
+    ]
+    assert elsewhere == []

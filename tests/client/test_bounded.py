@@ -1,0 +1,255 @@
+"""What a caller or a server can make endless: checked elsewhere, ended in time, the loop free."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.client import bounded
+from core.client import schema as schemas
+from core.client.backend import ChatRequest
+from core.client.chat import ChatClient
+from core.client.json_text import is_light, merged
+from core.errors import BackendError, BadRequest, NotCompliant, ProtocolError
+from tests.support.behaviours import EVENTS, completion, framed, raw, said, streams, whole
+from tests.support.faultserver import FaultServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+EVIL = {"type": "string", "pattern": "^(a+)+$"}
+VICTIM = json.dumps("a" * 40 + "!")
+DOUBLING: dict[str, Any] = {
+    "$defs": {
+        str(n): {"anyOf": [{"$ref": f"#/$defs/{n + 1}"}, {"$ref": f"#/$defs/{n + 1}"}]}
+        for n in range(40)
+    }
+    | {"40": {"type": "null"}},
+    "$ref": "#/$defs/0",
+}
+PAIRS = json.dumps([{"n": n} for n in range(6000)])
+HELLO = [{"role": "user", "content": "hello"}]
+# Of processor time, which on a loaded machine is up to three times that of a calm one.
+HELD_S = 0.25
+
+
+@asynccontextmanager
+async def free_loop() -> AsyncIterator[None]:
+    """Fails when the event loop was held for long while the context was open."""
+    pauses: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            began = time.thread_time()
+            await asyncio.sleep(0.005)
+            pauses.append(time.thread_time() - began)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+    assert max(pauses, default=0.0) < HELD_S
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        (EVIL, VICTIM),
+        ({"patternProperties": {"^(a|aa)+$": {}}}, json.dumps({"a" * 60 + "!": 1})),
+        (DOUBLING, "1"),
+        ({"uniqueItems": True}, PAIRS),
+    ],
+)
+async def test_a_check_ends(schema: dict[str, Any], text: str) -> None:
+    """Whatever a schema makes endless is refused when its time is up, and nobody else waits."""
+    with pytest.raises(NotCompliant):
+        await bounded.parse("1 1", {**EVIL})  # a child is there
+    began = time.monotonic()
+    async with free_loop():
+        with pytest.raises(BadRequest, match="takes more than"):
+            await bounded.parse(text, schema)
+    assert time.monotonic() - began < bounded.LIMIT_S + 3
+
+
+async def test_after_a_killed_child_the_next_check_is_sound() -> None:
+    """A pattern that is met, one that is not, and a schema that is none."""
+    with pytest.raises(BadRequest):
+        await bounded.parse(VICTIM, EVIL)
+    assert await bounded.parse('"aaa"', EVIL) == "aaa"
+    with pytest.raises(NotCompliant, match="does not match"):
+        await bounded.parse('"b"', EVIL)
+    with pytest.raises(BadRequest, match="not usable"):
+        await bounded.check_schema({"pattern": "("})
+
+
+async def test_a_cancelled_check_leaves_no_process_at_work() -> None:
+    """Who leaves ends the child that works for him."""
+    await bounded.check_schema(EVIL)
+    checking = asyncio.create_task(bounded.parse(VICTIM, EVIL))
+    await asyncio.sleep(0.5)
+    assert len(bounded._children.running()) == 1
+    checking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await checking
+    await asyncio.sleep(0.3)
+    assert bounded._children.running() == []
+
+
+def test_a_child_ends_by_itself_when_its_parent_is_killed() -> None:
+    """The alarm is the child's own: a pattern does not go on after a killed parent."""
+    code = (
+        "import asyncio, os, sys; from core.client import bounded\n"
+        "async def run():\n"
+        f"    task = asyncio.create_task(bounded.parse({VICTIM!r}, {EVIL!r}))\n"
+        "    await asyncio.sleep(1.5)\n"
+        "    child, = bounded._children.running()\n"
+        "    print(child, flush=True); os.kill(os.getpid(), 9)\n"
+        "asyncio.run(run())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    child = int(done.stdout)
+    for _ in range(100):
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.kill(child, 9)
+    pytest.fail("the child went on")
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"type": "object", "properties": {"a": {"enum": [1]}}, "required": ["a"]}, "{}"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}, "3"),
+        ({"$defs": {"p": {"type": "integer"}}, "items": {"$ref": "#/$defs/p"}}, '["x"]'),
+        ({"anyOf": [{"type": "null"}, {"type": "string", "maxLength": 3}]}, '"long"'),
+    ],
+)
+async def test_an_ordinary_schema_needs_no_child(
+    schema: dict[str, Any], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is checked here, and soundly."""
+    monkeypatch.setattr(bounded, "_children", None)
+    await bounded.check_schema(schema)
+    with pytest.raises(NotCompliant):
+        await bounded.parse(text, schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        EVIL,
+        DOUBLING,
+        {"items": {"$ref": "#"}},
+        {"type": "odd"},
+        {"type": []},
+        {"required": "a"},
+        {"minItems": -1},
+        {"enum": list(range(3000))},
+        {"properties": {"a": {"pattern": "x"}}},
+        {"$ref": "#/$defs/gone"},
+        {"x-unknown": 1},
+        {"items": [{}]},
+    ],
+)
+def test_others_have_no_known_cost(schema: dict[str, Any]) -> None:
+    """What may take long, or is not valid, is never taken for an ordinary schema."""
+    assert schemas.cost(json.dumps(schema)) is None
+
+
+async def test_through_a_client_in_time() -> None:
+    """The attempt ends near its deadline, as the request's fault, which no breaker counts."""
+    request = ChatRequest(HELLO, schema=EVIL)
+    async with (
+        FaultServer(streams(*said(VICTIM))) as server,
+        ChatClient(server.backend(timeout_ms=800)) as client,
+    ):
+        await bounded.check_schema(EVIL)
+        began = time.monotonic()
+        async with free_loop():
+            with pytest.raises(BadRequest) as caught:
+                await client.complete(request)
+        assert caught.value.counting == "not_counted"
+        assert time.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize("bracket", ["[]", "{}", '""'])
+async def test_a_large_body_does_not_hold_the_loop(bracket: str) -> None:
+    """8 MB of nothing, as a whole reply: a protocol error, in time."""
+    body = f"[{f'{bracket},' * 2_000_000}{bracket}]".encode()
+    async with FaultServer(whole(body)) as server, ChatClient(server.backend()) as client:
+        began = time.monotonic()
+        async with free_loop():
+            with pytest.raises(ProtocolError):
+                await client.complete(ChatRequest(HELLO))
+        assert time.monotonic() - began < 6
+
+
+async def test_a_large_event_does_not_hold_the_loop() -> None:
+    """A line of nearly 1 MiB with values beyond number is refused at once."""
+    line = b"data: [" + b"[]," * 300_000 + b"[]]\n\n"
+    async with (
+        FaultServer(raw(EVENTS + framed(line), then="hang")) as server,
+        ChatClient(server.backend()) as client,
+        free_loop(),
+    ):
+        with pytest.raises(ProtocolError):
+            await client.complete(ChatRequest(HELLO))
+
+
+async def test_many_small_events_do_not_hold_the_loop() -> None:
+    """A stream that arrives all at once is read in turns, so that its deadline holds."""
+    flood = framed(b'data: {"x":1}\n\n' * 4000) * 100
+    async with (
+        FaultServer(raw(EVENTS + flood, then="hang")) as server,
+        ChatClient(server.backend(timeout_ms=1000)) as client,
+    ):
+        began = time.monotonic()
+        async with free_loop():
+            with pytest.raises(BackendError):
+                await client.complete(ChatRequest(HELLO))
+        assert time.monotonic() - began < 2.5
+
+
+async def test_a_large_sound_reply_is_read() -> None:
+    """Long text with commas and brackets is no fault."""
+    text = "x = [1, 2, {}]\n" * 100_000
+    async with (
+        FaultServer(whole(completion(text))) as server,
+        ChatClient(server.backend()) as client,
+    ):
+        reply = await client.complete(ChatRequest(HELLO))
+    assert reply.text == text
+
+
+def test_what_is_light() -> None:
+    """Small bodies and long texts are; many values are not."""
+    assert is_light(b"[" * 40_000)
+    assert is_light(b'"' + b"x" * 900_000 + b'"')
+    assert not is_light(b"[]," * 100_000)
+    assert not is_light(b"x" * (2 << 20))
+
+
+def test_merging() -> None:
+    """Texts go on, objects are merged, entries with an index are one, names are not repeated."""
+    before = {"type": "t", "text": "a", "list": [{"index": 0, "text": "x", "id": "i"}]}
+    now = {"type": "t", "text": "b", "list": [{"index": 0, "text": "y", "id": "i"}, 5], "n": 1}
+    assert merged(before, now) == {
+        "type": "t",
+        "text": "ab",
+        "list": [{"index": 0, "text": "xy", "id": "i"}, 5],
+        "n": 1,
+    }
+    assert before["text"] == "a"
+    assert merged(None, 1) == merged(1, None) == 1

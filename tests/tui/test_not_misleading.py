@@ -1,0 +1,130 @@
+"""What a glance takes for true is true: failures, loading, searching, broken evidence, reasons."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.capsule import EventLog
+from core.errors import CapsuleCorrupt
+from reflex_tui.messages import (
+    CapsuleBroken,
+    CommandWanted,
+    RecordsCame,
+    ReportsSeen,
+    RowsCounted,
+    ViewSeen,
+)
+from tests.support.tui.bench import came, dashboard
+from tests.support.tui.making import StillClock, call, decision, ill, outlook
+from tests.support.tui.scenes import SIZES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.capsule import Record
+
+BROKEN = CapsuleCorrupt("line 587 does not agree with its hash", segment="events-1", line=587)
+
+
+def calls(path: Path, good: int, failed: int) -> tuple[Record, ...]:
+    """So many calls, and so many that were refused at once."""
+    with EventLog(path, clock=StillClock()) as log:
+        for number in range(good + failed):
+            log.append(decision(f"c{number}"))
+            if number < good:
+                log.append(call(f"c{number}", total_ms=582))
+            else:
+                log.append(call(f"c{number}", total_ms=0.5, error="connect_failed"))
+        return tuple(log.tail(1000))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_a_server_that_fails_calls_is_not_up(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Its P95 is endless, and the state says how many failed, the same everywhere."""
+    async with dashboard(size=size) as bench:
+        await bench.tell(came(calls(tmp_path, 83, 27)), ViewSeen(outlook()))
+        shown = bench.shown()
+        assert "● up" not in shown
+        assert shown.count("▲ failing") == 2  # masthead and pane
+        assert "27 of 110 failed" in shown
+        assert "∞" in shown
+        assert "582 ms" in shown
+        await bench.tell(CommandWanted.named("status"))
+        assert "27 of 110 failed" in bench.shown()
+
+
+async def test_one_failure_of_many_is_no_verdict(tmp_path: Path) -> None:
+    """What P95 may leave out is told as a count alone."""
+    async with dashboard() as bench:
+        await bench.tell(came(calls(tmp_path, 99, 1)), ViewSeen(outlook()))
+        assert "● up" in bench.shown()
+        assert "1 failed" in bench.shown()
+        assert "∞" not in bench.shown()
+
+
+async def test_what_is_being_read_is_not_called_empty() -> None:
+    """Neither the evidence nor the decisions, calls or reports: only once they were read."""
+    empty = ("no events yet", "no decision yet", "no calls  ", "No decision yet", "No bakeoff yet")
+    async with dashboard() as bench:
+        await bench.tell(ViewSeen(outlook()))
+        said = bench.shown()
+        for pane in "23":
+            await bench.press(pane)
+            said += bench.shown()
+        assert [each for each in empty if each in said] == []
+        assert said.count("reading") + said.count("Reading") >= 4
+        await bench.tell(came(()), ReportsSeen(()))
+        said = bench.shown()
+        for pane in "12":
+            await bench.press(pane)
+            said += bench.shown()
+        assert [each for each in empty if each not in said] == []
+
+
+async def test_a_filter_says_that_it_searches(a_day: tuple[Record, ...]) -> None:
+    """No row of the newest passes, and older ones have not been looked through: not "none"."""
+    async with dashboard() as bench:
+        later = tuple(replace(each, seq=each.seq + 5000) for each in a_day)
+        await bench.tell(came(later), ViewSeen(outlook()))
+        await bench.press("2", "f")
+        await bench.type("mode:cloud zebra")
+        assert "Searching the older events" in bench.shown()
+        assert "searching: 0 of" in re.sub(" +", " ", bench.shown())
+        assert "No matching rows" not in bench.shown()
+        asked = bench.routing.wanted_count()
+        await bench.tell(RowsCounted(asked, 0, 2500, 0))
+        assert "No matching rows" in bench.shown()
+        assert "earching" not in bench.shown()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_broken_evidence_stops_the_next_call(
+    a_day: tuple[Record, ...], size: tuple[int, int]
+) -> None:
+    """Whatever would be decided, nothing is sent; once it can be read again, it is."""
+    async with dashboard(size=size) as bench:
+        await bench.tell(came(a_day), ViewSeen(outlook()))
+        assert "→ reflex" in bench.shown()
+        await bench.tell(CapsuleBroken(BROKEN))
+        assert "→ reflex" not in bench.shown()
+        assert "not sent" in bench.shown()
+        await bench.tell(CommandWanted.named("status"))
+        assert "→ reflex" not in bench.shown()
+        assert "not sent" in bench.shown()
+        await bench.press("escape")
+        await bench.tell(RecordsCame(()))
+        assert "→ reflex" in bench.shown()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_reason_is_never_clipped(size: tuple[int, int]) -> None:
+    """However long it is: wrapped, not cut."""
+    words = [f"reason{number}" for number in range(30)]
+    async with dashboard(size=size) as bench:
+        await bench.tell(came(()), ViewSeen(outlook(ill(summary=" ".join(words)))))
+        shown = bench.shown()
+        assert [each for each in words if each not in shown] == []
