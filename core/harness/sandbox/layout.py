@@ -13,9 +13,10 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from core.errors import SandboxError
+from core.errors import NoHome, SandboxError
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,11 +108,13 @@ def _loaded_libraries() -> set[str]:
 
 def private_places() -> list[Path]:
     """The user's own directories that no sandbox may show: data, configuration, state, keys."""
-    from platformdirs import PlatformDirs  # only a sandbox needs it
-
-    mine = PlatformDirs("speckit-reflex", appauthor=False)
-    places = [mine.user_data_path, mine.user_config_path, mine.user_state_path]
-    places += [mine.user_cache_path, *(path.parent for path in places)]
+    kinds: tuple[Literal["data", "config", "state", "cache"], ...]
+    kinds = ("data", "config", "state", "cache")
+    places: list[Path] = []
+    for kind in kinds:
+        with contextlib.suppress(NoHome):
+            places.append(user_dir(kind))
+    places += [path.parent for path in places]
     with contextlib.suppress(RuntimeError):  # no home
         places += [Path.home() / name for name in _PRIVATE]
     return [path for path in dict.fromkeys(places) if path.exists()]
