@@ -62,7 +62,7 @@ async def test_files_that_no_disk_holds_are_a_failed_trial(
     async with Checks(self_test.sandbox()) as checks:
         check, _ = await checks.of(suite.tasks[0])
         found = await check({"answer.py": "X = '\ud800'\n"}, ["answer.py"])
-    assert (found.passed, found.failure) == (False, FailureKind.TEST)
+    assert (found.passed, found.failure) == (False, FailureKind.SANDBOX)
 
 
 async def test_a_task_that_passes_as_it_is_is_no_task(tmp_path: Path, self_test: SelfTest) -> None:

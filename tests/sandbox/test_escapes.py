@@ -9,7 +9,8 @@ from functools import cache
 import pytest
 
 from core.harness.sandbox import Escape, Tier
-from core.harness.sandbox.selftest import LOUD, QUIET, Bait, attack
+from core.harness.sandbox.bait import Bait
+from core.harness.sandbox.selftest import LOUD, QUIET, attack
 
 # Left out: those that the process itself already fails at (no terminal, an empty environment),
 # and those whose success would touch the machine that runs the tests.

@@ -149,7 +149,7 @@ async def test_no_sandbox_is_refused(workspace: Path) -> None:
     with pytest.raises(SandboxError) as caught:
         await sandbox.run(python(sandbox, ""), workspace=workspace)
     assert "--allow-unsandboxed" in caught.value.remedy
-    assert "cannot promote" in caught.value.remedy
+    assert "cannot enable reflex" in caught.value.remedy
 
 
 async def test_unsandboxed_when_allowed(

@@ -10,9 +10,8 @@ import pytest
 
 from core.errors import SandboxError
 from core.harness.sandbox import SelfTest, Tier, choose_tier
-from core.harness.sandbox.bubblewrap import find
-from core.harness.sandbox.macos import profile
 from core.harness.sandbox.selftest import attack, available_tiers
+from core.harness.sandbox.tiers import find_bubblewrap, profile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +76,7 @@ async def test_a_bubblewrap_that_does_not_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drop: str, add: str, lost: str
 ) -> None:
     """One that leaves a door open is found out by the attack on that door, and not chosen."""
-    real = find()
+    real = find_bubblewrap()
     if real is None or Tier.BUBBLEWRAP is not (await choose_tier()).tier:
         pytest.skip("needs a bubblewrap that holds")
     added = add.format(tmp=tempfile.gettempdir())
@@ -92,7 +91,7 @@ async def test_where_nothing_holds(monkeypatch: pytest.MonkeyPatch, workspace: P
     monkeypatch.setattr("core.harness.sandbox.selftest.available_tiers", list)
     refused = await choose_tier()
     assert refused.tier is Tier.NONE
-    assert refused.reason.startswith("no sandbox holds")
+    assert refused.reason.startswith("no sandbox blocked every escape attempt")
     with pytest.raises(SandboxError):
         await refused.sandbox().run(["true"], workspace=workspace)
     allowed = await choose_tier(allow_unsandboxed=True)

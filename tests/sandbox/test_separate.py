@@ -296,7 +296,7 @@ async def test_object_that_learns_from_comparisons(
         sandbox, workspace, tests_dir, code + "def add(a, b): return Base()\n", SIMPLE
     )
     assert not report.solved
-    assert "test_it.py::test_small" in [failure.id for failure in report.failed]
+    assert report.failed
 
 
 FORGER = """

@@ -276,7 +276,9 @@ async def test_memory_that_no_process_maps(sandbox: Sandbox, workspace: Path) ->
         assert group.ran_out()
     result = await run(sandbox, workspace, "print(1)", wall_s=10)
     assert (result.killed_by, result.stdout) == (None, "1\n")
-    assert not list(group_parent().glob(f"reflex-{os.getpid()}-*"))  # type: ignore[union-attr]
+    with memory_group(40 << 20):  # what was still busy is removed with the next one
+        left = list(group_parent().glob(f"reflex-{os.getpid()}-*"))  # type: ignore[union-attr]
+    assert len(left) <= 2
 
 
 async def test_workspace_deleted(sandbox: Sandbox, workspace: Path) -> None:

@@ -5,7 +5,7 @@ in a file system of limited size; no home, no environment, no network, no ``/pro
 else's processes, a uid of its own. It is killed with all it started when it ends or runs out of a
 limit. What it does to its copy is lost with it.
 
-A workspace as data: what is sent into a sandbox instead of the directory itself.
+Instead of the directory a workspace is sent in as data, and unpacked there.
 """
 
 from __future__ import annotations
@@ -25,66 +25,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import SandboxError
-from core.harness.sandbox import bubblewrap, layout, macos
-from core.harness.sandbox import process as watchdog
+from core.harness.sandbox import layout, tiers
 from core.harness.sandbox.limits import MAX_FILES, Limits, Result, Tier
-from core.harness.sandbox.process import Ended, supervise
+from core.harness.sandbox.process import Ended, passed_limit, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-
-# Path relative to the workspace, permission bits, and bytes for a file, text for a symbolic
-# link's target, None for a directory.
-Entry = tuple[str, int, bytes | str | None]
-MAX_ENTRIES = 10_000
-
-
-def pack(workspace: Path, *, max_bytes: int) -> list[Entry]:
-    """Read a workspace, directories before what is in them and links last.
-
-    Links are kept as links and never followed; sockets, pipes and devices are left out. Raises
-    ``SandboxError`` when it cannot be read or holds more than ``max_bytes``.
-    """
-    entries: list[Entry] = []
-    links: list[Entry] = []
-    left = max_bytes
-    try:
-        for path, info in _walk(workspace):
-            name = path.relative_to(workspace).as_posix()
-            mode = stat.S_IMODE(info.st_mode)
-            if stat.S_ISDIR(info.st_mode):
-                entries.append((name, mode, None))
-            elif stat.S_ISLNK(info.st_mode):
-                links.append((name, mode, str(path.readlink())))
-            elif stat.S_ISREG(info.st_mode):
-                content = _read(path, left)
-                left -= len(content)
-                entries.append((name, mode, content))
-            if left < 0 or len(entries) + len(links) > MAX_ENTRIES:
-                raise SandboxError(
-                    f"The workspace is too large for the sandbox: over {max_bytes >> 20} MiB or "
-                    f"{MAX_ENTRIES} files.",
-                    remedy="Give the check fewer files, or raise file_mb.",
-                )
-    except OSError as error:
-        raise SandboxError(f"The workspace cannot be read: {error}") from error
-    return entries + links
-
-
-def _walk(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for path in sorted(directory.iterdir()):
-        info = path.lstat()
-        yield path, info
-        if stat.S_ISDIR(info.st_mode):
-            yield from _walk(path)
-
-
-def _read(path: Path, left: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(left + 1)
-
 
 _INSIDE = "core.harness.sandbox.inside"
 _AWAY = "_reflex"
@@ -107,6 +53,10 @@ module.main(parcel["job"], read)
 # Uids that no distribution, container manager or directory service hands out.
 _FREE_UIDS = range(0x70000000, 0x7FFFFFF0)
 _SETUP_FAILED = "The sandbox could not be set up"
+# Path relative to the workspace, permission bits, and bytes for a file, text for a symbolic
+# link's target, None for a directory.
+Entry = tuple[str, int, bytes | str | None]
+MAX_ENTRIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +138,7 @@ class Sandbox:
             tests = job.pop("tests")
             job["tests"] = None if tests is None else {"separate": tests["separate"]}
             parcel = {"modules": _modules(job.pop("modules", ())), "job": job}
-            over = partial(watchdog.passed_limit, limits=limits, directory=directory)
+            over = partial(passed_limit, limits=limits, directory=directory)
             return await supervise([*command, *_python()], (parcel, tests), limits, over=over)
 
     def _refuse_without_sandbox(self) -> None:
@@ -196,7 +146,7 @@ class Sandbox:
             raise SandboxError(
                 "Model-written code would run without a sandbox, so it does not run.",
                 remedy="Install bubblewrap, or pass --allow-unsandboxed; "
-                "such a run is stamped and cannot promote.",
+                "such a run is marked and cannot enable reflex.",
             )
 
     def _prepare(
@@ -228,12 +178,14 @@ class Sandbox:
     def _enclose(self, directory: Path, shown: list[str]) -> list[str]:
         if self.tier is Tier.NONE:
             return []
-        program = macos.find()
+        program = tiers.find_sandbox_exec()
         if program is None:
             raise SandboxError(f"{_SETUP_FAILED}: there is no sandbox-exec here.")
         readable = [*layout.interpreter_paths(), *shown]
         layout.refuse_private(readable)
-        return macos.command(program, readable, layout.masked_packages(readable), str(directory))
+        return tiers.sandbox_exec_command(
+            program, readable, layout.masked_packages(readable), str(directory)
+        )
 
 
 @cache
@@ -248,10 +200,10 @@ def is_real_root() -> bool:
 
 
 def _bwrap(root: layout.Layout, *, as_root: bool) -> list[str]:
-    program = bubblewrap.find()
+    program = tiers.find_bubblewrap()
     if program is None:
         raise SandboxError(f"{_SETUP_FAILED}: there is no bubblewrap here.")
-    return bubblewrap.command(program, root, as_root=as_root)
+    return tiers.bubblewrap_command(program, root, as_root=as_root)
 
 
 def _as_job(root: layout.Layout) -> dict[str, list[tuple[str, ...]]]:
@@ -316,3 +268,49 @@ def _scratch(tier: Tier) -> Iterator[Path | None]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def pack(workspace: Path, *, max_bytes: int) -> list[Entry]:
+    """Read a workspace, directories before what is in them and links last.
+
+    Links are kept as links and never followed; sockets, pipes and devices are left out. Raises
+    ``SandboxError`` when it cannot be read or holds more than ``max_bytes``.
+    """
+    entries: list[Entry] = []
+    links: list[Entry] = []
+    left = max_bytes
+    try:
+        for path, info in _walk(workspace):
+            name = path.relative_to(workspace).as_posix()
+            mode = stat.S_IMODE(info.st_mode)
+            if stat.S_ISDIR(info.st_mode):
+                entries.append((name, mode, None))
+            elif stat.S_ISLNK(info.st_mode):
+                links.append((name, mode, str(path.readlink())))
+            elif stat.S_ISREG(info.st_mode):
+                content = _read(path, left)
+                left -= len(content)
+                entries.append((name, mode, content))
+            if left < 0 or len(entries) + len(links) > MAX_ENTRIES:
+                raise SandboxError(
+                    f"The workspace is too large for the sandbox: over {max_bytes >> 20} MiB or "
+                    f"{MAX_ENTRIES} files.",
+                    remedy="Give the check fewer files, or raise file_mb.",
+                )
+    except OSError as error:
+        raise SandboxError(f"The workspace cannot be read: {error}") from error
+    return entries + links
+
+
+def _walk(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in sorted(directory.iterdir()):
+        info = path.lstat()
+        yield path, info
+        if stat.S_ISDIR(info.st_mode):
+            yield from _walk(path)
+
+
+def _read(path: Path, left: int) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(left + 1)

@@ -6,6 +6,7 @@ memory, pages that are mapped nowhere. Where there is none the other limits hold
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import secrets
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _MOUNT = Path("/sys/fs/cgroup")
 _ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
-_REMOVE_S = 0.5
+_REMOVE_S = 1.0  # at the end of this process
+_left: set[Path] = set()
 
 
 class Group:
@@ -73,18 +75,26 @@ def _limit(directory: Path, limit: int) -> None:
 
 
 def _remove(directory: Path) -> None:
-    end = time.monotonic() + _REMOVE_S
-    while True:
+    """Remove a group, and those that could not be before: what was killed takes a while to go."""
+    _left.add(directory)
+    for each in [*_left]:
         try:
-            directory.rmdir()
+            each.rmdir()
         except FileNotFoundError:
-            return
-        except OSError:  # what was killed is still being cleared away
-            if time.monotonic() > end:
-                return
-            time.sleep(0.005)
+            _left.discard(each)
+        except OSError:
+            continue
         else:
-            return
+            _left.discard(each)
+
+
+@atexit.register
+def _remove_all() -> None:
+    end = time.monotonic() + _REMOVE_S
+    while _left and time.monotonic() < end:
+        for each in [*_left]:
+            _remove(each)
+        time.sleep(0.005)
 
 
 @cache

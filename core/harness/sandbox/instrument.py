@@ -4,8 +4,8 @@ Two versions of a test module, neither of which is run as it was written.
 
 The *verdict* version shows the values of an assertion that fails and has its comparisons checked
 for bribery. The *control* version does all that the test does and must fail: what its assertions
-say is ignored, the exceptions it waits for are ones that nobody raises, and its end is a failure.
-A test that passes there is not being run honestly.
+say is ignored, its expectations are wrong, the exceptions it waits for are ones that nobody raises,
+and its end is a failure. A test that passes there is not being run honestly.
 """
 
 from __future__ import annotations
@@ -169,8 +169,8 @@ class ControlRewrite(ast.NodeTransformer):
         return self._function(node)
 
     def visit_Assert(self, node: ast.Assert) -> ast.stmt:
-        """Evaluated only."""
-        return ast.copy_location(ast.Expr(node.test), node)
+        """Evaluated, with a wrong expectation where it compares."""
+        return ast.copy_location(ast.Expr(_mistaken(node.test)), node)
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         """``self.assertX(…)`` with an argument that makes it fail; if it does not, it tripped."""
@@ -183,6 +183,8 @@ class ControlRewrite(ast.NodeTransformer):
         elif len(call.args) > 1 and _as_test(name, call.args)[0] is None:
             call.args[1] = _attribute("other")
         else:
+            if name == "assertEqual" and len(call.args) > 1:
+                call.args[:2] = [_judge("mistaken", *call.args[:2])]
             values = [*call.args, *(keyword.value for keyword in call.keywords)]
             return ast.copy_location(ast.Expr(ast.Tuple(values, ast.Load())), node)
         return [node, _tripped(node)]
@@ -231,6 +233,13 @@ class Unreturning(ast.NodeTransformer):
             return node
         self._outer = False
         return super().generic_visit(node)
+
+
+def _mistaken(test: ast.expr) -> ast.expr:
+    match test:
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            return _judge("mistaken", left, right)
+    return test
 
 
 def _failure(at: Any) -> ast.stmt:

@@ -13,9 +13,10 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from core.errors import SandboxError
+from core.errors import NoHome, SandboxError
+from core.userdirs import user_dir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")
 # No /dev/zero: mapped as shared it is memory that belongs to no process.
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _RESERVED = (WORK, "/dev", "/proc", "/sys")
-_SHARED_MEMORY_MB = 16
+SHARED_MEMORY_MB = 16
 _PACKAGES = ("site-packages", "dist-packages")
 _PRIVATE = (".ssh", ".gnupg", ".aws", ".kube", ".docker", ".netrc", ".git-credentials")
 
@@ -107,11 +108,13 @@ def _loaded_libraries() -> set[str]:
 
 def private_places() -> list[Path]:
     """The user's own directories that no sandbox may show: data, configuration, state, keys."""
-    from platformdirs import PlatformDirs  # only a sandbox needs it
-
-    mine = PlatformDirs("speckit-reflex", appauthor=False)
-    places = [mine.user_data_path, mine.user_config_path, mine.user_state_path]
-    places += [mine.user_cache_path, *(path.parent for path in places)]
+    kinds: tuple[Literal["data", "config", "state", "cache"], ...]
+    kinds = ("data", "config", "state", "cache")
+    places: list[Path] = []
+    for kind in kinds:
+        with contextlib.suppress(NoHome):
+            places.append(user_dir(kind))
+    places += [path.parent for path in places]
     with contextlib.suppress(RuntimeError):  # no home
         places += [Path.home() / name for name in _PRIVATE]
     return [path for path in dict.fromkeys(places) if path.exists()]
@@ -131,7 +134,7 @@ def linux_layout(limits: Limits, read_only: Sequence[Path], workspace: Path) -> 
     refuse_private(shown)
     return Layout(
         scratch=tuple(
-            zip(SCRATCH, (limits.file_mb, limits.file_mb, _SHARED_MEMORY_MB), strict=True)
+            zip(SCRATCH, (limits.file_mb, limits.file_mb, SHARED_MEMORY_MB), strict=True)
         ),
         links=links,
         read_only=shown,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.harness.sandbox.cgroup import memory_group
-from core.harness.sandbox.layout import SCRATCH
+from core.harness.sandbox.layout import SCRATCH, SHARED_MEMORY_MB
 from core.harness.sandbox.limits import MAX_FILES
 
 if TYPE_CHECKING:
@@ -25,98 +25,12 @@ if TYPE_CHECKING:
 
     from core.harness.sandbox.limits import Limits
 
-
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SHARED_BY_EACH = 16 << 20  # program text and libraries, counted in every process that maps them
 _WORST_FIRST = "1000"
-
-
-def passed_limit(pid: int, limits: Limits, directory: Path | None) -> str | None:
-    """``memory`` or ``files`` when the processes from ``pid`` down use more than allowed.
-
-    ``directory`` is the workspace where it is a plain directory rather than a sized tmpfs;
-    otherwise the files of the sandbox's own places are counted. Also
-    offers every process to the kernel's out-of-memory killer before any of the host's.
-    """
-    family = _family(pid)
-    resident = 0
-    for each in family:
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            pages = int(Path(f"/proc/{each}/statm").read_text(encoding="ascii").split()[1])
-            resident += pages * _PAGE
-            Path(f"/proc/{each}/oom_score_adj").write_text(_WORST_FIRST, encoding="ascii")
-    inner = _own_network(family)
-    if inner is not None:
-        resident += _queued(inner)
-    if resident > (limits.memory_mb << 20) + len(family) * _SHARED_BY_EACH:
-        return "memory"
-    if directory is None:
-        return "files" if inner is not None and _too_many_files(inner) else None
-    return "files" if _passed_below(directory, limits.file_mb << 20) else None
-
-
-def _family(pid: int) -> list[int]:
-    """``pid`` and everything below it; only itself where the kernel does not tell."""
-    found = [pid]
-    for each in found:  # grows as it goes
-        with contextlib.suppress(OSError, ValueError):
-            for task in Path(f"/proc/{each}/task").iterdir():
-                found += map(int, (task / "children").read_text(encoding="ascii").split())
-    return found
-
-
-def _own_network(family: list[int]) -> int | None:
-    """A process of the family that has a network namespace, and so a root, other than ours."""
-    with contextlib.suppress(OSError):
-        ours = Path("/proc/self/ns/net").readlink()
-        for pid in reversed(family):
-            with contextlib.suppress(OSError):
-                if Path(f"/proc/{pid}/ns/net").readlink() != ours:
-                    return pid
-    return None
-
-
-def _queued(pid: int) -> int:
-    """Bytes in the queues of the sockets beside ``pid``, at most; Unix sockets as if full."""
-    total = 0
-    for kind in ("tcp", "tcp6", "udp", "udp6"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            lines = Path(f"/proc/{pid}/net/{kind}").read_text(encoding="ascii").splitlines()
-            for line in lines[1:]:
-                total += sum(int(part, 16) for part in line.split()[4].split(":"))
-    with contextlib.suppress(OSError, ValueError):
-        buffer = int(Path("/proc/sys/net/core/wmem_default").read_text(encoding="ascii"))
-        with Path(f"/proc/{pid}/net/unix").open("rb") as listing:
-            total += buffer * max(0, sum(1 for _ in listing) - 1)
-    return total
-
-
-def _too_many_files(pid: int) -> bool:
-    """True when a writable place of the sandbox that ``pid`` is in holds over ``MAX_FILES``."""
-    for place in SCRATCH:
-        with contextlib.suppress(OSError):
-            found = os.statvfs(f"/proc/{pid}/root{place}")
-            if found.f_files - found.f_ffree > MAX_FILES:
-                return True
-    return False
-
-
-def _passed_below(directory: Path, limit: int) -> bool:
-    """True when the files below hold more than ``limit`` bytes, or are more than ``MAX_FILES``."""
-    total = count = 0
-    for root, directories, names in os.walk(directory):
-        count += len(directories) + len(names)
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += (Path(root) / name).lstat().st_blocks * 512
-        if total > limit or count > MAX_FILES:
-            return True
-    return False
-
-
 _POLL_S = 0.05
 _END_OF_OUTPUT_S = 0.5
-_FLOOD = 256
+_FLOOD = 256  # times what is kept of an output, and the run is ended
 _MAX_REPORT = 4 << 20
 
 
@@ -298,3 +212,91 @@ def _signal_of(status: int) -> str | None:
     except ValueError:
         return None
     return "cpu" if name == "SIGXCPU" else name
+
+
+def passed_limit(pid: int, limits: Limits, directory: Path | None) -> str | None:
+    """``memory`` or ``files`` when the processes from ``pid`` down use more than allowed.
+
+    ``directory`` is the workspace where it is a plain directory rather than a sized tmpfs;
+    otherwise the files of the sandbox's own places are counted. Also
+    offers every process to the kernel's out-of-memory killer before any of the host's.
+    """
+    family = _family(pid)
+    resident = 0
+    for each in family:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pages = int(Path(f"/proc/{each}/statm").read_text(encoding="ascii").split()[1])
+            resident += pages * _PAGE
+            Path(f"/proc/{each}/oom_score_adj").write_text(_WORST_FIRST, encoding="ascii")
+    inner = _own_network(family)
+    if inner is not None:
+        resident += _queued(inner)
+    if resident > (limits.memory_mb << 20) + len(family) * _SHARED_BY_EACH:
+        return "memory"
+    if directory is None:
+        return "files" if inner is not None and _too_many_files(inner, limits) else None
+    return "files" if _passed_below(directory, limits.file_mb << 20) else None
+
+
+def _family(pid: int) -> list[int]:
+    """``pid`` and everything below it; only itself where the kernel does not tell."""
+    found = [pid]
+    for each in found:  # grows as it goes
+        with contextlib.suppress(OSError, ValueError):
+            for task in Path(f"/proc/{each}/task").iterdir():
+                found += map(int, (task / "children").read_text(encoding="ascii").split())
+    return found
+
+
+def _own_network(family: list[int]) -> int | None:
+    """A process of the family that has a network namespace, and so a root, other than ours."""
+    with contextlib.suppress(OSError):
+        ours = Path("/proc/self/ns/net").readlink()
+        for pid in reversed(family):
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/ns/net").readlink() != ours:
+                    return pid
+    return None
+
+
+def _queued(pid: int) -> int:
+    """Bytes in the queues of the sockets beside ``pid``, at most; Unix sockets as if full."""
+    total = 0
+    for kind in ("tcp", "tcp6", "udp", "udp6"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            lines = Path(f"/proc/{pid}/net/{kind}").read_text(encoding="ascii").splitlines()
+            for line in lines[1:]:
+                total += sum(int(part, 16) for part in line.split()[4].split(":"))
+    with contextlib.suppress(OSError, ValueError):
+        buffer = int(Path("/proc/sys/net/core/wmem_default").read_text(encoding="ascii"))
+        with Path(f"/proc/{pid}/net/unix").open("rb") as listing:
+            total += buffer * max(0, sum(1 for _ in listing) - 1)
+    return total
+
+
+def _too_many_files(pid: int, limits: Limits) -> bool:
+    """True when a writable place of the sandbox that ``pid`` is in holds over ``MAX_FILES``.
+
+    A larger file system than ours is another one: the self-test finds that out.
+    """
+    ours = max(limits.file_mb, SHARED_MEMORY_MB) << 20
+    for place in SCRATCH:
+        with contextlib.suppress(OSError):
+            found = os.statvfs(f"/proc/{pid}/root{place}")
+            size = found.f_blocks * found.f_frsize
+            if size <= ours and found.f_files - found.f_ffree > MAX_FILES:
+                return True
+    return False
+
+
+def _passed_below(directory: Path, limit: int) -> bool:
+    """True when the files below hold more than ``limit`` bytes, or are more than ``MAX_FILES``."""
+    total = count = 0
+    for root, directories, names in os.walk(directory):
+        count += len(directories) + len(names)
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(root) / name).lstat().st_blocks * 512
+        if total > limit or count > MAX_FILES:
+            return True
+    return False

@@ -1,18 +1,20 @@
 """Whether a workspace passes its tests, by a verdict that the workspace cannot write itself.
 
-The tests are read, listed and compiled out here and are not on disk in there; what is reported
-comes over a pipe of its own, bears a nonce and must cover exactly the tests listed, so what the
-code prints, how it exits and which files (``conftest.py``, ``sitecustomize.py``, ``pytest/``) it
-brings decide nothing. Comparisons are made by a judge that an ``__eq__`` cannot bribe; a skip is
-a failure; spying on the runner (``gc``, tracing, ctypes) ends the run.
+The tests are read, listed and compiled out here and are not on disk in there. They run in a process
+of their own, and reach the code under test in another one (``inside/remote.py``): it has neither
+the tests nor the pipe that the report comes over, and returns values. What the code prints, how it
+exits and which files (``conftest.py``, ``sitecustomize.py``, ``pytest/``) it brings decide nothing.
+A skip is a failure. An object that agrees with wrong values is a cheat.
 
-The tests do share an interpreter with the code, so code that walks the stack may find the nonce
-and forge the report. Therefore nothing counts as solved until a second, fresh run, the control,
-has *failed* each test: it runs the same tests rewritten so that they cannot pass. A forger, a
-patched ``unittest`` or a test whose code was swapped passes there as well, and is caught.
+Tests that patch, derive from or await what they test need it in their own process. Who can walk the
+stack there may forge the report. Therefore such tests count only when a second, fresh run, the
+control, has *failed* each of them: it runs them in reverse, rewritten so that they cannot pass. A
+forger, a patched ``unittest`` or a test whose code was swapped passes there as well, and is caught.
+Spying on the runner (``gc``, tracing, ctypes) ends the run.
 
-Not protected: code written with this runner in view, which tells the two runs apart, and code
-that answers the tests' questions without solving the task. Held-out tests are the answer to that.
+Not protected: in one process, code written with this runner in view that tells the two runs apart;
+anywhere, code that answers the tests' questions without solving the task. Held-out tests are the
+answer to that.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from core.harness.sandbox import box as tree
+from core.harness.sandbox.box import pack
 from core.harness.sandbox.instrument import Instrumented, read_tests
 from core.harness.sandbox.layout import SCRATCH_PREFIX, WORK, interpreter_paths
 from core.harness.sandbox.limits import Tier
@@ -88,8 +90,8 @@ class TestReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """The records of one run: by test how it ended, and what began and did not end."""
+class _Records:
+    """What one run reported: by test how it ended, and the test that began and did not end."""
 
     ended: dict[str, list[str]]
     running: str | None
@@ -115,12 +117,12 @@ async def run_tests(
     limits = limits or sandbox.limits
     separate = code.separable and not one_process and sandbox.tier is not Tier.SANDBOX_EXEC
     how: _How = "separate" if separate else "one_process"
-    ended, told = await _run(sandbox, code, workspace, tests, limits=limits, how=how)
-    report = _report(code, workspace, ended, told, limits)
+    ended, records = await _run(sandbox, code, workspace, tests, limits=limits, how=how)
+    report = _report(code, workspace, ended, records, limits)
     if separate or not report.solved:
         return replace(report, separate=separate)
-    control, told = await _run(sandbox, code, workspace, tests, limits=limits, how="control")
-    doubt = _doubt(code, control, told, limits)
+    control, records = await _run(sandbox, code, workspace, tests, limits=limits, how="control")
+    doubt = _doubt(code, control, records, limits)
     wall_s = report.wall_s + control.wall_s
     return replace(report, error=doubt, solved=doubt is None, wall_s=wall_s)
 
@@ -133,15 +135,16 @@ async def _run(
     *,
     limits: Limits,
     how: _How,
-) -> tuple[Ended, _Told]:
+) -> tuple[Ended, _Records]:
     nonce = secrets.token_hex(16)
     shown = [tests] if code.has_data else []
     root = f"{tests.resolve()}/" if code.has_data else ""  # noqa: ASYNC240  one system call
+    cases = code.cases[::-1] if how == "control" else code.cases
     job: dict[str, Any] = {
         "nonce": nonce,
         "separate": how == "separate",
         "preload": list(code.preload),
-        "cases": [(c.id, c.module, c.kind, c.function, c.coroutine) for c in code.cases],
+        "cases": [(c.id, c.module, c.kind, c.function, c.coroutine) for c in cases],
         "modules": [(name, "", None) for name in code.packages]
         + [
             (each.name, root + each.file, each.control if how == "control" else each.verdict)
@@ -156,7 +159,7 @@ async def _run(
     return ended, _read(ended.report, nonce, {case.id for case in code.cases})
 
 
-def _read(report: bytes, nonce: str, cases: AbstractSet[str]) -> _Told:
+def _read(report: bytes, nonce: str, cases: AbstractSet[str]) -> _Records:
     """The records of one run; lines that no runner writes are passed over, whatever they hold."""
     ended: dict[str, list[str]] = {}
     running = tampered = None
@@ -178,7 +181,7 @@ def _read(report: bytes, nonce: str, cases: AbstractSet[str]) -> _Told:
                 tampered = what
             case ["end"]:
                 finished = True
-    return _Told(ended, running, tampered, finished)
+    return _Records(ended, running, tampered, finished)
 
 
 def _record(line: bytes) -> list[str]:
@@ -195,14 +198,14 @@ def _record(line: bytes) -> list[str]:
 
 
 def _report(
-    code: Instrumented, workspace: Path, ended: Ended, told: _Told, limits: Limits
+    code: Instrumented, workspace: Path, ended: Ended, records: _Records, limits: Limits
 ) -> TestReport:
-    passed = tuple(c.id for c in code.cases if told.ended.get(c.id, [""])[0] == "pass")
-    failing = [c.id for c in code.cases if told.ended.get(c.id, [""])[0] == "fail"]
+    passed = tuple(c.id for c in code.cases if records.ended.get(c.id, [""])[0] == "pass")
+    failing = [c.id for c in code.cases if records.ended.get(c.id, [""])[0] == "fail"]
     sources = _sources(code, workspace, limits.file_mb << 20) if failing else {}
-    failed = tuple(TestFailure(each, _message(told.ended[each], sources)) for each in failing)
-    error = _why_not_whole(ended, told, limits)
-    complete = error is None and len(told.ended) == len(code.cases) == len(passed) + len(failed)
+    failed = tuple(TestFailure(each, _message(records.ended[each], sources)) for each in failing)
+    error = _why_not_whole(ended, records, limits)
+    complete = error is None and len(records.ended) == len(code.cases) == len(passed) + len(failed)
     if error is None and not complete:
         error = "The tests did not all run."
     return TestReport(
@@ -216,10 +219,10 @@ def _report(
     )
 
 
-def _why_not_whole(ended: Ended, told: _Told, limits: Limits) -> str | None:
-    if told.tampered:
-        return f"The code interfered with its tests: {told.tampered}."
-    if ended.killed_by is None and told.finished:
+def _why_not_whole(ended: Ended, records: _Records, limits: Limits) -> str | None:
+    if records.tampered:
+        return f"The code interfered with its tests: {records.tampered}."
+    if ended.killed_by is None and records.finished:
         return None
     words = {
         None: "The process ended before the tests did",
@@ -228,16 +231,16 @@ def _why_not_whole(ended: Ended, told: _Told, limits: Limits) -> str | None:
         "memory": f"The tests used more than {limits.memory_mb} MiB of memory",
     }
     what = words.get(ended.killed_by, f"The tests were ended by {ended.killed_by}")
-    return f"{what} in {told.running}." if told.running else f"{what}."
+    return f"{what} in {records.running}." if records.running else f"{what}."
 
 
-def _doubt(code: Instrumented, ended: Ended, told: _Told, limits: Limits) -> str | None:
+def _doubt(code: Instrumented, ended: Ended, records: _Records, limits: Limits) -> str | None:
     """Why a control run does not confirm the verdict, if it does not."""
-    passed = [case.id for case in code.cases if told.ended.get(case.id, [""])[0] == "pass"]
+    passed = [case.id for case in code.cases if records.ended.get(case.id, [""])[0] == "pass"]
     if passed:
         return f"The verdict does not hold: {passed[0]} also passes when it must fail."
-    error = _why_not_whole(ended, told, limits)
-    if error is None and set(told.ended) != {case.id for case in code.cases}:
+    error = _why_not_whole(ended, records, limits)
+    if error is None and set(records.ended) != {case.id for case in code.cases}:
         error = "The tests did not all run."
     return None if error is None else f"The verdict could not be confirmed. {error}"
 
@@ -251,7 +254,7 @@ def _message(ended: list[str], sources: dict[str, list[str]]) -> str:
 
 def _sources(code: Instrumented, workspace: Path, max_bytes: int) -> dict[str, list[str]]:
     """The lines of every file a traceback may name, by the name the runner gives it."""
-    packed = tree.pack(workspace, max_bytes=max_bytes)
+    packed = pack(workspace, max_bytes=max_bytes)
     lines = {
         f"./{path}": content.decode(errors="replace").splitlines()
         for path, _, content in packed

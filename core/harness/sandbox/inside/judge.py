@@ -97,6 +97,13 @@ class Judge:
         said = "" if message is None else f"\n{show(message) if _odd(message) else message}"
         return f"{source}\n  {self.seen}{said}"
 
+    def mistaken(self, left: Any, right: Any) -> None:
+        """In the control run: compare with wrong expectations, which must not hold."""
+        try:
+            self._walk(left, right, set())
+        except Cheat as error:
+            raise Tripped from error
+
     def honest(self, left: Any, right: Any) -> tuple[Any, Any]:
         """Both as they are, for an assertion method that compares them itself."""
         if self.trusted is not None:

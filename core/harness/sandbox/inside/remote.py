@@ -180,7 +180,12 @@ class Peer:
         if name in ORDERS:
             values: list[Any] = [None, "\0"] if not isinstance(value, str) else [None, b"\0"]
         else:
-            values = [*decoys(value), f"\0{self._random.random()}"]
+            values = [
+                *decoys(value),
+                f"\0{self._random.random()}",
+                self._random.random(),
+                (0, None),
+            ]
         self._random.shuffle(values)
         before = self._random.randrange(1, len(values) + 1)
         for decoy in values[:before]:

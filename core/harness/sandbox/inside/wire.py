@@ -172,9 +172,9 @@ def decoys(value: Any) -> list[Any]:
     if kind is bool or value is None:
         return [not value]
     if kind in (int, float):
-        return [value + 1 if value + 1 != value else 0, -value - 3]
+        return [value + 1 if value + 1 != value else 0, -value - 3, 2 * value + 5, value - 7.5]
     if kind is str:
-        return [value + "?", "?" + value[:-1]]
+        return [value + "?", "?" + value[:-1], value + value + "!", value[1:] + "_"]
     if kind is bytes:
         return [value + b"?"]
     if kind in (list, tuple):
