@@ -247,7 +247,14 @@ def test_numbers_llama_cpp_cannot_use_are_refused(
 @pytest.mark.engine
 def test_the_command_hands_its_numbers_on(project: Path) -> None:
     """``engine --threads --parallel --ctx``: as many slots, of as much context, in the server."""
-    command = [Path(sys.executable).parent / "code", "reflex", "engine", "--json", "--port", "0"]
+    command = [
+        str(Path(sys.executable).parent / "code"),
+        "reflex",
+        "engine",
+        "--json",
+        "--port",
+        "0",
+    ]
     command += ["--threads", "1", "--parallel", "3", "--ctx", "3072"]
     with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
