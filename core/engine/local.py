@@ -70,7 +70,7 @@ def start_engine(
     Args:
         gguf: The model file; the default weights when None.
         port: On 127.0.0.1; 0 for any free one.
-        model: The name it serves under; by default told from the file.
+        model: The name it serves under; by default from the file's name.
         n_ctx: Context in tokens, divided among the slots.
         n_parallel: Slots, that is requests served at once.
         n_threads: Threads that compute; by default the CPUs less one, but both of two.

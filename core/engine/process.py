@@ -122,7 +122,7 @@ def limit_log() -> None:
 
 
 class _Parent:
-    """Is told by JSON on standard output; whatever else is printed there goes to the log."""
+    """Reads JSON on standard output; whatever else is printed there goes to the log."""
 
     def __init__(self) -> None:
         sys.stdout.flush()
@@ -141,7 +141,7 @@ class _Parent:
 
 
 class _Person:
-    """Is told in words."""
+    """Reads words."""
 
     def __init__(self, describe: Callable[[int], str]) -> None:
         self._describe = describe
@@ -164,7 +164,7 @@ class ServerProcess:
 
     The child runs ``[*command, "--child", "--port", PORT]`` in a session of its own, so a
     terminal's Ctrl-C reaches this process alone, and says when it is ready (see
-    ``run_server``). It ends by itself when this process does, however that comes about. ``start``
+    ``run_server``). It ends when this process does, however that comes about. ``start``
     blocks until the server answers; a second ``start`` after ``stop`` takes the same port.
     ``start``, ``stop`` and ``wait`` may be called from different threads.
     """

@@ -238,7 +238,7 @@ def _copied(source: Path, target: Path, left: int) -> int:
 class CopyCheck:
     """The check of one task; any number of candidates may be looked at at once.
 
-    ``words`` are run in the copy of the directory where the person stands, for at most
+    ``words`` are run in the copy of the directory that the user is in, for at most
     ``limit_s`` seconds, with this process's environment less the variables ``withheld``.
     """
 
@@ -273,9 +273,9 @@ class CopyCheck:
         ran = await self._run(files)
         if ran.passed:
             return CheckResult(passed=True)
-        return CheckResult(passed=False, feedback=self.told(ran), failure=FailureKind.TEST)
+        return CheckResult(passed=False, feedback=self.feedback(ran), failure=FailureKind.TEST)
 
-    def told(self, ran: Ran) -> str:
+    def feedback(self, ran: Ran) -> str:
         """What a model reads of it."""
         if ran.status is None:
             how = f"It did not end within {self._limit_s:g} s and was stopped."

@@ -1,6 +1,6 @@
 """The user's own command, run to its end or its limit, and nothing of it left behind.
 
-What a model is told of a check's output: nothing of this machine, the same every time.
+Its output is made neutral for a model: nothing of this machine, and the same every time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SPAN = r"\d+(?:\.\d+\s?s(?:ec(?:onds?)?)?|(?:\.\d+)?\s?ms)"
 # Only where runners tell how long they took: a number in an assertion's message stays.
 _TIMING = re.compile(rf"\s+in {_SPAN}\b|\s*\({_SPAN}\)")
 _GAP = "\n…\n"
-_TELLING = (re.compile(r"\b\w*(?:Error|Exception)\b: "), re.compile(r"\bassert "))
+_ERRORS = (re.compile(r"\b\w*(?:Error|Exception)\b: "), re.compile(r"\bassert "))
 # A line's end, also where lines have been joined, and the rules that runners draw.
 _NEXT = re.compile(r"\n|  |\s(?:={5}|-{5}|_{5})")
 _MOST_SAID = 160
@@ -56,8 +56,8 @@ def neutral(output: str, replaced: Mapping[str, str], limit: int = MOST_FEEDBACK
 
 def gist(output: str) -> str:
     """The words most worth a line of progress: the last error named, else how it ends."""
-    for telling in _TELLING:
-        found = [match.start() for match in telling.finditer(output)]
+    for error in _ERRORS:
+        found = [match.start() for match in error.finditer(output)]
         if found:
             return _NEXT.split(output[found[-1] :], maxsplit=1)[0]
     lines = [line.strip() for line in output.splitlines() if line.strip()]
@@ -157,7 +157,7 @@ async def run(
 
 
 async def _ended(process: asyncio.subprocess.Process, limit_s: float) -> int | None:
-    """Its exit status, or None at the limit; told to end first, then made to."""
+    """Its exit status, or None at the limit; SIGTERM first, then SIGKILL."""
     try:
         async with asyncio.timeout(limit_s):
             return await process.wait()

@@ -34,7 +34,7 @@ _CONTROL = frozenset({".git", ".hg", ".svn", ".speckit"})
 
 @dataclass(frozen=True, slots=True)
 class FilePlace:
-    """A repository's root and, below it, where the person stands; both real paths."""
+    """A repository's root and the user's working directory in it; both real paths."""
 
     root: Path
     here: Path
@@ -76,7 +76,7 @@ def place_of(settings: Settings, here: Path | None = None) -> FilePlace:
 
 
 def read_named(place: FilePlace, names: Sequence[str]) -> dict[str, Original]:
-    """The files that ``names`` lead to from where the person stands, by path.
+    """The files that ``names`` lead to from the working directory, by path.
 
     Raises:
         ConfigError: One is outside the repository, is or lies behind a link, belongs to git or to

@@ -12,7 +12,7 @@ from core.implement.checking import CopyCheck, Scratch
 from core.implement.files import FileChange, FilePlace, Original, read_named, relative
 from core.implement.routed import RoutedAsk
 from core.patchloop.formats import EditFormat
-from core.patchloop.loop import Job, repair
+from core.patchloop.loop import Job, fewest_questions, repair
 from core.plain import plain
 from core.router.implementer import Implementer
 from core.stages import Stage
@@ -102,7 +102,7 @@ def prepare(wanted: Wanted, place: FilePlace) -> RepairTask:
     return RepairTask(wanted, place, read_named(place, wanted.names), also)
 
 
-_EXHAUSTED = "whoever may answer has failed this task as often as it may (max_failures)"
+_EXHAUSTED = "every backend that may answer has failed this task max_failures times"
 
 
 async def work(
@@ -112,9 +112,9 @@ async def work(
     on_before: Callable[[Ran], None],
     on_tried: Callable[[Tried], None],
 ) -> Solved:
-    """Work on ``task`` until a candidate passes its check or nobody is left to ask.
+    """Work on ``task`` until a candidate passes its check or no backend is left.
 
-    Told as it goes: how the check ended before any change, and each attempt's end.
+    ``on_before`` is called with the check of the files as they are, ``on_tried`` with each attempt.
 
     Raises:
         ConfigError: The check cannot be started, or the repository not be copied.
@@ -122,7 +122,9 @@ async def work(
         NoBackend: The rule lets nobody answer.
         CapsuleError: A decision could not be recorded; nothing was sent.
     """
-    wanted, limit = task.wanted, settings.reflex.fallback.max_failures
+    wanted = task.wanted
+    # No question is asked twice: where none is left the next backend is asked.
+    limit = min(settings.reflex.fallback.max_failures, fewest_questions())
     tried: list[Tried] = []
     with Scratch(task.place, task.also) as scratch:
         # What a model wrote is run: it needs no key.
@@ -146,7 +148,7 @@ async def work(
                 on_tried(tried[-1])
                 return bool(given_up)
 
-            failing = "" if before.passed else check.told(before)
+            failing = "" if before.passed else check.feedback(before)
             repaired, left = None, ""
             try:
                 repaired = await repair(_job(settings, task, failing), ask, check, on_attempt=note)

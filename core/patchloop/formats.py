@@ -264,4 +264,4 @@ def _check_text(text: str, where: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         broken = plain(ascii(text[error.start]), 20)
-        raise EditRejected(f"{where} holds {broken}, which is no character by itself.") from None
+        raise EditRejected(f"{where} holds {broken}, which is not a character.") from None

@@ -145,6 +145,11 @@ async def repair(
     return Repair(tuple(attempts), solved=False, files=dict(job.files))
 
 
+def fewest_questions() -> int:
+    """How many different questions there are for any job; then it is another backend's turn."""
+    return 2 + len(hints())
+
+
 class _Questions:
     """What is asked about a job, from attempt to attempt."""
 

@@ -29,7 +29,7 @@ Latency = Annotated[
     Field(ge=0),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}]}),
 ]
-# How a report's dataclasses are read, whatever stands around them.
+# How a report's dataclasses are read.
 STRICT = ConfigDict(extra="forbid", strict=True)
 
 

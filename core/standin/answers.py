@@ -107,7 +107,7 @@ def _changes(old: list[str], new: list[str]) -> list[_Change]:
 def _searches(changes: list[_Change], old: str, new: str) -> list[tuple[str, str]]:
     """Texts that occur once and what replaces them: one for each change, or one for all of them.
 
-    A change that takes in another's lines to be told apart, or is made like another, spoils it.
+    A change that takes in another's lines to be unique, or is made like another, spoils it.
     """
     pairs = [_search(change, old, new) for change in changes]
     text = old
@@ -150,7 +150,7 @@ class Question:
 
 
 class Answerer(Protocol):
-    """One source of answers; the first that has one is heard."""
+    """One source of answers; the first that has one counts."""
 
     def answer(self, question: Question) -> str | None:
         """The reply's text, or None where this source has nothing to say.
@@ -258,7 +258,7 @@ def suite_answerer(name_or_path: str, *, success_rate: float, seed: int) -> Suit
 def _solved(task: Task) -> SolvedTask:
     broken = {path: task.workspace[path] for path in task.editable if path in task.workspace}
     first = task.editable[0]
-    # A suite of a public format has no control; a comment mends nothing either.
+    # A suite of a public format has no control; a comment fixes nothing either.
     wrong = task.control or {first: broken.get(first, "").rstrip("\n") + "\n# unchanged\n"}
     return SolvedTask(
         task.id, task.prompt, broken, {**broken, **task.solution}, {**broken, **wrong}

@@ -159,7 +159,7 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> float:
         schema.get("exclusiveMaximum", math.inf),
     )
     low, high = max(least, over), min(most, under)
-    near = [one for one in (low, high) if math.isfinite(one)]
+    near: list[float] = [one for one in (low, high) if math.isfinite(one)]
     if whole:
         near = [math.floor(one) + step for one in near for step in (0, 1, -1)]
     else:

@@ -1,7 +1,4 @@
-"""How the stand-in behaves, and what that means for one request.
-
-The ways in which the stand-in can be made ill on purpose.
-"""
+"""How the stand-in behaves: its pace, the faults to provoke, and what chance makes of them."""
 
 from __future__ import annotations
 
@@ -146,7 +143,7 @@ class Script:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """What ``changed`` takes, as it stands now."""
+        """The present values, as ``changed`` takes them."""
         now = {key: getattr(self, key) for key in _CHANGEABLE}
         return {**now, "faults": ",".join(map(str, self.faults))}
 

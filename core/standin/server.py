@@ -1,8 +1,6 @@
-"""The scripted stand-in for a cloud model, for demos, tests and CI: it names itself everywhere.
+"""The stand-in as a server: an OpenAI-compatible API on loopback that follows a script.
 
-It stands in where there is no cloud model to ask. ``python -m core.standin.server --help``.
-
-The stand-in as a server: an OpenAI-compatible API on loopback that follows a script.
+``python -m core.standin.server --help``.
 """
 
 from __future__ import annotations
@@ -174,9 +172,9 @@ class ScriptedServer:
             return
         envelope = Envelope(f"chatcmpl-scripted-{number}", int(time.time()), self.script.model)
         if query.stream:
-            await _tell(connection, streamed(query, envelope, text, chance), asked_s)
+            await _send_stream(connection, streamed(query, envelope, text, chance), asked_s)
         else:
-            await _state(connection, in_one_piece(query, envelope, text, chance), asked_s)
+            await _send_whole(connection, in_one_piece(query, envelope, text, chance), asked_s)
 
     def _answer(self, query: ChatQuery) -> str:
         question = Question(query.text, query.schema)
@@ -207,11 +205,11 @@ class ScriptedServer:
         return True
 
 
-async def _tell(connection: Connection, telling: TimedReply, asked_s: float) -> None:
+async def _send_stream(connection: Connection, reply: TimedReply, asked_s: float) -> None:
     """Send each piece when it is due; those that are due together go together."""
     clock = asyncio.get_running_loop().time
     connection.open_stream()
-    pieces, sent = telling.pieces, 0
+    pieces, sent = reply.pieces, 0
     while sent < len(pieces):
         await _until(asked_s + pieces[sent].at_s)
         due = clock() - asked_s
@@ -220,13 +218,13 @@ async def _tell(connection: Connection, telling: TimedReply, asked_s: float) -> 
             end += 1
         await connection.send_piece(b"".join(piece.data for piece in pieces[sent:end]))
         sent = end
-    if telling.broken:
+    if reply.broken:
         connection.break_off()
     else:
         await connection.close_stream()
 
 
-async def _state(connection: Connection, answer: WholeAnswer, asked_s: float) -> None:
+async def _send_whole(connection: Connection, answer: WholeAnswer, asked_s: float) -> None:
     await _until(asked_s + answer.at_s)
     await connection.send(200, answer.body, stated_length=answer.stated_length)
     if len(answer.body) < answer.stated_length:

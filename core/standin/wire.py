@@ -1,6 +1,6 @@
-"""An answer laid out in time, fault included: pure, so that a test can read it.
+"""OpenAI's chat completion on the wire: requests read, answers laid out in time, faults included.
 
-OpenAI's chat completion as it goes over the wire: the request read, the answers written.
+Pure, so that a test can read what would be sent.
 """
 
 from __future__ import annotations

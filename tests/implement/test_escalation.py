@@ -71,6 +71,15 @@ async def test_not_solved(tmp_path: Path) -> None:
         assert not found.world.events("PatchApplied")
 
 
+async def test_when_every_question_has_been_asked_the_next_backend_is(tmp_path: Path) -> None:
+    """However many failures are allowed: the same question would get the same answer."""
+    many = "[reflex.fallback]\nmax_failures = 50"
+    async with scene(tmp_path / "repo", in_reflex=many) as found:
+        assert (await solve(found)).changes
+        assert len(found.reflex.asked) == len(set(found.reflex.asked)) == 6
+        assert len(found.cloud.asked) == 1
+
+
 async def test_down_the_fallback_order(tmp_path: Path) -> None:
     """Each backend has its own attempts at the task, in the order configured."""
     order = """
