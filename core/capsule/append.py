@@ -145,7 +145,7 @@ class GroupCommit(Generic[Request, Result]):
 
     def _lead_for_tasks(self, handed: SimpleQueue[Ticket[Request, Result] | None]) -> None:
         while ticket := handed.get():
-            # What breaks a commit off has been told to those who waited for it.
+            # Those who waited have been given the error that broke it off.
             with suppress(BaseException):
                 self._lead(ticket)
             self._leave(ticket)

@@ -71,7 +71,7 @@ TOKENS = (
 # What may stand between a name and its value; the quote may be escaped, and its escape again, as
 # JSON within JSON within JSON has it.
 _ASSIGNS = r"""\\{0,7}["']?\]?\s{0,4}(?::=|=>|[:=])"""
-# A quoted literal without placeholders; or a bare word that no code would be: it stands right at
+# A quoted literal without placeholders; or a bare word that no code would be: it is right at
 # the sign and has a digit, or its name is in capitals, as in a file of environment variables.
 _QUOTED = r"""\s{0,4}[bru]?\\{0,7}["']([^\r\n"'\\{}<>$]{4,256}+)\\{0,7}["']"""
 _ENDS = r"""\s"'`,;(){}\[\]<>$&|\\"""
@@ -90,7 +90,7 @@ _PARAMETER = "|".join(
     for owner in ("", "access_", "auth_", "api_", "id_", "refresh_", "private_", "client_", "api")
 )
 
-# Secrets that are recognised by what stands around them; capitals do not count.
+# Secrets that are recognised by what is around them; capitals do not count.
 PHRASES = (
     SecretRule("slack", ("hooks.slack.com/",), r"hooks\.slack\.com/\w{1,20}+/([\w/-]{10,256}+)"),
     SecretRule(
@@ -205,7 +205,7 @@ SECRET_FIELDS = frozenset(
     }
 )
 
-# A private key: from its first line to its last, whatever stands before its lines (numbers, quote
+# A private key: from its first line to its last, whatever is before its lines (numbers, quote
 # marks, comment signs); where the last is missing, as far as it looks like one.
 _KEY_BEGINS = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", re.IGNORECASE | re.ASCII
@@ -336,7 +336,7 @@ def _redacted_text(text: str, known: list[str]) -> str:
     if "-----begin " in lowered:
         text = _without_keys(text)
         lowered = _lowered(text)
-    # Most texts hold none of all these, and are told so at once.
+    # Most texts hold none of these: one quick look.
     if not any(anchor in lowered for anchor in _PHRASE_ANCHORS):
         return text
     for rule in PHRASES:

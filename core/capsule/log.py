@@ -121,7 +121,7 @@ class EventLog:
         followed from its first record on, which a ``seq`` not above the last shows.
 
         Raises:
-            CapsuleCorrupt: at a damaged line; following ``after`` its ``seq`` goes on beyond it.
+            CapsuleCorrupt: at a damaged line; follow again after its ``seq`` to go beyond it.
         """
         return follow(self.path, after, poll_s, stop)
 

@@ -69,7 +69,7 @@ class Disk:
         sync_directory(path)
 
     def filesystem(self, path: Path) -> str:
-        """The type of the file system that holds ``path``; empty where it is not told."""
+        """The type of the file system that holds ``path``; empty where it is not known."""
         try:
             table = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
         except OSError:
@@ -180,7 +180,7 @@ class LogEnd:
             os.close(file.fd)
 
     def take_up(self) -> None:
-        """Stand at the log's end, whoever wrote last, in a segment that has room.
+        """Find the log's end, whoever wrote last, and begin a new segment when this one is full.
 
         Raises:
             OSError: a file could not be opened, cut or made.

@@ -166,11 +166,11 @@ def follow(
 ) -> Iterator[Record]:
     """Records with ``seq > after`` (None: from now on) for ever, or until ``stop`` is set.
 
-    A capsule that is not there yet is waited for. One that is removed or replaced is followed anew
-    from its first record: a ``seq`` that is not above the last tells so.
+    A capsule that is not there yet is waited for. One that is removed or replaced is followed
+    again from its first record: its ``seq`` is not above the last one.
 
     Raises:
-        CapsuleCorrupt: at a damaged line; ``follow`` again with an ``after`` beyond it goes on.
+        CapsuleCorrupt: at a damaged line; ``follow`` again with an ``after`` beyond it continues.
     """
     follower = _Follower(directory)
     if after is None:

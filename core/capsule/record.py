@@ -189,11 +189,11 @@ def is_next(line: bytes, prev: str) -> str | None:
     """The line's hash when the line with its LF is whole and follows on ``prev``, else None.
 
     Of a line that is a JSON object this says of ``prev`` and ``hash`` what ``stamp_in`` and the
-    chain say, for the many lines with which all is well.
+    chain say, for the many lines that are sound.
     """
     digest = "sha256:" + sha256(line[: -_HASH_LENGTH - 1]).hexdigest()
-    told = b',"prev":"%b","hash":"%b"}\n' % (prev.encode(), digest.encode())
-    return digest if line.endswith(told) else None
+    expected = b',"prev":"%b","hash":"%b"}\n' % (prev.encode(), digest.encode())
+    return digest if line.endswith(expected) else None
 
 
 def decode_line(line: bytes, segment: int, offset: int) -> Record:

@@ -60,7 +60,7 @@ def find_call(log: EventLog, prefix: str) -> RecordedCall:
         NotReplayable: no call's id begins so, or several do.
         CapsuleCorrupt: an event of the call, or the log's framing, is damaged.
     """
-    # Escaped as the log writes it; what is no event of the call is told apart once decoded.
+    # Escaped as the log writes it; other events that match are left out once decoded.
     needle = b'"call_id":' + json.dumps(prefix, ensure_ascii=False).encode(errors="replace")[:-1]
     found: dict[str, list[Mapping[str, Any]]] = {}
     for place, line in lines_from(log.path, place_of(log.path, 1)):
@@ -116,7 +116,7 @@ def kept_request(attempt: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(request.get("schema"), dict | None):
         raise NotReplayable(
             f"what call {plain(attempt.get('call_id'))} asked is no request",
-            remedy="Somebody else wrote this record; `code reflex events verify` tells no more.",
+            remedy="Somebody else wrote this record; see `code reflex events verify`.",
         )
     return request
 

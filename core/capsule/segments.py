@@ -355,7 +355,7 @@ def _offset_of(fd: int, seq: int) -> int:
     low, high = 0, os.fstat(fd).st_size
     while high - low > _NEAR_BYTES:
         middle = (low + high) // 2
-        # Whatever line the middle lies in, its end tells its seq.
+        # Whatever line the middle is in, its end has its seq.
         found = _first_seq(fd, middle)
         if found is not None and found < seq:
             low = middle

@@ -23,7 +23,7 @@ _USUAL = frozenset({DECISION, CALL})
 # A person names a call by how its id begins.
 CALLED = 12
 # What of the rarer events a person may look for.
-_TOLD = ("verdict", "suite", "cause", "before", "after", "report_path", "destination")
+_NAMED = ("verdict", "suite", "cause", "before", "after", "report_path", "destination")
 _MOST_TOKENS = 1 << 40  # of one call; a thousand such still have a sum
 
 
@@ -56,7 +56,7 @@ _FIELDS = (
     "seq",
 )
 # Each field that is looked for takes time: these are only where they are needed.
-_RARE_FIELDS = ("prev", "hash", *_TOLD)
+_RARE_FIELDS = ("prev", "hash", *_NAMED)
 _USUAL_LINES = tuple(b'{"event_type":"%b",' % name.encode() for name in _USUAL)
 
 
@@ -103,8 +103,8 @@ def _parsed(parse: Callable[[bytes], dict[str, Any]], line: bytes) -> dict[str, 
     try:
         return parse(line)
     except ValidationError as error:
-        told = error.errors(include_url=False, include_input=False, include_context=False)
-        raise ValueError(told[0]["msg"]) from error
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise ValueError(found[0]["msg"]) from error
 
 
 def raw_kind(body: Mapping[str, Any]) -> Raw:
@@ -167,8 +167,8 @@ def note_of(body: Mapping[str, Any], event_type: str) -> str:
     note = "" if detail is None and message is None else _text(detail) or _text(message)
     if event_type in _USUAL:
         return note
-    told = (text for name in _TOLD if (text := _text(body.get(name))))
-    return " ".join((note, *told) if note else told)[:_LONGEST]
+    words = (text for name in _NAMED if (text := _text(body.get(name))))
+    return " ".join((note, *words) if note else words)[:_LONGEST]
 
 
 def call_hash(call_id: str) -> int:

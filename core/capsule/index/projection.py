@@ -85,8 +85,8 @@ class Index:
     ) -> int:
         """Index what the log holds beyond the index; the ``seq`` up to which it is indexed now.
 
-        ``progress`` is told that ``seq`` and the share of the log's bytes (0 to 1) after every few
-        thousand records; ``stop`` ends early, and the next call goes on from there.
+        ``progress`` is given that ``seq`` and the share of the log's bytes (0 to 1) after every few
+        thousand records; ``stop`` ends early, and the next call continues from there.
 
         Raises:
             CapsuleCorrupt: at a damaged line; what comes before it is indexed.
@@ -275,7 +275,7 @@ class Index:
     def _opened(self) -> sqlite3.Connection | None:
         db = self._db
         if db and self._identity and identity_of(db, self._file) != self._identity:
-            self.close()  # somebody removed it, or made it anew
+            self.close()  # somebody removed it, or built it again
             db = None
         if db is None:
             if not self._directory.is_dir():

@@ -377,7 +377,7 @@ class ListedCondition:
                 self._term("called LIKE ? ESCAPE '\\'", like(value[:CALLED])[1:])
 
     def _any_of(self, word: str, possible: dict[int, Kind]) -> None:
-        named = {n for n, kind in possible.items() if any(word in told for told in _told(kind))}
+        named = {n for n, kind in possible.items() if any(word in text for text in _searched(kind))}
         if named == set(possible):
             return
         self.by_ends = True
@@ -404,7 +404,7 @@ def _low(kind: Kind, name: str) -> str:
     return str(getattr(kind, name)).lower()
 
 
-def _told(kind: Kind) -> Iterable[str]:
+def _searched(kind: Kind) -> Iterable[str]:
     names = ["mode", "reason", "stage", "backend", "model"]
     if kind.event_type != DECISION:
         names.append("event_type")
