@@ -2,7 +2,7 @@
 
 The scripts are made from an outline of the command line, its commands and options as data; the
 reference is made from the same. ``code`` is also an editor's command: unless ``reflex`` follows,
-whatever completed it before goes on to do so.
+the completion that ``code`` had before is used.
 """
 
 from __future__ import annotations

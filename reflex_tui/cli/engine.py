@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     from core.settings import load_settings
 
     if arguments.gguf is not None:
-        check_gguf(arguments.gguf)  # the likeliest mistake is told before all others
+        check_gguf(arguments.gguf)  # the likeliest mistake first
     settings = load_settings(arguments.config)
     port = arguments.port
     if port is None:

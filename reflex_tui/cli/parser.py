@@ -1,4 +1,4 @@
-"""The whole command line: which commands there are, and how they are told apart.
+"""The whole command line: which commands there are, in groups, and what is wrong with one.
 
 Each command's module adds it to the parser (see the package). Where the command line names one,
 that module alone is imported.

@@ -1,4 +1,4 @@
-"""``code`` is also an editor's command: what is not for Reflex goes to the next one on PATH."""
+"""``code`` is also an editor's command: the next one on PATH runs for all but ``code reflex``."""
 
 from __future__ import annotations
 

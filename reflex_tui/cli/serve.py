@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     from core.settings.trust import is_loopback
 
     settings = load_settings(arguments.config)
-    news = logging.getLogger("core.gateway")  # what happens in a long-lived server goes to its log
+    news = logging.getLogger("core.gateway")  # a server logs what happens
     news.setLevel(logging.INFO)
     news.addHandler(logging.StreamHandler())
     token = _token(arguments.token_env)

@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_a_partial_report_and_resume_goes_on(project: Path) -> Non
         assert process.returncode == 130
         assert stdout.startswith("◐ partial: interrupted")
         assert "--resume" in stdout
-        assert "stopping; what is done is kept" in stderr
+        assert "stopping; finished trials are kept" in stderr
         (report,) = b.eval.glob("*.json")
         assert read(report).partial
 
@@ -239,8 +239,8 @@ def test_a_terminal_sees_one_line_written_over(project: Path) -> None:
     [
         (["--suite", "nonesuch"], "no suite or path"),
         (["--arms", "reflex"], "two different arms"),
-        (["--shard", "3/2"], "no shard"),
-        (["--trials", "0"], "less than 1"),
+        (["--shard", "3/2"], "invalid shard"),
+        (["--trials", "0"], "out of range: 1 or more"),
         (["--trials", "1000"], "from 1 to 100"),
         (["--resume"], "no bakeoff to resume"),
         (["--tasks", "nothing*"], "no task matches"),
