@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.client import schema as schemas
@@ -33,7 +34,16 @@ _MOST_CHILDREN = 4
 _START_S = 20.0
 _MOST_STEPS = 3000
 _MOST_TEXT = 32 << 10
-_CHILD = "import sys; sys.path[:] = sys.argv[1:];from core.client.bounded_child import main; main()"
+# Our own package whatever else is called ``core``, and then the modules that we use ourselves.
+_CHILD = """
+import sys
+sys.path[:] = sys.argv[1:]
+import core
+del sys.path[0]
+from core.client.bounded_child import main
+main()
+"""
+_ROOT = str(Path(__file__).parents[2])
 _LENGTH = struct.Struct(">Q")
 _USABLE: set[str] = set()
 _MOST_REMEMBERED = 64
@@ -142,7 +152,7 @@ class _Child:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _CHILD, *sys.path],
+            [sys.executable, "-I", "-c", _CHILD, _ROOT, *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -227,7 +237,10 @@ class _Children:
         try:
             child = self._idle.pop()
         except IndexError:
-            child = _Child()
+            try:
+                child = _Child()
+            except OSError:  # no descriptors or no memory left
+                return None
         asked.append(child)
         self._working.append(child)
         answer = child.ask(question, kind, limit_s)

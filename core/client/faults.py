@@ -219,7 +219,7 @@ def _fault(source: Mapping[str, Any], words: object, status: int | None = None) 
 
 
 def _detailed(source: Mapping[str, Any], detail: object) -> ServerFault:
-    """FastAPI's words, or its list of violations, of which the first is told."""
+    """FastAPI's words, or its list of violations, of which the first is reported."""
     if not (isinstance(detail, list) and detail and isinstance(detail[0], dict)):
         return _fault(source, detail)
     first = detail[0]

@@ -63,9 +63,9 @@ class Options:
         names = f"{error.server_code} {error.server_type}".lower()
         unsupported = _UNSUPPORTED.search(f"{names} {words}") is not None
         for name in (*_OURS, *_ASKED):
-            told = error.param == name or re.search(rf"\b{name}(?:ing)?\b", words) is not None
+            named = error.param == name or re.search(rf"\b{name}(?:ing)?\b", words) is not None
             is_sent = sent.get(name) is not None and sent[name] is not False
-            if told and is_sent and (name in _OURS or unsupported):
+            if named and is_sent and (name in _OURS or unsupported):
                 self._refused.add(name)
                 return True
         return False

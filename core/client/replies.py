@@ -29,7 +29,7 @@ class Assembly:
 
     Feed it with ``chunk`` or ``body``; ``judge`` then raises unless the reply is whole, after which
     ``text``, ``tool_calls``, the counts and the fields hold. ``on_delta`` is called with each
-    delta, in OpenAI's form, as it comes: nobody knows yet whether the reply will be whole.
+    delta, in OpenAI's form, as it comes, before it is known whether the reply will be whole.
     """
 
     def __init__(self, backend: Backend, quote: Quote, on_delta: OnDelta | None = None) -> None:

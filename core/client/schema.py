@@ -156,7 +156,7 @@ def not_compliant(fault: str, text: str) -> NotCompliant:
 @functools.lru_cache(maxsize=64)
 def compile_written(schema: str) -> Validator:
     """As ``compiled``, of a schema from ``written``."""
-    # Costs 50 ms, which nobody pays who asks for no structure.
+    # Takes 50 ms to load, and most requests ask for no structure.
     from jsonschema import Draft202012Validator, FormatChecker, SchemaError
     from jsonschema.validators import validator_for
     from referencing import Registry

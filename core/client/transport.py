@@ -180,7 +180,7 @@ class ChunkedBody:
         return line
 
     def _end(self, rest: bytes) -> None:
-        """Pass over the trailers, of which nobody here knows any."""
+        """Skip the trailers; none is used here."""
         if rest.startswith(b"\r\n"):
             self.done, self.excess = True, rest[2:]
             return

@@ -55,7 +55,7 @@ async def read_body(scope: Scope, receive: Receive, *, max_body: int = MAX_BODY)
 
     Raises:
         ErrorReply: 413 when it is longer than ``max_body`` bytes, 408 when it takes over 30 s.
-        ClientLeft: nobody is there to be answered.
+        ClientLeft: the client has closed its connection.
     """
     body = bytearray()
     try:
@@ -172,7 +172,7 @@ class ReplySender:
 
     async def _fail(self, refusal: ErrorReply) -> None:
         if self._begun:
-            # A stream without its ending: nobody takes it for whole.
+            # A stream without its ending, so that no client takes it for whole.
             await self._last(event(refusal.as_json()))
         else:
             await self._document(refusal.status, refusal.as_json(), refusal.headers)

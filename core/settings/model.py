@@ -63,7 +63,7 @@ class Fallback(Section):
         default=(CLOUD,),
         strict=False,
         max_length=16,
-        description="Who is asked next, first to last.",
+        description="Backends to try next, in this order.",
     )
     recovery_s: float = Field(
         default=30,
@@ -80,30 +80,39 @@ class Thresholds(Section):
     """
 
     p95_latency_ms: float = Field(
-        default=2000, gt=0, le=600_000, description="P95 of the total latency must be below; ms."
+        default=2000,
+        gt=0,
+        le=600_000,
+        description="P95 of the total latency must be below this; ms.",
     )
     success_parity_percent: Percent = Field(
-        default=85, description="Solved by reflex relative to cloud, at least; percent."
+        default=85, description="Least success of reflex relative to the cloud; percent."
     )
     json_schema_compliance_percent: Percent = Field(
-        default=100, description="Responses that meet the schema, at least; percent."
+        default=100, description="Least share of replies that meet the schema; percent."
     )
     confidence: float = Field(
-        default=0.95, ge=0, lt=1, description="Of the bounds that must clear too; 0 = points only."
+        default=0.95,
+        ge=0,
+        lt=1,
+        description="Confidence of the bounds, which must pass too; 0 = point estimates only.",
     )
     max_age_days: float = Field(
-        default=30, gt=0, le=3650, description="After this the gate pass is stale; days."
+        default=30, gt=0, le=3650, description="Age at which a gate pass becomes stale; days."
     )
 
 
 class Shadow(Section):
-    """``[reflex.shadow]``: calls that reflex is asked in the background, to see how it would do."""
+    """``[reflex.shadow]``: cloud calls also sent to reflex in the background, for comparison."""
 
     sample: float = Field(
         default=0, ge=0, le=1, description="Share of the cloud's Implement calls; 0 = off."
     )
     concurrency: int = Field(
-        default=1, ge=1, le=64, description="Asked at once, at most; further ones are left out."
+        default=1,
+        ge=1,
+        le=64,
+        description="Limit of parallel shadow calls; further ones are left out.",
     )
 
 
@@ -140,7 +149,7 @@ class Reflex(Section):
         default=1,
         ge=1,
         le=64,
-        description="Replies asked at once in the patch loop; first pass wins.",
+        description="Parallel replies per local call in the patch loop; first pass wins.",
     )
     capture_mode: Literal["none", "prompts_only", "full_io"] = Field(
         default="prompts_only", description="What the capsule keeps of requests and responses."
@@ -156,12 +165,12 @@ class Reflex(Section):
     def _order_names_backends(self) -> Self:
         for name in self.backends:
             if name in {CLOUD, PRIMARY}:
-                raise ValueError(f"backends.{name}: is taken; choose another name")
+                raise ValueError(f"backends.{name}: is a reserved name; choose another")
         known = {CLOUD, *self.backends}
         for name in self.fallback.order:
             if name not in known:
                 raise ValueError(
-                    f"fallback.order: {name!r} is no backend; known: {', '.join(sorted(known))}"
+                    f"fallback.order: unknown backend {name!r}; known: {', '.join(sorted(known))}"
                 )
         if len(set(self.fallback.order)) != len(self.fallback.order):
             raise ValueError("fallback.order: names a backend twice")
@@ -169,7 +178,7 @@ class Reflex(Section):
 
 
 class Cloud(Section):
-    """``[cloud]``: the model that answers when reflex may not or cannot."""
+    """``[cloud]``: the model that answers when reflex is not allowed to, or fails."""
 
     endpoint: Endpoint = Field(
         default="https://api.openai.com/v1",

@@ -24,6 +24,7 @@ from tests.support.faultserver import FaultServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 EVIL = {"type": "string", "pattern": "^(a+)+$"}
 VICTIM = json.dumps("a" * 40 + "!")
@@ -253,3 +254,16 @@ def test_merging() -> None:
     }
     assert before["text"] == "a"
     assert merged(None, 1) == merged(1, None) == 1
+
+
+def test_a_child_runs_our_own_package(tmp_path: Path) -> None:
+    """Another package called ``core`` on the path is not what checks."""
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    code = (
+        "import asyncio, sys; from core.client import bounded\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        f"print(asyncio.run(bounded.parse('\"aa\"', {EVIL!r})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "aa"
