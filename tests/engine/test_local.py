@@ -159,13 +159,13 @@ def test_drafts_change_nothing_but_the_time(constrained: bool) -> None:  # noqa:
     said = []
     drafted = []
     for drafts in (True, False):
-        with start_engine(drafts=drafts, n_parallel=1) as server:
+        with start_engine(drafts=drafts, n_parallel=1, n_threads=1) as server:
             answer = httpx.post(f"{server.endpoint}/chat/completions", json=body, timeout=100)
         said.append(answer.json()["choices"][0]["message"]["content"])
         drafted.append(answer.json()["timings"].get("draft_n", 0))
     assert said[0] == said[1] != ""
     assert drafted[1] == 0
-    assert drafted[0] > 0
+    assert drafted[0] > 0 or constrained  # few words of so short a reply repeat within JSON
 
 
 @pytest.mark.engine

@@ -191,15 +191,15 @@ async def test_a_check_that_passes_already(tmp_path: Path) -> None:
         assert ended.status == 0
         assert "passes before any change" in ended.err
         assert ended.document["check_before"] == {"passed": True, "status": 0}
-        assert "The tests now say" not in found.reflex.asked[0]
+        assert "It fails:" not in found.reflex.asked[0]
 
 
 async def test_a_check_without_end(tmp_path: Path) -> None:
     """It is stopped, the model is told, and the next attempt may mend it."""
     loops = "while True:\n    pass\n"
-    async with scene(tmp_path / "repo", reflex=[loops, GOOD]) as found:
+    async with scene(tmp_path / "repo", reflex=[loops, loops, GOOD]) as found:
         assert (await solve(found, check_timeout_s=2)).changes
-        assert "did not end within 2 s" in found.reflex.asked[1]
+        assert "did not end within 2 s" in found.reflex.asked[2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -255,5 +255,5 @@ async def test_from_a_directory_below(tmp_path: Path) -> None:
         ended = await mend(below, "--stage", "plan", "--edit-format", "search_replace")
         assert ended.status == 1  # the stand-in edits calc.py, which here is pkg/calc.py
         assert {one["failure"] for one in ended.document["attempts"]} == {"format"}
-        assert "File pkg/calc.py:" in found.cloud.asked[0]
+        assert "a version of pkg/calc.py that is wrong:" in found.cloud.asked[0]
         assert 'File "pkg/test_calc.py"' in found.cloud.asked[0]

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[ServerProcess]:
-    """The embedded engine on its default weights; shared, so leave it running."""
-    with start_engine() as server:
+    """The embedded engine on its default weights; shared, so leave it running.
+
+    One thread: where tests share the CPUs, two would wait for each other.
+    """
+    with start_engine(n_threads=1) as server:
         yield server
 
 

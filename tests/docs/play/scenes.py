@@ -51,9 +51,9 @@ class Scene:
     solved: Mapping[str, str]
 
     def task(self) -> SolvedTask:
-        """As a stand-in knows it; its wrong answer is a remark."""
+        """As a stand-in knows it; its wrong answer is another program that fails the same way."""
         broken = {name: self.files[name] for name in self.solved}
-        wrong = {name: text + "# mended\n" for name, text in broken.items()}
+        wrong = {name: text + "FIXED = False\n" for name, text in broken.items()}
         return SolvedTask(self.prompt, self.prompt, broken, self.solved, wrong)
 
 
