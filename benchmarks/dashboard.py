@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001  it looks at what is drawn, from inside
 """The dashboard over a capsule of 1,000,000 events, while another process appends 1,000 a second.
 
 First paint in a pseudo-terminal against a trivial Textual application, in turns; the routing log's
@@ -35,7 +34,6 @@ from core.settings import load_settings
 from reflex_tui.app import ReflexApp
 from reflex_tui.model.filters import LogFilter, parse_filter
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.turns import start_quickly
 from reflex_tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:
@@ -91,7 +89,7 @@ class Drawn:
         def render_line(view: LogView, y: int) -> Any:
             strip = original(view, y)
             index = view.scroll_offset.y + y
-            if index < len(view._rows) and view._rows.row(index) is not None:
+            if index < len(view.rows) and view.rows.row(index) is not None:
                 self.at = time.perf_counter()
             return strip
 
@@ -112,8 +110,8 @@ async def took_ms(view: LogView, drawn: Drawn, action: Callable[[], object]) -> 
 
     def in_sight() -> bool:
         top, height = view.scroll_offset.y, view.scrollable_content_region.height
-        rows = range(top, min(top + height, len(view._rows)))
-        return bool(rows) and all(view._rows.row(index) is not None for index in rows)
+        rows = range(top, min(top + height, len(view.rows)))
+        return bool(rows) and all(view.rows.row(index) is not None for index in rows)
 
     since = time.perf_counter()
     action()
@@ -135,7 +133,6 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
     """One run of the dashboard over the workspace; figures by name."""
     found: dict[str, Any] = {}
     drawn, turns = Drawn(), Turns()
-    start_quickly()  # as the command does
     read = partial(load_settings, workspace / "stage0.toml")
     app = ReflexApp(None, read=read, theme_file=workspace / "theme")
     async with app.run_test(size=(160, 48)):
@@ -169,7 +166,7 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
         writer = flood(workspace, seconds)
         await asyncio.sleep(0.1)  # the turn that collected and started processes is not its own
         beat, turn = len(probe.lags_ms), len(turns.took_ms)
-        last = len(view._rows) - 1
+        last = len(view.rows) - 1
         jumps: dict[str, list[float]] = {}
         own_jumps: list[float] = []
         actions: dict[str, Callable[[], object]] = {
@@ -190,10 +187,10 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
                 own_jumps.append(jumps[name][-1] - (waited_for_a_core_ms() - waited_ms))
                 await asyncio.sleep(0.03)
             round_number += 1
-            behind.append(_head(workspace) - board._events)
+            behind.append(_head(workspace) - board.events)
         written = time.perf_counter()
         head = _head(workspace)
-        await until(lambda: board._events >= head)
+        await until(lambda: board.events >= head)
         found["caught up"] = 1000 * (time.perf_counter() - written)
         found["behind"] = percentile(behind, 0.95)
         found["updates"] = len(updates) / max(updates[-1] - updates[0], 1e-9)
@@ -208,7 +205,7 @@ async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR
             since = time.perf_counter()
             routing.apply(parse_filter(text))
             await until(lambda: routing.listing.before is not None)
-            filters.append((text, 1000 * (time.perf_counter() - since), len(view._rows)))
+            filters.append((text, 1000 * (time.perf_counter() - since), len(view.rows)))
             jumps_ms = await took_ms(view, drawn, view.action_oldest)
             filters.append((f"{text}, Home", jumps_ms, 0))
         routing.apply(LogFilter())

@@ -180,7 +180,7 @@ class ReflexApp(App[None]):
         """The file changed and is good: in force from now on."""
         before, self.settings = self.settings, message.settings
         self.dashboard.use(message.settings)
-        mended = self._show_mended()
+        closed = self._close_broken()
         if (
             self._watchers is None
             or before is None
@@ -190,14 +190,14 @@ class ReflexApp(App[None]):
         else:
             self._watchers.outlook.use(message.settings)
             self._watchers.windows.use(message.settings)
-        if before is None and not mended:
+        if before is None and not closed:
             return
         path = message.settings.source.path
         from core.settings.policy import PolicySnapshot  # not for the first paint
 
         name = plain(path.name, 80) if path else "The built-in defaults"
         policy = PolicySnapshot.capture(message.settings, self._clock).policy_hash[:19]
-        self.notify(f"{name}: in force from now on, as policy {policy}", title="Configuration read")
+        self.notify(f"{name}: in force, as policy {policy}", title="Configuration read")
 
     def on_config_broken(self, message: ConfigBroken) -> None:
         """The file changed and cannot be used: the last good one stays."""
@@ -237,9 +237,12 @@ class ReflexApp(App[None]):
         try:
             path = clipboard.to_file(message.text)
         except OSError as error:
-            self.notify(f"Too long for the clipboard, and {error.strerror}", severity="error")
+            self.notify(
+                f"Too long for the clipboard; writing a file failed: {error.strerror}",
+                severity="error",
+            )
         else:
-            self.notify(f"Too long for the clipboard; it is in {path}", timeout=10)
+            self.notify(f"Too long for the clipboard; written to {path}", timeout=10)
 
     def on_command_wanted(self, message: CommandWanted) -> None:
         """Run a slash command."""
@@ -269,7 +272,7 @@ class ReflexApp(App[None]):
         self.keymap = found.keys
         self.set_keymap(dict(found.keys))
         if found.problems:
-            self.notify(found.told(), title=f"Keys: {file.name}", severity="warning", timeout=20)
+            self.notify(found.summary(), title=f"Keys: {file.name}", severity="warning", timeout=20)
 
     def _begin(self) -> None:
         from reflex_tui.watch.workspace import WorkspaceWatchers  # not for the first paint
@@ -293,7 +296,7 @@ class ReflexApp(App[None]):
         else:
             self.push_screen(BrokenConfigScreen(error, in_force=self.settings is not None))
 
-    def _show_mended(self) -> bool:
+    def _close_broken(self) -> bool:
         from reflex_tui.screens.broken_config import BrokenConfigScreen  # rare
 
         if not isinstance(self.screen, BrokenConfigScreen):
@@ -368,7 +371,7 @@ def run(settings: Settings | None = None, *, read: Callable[[], Settings] | None
 
     Args:
         settings: The configuration; None to have it read after the first paint, where what is
-            wrong with it is shown until the file is mended.
+            wrong with it is shown until the file is fixed.
         read: How to read it, then and when it changes; by default as ``settings`` was found.
     """
     app = ReflexApp(settings, read=read)

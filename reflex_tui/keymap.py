@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.dom import DOMNode
 
+MAX_BYTES = 64 << 10
+_MOST_TOLD = 5
+_MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
+_NAMED = frozenset(key.value for key in Keys)
+
 
 def shown_key(app: App[Any], binding_id: str, default: str) -> str:
     """The key that does it now, as a person reads it; ``default`` unless the user changed it."""
@@ -33,12 +38,6 @@ def shown_key(app: App[Any], binding_id: str, default: str) -> str:
     if not changed:
         return default
     return app.get_key_display(Binding(changed.split(",", maxsplit=1)[0], ""))
-
-
-MAX_BYTES = 64 << 10
-_MOST_TOLD = 5
-_MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
-_NAMED = frozenset(key.value for key in Keys)
 
 
 def _name_of(sign: str) -> str:
@@ -57,11 +56,11 @@ class Keymap:
     keys: Mapping[str, str]
     problems: tuple[str, ...] = ()
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The problems, a line each, the first few of many."""
         more = len(self.problems) - _MOST_TOLD
         rest = [f"… and {more} more"] if more > 0 else []
-        return "\n".join([*self.problems[:_MOST_TOLD], *rest, "All other keys are in force."])
+        return "\n".join([*self.problems[:_MOST_TOLD], *rest, "All other keys are used."])
 
 
 def keymap_file() -> Path:
@@ -112,14 +111,14 @@ def checked(document: Mapping[str, Any], known: Iterable[Mapping[str, str]]) -> 
             problems.append(f'{told}: must be a key such as "p" or ["p", "f5"]')
         elif odd := [each for each in listed if not is_key(each)]:
             problems.append(
-                f"{told}: {plain(odd[0], 30)!r} is no key; such as p, f5, ctrl+p, space"
+                f"{told}: {plain(odd[0], 30)!r} is not a key; write p, f5, ctrl+p or space"
             )
         else:
             keys[name] = ",".join(listed)
     for first, second, key in _clashes(groups, keys):
         keys.pop(first, None)
         keys.pop(second, None)
-        problems.append(f"{first} and {second} would both be {plain(key, 30)!r}")
+        problems.append(f"{first} and {second} have the same key {plain(key, 30)!r}")
     return Keymap(keys, tuple(problems))
 
 

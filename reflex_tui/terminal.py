@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _WITHOUT_CURSOR = frozenset({"", "dumb", "unknown"})
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+# Terminals take about 100 kB of base64; tmux less than that.
+OSC52_MOST_BYTES = 70_000
+
 
 def unfit() -> str | None:
     """Why the dashboard cannot be shown here, in a few words; None where it can."""
@@ -51,10 +54,6 @@ def is_gone() -> bool:
     poll = select.poll()
     poll.register(sys.__stdin__.fileno(), 0)  # a hang-up is told without being asked for
     return any(told & select.POLLHUP for _, told in poll.poll(0))
-
-
-# Terminals take about 100 kB of base64; tmux less than that.
-OSC52_MOST_BYTES = 70_000
 
 
 def fits(text: str) -> bool:

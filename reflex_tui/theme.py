@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.theme import Theme
 
-from core.files import write_private
+from core.files import read_state, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +147,7 @@ def user_state_file() -> Path:
 def remembered(file: Path, known: set[str]) -> str:
     """The theme chosen last, or the dark one."""
     try:
-        name = file.read_text(encoding="utf-8")[:64].strip()
+        name = read_state(file, limit=256).decode().strip()
     except (OSError, UnicodeDecodeError):
         return DARK.name
     return name if name in known else DARK.name

@@ -1,4 +1,4 @@
-"""The four reasons to run reflex at all, worked out from the evidence: pure."""
+"""Why reflex pays, worked out from the evidence: speed, cost, locality, success."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Benefits:
-    """What reflex was worth over a stretch; None where nothing tells.
+    """What reflex brought over a stretch of time; None where it is unknown.
 
     ``quick_percent`` of ``calls`` were answered in under a second, retries and fallbacks included.
     ``saved_usd`` is what the cloud's prices make of the tokens that reflex answered with; without
@@ -40,7 +40,7 @@ class Benefits:
 
 
 def benefits_of(totals: Totals, settings: Settings, gate: GateView | None) -> Benefits:
-    """What ``totals`` are worth at the prices in ``[cloud]``."""
+    """The benefits in ``totals`` at the prices in ``[cloud]``."""
     local = [each for each in totals.backends if each.mode == Mode.REFLEX]
     prompt = sum(each.prompt for each in local)
     completion = sum(each.completion for each in local)

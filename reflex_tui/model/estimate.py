@@ -1,6 +1,6 @@
-"""What a bakeoff would ask, take and cost, before it is begun; or why it would be refused.
+"""What a bakeoff would ask, take and cost before it starts, or why it would be refused.
 
-Bakeoffs that did not come to their end, from their journals: to go on with, or run elsewhere.
+Interrupted bakeoffs are found by their journals, to be resumed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ReflexError, SandboxError
 from core.figures import day_time
+from core.files import open_state
 from core.harness.bakeoff.arms import check_key, choose_arms
 from core.harness.bakeoff.plan import Scope
 from core.harness.bakeoff.preparation import Prepared
@@ -38,10 +39,14 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown yet"
 _MOST_READ = 5
 
+_PATTERN = "reflex-bakeoff-*.journal.jsonl"
+_MAX_BYTES = 64 << 20
+_MOST_HEAD = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What earlier replies tell: the newest useful report, and P50 of live calls by mode, in ms."""
+    """What earlier replies took: the newest useful report, and P50 of live calls by mode, in ms."""
 
     report: Report | None = None
     live_ms: Mapping[str, float | None] | None = None
@@ -65,7 +70,7 @@ class Estimate:
     """What a plan comes to; ``basis`` says what the time is taken from, ``limits`` what it lacks.
 
     ``selected`` of the suite's ``tasks`` are run; ``left_out`` are those the suite itself cannot
-    use. ``usd`` is the cloud's price in all, None where it cannot be told: ``usd_why`` says so.
+    use. ``usd`` is the cloud's price in all, None where it is unknown: ``usd_why`` says why.
     """
 
     suite: str
@@ -112,7 +117,7 @@ def estimate(settings: Settings, plan: Plan, past: Past, self_test: SelfTest) ->
         raise SandboxError(
             f"model-written code would run without a sandbox: {self_test.reason}",
             remedy="Install bubblewrap. Without one, from the command line alone: "
-            "--allow-unsandboxed; such a run is stamped and cannot promote.",
+            "--allow-unsandboxed; such a run is marked and cannot enable reflex.",
         )
     prepared = Prepared(scope, arms, tuple(arms), self_test, None)
     each = tuple(_arm(one, scope, past) for one in arms.values())
@@ -188,11 +193,11 @@ def _basis(arms: tuple[ArmEstimate, ...], past: Past) -> str:
     if past.report is not None:
         known = {one.model for one in past.report.arms.values()}
         if all(one.model in known for one in arms):
-            return f"going by the report of {day_time(past.report.finished_at)}"
+            return f"from the report of {day_time(past.report.finished_at)}"
     if any(one.trial_s is None for one in arms):
-        unheard = ", ".join(dict.fromkeys(one.name for one in arms if one.trial_s is None))
-        return f"no reply of {unheard} to go by"
-    return "going by the latest calls; retries and tests come on top"
+        unknown = ", ".join(dict.fromkeys(one.name for one in arms if one.trial_s is None))
+        return f"no earlier reply of {unknown} to estimate from"
+    return "from the latest calls; retries and tests come on top"
 
 
 def _trial_usd(arm: Arm, report: Report | None, settings: Settings) -> float | None:
@@ -225,14 +230,9 @@ def _usd(
     return sum(one.trial_usd or 0.0 for one in paid) * number, ""
 
 
-_PATTERN = "reflex-bakeoff-*.journal.jsonl"
-_MAX_BYTES = 64 << 20
-_MOST_HEAD = 1 << 20
-
-
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A run's journal: ``done`` of ``total`` trials; ``under_way`` while a process works at it.
+    """A run's journal: ``done`` of ``total`` trials; ``under_way`` while a process runs it.
 
     ``about`` is what the run is about as its journal says. It is shown and used to ask for the
     same again; whether it may be resumed is for the bakeoff itself to find out.
@@ -269,8 +269,7 @@ def newest_unfinished(directory: Path) -> Unfinished | None:
 
 def _read(path: Path) -> Unfinished | None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        with os.fdopen(open_state(path), "rb") as file:
             under_way = _is_locked(file.fileno())
             if os.fstat(file.fileno()).st_size > _MAX_BYTES:
                 return None
@@ -300,7 +299,7 @@ def _total(about: dict[str, Any]) -> int:
 
 
 def plan_to_resume(unfinished: Unfinished, workspace: Path) -> Plan:
-    """The plan that goes on with it, given that all its options are known.
+    """The plan that resumes it, given that all its options are known.
 
     Raises:
         ConfigError: The journal says something that no plan can be made of.
@@ -334,6 +333,6 @@ def plan_to_resume(unfinished: Unfinished, workspace: Path) -> Plan:
         )
     except (KeyError, TypeError, ValueError, IndexError):
         raise ConfigError(
-            f"{plain(unfinished.path.name, 120)} does not say how it was run",
-            remedy="Go on with: code reflex bakeoff --resume, and the same options as then.",
+            f"{plain(unfinished.path.name, 120)} does not say with which options it was run",
+            remedy="Resume it with: code reflex bakeoff --resume, and the same options as before.",
         ) from None

@@ -1,7 +1,4 @@
-"""The three things that meet the eye first, each as a glyph and a word: server, gate, breaker.
-
-The gate's three criteria as text: value, bound, threshold, verdict; or what they still lack.
-"""
+"""Server, gate and breaker as a glyph and a word with the reason, and the gate's three criteria."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.figures import ago, duration, percent
+from core.figures import ago, duration, percent, plural
 from core.plain import plain
 from core.stages import Mode
 from reflex_tui.model.rows import number
@@ -25,30 +22,36 @@ if TYPE_CHECKING:
 
 SUITE = "reflex_patchloop_v1"
 MAKE_FIRST = f"code reflex bakeoff --suite {SUITE}"
-_CHANGED = "lapsed: earned with another {}"
+_CHANGED = "lapsed: the {} changed"
 _WHY = {
-    "no_bakeoff": "no bakeoff yet, so reflex may not serve",
-    "stale": "lapsed: the pass is too old",
+    "no_bakeoff": "no bakeoff yet: calls go to the cloud",
+    "stale": "lapsed: the pass has expired",
     "model_changed": _CHANGED.format("model"),
     "server_changed": _CHANGED.format("server"),
     "suite_changed": _CHANGED.format("suite"),
     "prompt_changed": _CHANGED.format("prompt"),
     "schema_changed": _CHANGED.format("reply schema"),
     "candidates_changed": _CHANGED.format("number of candidates"),
-    "thresholds_changed": _CHANGED.format("set of thresholds"),
-    "p95_latency": "too slow: P95 misses its limit",
-    "success_parity": "too weak: it solves too few tasks",
-    "json_compliance": "replies that miss the schema",
-    "inconclusive": "too few tasks to be sure",
+    "thresholds_changed": _CHANGED.format("thresholds"),
+    "p95_latency": "too slow: P95 is over the limit",
+    "success_parity": "solves too few tasks",
+    "json_compliance": "replies that do not match the schema",
+    "inconclusive": "undecided: too few tasks",
 }
 
 
+_STATE_WORDS = {"inconclusive": "undecided", "stale": "expired"}
 _TABLE: tuple[tuple[str, str, str, Callable[[float | None], str], str], ...] = (
     ("p95_latency", "P95 latency", "at most", duration, "<"),
     ("success_parity", "success parity", "at least", percent, "≥"),
     ("json_compliance", "JSON compliance", "at least", percent, "≥"),
 )
 _STATES = frozenset({"pass", "fail", "inconclusive"})
+
+SLOW_PROBE_MS = 500.0
+_ENOUGH_CALLS = 5
+GOOD, POOR, BAD, UNKNOWN = "$success", "$warning", "$error", "$muted"
+MODE_STYLE = {Mode.REFLEX: "$reflex", Mode.CLOUD: "$cloud"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +133,6 @@ def _state(gate: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> str:
     return "pass" if gate.get("verdict") == "pass" else "inconclusive"
 
 
-SLOW_PROBE_MS = 500.0
-_ENOUGH_CALLS = 5
-GOOD, POOR, BAD, UNKNOWN = "$success", "$warning", "$error", "$muted"
-MODE_STYLE = {Mode.REFLEX: "$reflex", Mode.CLOUD: "$cloud"}
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A state as glyph and word, never one without the other; ``why`` may be empty."""
@@ -154,7 +151,7 @@ class Condition:
 def server_condition(outlook: RoutingView | None, live: Figures | None = None) -> Condition:
     """How the reflex server is; ``live`` is what its real calls took."""
     if outlook is None:
-        return Condition("◌", "looking", UNKNOWN)
+        return Condition("◌", "checking", UNKNOWN)
     health = outlook.health
     if not health.ok:
         if health.cause == "loading":
@@ -178,33 +175,34 @@ def _over_limit(limit_ms: float, live: Figures | None) -> Condition | None:
 
 
 def gate_condition(gate: GateView | None) -> Condition:
-    """Whether reflex has earned the work, and since when."""
+    """Whether the gate passes, and since when."""
     if gate is None:
-        return Condition("◌", "looking", UNKNOWN)
+        return Condition("◌", "checking", UNKNOWN)
     if gate.valid:
         age = "" if gate.age_days is None else ago(gate.age_days * 86_400)
         return Condition("✓", "pass", GOOD, age)
     style = POOR if gate.detail == "inconclusive" else BAD
     glyph = "▲" if gate.detail == "inconclusive" else "✖"
-    return Condition(glyph, (gate.detail or "not met").replace("_", " "), style)
+    detail = gate.detail or "not passed"
+    return Condition(glyph, _STATE_WORDS.get(detail, detail.replace("_", " ")), style)
 
 
 def breaker_condition(breaker: BreakerView | None) -> Condition:
     """Whether failures keep calls away from reflex, and until when."""
     if breaker is None:
-        return Condition("◌", "looking", UNKNOWN)
+        return Condition("◌", "checking", UNKNOWN)
     from core.router.decision import BreakerState  # who looks has loaded it
 
-    failures = f"{breaker.failure_count} of {breaker.max_failures} failures"
+    failures = f"{plural(breaker.failure_count, 'failure')} (limit {breaker.max_failures})"
     match breaker.state:
         case BreakerState.CLOSED:
             style = POOR if breaker.failure_count else GOOD
             return Condition("●", "closed", style, failures)
         case BreakerState.OPEN:
-            due = f"next probe in {breaker.retry_in_s or 0:.0f} s"
+            due = f"retry in {breaker.retry_in_s or 0:.0f} s"
             return Condition("✖", "open", BAD, f"{failures}, {due}")
         case BreakerState.HALF_OPEN:
-            due = "the next call probes" if breaker.lets_through else "a probe is under way"
+            due = "trying the next call" if breaker.lets_through else "trying reflex now"
             return Condition("▲", "half-open", POOR, f"{failures}, {due}")
 
 

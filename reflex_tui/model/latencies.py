@@ -1,6 +1,6 @@
-"""The live latency of each mode, from the capsule's LLMCall events: pure, bounded, windowed.
+"""The live latency of each mode, from the capsule's LLMCall events: bounded, windowed.
 
-Stretches of time that a chart can show, and what the capsule shows over one.
+``Window`` and ``Windowed`` are the stretches of time that a chart shows, and what was in one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from core.router.shadow import ShadowSummary
     from reflex_tui.model.rows import CallRow
     from reflex_tui.model.uptime import Minute
+
+WINDOW_S = 15 * 60.0
+_KEPT = 4096
+# A bakeoff's calls run to another deadline, and a shadow call is nobody's: neither is live.
+LIVE_ORIGINS = frozenset({"live", "demo"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,6 @@ class Windowed:
     slices: Mapping[Mode, tuple[Slice, ...]] = field(default_factory=dict)
     hour: Mapping[int, Minute] = field(default_factory=dict)
     shadow: ShadowSummary | None = None
-
-
-WINDOW_S = 15 * 60.0
-_KEPT = 4096
-# A bakeoff's calls run to another deadline, and a shadow call is nobody's: neither is live.
-LIVE_ORIGINS = frozenset({"live", "demo"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""A bakeoff under way, as its events tell it: cells, figures, time left, verdict so far.
+"""A running bakeoff, as its events report it: cells, figures, time left, verdict so far.
 
-What is said above the bakeoff pane about a run that ended, failed or can go on: pure.
+And the banner's text about a run that finished, failed or can be resumed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from reflex_tui.model.estimate import Unfinished
 
 
-Go = tuple[str, int]  # a task and the trial's number, from 0
+TrialKey = tuple[str, int]  # a task and the trial's number, from 0
 _LEAST_SPAN_S = 0.001
+
+# A report with one of these marks cannot enable reflex here, whatever its figures are.
+CANNOT_ENABLE = frozenset(
+    {"scripted", "demo", "unsandboxed", "partial", "subset", "server_changed", "aa"}
+)
+_VERDICTS = {"pass": ("✓", "success"), "fail": ("✖", "error")}
 
 
 class CellState(StrEnum):
-    """Where one arm stands with one task."""
+    """The state of one arm's trial."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -54,12 +60,12 @@ class Live:
         self._clock = clock
         self._begun_s: float | None = None
         self._ended_s: float | None = None
-        self._running: OrderedDict[tuple[Go, str], int] = OrderedDict()
-        self._trials: OrderedDict[tuple[Go, str], Trial] = OrderedDict()
+        self._running: OrderedDict[tuple[TrialKey, str], int] = OrderedDict()
+        self._trials: OrderedDict[tuple[TrialKey, str], Trial] = OrderedDict()
         self._calls: dict[str, list[float]] = {}
         self.suite = ""
         self.arms: tuple[str, ...] = ()
-        self.goes: tuple[Go, ...] = ()
+        self.keys: tuple[TrialKey, ...] = ()
         self.trials = 1
         self.done = self.total = self._kept = 0
         self.verdict: GateResult | None = None
@@ -111,27 +117,27 @@ class Live:
     def tasks_done(self) -> int:
         """Tasks that every arm is through with, in every trial."""
         whole: dict[str, bool] = {}
-        for go in self.goes:
-            through = all((go, arm) in self._trials for arm in self.arms)
-            whole[go[0]] = whole.get(go[0], True) and through
+        for which in self.keys:
+            through = all((which, arm) in self._trials for arm in self.arms)
+            whole[which[0]] = whole.get(which[0], True) and through
         return sum(whole.values())
 
-    def state(self, go: Go, arm: str) -> CellState:
+    def state(self, which: TrialKey, arm: str) -> CellState:
         """One cell of the grid."""
-        trial = self._trials.get((go, arm))
+        trial = self._trials.get((which, arm))
         if trial is None:
-            return CellState.RUNNING if (go, arm) in self._running else CellState.WAITING
+            return CellState.RUNNING if (which, arm) in self._running else CellState.WAITING
         if not solved_in_time(trial):
             return CellState.FAILED
         return CellState.SOLVED if trial.solved_first else CellState.LATER
 
-    def trial(self, go: Go, arm: str) -> Trial | None:
+    def trial(self, which: TrialKey, arm: str) -> Trial | None:
         """The trial in a cell, once it has ended."""
-        return self._trials.get((go, arm))
+        return self._trials.get((which, arm))
 
-    def attempt(self, go: Go, arm: str) -> int:
-        """The number of the attempt that is under way in a cell, from 1."""
-        return self._running.get((go, arm), 0) + 1
+    def attempt(self, which: TrialKey, arm: str) -> int:
+        """The number of the attempt that is running in a cell, from 1."""
+        return self._running.get((which, arm), 0) + 1
 
     def score(self, arm: str) -> Score:
         """One arm so far."""
@@ -144,12 +150,12 @@ class Live:
             nearest_rank(calls, 95),
         )
 
-    def newest(self, most: int) -> list[Go]:
-        """What is under way, then what ended last, at most ``most``."""
-        found: dict[Go, None] = {}
+    def newest(self, most: int) -> list[TrialKey]:
+        """What is running, then what ended last, at most ``most``."""
+        found: dict[TrialKey, None] = {}
         for keys in (reversed(self._running), reversed(self._trials)):
-            for go, _ in keys:
-                found.setdefault(go)
+            for which, _ in keys:
+                found.setdefault(which)
                 if len(found) >= most:
                     return list(found)
         return list(found)
@@ -157,7 +163,7 @@ class Live:
     def _begin(self, event: Started) -> None:
         self._begun_s = self._clock.monotonic()
         self.suite, self.arms, self.trials = event.suite, event.arms, event.trials
-        self.goes = tuple((task, n) for task in event.tasks for n in range(event.trials))
+        self.keys = tuple((task, n) for task in event.tasks for n in range(event.trials))
         self.done = self._kept = event.done
         self.total = event.total
         for trial in event.kept:
@@ -170,13 +176,6 @@ class Live:
         self._trials[key] = trial
 
 
-# A report with one of these earns nothing here, whatever its figures are.
-EARNS_NOTHING = frozenset(
-    {"scripted", "demo", "unsandboxed", "partial", "subset", "server_changed", "aa"}
-)
-_VERDICTS = {"pass": ("✓", "success"), "fail": ("✖", "error")}
-
-
 @dataclass(frozen=True, slots=True)
 class BakeoffKeys:
     """The keys that the words name, as the user has them."""
@@ -187,7 +186,7 @@ class BakeoffKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class BannerText:
     """``words`` with their glyph, in the theme's colour ``tone``, and ``rest`` below them."""
 
     words: str
@@ -195,41 +194,40 @@ class Said:
     tone: str = "warning"
 
 
-def finished_words(finished: Finished, keys: BakeoffKeys) -> Said:
+def finished_words(finished: Finished, keys: BakeoffKeys) -> BannerText:
     """The verdict, and what it allows."""
     gate = finished.report.gate
     if finished.stopped:
-        return Said(
-            f"▲ stopped: {len(finished.report.trials)} trials are kept",
-            f"The report is partial and promotes nothing. {keys.resume} goes on where it was "
-            "stopped.",
+        return BannerText(
+            f"▲ stopped: {len(finished.report.trials)} finished trials are kept",
+            f"The report is partial and does not count. {keys.resume} resumes the run.",
         )
     glyph, tone = _VERDICTS.get(gate["verdict"], ("▲", "warning"))
     rest = ""
     if not finished.recorded:
-        rest = f"It promotes nothing: {finished.unrecorded}."
+        rest = f"Does not count: {finished.unrecorded}."
     elif gate["verdict"] == "pass":
         rest = _worth(set(finished.report.stamps), keys)
-    return Said(f"{glyph} {gate['summary']}", rest, tone)
+    return BannerText(f"{glyph} {gate['summary']}", rest, tone)
 
 
-def error_words(what: str, error: ReflexError, keys: BakeoffKeys, *, kept: bool) -> Said:
+def error_words(what: str, error: ReflexError, keys: BakeoffKeys, *, kept: bool) -> BannerText:
     """What could not be done and why, and whether the trials so far are ``kept``."""
-    first = f"What was done is kept; {keys.resume} goes on.\n" if kept else ""
-    return Said(f"✖ {what}: {error.message}", first + error.remedy, "error")
+    first = f"Finished trials are kept; {keys.resume} resumes the run.\n" if kept else ""
+    return BannerText(f"✖ {what}: {error.message}", first + error.remedy, "error")
 
 
-def unfinished_words(found: Unfinished, keys: BakeoffKeys) -> Said:
-    """How far a run is that was stopped, or is under way elsewhere."""
+def unfinished_words(found: Unfinished, keys: BakeoffKeys) -> BannerText:
+    """How far a run is that was stopped, or that another process runs."""
     far = f"{found.done} of {found.total} trials of {found.suite}"
     if found.under_way:
-        return Said(f"▸ running elsewhere: {far}", " / ".join(found.arms), "reflex")
-    return Said(f"▲ stopped at {far}", f"{keys.resume} goes on")
+        return BannerText(f"▸ running elsewhere: {far}", " / ".join(found.arms), "reflex")
+    return BannerText(f"▲ stopped at {far}", f"{keys.resume} resumes it")
 
 
 def _worth(stamps: set[str], keys: BakeoffKeys) -> str:
     # A demo's report is scripted, and counts in the demo's own workspace.
-    barred = stamps & (EARNS_NOTHING - {"scripted", "demo"} if "demo" in stamps else EARNS_NOTHING)
-    if barred:
-        return f"It promotes nothing: stamped {', '.join(sorted(barred))}, see the report."
-    return f"Reflex has earned Implement calls: {keys.promote} lets it serve."
+    marks = stamps & (CANNOT_ENABLE - {"scripted", "demo"} if "demo" in stamps else CANNOT_ENABLE)
+    if marks:
+        return f"Does not count: marked {', '.join(sorted(marks))}; see the report."
+    return f"Passed: {keys.promote} enables reflex for Implement calls."

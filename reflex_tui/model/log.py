@@ -1,8 +1,8 @@
 """Which rows the log shows, by position: older ones from the index, then the newest in memory.
 
-Pages of older rows, fetched when they are looked at and forgotten when they are not.
-
-The newest rows, in memory and in order, each decision joined with its call as that arrives.
+``NewestRows`` holds the newest, each decision joined with its call as that arrives. ``PageCache``
+holds pages of older rows, fetched when they are looked at and forgotten when they are not.
+``LogListing`` puts both together under one filter.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PAGE = 128
 _KEPT = 24
+
+KEEP = 4000
 
 
 class PageCache:
@@ -61,7 +63,7 @@ class PageCache:
                     self._ask(beside)
 
     def grown(self) -> None:
-        """More rows are numbered: a page that was not full is to be fetched anew."""
+        """More rows are numbered: a page that was not full is fetched again."""
         for page in [page for page, rows in self._pages.items() if len(rows) < PAGE]:
             del self._pages[page]
 
@@ -69,9 +71,6 @@ class PageCache:
         if page not in self._asked:
             self._asked.add(page)
             self._want(page)
-
-
-KEEP = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class NewestRows:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are enough too many for a trim to be worth it."""
+        """Whether there are so many too many that a trim pays."""
         return len(self._rows) > self.keep + self.keep // 10
 
     def row(self, ordinal: int) -> Row:
@@ -188,15 +187,15 @@ class Rows(Protocol):
 
 
 class LogListing:
-    """The rows that pass a filter: ``before`` of them older than the book, then the book's.
+    """The rows that pass a filter: ``before`` of them older than those in memory, then those.
 
-    ``before`` is None until it was counted: only the book's rows are shown then.
+    ``before`` is None until it was counted: only those in memory are shown then.
     ``want`` is told which page of the older ones to fetch.
     """
 
-    def __init__(self, book: NewestRows, want: Callable[[int], object]) -> None:
-        self._book = book
-        self._stock = PageCache(want)
+    def __init__(self, newest: NewestRows, want: Callable[[int], object]) -> None:
+        self._newest = newest
+        self._pages = PageCache(want)
         self._matched: list[int] = []
         self.filter = LogFilter()
         self.before: int | None = None
@@ -207,20 +206,22 @@ class LogListing:
 
     @property
     def _here(self) -> int:
-        return len(self._book) if self.filter.is_empty else len(self._matched)
+        return len(self._newest) if self.filter.is_empty else len(self._matched)
 
     def row(self, index: int) -> Row | None:
         """The row at that position."""
         at = index - (self.before or 0)
         if at < 0:
-            return self._stock.row(index)
-        return self._book.row(self._book.first + at if self.filter.is_empty else self._matched[at])
+            return self._pages.row(index)
+        return self._newest.row(
+            self._newest.first + at if self.filter.is_empty else self._matched[at]
+        )
 
     def index(self, seq: int) -> int:
         """The position of the first row in memory with at least that ``seq``."""
-        ordinal = self._book.ordinal_of(seq)
+        ordinal = self._newest.ordinal_of(seq)
         if self.filter.is_empty:
-            at = ordinal - self._book.first
+            at = ordinal - self._newest.first
         else:
             at = bisect_left(self._matched, ordinal)
         return (self.before or 0) + at
@@ -229,44 +230,44 @@ class LogListing:
         """Show what passes ``chosen``; what is older has to be counted."""
         self.filter = chosen
         self.before = None
-        self._stock.clear()
-        self._matched = [] if chosen.is_empty else self._book.matching(chosen.accepts)
+        self._pages.clear()
+        self._matched = [] if chosen.is_empty else self._newest.matching(chosen.accepts)
 
     def counted(self, before: int) -> int:
         """There are ``before`` older rows; returns how many more that is than was known."""
         more = before - (self.before or 0)
-        self._stock.clear()
+        self._pages.clear()
         self.before = before
         return more
 
     def fetched(self, page: int, rows: Sequence[Row]) -> None:
         """A page of older rows came."""
-        self._stock.came(page, rows, last=((self.before or 1) - 1) // PAGE)
+        self._pages.came(page, rows, last=((self.before or 1) - 1) // PAGE)
 
     def appended(self, rows: int, completed: Iterable[int]) -> int:
         """Account for rows at the end and rows whose call ended; returns how many more pass."""
         if self.filter.is_empty:
             return rows
         before = len(self._matched)
-        end = self._book.end
+        end = self._newest.end
         for ordinal in (*completed, *range(end - rows, end)):
-            if self.filter.accepts(self._book.row(ordinal)) and not self._has(ordinal):
+            if self.filter.accepts(self._newest.row(ordinal)) and not self._has(ordinal):
                 insort(self._matched, ordinal)
         return len(self._matched) - before
 
     def trimmed(self, rows: int) -> int:
-        """Account for the book's oldest having gone; returns how many rows went from sight.
+        """Account for the oldest in memory having gone; returns how many rows went from sight.
 
         Those that are counted only move from memory to the index.
         """
         gone = rows
         if not self.filter.is_empty:
-            gone = bisect_left(self._matched, self._book.first)
+            gone = bisect_left(self._matched, self._newest.first)
             del self._matched[:gone]
         if self.before is None:
             return gone
         self.before += gone
-        self._stock.grown()
+        self._pages.grown()
         return 0
 
     def _has(self, ordinal: int) -> bool:

@@ -1,8 +1,7 @@
-"""Letting reflex serve, or not: the line that would change, the same check as ``enable``, the act.
+"""Enabling and disabling reflex: the line that would change, the check of ``enable``, the act.
 
-All of it reads files and asks servers, so it is for a thread.
-
-The configuration of one who has none yet: where it goes, and the lines that are enough.
+All of it reads files and asks servers, so it is for a thread. ``first_config`` and ``example`` are
+the lines of a minimal configuration for a user who has none.
 """
 
 from __future__ import annotations
@@ -20,6 +19,9 @@ from core.settings.edit import edited_reflex, set_enabled
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+NAME = "stage0.toml"
+_ENDPOINT, _MODEL = "http://127.0.0.1:8000/v1", "the-id-it-serves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,6 @@ def _changes(before: str, after: str) -> tuple[SettingChange, ...]:
             found += [SettingChange("-", at + 1, old[at]) for at in range(old_at, old_end)]
             found += [SettingChange("+", at + 1, new[at]) for at in range(new_at, new_end)]
     return tuple(found)
-
-
-NAME = "stage0.toml"
-_ENDPOINT, _MODEL = "http://127.0.0.1:8000/v1", "the-id-it-serves"
 
 
 def example(endpoint: str = _ENDPOINT, model: str = _MODEL) -> tuple[str, ...]:

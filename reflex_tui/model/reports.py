@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.errors import SuiteError
+from core.errors import SuiteError, UnsafeFile
+from core.files import read_state
 from core.harness.report.files import read
 from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive, solved
 from core.harness.suites.find import available_suites, load_suite
 from core.plain import plain
-from reflex_tui.model.rows import moment, word
+from reflex_tui.model.rows import parse_time, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,8 @@ MOST = 200
 _MAX_BYTES = 16 << 20
 _GATE = ("verdict", "misses", "criteria", "metrics")
 _STEM = "reflex-bakeoff-%Y%m%dT%H%M%SZ"
+
+Stamp = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,9 @@ class ListedReport:
         if self.problem:
             return {"problem": self.problem}
         try:
-            return json.loads(self.path.read_bytes())
+            return json.loads(read_state(self.path, limit=_MAX_BYTES))
         except (OSError, ValueError, RecursionError) as error:
             return {"problem": plain(error, 200)}
-
-
-Stamp = tuple[str, int, int]
 
 
 def newest(directory: Path) -> list[tuple[Path, Stamp]]:
@@ -87,9 +87,9 @@ def read_report(path: Path) -> ListedReport:
     """The report in ``path``; never raises."""
     at = _time_in_name(path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            return ListedReport(path, at, problem=f"over {_MAX_BYTES >> 20} MiB")
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_state(path, limit=_MAX_BYTES))
+    except UnsafeFile as error:
+        return ListedReport(path, at, problem=error.message)
     except OSError as error:
         return ListedReport(path, at, problem=error.strerror or "cannot be read")
     except (ValueError, RecursionError):
@@ -101,7 +101,7 @@ def read_report(path: Path) -> ListedReport:
     created = document.get("created_at")
     return ListedReport(
         path,
-        at if created is None else moment(created),
+        at if created is None else parse_time(created),
         verdict=word(document, "verdict") or word(gate, "verdict"),
         suite=_suite(document),
         arms=_names(document.get("arms")),

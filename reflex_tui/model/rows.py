@@ -1,11 +1,8 @@
 """The routing log's rows: each decision with what became of it, and the rarer events between.
 
 The capsule is a file that anybody may have written: every field is taken as text or number if it
-is one, and made plain here, once, before anything shows it.
-
-One call's events in order, each with where on the call's time it lies: pure.
-
-Reading one call's records from the capsule. For threads: it blocks.
+is one, and made plain here, once, before anything shows it. ``timeline`` puts one call's events in
+order; ``call_records`` reads them and blocks, so it is for threads.
 """
 
 from __future__ import annotations
@@ -35,6 +32,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 _MODES = frozenset(Mode)
+
+# So many events on both sides are looked through; the index knows those further off.
+_NEAR = 200
 
 
 class RowOutcome(StrEnum):
@@ -123,7 +123,7 @@ def entries_of(records: Iterable[Record]) -> tuple[Row | CallRow, ...]:
 def listed_row(found: ListedRow) -> Row:
     """A row that was fetched from the index, with the end of its last attempt."""
     if found.record is None:
-        return Row(found.seq, _EPOCH, "damaged", "damaged", "this line of the log does not hold")
+        return Row(found.seq, _EPOCH, "damaged", "damaged", "this line of the log is damaged")
     row = _row(found.record)
     if found.end is None:
         return row
@@ -158,7 +158,7 @@ def decision_row(record: Record) -> Row:
     body = record.body
     return Row(
         seq=record.seq,
-        at=moment(record.time),
+        at=parse_time(record.time),
         event_type=DECISION,
         title=word(body, "mode", "?"),
         text=word(body, "reason", "?"),
@@ -180,7 +180,7 @@ def call_end(record: Record) -> CallRow:
     attempt, tokens = number(body, "attempt"), number(body, "completion_tokens")
     return CallRow(
         seq=record.seq,
-        at=moment(record.time),
+        at=parse_time(record.time),
         mode=Mode(mode) if mode in _MODES else None,
         backend=word(body, "backend"),
         call_id=word(body, "call_id"),
@@ -202,7 +202,7 @@ def other_row(record: Record) -> Row:
     title, text = _sentence(record.event_type, record.body)
     return Row(
         seq=record.seq,
-        at=moment(record.time),
+        at=parse_time(record.time),
         event_type=plain(record.event_type, 64),
         title=title,
         text=text,
@@ -220,7 +220,7 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
         return word(body, key, "?")
 
     retry = number(body, "retry_in_s")
-    due = f", next probe in {retry:.0f} s" if retry else ""
+    due = f", retry in {retry:.0f} s" if retry else ""
     partial = " (stopped before its end)" if body.get("partial") is True else ""
     solved = "check passed" if body.get("solved") is True else "check failed"
     known = {
@@ -229,7 +229,7 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
             f"{say('before')} → {say('after')}: {say('cause')}{due}",
         ),
         "GateDecision": ("gate", f"{say('verdict')}: {say('suite')}, {say('model')}"),
-        "EnableForced": ("gate", f"forced on without a pass: {say('detail')}"),
+        "EnableForced": ("gate", f"enabled without a pass: {say('detail')}"),
         "BakeoffStarted": ("bakeoff", f"started: {say('suite')}, {say('tasks')} tasks"),
         "BakeoffFinished": ("bakeoff", f"finished: {say('report_path')}{partial}"),
         "PolicySnapshotRef": ("policy", f"a run began under {say('policy_hash')[:19]}"),
@@ -257,7 +257,7 @@ def number(body: Mapping[str, Any], key: str) -> float | None:
     return float(value) if abs(value) < 1e15 else None  # noqa: PLR2004  also leaves out NaN
 
 
-def moment(text: object) -> datetime:
+def parse_time(text: object) -> datetime:
     """A record's time; the epoch when it is none."""
     try:
         found = datetime.fromisoformat(plain(text, 64))
@@ -301,7 +301,7 @@ def timeline(records: Sequence[Record]) -> list[Step]:
 
 def _span(record: Record) -> tuple[float, float]:
     """Begin and end in seconds; a record is written at its end, a decision before its call."""
-    end = _seconds(moment(record.time))
+    end = _seconds(parse_time(record.time))
     took = number(record.body, "latency_ms") or 0.0
     return end - max(0.0, min(took, 1e9)) / 1000, end
 
@@ -337,10 +337,6 @@ def _step(record: Record, start: float, length: float) -> Step:
         )
     row = other_row(record)
     return Step(record, row.title, "", row.text, "", None, start, length)
-
-
-# So many events on both sides are looked through; the index knows those further off.
-_NEAR = 200
 
 
 def call_records(capsule: Path, row: Row) -> tuple[list[Record], list[bool]]:

@@ -1,6 +1,6 @@
 """``/speckit.reflex …``: one table of commands, which the bar, the palette and the help share.
 
-What may follow ``/speckit.reflex bakeoff``: the same words as on the command line.
+``/speckit.reflex bakeoff`` takes the same options as the command line.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _VALUED = ("--suite", "--arms", "--tasks", "--trials", "--candidates")
 _ALONE = ("--resume", "--stop", "--report", "--compare")
+
+PREFIX = "/speckit.reflex"
 
 
 class BadOptions(ValueError):
@@ -45,14 +47,14 @@ def parse_options(text: str) -> Options:
     try:
         words = shlex.split(text)
     except ValueError:
-        raise BadOptions("a quotation mark is never closed") from None
+        raise BadOptions("missing closing quotation mark") from None
     found: dict[str, str] = {}
     rest = iter(words)
     for word in rest:
         name, given, value = word.partition("=")
         if name in _ALONE and not given:
             if len(words) > 1:
-                raise BadOptions(f"{name} stands alone")
+                raise BadOptions(f"{name} takes no other options")
             found["action"] = name.removeprefix("--")
         elif name in _VALUED:
             value = value if given else next(rest, "")
@@ -69,9 +71,6 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name[:40], known, 1, cutoff=0.4)
     hint = f"did you mean {near[0]} ?" if near else f"it takes {' '.join(known)}"
     return f"bakeoff has no option {plain(name, 40)!r}; {hint}"
-
-
-PREFIX = "/speckit.reflex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +106,22 @@ class NoSuchCommand(ValueError):
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("health", "Is the server well, and how fast", "1", "--deep", "pane.health"),
-    Command("events", "The decisions as they are made", "2", "FILTER", "pane.routing"),
-    Command("bakeoff", "Has reflex earned the work? Run one", "3 n", "OPTIONS"),
-    Command("stop", "End the bakeoff, keep what is done", "3 s"),
-    Command("resume", "Go on with the stopped bakeoff", "3 r"),
-    Command("report", "Open the chosen report, with its diffs", "3 ⏎"),
-    Command("compare", "Chosen report against an earlier one", "3 c"),
-    Command("enable", "Let reflex serve, once it has earned it", "3 p"),
-    Command("disable", "Keep reflex from serving", "3 d"),
-    Command("chart", "Latencies over the whole pane, or back", "l", binding="health.chart"),
-    Command("window", "Chart the next of 1 min, 15 min, 24 h", "w", binding="health.window"),
-    Command("models", "What the server serves"),
-    Command("status", "Every setting and its origin"),
-    Command("check", "Does the gate hold, and if not, why"),
-    Command("probe", "Look at the server now", "r", binding="probe"),
-    Command("theme", "dark, light or ansi (the terminal's)", "", "NAME"),
+    Command("health", "Server health and speed", "1", "--deep", "pane.health"),
+    Command("events", "Decisions and calls, live", "2", "FILTER", "pane.routing"),
+    Command("bakeoff", "Test reflex against the cloud", "3 n", "OPTIONS"),
+    Command("stop", "Stop the bakeoff; finished trials are kept", "3 s"),
+    Command("resume", "Resume the last interrupted bakeoff", "3 r"),
+    Command("report", "Open the selected report, with diffs", "3 ⏎"),
+    Command("compare", "Compare the report with an earlier one", "3 c"),
+    Command("enable", "Let reflex answer Implement calls", "3 p"),
+    Command("disable", "Send all calls to the cloud", "3 d"),
+    Command("chart", "Show the chart full size, or go back", "l", binding="health.chart"),
+    Command("window", "Next time window: 1 min, 15 min, 24 h", "w", binding="health.window"),
+    Command("models", "Models that the server offers"),
+    Command("status", "Next call, all settings and their origin"),
+    Command("check", "Does the gate pass, and if not, why"),
+    Command("probe", "Probe the server now", "r", binding="probe"),
+    Command("theme", "dark, light or ansi (terminal colours)", "", "NAME"),
     Command("help", "Keys, commands, files", "?", binding="help"),
     Command("quit", "Leave", "q", binding="quit"),
 )

@@ -1,7 +1,4 @@
-"""The bakeoff pane: a run as it goes, the reports there are, and how to make the first.
-
-The bakeoff pane's lines: a report, a task of the run, and what a bakeoff is.
-"""
+"""The bakeoff pane: a running bakeoff, the reports, or how to start the first one."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from reflex_tui.keymap import shown_key
 from reflex_tui.model.gate import BAD, MAKE_FIRST
 from reflex_tui.widgets.gate import VERDICTS
 from reflex_tui.widgets.lines import MUTED, left, line
-from reflex_tui.widgets.report import AloneSection, ArmLatency, ReportSection
+from reflex_tui.widgets.report import ArmLatency, OneSideSection, ReportSection
 from reflex_tui.widgets.section import Banner, Notice
 from reflex_tui.widgets.trials import ARM_STYLE, TrialGrid, cell_text
 
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from reflex_tui.model.estimate import Unfinished
-    from reflex_tui.model.live import Go, Live
+    from reflex_tui.model.live import Live, TrialKey
     from reflex_tui.model.reports import Detail, ListedReport
 
 
@@ -40,21 +37,23 @@ _WHEN, _VERDICT, _SUITE, _ARMS = 18, 16, 21, 18
 _LEAST_FOR_ARMS = 100
 _LEAST_CELL = 25
 
+_MOST_LISTED = 200
+_TALL_ROWS = 4
+
 
 def report_header(width: int) -> Content:
     """Names of the columns of ``report_line``."""
     arms = [("ARMS", _ARMS)] * (width >= _LEAST_FOR_ARMS)
-    names = ("WHEN", _WHEN), ("VERDICT", _VERDICT), ("SUITE", _SUITE), *arms, ("STAMPS", 6)
+    names = ("WHEN", _WHEN), ("VERDICT", _VERDICT), ("SUITE", _SUITE), *arms, ("MARKED", 6)
     return line(*(left(name, size) for name, size in names)).stylize(MUTED)
 
 
 def report_line(report: ListedReport, width: int, *, marked: bool = False) -> Content:
-    """A report in columns; ``marked`` is the one that others are held against."""
+    """A report in columns; ``marked`` is the baseline of comparisons."""
     when = left(day_time(report.at) if report.at else NONE, _WHEN)
     if report.problem:
         return line(when, (f"✖ {report.problem}", BAD), (f"   {report.name}", MUTED))
-    glyph, style = VERDICTS.get(report.verdict, ("", MUTED))
-    word = glyph.split(" ")[0] + " " + (report.verdict or "unknown")
+    word, style = VERDICTS.get(report.verdict) or (report.verdict or "unknown", MUTED)
     stamps = ", ".join(report.stamps)
     mark = "◆ baseline  " if width >= _LEAST_FOR_ARMS or not stamps else "◆ "
     return line(
@@ -73,8 +72,8 @@ def _columns(width: int, arms: int) -> tuple[int, int]:
     return max(8, width - arms * cell), cell
 
 
-def going_header(live: Live, width: int) -> Content:
-    """Names of the columns of ``going_line``."""
+def trial_header(live: Live, width: int) -> Content:
+    """Names of the columns of ``trial_line``."""
     name, cell = _columns(width, len(live.arms))
     arms = (
         left(line((plain(arm, 40), f"bold {style}")), cell)
@@ -83,11 +82,11 @@ def going_header(live: Live, width: int) -> Content:
     return line(left(line(("TASK", MUTED)), name), *arms)
 
 
-def going_line(live: Live, go: Go, width: int) -> Content:
-    """A task of the run, and where each arm stands with it."""
+def trial_line(live: Live, which: TrialKey, width: int) -> Content:
+    """A task of the run, and each arm's trial of it."""
     name, cell = _columns(width, len(live.arms))
-    task = plain(go[0], 120) + (f" #{go[1] + 1}" if live.trials > 1 else "")
-    cells = (left(cell_text(live, go, arm, cell - 1), cell - 1) + " " for arm in live.arms)
+    task = plain(which[0], 120) + (f" #{which[1] + 1}" if live.trials > 1 else "")
+    cells = (left(cell_text(live, which, arm, cell - 1), cell - 1) + " " for arm in live.arms)
     return line(left(task, name - 1), " ", *cells)
 
 
@@ -98,8 +97,8 @@ def no_bakeoff(thresholds: Thresholds, key: str) -> tuple[str, str, tuple[str, .
     parity = percent(thresholds.success_parity_percent)
     compliance = percent(thresholds.json_schema_compliance_percent)
     what = (
-        "A bakeoff gives the same repair tasks to reflex and to the cloud. Until reflex has passed "
-        "one, every Implement call goes to the cloud. It passes when"
+        "A bakeoff gives the same repair tasks to reflex and to the cloud. Until reflex passes "
+        "one, every Implement call goes to the cloud. Reflex passes when"
     )
     return (
         "No bakeoff yet",
@@ -111,16 +110,12 @@ def no_bakeoff(thresholds: Thresholds, key: str) -> tuple[str, str, tuple[str, .
             f"  success parity    is at least {parity} of the cloud's{sure}",
             f"  JSON compliance   is at least {compliance}",
             "",
-            f"Press {key} to run the first here: it says what it asks and costs before it begins.",
-            "Or in a shell; its report appears here as well:",
+            f"Press {key} to start one: you see calls and cost first.",
+            "Or run it in a shell; the report appears here too:",
             "",
             f"$ {MAKE_FIRST}",
         ),
     )
-
-
-_MOST_GOING = 200
-_TALL_ROWS = 4
 
 
 class ReportList(OptionList):
@@ -131,8 +126,8 @@ class ReportList(OptionList):
     ]
 
 
-class GoingList(OptionList):
-    """What is under way and what ended last; Enter shows a task's attempts and diff."""
+class TrialList(OptionList):
+    """Trials that are running or ended last; Enter shows a task's attempts and diff."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select", "Attempts", id="bakeoff.attempts"),
@@ -182,9 +177,9 @@ class BakeoffPane(Vertical, can_focus=True):
     class TaskOpened(Message):
         """The user wants to see a task of the run."""
 
-        def __init__(self, go: Go) -> None:
+        def __init__(self, key: TrialKey) -> None:
             super().__init__()
-            self.go = go
+            self.key = key
 
     class NewWanted(Message):
         """The user wants the start dialog."""
@@ -193,7 +188,7 @@ class BakeoffPane(Vertical, can_focus=True):
         """The user wants the run to end."""
 
     class ResumeWanted(Message):
-        """The user wants to go on with the unfinished run."""
+        """The user wants to resume the interrupted run."""
 
     class PromoteWanted(Message):
         """The user wants reflex to serve, or not to."""
@@ -203,7 +198,7 @@ class BakeoffPane(Vertical, can_focus=True):
             self.on = on
 
     class CompareWanted(Message):
-        """The user wants a report held against an earlier one."""
+        """The user wants a report compared with an earlier one."""
 
         def __init__(self, report: ListedReport, baseline: ListedReport) -> None:
             super().__init__()
@@ -212,17 +207,17 @@ class BakeoffPane(Vertical, can_focus=True):
     def compose(self) -> ComposeResult:
         """What is to be said above; then the run, or the list with the chosen report."""
         yield Banner()
-        with Vertical(id="going"):
+        with Vertical(id="run"):
             yield TrialGrid()
-            yield Static(id="going-header")
-            yield GoingList(id="going-list", markup=False, compact=True)
+            yield Static(id="trials-header")
+            yield TrialList(id="trials-list", markup=False, compact=True)
         with Vertical(id="reported"):
             yield Static(id="report-header")
             yield ReportList(id="reports", markup=False, compact=True)
             with VerticalScroll(id="report-scroll", can_focus=False):
                 yield ReportSection()
                 yield ArmLatency()
-                yield AloneSection()
+                yield OneSideSection()
         yield Notice()
 
     def on_mount(self) -> None:
@@ -270,7 +265,7 @@ class BakeoffPane(Vertical, can_focus=True):
         """Another run, or none."""
         if self.is_mounted:
             self.query_one(TrialGrid).live = live
-            self.query_one(GoingList).clear_options()
+            self.query_one(TrialList).clear_options()
             self.show_parts()
 
     def watch_watching(self) -> None:
@@ -290,7 +285,7 @@ class BakeoffPane(Vertical, can_focus=True):
             self.refresh_bindings()
 
     def watch_unfinished(self) -> None:
-        """There is something to go on with, or not."""
+        """There is something to resume, or not."""
         if self.is_mounted:
             self.refresh_bindings()
 
@@ -302,7 +297,7 @@ class BakeoffPane(Vertical, can_focus=True):
     def refresh_live(self) -> None:
         """Draw what has happened in the run since."""
         self.query_one(TrialGrid).tick += 1
-        if self.query_one("#going").display:
+        if self.query_one("#run").display:
             self._show_live()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -318,7 +313,7 @@ class BakeoffPane(Vertical, can_focus=True):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Read the whole report, or look at a task of the run."""
         event.stop()
-        if isinstance(event.option_list, GoingList):
+        if isinstance(event.option_list, TrialList):
             task, _, number = str(event.option_id).rpartition("/")
             self.post_message(self.TaskOpened((task, int(number))))
         elif event.option_index < len(self.reports):
@@ -326,7 +321,7 @@ class BakeoffPane(Vertical, can_focus=True):
 
     def take_focus(self) -> None:
         """Let the keys act on the list."""
-        for listed in (self.query_one(GoingList), self.query_one(ReportList)):
+        for listed in (self.query_one(TrialList), self.query_one(ReportList)):
             if listed.option_count and listed.parent is not None and listed.parent.display:
                 listed.focus()
                 return
@@ -367,7 +362,7 @@ class BakeoffPane(Vertical, can_focus=True):
         self.post_message(self.StopWanted())
 
     def action_resume(self) -> None:
-        """Ask to go on."""
+        """Ask to resume."""
         self.post_message(self.ResumeWanted())
 
     def action_turn(self) -> None:
@@ -380,7 +375,7 @@ class BakeoffPane(Vertical, can_focus=True):
         self.post_message(self.PromoteWanted(on=on))
 
     def action_mark(self) -> None:
-        """Mark the chosen report as the one that others are held against; again: take it off."""
+        """Mark the chosen report as the baseline of comparisons; again: unmark it."""
         if (report := self.chosen) is not None and not report.problem:
             self.baseline = "" if self.baseline == report.name else report.name
 
@@ -390,7 +385,7 @@ class BakeoffPane(Vertical, can_focus=True):
         if report is not None and earlier is not None:
             self.post_message(self.CompareWanted(report, earlier))
         else:
-            self.notify("There is no other report of this suite to compare with")
+            self.notify("There is no earlier report of this suite to compare with")
 
     def action_open(self) -> None:
         """Read the chosen report whole."""
@@ -400,7 +395,7 @@ class BakeoffPane(Vertical, can_focus=True):
             self.notify("There is no report yet")
 
     def _earlier(self) -> ListedReport | None:
-        """What the chosen report is held against: the marked one, else the one before."""
+        """What the selected report is compared with: the marked one, else the one before."""
         report, readable = self.chosen, self._readable()
         if report is None or report.problem:
             return None
@@ -414,7 +409,7 @@ class BakeoffPane(Vertical, can_focus=True):
     def show_parts(self) -> None:
         """Only what there is."""
         run, some = self.shows_run, bool(self.reports)
-        self.query_one("#going").display = run
+        self.query_one("#run").display = run
         self.query_one("#reported").display = some and not run
         notice = self.query_one(Notice)
         notice.display = not some and not run and self.query_one(Banner).tone != "error"
@@ -457,7 +452,7 @@ class BakeoffPane(Vertical, can_focus=True):
     def _show_detail(self) -> None:
         report = self.query_one(ReportSection).report
         detail = self.detail if report and self.detail and self.detail.path == report.path else None
-        chart, alone = self.query_one(ArmLatency), self.query_one(AloneSection)
+        chart, alone = self.query_one(ArmLatency), self.query_one(OneSideSection)
         chart.display = alone.display = detail is not None
         alone.detail = detail
         if detail is not None:
@@ -469,14 +464,15 @@ class BakeoffPane(Vertical, can_focus=True):
         if live is None or not live.begun:
             return
         width = max(20, self.size.width - 5)
-        self.query_one("#going-header", Static).update(left(going_header(live, width), width))
-        listed = self.query_one(GoingList)
+        self.query_one("#trials-header", Static).update(left(trial_header(live, width), width))
+        listed = self.query_one(TrialList)
         at = listed.highlighted
         stay = listed.get_option_at_index(at).id if at else None
-        goes = live.newest(_MOST_GOING)
+        goes = live.newest(_MOST_LISTED)
         ids = [f"{task}/{number}" for task, number in goes]
         listed.set_options(
-            Option(going_line(live, go, width), id=name) for go, name in zip(goes, ids, strict=True)
+            Option(trial_line(live, which, width), id=name)
+            for which, name in zip(goes, ids, strict=True)
         )
         if ids:
             # At the top it stays at the top, so that what comes is seen.

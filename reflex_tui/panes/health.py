@@ -1,4 +1,4 @@
-"""The health pane: is it well, who would answer the next call, and how fast both have been."""
+"""The health pane: is the server healthy, who would answer next, how fast both modes were."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PROBES_KEPT = 120
 class HealthPane(VerticalScroll):
     """Shows an outlook, the live figures and what the capsule holds; all are set from outside.
 
-    ``barred`` is why there is no outlook: an untrusted endpoint, say. While ``charting`` the
+    ``blocked`` is why there is no outlook: an untrusted endpoint, say. While ``charting`` the
     latency has the whole pane.
     """
 
@@ -49,7 +49,7 @@ class HealthPane(VerticalScroll):
         Binding("l", "chart", "Chart", id="health.chart"),
         Binding("w", "window", "Window", id="health.window"),
     ]
-    barred: reactive[ReflexError | None] = reactive(None, repaint=False)
+    blocked: reactive[ReflexError | None] = reactive(None, repaint=False)
 
     outlook: reactive[RoutingView | None] = reactive(None, repaint=False)
     figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)
@@ -66,7 +66,7 @@ class HealthPane(VerticalScroll):
         self._probes: deque[float | None] = deque(maxlen=_PROBES_KEPT)
 
     def compose(self) -> ComposeResult:
-        """Server, then charts or remedy, then gate, breaker, evidence, and what it is worth."""
+        """Server, then charts or remedy, then gate, breaker, evidence, and benefits."""
         yield Notice()
         yield ServerSection()
         yield LatencyCharts(id="latency")
@@ -78,9 +78,9 @@ class HealthPane(VerticalScroll):
         yield BenefitsSection()
 
     def watch_outlook(self, outlook: RoutingView | None) -> None:
-        """Pass a new look on; an ill server's remedy takes the place of the charts."""
+        """Pass a new look on; the remedy of a server that is down takes the place of the charts."""
         ill = outlook is not None and not outlook.health.ok
-        self.set_class(ill, "-ill")
+        self.set_class(ill, "-down")
         if outlook is None:
             return
         from core.router.condition import Cause  # who looks has loaded it
@@ -112,7 +112,7 @@ class HealthPane(VerticalScroll):
         self.query_one(EvidenceSection).outlook = outlook
         self.query_one(BenefitsSection).sample = outlook.policy.reflex.shadow.sample
         self._show_hour()
-        self._show_worth()
+        self._show_benefits()
         self.refresh_bindings()
 
     def watch_figures(self, figures: dict[Mode, Figures]) -> None:
@@ -135,7 +135,7 @@ class HealthPane(VerticalScroll):
             return
         self._seen = seen
         self._show_hour()
-        self._show_worth()
+        self._show_benefits()
 
     def show_generating(self) -> None:
         """A deep probe has been asked for, and its result is waited for."""
@@ -156,12 +156,12 @@ class HealthPane(VerticalScroll):
         section = self.query_one(RecentSection)
         section.rows, section.patience_s = rows, patience_s
 
-    def watch_barred(self, error: ReflexError | None) -> None:
+    def watch_blocked(self, error: ReflexError | None) -> None:
         """Say why nothing is looked at."""
-        self.set_class(error is not None, "-barred")
+        self.set_class(error is not None, "-blocked")
         if error is not None:
             key = shown_key(self.app, "health.copy", "c")
-            self.query_one(Notice).show(*barred_notice(error, key))
+            self.query_one(Notice).show(*blocked_notice(error, key))
         self.refresh_bindings()
 
     def take_focus(self) -> None:
@@ -174,9 +174,9 @@ class HealthPane(VerticalScroll):
             case "copy":
                 return bool(self._copyable())
             case "chart":
-                return self.barred is None
+                return self.blocked is None
             case "window":
-                return self.barred is None and self._charts.offers_windows
+                return self.blocked is None and self._charts.offers_windows
         return True
 
     def watch_window(self, window: Window) -> None:
@@ -216,16 +216,16 @@ class HealthPane(VerticalScroll):
             known = self._seen.hour if self._seen else {}
             self.query_one(ServerSection).hour = self._looks.hour(known, self.now)
 
-    def _show_worth(self) -> None:
+    def _show_benefits(self) -> None:
         section = self.query_one(BenefitsSection)
         if self._seen is None or self.outlook is None:
             return
-        section.worth = benefits_of(self._seen.today, self.outlook.settings, self.outlook.gate)
+        section.benefits = benefits_of(self._seen.today, self.outlook.settings, self.outlook.gate)
         section.shadow = self._seen.shadow
 
     def _copyable(self) -> tuple[str, ...]:
-        if self.barred is not None:
-            return command_in(self.barred)
+        if self.blocked is not None:
+            return command_in(self.blocked)
         if self.outlook is None or self.outlook.health.ok:
             return ()
         return pastable(self.outlook)
@@ -237,7 +237,7 @@ def command_in(error: ReflexError) -> tuple[str, ...]:
     return (command,) if colon and command.startswith("code ") else ()
 
 
-def barred_notice(error: ReflexError, key: str) -> tuple[str, str, tuple[str, ...]]:
+def blocked_notice(error: ReflexError, key: str) -> tuple[str, str, tuple[str, ...]]:
     """Why nothing is contacted, and what lets it be; ``key`` copies the command."""
     found = command_in(error)
     remedy = error.remedy.removesuffix(found[0]).rstrip() if found else error.remedy
@@ -245,7 +245,7 @@ def barred_notice(error: ReflexError, key: str) -> tuple[str, str, tuple[str, ..
     return (
         "✖ This server is not trusted, and was not contacted"
         if untrusted
-        else "✖ The router cannot decide",
+        else "✖ No call can be routed",
         "error",
         (
             error.message,
@@ -253,6 +253,6 @@ def barred_notice(error: ReflexError, key: str) -> tuple[str, str, tuple[str, ..
             *([remedy] if remedy else []),
             *(("", f"$ {found[0]}", "", f"{key} copies it.") if found else ()),
             "",
-            "Looked at again every second. Until then Implement calls fail closed.",
+            "Checked every second. Until it is fixed, no Implement call is sent.",
         ),
     )

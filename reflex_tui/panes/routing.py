@@ -13,7 +13,7 @@ from reflex_tui.model.filters import FilterError, LogFilter, parse_filter
 from reflex_tui.model.latencies import DEFAULT
 from reflex_tui.model.log import LogListing, NewestRows
 from reflex_tui.widgets.latency import LatencyCharts
-from reflex_tui.widgets.log_bars import FilterBar, TimeBar, moment
+from reflex_tui.widgets.log_bars import FilterBar, TimeBar, typed_time
 from reflex_tui.widgets.log_view import LogHeader, LogView
 from reflex_tui.widgets.section import Notice
 
@@ -30,9 +30,24 @@ if TYPE_CHECKING:
     from reflex_tui.model.latencies import Figures, Window, Windowed
     from reflex_tui.model.log import Added
 
+EMPTY = (
+    "No decision yet",
+    "muted",
+    (
+        "Every call through the router appears here within a second,",
+        "whichever process makes it. From Python:",
+        "",
+        "$ await Implementer.from_settings(load_settings()).complete(messages)",
+        "",
+        "Or from any agent whose base URL can be set:",
+        "",
+        "$ code reflex serve",
+    ),
+)
+
 
 class RoutingPane(Vertical, can_focus=True):
-    """Draws ``book``; whoever puts rows into it says so by ``appended`` and the like.
+    """Draws the rows in ``newest``; whoever puts rows into it says so by ``appended`` and the like.
 
     While ``charting`` the latencies have the whole pane.
     """
@@ -56,11 +71,11 @@ class RoutingPane(Vertical, can_focus=True):
     )
     window: reactive[Window] = reactive(DEFAULT, repaint=False)
 
-    def __init__(self, book: NewestRows | None = None) -> None:
+    def __init__(self, newest: NewestRows | None = None) -> None:
         super().__init__(id="routing")
-        self.book = book or NewestRows()
-        self.listing = LogListing(self.book, self._want_page)
-        # Rows older than the book's, filter or no; None until counted.
+        self.newest = newest or NewestRows()
+        self.listing = LogListing(self.newest, self._want_page)
+        # Rows older than the newest's, filter or no; None until counted.
         self._older: int | None = None
         self._index = IndexGrew(0, 0.0)
         # The row under the cursor, also while a filter that is being typed lets no row pass.
@@ -82,16 +97,16 @@ class RoutingPane(Vertical, can_focus=True):
         self._show_state()
 
     def appended(self, added: Added) -> None:
-        """The book got newer rows, or calls that ended."""
+        """Newer rows came, or calls that ended."""
         if added.completed or added.rows:
             self.query_one(LogView).appended(self.listing.appended(added.rows, added.completed))
         self._trim()
         self._show_state()
 
     def replaced(self, edge: int) -> None:
-        """The book holds another capsule's rows, or the first ones, from the event ``edge`` on."""
+        """Another capsule's rows are in memory, or the first ones, from the event ``edge`` on."""
         self.loaded = True
-        self.book.edge = edge
+        self.newest.edge = edge
         self._older = None if edge > 1 else 0
         self.listing.use(self.listing.filter)
         self.query_one(LogView).reread()
@@ -109,14 +124,14 @@ class RoutingPane(Vertical, can_focus=True):
         question = answer.question
         if question.filter != self.listing.filter:
             return
-        if question.edge != self.book.edge:
+        if question.edge != self.newest.edge:
             self._count()
             return
         view = self.query_one(LogView)
         self._older = answer.in_all
         more = self.listing.counted(answer.before)
         view.shifted(more)
-        if not view.following and self._stayed_at < self.book.edge:
+        if not view.following and self._stayed_at < self.newest.edge:
             view.reread(answer.anchor)
         self._show_state()
 
@@ -133,7 +148,7 @@ class RoutingPane(Vertical, can_focus=True):
         if answer.seq is None:
             self.query_one(LogView).action_follow()
             return
-        older = answer.seq < self.book.edge
+        older = answer.seq < self.newest.edge
         self.query_one(LogView).jump(answer.number if older else self.listing.index(answer.seq))
         self.take_focus()
 
@@ -152,24 +167,24 @@ class RoutingPane(Vertical, can_focus=True):
 
     def _count(self) -> None:
         """Have the older rows counted; where there are none that is known."""
-        if self.book.edge > 1:
+        if self.newest.edge > 1:
             self.app.post_message(self.wanted_count())
         else:
             self.listing.counted(0)
 
     def wanted_count(self) -> CountWanted:
         """The question that is asked of the older rows."""
-        return CountWanted(self.listing.filter, self.book.edge, self._stayed_at)
+        return CountWanted(self.listing.filter, self.newest.edge, self._stayed_at)
 
     def _trim(self) -> None:
         """Let the oldest go that the index has; without an index only what is far too much."""
-        if not self.book.is_full:
+        if not self.newest.is_full:
             return
         reachable = self.listing.before is not None and self._older is not None
         below: int | None = self._index.seq + 1 if reachable else 0
-        if len(self.book) > 2 * self.book.keep:
+        if len(self.newest) > 2 * self.newest.keep:
             below = None
-        gone = self.book.trim(below)
+        gone = self.newest.trim(below)
         if not gone:
             return
         if self._older is not None:
@@ -209,7 +224,7 @@ class RoutingPane(Vertical, can_focus=True):
         self.query_one(LogView).patience_s = patience_s
 
     def watch_broken(self) -> None:
-        """The capsule broke or mended."""
+        """The capsule cannot be read, or can be again."""
         self._show_state()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -238,7 +253,7 @@ class RoutingPane(Vertical, can_focus=True):
     def _go_to(self, text: str) -> None:
         if text.strip() and self.now is not None:
             try:
-                time = moment(text, self.now)
+                time = typed_time(text, self.now)
             except ValueError as error:
                 self.notify(str(error), severity="warning")
                 return
@@ -288,11 +303,11 @@ class RoutingPane(Vertical, can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There is nothing to filter in an empty log, and nothing to clear without a filter."""
         if action in {"filter", "time"}:
-            return bool(len(self.book)) and not self.charting
+            return bool(len(self.newest)) and not self.charting
         if action == "chart":
-            return bool(len(self.book))
+            return bool(len(self.newest))
         if action == "window":
-            return bool(len(self.book)) and self._charts.offers_windows
+            return bool(len(self.newest)) and self._charts.offers_windows
         if action == "unfilter":
             bar = self.query_one(FilterBar)
             return bar.editing or bool(bar.state.text)
@@ -305,17 +320,17 @@ class RoutingPane(Vertical, can_focus=True):
             self.query_one(Notice),
         )
         state = bar.state
-        state.shown, state.total = len(self.listing), (self._older or 0) + len(self.book)
+        state.shown, state.total = len(self.listing), (self._older or 0) + len(self.newest)
         state.indexed = self._index.share if self._older is None else None
         state.searching = self._searches
         state.following, state.waiting = view.following, view.waiting
         state.broken = self.broken is not None or self._index.damage is not None
         empty = not len(self.listing)
         notice.display = empty
-        self._charts.display = bool(len(self.book))
+        self._charts.display = bool(len(self.newest))
         view.display = not empty
         self.query_one(LogHeader).display = not empty
-        bar.display = bool(len(self.book))
+        bar.display = bool(len(self.newest))
         if empty:
             notice.show(*self._why_empty())
         elif self.has_focus and not self.charting:
@@ -333,13 +348,13 @@ class RoutingPane(Vertical, can_focus=True):
     def _why_empty(self) -> tuple[str, str, tuple[str, ...]]:
         if self.broken is not None:
             return broken_capsule(self.broken)
-        if len(self.book) and self._searches:
+        if len(self.newest) and self._searches:
             return (
                 "◌ Searching the older events …",
                 "muted",
                 ("None of the newest matches. Escape clears the filter.",),
             )
-        if len(self.book):
+        if len(self.newest):
             return (
                 "No matching rows",
                 "muted",
@@ -348,22 +363,6 @@ class RoutingPane(Vertical, can_focus=True):
         if not self.loaded:
             return "Reading the capsule …", "muted", ()
         return EMPTY
-
-
-EMPTY = (
-    "No decision yet",
-    "muted",
-    (
-        "Every call through the router is decided, recorded and shown here",
-        "within a second, whichever process makes it: from Python",
-        "",
-        "$ await Implementer.from_settings(load_settings()).complete(messages)",
-        "",
-        "or from any agent whose base URL can be set:",
-        "",
-        "$ code reflex serve",
-    ),
-)
 
 
 def broken_capsule(error: CapsuleError) -> tuple[str, str, tuple[str, ...]]:
@@ -375,7 +374,7 @@ def broken_capsule(error: CapsuleError) -> tuple[str, str, tuple[str, ...]]:
         "",
         "$ code reflex events verify",
         "",
-        "Read again every two seconds. Calls go on being answered, and fail closed:",
-        "without evidence that can be written, nothing is sent.",
+        "Read again every two seconds. Until it can be read, no call is sent:",
+        "a call needs evidence.",
     )
     return "✖ The evidence cannot be read", "error", lines

@@ -1,4 +1,4 @@
-"""Runs bakeoffs and all that follows from the bakeoff pane's keys; the pane itself only shows."""
+"""Runs bakeoffs and does what the bakeoff pane's keys ask for; the pane itself only shows."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
     from core.settings import Settings
     from core.stages import Mode
-    from reflex_tui.messages import BakeoffEnded, BakeoffTold
+    from reflex_tui.messages import BakeoffEnded, BakeoffProgressed
     from reflex_tui.model.estimate import Unfinished
     from reflex_tui.model.latencies import Figures
-    from reflex_tui.model.live import Said
+    from reflex_tui.model.live import BannerText
     from reflex_tui.model.reports import Detail, ListedReport
     from reflex_tui.model.slash import Options
 
@@ -47,7 +47,7 @@ DRAW_EVERY_S = 0.2
 
 
 class BakeoffControl(Vertical):
-    """Holds the pane and the run; goes by the ``settings`` and the ``outlook`` it was last told."""
+    """Holds the pane and the run, and uses the newest ``settings`` and ``outlook`` it was given."""
 
     class DetailRead(Message):
         """A report whole; None: it cannot be read, or it is no report of ours."""
@@ -66,7 +66,7 @@ class BakeoffControl(Vertical):
             self.name, self.document = name, document
 
     class Compared(Message):
-        """Two reports were held against each other, or cannot be."""
+        """Two reports were compared, or cannot be."""
 
         def __init__(self, build: list[Content] | None, error: ReflexError | None) -> None:
             super().__init__()
@@ -106,7 +106,7 @@ class BakeoffControl(Vertical):
     def asks_before(self, leave: Callable[[], None]) -> bool:
         """Whether a run is under way: then the user is asked, and ``leave`` called if so wanted.
 
-        Asked again while the question stands, the answer is yes.
+        Called again while the question is open, the answer is yes.
         """
         from reflex_tui.screens.leave import LeaveScreen  # when it is wanted
 
@@ -126,7 +126,7 @@ class BakeoffControl(Vertical):
         self.pane.take_focus()
 
     def use(self, settings: Settings) -> None:
-        """Go by these settings from now on; a run under way keeps its own."""
+        """TrialKey by these settings from now on; a run under way keeps its own."""
         self._settings = settings
         self.pane.thresholds = settings.reflex.thresholds
         self.pane.enabled = settings.reflex.enabled
@@ -151,7 +151,7 @@ class BakeoffControl(Vertical):
         self.pane.reports, self.pane.loaded = reports, True
 
     def show_unfinished(self, unfinished: Unfinished | None) -> None:
-        """A run that was stopped, or is under way elsewhere; None: neither."""
+        """A run that was stopped, or that another process runs; None: neither."""
         self.pane.unfinished = unfinished
         self._say_unfinished()
 
@@ -167,7 +167,7 @@ class BakeoffControl(Vertical):
             case "report":
                 self.pane.action_open()
             case _ if self.running:
-                self.notify("A bakeoff is under way; one at a time", severity="warning")
+                self.notify("A bakeoff is already running", severity="warning")
                 self.pane.watching = True
             case _:
                 self._open_dialog(options)
@@ -181,26 +181,26 @@ class BakeoffControl(Vertical):
     def on_bakeoff_pane_stop_wanted(self) -> None:
         """End the run in order."""
         if self.run is None or not self.running:
-            self.notify("No bakeoff is under way here")
+            self.notify("No bakeoff is running here")
             return
         self.run.stop()
         self.pane.stopping = True
 
     def on_bakeoff_pane_resume_wanted(self) -> None:
-        """Go on with the run that was stopped last."""
+        """TrialKey on with the run that was stopped last."""
         found, settings = self.pane.unfinished, self._settings
         if settings is None:
             return
         if self.running:
-            self.notify("A bakeoff is under way")
+            self.notify("A bakeoff is running")
             return
         if found is None or found.under_way:
-            self.notify("There is no stopped bakeoff to go on with")
+            self.notify("There is no interrupted bakeoff to resume")
             return
         try:
             self._start(plan_to_resume(found, settings.source.root))
         except ReflexError as error:
-            self._say_error("it cannot be resumed from here", error)
+            self._say_error("cannot resume this run here", error)
 
     def on_bakeoff_pane_promote_wanted(self, message: BakeoffPane.PromoteWanted) -> None:
         """The confirmation."""
@@ -214,7 +214,7 @@ class BakeoffControl(Vertical):
             self.app.push_screen(PromoteScreen(self._settings, on=on))
 
     def on_bakeoff_pane_compare_wanted(self, message: BakeoffPane.CompareWanted) -> None:
-        """Hold one against the other."""
+        """Compare them."""
         self._compare(message.report, message.baseline)
 
     def on_bakeoff_pane_opened(self, message: BakeoffPane.Opened) -> None:
@@ -242,10 +242,10 @@ class BakeoffControl(Vertical):
         if live is None:
             return
         trials = {
-            arm: tuple(t for t in (live.trial(message.go, arm),) if t is not None)
+            arm: tuple(t for t in (live.trial(message.key, arm),) if t is not None)
             for arm in live.arms
         }
-        name = plain(message.go[0], 80)
+        name = plain(message.key[0], 80)
         self.app.push_screen(Sheet(name, lambda width: task_page(trials, width)))
 
     def on_bakeoff_control_detail_read(self, message: DetailRead) -> None:
@@ -261,7 +261,7 @@ class BakeoffControl(Vertical):
             self._read_raw(message.opened)
 
     def on_bakeoff_control_raw_read(self, message: RawRead) -> None:
-        """No report of ours: as it stands."""
+        """Not a report of ours: shown as it is."""
         document = message.document
         page = Sheet(message.name, lambda _: [json_text(document)], copies=indented(document))
         self.app.push_screen(page)
@@ -275,7 +275,7 @@ class BakeoffControl(Vertical):
         page = Sheet("Compared", lambda width: [left(each, width) for each in lines])
         self.app.push_screen(page)
 
-    def on_bakeoff_told(self, message: BakeoffTold) -> None:
+    def on_bakeoff_progressed(self, message: BakeoffProgressed) -> None:
         """The run tells how it goes."""
         live = self.pane.live
         if live is None:
@@ -295,11 +295,11 @@ class BakeoffControl(Vertical):
         finished = live.finished if live else None
         if message.error is not None:
             kept = finished is not None
-            self._say_error("the bakeoff could not go on", message.error, kept=kept)
+            self._say_error("the bakeoff failed", message.error, kept=kept)
         elif finished is not None:
             self._say(finished_words(finished, self._keys))
         elif stopped:
-            self.banner.say("▲ stopped before the first trial: there is nothing to report")
+            self.banner.say("▲ stopped before the first trial; no report was written")
             self.pane.live = None
         if live is not None and not live.begun:
             self.pane.live = None
@@ -367,7 +367,7 @@ class BakeoffControl(Vertical):
         if self._has_focus:
             self.pane.call_after_refresh(self.pane.take_focus)
 
-    def _say(self, said: Said) -> None:
+    def _say(self, said: BannerText) -> None:
         self.banner.say(said.words, said.rest, tone=said.tone)
 
     def _say_error(self, what: str, error: ReflexError, *, kept: bool = False) -> None:

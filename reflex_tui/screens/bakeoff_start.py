@@ -1,7 +1,4 @@
-"""The start dialog: what a bakeoff is to run, and what that asks, takes and costs.
-
-What a planned bakeoff asks, takes and costs; or why it would be refused, and what to do.
-"""
+"""The start dialog: what a bakeoff is to run, and what that asks, takes and costs."""
 
 from __future__ import annotations
 
@@ -47,18 +44,20 @@ if TYPE_CHECKING:
 _LABEL = 12
 _MOST_LEFT_OUT = 3
 
+_SETTLE_S = 0.15
+
 
 class CostSection(Section):
-    """Shows ``found``; while ``looking`` that is of earlier fields. ``ill``: the server is down."""
+    """Shows ``found``, of earlier fields while ``looking``; ``down``: why the server is, if so."""
 
     found: reactive[Estimate | ReflexError | None] = reactive(None, layout=True)
     looking: reactive[bool] = reactive(default=True)
-    ill: reactive[str] = reactive("", layout=True)
+    down: reactive[str] = reactive("", layout=True)
 
     def lines(self, width: int) -> list[Content]:
         """A label a line."""
         if self.found is None:
-            return [line(("◌ reading the suite, and attacking the sandbox to see it hold", MUTED))]
+            return [line(("◌ reading the suite and testing the sandbox", MUTED))]
         if isinstance(self.found, ReflexError):
             lines = _refused(self.found, width)
         else:
@@ -82,9 +81,9 @@ class CostSection(Section):
         if found.left_out:
             lines += _left_out(found, width)
         if found.limits:
-            lines += _wrapped("▲ promotes nothing: ", found.limits, POOR, width)
-        if self.ill:
-            lines += _wrapped("▲ reflex is down: ", self.ill, POOR, width)
+            lines += _wrapped("▲ does not count: ", found.limits, POOR, width)
+        if self.down:
+            lines += _wrapped("▲ reflex is down: ", self.down, POOR, width)
         return lines
 
 
@@ -124,7 +123,7 @@ def _price(found: Estimate) -> Content:
 
 def _left_out(found: Estimate, width: int) -> list[Content]:
     some = found.left_out[:_MOST_LEFT_OUT]
-    told = f"{len(found.left_out)} that the suite itself cannot use"
+    told = f"{plural(len(found.left_out), 'task')} that cannot be used"
     lines = [line(("LEFT OUT".ljust(_LABEL), TITLE), told)]
     for one in some:
         lines += labelled(line(" " * _LABEL), line((plain(one, 300), MUTED)), width)
@@ -142,9 +141,6 @@ def _refused(error: ReflexError, width: int) -> list[Content]:
 
 def _wrapped(start: str, text: str, style: str, width: int) -> list[Content]:
     return [line((row, style)) for row in wrap(start + plain(text, 500), max(20, width))]
-
-
-_SETTLE_S = 0.15
 
 
 class BakeoffStart(ModalScreen["Plan | None"]):
@@ -203,14 +199,14 @@ class BakeoffStart(ModalScreen["Plan | None"]):
         options, reflex = self._options, self._settings.reflex
         known = ", ".join([PRIMARY, *(plain(name, 40) for name in reflex.backends), CLOUD])
         return [
-            ("suite", options.suite or DEFAULT_SUITE, "of the package, or a path"),
+            ("suite", options.suite or DEFAULT_SUITE, "built-in name, or a path"),
             ("arms", options.arms or f"{PRIMARY},{CLOUD}", f"of {known}"),
-            ("tasks", options.tasks or "*", "a pattern on ids, such as c*"),
-            ("trials", options.trials or "1", "goes at each task"),
+            ("tasks", options.tasks or "*", "pattern of task ids, such as c*"),
+            ("trials", options.trials or "1", "trials per task"),
             (
                 "candidates",
                 options.candidates or str(reflex.candidates),
-                "replies asked at once, locally",
+                "parallel replies per local call",
             ),
         ]
 
@@ -253,8 +249,8 @@ class BakeoffStart(ModalScreen["Plan | None"]):
 
     def _show_health(self) -> None:
         outlook = self._look()
-        ill = outlook is not None and not outlook.health.ok
-        self.query_one(CostSection).ill = outlook.health.summary if outlook and ill else ""
+        down = outlook is not None and not outlook.health.ok
+        self.query_one(CostSection).down = outlook.health.summary if outlook and down else ""
 
     def _estimate(self) -> None:
         self.query_one(CostSection).looking = True

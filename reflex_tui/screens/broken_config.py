@@ -1,4 +1,4 @@
-"""The screen for a configuration that cannot be used: what is wrong where, until it is mended."""
+"""The screen for an invalid configuration: what is wrong and where, until it is fixed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class BrokenConfigScreen(Screen[None]):
-    """Goes by itself when the file is good; with ``in_force`` there is something to go back to."""
+    """Closes when the file is fixed; with ``in_force`` there is something to go back to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Back, with the last good one", id="config.close"),
+        Binding("escape", "close", "Back, with the last valid one", id="config.close"),
         Binding("c", "copy", "Copy the lines", id="config.copy"),
         Binding("q", "app.quit", "Quit", id="config.quit"),
     ]
@@ -46,9 +46,9 @@ class BrokenConfigScreen(Screen[None]):
     def say(self, error: ConfigError) -> None:
         """Say what is wrong now."""
         force = (
-            ("The last good one stays in force.",)
+            ("The last valid configuration stays in force.",)
             if self._in_force
-            else ("Nothing is watched and nothing is contacted until it can be used.",)
+            else ("No server is contacted until it is fixed.",)
         )
         key = shown_key(self.app, "config.copy", "c")
         self.query_one(Notice).show(
@@ -59,12 +59,12 @@ class BrokenConfigScreen(Screen[None]):
                 "",
                 *error.remedy.splitlines(),
                 "",
-                f"A file that is good, and enough ({key} copies its lines):",
+                f"A minimal valid file ({key} copies it):",
                 "",
                 *(f"{IN_FILE}{each}" for each in example()),
                 "",
                 *force,
-                "It is read again as soon as the file changes; this screen then goes by itself.",
+                "This screen closes when the file is fixed.",
             ),
         )
 

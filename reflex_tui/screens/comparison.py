@@ -41,8 +41,8 @@ def compared(path: Path, baseline_path: Path) -> list[Content]:
         *_judgement(comparison),
         line(""),
         *_table(report, baseline),
-        *_task_changes("solved no more", comparison.success.fell, BAD),
-        *_task_changes("solved only now", comparison.success.rose, GOOD),
+        *_task_changes("no longer solved", comparison.success.fell, BAD),
+        *_task_changes("newly solved", comparison.success.rose, GOOD),
     ]
     notes = [line(("note      ", MUTED), plain(one, 300)) for one in comparison.notes]
     return [*lines, line(""), *notes] if notes else lines

@@ -1,4 +1,4 @@
-"""The dashboard itself: what the watchers tell goes into the panes, keys and commands act here."""
+"""The dashboard: watchers' messages go into the panes; keys and commands act here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from reflex_tui.messages import (
 )
 from reflex_tui.model.gate import BAD, Condition
 from reflex_tui.model.latencies import Latencies
-from reflex_tui.model.rows import moment
+from reflex_tui.model.rows import parse_time
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.widgets.benefits import KEPT
 from reflex_tui.widgets.key_bar import KeyBar
@@ -158,7 +158,7 @@ class Dashboard(Screen[None]):
         self.post_message(self.Ready())
 
     def use(self, settings: Settings | None) -> None:
-        """Go by these settings from now on."""
+        """Use these settings from now on."""
         self.settings = settings
         if settings is None:
             return
@@ -187,7 +187,7 @@ class Dashboard(Screen[None]):
         self.query_one(Masthead).blocked = None
         self.query_one(Masthead).outlook = message.outlook
         health = self.query_one(HealthPane)
-        health.barred = None
+        health.blocked = None
         health.outlook = message.outlook
         if message.deep:
             health.show_generated()
@@ -201,17 +201,17 @@ class Dashboard(Screen[None]):
             word, why = "untrusted", "nothing is contacted"
         self.outlook = None
         self.query_one(Masthead).blocked = Condition("✖", word, BAD, why)
-        self.query_one(HealthPane).barred = message.error
+        self.query_one(HealthPane).blocked = message.error
         self.complete()
 
     def on_records_came(self, message: RecordsCame) -> None:
         """Newer events, or another capsule's."""
         routing = self.routing
         if message.fresh:
-            routing.book.clear()
+            routing.newest.clear()
             self._latencies.clear()
             self.events, self._newest = 0, None
-        added = routing.book.append(message.entries)
+        added = routing.newest.append(message.entries)
         for call in added.calls:
             self._latencies.add(call)
         self._note_broken(None)
@@ -317,7 +317,7 @@ class Dashboard(Screen[None]):
         self.post_message(LookWanted())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """A key that is text for what has the focus is no key."""
+        """A key that is text for what has the focus does nothing else."""
         if action == "command":
             return self.is_whole and not isinstance(self.focused, Input)
         return True
@@ -357,7 +357,7 @@ class Dashboard(Screen[None]):
         self._figures_wait = True
 
     def _note_newest(self, record: Record) -> None:
-        self.events, self._newest = record.seq, moment(record.time)
+        self.events, self._newest = record.seq, parse_time(record.time)
 
     def _tick(self) -> None:
         self.now = self._clock.now()
@@ -389,8 +389,8 @@ class Dashboard(Screen[None]):
             health.show_decisions(self._latest(), routing.patience_s)
 
     def _latest(self) -> tuple[Row, ...]:
-        book = self.routing.book
-        return book.latest_decisions(KEPT)
+        newest = self.routing.newest
+        return newest.latest_decisions(KEPT)
 
 
 def _load_panes() -> None:

@@ -103,7 +103,7 @@ class DetailScreen(Screen[None]):
     def on_detail_screen_not_fetched(self, message: NotFetched) -> None:
         """Say why there is nothing."""
         self.query_one("#detail-record", Static).update(
-            line(("✖ The call's evidence does not hold", f"bold {BAD}"))
+            line(("✖ The call's evidence is damaged", f"bold {BAD}"))
         )
         self.query_one("#detail-json", Static).update(
             line(plain(message.error.message, 2000), "\n\n", plain(message.error.remedy, 2000))
@@ -159,7 +159,7 @@ class DetailScreen(Screen[None]):
         self.query_one("#detail-record", Static).update(
             line(
                 (f"{plain(record.event_type, 40)} {record.seq:,}   ", "bold"),
-                ("✓ hash holds", GOOD),
+                ("✓ hash matches", GOOD),
                 "   ",
                 link,
                 (f"   {record.hash[:19]}", MUTED),

@@ -1,4 +1,4 @@
-"""Asked once before a bakeoff under way is left: it is stopped, and what is done is kept."""
+"""Asked once before leaving stops a running bakeoff; its finished trials are kept."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class LeaveScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Ask; a run that ends by itself meanwhile needs no answer."""
-        self.query_one("#leave").border_title = "A bakeoff is under way"
+        self.query_one("#leave").border_title = "A bakeoff is running"
         self.query_one("#leave-text", Static).update(
             line(
                 (f"▸ {self._far}\n\n", "bold"),
-                "Leaving stops it. What is done is kept: a partial report is written,\n"
-                "and r on the bakeoff pane goes on where it was.",
+                "Leaving stops it. Finished trials are kept in a partial report;\n"
+                "r on the bakeoff pane resumes the run.",
             )
         )
         self.set_interval(_LOOK_EVERY_S, self._look)

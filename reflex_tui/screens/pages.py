@@ -1,9 +1,4 @@
-"""What the sheets say: models, status, check. Pure functions from an outlook to lines.
-
-A page of text over the dashboard: help, models, status, check, a report.
-
-The help page: the keys that are true where the user stands, the commands, where things lie.
-"""
+"""Sheets over the dashboard: help, models, status, check. Their text is pure functions."""
 
 from __future__ import annotations
 
@@ -46,6 +41,21 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
     from core.settings import Settings
     from reflex_tui.model.latencies import Figures
+
+_KEY, _DOES, _USAGE, _SIGN = 16, 34, 34, 20
+SIGNS = (
+    ("● up", "the server answers, has the model and is ready"),
+    ("▲ slow", "it answers, but over the latency limit"),
+    ("▲ failing", "it answers, but too many calls fail"),
+    ("✖ down", "it does not answer; the remedy is shown beside"),
+    ("◌", "not checked yet, or being read"),
+    ("×", "a failed call; in the last hour: a minute in which the server was down"),
+    ("·", "unknown: no call, or no probe"),
+    ("↳", "a fallback: an earlier backend failed"),
+    ("? outcome_unknown", "decided, but the end of the call was never recorded"),
+)
+_SETTING = 32
+WAIT = "Checking …"
 
 
 class Sheet(ModalScreen[None]):
@@ -99,36 +109,23 @@ class Sheet(ModalScreen[None]):
         self.post_message(CopyWanted(self._copies, self._heading))
 
 
-_KEY, _DOES, _USAGE, _SIGN = 16, 34, 34, 20
-SIGNS = (
-    ("● up", "the server answers, serves the model and is ready"),
-    ("▲ slow", "it answers, but over the latency limit"),
-    ("✖ down", "it does not; what to do stands beside"),
-    ("◌", "nobody has looked yet, or something is being read"),
-    ("×", "a call that failed; in the last hour: a minute in which the server was down"),
-    ("·", "not known: no call, or nobody looked"),
-    ("↳", "a fallback: an earlier backend failed"),
-    ("? outcome_unknown", "decided, but no end of the call was ever recorded"),
-)
-
-
 def help_page(
     keys: Sequence[tuple[str, str, str]], places: Mapping[str, str], width: int
 ) -> list[Content]:
     """Keys as (key, what it does, id), commands, signs, and the files that matter by name."""
-    lines = [title("KEYS HERE", ("the id at the right is for a file of your own keys", MUTED))]
+    lines = [title("KEYS HERE", ("use the id at the right in your own keys file", MUTED))]
     lines += [
         line(left(line((key, "bold $reflex")), _KEY), left(does, _DOES), (binding_id, MUTED))
         for key, does, binding_id in keys
     ]
-    lines += [line(""), title("COMMANDS", ("type / and begin", MUTED))]
+    lines += [line(""), title("COMMANDS", ("type / to enter one", MUTED))]
     for command in COMMANDS:
         usage = left(line((command.usage, "bold")), _USAGE)
         lines += labelled(usage, line((command.does, MUTED)), width)
     lines += [line(""), title("SIGNS")]
     for sign, meaning in SIGNS:
         lines += labelled(line(left(sign, _SIGN)), line((meaning, MUTED)), width)
-    lines += [line(""), title("WHERE THINGS LIE")]
+    lines += [line(""), title("FILES")]
     for name, place in places.items():
         lines += labelled(line(left(name, _KEY)), line((place, MUTED)), width)
     return [left(each, width) for each in lines]
@@ -155,10 +152,6 @@ def places(settings: Settings | None, theme_file: Path, keymap_file: Path) -> di
     }
 
 
-_SETTING = 32
-WAIT = "Nobody has looked yet; a moment …"
-
-
 def models_page(outlook: RoutingView | None, width: int) -> list[Content]:
     """What the server serves, the configured model marked."""
     if outlook is None:
@@ -171,9 +164,9 @@ def models_page(outlook: RoutingView | None, width: int) -> list[Content]:
         lines.append(left(line(mark, plain(model, 200), note), width))
     if not health.models:
         lines += [line((f"✖ {health.summary}", BAD)), line("")]
-        lines.append(line(("The health pane says what to do.", MUTED)))
+        lines.append(line(("The health pane shows how to fix it.", MUTED)))
     elif health.model not in health.models:
-        missing = f"✖ {plain(health.model, 200)} is configured and not served"
+        missing = f"✖ {plain(health.model, 200)} is configured but not available"
         lines += [line(""), line((missing, BAD)), *(line(text) for text in health.remedy)]
     return lines
 
@@ -207,7 +200,7 @@ def status_page(
     With ``no_evidence`` the capsule cannot be read, so that no call is sent.
     """
     if settings is None:
-        return [line(("There is no configuration that can be used.", MUTED))]
+        return [line(("There is no usable configuration.", MUTED))]
     source = settings.source
     lines = [
         *(_next_call(outlook, live, no_evidence=no_evidence) if outlook else [line((WAIT, MUTED))]),

@@ -40,7 +40,7 @@ def _chart(dashboard: Dashboard, action: str) -> None:
     health = dashboard.query_one(HealthPane)
     pane = dashboard.routing if dashboard.pane == "routing" else health
     if not pane.check_action(action, ()):
-        dashboard.notify("There is no chart in sight here")
+        dashboard.notify("There is no chart here")
     elif action == "chart":
         pane.action_chart()
     else:

@@ -1,7 +1,4 @@
-"""The confirmation before reflex may serve, or may not any more: the line that changes, and why.
-
-What the confirmation says: the change and what follows from it, the refusal, the new state.
-"""
+"""The confirmation before reflex is enabled or disabled: the line that changes, and why."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ from reflex_tui.model.gate import (
     server_condition,
     why,
 )
-from reflex_tui.model.live import EARNS_NOTHING
+from reflex_tui.model.live import CANNOT_ENABLE
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import LABEL, MUTED, left, line
 
@@ -58,13 +55,13 @@ def proposal_lines(proposal: Proposal, width: int, key: str) -> list[Content]:
         return [*lines, *_refusal(outlook, width, key)]
     if not proposal.changes:
         state = "enabled" if proposal.on else "disabled"
-        return [*lines, line((f"✓ reflex is {state} already: nothing to write", GOOD))]
+        return [*lines, line((f"✓ reflex is {state} already: nothing to change", GOOD))]
     lines += [line((plain(proposal.path, 500), MUTED))]
     lines += [_change(each) for each in proposal.changes]
     if proposal.on:
         lines += [line(""), *_afterwards(outlook, width)]
     else:
-        lines += [line(""), *_told("Every Implement call goes to the cloud from then on.", width)]
+        lines += [line(""), *_told("From then on every Implement call goes to the cloud.", width)]
     return lines
 
 
@@ -78,7 +75,7 @@ def done_lines(done: Done, width: int, *, on: bool) -> list[Content]:
         _server(done.outlook),
         _next("next call ", done.outlook),
         line(""),
-        *_told("Runs that are under way keep the policy they began with.", width),
+        *_told("Runs already started keep their policy.", width),
     ]
 
 
@@ -107,16 +104,16 @@ def _refusal(outlook: RoutingView, width: int, key: str) -> list[Content]:
     detail = outlook.gate.detail or ""
     head = f"✖ refused: no valid gate pass ({plain(detail, 40)})"
     stamps = {str(each) for each in (outlook.gate.event or {}).get("stamps") or ()}
-    if stamps & EARNS_NOTHING:
+    if stamps & CANNOT_ENABLE:
         named = plain(", ".join(sorted(stamps)), 80)
-        reason = f"the newest bakeoff is stamped {named}, and such a one promotes nothing here"
+        reason = f"the newest bakeoff is marked {named}: it cannot enable reflex"
     else:
         reason = why(outlook.gate)
     return [
         line((head, f"bold {BAD}")),
         *_told(reason, width),
         line(""),
-        *_told(f"Nothing is written. Earn it first: {key} runs a bakeoff from here, or", width),
+        *_told(f"Nothing was written. Pass a bakeoff first: press {key}, or run", width),
         line("  $ ", (MAKE_FIRST, "$reflex")),
     ]
 
@@ -128,18 +125,18 @@ def _change(change: SettingChange) -> Content:
 
 
 def _afterwards(outlook: RoutingView, width: int) -> list[Content]:
-    """What the next Implement call would do if it stood in the file already."""
+    """What the next Implement call would do if the file said so already."""
     settings = outlook.settings
     enabled = settings.reflex.model_copy(update={"enabled": True})
     policy = PolicySnapshot.capture(type(settings)(enabled, settings.cloud, settings.source))
     decision = decide(policy, Stage.IMPLEMENT, outlook.health, outlook.breaker, outlook.gate)
     mode = (str(decision.mode), f"bold {MODE_STYLE[decision.mode]}")
     reason = (f": {reason_text(decision)}", MUTED)
-    said = line("From then on the next Implement call → ", mode, reason)
+    said = line("Then the next Implement call → ", mode, reason)
     lines = [said if said.cell_length <= width else line("The next call then → ", mode, reason)]
     stamps = (outlook.gate.event or {}).get("stamps")
     if stamps:
-        lines.append(line((f"stamped {plain(', '.join(map(str, stamps)), 80)}", POOR)))
+        lines.append(line((f"marked {plain(', '.join(map(str, stamps)), 80)}", POOR)))
     lapses = "It lapses when model, server, suite, prompt or thresholds change."
     return [*lines, *_told(lapses, width)]
 
@@ -156,7 +153,7 @@ def _told(text: str, width: int) -> list[Content]:
 
 
 class PromoteScreen(ModalScreen[None]):
-    """Looks at gate and file anew, shows what would be written, and writes it when told to."""
+    """Checks gate and file again, shows what would change, and writes it on request."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "write", "Write it", id="promote.write"),
@@ -185,7 +182,7 @@ class PromoteScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Look."""
-        title = "Let reflex serve Implement calls" if self._on else "Keep reflex from serving"
+        title = "Enable reflex for Implement calls" if self._on else "Send all calls to the cloud"
         self.query_one("#promote").border_title = title
         self._look()
 
@@ -223,7 +220,7 @@ class PromoteScreen(ModalScreen[None]):
         width = self.query_one("#promote").content_size.width
         match self.found:
             case None:
-                lines = [line(("◌ looking at the gate and the file", MUTED))]
+                lines = [line(("◌ checking the gate and the file", MUTED))]
             case promotion.Proposal() as proposal:
                 key = shown_key(self.app, "bakeoff.new", "n")
                 lines = proposal_lines(proposal, width, key)

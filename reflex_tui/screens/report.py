@@ -1,7 +1,4 @@
-"""A bakeoff report whole: an overview, and every task with its attempts and diffs.
-
-A report in lines: the verdict, both arms' figures, what limits its worth, what was left out.
-"""
+"""A bakeoff report whole: an overview, and every task with its attempts and diffs."""
 
 from __future__ import annotations
 
@@ -39,6 +36,9 @@ if TYPE_CHECKING:
 _NAME, _FIGURE = 24, 18
 _MOST_LEFT_OUT = 20
 
+_OVERVIEW = "overview"
+_WIDE = 110
+
 
 def overview(detail: Detail, width: int) -> list[Content]:
     """All but the tasks; the latency chart follows it."""
@@ -48,7 +48,8 @@ def overview(detail: Detail, width: int) -> list[Content]:
     rows = wrap(f"{glyph} {plain(gate.summary, 400)}", max(20, width))
     lines = [line((row, f"bold {style}")) for row in rows]
     if gate.decides:
-        lines += [line((row, MUTED)) for row in wrap(f"would decide it: {gate.decides}", width)]
+        needed = wrap(f"needed for a verdict: {gate.decides}", width)
+        lines += [line((row, MUTED)) for row in needed]
     lines += [line(""), title("GATE")]
     table = criteria(gate.as_json(), Thresholds())
     lines += [criterion_line(each, min(width, 90)) for each in table]
@@ -57,7 +58,7 @@ def overview(detail: Detail, width: int) -> list[Content]:
     for stamp in detail.report.stamps:
         told = wrap(f"{stamp}: {STAMP_WORDS[stamp]}", max(20, width - LABEL))
         lines += [
-            line(("stamped".ljust(LABEL) if not at else " " * LABEL, MUTED), (row, POOR))
+            line(("marked".ljust(LABEL) if not at else " " * LABEL, MUTED), (row, POOR))
             for at, row in enumerate(told)
         ]
     lines += _left_out(detail)
@@ -144,7 +145,8 @@ def _about(detail: Detail, width: int) -> list[Content]:
         server = plain(arm.label or arm.server_identity, 60)
         told = f"{plain(arm.model, 80)}   {plain(arm.endpoint, 80)}   {server}"
         lines.append(line((plain(name, LABEL - 1).ljust(LABEL), MUTED), told))
-    sandbox = f"{report.sandbox.tier}, held {plural(report.sandbox.escapes_held, 'attack')}"
+    blocked = plural(report.sandbox.escapes_held, "escape attempt")
+    sandbox = f"{report.sandbox.tier}: blocked all {blocked}"
     lines.append(line(("sandbox".ljust(LABEL), MUTED), plain(sandbox, width)))
     lines.append(line(("file".ljust(LABEL), MUTED), (plain(detail.path, 500), MUTED)))
     return lines
@@ -156,14 +158,10 @@ def _left_out(detail: Detail) -> list[Content]:
         return []
     some = left_out[:_MOST_LEFT_OUT]
     number = plural(len(left_out), "task")
-    lines = [line(""), title("LEFT OUT", f"{number} that the suite itself cannot use")]
+    lines = [line(""), title("LEFT OUT", f"{number} that cannot be used")]
     lines += [line(" " * LABEL, (plain(one, 300), MUTED)) for one in some]
     rest = len(left_out) - len(some)
     return [*lines, line(" " * LABEL, (f"and {rest} more", MUTED))] if rest else lines
-
-
-_OVERVIEW = "overview"
-_WIDE = 110
 
 
 class ReportScreen(Screen[None]):
@@ -254,11 +252,10 @@ class ReportScreen(Screen[None]):
 
     def _show_head(self) -> None:
         report, gate = self._detail.report, self._detail.gate
-        glyph, style = VERDICTS[gate.verdict.value]
-        word = f"{glyph.split(' ')[0]} {gate.verdict.value}"
+        word, style = VERDICTS[gate.verdict.value]
         when = line((f"   {day_time(report.finished_at)}", MUTED))
         name = line(("Bakeoff ", "bold"), (plain(report.suite.name, 60), "bold $reflex"), when)
-        stamps = (f"   stamped {', '.join(report.stamps)}" if report.stamps else "", "$warning")
+        stamps = (f"   marked {', '.join(report.stamps)}" if report.stamps else "", "$warning")
         width = max(0, self.size.width - 4)
         head = spread(line(name, stamps), line((word, f"bold {style}")), width, gap=2)
         self.query_one("#whole-head", Static).update(head)

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
-from reflex_tui.messages import BakeoffEnded, BakeoffTold, WatcherDied
+from reflex_tui.messages import BakeoffEnded, BakeoffProgressed, WatcherDied
 
 if TYPE_CHECKING:
     from core.clock import Clock
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class BakeoffRun:
-    """One run; posts ``BakeoffTold`` for each of its events, then ``BakeoffEnded``, once."""
+    """One run; posts ``BakeoffProgressed`` for each of its events, then ``BakeoffEnded``, once."""
 
     def __init__(
         self, settings: Settings, plan: Plan, post: Post, *, clock: Clock | None = None
@@ -48,7 +48,7 @@ class BakeoffRun:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it in order: what is done is reported as partial, and can be gone on with."""
+        """End it in order: finished trials are reported as partial, and the run can be resumed."""
         with self._lock:
             self._stop_wanted = True
             if self._loop and self._stop:
@@ -82,7 +82,7 @@ class BakeoffRun:
             told = run_bakeoff(self.settings, self.plan, stop=stop, clock=self._clock)
             async with contextlib.aclosing(told) as events:
                 async for event in events:
-                    self._post(BakeoffTold(event))
+                    self._post(BakeoffProgressed(event))
         finally:
             with self._lock:
                 self._loop = self._stop = None

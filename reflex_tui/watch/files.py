@@ -1,7 +1,4 @@
-"""The watcher of the bakeoff reports' directory.
-
-The watcher of the configuration file, by its times and its size.
-"""
+"""The threads that watch files: the configuration, and the bakeoff reports."""
 
 from __future__ import annotations
 
@@ -22,9 +19,11 @@ if TYPE_CHECKING:
 
 CONFIG_EVERY_S = 1.0
 
+REPORTS_EVERY_S = 1.0
+
 
 class ConfigWatcher(Watcher):
-    """Reads the configuration anew when its file changes; ``settings`` None: not read yet."""
+    """Reads the configuration again when its file changes; ``settings`` None: not read yet."""
 
     def __init__(self, settings: Settings | None, post: Post, read: Callable[[], Settings]) -> None:
         super().__init__("config", post)
@@ -35,7 +34,7 @@ class ConfigWatcher(Watcher):
         self._before: Settings | str | None = None
 
     def watch(self) -> None:
-        """Look every second; at once when there is nothing to go by."""
+        """Look every second; at once when nothing was read yet."""
         if self._settings is None:
             self._tell(self._found())
         while not self._stopping.wait(CONFIG_EVERY_S):
@@ -76,9 +75,6 @@ def _times(path: Path | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return (status.st_mtime_ns, status.st_size) if status else None
-
-
-REPORTS_EVERY_S = 1.0
 
 
 class ReportsWatcher(Watcher):

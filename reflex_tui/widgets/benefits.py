@@ -1,7 +1,4 @@
-"""The newest decisions in brief, for the pane that is not the log.
-
-The strip of four reasons to run reflex, and what the shadow calls showed.
-"""
+"""The strip of benefits, what shadow calls showed, and the newest decisions in brief."""
 
 from __future__ import annotations
 
@@ -30,23 +27,26 @@ if TYPE_CHECKING:
 _GAP = "   "
 PRICES = "price_input_per_million and price_output_per_million"
 
+KEPT = 40
+_TIME, _MODE, _TOTAL = 14, 8, 9
+
 
 class BenefitsSection(Section):
-    """``worth`` of today's calls (None: not read yet) and the ``shadow`` summary, if any.
+    """``benefits`` of today's calls (None: not read yet) and the ``shadow`` summary, if any.
 
     ``sample`` is the share (0 to 1) of the cloud's calls that are shadowed now.
     """
 
-    worth: reactive[Benefits | None] = reactive(None, layout=True)
+    benefits: reactive[Benefits | None] = reactive(None, layout=True)
     shadow: reactive[ShadowSummary | None] = reactive(None, layout=True)
     sample: reactive[float] = reactive(0.0, layout=True)
 
     def lines(self, width: int) -> list[Content]:
         """The strip, what would complete it where there is room, and the shadow calls."""
-        if self.worth is None:
-            return [left(title("WORTH", ("◌ reading the evidence …", MUTED)), width)]
-        lines = [fitting(_strips(self.worth), width)]
-        if not self.worth.priced and self.worth.calls:
+        if self.benefits is None:
+            return [left(title("BENEFITS", ("◌ reading the evidence …", MUTED)), width)]
+        lines = [fitting(_strips(self.benefits), width)]
+        if not self.benefits.priced and self.benefits.calls:
             hint = f"to see the cost saved, set {PRICES} in [cloud]"
             short = "to see the cost saved, set the prices in [cloud]"
             lines.append(
@@ -57,28 +57,33 @@ class BenefitsSection(Section):
         return lines
 
 
-def _strips(worth: Benefits) -> list[Content]:
+def _strips(benefits: Benefits) -> list[Content]:
     """The strip, the longest first."""
-    if not worth.calls:
-        none = title("WORTH", ("today   no calls yet", MUTED))
-        return [none + line(f"{_GAP}parity ", _figure(percent(_whole(worth.parity_percent)))), none]
-    quick = _figure(percent(_whole(worth.quick_percent)))
-    saved = _figure(usd(worth.saved_usd) if worth.priced else NONE)
-    kept = _figure(percent(_whole(worth.kept_percent)))
-    parity = _figure(percent(_whole(worth.parity_percent)))
-    calls = plural(worth.calls, "call")
-    where = "kept on this machine" if worth.on_machine else "kept off the cloud"
-    short = "kept here" if worth.on_machine else "off the cloud"
-    at_least = "saved at least " if worth.uncounted and worth.priced else "saved "
-    against = "parity with cloud " if worth.parity_percent is not None else "parity: no gate pass "
+    if not benefits.calls:
+        none = title("BENEFITS", ("today   no calls yet", MUTED))
+        return [
+            none + line(f"{_GAP}parity ", _figure(percent(_whole(benefits.parity_percent)))),
+            none,
+        ]
+    quick = _figure(percent(_whole(benefits.quick_percent)))
+    saved = _figure(usd(benefits.saved_usd) if benefits.priced else NONE)
+    kept = _figure(percent(_whole(benefits.kept_percent)))
+    parity = _figure(percent(_whole(benefits.parity_percent)))
+    calls = plural(benefits.calls, "call")
+    where = "stayed local" if benefits.on_machine else "stayed off the cloud"
+    short = "stayed local" if benefits.on_machine else "off the cloud"
+    at_least = "saved at least " if benefits.uncounted and benefits.priced else "saved "
+    against, solved = "success against the cloud ", parity
+    if benefits.parity_percent is None:
+        against, solved = "success against the cloud: no valid gate pass", ("", "")
     return [
-        title("WORTH", (f"today, {calls}", MUTED), _GAP, "under a second ", quick, _GAP,
-              at_least, saved, _GAP, f"{where} ", kept, " of tokens", _GAP, against, parity),
-        title("WORTH", ("today", MUTED), _GAP, "under a second ", quick, _GAP,
-              "saved ", saved, _GAP, f"{short} ", kept, " of tokens", _GAP, "parity ", parity),
-        title("WORTH", "under a second ", quick, "  ", "saved ", saved, "  ",
-              f"{short} ", kept, "  ", "parity ", parity),
-        title("WORTH", "< 1 s ", quick, "  ", saved, " saved  ", kept, " here"),
+        title("BENEFITS", (f"today, {calls}", MUTED), _GAP, "under a second ", quick, _GAP,
+              at_least, saved, _GAP, kept, f" of tokens {where}", _GAP, against, solved),
+        title("BENEFITS", ("today", MUTED), _GAP, "under a second ", quick, _GAP,
+              "saved ", saved, _GAP, kept, f" of tokens {short}", _GAP, "parity ", parity),
+        title("BENEFITS", "under a second ", quick, "  ", "saved ", saved, "  ",
+              kept, f" {short}  ", "parity ", parity),
+        title("BENEFITS", "< 1 s ", quick, "  ", saved, " saved  ", kept, " local"),
     ]  # fmt: skip
 
 
@@ -109,10 +114,6 @@ def _whole(value: float | None) -> float | None:
     if value is None:
         return None
     return min(round(value), 99) if value < 100 else round(value)  # noqa: PLR2004
-
-
-KEPT = 40
-_TIME, _MODE, _TOTAL = 14, 8, 9
 
 
 class RecentSection(Section):

@@ -34,11 +34,16 @@ if TYPE_CHECKING:
 VERDICTS = {
     "pass": ("✓ pass", GOOD),
     "fail": ("✖ fail", BAD),
-    "inconclusive": ("▲ open", POOR),
+    "inconclusive": ("▲ undecided", POOR),
     "": ("", MUTED),
 }
 ENABLE = "code reflex enable"
-_NAME, _VALUE, _THRESHOLD, _VERDICT = 16, 7, 10, 8
+_STORES = {
+    "full_io": "prompts and replies",
+    "prompts_only": "prompts, not replies",
+    "none": "neither prompts nor replies",
+}
+_NAME, _VALUE, _THRESHOLD, _VERDICT = 15, 7, 9, 12
 _LAPSED = frozenset(
     [
         "stale",
@@ -61,19 +66,19 @@ class GateSection(Section):
     def lines(self, width: int) -> list[Content]:
         """A title and three lines, and one more while it is not met."""
         if self.outlook is None:
-            return [title("GATE", ("◌ looking", MUTED)), line("")]
+            return [title("GATE", ("◌ checking", MUTED)), line("")]
         gate, thresholds = self.outlook.gate, self.outlook.policy.reflex.thresholds
         state = gate_condition(gate)
         lines = [self._title(width, state.label, state.style)]
         lines += [criterion_line(each, width) for each in criteria(gate.event, thresholds)]
         if "demo" in _stamps(gate.event):
-            lines.append(left(line(("the demo's own pass: no bakeoff was run", MUTED)), width))
+            lines.append(left(line(("demo pass (not measured)", MUTED)), width))
         if gate.valid and not self.outlook.policy.reflex.enabled:
-            hint = ("reflex is disabled; let it serve:  ", MUTED), (ENABLE, "$reflex")
+            hint = ("reflex is disabled; enable it:  ", MUTED), (ENABLE, "$reflex")
             lines.append(left(line(*hint), width))
         if not gate.valid:
-            again = " again" if gate.event else ""
-            lines.append(left(line((f"earn it{again}:  ", MUTED), (MAKE_FIRST, "$reflex")), width))
+            what = "run a new bakeoff" if gate.event else "run a bakeoff"
+            lines.append(left(line((f"{what}:  ", MUTED), (MAKE_FIRST, "$reflex")), width))
         return lines
 
     def _title(self, width: int, label: str, style: str) -> Content:
@@ -85,7 +90,7 @@ class GateSection(Section):
         event = gate.event or {}
         marks = ", ".join(_stamps(event))
         age = "" if gate.age_days is None else f", {ago(gate.age_days * 86_400)}"
-        stamped = (f"   stamped {marks}" if marks else "", POOR)
+        stamped = (f"   marked {marks}" if marks else "", POOR)
         suite = plain(event.get("suite", ""), 40)
         room = width - verdict.cell_length - 2
         told = fitting(
@@ -158,7 +163,7 @@ class EvidenceSection(Section):
         if self.outlook is None:
             return [left(first, width), line("")]
         policy = self.outlook.policy
-        kept = (f"   keeps {policy.capture_mode.replace('_', ' ')}", MUTED)
+        kept = (f"   stores {_STORES.get(policy.capture_mode, policy.capture_mode)}", MUTED)
         second = line(" " * LABEL, (policy.policy_hash[:19], MUTED), kept)
         return [left(first, width), left(second, width)]
 

@@ -1,8 +1,6 @@
-"""Live latency of both modes: TTFT and total from zero, P50 and P95, the limit beside.
+"""Live latency of both modes: TTFT and total from zero, P50 and P95, beside the limit.
 
-Latencies as columns of blocks, with failures marked and the limit drawn through.
-
-Live latencies above the chart of a window of time, as both the health and routing pane have.
+``LatencyCharts`` puts the chart of a window of time below, for the health and the routing pane.
 """
 
 from __future__ import annotations
@@ -45,6 +43,11 @@ if TYPE_CHECKING:
 
 FAILED = "×"
 _THICKEST = 3
+
+_NUMBER = 9
+_LIMIT = 10
+_LEAST_TTFT_MS = 100.0
+_LEAST_TOTAL_MS = 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +100,6 @@ class Chart:
 
         runs = groupby(cells(), key=lambda cell: cell[1])
         return Content.assemble(*(("".join(cell for cell, _ in run), style) for style, run in runs))
-
-
-_NUMBER = 9
-_LIMIT = 10
-_LEAST_TTFT_MS = 100.0
-_LEAST_TOTAL_MS = 500.0
 
 
 class LatencySection(Section):

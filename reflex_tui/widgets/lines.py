@@ -1,15 +1,8 @@
 """Lines of styled text in columns; widths are terminal cells, and nothing is read as markup.
 
-Text in exact widths of terminal cells, in pieces of one style each: for rows by the hundred.
-
-A ``Content`` does the same and more, which takes four times as long a row.
-
-Text wrapped beside its label, so that nothing that matters is cut.
-
-Bars from a zero baseline up to a ceiling that stays put: what a latency looks like.
-
-Textual's own sparkline scales between the smallest and the largest value, so that a steady 50 ms
-is drawn empty and one slow call makes all others vanish.
+``line``, ``left``, ``right`` … work on Textual's ``Content``; ``fit``, ``left_pieces`` … on plain
+pairs of text and style, four times as fast, for rows by the hundred. ``bars`` draws values from
+zero up to a ceiling that stays put, where Textual's sparkline scales between the extremes.
 """
 
 from __future__ import annotations
@@ -31,6 +24,14 @@ if TYPE_CHECKING:
 # Text and its style, by name as in a style sheet; none for the style of what it stands in.
 Piece = tuple[str, str]
 _style_of = itemgetter(1)
+
+MUTED = "$muted"
+TITLE = "bold $muted"
+# Headings and labels take this many cells, so that what follows them is in one column.
+LABEL = 10
+_LEAST = 16
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+_STEPS = (1.0, 2.0, 5.0, 10.0)
 
 
 def cells(text: str) -> int:
@@ -77,12 +78,6 @@ def joined(pieces: Iterable[Piece]) -> list[Piece]:
     ]
 
 
-MUTED = "$muted"
-TITLE = "bold $muted"
-# Headings and labels take this many cells, so that what follows them is in one column.
-LABEL = 10
-
-
 def line(*pieces: Content | str | tuple[str, str | Style]) -> Content:
     """The pieces one after another; a pair is text and its style."""
     return Content.assemble(*pieces)
@@ -124,9 +119,6 @@ def _as_content(content: Content | str) -> Content:
     return Content(content) if isinstance(content, str) else content
 
 
-_LEAST = 16
-
-
 def labelled(label: Content, told: Content, width: int) -> list[Content]:
     """``told`` in rows beside ``label``, the further ones indented to stand below the first.
 
@@ -138,10 +130,6 @@ def labelled(label: Content, told: Content, width: int) -> list[Content]:
         left(line(" " * indent if number else label, row.rstrip()), width)
         for number, row in enumerate(rows)
     ]
-
-
-EIGHTHS = " ▁▂▃▄▅▆▇█"
-_STEPS = (1.0, 2.0, 5.0, 10.0)
 
 
 def ceiling(values: Iterable[float | None], *, least: float) -> float:

@@ -1,7 +1,4 @@
-"""The line in which a time is typed to go to, and what is understood there.
-
-The line above the log: the filter, how many rows pass, and whether the newest are followed.
-"""
+"""The two lines above the log: the filter with its state, and the time to go to."""
 
 from __future__ import annotations
 
@@ -28,6 +25,10 @@ if TYPE_CHECKING:
 
 
 FILTER_EXAMPLE = "mode:cloud reason:unhealthy >500ms text"
+
+TIME_EXAMPLE = "10:31 · 10:31:05 · 2026-01-12 10:31 · 15m ago"
+_AGO = re.compile(r"(\d{1,9})\s*([smhd])(?:\s+ago)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class FilterInput(Input):
@@ -123,12 +124,7 @@ class FilterBar(Horizontal):
         self.refresh_bindings()
 
 
-TIME_EXAMPLE = "10:31 · 10:31:05 · 2026-01-12 10:31 · 15m ago"
-_AGO = re.compile(r"(\d{1,9})\s*([smhd])(?:\s+ago)?")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def moment(text: str, now: datetime) -> datetime:
+def typed_time(text: str, now: datetime) -> datetime:
     """What was typed, as a moment; a time of day is the last such before ``now``.
 
     Raises:

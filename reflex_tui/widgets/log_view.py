@@ -1,6 +1,6 @@
-"""A list of rows as long as it likes: only the lines in sight are drawn, the newest followed.
+"""The routing log: a list as long as it likes, of which only the rows in sight are drawn.
 
-One row of the routing log as a line, in columns that the width allows.
+``log_line`` draws one row, in the columns that the width allows.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ _MEDIUM, _WIDE, _WIDEST = 84, 100, 140
 _MODEL = 24
 _MODES = {str(mode): MODE_STYLE[mode] for mode in Mode}
 _EVENT_GLYPH = "◆"
+
+GUTTER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,6 @@ def _dim(text: str) -> Piece:
     return text, MUTED if text == NONE else ""
 
 
-GUTTER = 2
-
-
 class LogHeader(Section):
     """The names of the log's columns, above it."""
 
@@ -209,7 +208,7 @@ class LogView(ScrollView, can_focus=True):
         self._styles: dict[tuple[str, bool], RichStyle] = {}
 
     def reread(self, cursor: int = 0) -> None:
-        """Draw anew after ``rows`` changed altogether; while paused, stay at ``cursor``."""
+        """Draw again after ``rows`` changed altogether; while paused, stay at ``cursor``."""
         self._resize()
         if self.following:
             self.action_follow()
@@ -383,7 +382,7 @@ class LogView(ScrollView, can_focus=True):
             self.scroll_to(y=top, animate=False, force=True)
 
     def _resize(self) -> None:
-        # Assigning the reactive would lay the whole screen out anew, ten times a second.
+        # Assigning the reactive would lay the whole screen out again, ten times a second.
         size = Size(0, len(self.rows))
         self.set_reactive(LogView.virtual_size, size)
         self._scroll_update(size)

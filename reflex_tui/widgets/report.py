@@ -1,7 +1,4 @@
-"""The chosen report on the bakeoff pane: gate table, stamps, and the tasks only one arm solved.
-
-How often each latency was seen, arm by arm over one logarithmic axis, with the limit.
-"""
+"""The selected report: gate, marks, distribution of latencies, tasks solved by one side only."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ _MOST_BINS = 56
 
 
 class ArmLatency(Section):
-    """``latencies`` by arm, in ms (∞: no reply came), the arm on trial first; ``rows`` each."""
+    """``latencies`` by arm, in ms (∞: no reply came), the candidate first; ``rows`` each."""
 
     latencies: reactive[Mapping[str, Sequence[float]]] = reactive(dict, layout=True)
     limit_ms: reactive[float] = reactive(2000.0)
@@ -88,7 +85,7 @@ class _Axis:
 
 
 def _heading(width: int) -> Content:
-    told = "how many calls took how long" if width > 70 else ""  # noqa: PLR2004  fits
+    told = "distribution of calls" if width > 70 else ""  # noqa: PLR2004  fits
     names = Content("").join(
         right(line((name, MUTED)), _FIGURE) for name in ("P50", "P95", "no reply")
     )
@@ -126,9 +123,6 @@ def _ruled(row: str, style: str, axis: _Axis) -> Content:
     return line((row[:at], style), rule, (row[at + 1 :], style))
 
 
-_DECIDES = 15
-
-
 class ReportSection(Section):
     """The gate table of one report, its stamps, and where it lies."""
 
@@ -143,14 +137,14 @@ class ReportSection(Section):
         if report.problem:
             return [title("REPORT", report.name), line((f"✖ {report.problem}", BAD))]
         verdict, style = VERDICTS.get(report.verdict, ("", MUTED))
-        told = line((verdict.replace("open", "inconclusive"), f"bold {style}"))
+        told = line((verdict, f"bold {style}"))
         lines = [spread(title("GATE", report.suite), told, width)]
         if report.stamps:
-            stamped = line(("stamped ", MUTED), (", ".join(report.stamps), "$warning"))
+            stamped = line(("marked ", MUTED), (", ".join(report.stamps), "$warning"))
             lines += labelled(line(" " * LABEL), stamped, width)
         lines += [criterion_line(each, width) for each in criteria(report.gate, self.thresholds)]
         if report.decides:
-            label = line(("would decide:".ljust(_DECIDES), MUTED))
+            label = line(("needed for a verdict: ", MUTED))
             lines += labelled(label, line(plain(report.decides, 600)), width)
         if self.screen.has_class("-tall"):
             where = line((plain(report.path, 500), MUTED))
@@ -158,7 +152,7 @@ class ReportSection(Section):
         return [left(each, width) for each in lines]
 
 
-class AloneSection(Section):
+class OneSideSection(Section):
     """The tasks that only one arm solved, a line an arm; Enter on the report shows the diffs."""
 
     detail: reactive[Detail | None] = reactive(None, layout=True)
@@ -168,8 +162,8 @@ class AloneSection(Section):
         if self.detail is None:
             return []
         names = self.detail.report.pair
-        told = "tasks that only one arm solved; Enter shows the diffs"
-        lines = [title("ONLY ONE", (told, MUTED))]
+        told = "Enter shows the diffs"
+        lines = [title("SOLVED BY ONE SIDE ONLY", ("   " + told, MUTED))]
         for name, style, won in zip(names, ARM_STYLE, ("first", "second"), strict=True):
             tasks = [one.task for one in self.detail.alone if one.won == won]
             named = ", ".join(plain(task, 80) for task in tasks) or "none"

@@ -1,11 +1,4 @@
-"""A block of lines on a pane: as many as it needs, each fitted to the width it is given.
-
-Containers of which nothing is seen but the background.
-
-One thing to say above a pane: what went wrong, what came of it, what can be gone on with.
-
-A screenful of words where there is nothing else to show: what is missing, and what to do.
-"""
+"""A block of lines that fits itself to its width; a banner and a full-pane notice made of one."""
 
 from __future__ import annotations
 
@@ -21,6 +14,10 @@ from reflex_tui.widgets.lines import MUTED, labelled, left, line
 
 if TYPE_CHECKING:
     from textual.geometry import Size
+
+_MOST_ROWS = 14
+COMMAND = "$ "
+IN_FILE = "| "
 
 
 class Section(Widget):
@@ -46,9 +43,6 @@ class Section(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """One row a line."""
         return len(self.lines(width))
-
-
-_MOST_ROWS = 14
 
 
 class Banner(Section):
@@ -83,10 +77,6 @@ class Banner(Section):
         lines = [line((row, f"bold ${self.tone}")) for row in told]
         lines += [line("  ", (row, MUTED)) for row in rest[:_MOST_ROWS]]
         return [left(each, width) for each in lines]
-
-
-COMMAND = "$ "
-IN_FILE = "| "
 
 
 class Notice(Section):

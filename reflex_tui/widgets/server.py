@@ -1,7 +1,4 @@
-"""The server block: state, engine, model, probes, load, and the deep probe when there was one.
-
-What to do about a server that is not well: takes the place of the charts.
-"""
+"""The reflex server: state, model, probes, load, the last hour; and the remedy when it is down."""
 
 from __future__ import annotations
 
@@ -39,6 +36,11 @@ if TYPE_CHECKING:
 _INDENT = 4
 _SHORT_ROWS, _ROWS = 2, 6
 _WIDE = 100
+
+_GAP = "   "
+_LEAST_TOP_MS = 10.0
+# vLLM publishes its metrics always.
+_METRICS = {"sglang": "--enable-metrics", "llamacpp": "--metrics"}
 
 
 def commands(health: Health) -> tuple[str, ...]:
@@ -85,9 +87,9 @@ class RemedySection(Section):
         if config:
             place = plain(place_of(self.outlook.settings), 300)
             start = (
-                "There is no such file yet: save this as"
+                "There is no configuration file yet. Save this as"
                 if health.models
-                else "Or is yours elsewhere? Save this, mended, as"
+                else "Is your server elsewhere? Adapt these lines and save them as"
             )
             lines += labelled(line(""), line(f"{start} {place}"), width)
             lines += self._numbered(number, config)
@@ -97,7 +99,7 @@ class RemedySection(Section):
             lines.append(_how_to_copy(len(found), key))
         decision = self.outlook.decision
         mode = (str(decision.mode), MODE_STYLE[decision.mode])
-        lines.append(line(("Until it is well, Implement calls go to ", MUTED), mode))
+        lines.append(line(("Meanwhile Implement calls go to ", MUTED), mode))
         return lines
 
     def on_click(self, event: Click) -> None:
@@ -129,21 +131,15 @@ class RemedySection(Section):
 
 
 def _how_to_copy(number: int, key: str) -> Content:
-    which = "it" if number == 1 else f"the first, again for the next of {number}"
-    return line((key, "bold $reflex"), (f" copies {which}, whole", MUTED))
-
-
-_GAP = "   "
-_LEAST_TOP_MS = 10.0
-# vLLM publishes its metrics always.
-_METRICS = {"sglang": "--enable-metrics", "llamacpp": "--metrics"}
+    what = "copy the command" if number == 1 else f"copy command 1 of {number} (again: next)"
+    return line((key, "bold $reflex"), (f": {what}", MUTED))
 
 
 class ServerSection(Section):
-    """What was seen of the reflex server; ``probes`` are the last looks' ms, None when ill.
+    """What was seen of the reflex server; ``probes`` are the last probes' ms, None when down.
 
-    ``deep`` is the last deep probe, which is kept while the server stays well, ``deep_advice``
-    what to do when it failed; ``generating`` while one is under way. ``hour`` holds the last
+    ``deep`` is the last deep probe, which is kept while the server stays healthy, ``deep_advice``
+    what to do when it failed; ``generating`` while one is running. ``hour`` holds the last
     hour's minutes, oldest first.
     """
 
@@ -159,7 +155,7 @@ class ServerSection(Section):
     def lines(self, width: int) -> list[Content]:
         """A title and five lines, and what the deep probe found."""
         if self.outlook is None:
-            return [title("SERVER"), line(("◌ looking at the server …", MUTED)), *_blank(4)]
+            return [title("SERVER"), line(("◌ probing the server …", MUTED)), *_blank(4)]
         lines = [title("SERVER"), *self._state(width), self._model(width), self._probe(width)]
         lines.append(_row("load", *_load(self.outlook.health)))
         lines.append(self._last_hour(width))
@@ -189,9 +185,9 @@ class ServerSection(Section):
     def _model(self, width: int) -> Content:
         assert self.outlook is not None
         health = self.outlook.health
-        served = ("✓ served", GOOD) if health.ok else ("", "")
+        served = ("✓ available", GOOD) if health.ok else ("", "")
         if not health.ok and health.models:
-            served = ("✖ not among the served", BAD)
+            served = ("✖ not offered by the server", BAD)
         room = max(8, width - LABEL - len(_GAP) - len(served[0]))
         name = Content(plain(health.model, 120)).truncate(room, ellipsis=True)
         return _row("model", name, _GAP, served)
@@ -210,14 +206,14 @@ class ServerSection(Section):
     def _last_hour(self, width: int) -> Content:
         share, known = share_up(self.hour)
         if share is None:
-            return _row("last hour", ("not seen yet", MUTED))
+            return _row("last hour", ("not observed yet", MUTED))
         # What was down for a moment is never rounded up to a hundred.
         whole = share == 1
         up = (
             "100 %" if whole else percent(min(round(100 * share, 1), 99.9)),
             "" if whole else POOR,
         )
-        seen = f"   {known} min seen" if known < len(self.hour) else ""
+        seen = f"   {known} min observed" if known < len(self.hour) else ""
         room = max(0, width - LABEL - len(_GAP) - len(f"up {up[0]}{seen}"))
         cells = squeezed(self.hour, next((n for n in (60, 30, 20, 15, 12) if n <= room), 0))
         runs = groupby((_cell(each) for each in cells), key=lambda cell: cell[1])

@@ -1,6 +1,6 @@
-"""A bakeoff under way: how far, task by task for both arms, their figures, the verdict so far.
+"""A running bakeoff: progress, both arms' trials and figures, the verdict so far.
 
-One arm's goes at a task in words: attempt by attempt, and the diff that solved it.
+``task_page`` tells one task's trials in words: each attempt, and the diff that solved it.
 """
 
 from __future__ import annotations
@@ -26,39 +26,63 @@ if TYPE_CHECKING:
 
     from core.harness.gate.judge import GateResult
     from core.patchloop.trial import Attempt, Trial
-    from reflex_tui.model.live import Go
+    from reflex_tui.model.live import TrialKey
 
 
 FAILURES = {
     "transport": "no connection, or it broke off",
     "timeout": "no reply in time",
-    "format": "not the JSON asked for",
+    "format": "not the requested JSON",
     "apply": "the edit could not be applied",
     "compile": "does not compile",
     "test": "tests fail",
-    "lint": "lint finds faults",
-    "sandbox": "the sandbox ended the tests",
+    "lint": "lint finds problems",
+    "sandbox": "tests stopped by the sandbox",
 }
 _SHORT = {
     "transport": "no connection",
     "format": "not the JSON",
     "apply": "edit not applied",
-    "lint": "lint faults",
-    "sandbox": "ended by sandbox",
+    "lint": "lint problems",
+    "sandbox": "sandbox stopped it",
 }
 _MOST_DIFF = 20_000
 _MOST_DETAIL = 2_000
 _DIFF_STYLES = {"+": GOOD, "-": BAD, "@": MUTED}
 
+CELLS = {
+    CellState.WAITING: ("·", "$muted"),
+    CellState.RUNNING: ("▸", "bold $foreground"),
+    CellState.SOLVED: ("●", "$success"),
+    CellState.LATER: ("◐", "$success"),
+    CellState.FAILED: ("✖", "bold $error"),
+}
+WORDS = {
+    CellState.SOLVED: "solved",
+    CellState.LATER: "at a later attempt",
+    CellState.FAILED: "not solved",
+    CellState.RUNNING: "running",
+    CellState.WAITING: "waiting",
+}
+ARM_STYLE = ("$reflex", "$cloud")
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_LEAST_BAR = 12
+_MOST_ROWS, _MOST_SHORT_ROWS = 6, 2
+_NUMBER = 10
+# Two less than elsewhere, so that a task a cell of our own suite is a line at 80 columns.
+LABEL = 8
+_SAID = 16
+_PREPARING = "probing the servers and testing the sandbox"
 
-def cell_text(live: Live, go: Go, arm: str, width: int) -> Content:
+
+def cell_text(live: Live, key: TrialKey, arm: str, width: int) -> Content:
     """A cell of the grid in words: glyph, state, how long, why not; shorter where it is narrow."""
-    state = live.state(go, arm)
+    state = live.state(key, arm)
     glyph, style = CELLS[state]
-    trial = live.trial(go, arm)
+    trial = live.trial(key, arm)
     if trial is None:
         running = state is CellState.RUNNING
-        said = f"attempt {live.attempt(go, arm)} under way" if running else "waiting"
+        said = f"attempt {live.attempt(key, arm)} running" if running else "waiting"
         return line((glyph, style), (f" {said}", "" if running else MUTED))
     told = [line((glyph, style), " ", outcome(trial, short=short)) for short in (False, True)]
     return fitting(told, width)
@@ -72,7 +96,7 @@ def outcome(trial: Trial, *, short: bool = False) -> Content:
     total_ms = sum(one.latency_ms for one in trial.attempts)
     count = len(trial.attempts)
     if solved_in_time(trial):
-        when = "solved" if count == 1 else f"solved at try {count}"
+        when = "solved" if count == 1 else f"solved at attempt {count}"
         return line(when, (f", {duration(total_ms)}", MUTED))
     if trial.solved:
         return line("solved too late", (f", {duration(total_ms)}", MUTED))
@@ -140,31 +164,6 @@ def _style_of(diff_line: str) -> str:
     return _DIFF_STYLES.get(diff_line[:1], "")
 
 
-CELLS = {
-    CellState.WAITING: ("·", "$muted"),
-    CellState.RUNNING: ("▸", "bold $foreground"),
-    CellState.SOLVED: ("●", "$success"),
-    CellState.LATER: ("◐", "$success"),
-    CellState.FAILED: ("✖", "bold $error"),
-}
-WORDS = {
-    CellState.SOLVED: "solved",
-    CellState.LATER: "at a later attempt",
-    CellState.FAILED: "not solved",
-    CellState.RUNNING: "running",
-    CellState.WAITING: "waiting",
-}
-ARM_STYLE = ("$reflex", "$cloud")
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-_LEAST_BAR = 12
-_MOST_ROWS, _MOST_SHORT_ROWS = 6, 2
-_NUMBER = 10
-# Two less than elsewhere, so that a task a cell of our own suite is a line at 80 columns.
-LABEL = 8
-_SAID = 18
-_PREPARING = "looking at the servers, and attacking the sandbox to see it hold"
-
-
 class TrialGrid(Section):
     """Draws ``live``; ``tick`` is raised when it has changed, as it is one and the same object."""
 
@@ -199,7 +198,7 @@ def _progress(live: Live, width: int, *, stopping: bool) -> Content:
     name = line((plain(live.suite, 40), "bold"))
     far = line(
         f"   {live.done:>{len(str(live.total))}} of {live.total} trials",
-        (f"   {live.tasks_done} of {len({go[0] for go in live.goes})} tasks by both", MUTED),
+        (f"   {live.tasks_done} of {len({key[0] for key in live.keys})} tasks finished", MUTED),
     )
     state = _pace(live, stopping=stopping)
     room = width - name.cell_length - far.cell_length - state.cell_length - 6
@@ -214,7 +213,7 @@ def _pace(live: Live, *, stopping: bool) -> Content:
     if live.finished is not None:
         return line((f"took {duration(1000 * live.elapsed_s)}", MUTED))
     if stopping:
-        return line(("▲ stopping; what is done is kept", "$warning"))
+        return line(("▲ stopping; finished trials are kept", "$warning"))
     left_s = live.left_s
     if left_s is None:
         return line(("ETA –", MUTED))
@@ -230,7 +229,7 @@ def _bar(done: int, total: int, width: int) -> Content:
 
 def _arm(live: Live, arm: str, style: str, width: int, most: int) -> list[Content]:
     """The arm's cells in ``most`` rows, up to where something happens, and its figures below."""
-    states = [live.state(go, arm) for go in live.goes]
+    states = [live.state(key, arm) for key in live.keys]
     room = max(10, width - LABEL)
     name = line((plain(arm, LABEL - 1).ljust(LABEL), f"bold {style}"))
     rows = [states[at : at + room] for at in range(0, len(states), room)] or [[]]
@@ -267,22 +266,21 @@ def _legend(live: Live, width: int) -> Content:
     """What the signs mean; as many as fit on a line."""
     pieces = [line(CELLS[state], (f" {word}", MUTED)) for state, word in WORDS.items()]
     whole = Content("   ").join(pieces)
-    more = line(whole, (f"   a cell a task{' and trial' if live.trials > 1 else ''}", MUTED))
+    more = line(whole, (f"   one mark per {'trial' if live.trials > 1 else 'task'}", MUTED))
     return line(" " * LABEL, fitting([more, whole, Content("  ").join(pieces)], width - LABEL))
 
 
 def _verdict(verdict: GateResult | None, width: int) -> list[Content]:
     """The gate over what there is, and what would decide it."""
-    label = ("if it stopped now".ljust(_SAID), MUTED)
+    label = ("verdict so far".ljust(_SAID), MUTED)
     if verdict is None:
-        return [line(label, ("◌ told with the next task that both arms are through with", MUTED))]
-    glyph, style = VERDICTS[verdict.verdict.value]
-    word = f"{glyph.split(' ')[0]} {verdict.verdict.value}"
+        return [line(label, ("◌ after the next finished task", MUTED))]
+    word, style = VERDICTS[verdict.verdict.value]
     why = verdict.summary.partition(": ")[2]
     told = line((word, f"bold {style}"), (f"  {plain(why, 300)}", MUTED))
     lines = labelled(line(label), told, width)
     if verdict.decides:
-        said = line(("would decide it".ljust(_SAID), MUTED))
+        said = line(("still needed".ljust(_SAID), MUTED))
         lines += labelled(said, line(plain(_short(verdict), 300)), width)
     return lines
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.patchloop.trial import FailureKind
-from reflex_tui.messages import BakeoffTold, CommandWanted, ReportsSeen
+from reflex_tui.messages import BakeoffProgressed, CommandWanted, ReportsSeen
 from reflex_tui.model.estimate import Unfinished
 from reflex_tui.model.live import Live
 from reflex_tui.model.reports import ListedReport
@@ -111,19 +111,19 @@ async def test_the_names_of_columns_stand_over_them(columns: int) -> None:
         await bench.tell(ReportsSeen((replace(one(1), stamps=("demo",)),)))
         await bench.press("3")
         rows = bench.shown().splitlines()
-        (names,) = [row for row in rows if "STAMPS" in row]
+        (names,) = [row for row in rows if "MARKED" in row]
         (report,) = [row for row in rows if "  demo" in row and "pass" in row]
-        assert names.index("STAMPS") == report.index("demo")
+        assert names.index("MARKED") == report.index("demo")
         assert ("ARMS" in names) == ("reflex / cloud" in report)
 
 
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("stop", "No bakeoff is under way here"),
-        ("resume", "There is no stopped bakeoff to go on with"),
+        ("stop", "No bakeoff is running here"),
+        ("resume", "There is no interrupted bakeoff to resume"),
         ("report", "There is no report yet"),
-        ("compare", "There is no other report of this suite to compare with"),
+        ("compare", "There is no earlier report of this suite to compare with"),
     ],
 )
 async def test_a_command_with_nothing_to_do_says_so(command: str, told: str) -> None:
@@ -152,11 +152,11 @@ async def test_at_80_columns_nothing_of_a_run_is_cut() -> None:
         pane.running = pane.watching = True
         for event in events(30, done):
             bench.clock.forward(1)
-            desk.on_bakeoff_told(BakeoffTold(event))
+            desk.on_bakeoff_progressed(BakeoffProgressed(event))
         pane.refresh_live()
         await bench.drawn()
         seen = bench.shown()
-        (verdict,) = [row for row in seen.splitlines() if "if it stopped now" in row]
+        (verdict,) = [row for row in seen.splitlines() if "verdict so far" in row]
         assert "✖ fail" in verdict
         await bench.press(*["down"] * 14)
         assert "×3" in bench.shown()
@@ -172,10 +172,10 @@ async def test_a_run_larger_than_the_screen_shows_where_it_is() -> None:
         pane.running = pane.watching = True
         for event in events(700, trials(300, lost=(299,))):
             bench.clock.forward(1)
-            desk.on_bakeoff_told(BakeoffTold(event))
+            desk.on_bakeoff_progressed(BakeoffProgressed(event))
         pane.refresh_live()
         await bench.drawn()
-        (verdict,) = [row for row in bench.shown().splitlines() if "if it stopped now" in row]
+        (verdict,) = [row for row in bench.shown().splitlines() if "verdict so far" in row]
         assert "✓ pass  every criterion clears" in verdict
         assert "before and" in bench.shown()
         assert "after that do not fit" in bench.shown()

@@ -151,7 +151,7 @@ def test_a_journal_that_cannot_be_gone_on_with_says_so(tmp_path: Path) -> None:
     journal(tmp_path, edit_format="no such")
     found = newest_unfinished(tmp_path)
     assert found is not None
-    with pytest.raises(ConfigError, match="does not say how it was run"):
+    with pytest.raises(ConfigError, match="does not say with which options it was run"):
         plan_to_resume(found, tmp_path)
 
 
@@ -163,7 +163,7 @@ def test_options_are_those_of_the_command_line() -> None:
         ("--suit x", "did you mean --suite"),
         ("--suite", "--suite needs a value"),
         ("--suite --trials 2", "--suite needs a value"),
-        ("--resume --trials 2", "--resume stands alone"),
+        ("--resume --trials 2", "--resume takes no other options"),
         ("'", "quotation mark"),
     ):
         with pytest.raises(BadOptions, match=told):
@@ -190,7 +190,7 @@ def test_an_estimate_counts_calls_by_arm(local: Any) -> None:
     assert [(a.calls_least, a.calls_most) for a in found.arms] == [(40, 120), (10, 30)]
     assert found.calls == (50, 150)
     assert found.seconds is None
-    assert "no reply of reflex, cloud to go by" in found.basis
+    assert "no earlier reply of reflex, cloud" in found.basis
     assert "no report counts the tokens" in found.usd_why
     assert "candidates = 1" in found.limits
     assert (
@@ -205,7 +205,7 @@ def test_an_estimate_goes_by_what_earlier_replies_took(local: Any) -> None:
     found = estimate(configured, Plan(suite), Past(made), HELD)
     wall_s = (made.finished_at - made.created_at).total_seconds()
     assert found.seconds == pytest.approx(wall_s / 20 * 10, rel=0.01)
-    assert "going by the report of 2026-01-12 10:31" in found.basis
+    assert "from the report of 2026-01-12 10:31" in found.basis
     cloud = [a for t in made.trials if t.arm == "cloud" for a in t.attempts]
     usd = sum((a.prompt_tokens or 0) + 2 * (a.completion_tokens or 0) for a in cloud) / 10 / 1e6
     assert found.usd == pytest.approx(usd * 5)

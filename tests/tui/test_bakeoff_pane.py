@@ -15,7 +15,7 @@ from reflex_tui.messages import CommandWanted, ReportsSeen, UnfinishedSeen
 from reflex_tui.model.estimate import newest_unfinished
 from reflex_tui.model.reports import newest, read_report
 from reflex_tui.model.slash import parse
-from reflex_tui.panes.bakeoff import GoingList, ReportList
+from reflex_tui.panes.bakeoff import ReportList, TrialList
 from reflex_tui.screens.bakeoff_start import BakeoffStart, CostSection
 from reflex_tui.screens.leave import LeaveScreen
 from reflex_tui.screens.pages import Sheet
@@ -88,7 +88,7 @@ async def see_files(bench: Bench, ring: Arena) -> None:
 async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
     """The whole way: cost, grid, verdict, report, the line that changes, the new state."""
     async with running(ring.settings) as bench:
-        assert "Press n to run the first here" in bench.shown()
+        assert "Press n to start one" in bench.shown()
         assert "New" in bench.offered()
         dialog = await open_dialog(bench, f"--suite {ring.suite}")
         await until(bench, lambda: dialog.plan is not None)
@@ -102,7 +102,7 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
         assert "New" not in bench.offered()
         await over(bench)
         assert "✓ pass: every criterion clears" in said(bench)
-        assert "p lets it serve" in said(bench)
+        assert "p enables reflex" in said(bench)
         await until(bench, lambda: "limit 2.00 s" in bench.shown())
         assert "GATE      small" in bench.shown()
         assert "0 alone" in bench.shown()
@@ -206,7 +206,7 @@ async def test_what_would_be_refused_cannot_be_started(ring: Arena) -> None:
         dialog.query_one("#start-trials", Input).value = "2"
         dialog.query_one("#start-tasks", Input).value = "t01"
         await until(bench, lambda: "1 of 5 tasks × 2 trials" in bench.shown())
-        assert "promotes nothing: 1 of the suite's 5 tasks" in bench.shown()
+        assert "does not count: 1 of the suite's 5 tasks" in bench.shown()
         assert "Start" in bench.offered()
         await bench.press("escape")
         assert not desk_of(bench).running
@@ -274,16 +274,16 @@ async def test_reports_are_read_marked_and_compared(ring: Arena) -> None:
         assert "+    return a + b" in bench.shown()
         await bench.press("o", "c")
         assert "Overview" not in bench.app.clipboard
-        assert "every criterion" not in bench.shown() or "inconclusive" in bench.shown()
+        assert "every criterion" not in bench.shown() or "undecided" in bench.shown()
         await bench.press("escape", "c")
         await until(bench, lambda: isinstance(bench.app.screen, Sheet))
         assert "2026-01-11" in bench.shown()
-        assert "solved no more" in bench.shown()
+        assert "no longer solved" in bench.shown()
         await bench.press("escape", "down", "down", "space", "up", "up")
         assert "◆ baseline" in bench.shown()
         await bench.press("c")
         await until(bench, lambda: "2026-01-10" in bench.shown() and "Compared" in bench.shown())
-        assert "2 solved only now" in bench.shown()
+        assert "2 newly solved" in bench.shown()
         await bench.press("escape", "down", "down", "space")
         assert "◆ baseline" not in bench.shown()
 
@@ -297,7 +297,7 @@ async def test_a_task_of_a_run_opens_with_its_attempts(ring: Arena) -> None:
         assert isinstance(bench.app.focused, ReportList)
         await bench.press("v")
         await bench.pilot.pause()
-        assert isinstance(bench.app.focused, GoingList)
+        assert isinstance(bench.app.focused, TrialList)
         assert "✖ not solved" in bench.shown()
         assert "tests fail, 1 attempt" in bench.shown()
         await bench.press("enter")
@@ -353,13 +353,13 @@ async def test_the_suite_of_the_package_over_a_stand_in(project: Path) -> None:
             await over(bench)
             probing.cancel()
             print(f"longest stall of the event loop: {1000 * worst:.0f} ms")  # noqa: T201
-            assert "promotes nothing" in said(bench)
+            assert "oes not count" in said(bench)
             live = desk_of(bench).pane.live
             assert live is not None
             assert live.finished is not None
             assert {arm: live.score(arm).solved for arm in live.arms} == {
-                "reflex": len(live.goes),
-                "cloud": len(live.goes),
+                "reflex": len(live.keys),
+                "cloud": len(live.keys),
             }
 
 

@@ -14,7 +14,7 @@ from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive
 from core.router.decision import GateView
 from core.settings.model import Cloud
-from reflex_tui.messages import BakeoffEnded, BakeoffTold, RecordsCame, ReportsSeen, ViewSeen
+from reflex_tui.messages import BakeoffEnded, BakeoffProgressed, RecordsCame, ReportsSeen, ViewSeen
 from reflex_tui.model.estimate import ArmEstimate, Estimate, Unfinished
 from reflex_tui.model.live import Live
 from reflex_tui.model.promotion import Done, Proposal, SettingChange
@@ -83,7 +83,7 @@ async def show_run(
     desk.pane.running, desk.pane.watching = True, True
     for event in events(of, done, **how):
         clock.forward(0.7)
-        desk.on_bakeoff_told(BakeoffTold(event))
+        desk.on_bakeoff_progressed(BakeoffProgressed(event))
     desk.pane.refresh_live()
     await pilot.pause()
     desk.pane.take_focus()
@@ -246,7 +246,7 @@ ALL = Estimate(
         arm("cloud", "gpt-5-mini", local=False, usd=0.0003),
     ),
     seconds=244.0,
-    basis="going by the report of 2026-01-12 10:31",
+    basis="from the report of 2026-01-12 10:31",
     usd=0.02,
     usd_why="",
     limits="",
@@ -257,7 +257,7 @@ SOME = replace(
     trials=2,
     left_out=("task-901: its tests need a network",),
     seconds=None,
-    basis="no reply of cloud to go by",
+    basis="no earlier reply of cloud to estimate from",
     usd=None,
     usd_why="unknown yet: [cloud] has no price_input/output_per_million",
     limits="3 of the suite's 68 tasks are not the suite",
@@ -369,9 +369,9 @@ def test_without_colour(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> 
     ("name", "says"),
     [
         ("done", ("✓ written", "enabled = true", "next call")),
-        ("disable", ("enabled = false", "Every Implement call goes to the cloud")),
+        ("disable", ("enabled = false", "every Implement call goes to the cloud")),
         ("error", ("Read-only file system",)),
-        ("refused", ("✖ refused: no valid gate pass (model_changed)", "Nothing is written")),
+        ("refused", ("✖ refused: no valid gate pass (model_changed)", "Nothing was written")),
     ],
 )
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -25,9 +25,9 @@ def finished(*stamps: str, stopped: str = "") -> Any:
 
 def test_the_words_name_the_keys_as_the_user_has_them() -> None:
     """After a pass, a stop, and an error."""
-    assert "f9 lets it serve" in finished_words(finished(), OWN).rest
-    assert "f8 goes on" in finished_words(finished(stopped="interrupted"), OWN).rest
-    assert "f8 goes on" in error_words("no", ReflexError("x"), OWN, kept=True).rest
+    assert "f9 enables reflex" in finished_words(finished(), OWN).rest
+    assert "f8 resumes" in finished_words(finished(stopped="interrupted"), OWN).rest
+    assert "f8 resumes" in error_words("no", ReflexError("x"), OWN, kept=True).rest
     assert "f8" not in error_words("no", ReflexError("x"), OWN, kept=False).rest
 
 
@@ -37,11 +37,11 @@ def test_the_words_name_the_keys_as_the_user_has_them() -> None:
 def test_a_stamp_that_earns_nothing_is_named(stamp: str) -> None:
     """A pass that the router would not believe offers no promotion."""
     rest = finished_words(finished(stamp), OWN).rest
-    assert rest.startswith("It promotes nothing")
+    assert rest.startswith("Does not count")
     assert stamp in rest
 
 
 def test_a_demos_scripted_pass_counts_in_the_demo() -> None:
     """Its own workspace goes by it; a subset of it does not."""
-    assert "lets it serve" in finished_words(finished("demo", "scripted"), OWN).rest
+    assert "enables reflex" in finished_words(finished("demo", "scripted"), OWN).rest
     assert "subset" in finished_words(finished("demo", "scripted", "subset"), OWN).rest

@@ -38,7 +38,7 @@ async def test_the_eye_meets_state_gate_breaker_and_next_call() -> None:
         assert "thresholds_not_met (no_bakeoff)" in bench.shown()
         await bench.tell(ViewSeen(outlook(breaker=OPEN)))
         assert "breaker ✖ open" in bench.shown().splitlines()[0]
-        assert "next probe in 12 s" in bench.shown()
+        assert "retry in 12 s" in bench.shown()
 
 
 async def test_the_remedy_takes_the_place_of_the_charts_and_goes_again(

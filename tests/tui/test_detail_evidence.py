@@ -42,7 +42,7 @@ async def test_a_whole_chain_is_said_to_hold(tmp_path: Path) -> None:
     async with dashboard(configured) as bench:
         await bench.tell(ViewSeen(outlook()), came(records))
         shown = await opened(bench)
-        assert "✓ hash holds" in shown
+        assert "✓ hash matches" in shown
         assert "✓ follows event" in shown
 
 
@@ -71,6 +71,6 @@ async def test_damage_is_told_instead_of_a_verdict(tmp_path: Path) -> None:
     async with dashboard(configured) as bench:
         await bench.tell(ViewSeen(outlook()), came(records))
         shown = await opened(bench)
-        assert "✖ The call's evidence does not hold" in shown
-        assert "hash holds" not in shown
+        assert "✖ The call's evidence is damaged" in shown
+        assert "hash matches" not in shown
         assert "event_type" not in shown

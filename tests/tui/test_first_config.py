@@ -50,7 +50,7 @@ async def test_where_nothing_is_configured_the_lines_and_their_place_are_shown(
         shown = bench.shown()
         assert str(ROOT / "stage0.toml") in shown
         assert all(each in shown for each in example())
-        assert "c copies the first, again for the next of 4" in shown
+        assert "c: copy command 1 of 4 (again: next)" in shown
         await bench.press("c", "c", "c", "c")
         assert bench.app.clipboard == "\n".join(example())
         assert "Copied the lines, 4 of 4" in [each.message for each in bench.app._notifications]

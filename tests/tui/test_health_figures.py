@@ -1,4 +1,4 @@
-"""What a day was worth, when the server was up, and a chart: the pure parts of the health pane."""
+"""The benefits of a day, the hour's uptime, and a chart: the pure parts of the health pane."""
 
 from __future__ import annotations
 

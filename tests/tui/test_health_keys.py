@@ -43,11 +43,11 @@ def test_a_good_keymap_is_taken_whole() -> None:
         ({"zzz": "p"}, "zzz: no such action"),
         ({"quit": 7}, 'quit: must be a key such as "p" or ["p", "f5"]'),
         ({"quit": []}, 'quit: must be a key such as "p" or ["p", "f5"]'),
-        ({"quit": "nonsense"}, "quit: 'nonsense' is no key"),
-        ({"quit": ["p", 3]}, "quit: '3' is no key"),
-        ({"quit": "\x1b[2J"}, "is no key"),
-        ({"health.probe": "d"}, "health.probe and health.deep would both be 'd'"),
-        ({"quit": "?"}, "quit and help would both be 'question_mark'"),
+        ({"quit": "nonsense"}, "quit: 'nonsense' is not a key"),
+        ({"quit": ["p", 3]}, "quit: '3' is not a key"),
+        ({"quit": "\x1b[2J"}, "is not a key"),
+        ({"health.probe": "d"}, "health.probe and health.deep have the same key 'd'"),
+        ({"quit": "?"}, "quit and help have the same key 'question_mark'"),
     ],
 )
 def test_what_is_wrong_is_told_and_the_rest_is_in_force(
@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, raw: bytes, told: st
     file.write_bytes(raw)
     found = read_keymap(file, KNOWN)
     assert not found.keys
-    assert told in found.told()
+    assert told in found.summary()
     assert read_keymap(tmp_path, KNOWN).problems  # a directory
     assert read_keymap(tmp_path / "none", KNOWN) == keymap.Keymap({})
 
@@ -86,8 +86,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, raw: bytes, told: st
 def test_many_problems_make_one_short_notice() -> None:
     """The first few, and how many more."""
     found = checked({f"zzz{number}": "p" for number in range(9)}, KNOWN)
-    assert len(found.told().splitlines()) == 7
-    assert "… and 4 more" in found.told()
+    assert len(found.summary().splitlines()) == 7
+    assert "… and 4 more" in found.summary()
 
 
 @given(st.text(max_size=20))
@@ -113,7 +113,7 @@ async def test_a_changed_key_acts_and_is_shown_everywhere(tmp_path: Path) -> Non
         assert keys["Copy"] == "y"
         assert keys["Chart"] == "x"
         assert "f6 Routing" in bench.shown()
-        assert "y copies the first" in bench.shown()
+        assert "y: copy command 1" in bench.shown()
         await bench.press("c")
         assert bench.app.clipboard == ""
         await bench.press("y")
@@ -145,7 +145,7 @@ async def test_a_bad_keymap_gives_one_notice_and_the_rest_counts(tmp_path: Path)
         (notice,) = bench.app._notifications
         assert "keys.toml" in notice.title
         assert "did you mean health.probe?" in notice.message
-        assert "'nonsense' is no key" in notice.message
+        assert "'nonsense' is not a key" in notice.message
         await bench.press("h")
         assert "KEYS HERE" in bench.shown()
 

@@ -1,4 +1,4 @@
-"""What the health pane says and does: worth, uptime, breaker, deep probe, chart and windows."""
+"""What the health pane says and does: benefits, uptime, breaker, deep probe, chart and windows."""
 
 from __future__ import annotations
 
@@ -56,9 +56,10 @@ async def test_the_four_reasons_are_in_sight_at_every_size(
     """Quick, saved, kept here, parity; and what the shadow calls showed."""
     async with dashboard(size=size) as bench:
         await bench.tell(ViewSeen(outlook(configured=priced())), WindowSeen(seen))
-        (row,) = [row for row in bench.shown().splitlines() if "WORTH" in row]
-        for figure in ("under a second 74 %", "saved $0.02", "74 %", "parity"):
+        (row,) = [row for row in bench.shown().splitlines() if "BENEFITS" in row]
+        for figure in ("under a second 74 %", "saved $0.02", "74 %"):
             assert figure in row
+        assert "parity" in row or "success against the cloud" in row
         assert row.rstrip().endswith("96 %")
         assert "94 % of 120 calls agreed" in bench.shown()
         assert "P95 1.24 s" in bench.shown()
@@ -79,7 +80,7 @@ async def test_a_lapsed_gate_has_no_parity(seen: Windowed) -> None:
     lapsed = GateView(valid=False, detail="stale", event=passed())
     async with dashboard(size=(160, 48)) as bench:
         await bench.tell(ViewSeen(outlook(gate=lapsed)), WindowSeen(seen))
-        assert "parity: no gate pass –" in bench.shown()
+        assert "success against the cloud: no valid gate pass" in bench.shown()
 
 
 async def test_before_the_evidence_is_read_nothing_is_claimed(seen: Windowed) -> None:
@@ -101,7 +102,7 @@ async def test_the_hour_shows_outages_and_what_nobody_saw(seen: Windowed) -> Non
         await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
         assert all(glyph in row for glyph in "·█×▄")
-        assert "up 92.5 %   48 min seen" in row
+        assert "up 92.5 %   48 min observed" in row
 
 
 async def test_a_look_at_an_ill_server_is_no_time_up() -> None:
@@ -117,12 +118,12 @@ async def test_the_breaker_counts_down_while_a_look_takes_its_time() -> None:
     """Seconds pass by the clock, not by the looks; never below zero."""
     async with dashboard() as bench:
         await bench.tell(ViewSeen(outlook(breaker=OPEN)))
-        assert "next probe in 12 s" in bench.shown()
+        assert "retry in 12 s" in bench.shown()
         for seconds, left in ((5, "7 s"), (60, "0 s")):
             bench.clock.forward(seconds)
             bench.dashboard._tick()
             await bench.pilot.pause()
-            assert f"next probe in {left}" in bench.shown()
+            assert f"retry in {left}" in bench.shown()
 
 
 async def test_every_threshold_has_value_bound_and_verdict_at_every_size() -> None:

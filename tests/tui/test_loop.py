@@ -133,19 +133,19 @@ async def test_a_million_events_in_a_simulated_day_leave_nothing_behind() -> Non
     stream = records(count)
     async with dashboard() as bench:
         await bench.press("2")
-        book = bench.routing.book
+        newest = bench.routing.newest
         begun_mb = memory_mb()
         held: list[int] = []
         memory: list[float] = []
         while taken := [one for _, one in zip(range(batch), stream, strict=False)]:
             bench.clock.forward(86400 * batch / count)
             await bench.tell(RecordsCame(tuple(taken), fresh=not held))
-            held.append(len(book))
+            held.append(len(newest))
             if len(held) % (100_000 // batch) == 0:
                 memory.append(memory_mb())
         assert bench.dashboard.events == count
-        assert max(held) <= 2 * book.keep + batch
-        assert held[-1] <= 2 * book.keep + batch
+        assert max(held) <= 2 * newest.keep + batch
+        assert held[-1] <= 2 * newest.keep + batch
     told = ", ".join(f"{each:.1f}" for each in memory)
     sys.stdout.write(f"memory: {begun_mb:.1f} MB at the start; each 100,000 events on: {told}\n")
     assert memory[-1] < memory[0] + 10

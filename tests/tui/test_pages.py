@@ -52,14 +52,14 @@ def test_the_server_is_up_slow_loading_or_down() -> None:
     assert server_condition(lazy).why == "a probe takes 800 ms"
     assert server_condition(outlook(ill(Cause.LOADING, "loading"))).label == "▲ loading"
     assert server_condition(outlook(ill())).label == "✖ down"
-    assert server_condition(None).label == "◌ looking"
+    assert server_condition(None).label == "◌ checking"
 
 
 def test_the_gate_says_why_it_is_not_met() -> None:
     """Every reason the router gives has words."""
     assert gate_condition(GateView(valid=True, age_days=3.2)).label == "✓ pass"
     assert gate_condition(NO_GATE).label == "✖ no bakeoff"
-    assert gate_condition(GateView(valid=False, detail="inconclusive")).label == "▲ inconclusive"
+    assert gate_condition(GateView(valid=False, detail="inconclusive")).label == "▲ undecided"
     details = (
         "no_bakeoff stale model_changed server_changed suite_changed prompt_changed "
         "schema_changed candidates_changed thresholds_changed p95_latency success_parity "
@@ -74,11 +74,11 @@ def test_the_breaker_counts_down() -> None:
     """Open says until when; half-open whether a probe is under way."""
     assert breaker_condition(BreakerView(BreakerState.CLOSED, 0, 3)).word == "closed"
     opened = breaker_condition(BreakerView(BreakerState.OPEN, 3, 3, 11.6))
-    assert opened.why == "3 of 3 failures, next probe in 12 s"
+    assert opened.why == "3 failures (limit 3), retry in 12 s"
     due = breaker_condition(BreakerView(BreakerState.HALF_OPEN, 3, 3, 0.0))
-    assert due.why.endswith("the next call probes")
+    assert due.why.endswith("trying the next call")
     under_way = breaker_condition(BreakerView(BreakerState.HALF_OPEN, 3, 3, 2.0))
-    assert under_way.why.endswith("a probe is under way")
+    assert under_way.why.endswith("trying reflex now")
 
 
 def test_a_pass_is_told_with_its_bounds() -> None:
@@ -176,7 +176,7 @@ def test_models_marks_the_configured_one() -> None:
     assert "● qwen2.5-coder-7b-instruct   configured" in text
     other = replace(ill(Cause.MODEL_MISSING, "not served"), models=("phi-4",))
     text = "\n".join(line.plain for line in models_page(outlook(other), 80))
-    assert "✖ qwen2.5-coder-7b-instruct is configured and not served" in text
+    assert "✖ qwen2.5-coder-7b-instruct is configured but not available" in text
 
 
 def test_status_says_where_each_value_comes_from() -> None:

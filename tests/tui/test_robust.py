@@ -111,7 +111,7 @@ async def test_a_row_that_was_damaged_after_it_was_indexed_says_so(workspace: Pa
         await bench.press("home")
         await until(bench.view.row_at_cursor)
         await bench.pilot.pause()
-        assert "this line of the log does not hold" in bench.shown()
+        assert "this line of the log is damaged" in bench.shown()
 
 
 async def test_a_long_day_takes_no_more_memory_than_a_short_one() -> None:
@@ -119,16 +119,16 @@ async def test_a_long_day_takes_no_more_memory_than_a_short_one() -> None:
     stream = records(40_000)
     async with dashboard() as bench:
         await bench.press("2")
-        book, listing = bench.routing.book, bench.routing.listing
+        newest, listing = bench.routing.newest, bench.routing.listing
         await bench.tell(came([next(stream) for _ in range(500)]))
         for batch in range(79):
             taken = [next(stream) for _ in range(500)]
             bench.clock.forward(60)
             await bench.tell(RecordsCame(tuple(taken)), IndexGrew(taken[-1].seq, 1.0))
-            assert len(book) <= book.keep * 1.1 + 500, batch
-            assert len(book._ordinals) <= len(book)
+            assert len(newest) <= newest.keep * 1.1 + 500, batch
+            assert len(newest._ordinals) <= len(newest)
         assert len(listing) == 20_000
-        assert listing.before == 20_000 - len(book)
+        assert listing.before == 20_000 - len(newest)
 
 
 async def test_without_an_index_a_flood_while_paused_stays_bounded() -> None:
@@ -136,12 +136,12 @@ async def test_without_an_index_a_flood_while_paused_stays_bounded() -> None:
     stream = records(30_000)
     async with dashboard() as bench:
         await bench.press("2")
-        book = bench.routing.book
+        newest = bench.routing.newest
         await bench.tell(came([next(stream) for _ in range(500)]))
         await bench.press("up")
         while taken := [record for _, record in zip(range(500), stream, strict=False)]:
             await bench.tell(RecordsCame(tuple(taken)))
-        assert len(book) <= 2 * book.keep + 250
+        assert len(newest) <= 2 * newest.keep + 250
         assert "new" in bench.shown()
 
 
@@ -157,12 +157,12 @@ async def test_the_log_survives_any_size(a_day: tuple[Record, ...]) -> None:
             await bench.pilot.resize_terminal(*size)
             await bench.press("pagedown", "end", "pageup", "home")
             assert ("too small" in bench.shown()) == (size == (20, 5))
-        assert len(routing.listing) == 1_000_000 + len(routing.book)
+        assert len(routing.listing) == 1_000_000 + len(routing.newest)
         assert bench.view.cursor == 0
 
 
 def _question(bench: Bench) -> Any:
-    return CountWanted(bench.routing.listing.filter, bench.routing.book.edge, 0)
+    return CountWanted(bench.routing.listing.filter, bench.routing.newest.edge, 0)
 
 
 async def test_a_changed_configuration_is_in_force_and_told(tmp_path: Path) -> None:
@@ -185,4 +185,4 @@ async def test_a_changed_configuration_is_in_force_and_told(tmp_path: Path) -> N
         assert before is not None
         assert policy != PolicySnapshot.capture(before).policy_hash
         told = [each.message for each in app._notifications]
-        assert told == [f"stage0.toml: in force from now on, as policy {policy[:19]}"]
+        assert told == [f"stage0.toml: in force, as policy {policy[:19]}"]

@@ -98,9 +98,7 @@ async def test_an_empty_log_has_no_chart_to_offer(seen: Windowed) -> None:
         assert "No decision yet" in await drawn(bench)
         assert not {"Chart", "Window"} & bench.offered()
         await bench.tell(CommandWanted(parse("chart")))
-        assert [note.message for note in bench.app._notifications] == [
-            "There is no chart in sight here"
-        ]
+        assert [note.message for note in bench.app._notifications] == ["There is no chart here"]
 
 
 async def test_escape_leaves_the_time_and_keeps_the_filter(a_day: tuple[Record, ...]) -> None:

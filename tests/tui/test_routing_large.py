@@ -68,7 +68,7 @@ async def test_all_rows_can_be_reached(workspace: Path) -> None:
     async with watching(workspace) as bench:
         view = bench.view
         assert len(view.rows) == ROWS
-        assert len(bench.routing.book) < ROWS
+        assert len(bench.routing.newest) < ROWS
         assert "10,000 rows" in bench.shown()
         assert (await in_sight(bench))[-1] == EVENTS - 1
         await bench.press("home")
@@ -103,10 +103,10 @@ FILTERS = ["mode:cloud", "reason:no_bake", ">1s", "<300", "timeout", "call:00", 
 def test_the_index_passes_the_rows_that_memory_passes(large: Path, text: str) -> None:
     """A filter means the same for rows of both kinds, whichever a row happens to be in."""
     chosen = parse_filter(text)
-    book = NewestRows(keep=EVENTS)
+    newest = NewestRows(keep=EVENTS)
     log = EventLog(large)
-    book.append(entries_of(log.read()))
-    expected = [row.seq for row in map(book.row, book.matching(chosen.accepts))]
+    newest.append(entries_of(log.read()))
+    expected = [row.seq for row in map(newest.row, newest.matching(chosen.accepts))]
     wanted = ListedRows(chosen.fields, chosen.words, chosen.over_ms, chosen.under_ms)
     with Index(log) as index:
         found = index.listed(wanted, 0, EVENTS)
@@ -156,12 +156,12 @@ async def test_new_events_wait_while_paused_and_end_shows_them(workspace: Path) 
 
 
 async def test_rows_that_leave_memory_stay_in_reach(workspace: Path) -> None:
-    """The book is bounded; positions do not move when rows go from it to the index."""
+    """The newest is bounded; positions do not move when rows go from it to the index."""
     async with watching(workspace) as bench, _log(workspace) as log:
-        bench.routing.book.keep = 100
+        bench.routing.newest.keep = 100
         log.append(decision("more"))
         await until(lambda: len(bench.view.rows) == ROWS + 1)
-        assert len(bench.routing.book) <= 110
+        assert len(bench.routing.newest) <= 110
         assert (await in_sight(bench))[-1] == EVENTS + 1
         bench.view.jump(ROWS - 500)
         assert (await in_sight(bench))[0] == 2 * (ROWS - 500) + 1
@@ -177,7 +177,7 @@ async def test_an_old_event_is_opened_with_its_call(workspace: Path) -> None:
         await bench.pilot.pause()
         assert isinstance(bench.app.screen, DetailScreen)
         assert "attempt 1" in bench.shown()
-        assert "✓ hash holds" in bench.shown()
+        assert "✓ hash matches" in bench.shown()
 
 
 async def test_without_an_index_the_tail_is_there_at_once(workspace: Path) -> None:
@@ -201,11 +201,11 @@ async def test_an_answer_to_an_earlier_filter_is_not_taken(a_day: tuple[Any, ...
     async with dashboard() as bench:
         await bench.tell(came(a_day[40:]))
         routing = bench.routing
-        old = CountWanted(routing.listing.filter, routing.book.edge, 0)
+        old = CountWanted(routing.listing.filter, routing.newest.edge, 0)
         routing.apply(parse_filter("mode:cloud"))
         await bench.tell(RowsCounted(old, 20, 20, 0))
         assert routing.listing.before is None
-        now = CountWanted(routing.listing.filter, routing.book.edge, 0)
+        now = CountWanted(routing.listing.filter, routing.newest.edge, 0)
         await bench.tell(RowsCounted(now, 4, 20, 0))
         assert routing.listing.before == 4
 
@@ -218,8 +218,8 @@ async def test_a_page_is_asked_for_once(a_day: tuple[Any, ...], monkeypatch: Any
         await bench.tell(came(a_day[40:]))
         routing = bench.routing
         monkeypatch.setattr(routing, "_want_page", asked.append)
-        routing.listing._stock._want = asked.append
-        question = CountWanted(routing.listing.filter, routing.book.edge, 0)
+        routing.listing._pages._want = asked.append
+        question = CountWanted(routing.listing.filter, routing.newest.edge, 0)
         await bench.tell(RowsCounted(question, 1000, 1000, 0))
         await bench.press("2", "home")
         for _ in range(5):
@@ -267,9 +267,9 @@ def test_total_is_what_the_caller_waited(tmp_path: Path, *, late: bool) -> None:
             log.append(call("aa", total_ms=5000, attempt=attempt, error="timeout"))
         index.update()
         (listed,) = map(listed_row, index.listed(ListedRows(over_ms=14_000), 0, 9))
-        book = NewestRows()
-        book.append(entries_of(log.tail(9)))
-    assert listed.waited_ms == book.row(0).waited_ms == 15_000
-    assert parse_filter(">14s").accepts(book.row(0))
+        newest = NewestRows()
+        newest.append(entries_of(log.tail(9)))
+    assert listed.waited_ms == newest.row(0).waited_ms == 15_000
+    assert parse_filter(">14s").accepts(newest.row(0))
     drawn = log_line(listed, Columns(100), NOW, 60.0)
     assert ("15.0 s", "") in drawn

@@ -183,7 +183,7 @@ async def test_enter_opens_the_call_and_c_copies_its_event(tmp_path: Path) -> No
         await bench.pilot.pause()
         assert isinstance(bench.app.screen, DetailScreen)
         assert "fallback" in bench.shown()
-        assert "✓ hash holds" in bench.shown()
+        assert "✓ hash matches" in bench.shown()
         assert f"✓ follows event {records[-2].seq - 1}" in bench.shown()
         await bench.press("up")
         assert '"event_type": "LLMCall"' in bench.shown()
@@ -210,7 +210,7 @@ async def test_a_foreign_record_in_the_chain_is_told(tmp_path: Path) -> None:
         await bench.press("2", "up", "enter")
         await bench.app.workers.wait_for_complete()
         await bench.pilot.pause()
-        assert "✖ The call's evidence does not hold" in bench.shown()
+        assert "✖ The call's evidence is damaged" in bench.shown()
         assert "line 3" in bench.shown()
 
 

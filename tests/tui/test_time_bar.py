@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflex_tui.widgets.log_bars import moment
+from reflex_tui.widgets.log_bars import typed_time
 from tests.support.tui.making import NOW
 
 
@@ -28,13 +28,13 @@ from tests.support.tui.making import NOW
 )
 def test_a_time_is_understood(text: str, before_now: timedelta) -> None:
     """A time of day is the last such; a date, or how long ago."""
-    assert moment(text, NOW) == NOW - before_now
+    assert typed_time(text, NOW) == NOW - before_now
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_time_or_an_error(text: str) -> None:
     """Typing never breaks the pane."""
     try:
-        moment(text, NOW)
+        typed_time(text, NOW)
     except ValueError as error:
         assert "write a time" in str(error)  # noqa: PT017  it may also be a time

@@ -104,7 +104,7 @@ async def test_a_browser_gets_the_dashboard(tmp_path: Path) -> None:
             assert refused.value.status == 403
             async with session.ws_connect(f"{url}/ws?width=100&height=30") as socket_:
                 shown = b""
-                while b"looking" not in shown:
+                while b"checking" not in shown:
                     message = await socket_.receive(timeout=60)
                     if isinstance(message.data, bytes):
                         shown += message.data
