@@ -88,6 +88,7 @@ async def see_files(bench: Bench, ring: Arena) -> None:
 async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
     """The whole way: cost, grid, verdict, report, the line that changes, the new state."""
     async with running(ring.settings) as bench:
+        await bench.tell(ReportsSeen(()))
         assert "Press n to start one" in bench.shown()
         assert "New" in bench.offered()
         dialog = await open_dialog(bench, f"--suite {ring.suite}")
