@@ -371,7 +371,7 @@ def run(settings: Settings | None = None, *, read: Callable[[], Settings] | None
 
     Args:
         settings: The configuration; None to have it read after the first paint, where what is
-            wrong with it is shown until the file is closed.
+            wrong with it is shown until the file is fixed.
         read: How to read it, then and when it changes; by default as ``settings`` was found.
     """
     app = ReflexApp(settings, read=read)

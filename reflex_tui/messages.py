@@ -1,4 +1,4 @@
-"""What the watching threads tell the dashboard, and what its parts tell each other.
+"""The messages of the watching threads to the dashboard, and of its parts to each other.
 
 A thread posts these and touches nothing else of the application.
 """
@@ -39,7 +39,7 @@ class ViewSeen(Message):
 
 @dataclass(eq=False, repr=False)
 class ViewBlocked(Message):
-    """No look is possible: the endpoint is not trusted, or the configuration cannot be used."""
+    """No probe is possible: the endpoint is not trusted, or the configuration is invalid."""
 
     error: ReflexError
 
@@ -203,21 +203,21 @@ class CopyWanted(Message):
 
 @dataclass(eq=False, repr=False)
 class WatcherDied(Message):
-    """A watching thread ended by a bug: the dashboard must not go on as if it saw."""
+    """A watching thread ended by a bug: the dashboard must not show old data as if it were new."""
 
     error: Exception
 
 
 @dataclass(eq=False, repr=False)
 class BakeoffProgressed(Message):
-    """What a bakeoff run from here tells of its progress."""
+    """An event of a bakeoff that is run from here."""
 
     event: Progress
 
 
 @dataclass(eq=False, repr=False)
 class BakeoffEnded(Message):
-    """A bakeoff run from here is over; ``error`` is why it could not go on, if so."""
+    """A bakeoff run from here is over; ``error`` is why it failed, if it did."""
 
     error: ReflexError | None
 

@@ -120,7 +120,9 @@ def test_test_modules_do_not_import_each_other() -> None:
     """What several tests need is in ``tests/support``."""
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and ".test_" in f"{node.module}.":
-                found.append((path.name, node.module))
+        found += [
+            (path.name, node.module)
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and ".test_" in f"{node.module}."
+        ]
     assert found == []

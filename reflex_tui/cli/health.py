@@ -131,7 +131,7 @@ def _show_generation(found: Health) -> None:
 
 def _explain(found: Health, settings: Settings) -> None:
     from core.plain import plain
-    from reflex_tui.model.promotion import example, place_of
+    from reflex_tui.model.first_config import example, place_of
 
     sentence, *commands = found.remedy or ("",)
     print(f"\n{sentence}")

@@ -57,7 +57,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 when a configuration was written, 1 when no server answers, 2 when there is one already."""
     from core.settings import load_settings
-    from reflex_tui.model.promotion import example, place_of
+    from reflex_tui.model.first_config import example, place_of
 
     place = arguments.config or place_of(load_settings(None))
     if os.path.lexists(place):

@@ -86,7 +86,7 @@ def _document(seen: RoutingView) -> dict[str, Any]:
 
 
 def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
-    from reflex_tui.model.promotion import config_place
+    from reflex_tui.model.first_config import config_place
 
     health = seen.health
     state = coloured("● up", "green") if health.ok else coloured("✖ down", "red")

@@ -19,7 +19,7 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Benefits:
-    """What reflex was worth over a stretch; None where nothing tells.
+    """What reflex brought over a stretch of time; None where it is unknown.
 
     ``quick_percent`` of ``calls`` were answered in under a second, retries and fallbacks included.
     ``saved_usd`` is what the cloud's prices make of the tokens that reflex answered with; without
@@ -39,7 +39,7 @@ class Benefits:
 
 
 def benefits_of(totals: Totals, settings: Settings, gate: GateView | None) -> Benefits:
-    """What ``totals`` are worth at the prices in ``[cloud]``."""
+    """The benefits in ``totals`` at the prices in ``[cloud]``."""
     local = [each for each in totals.backends if each.mode == Mode.REFLEX]
     prompt = sum(each.prompt for each in local)
     completion = sum(each.completion for each in local)

@@ -47,7 +47,7 @@ _MOST_HEAD = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What earlier replies tell: the newest useful report, and P50 of live calls by mode, in ms."""
+    """What earlier replies took: the newest useful report, and P50 of live calls by mode, in ms."""
 
     report: Report | None = None
     live_ms: Mapping[str, float | None] | None = None
@@ -71,7 +71,7 @@ class Estimate:
     """What a plan comes to; ``basis`` says what the time is taken from, ``limits`` what it lacks.
 
     ``selected`` of the suite's ``tasks`` are run; ``left_out`` are those the suite itself cannot
-    use. ``usd`` is the cloud's price in all, None where it cannot be told: ``usd_why`` says so.
+    use. ``usd`` is the cloud's price in all, None where it is unknown: ``usd_why`` says why.
     """
 
     suite: str
@@ -233,7 +233,7 @@ def _usd(
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A run's journal: ``done`` of ``total`` trials; ``under_way`` while a process works at it.
+    """A run's journal: ``done`` of ``total`` trials; ``under_way`` while a process runs it.
 
     ``about`` is what the run is about as its journal says. It is shown and used to ask for the
     same again; whether it may be resumed is for the bakeoff itself to find out.
@@ -304,7 +304,7 @@ def _total(about: dict[str, Any]) -> int:
 
 
 def plan_to_resume(unfinished: Unfinished, workspace: Path) -> Plan:
-    """The plan that goes on with it, given that all its options are known.
+    """The plan that resumes it, given that all its options are known.
 
     Raises:
         ConfigError: The journal says something that no plan can be made of.

@@ -164,7 +164,7 @@ def _over_limit(limit_ms: float, live: Figures | None) -> Condition | None:
 
 
 def gate_condition(gate: GateView | None) -> Condition:
-    """Whether reflex has earned the work, and since when."""
+    """Whether the gate passes, and since when."""
     if gate is None:
         return Condition("◌", "checking", UNKNOWN)
     if gate.valid:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 WINDOW_S = 15 * 60.0
 _KEPT = 4096
-# A bakeoff's calls run to another deadline, and a shadow call is nobody's: neither is live.
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,11 @@ if TYPE_CHECKING:
 TrialKey = tuple[str, int]  # a task and the trial's number, from 0
 _LEAST_SPAN_S = 0.001
 
-# A report with one of these earns nothing here, whatever its figures are.
-CANNOT_ENABLE = frozenset(
-    {"scripted", "demo", "unsandboxed", "partial", "subset", "server_changed", "aa"}
-)
 _VERDICTS = {"pass": ("✓", "success"), "fail": ("✖", "error")}
 
 
 class CellState(StrEnum):
-    """Where one arm stands with one task."""
+    """The state of one arm's trial."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -137,7 +133,7 @@ class Live:
         return self._trials.get((which, arm))
 
     def attempt(self, which: TrialKey, arm: str) -> int:
-        """The number of the attempt that is under way in a cell, from 1."""
+        """The number of the attempt that is running in a cell, from 1."""
         return self._running.get((which, arm), 0) + 1
 
     def score(self, arm: str) -> Score:
@@ -152,7 +148,7 @@ class Live:
         )
 
     def newest(self, most: int) -> list[TrialKey]:
-        """What is under way, then what ended last, at most ``most``."""
+        """What is running, then what ended last, at most ``most``."""
         found: dict[TrialKey, None] = {}
         for keys in (reversed(self._running), reversed(self._trials)):
             for which, _ in keys:
@@ -219,7 +215,7 @@ def error_words(what: str, error: ReflexError, keys: BakeoffKeys, *, kept: bool)
 
 
 def unfinished_words(found: Unfinished, keys: BakeoffKeys) -> BannerText:
-    """How far a run is that was stopped, or is under way elsewhere."""
+    """How far a run is that was stopped, or that another process runs."""
     far = f"{found.done} of {found.total} trials of {found.suite}"
     if found.under_way:
         return BannerText(f"▸ running elsewhere: {far}", " / ".join(found.arms), "reflex")

@@ -1,8 +1,7 @@
-"""Whether the reflex server was up, minute by minute: pure, and a gap is no good sign.
+"""Whether the reflex server was up, minute by minute; a gap never counts as up.
 
-Nobody writes down each look at the server. What is known comes from decisions (each tells what
-health it found), from calls that reflex answered or could not be reached for, and from this
-dashboard's own looks.
+Probes are not recorded. What is known comes from decisions (each says what health it found), from
+calls that reflex answered or that could not reach it, and from this dashboard's own probes.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def verdict(kind: Kind) -> bool | None:
     if kind.event_type == DECISION and not kind.is_fallback:
         if kind.reason in _UP:
             return True
-        # The gate and the breaker are asked after the server, so an open breaker means it was well.
+        # The breaker is asked after the server, so an open one means that it was healthy.
         if kind.reason == Reason.MAX_FAILURES_REACHED:
             return True
         return False if kind.reason in _DOWN else None

@@ -49,7 +49,7 @@ def report_header(width: int) -> Content:
 
 
 def report_line(report: ListedReport, width: int, *, marked: bool = False) -> Content:
-    """A report in columns; ``marked`` is the one that others are held against."""
+    """A report in columns; ``marked`` is the baseline of comparisons."""
     when = left(day_time(report.at) if report.at else NONE, _WHEN)
     if report.problem:
         return line(when, (f"✖ {report.problem}", BAD), (f"   {report.name}", MUTED))
@@ -83,7 +83,7 @@ def trial_header(live: Live, width: int) -> Content:
 
 
 def trial_line(live: Live, which: TrialKey, width: int) -> Content:
-    """A task of the run, and where each arm stands with it."""
+    """A task of the run, and each arm's trial of it."""
     name, cell = _columns(width, len(live.arms))
     task = plain(which[0], 120) + (f" #{which[1] + 1}" if live.trials > 1 else "")
     cells = (left(cell_text(live, which, arm, cell - 1), cell - 1) + " " for arm in live.arms)
@@ -127,7 +127,7 @@ class ReportList(OptionList):
 
 
 class TrialList(OptionList):
-    """What is under way and what ended last; Enter shows a task's attempts and diff."""
+    """Trials that are running or ended last; Enter shows a task's attempts and diff."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select", "Attempts", id="bakeoff.attempts"),
@@ -188,7 +188,7 @@ class BakeoffPane(Vertical, can_focus=True):
         """The user wants the run to end."""
 
     class ResumeWanted(Message):
-        """The user wants to go on with the unfinished run."""
+        """The user wants to resume the interrupted run."""
 
     class PromoteWanted(Message):
         """The user wants reflex to serve, or not to."""
@@ -198,7 +198,7 @@ class BakeoffPane(Vertical, can_focus=True):
             self.on = on
 
     class CompareWanted(Message):
-        """The user wants a report held against an earlier one."""
+        """The user wants a report compared with an earlier one."""
 
         def __init__(self, report: ListedReport, baseline: ListedReport) -> None:
             super().__init__()
@@ -285,7 +285,7 @@ class BakeoffPane(Vertical, can_focus=True):
             self.refresh_bindings()
 
     def watch_unfinished(self) -> None:
-        """There is something to go on with, or not."""
+        """There is something to resume, or not."""
         if self.is_mounted:
             self.refresh_bindings()
 
@@ -362,7 +362,7 @@ class BakeoffPane(Vertical, can_focus=True):
         self.post_message(self.StopWanted())
 
     def action_resume(self) -> None:
-        """Ask to go on."""
+        """Ask to resume."""
         self.post_message(self.ResumeWanted())
 
     def action_turn(self) -> None:
@@ -375,7 +375,7 @@ class BakeoffPane(Vertical, can_focus=True):
         self.post_message(self.PromoteWanted(on=on))
 
     def action_mark(self) -> None:
-        """Mark the chosen report as the one that others are held against; again: take it off."""
+        """Mark the chosen report as the baseline of comparisons; again: unmark it."""
         if (report := self.chosen) is not None and not report.problem:
             self.baseline = "" if self.baseline == report.name else report.name
 
@@ -395,7 +395,7 @@ class BakeoffPane(Vertical, can_focus=True):
             self.notify("There is no report yet")
 
     def _earlier(self) -> ListedReport | None:
-        """What the chosen report is held against: the marked one, else the one before."""
+        """What the selected report is compared with: the marked one, else the one before."""
         report, readable = self.chosen, self._readable()
         if report is None or report.problem:
             return None

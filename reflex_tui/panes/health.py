@@ -66,7 +66,7 @@ class HealthPane(VerticalScroll):
         self._probes: deque[float | None] = deque(maxlen=_PROBES_KEPT)
 
     def compose(self) -> ComposeResult:
-        """Server, then charts or remedy, then gate, breaker, evidence, and what it is benefits."""
+        """Server, then charts or remedy, then gate, breaker, evidence, and benefits."""
         yield Notice()
         yield ServerSection()
         yield LatencyCharts(id="latency")
@@ -78,7 +78,7 @@ class HealthPane(VerticalScroll):
         yield BenefitsSection()
 
     def watch_outlook(self, outlook: RoutingView | None) -> None:
-        """Pass a new look on; an ill server's remedy takes the place of the charts."""
+        """Pass a new look on; the remedy of a server that is down takes the place of the charts."""
         ill = outlook is not None and not outlook.health.ok
         self.set_class(ill, "-down")
         if outlook is None:

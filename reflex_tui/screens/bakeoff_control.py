@@ -47,7 +47,7 @@ DRAW_EVERY_S = 0.2
 
 
 class BakeoffControl(Vertical):
-    """Holds the pane and the run; goes by the ``settings`` and the ``outlook`` it was last told."""
+    """Holds the pane and the run, and uses the newest ``settings`` and ``outlook`` it was given."""
 
     class DetailRead(Message):
         """A report whole; None: it cannot be read, or it is no report of ours."""
@@ -66,7 +66,7 @@ class BakeoffControl(Vertical):
             self.name, self.document = name, document
 
     class Compared(Message):
-        """Two reports were held against each other, or cannot be."""
+        """Two reports were compared, or cannot be."""
 
         def __init__(self, build: list[Content] | None, error: ReflexError | None) -> None:
             super().__init__()
@@ -106,7 +106,7 @@ class BakeoffControl(Vertical):
     def asks_before(self, leave: Callable[[], None]) -> bool:
         """Whether a run is under way: then the user is asked, and ``leave`` called if so wanted.
 
-        Asked again while the question stands, the answer is yes.
+        Called again while the question is open, the answer is yes.
         """
         from reflex_tui.screens.leave import LeaveScreen  # when it is wanted
 
@@ -151,7 +151,7 @@ class BakeoffControl(Vertical):
         self.pane.reports, self.pane.loaded = reports, True
 
     def show_unfinished(self, unfinished: Unfinished | None) -> None:
-        """A run that was stopped, or is under way elsewhere; None: neither."""
+        """A run that was stopped, or that another process runs; None: neither."""
         self.pane.unfinished = unfinished
         self._say_unfinished()
 
@@ -214,7 +214,7 @@ class BakeoffControl(Vertical):
             self.app.push_screen(PromoteScreen(self._settings, on=on))
 
     def on_bakeoff_pane_compare_wanted(self, message: BakeoffPane.CompareWanted) -> None:
-        """Hold one against the other."""
+        """Compare them."""
         self._compare(message.report, message.baseline)
 
     def on_bakeoff_pane_opened(self, message: BakeoffPane.Opened) -> None:
@@ -261,7 +261,7 @@ class BakeoffControl(Vertical):
             self._read_raw(message.opened)
 
     def on_bakeoff_control_raw_read(self, message: RawRead) -> None:
-        """No report of ours: as it stands."""
+        """Not a report of ours: shown as it is."""
         document = message.document
         page = Sheet(message.name, lambda _: [json_text(document)], copies=indented(document))
         self.app.push_screen(page)

@@ -48,11 +48,11 @@ _SETTLE_S = 0.15
 
 
 class CostSection(Section):
-    """Shows ``found``; while ``looking`` that is of earlier fields. ``ill``: the server is down."""
+    """Shows ``found``, of earlier fields while ``looking``; ``down``: why the server is, if so."""
 
     found: reactive[Estimate | ReflexError | None] = reactive(None, layout=True)
     looking: reactive[bool] = reactive(default=True)
-    ill: reactive[str] = reactive("", layout=True)
+    down: reactive[str] = reactive("", layout=True)
 
     def lines(self, width: int) -> list[Content]:
         """A label a line."""
@@ -82,8 +82,8 @@ class CostSection(Section):
             lines += _left_out(found, width)
         if found.limits:
             lines += _wrapped("▲ does not count: ", found.limits, POOR, width)
-        if self.ill:
-            lines += _wrapped("▲ reflex is down: ", self.ill, POOR, width)
+        if self.down:
+            lines += _wrapped("▲ reflex is down: ", self.down, POOR, width)
         return lines
 
 
@@ -249,8 +249,8 @@ class BakeoffStart(ModalScreen["Plan | None"]):
 
     def _show_health(self) -> None:
         outlook = self._look()
-        ill = outlook is not None and not outlook.health.ok
-        self.query_one(CostSection).ill = outlook.health.summary if outlook and ill else ""
+        down = outlook is not None and not outlook.health.ok
+        self.query_one(CostSection).down = outlook.health.summary if outlook and down else ""
 
     def _estimate(self) -> None:
         self.query_one(CostSection).looking = True

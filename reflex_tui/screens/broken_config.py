@@ -9,7 +9,7 @@ from textual.screen import Screen
 
 from reflex_tui.keymap import shown_key
 from reflex_tui.messages import CopyWanted
-from reflex_tui.model.promotion import example
+from reflex_tui.model.first_config import example
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.section import IN_FILE, Notice
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class BrokenConfigScreen(Screen[None]):
-    """Goes by itself when the file is good; with ``in_force`` there is something to go back to."""
+    """Closes when the file is fixed; with ``in_force`` there is something to go back to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Back, with the last valid one", id="config.close"),

@@ -158,7 +158,7 @@ class Dashboard(Screen[None]):
         self.post_message(self.Ready())
 
     def use(self, settings: Settings | None) -> None:
-        """Go by these settings from now on."""
+        """Use these settings from now on."""
         self.settings = settings
         if settings is None:
             return
@@ -317,7 +317,7 @@ class Dashboard(Screen[None]):
         self.post_message(LookWanted())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """A key that is text for what has the focus is no key."""
+        """A key that is text for what has the focus does nothing else."""
         if action == "command":
             return self.is_whole and not isinstance(self.focused, Input)
         return True

@@ -24,7 +24,7 @@ from reflex_tui.model.gate import (
     server_condition,
     why,
 )
-from reflex_tui.model.promotion import config_place
+from reflex_tui.model.first_config import config_place
 from reflex_tui.model.slash import COMMANDS
 from reflex_tui.widgets.gate import criterion_line
 from reflex_tui.widgets.key_bar import KeyBar

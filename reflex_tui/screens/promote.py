@@ -118,7 +118,7 @@ def _change(change: SettingChange) -> Content:
 
 
 def _afterwards(outlook: RoutingView, width: int) -> list[Content]:
-    """What the next Implement call would do if it stood in the file already."""
+    """What the next Implement call would do if the file said so already."""
     settings = outlook.settings
     enabled = settings.reflex.model_copy(update={"enabled": True})
     policy = PolicySnapshot.capture(type(settings)(enabled, settings.cloud, settings.source))
@@ -146,7 +146,7 @@ def _told(text: str, width: int) -> list[Content]:
 
 
 class PromoteScreen(ModalScreen[None]):
-    """Looks at gate and file anew, shows what would be written, and writes it when told to."""
+    """Checks gate and file again, shows what would change, and writes it on request."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "write", "Write it", id="promote.write"),

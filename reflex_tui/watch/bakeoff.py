@@ -48,7 +48,7 @@ class BakeoffRun:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it in order: what is done is reported as partial, and can be gone on with."""
+        """End it in order: finished trials are reported as partial, and the run can be resumed."""
         with self._lock:
             self._stop_wanted = True
             if self._loop and self._stop:

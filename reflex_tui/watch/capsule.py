@@ -76,7 +76,7 @@ class CapsuleWatcher(Watcher):
             self._post(RecordsCame(tuple(page), fresh=True))
             self._fresh = self._broken = False
         for record in log.follow(self._last, poll_s=UPDATE_EVERY_S, stop=self._stopping):
-            if record.seq <= self._last:  # another capsule stands there now
+            if record.seq <= self._last:  # another capsule is there now
                 self._batch.clear()
                 self._fresh = True
                 return
@@ -87,7 +87,7 @@ class CapsuleWatcher(Watcher):
                 threading.Event.wait(self._stopping, UPDATE_EVERY_S)
 
     def _all_read(self) -> bool:
-        """Nothing more for the moment, and nothing damaged up to here; False to begin anew."""
+        """Nothing more for the moment, and nothing damaged up to here; False to begin again."""
         if self._broken:
             self._broken = False
             self._post(RecordsCame(()))

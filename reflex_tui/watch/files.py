@@ -23,7 +23,7 @@ REPORTS_EVERY_S = 1.0
 
 
 class ConfigWatcher(Watcher):
-    """Reads the configuration anew when its file changes; ``settings`` None: not read yet."""
+    """Reads the configuration again when its file changes; ``settings`` None: not read yet."""
 
     def __init__(self, settings: Settings | None, post: Post, read: Callable[[], Settings]) -> None:
         super().__init__("config", post)
@@ -34,7 +34,7 @@ class ConfigWatcher(Watcher):
         self._before: Settings | str | None = None
 
     def watch(self) -> None:
-        """Look every second; at once when there is nothing to go by."""
+        """Look every second; at once when nothing was read yet."""
         if self._settings is None:
             self._tell(self._found())
         while not self._stopping.wait(CONFIG_EVERY_S):

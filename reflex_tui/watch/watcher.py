@@ -19,7 +19,7 @@ class Post(Protocol):
 
 
 class Watcher:
-    """A daemon thread that runs ``watch`` until ``stop``; a bug in it is told, not swallowed."""
+    """A daemon thread that runs ``watch`` until ``stop``; a bug in it is reported."""
 
     def __init__(self, name: str, post: Post) -> None:
         self._post = post
@@ -46,7 +46,7 @@ class Watcher:
     def _run(self) -> None:
         try:
             self.watch()
-        except Exception as error:  # noqa: BLE001  a dashboard that stands still must say so
+        except Exception as error:  # noqa: BLE001  a dashboard that no longer updates must say so
             self._post(WatcherDied(error))
 
 

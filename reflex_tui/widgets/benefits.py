@@ -75,7 +75,7 @@ def _strips(benefits: Benefits) -> list[Content]:
     at_least = "saved at least " if benefits.uncounted and benefits.priced else "saved "
     against, solved = "success against the cloud ", parity
     if benefits.parity_percent is None:
-        against, solved = "success against the cloud: no bakeoff yet", ("", "")
+        against, solved = "success against the cloud: no valid gate pass", ("", "")
     return [
         title("BENEFITS", (f"today, {calls}", MUTED), _GAP, "under a second ", quick, _GAP,
               at_least, saved, _GAP, kept, f" of tokens {where}", _GAP, against, solved),

@@ -1,6 +1,6 @@
 """The keys that are true here and now, in one line; a click presses them.
 
-Textual's own footer builds a widget for every key anew whenever one changes; with rows coming ten
+Textual's own footer builds every key's widget again whenever one changes; with rows coming ten
 times a second that is most of the work. This draws a line, and only when it says something else.
 """
 

@@ -208,7 +208,7 @@ class LogView(ScrollView, can_focus=True):
         self._styles: dict[tuple[str, bool], RichStyle] = {}
 
     def reread(self, cursor: int = 0) -> None:
-        """Draw anew after ``rows`` changed altogether; while paused, stay at ``cursor``."""
+        """Draw again after ``rows`` changed altogether; while paused, stay at ``cursor``."""
         self._resize()
         if self.following:
             self.action_follow()
@@ -382,7 +382,7 @@ class LogView(ScrollView, can_focus=True):
             self.scroll_to(y=top, animate=False, force=True)
 
     def _resize(self) -> None:
-        # Assigning the reactive would lay the whole screen out anew, ten times a second.
+        # Assigning the reactive would lay the whole screen out again, ten times a second.
         size = Size(0, len(self.rows))
         self.set_reactive(LogView.virtual_size, size)
         self._scroll_update(size)

@@ -30,7 +30,7 @@ _MOST_BINS = 56
 
 
 class ArmLatency(Section):
-    """``latencies`` by arm, in ms (∞: no reply came), the arm on trial first; ``rows`` each."""
+    """``latencies`` by arm, in ms (∞: no reply came), the candidate first; ``rows`` each."""
 
     latencies: reactive[Mapping[str, Sequence[float]]] = reactive(dict, layout=True)
     limit_ms: reactive[float] = reactive(2000.0)

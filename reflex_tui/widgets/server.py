@@ -15,7 +15,7 @@ from core.plain import plain
 from reflex_tui.keymap import shown_key
 from reflex_tui.messages import CopyWanted
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR, server_condition
-from reflex_tui.model.promotion import first_config, place_of
+from reflex_tui.model.first_config import first_config, place_of
 from reflex_tui.model.uptime import share_up, squeezed
 from reflex_tui.widgets.latency import Chart
 from reflex_tui.widgets.lines import LABEL, MUTED, ceiling, labelled, left, line, title
@@ -136,10 +136,10 @@ def _how_to_copy(number: int, key: str) -> Content:
 
 
 class ServerSection(Section):
-    """What was seen of the reflex server; ``probes`` are the last looks' ms, None when ill.
+    """What was seen of the reflex server; ``probes`` are the last probes' ms, None when down.
 
-    ``deep`` is the last deep probe, which is kept while the server stays well, ``deep_advice``
-    what to do when it failed; ``generating`` while one is under way. ``hour`` holds the last
+    ``deep`` is the last deep probe, which is kept while the server stays healthy, ``deep_advice``
+    what to do when it failed; ``generating`` while one is running. ``hour`` holds the last
     hour's minutes, oldest first.
     """
 

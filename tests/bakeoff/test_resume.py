@@ -6,7 +6,7 @@ import asyncio
 import json
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -83,7 +83,7 @@ async def test_stopped_and_resumed_is_one_run(project: Path) -> None:
     ],
 )
 async def test_another_run_is_not_resumed(
-    project: Path, change: dict[str, object], told: str
+    project: Path, change: dict[str, Any], told: str
 ) -> None:
     """Trials of two different tests are never pooled."""
     async with arena(project, tasks=2) as a:

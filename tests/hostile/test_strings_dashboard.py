@@ -148,7 +148,7 @@ async def _look_at_log(eye: Eye, count: int) -> None:
     app = eye.pilot.app
     await eye.press("2")
     routing = app.screen.query_one("RoutingPane")
-    book = routing.book  # type: ignore[attr-defined]
+    book = routing.newest  # type: ignore[attr-defined]
     await eye.until(lambda: len(book) > 0)
     pages = count // 30 + 2
     for page in range(pages):

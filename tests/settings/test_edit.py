@@ -87,7 +87,7 @@ def test_an_edit_that_changes_anything_else_is_not_written(
     path = tmp_path / "stage0.toml"
     path.write_text("[reflex]\nmodel = 'a'\n")
     settings = load_settings(path)
-    monkeypatch.setattr(edit.tomlkit, "dumps", lambda _: "[reflex]\nenabled = true\n")
+    monkeypatch.setattr("core.settings.edit.tomlkit.dumps", lambda _: "[reflex]\nenabled = true\n")
     with pytest.raises(ConfigError, match="nothing was written"):
         set_enabled(settings, on=True)
     assert path.read_text() == "[reflex]\nmodel = 'a'\n"

@@ -88,7 +88,8 @@ async def see_files(bench: Bench, ring: Arena) -> None:
 async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
     """The whole way: cost, grid, verdict, report, the line that changes, the new state."""
     async with running(ring.settings) as bench:
-        assert "Press n to run the first here" in bench.shown()
+        await bench.tell(ReportsSeen(()))
+        assert "Press n to start one" in bench.shown()
         assert "New" in bench.offered()
         dialog = await open_dialog(bench, f"--suite {ring.suite}")
         await until(bench, lambda: dialog.plan is not None)
@@ -283,7 +284,7 @@ async def test_reports_are_read_marked_and_compared(ring: Arena) -> None:
         assert "◆ baseline" in bench.shown()
         await bench.press("c")
         await until(bench, lambda: "2026-01-10" in bench.shown() and "Compared" in bench.shown())
-        assert "2 solved only now" in bench.shown()
+        assert "2 newly solved" in bench.shown()
         await bench.press("escape", "down", "down", "space")
         assert "◆ baseline" not in bench.shown()
 

@@ -92,7 +92,7 @@ async def test_events_takes_a_filter() -> None:
 
 async def test_pages_open_and_close() -> None:
     """Each command's page, with the way back in the footer."""
-    pages = {"help": "WHERE THINGS LIE", "status": "[reflex.fallback]", "check": "P95 latency"}
+    pages = {"help": "FILES", "status": "[reflex.fallback]", "check": "P95 latency"}
     async with dashboard(size=(120, 60)) as bench:
         await bench.tell(ViewSeen(outlook()))
         for page, says in pages.items():
@@ -159,6 +159,7 @@ async def test_reports_are_listed_and_opened(tmp_path: Path) -> None:
         path, verdict="pass", suite="reflex_patchloop_v1", arms=("reflex", "cloud")
     )
     async with dashboard() as bench:
+        await bench.tell(ReportsSeen(()))
         await bench.press("3")
         assert "code reflex bakeoff --suite reflex_patchloop_v1" in bench.shown()
         await bench.tell(ReportsSeen((report,)))

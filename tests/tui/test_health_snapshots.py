@@ -133,7 +133,7 @@ SAYS = {
     "looking": ("◌ probing the server",),
     "deep": ("✓ schema", "TTFT 61 ms", "118 tok/s"),
     "reading": ("reading the evidence, 42 %",),
-    "down": ("✖ down", "connection refused", "WHAT TO DO"),
+    "down": ("✖ down", "nothing listens at 127.0.0.1:3009", "WHAT TO DO"),
     "empty": ("no events yet", "no bakeoff yet"),
     "untrusted": ("was not contacted", "$ code reflex trust https://llm.example:443"),
 }

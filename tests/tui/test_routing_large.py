@@ -231,7 +231,7 @@ async def test_a_page_is_asked_for_once(a_day: tuple[Any, ...], monkeypatch: Any
         await bench.tell(came(a_day[40:]))
         routing = bench.routing
         monkeypatch.setattr(routing, "_want_page", asked.append)
-        routing.listing._pages._want = asked.append
+        monkeypatch.setattr(routing.listing._pages, "_want", asked.append)
         question = CountWanted(routing.listing.filter, routing.newest.edge, 0)
         await bench.tell(RowsCounted(question, 1000, 1000, 0))
         await bench.press("2", "home")

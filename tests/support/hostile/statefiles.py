@@ -10,7 +10,7 @@ from core.capsule.events import BakeoffFinishedEvent
 from core.capsule.keys import user_key
 from core.errors import Counting
 from core.export.shipping import cursor_for
-from core.harness.bakeoff.journal import Beginning, Journal, Sealing
+from core.harness.bakeoff.journal import Journal, JournalHeader, JournalSeal
 from core.harness.report import files as reports
 from core.implement.files import FileChange
 from core.implement.undo import write_undoable
@@ -55,14 +55,14 @@ def _report(settings: Settings) -> None:
 
 
 def _journal(settings: Settings) -> None:
-    sealing = Sealing(settings.source.root, user_key())
-    Journal.begin(settings.state_dir / "eval", Beginning(NOW, "r", 1, {}), sealing).close()
+    sealing = JournalSeal(settings.source.root, user_key())
+    Journal.create(settings.state_dir / "eval", JournalHeader(NOW, "r", 1, {}), sealing).close()
 
 
 def _undo(settings: Settings) -> None:
     root = settings.source.root
     (root / "a.py").write_text("a")
-    write_undoable(settings, root, [FileChange("a.py", b"a", b"b", 0o644)], call_id="c", run_id="r")
+    write_undoable(settings, root, [FileChange("a.py", b"a", b"b")], call_id="c", run_id="r")
 
 
 def _cursor(settings: Settings) -> None:
