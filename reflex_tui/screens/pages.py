@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from core.plain import plain
 from reflex_tui.messages import CopyWanted
+from reflex_tui.model.first_config import config_place
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
@@ -24,7 +25,6 @@ from reflex_tui.model.gate import (
     server_condition,
     why,
 )
-from reflex_tui.model.first_config import config_place
 from reflex_tui.model.slash import COMMANDS
 from reflex_tui.widgets.gate import criterion_line
 from reflex_tui.widgets.key_bar import KeyBar

@@ -82,9 +82,7 @@ async def test_stopped_and_resumed_is_one_run(project: Path) -> None:
         ({"attempts": 2}, "other attempts"),
     ],
 )
-async def test_another_run_is_not_resumed(
-    project: Path, change: dict[str, Any], told: str
-) -> None:
+async def test_another_run_is_not_resumed(project: Path, change: dict[str, Any], told: str) -> None:
     """Trials of two different tests are never pooled."""
     async with arena(project, tasks=2) as a:
         await stop_after(a, 1)

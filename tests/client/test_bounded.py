@@ -15,7 +15,7 @@ import pytest
 
 from core.client import bounded
 from core.client import schema as schemas
-from core.client.backend import ChatRequest
+from core.client.backend import ChatRequest, Message
 from core.client.chat import ChatClient
 from core.client.json_text import is_light, merged
 from core.errors import BackendError, BadRequest, NotCompliant, ProtocolError
@@ -37,7 +37,7 @@ DOUBLING: dict[str, Any] = {
     "$ref": "#/$defs/0",
 }
 PAIRS = json.dumps([{"n": n} for n in range(6000)])
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO: list[Message] = [{"role": "user", "content": "hello"}]
 # Of processor time, which on a loaded machine is up to three times that of a calm one.
 HELD_S = 0.25
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.client.backend import ChatRequest
+from core.client.backend import ChatRequest, Message
 from core.client.chat import ChatClient
 from core.errors import BadRequest
 from tests.support.behaviours import completion, said, streams, whole
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support.behaviours import Handler, Seen
 
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO: list[Message] = [{"role": "user", "content": "hello"}]
 
 
 def openai(param: str | None, message: str, code: str = "unsupported_value") -> dict[str, Any]:

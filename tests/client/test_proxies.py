@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.client.backend import Backend, ChatRequest
+from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
 from core.client.proxies import proxy_for
 from core.errors import ConnectFailed
@@ -19,7 +19,7 @@ from tests.support.faultserver import FaultServer
 if TYPE_CHECKING:
     from tests.support.behaviours import Handler
 
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO: list[Message] = [{"role": "user", "content": "hello"}]
 REMOTE = "http://llm.example.test:8000/v1"
 
 

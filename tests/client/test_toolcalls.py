@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.client.backend import ChatRequest
+from core.client.backend import ChatRequest, Message
 from core.client.chat import ChatClient
 from core.client.toolcalls import ToolCalls, is_unparsed_call, offered
 from core.errors import Counting, NotCompliant
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.client.backend import Reply
     from tests.support.behaviours import Handler
 
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO: list[Message] = [{"role": "user", "content": "hello"}]
 WRITE = {
     "type": "function",
     "function": {

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from core.harness.report.markdown import percent, render
-from core.harness.report.neutral import WIDTH, chart, code, duration, fence
+from core.figures import duration, percent
+from core.harness.report.markdown import render
+from core.harness.report.neutral import WIDTH, chart, code, fence
 from core.patchloop.trial import FailureKind, Trial
 from core.plain import plain
 from tests.support.report.strategies import clean_texts, trials

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import ConfigError
-from core.settings import edit, load_settings
+from core.settings import load_settings
 from core.settings.edit import set_enabled
 
 if TYPE_CHECKING:
