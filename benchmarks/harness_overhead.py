@@ -37,7 +37,7 @@ from processes import drivers
 from table import Curve, Given, Result, Row, main, number
 
 from core.client import schema as structured
-from core.client.attempt import Attempt
+from core.client.attempt import Exchange
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff import checker
 from core.harness.bakeoff import run as running
@@ -98,7 +98,7 @@ def instrument() -> None:
     timed("compile", candidate, "compile_problem")
     timed("decision on disk", Evidence, "decided")
     timed("call on disk", Evidence, "called")
-    timed("model", Attempt, "run")
+    timed("model", Exchange, "run")
     timed("validation", structured, "parse")
     timed("journal", Journal, "add")
     timed("verdict so far", running, "verdict_over")

@@ -17,7 +17,10 @@ from textual.worker import WorkerFailed
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
 from reflex_tui import terminal, theme
-from reflex_tui.messages import (
+from reflex_tui.model.slash import COMMANDS, SlashCall
+from reflex_tui.panes.health import HealthPane
+from reflex_tui.screens.dashboard import Dashboard
+from reflex_tui.watch.messages import (
     CommandWanted,
     ConfigBroken,
     ConfigRead,
@@ -29,9 +32,6 @@ from reflex_tui.messages import (
     WatcherDied,
     WindowWanted,
 )
-from reflex_tui.model.slash import COMMANDS, SlashCall
-from reflex_tui.panes.health import HealthPane
-from reflex_tui.screens.dashboard import Dashboard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -263,7 +263,7 @@ class ReflexApp(App[None]):
 
     def _use_keymap(self) -> None:
         """Let the user's own keys count, and say once what of them cannot be used."""
-        from reflex_tui import keymap  # not for the first paint
+        from reflex_tui.widgets import keymap  # not for the first paint
 
         file = self._keymap_file = self._keymap_file or keymap.keymap_file()
         if not file.exists():
@@ -335,7 +335,6 @@ class ReflexApp(App[None]):
         self.action_change_theme()
 
     def _open(self, name: str) -> None:
-        from reflex_tui import keymap  # not for the first paint
         from reflex_tui.screens import pages  # as above
         from reflex_tui.screens.pages import (  # as above
             Sheet,  # as above
@@ -343,6 +342,7 @@ class ReflexApp(App[None]):
             places,
             readable,
         )
+        from reflex_tui.widgets import keymap  # not for the first paint
 
         outlook, settings = self.dashboard.outlook, self.settings
         keys = readable(
@@ -393,7 +393,7 @@ def every_binding() -> list[dict[str, str]]:
     import pkgutil
 
     import reflex_tui
-    from reflex_tui import keymap
+    from reflex_tui.widgets import keymap
 
     found: dict[type[DOMNode], None] = {ReflexApp: None}
     for package in ("panes", "screens", "widgets"):

@@ -78,6 +78,7 @@ def test_no_two_folders_import_each_other() -> None:
     arrows = {
         (package_of(name), package_of(other))
         for name, tree in modules().items()
+        if not name.endswith("__main__")  # a way in, above all else
         for other in imports(tree, lazy=True)
         if package_of(name) != package_of(other)
     }

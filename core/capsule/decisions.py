@@ -36,7 +36,7 @@ _MOST_BYTES = 512
 _SAME_TIME_S = 60.0
 
 
-class Newest(NamedTuple):
+class NewestDecision(NamedTuple):
     """The decision made last in a workspace: its number from 1 on (0: none yet) and its seal."""
 
     number: int = 0
@@ -78,7 +78,7 @@ def record_decision(
     return record
 
 
-def newest_decision(workspace: Path, key_directory: Path | None = None) -> Newest:
+def newest_decision(workspace: Path, key_directory: Path | None = None) -> NewestDecision:
     """What is kept as the decision made last in this workspace.
 
     Raises:
@@ -88,10 +88,10 @@ def newest_decision(workspace: Path, key_directory: Path | None = None) -> Newes
         with _kept(workspace, key_directory, os.O_RDONLY) as descriptor:
             return _read(descriptor)
     except FileNotFoundError:
-        return Newest()
+        return NewestDecision()
 
 
-def out_of_order(body: Mapping[str, Any], newest: Newest) -> str | None:
+def out_of_order(body: Mapping[str, Any], newest: NewestDecision) -> str | None:
     """Why a sealed decision, the last of its log, is not the newest one made; None when it is.
 
     ``unnumbered``: an earlier version sealed it, without its time and place. ``superseded``: this
@@ -115,11 +115,11 @@ def check_decisions(log: EventLog, workspace: Path, key_directory: Path | None =
         CapsuleError: the user's key cannot be read.
     """
     problems: list[str] = []
-    before: Newest | None = None
+    before: NewestDecision | None = None
     for record in _decisions(log):
         if not seal_holds(record.body, workspace, user_key(directory=key_directory)):
             continue
-        if out_of_order(record.body, Newest()):
+        if out_of_order(record.body, NewestDecision()):
             continue  # of an earlier version: it counts no more
         number, sealed = record.body["number"], record.body["seal"]
         if before and (number != before.number + 1 or record.body["previous"] != before.seal):
@@ -132,8 +132,8 @@ def check_decisions(log: EventLog, workspace: Path, key_directory: Path | None =
                 f"record {record.seq}: its time is {plain(record.time)}, but gate decision "
                 f"{number} was sealed at {plain(record.body['decided_at'])}"
             )
-        before = Newest(number, sealed)
-    newest = newest_decision(workspace, key_directory) if before else Newest()
+        before = NewestDecision(number, sealed)
+    newest = newest_decision(workspace, key_directory) if before else NewestDecision()
     if before and (before.number, before.seal) != newest and before.number <= newest.number:
         problems.append(
             f"the capsule was rolled back: its last gate decision is number {before.number}, "
@@ -156,12 +156,12 @@ def _apart_s(one: str, other: str) -> float:
     return abs(apart.total_seconds())
 
 
-def _read(descriptor: int) -> Newest:
+def _read(descriptor: int) -> NewestDecision:
     try:
         kept = json.loads(os.pread(descriptor, _MOST_BYTES, 0) or b"null")
-        return Newest(int(kept["number"]), str(kept["seal"]))
+        return NewestDecision(int(kept["number"]), str(kept["seal"]))
     except (ValueError, TypeError, KeyError):
-        return Newest()
+        return NewestDecision()
 
 
 @contextmanager

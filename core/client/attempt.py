@@ -40,7 +40,7 @@ _TURN_S = 0.01
 _LAST_STATUS = 599
 
 
-class Attempt:
+class Exchange:
     """Sends one request and reads its answer into ``assembly``.
 
     ``sent_at`` and ``last_at`` are the moments the request had left and the last byte of the reply

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from core.client import bounded
 from core.client import schema as structured
-from core.client.attempt import Attempt
+from core.client.attempt import Exchange
 from core.client.backend import Reply
 from core.client.faults import hidden, quoting, shed
 from core.client.options import Options
@@ -82,7 +82,7 @@ class ChatClient:
         deadline = asyncio.get_running_loop().time() + limit_ms / 1000
         while True:
             body = self._body(request)
-            attempt = Attempt(
+            attempt = Exchange(
                 self._backend, self._transport.send, self._clock, self._quote, on_delta
             )
             try:
@@ -117,7 +117,7 @@ class ChatClient:
 
     async def _asked(
         self,
-        attempt: Attempt,
+        attempt: Exchange,
         request: ChatRequest,
         body: Mapping[str, Any],
         deadline: float,
@@ -179,14 +179,14 @@ class ChatClient:
                 for schema in offered(request.extra).values():
                     await _parameters(schema)
 
-    async def _checked_within(self, limit_s: float, attempt: Attempt, request: ChatRequest) -> Any:
+    async def _checked_within(self, limit_s: float, attempt: Exchange, request: ChatRequest) -> Any:
         try:
             async with asyncio.timeout(limit_s):
                 return await self._checked(attempt, request)
         except TimeoutError:
             raise bounded.took_too_long(limit_s) from None
 
-    async def _checked(self, attempt: Attempt, request: ChatRequest) -> Any:
+    async def _checked(self, attempt: Exchange, request: ChatRequest) -> Any:
         """The reply's data, once its text and its tool calls are what was asked for."""
         said = attempt.assembly
         tools = offered(request.extra)
@@ -222,7 +222,7 @@ class ChatClient:
             words = hidden(error.message, self._backend.api_key)
             raise _bad_call(f"the arguments of {plain(name, 80)}: {words}") from None
 
-    def _reply(self, attempt: Attempt, data: Any = None) -> Reply:
+    def _reply(self, attempt: Exchange, data: Any = None) -> Reply:
         said = attempt.assembly
         return Reply(
             text=said.text,

@@ -50,7 +50,7 @@ def open_transport(endpoint: str, now: Callable[[], float]) -> Transport:
 
 
 @dataclass(frozen=True, slots=True)
-class Proxy:
+class ProxySetting:
     """A proxy's URL, and the variable (or system setting) that names it."""
 
     url: str
@@ -72,7 +72,7 @@ class Proxy:
         )
 
 
-def proxy_for(endpoint: str) -> Proxy | None:
+def proxy_for(endpoint: str) -> ProxySetting | None:
     """The proxy that the environment names for ``endpoint``."""
     from urllib.request import getproxies, proxy_bypass  # not for servers on this machine
 
@@ -82,7 +82,7 @@ def proxy_for(endpoint: str) -> Proxy | None:
         if url := proxies.get(scheme):
             if proxy_bypass(parts.hostname or ""):
                 return None
-            return Proxy(url if "://" in url else f"http://{url}", _variable(scheme))
+            return ProxySetting(url if "://" in url else f"http://{url}", _variable(scheme))
     return None
 
 
@@ -95,7 +95,7 @@ def _variable(scheme: str) -> str:
 class ProxyTransport:
     """Through a proxy, by httpx, whose exceptions and log lines stay in here."""
 
-    def __init__(self, proxy: Proxy) -> None:
+    def __init__(self, proxy: ProxySetting) -> None:
         import httpx  # few need it, and it takes longer to load than a health check
 
         self._proxy = proxy

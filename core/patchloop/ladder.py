@@ -31,7 +31,7 @@ class Rung(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class FailedAttempt:
     """An attempt whose reply failed: how it was asked, what came, and what was wrong with it."""
 
     rung: Rung
@@ -41,7 +41,7 @@ class Past:
     diff: str = field(default="", repr=False)
 
 
-def next_rung(past: Sequence[Past], *, can_mask: bool, hints: int) -> Rung | None:
+def next_rung(past: Sequence[FailedAttempt], *, can_mask: bool, hints: int) -> Rung | None:
     """How to ask after the attempts ``past``; None when every question has been asked.
 
     ``can_mask`` says whether bodies can be hidden, ``hints`` how many there are for variants.
@@ -57,7 +57,7 @@ def next_rung(past: Sequence[Past], *, can_mask: bool, hints: int) -> Rung | Non
     return Rung.VARIANT if used.count(Rung.VARIANT) < variants else None
 
 
-def _is_new(past: Sequence[Past]) -> bool:
+def _is_new(past: Sequence[FailedAttempt]) -> bool:
     """Whether neither the last reply nor its failure was seen before."""
     *before, last = past
     return not any(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from core.client.backend import ChatRequest
 from core.patchloop.attempt import Try
 from core.patchloop.formats import WHOLE_FORMATS, EditFormat, resolve, schema
-from core.patchloop.ladder import Past, Rung, next_rung
+from core.patchloop.ladder import FailedAttempt, Rung, next_rung
 from core.patchloop.masking import masked
 from core.patchloop.prompt import hints, opening, reply_tokens, retry
 from core.patchloop.trial import Attempt, Candidate, FailureKind
@@ -168,8 +168,8 @@ class _Questions:
             schema_name="edits",
             max_tokens=reply_tokens(self.edit_format, list(texts.values())),
         )
-        self._past: list[Past] = []
-        self._tried: list[Past] = []
+        self._past: list[FailedAttempt] = []
+        self._tried: list[FailedAttempt] = []
 
     def next_rung(self) -> Rung | None:
         return next_rung(self._past, can_mask=self._masked is not None, hints=len(hints()))
@@ -179,7 +179,7 @@ class _Questions:
         if chosen.failure in {FailureKind.TRANSPORT, FailureKind.TIMEOUT, None}:
             return
         diff = chosen.applied.diff if chosen.applied else ""
-        self._past.append(Past(rung, chosen.failure, chosen.detail, chosen.text, diff))
+        self._past.append(FailedAttempt(rung, chosen.failure, chosen.detail, chosen.text, diff))
 
     def begin_again(self) -> None:
         self._tried += self._past

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.client.backend import Message
-    from core.patchloop.ladder import Past
+    from core.patchloop.ladder import FailedAttempt
 
 
 MOST_FEEDBACK = 3000
@@ -44,7 +44,7 @@ def opening(
     failing: str = "",
     *,
     masked: Mapping[str, str] | None = None,
-    tried: Sequence[Past] = (),
+    tried: Sequence[FailedAttempt] = (),
     hint: str = "",
 ) -> tuple[Message, ...]:
     """The first messages: the task, ``files`` by path, and what ``failing`` tests say.
@@ -121,7 +121,7 @@ def _block(text: str) -> str:
     return f"```\n{text.removesuffix(chr(10))}\n```"
 
 
-def _package(tried: Sequence[Past]) -> str:
+def _package(tried: Sequence[FailedAttempt]) -> str:
     """What others have tried: each change with how it failed, the last ones."""
     if not tried:
         return ""

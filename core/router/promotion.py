@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.decisions import Newest, newest_decision, out_of_order
+from core.capsule.decisions import NewestDecision, newest_decision, out_of_order
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
 from core.errors import NoHome
@@ -48,7 +48,7 @@ class GateContext:
     now: datetime
     in_demo: bool = False
     server_identity: str | None = None
-    newest: Newest | None = None
+    newest: NewestDecision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class GateWatch:
         self._clock = clock or SystemClock()
         self._key_directory = key_directory
         self._event: Mapping[str, Any] | None = None
-        self._newest = Newest()
+        self._newest = NewestDecision()
         self._seen = 0
         self._read_at: float | None = None
         self._hashes: tuple[str, str, str] = ("", "", "")

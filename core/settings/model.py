@@ -44,13 +44,13 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """A table that is read strictly and never changes afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Fallback(Section):
+class Fallback(ConfigSection):
     """``[reflex.fallback]``: what happens when the local model fails."""
 
     to_cloud: bool = Field(
@@ -73,7 +73,7 @@ class Fallback(Section):
     )
 
 
-class Thresholds(Section):
+class Thresholds(ConfigSection):
     """``[reflex.thresholds]``: what a bakeoff must show before reflex serves anything.
 
     Looser values in a project's file take the user's consent: ``code reflex trust --thresholds``.
@@ -102,7 +102,7 @@ class Thresholds(Section):
     )
 
 
-class Shadow(Section):
+class Shadow(ConfigSection):
     """``[reflex.shadow]``: cloud calls also sent to reflex in the background, for comparison."""
 
     sample: float = Field(
@@ -116,7 +116,7 @@ class Shadow(Section):
     )
 
 
-class LocalBackend(Section):
+class LocalBackend(ConfigSection):
     """``[reflex.backends.NAME]``: a further local server, for ``fallback.order``."""
 
     endpoint: Endpoint = Field(description="Base URL of its OpenAI-compatible API.")
@@ -126,7 +126,7 @@ class LocalBackend(Section):
     )
 
 
-class Reflex(Section):
+class Reflex(ConfigSection):
     """``[reflex]``: the local server and whether it may serve the Implement stage."""
 
     enabled: bool = Field(
@@ -177,7 +177,7 @@ class Reflex(Section):
         return self
 
 
-class Cloud(Section):
+class Cloud(ConfigSection):
     """``[cloud]``: the model that answers when reflex is not allowed to, or fails."""
 
     endpoint: Endpoint = Field(
@@ -200,7 +200,7 @@ class Cloud(Section):
     )
 
 
-class Document(Section):
+class Document(ConfigSection):
     """Both tables together."""
 
     reflex: Reflex = Reflex()

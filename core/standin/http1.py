@@ -37,7 +37,7 @@ class HttpRequest:
     body: bytes
 
 
-class Connection:
+class ServerConnection:
     """Reads requests and writes answers; ``reusable`` tells whether another may follow."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

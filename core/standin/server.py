@@ -21,7 +21,7 @@ from core.engine.process import (
 )
 from core.errors import EngineError, SuiteError
 from core.standin.answers import Answerer, Question, SampleAnswerer
-from core.standin.http1 import HEAD_LIMIT, Connection, HttpError, HttpRequest
+from core.standin.http1 import HEAD_LIMIT, HttpError, HttpRequest, ServerConnection
 from core.standin.sample import UnsampleableError
 from core.standin.script import DEFAULT_MODEL, Script, Turn, describe_kinds, parse_faults, turn
 from core.standin.wire import (
@@ -100,7 +100,7 @@ class ScriptedServer:
         task = asyncio.current_task()
         assert task is not None
         self._conversations.add(task)
-        connection = Connection(reader, writer)
+        connection = ServerConnection(reader, writer)
         try:
             await self._serve(connection)
         except (OSError, TimeoutError, asyncio.CancelledError):
@@ -111,7 +111,7 @@ class ScriptedServer:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: ServerConnection) -> None:
         try:
             while request := await connection.read_request():
                 await self._respond(connection, request)
@@ -121,7 +121,7 @@ class ScriptedServer:
             connection.reusable = False
             await connection.send_json(error.status, error_body(error.status, str(error)))
 
-    async def _respond(self, connection: Connection, request: HttpRequest) -> None:
+    async def _respond(self, connection: ServerConnection, request: HttpRequest) -> None:
         if request.path == _CONTROL:
             await self._control(connection, request)
         elif self.script.down:
@@ -142,7 +142,7 @@ class ScriptedServer:
         model = {"object": "model", "created": 0, "owned_by": self.script.owned_by}
         return {"object": "list", "data": [{"id": self.script.model, **model}]}
 
-    async def _control(self, connection: Connection, request: HttpRequest) -> None:
+    async def _control(self, connection: ServerConnection, request: HttpRequest) -> None:
         if request.method == "POST":
             try:
                 self.script = self.script.changed(read_object(request.body))
@@ -152,7 +152,7 @@ class ScriptedServer:
         counted = {"requests": self.requests, "faulted": dict(self.faults)}
         await connection.send_json(200, {**self.script.as_json(), **counted})
 
-    async def _chat(self, connection: Connection, request: HttpRequest) -> None:
+    async def _chat(self, connection: ServerConnection, request: HttpRequest) -> None:
         asked_s = asyncio.get_running_loop().time()
         number, self.requests = self.requests, self.requests + 1
         chance = turn(self.script, number)
@@ -184,7 +184,7 @@ class ScriptedServer:
             raise UnsampleableError("the stand-in has no answer")
         return answer
 
-    async def _refused(self, connection: Connection, chance: Turn) -> bool:
+    async def _refused(self, connection: ServerConnection, chance: Turn) -> bool:
         """Act out the faults that leave the request without an answer; False when it has none."""
         match chance.fault.kind if chance.fault else None:
             case "status":
@@ -205,7 +205,7 @@ class ScriptedServer:
         return True
 
 
-async def _send_stream(connection: Connection, reply: TimedReply, asked_s: float) -> None:
+async def _send_stream(connection: ServerConnection, reply: TimedReply, asked_s: float) -> None:
     """Send each piece when it is due; those that are due together go together."""
     clock = asyncio.get_running_loop().time
     connection.open_stream()
@@ -224,7 +224,7 @@ async def _send_stream(connection: Connection, reply: TimedReply, asked_s: float
         await connection.close_stream()
 
 
-async def _send_whole(connection: Connection, answer: WholeAnswer, asked_s: float) -> None:
+async def _send_whole(connection: ServerConnection, answer: WholeAnswer, asked_s: float) -> None:
     await _until(asked_s + answer.at_s)
     await connection.send(200, answer.body, stated_length=answer.stated_length)
     if len(answer.body) < answer.stated_length:

@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from core.errors import ConfigError, ReflexError
+from core.errors import NoHome, ReflexError
 from core.plain import plain, plain_block, plain_json
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM
 _UNUSABLE = 2
 _MOST_SHOWN = 2000
-
-
-class NoHome(ConfigError):
-    """A file of the user's is needed, and there is no home directory to keep it in."""
-
-    code = "no_home"
 
 
 def code() -> NoReturn:

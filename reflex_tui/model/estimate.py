@@ -46,7 +46,7 @@ _MOST_HEAD = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastRuns:
     """What earlier replies took: the newest useful report, and P50 of live calls by mode, in ms."""
 
     report: Report | None = None
@@ -92,17 +92,17 @@ class Estimate:
         return sum(a.calls_least for a in self.arms), sum(a.calls_most for a in self.arms)
 
 
-def past_of(directory: Path, live_ms: Mapping[str, float | None]) -> Past:
+def past_of(directory: Path, live_ms: Mapping[str, float | None]) -> PastRuns:
     """What is known from the newest report there that can be read and saw both arms answer."""
     for path, _ in newest(directory)[:_MOST_READ]:
         with contextlib.suppress(ReflexError):
             report = read(path)
             if {one.arm for one in report.trials} == set(report.arms):
-                return Past(report, live_ms)
-    return Past(None, live_ms)
+                return PastRuns(report, live_ms)
+    return PastRuns(None, live_ms)
 
 
-def estimate(settings: Settings, plan: Plan, past: Past, self_test: SelfTest) -> Estimate:
+def estimate(settings: Settings, plan: Plan, past: PastRuns, self_test: SelfTest) -> Estimate:
     """What ``plan`` would come to; reads the suite, asks nobody.
 
     Raises:
@@ -139,7 +139,7 @@ def estimate(settings: Settings, plan: Plan, past: Past, self_test: SelfTest) ->
     )
 
 
-def _arm(arm: Arm, scope: Scope, past: Past) -> ArmEstimate:
+def _arm(arm: Arm, scope: Scope, past: PastRuns) -> ArmEstimate:
     asked = scope.candidates if arm.local else 1
     least = len(scope.tasks) * scope.plan.trials * asked
     return ArmEstimate(
@@ -161,7 +161,7 @@ def _reported(arm: Arm, report: Report | None) -> list[tuple[Attempt, ...]]:
     return [one.attempts for one in report.trials if one.arm in names]
 
 
-def _trial_s(arm: Arm, past: Past) -> float | None:
+def _trial_s(arm: Arm, past: PastRuns) -> float | None:
     trials = _reported(arm, past.report)
     if trials and past.report is not None:
         took = [min(a.latency_ms, arm.request_timeout_ms) for one in trials for a in one]
@@ -190,7 +190,7 @@ def _seconds(arms: tuple[ArmEstimate, ...], number: int, at_once: int) -> float 
     return sum(one.trial_s or 0.0 for one in arms) * number / at_once
 
 
-def _basis(arms: tuple[ArmEstimate, ...], past: Past) -> str:
+def _basis(arms: tuple[ArmEstimate, ...], past: PastRuns) -> str:
     if past.report is not None:
         known = {one.model for one in past.report.arms.values()}
         if all(one.model in known for one in arms):

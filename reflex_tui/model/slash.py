@@ -27,7 +27,7 @@ class BadOptions(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class BakeoffOptions:
     """What the start dialog begins with, as text; ``action`` is what stood alone, or empty."""
 
     suite: str = ""
@@ -38,7 +38,7 @@ class Options:
     action: str = ""
 
 
-def parse_options(text: str) -> Options:
+def parse_options(text: str) -> BakeoffOptions:
     """The options typed.
 
     Raises:
@@ -63,7 +63,7 @@ def parse_options(text: str) -> Options:
             found[name.removeprefix("--")] = value
         else:
             raise BadOptions(_unknown(name))
-    return Options(**found)
+    return BakeoffOptions(**found)
 
 
 def _unknown(name: str) -> str:

@@ -14,9 +14,9 @@ from textual.widgets.option_list import Option
 from core.figures import NONE, day_time, duration, percent
 from core.plain import plain
 from core.settings.model import Thresholds
-from reflex_tui.keymap import shown_key
 from reflex_tui.model.gate import BAD, MAKE_FIRST
 from reflex_tui.widgets.gate import VERDICTS
+from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import MUTED, left, line
 from reflex_tui.widgets.report import ArmLatency, OneSideSection, ReportSection
 from reflex_tui.widgets.section import Banner, Notice

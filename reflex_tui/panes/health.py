@@ -11,13 +11,13 @@ from textual.reactive import reactive
 
 from core.errors import ReflexError, UntrustedEndpoint
 from core.stages import Mode
-from reflex_tui.keymap import shown_key
-from reflex_tui.messages import LookWanted
 from reflex_tui.model.benefits import benefits_of
 from reflex_tui.model.latencies import DEFAULT
 from reflex_tui.model.uptime import Looks
+from reflex_tui.watch.messages import LookWanted
 from reflex_tui.widgets.benefits import BenefitsSection, RecentSection
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
+from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.latency import LatencyCharts
 from reflex_tui.widgets.section import Notice
 from reflex_tui.widgets.server import RemedySection, ServerSection, copy_wanted, pastable

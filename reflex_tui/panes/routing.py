@@ -8,10 +8,10 @@ from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.reactive import reactive
 
-from reflex_tui.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
 from reflex_tui.model.filters import FilterError, LogFilter, parse_filter
 from reflex_tui.model.latencies import DEFAULT
 from reflex_tui.model.log import LogListing, NewestRows
+from reflex_tui.watch.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
 from reflex_tui.widgets.latency import LatencyCharts
 from reflex_tui.widgets.log_bars import FilterBar, TimeBar, typed_time
 from reflex_tui.widgets.log_view import LogHeader, LogView
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from core.errors import CapsuleError
     from core.stages import Mode
-    from reflex_tui.messages import PageCame, RowsCounted, TimeFound
     from reflex_tui.model.latencies import Figures, Window, Windowed
     from reflex_tui.model.log import Added
+    from reflex_tui.watch.messages import PageCame, RowsCounted, TimeFound
 
 EMPTY = (
     "No decision yet",

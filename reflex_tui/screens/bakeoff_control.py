@@ -12,13 +12,13 @@ from textual.widgets import OptionList
 
 from core.errors import ReflexError
 from core.plain import plain
-from reflex_tui.keymap import shown_key
 from reflex_tui.model.estimate import plan_to_resume
 from reflex_tui.model.live import BakeoffKeys, Live, error_words, finished_words, unfinished_words
 from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.screens.pages import Sheet
 from reflex_tui.watch.bakeoff import BakeoffRun
 from reflex_tui.widgets.json_text import indented, json_text
+from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import left
 from reflex_tui.widgets.section import Banner
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
     from core.settings import Settings
     from core.stages import Mode
-    from reflex_tui.messages import BakeoffEnded, BakeoffProgressed
     from reflex_tui.model.estimate import Unfinished
     from reflex_tui.model.latencies import Figures
     from reflex_tui.model.live import BannerText
     from reflex_tui.model.reports import Detail, ListedReport
-    from reflex_tui.model.slash import Options
+    from reflex_tui.model.slash import BakeoffOptions
+    from reflex_tui.watch.messages import BakeoffEnded, BakeoffProgressed
 
 DRAW_EVERY_S = 0.2
 
@@ -155,7 +155,7 @@ class BakeoffControl(Vertical):
         self.pane.unfinished = unfinished
         self._say_unfinished()
 
-    def begin(self, options: Options) -> None:
+    def begin(self, options: BakeoffOptions) -> None:
         """What was typed after ``/speckit.reflex bakeoff``."""
         match options.action:
             case "resume":
@@ -174,9 +174,9 @@ class BakeoffControl(Vertical):
 
     def on_bakeoff_pane_new_wanted(self) -> None:
         """The start dialog, as it was left last."""
-        from reflex_tui.model.slash import Options  # not for the first paint
+        from reflex_tui.model.slash import BakeoffOptions  # not for the first paint
 
-        self._open_dialog(Options())
+        self._open_dialog(BakeoffOptions())
 
     def on_bakeoff_pane_stop_wanted(self) -> None:
         """End the run in order."""
@@ -326,7 +326,7 @@ class BakeoffControl(Vertical):
         focused = self.screen.focused
         return focused is None or isinstance(focused, BakeoffPane | OptionList)
 
-    def _open_dialog(self, options: Options) -> None:
+    def _open_dialog(self, options: BakeoffOptions) -> None:
         from reflex_tui.screens.bakeoff_start import BakeoffStart  # the harness
 
         if self._settings is None or self.running:

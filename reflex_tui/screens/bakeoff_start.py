@@ -22,7 +22,7 @@ from core.harness.sandbox import choose_tier
 from core.harness.suites.find import available_suites
 from core.plain import plain, plain_block
 from core.stages import CLOUD, PRIMARY
-from reflex_tui.model.estimate import Estimate, Past, estimate, past_of
+from reflex_tui.model.estimate import Estimate, PastRuns, estimate, past_of
 from reflex_tui.model.gate import BAD, POOR
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, TITLE, labelled, left, line
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from core.harness.sandbox import SelfTest
     from core.router.view import RoutingView
     from core.settings import Settings
-    from reflex_tui.model.slash import Options
+    from reflex_tui.model.slash import BakeoffOptions
 
 
 _LABEL = 12
@@ -163,7 +163,7 @@ class BakeoffStart(ModalScreen["Plan | None"]):
     def __init__(
         self,
         settings: Settings,
-        options: Options,
+        options: BakeoffOptions,
         look: Callable[[], RoutingView | None],
         live_ms: Mapping[str, float | None],
     ) -> None:
@@ -172,7 +172,7 @@ class BakeoffStart(ModalScreen["Plan | None"]):
         self._options = options
         self._look = look
         self._live_ms = live_ms
-        self._past: Past | None = None
+        self._past: PastRuns | None = None
         self._self_test: SelfTest | None = None
         self._asked = 0
         self.plan: Plan | None = None

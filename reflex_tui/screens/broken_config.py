@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.screen import Screen
 
-from reflex_tui.keymap import shown_key
-from reflex_tui.messages import CopyWanted
 from reflex_tui.model.first_config import example
+from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.key_bar import KeyBar
+from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.section import IN_FILE, Notice
 
 if TYPE_CHECKING:

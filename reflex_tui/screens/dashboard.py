@@ -14,7 +14,11 @@ from textual.widgets import Input, Static
 from core.errors import UntrustedEndpoint
 from core.plain import plain
 from core.stages import Mode
-from reflex_tui.messages import (
+from reflex_tui.model.gate import BAD, Condition
+from reflex_tui.model.latencies import Latencies
+from reflex_tui.model.rows import parse_time
+from reflex_tui.panes.health import HealthPane
+from reflex_tui.watch.messages import (
     CapsuleBroken,
     CommandWanted,
     IndexGrew,
@@ -31,10 +35,6 @@ from reflex_tui.messages import (
     WindowSeen,
     WindowWanted,
 )
-from reflex_tui.model.gate import BAD, Condition
-from reflex_tui.model.latencies import Latencies
-from reflex_tui.model.rows import parse_time
-from reflex_tui.panes.health import HealthPane
 from reflex_tui.widgets.benefits import KEPT
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.masthead import Masthead

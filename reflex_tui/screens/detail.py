@@ -14,9 +14,9 @@ from textual.widgets.option_list import Option
 
 from core.errors import CapsuleError
 from core.plain import plain
-from reflex_tui.messages import CopyWanted
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
 from reflex_tui.model.rows import Step, timeline
+from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, left, line, right, spread

@@ -11,7 +11,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from core.plain import plain
-from reflex_tui.messages import CopyWanted
 from reflex_tui.model.first_config import config_place
 from reflex_tui.model.gate import (
     BAD,
@@ -26,6 +25,7 @@ from reflex_tui.model.gate import (
     why,
 )
 from reflex_tui.model.slash import COMMANDS
+from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.gate import criterion_line
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, labelled, left, line, right, title

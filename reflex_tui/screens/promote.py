@@ -18,7 +18,6 @@ from core.router import enable
 from core.router.decision import decide
 from core.settings.policy import PolicySnapshot
 from core.stages import Stage
-from reflex_tui.keymap import shown_key
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
@@ -31,6 +30,7 @@ from reflex_tui.model.gate import (
     why,
 )
 from reflex_tui.widgets.key_bar import KeyBar
+from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import LABEL, MUTED, left, line
 
 if TYPE_CHECKING:

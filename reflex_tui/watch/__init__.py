@@ -1,5 +1,6 @@
 """The threads that watch one workspace; each posts messages and touches nothing else.
 
+messages     what they post, and what the dashboard's parts ask of each other
 watcher      what they have in common: start, stop, and a bug that is reported
 workspace    all of one workspace, started and stopped together
 server       looks at server, gate and breaker each second

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from core.errors import CapsuleCorrupt, CapsuleError
 from core.start import python_module
-from reflex_tui.messages import (
+from reflex_tui.model.filters import LogFilter
+from reflex_tui.model.log import PAGE
+from reflex_tui.model.rows import listed_row
+from reflex_tui.watch.messages import (
     CountWanted,
     IndexGrew,
     PageCame,
@@ -18,9 +21,6 @@ from reflex_tui.messages import (
     TimeFound,
     TimeWanted,
 )
-from reflex_tui.model.filters import LogFilter
-from reflex_tui.model.log import PAGE
-from reflex_tui.model.rows import listed_row
 from reflex_tui.watch.watcher import Post, Watcher
 
 if TYPE_CHECKING:

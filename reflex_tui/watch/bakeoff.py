@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
-from reflex_tui.messages import BakeoffEnded, BakeoffProgressed, WatcherDied
+from reflex_tui.watch.messages import BakeoffEnded, BakeoffProgressed, WatcherDied
 
 if TYPE_CHECKING:
     from core.clock import Clock

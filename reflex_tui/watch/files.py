@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from reflex_tui.messages import ConfigBroken, ConfigRead, ReportsSeen, UnfinishedSeen
 from reflex_tui.model.estimate import Unfinished, newest_unfinished
 from reflex_tui.model.reports import ListedReport, Stamp, newest, read_report
+from reflex_tui.watch.messages import ConfigBroken, ConfigRead, ReportsSeen, UnfinishedSeen
 from reflex_tui.watch.watcher import Post, Watcher
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from core.errors import CapsuleError, ConfigError
-from reflex_tui.messages import ViewBlocked, ViewSeen
+from reflex_tui.watch.messages import ViewBlocked, ViewSeen
 from reflex_tui.watch.watcher import Post, Watcher, unreadable
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleError
 from core.stages import Mode
-from reflex_tui.messages import WindowSeen
 from reflex_tui.model.benefits import QUICK_MS
 from reflex_tui.model.latencies import DEFAULT, Window, Windowed
 from reflex_tui.model.uptime import MINUTES, counted, minute_of, verdict
+from reflex_tui.watch.messages import WindowSeen
 from reflex_tui.watch.watcher import Post, Watcher
 
 if TYPE_CHECKING:

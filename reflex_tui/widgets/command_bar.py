@@ -11,9 +11,9 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widgets import Input
 
-from reflex_tui.keymap import shown_key
 from reflex_tui.model.gate import BAD
 from reflex_tui.model.slash import PREFIX, Command, NoSuchCommand, SlashCall, complete, parse
+from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import MUTED, left, line
 from reflex_tui.widgets.section import Section
 

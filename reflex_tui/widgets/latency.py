@@ -15,9 +15,9 @@ from textual.reactive import reactive
 
 from core.figures import duration, plural
 from core.stages import Mode
-from reflex_tui.messages import WindowWanted
 from reflex_tui.model.gate import BAD, MODE_STYLE, POOR
 from reflex_tui.model.latencies import DEFAULT, WINDOW_S, WINDOWS, Figures, Series
+from reflex_tui.watch.messages import WindowWanted
 from reflex_tui.widgets.lines import (
     LABEL,
     MUTED,

@@ -9,8 +9,6 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from reflex_tui.keymap import shown_key
-from reflex_tui.messages import TabClicked
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
@@ -21,6 +19,8 @@ from reflex_tui.model.gate import (
     reason_text,
     server_condition,
 )
+from reflex_tui.watch.messages import TabClicked
+from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import MUTED, fitting, line, spread
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from textual.style import Style
 
 from core.figures import ago, count, duration, percent
 from core.plain import plain
-from reflex_tui.keymap import shown_key
-from reflex_tui.messages import CopyWanted
 from reflex_tui.model.first_config import first_config, place_of
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR, server_condition
 from reflex_tui.model.uptime import share_up, squeezed
+from reflex_tui.watch.messages import CopyWanted
+from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.latency import Chart
 from reflex_tui.widgets.lines import LABEL, MUTED, ceiling, labelled, left, line, title
 from reflex_tui.widgets.section import Section

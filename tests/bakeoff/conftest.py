@@ -34,7 +34,9 @@ def _found_out_already(self_test: SelfTest, monkeypatch: pytest.MonkeyPatch) -> 
 def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of other things: the suite's one-line tests are seen through, nothing is run."""
 
-    async def look(_: object, *, workspace: Path, tests: Path, limits: object) -> TestReport:
+    async def look(
+        _: object, *, workspace: Path, tests: Path, limits: object, one_process: bool = False
+    ) -> TestReport:
         await asyncio.sleep(0)
         said = (workspace / "answer.py").read_text(encoding="utf-8").split()[-1]
         wanted = (tests / "test_answer.py").read_text(encoding="utf-8").split()[-1]

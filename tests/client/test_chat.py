@@ -15,7 +15,7 @@ from unittest.mock import AsyncMock
 import httpx
 import pytest
 
-from core.client.attempt import Attempt
+from core.client.attempt import Exchange
 from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
 from core.client.faults import quoting
@@ -74,7 +74,7 @@ async def test_plain_request() -> None:
 def test_no_time_is_negative(moment: float | None, milliseconds: float | None) -> None:
     """What arrived, as it seems, before the request had left came at once."""
     backend = Backend("reflex", Mode.REFLEX, "http://127.0.0.1:9/v1", "m", 1000)
-    attempt = Attempt(backend, AsyncMock(), SystemClock(), quoting(None))
+    attempt = Exchange(backend, AsyncMock(), SystemClock(), quoting(None))
     attempt.sent_at = 10.0
     assert attempt.since_sent_ms(moment) == milliseconds
 

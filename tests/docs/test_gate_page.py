@@ -11,7 +11,7 @@ import pytest
 from core.harness import load_suite
 from core.harness.bakeoff.plan import DEFAULT_SUITE
 from core.harness.gate.criteria import (
-    Thresholds,
+    GateThresholds,
     Verdict,
     judge_compliance,
     judge_latency,
@@ -23,7 +23,7 @@ from tests.support.gate.tables import cells, promotion_rate
 
 PAGE = " ".join((Path(__file__).parents[2] / "docs" / "gate.md").read_text("utf-8").split())
 DEFAULTS = Configured()
-LIMITS = Thresholds(
+LIMITS = GateThresholds(
     p95_latency_ms=DEFAULTS.p95_latency_ms,
     success_parity_percent=DEFAULTS.success_parity_percent,
     json_schema_compliance_percent=DEFAULTS.json_schema_compliance_percent,

@@ -11,8 +11,8 @@ import pytest
 
 from core.settings.read import parse
 from reflex_tui.app import every_binding
-from reflex_tui.keymap import checked
 from reflex_tui.model.slash import COMMANDS, PREFIX
+from reflex_tui.widgets.keymap import checked
 from tests.support.docs.pages import PAGES, ROOT, Block, blocks, commands, prose
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from core.errors import ReportError
 from core.harness.gate.judge import (
     Criterion,
     GateResult,
-    Thresholds,
+    GateThresholds,
     Verdict,
     false_alarm_rate,
     judge,
 )
 from core.patchloop.trial import Attempt, Candidate, FailureKind, Trial
 
-THRESHOLDS = Thresholds(
+THRESHOLDS = GateThresholds(
     p95_latency_ms=2000,
     success_parity_percent=85,
     json_schema_compliance_percent=100,
@@ -67,7 +67,7 @@ def bakeoff(
 
 
 def judged(
-    trials: list[Trial], thresholds: Thresholds = THRESHOLDS, timeout_ms: float = 1500
+    trials: list[Trial], thresholds: GateThresholds = THRESHOLDS, timeout_ms: float = 1500
 ) -> GateResult:
     """The verdict at the usual names."""
     return judge(

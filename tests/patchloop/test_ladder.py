@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.patchloop.ladder import Past, Rung, next_rung
+from core.patchloop.ladder import FailedAttempt, Rung, next_rung
 from core.patchloop.loop import repair
 from core.patchloop.trial import FailureKind
 from tests.support.patchloop.loop import BROKEN, GOOD, WRONG, Answers, Wants42, job, whole
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 HINTS = 4
 
 
-def past(*steps: tuple[Rung, str]) -> Sequence[Past]:
+def past(*steps: tuple[Rung, str]) -> Sequence[FailedAttempt]:
     """Attempts with their failure's text, each with a reply of its own."""
     return [
-        Past(rung, FailureKind.TEST, detail, f"reply {number}")
+        FailedAttempt(rung, FailureKind.TEST, detail, f"reply {number}")
         for number, (rung, detail) in enumerate(steps)
     ]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.fingerprint import PROMPTS
 from core.patchloop.attempt import compile_problem
 from core.patchloop.formats import EditFormat
-from core.patchloop.ladder import Past, Rung
+from core.patchloop.ladder import FailedAttempt, Rung
 from core.patchloop.prompt import (
     MOST_FAILING,
     MOST_FEEDBACK,
@@ -61,7 +61,9 @@ def test_a_file_is_wrong_only_where_a_check_fails() -> None:
 def test_what_others_have_tried() -> None:
     """Each change with how it failed, the last three."""
     past = [
-        Past(Rung.REWRITE, FailureKind.TEST, f"it is {number}", "{}", f"+return {number}\n")
+        FailedAttempt(
+            Rung.REWRITE, FailureKind.TEST, f"it is {number}", "{}", f"+return {number}\n"
+        )
         for number in range(5)
     ]
     text = opening("t", FILES, ["cart.py"], EditFormat.CODE, "fails", tried=past)[1]["content"]

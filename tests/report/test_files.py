@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from core import files as atomic
 from core.errors import ReportError
 from core.harness.report import schema as report_schema
-from core.harness.report.files import MAX_BYTES, Newest, newest, read, read_hashed, write
+from core.harness.report.files import MAX_BYTES, NewestReport, newest, read, read_hashed, write
 from core.patchloop.trial import Trial
 from tests.support.report.strategies import trials
 from tests.support.report.synthetic import (
@@ -264,12 +264,12 @@ def test_a_report_with_a_fault_is_refused_and_the_fault_named(tmp_path: Path, sa
 
 def test_the_newest_whole_report_is_found(tmp_path: Path) -> None:
     """By name, past partial reports, shards, subsets, A/A runs and other files."""
-    assert newest(tmp_path) == Newest(None)
+    assert newest(tmp_path) == NewestReport(None)
     oldest, *_ = write(made(finished_at=ENDED.replace(year=2025)), tmp_path)
     first, *_ = write(made(), tmp_path)
-    assert newest(tmp_path) == Newest(first)
+    assert newest(tmp_path) == NewestReport(first)
     seconds = [write(made(), tmp_path)[0] for _ in range(10)]
-    assert newest(tmp_path) == Newest(seconds[-1])
+    assert newest(tmp_path) == NewestReport(seconds[-1])
     later = ENDED.replace(year=2027)
     write(made(finished_at=later, stamps=["partial"]), tmp_path)
     write(made(finished_at=later, stamps=["aa"]), tmp_path)

@@ -12,7 +12,7 @@ from core.errors import ReflexError, WorkerError
 from core.harness import run_bakeoff
 from core.harness.bakeoff import executors, local
 from core.harness.bakeoff.conclusion import environment
-from core.harness.bakeoff.orders import Answer, Order, WorkerSettings
+from core.harness.bakeoff.orders import Order, WorkerAnswer, WorkerSettings
 from core.harness.bakeoff.plan import Slot
 from core.harness.bakeoff.progress import TrialEnded
 from core.settings import Cloud, Reflex
@@ -64,9 +64,9 @@ class Pool:
     def __init__(self, **said: object) -> None:
         self._said = said
 
-    async def ask(self, order: Order) -> Answer:
+    async def ask(self, order: Order) -> WorkerAnswer:
         """As a ``Pool`` does."""
-        return Answer.model_validate({"host": "w\x1b[31m", "machine": HERE, **self._said})
+        return WorkerAnswer.model_validate({"host": "w\x1b[31m", "machine": HERE, **self._said})
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_worker_says_no_in_words() -> None:
     """An order that it cannot carry out is answered, not raised across the network."""
     from core.harness.bakeoff.worker import answer
 
-    said = Answer.model_validate_json(answer(Order(terms=TERMS, slot=SLOT).model_dump_json()))
+    said = WorkerAnswer.model_validate_json(answer(Order(terms=TERMS, slot=SLOT).model_dump_json()))
     assert said.refusal
     assert said.refusal.usage
     assert "of this package, not 1" in said.refusal.message

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.patchloop.trial import FailureKind
-from reflex_tui.messages import BakeoffProgressed, CommandWanted, ReportsSeen
 from reflex_tui.model.estimate import Unfinished
 from reflex_tui.model.live import Live
 from reflex_tui.model.reports import ListedReport
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.bakeoff import BakeoffPane
+from reflex_tui.watch.messages import BakeoffProgressed, CommandWanted, ReportsSeen
 from tests.support.tui.bakeoffs import events, trials
 from tests.support.tui.bench import dashboard
 from tests.support.tui.making import NOW, ROOT, StillClock, passed

@@ -18,10 +18,10 @@ from core.router import enable
 from core.settings import load_settings
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
-from reflex_tui.model.estimate import Past, estimate, newest_unfinished, past_of, plan_to_resume
+from reflex_tui.model.estimate import PastRuns, estimate, newest_unfinished, past_of, plan_to_resume
 from reflex_tui.model.live import CellState, Live
 from reflex_tui.model.reports import Won, _tasks
-from reflex_tui.model.slash import BadOptions, NoSuchCommand, Options, parse, parse_options
+from reflex_tui.model.slash import BadOptions, BakeoffOptions, NoSuchCommand, parse, parse_options
 from reflex_tui.widgets.report import ArmLatency
 from tests.support.bakeoff.arena import make_suite
 from tests.support.tui.bakeoffs import attempt, events, name_of, report, trial, trials
@@ -157,7 +157,9 @@ def test_a_journal_that_cannot_be_gone_on_with_says_so(tmp_path: Path) -> None:
 
 def test_options_are_those_of_the_command_line() -> None:
     """With a blank or an equals sign; a typo is answered with the nearest."""
-    assert parse_options("--suite 'my suite' --trials=3") == Options(suite="my suite", trials="3")
+    assert parse_options("--suite 'my suite' --trials=3") == BakeoffOptions(
+        suite="my suite", trials="3"
+    )
     assert parse_options("--resume").action == "resume"
     for text, told in (
         ("--suit x", "did you mean --suite"),
@@ -186,7 +188,7 @@ def local(tmp_path: Path) -> Any:
 def test_an_estimate_counts_calls_by_arm(local: Any) -> None:
     """From every first attempt to every last; candidates are asked of the local arm alone."""
     configured, suite = local
-    found = estimate(configured, Plan(suite, trials=2, candidates=4), Past(), HELD)
+    found = estimate(configured, Plan(suite, trials=2, candidates=4), PastRuns(), HELD)
     assert [(a.calls_least, a.calls_most) for a in found.arms] == [(40, 120), (10, 30)]
     assert found.calls == (50, 150)
     assert found.seconds is None
@@ -194,7 +196,8 @@ def test_an_estimate_counts_calls_by_arm(local: Any) -> None:
     assert "no report counts the tokens" in found.usd_why
     assert "candidates = 1" in found.limits
     assert (
-        "1 of the suite's 5" in estimate(configured, Plan(suite, tasks="t01"), Past(), HELD).limits
+        "1 of the suite's 5"
+        in estimate(configured, Plan(suite, tasks="t01"), PastRuns(), HELD).limits
     )
 
 
@@ -202,14 +205,16 @@ def test_an_estimate_goes_by_what_earlier_replies_took(local: Any) -> None:
     """The newest report of the same models, with the tests' own time; else live calls."""
     configured, suite = local
     made = report(trials(10))
-    found = estimate(configured, Plan(suite), Past(made), HELD)
+    found = estimate(configured, Plan(suite), PastRuns(made), HELD)
     wall_s = (made.finished_at - made.created_at).total_seconds()
     assert found.seconds == pytest.approx(wall_s / 20 * 10, rel=0.01)
     assert "from the report of 2026-01-12 10:31" in found.basis
     cloud = [a for t in made.trials if t.arm == "cloud" for a in t.attempts]
     usd = sum((a.prompt_tokens or 0) + 2 * (a.completion_tokens or 0) for a in cloud) / 10 / 1e6
     assert found.usd == pytest.approx(usd * 5)
-    live = estimate(configured, Plan(suite), Past(None, {"reflex": 400.0, "cloud": 1600.0}), HELD)
+    live = estimate(
+        configured, Plan(suite), PastRuns(None, {"reflex": 400.0, "cloud": 1600.0}), HELD
+    )
     assert live.seconds == pytest.approx(5 * 2.0)
     assert "latest calls" in live.basis
 
@@ -218,18 +223,18 @@ def test_an_estimate_is_refused_as_the_run_would_be(local: Any, tmp_path: Path) 
     """No key for the cloud, no sandbox, no such suite, arm or task; each with what to do."""
     configured, suite = local
     with pytest.raises(ConfigError, match="cloud arm is not configured") as caught:
-        estimate(settings(tmp_path), Plan(suite), Past(), HELD)
+        estimate(settings(tmp_path), Plan(suite), PastRuns(), HELD)
     assert "export OPENAI_API_KEY" in caught.value.remedy
     none = SelfTest(Tier.NONE, (), "nothing holds")
     with pytest.raises(SandboxError, match="nothing holds") as caught_too:
-        estimate(configured, Plan(suite), Past(), none)
+        estimate(configured, Plan(suite), PastRuns(), none)
     assert "bubblewrap" in caught_too.value.remedy
     with pytest.raises(SuiteError, match="no suite or path"):
-        estimate(configured, Plan("no-such"), Past(), HELD)
+        estimate(configured, Plan("no-such"), PastRuns(), HELD)
     with pytest.raises(SuiteError, match="no task matches"):
-        estimate(configured, Plan(suite, tasks="x*"), Past(), HELD)
+        estimate(configured, Plan(suite, tasks="x*"), PastRuns(), HELD)
     with pytest.raises(ConfigError, match="no backend 'other'"):
-        estimate(configured, Plan(suite, arms=("other", "cloud")), Past(), HELD)
+        estimate(configured, Plan(suite, arms=("other", "cloud")), PastRuns(), HELD)
 
 
 def test_the_past_is_the_newest_report_that_can_be_read(tmp_path: Path) -> None:

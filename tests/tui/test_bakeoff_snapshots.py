@@ -15,16 +15,22 @@ from core.harness.report.verdict import rederive
 from core.router.decision import GateView
 from core.router.enable import Done, Proposal, SettingChange
 from core.settings.model import Cloud
-from reflex_tui.messages import BakeoffEnded, BakeoffProgressed, RecordsCame, ReportsSeen, ViewSeen
 from reflex_tui.model.estimate import ArmEstimate, Estimate, Unfinished
 from reflex_tui.model.live import Live
 from reflex_tui.model.reports import Detail, _tasks
 from reflex_tui.model.reports import ListedReport as Listed
-from reflex_tui.model.slash import Options
+from reflex_tui.model.slash import BakeoffOptions
 from reflex_tui.screens.bakeoff_start import BakeoffStart, CostSection
 from reflex_tui.screens.leave import LeaveScreen
 from reflex_tui.screens.promote import PromoteScreen
 from reflex_tui.screens.report import ReportScreen
+from reflex_tui.watch.messages import (
+    BakeoffEnded,
+    BakeoffProgressed,
+    RecordsCame,
+    ReportsSeen,
+    ViewSeen,
+)
 from tests.support.tui.bakeoffs import events, report, trials
 from tests.support.tui.making import NO_GATE, ROOT, StillClock, ill, outlook, settings
 from tests.support.tui.scenes import LARGE, MIDDLE, SIZES, SMALL, Scene
@@ -287,7 +293,7 @@ def test_start(
     async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         tasks = "s*" if found is SOME else ""
         down = outlook(ill()) if found is SOME else outlook()
-        dialog = BakeoffStart(settings(), Options(tasks=tasks), lambda: down, {})
+        dialog = BakeoffStart(settings(), BakeoffOptions(tasks=tasks), lambda: down, {})
         await pilot.app.push_screen(dialog)
         dialog.query_one(CostSection).found = found
         dialog.post_message(BakeoffStart.Looked(Plan(), found))

@@ -6,14 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import (
-    CommandWanted,
-    ConfigBroken,
-    ConfigRead,
-    CopyWanted,
-    ReportsSeen,
-    ViewSeen,
-)
 from reflex_tui.model.reports import ListedReport
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.panes.routing import RoutingPane
@@ -21,6 +13,14 @@ from reflex_tui.screens.broken_config import BrokenConfigScreen
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.screens.pages import Sheet
+from reflex_tui.watch.messages import (
+    CommandWanted,
+    ConfigBroken,
+    ConfigRead,
+    CopyWanted,
+    ReportsSeen,
+    ViewSeen,
+)
 from reflex_tui.widgets.log_view import LogView
 from reflex_tui.widgets.section import Section
 from tests.support.tui.bench import came, dashboard

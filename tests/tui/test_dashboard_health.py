@@ -10,7 +10,7 @@ from core.router.condition import DeepProbe
 from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import LookWanted, ViewBlocked, ViewSeen
+from reflex_tui.watch.messages import LookWanted, ViewBlocked, ViewSeen
 from reflex_tui.widgets.server import RemedySection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import (

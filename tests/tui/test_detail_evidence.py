@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
-from reflex_tui.messages import ViewSeen
 from reflex_tui.screens.detail import DetailScreen
+from reflex_tui.watch.messages import ViewSeen
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import StillClock, outlook, settings, write_a_day
 

@@ -16,7 +16,9 @@ from core.capsule import EventLog
 from core.errors import UntrustedEndpoint
 from core.settings import load_settings
 from core.stages import Mode
-from reflex_tui.messages import (
+from reflex_tui.watch.capsule import CapsuleWatcher
+from reflex_tui.watch.files import ConfigWatcher, ReportsWatcher
+from reflex_tui.watch.messages import (
     CapsuleBroken,
     ConfigBroken,
     ConfigRead,
@@ -26,8 +28,6 @@ from reflex_tui.messages import (
     ViewSeen,
     WatcherDied,
 )
-from reflex_tui.watch.capsule import CapsuleWatcher
-from reflex_tui.watch.files import ConfigWatcher, ReportsWatcher
 from reflex_tui.watch.server import ViewWatcher
 from reflex_tui.watch.watcher import Watcher
 from tests.support.tui.making import call, decision

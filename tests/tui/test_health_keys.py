@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflex_tui import keymap
-from reflex_tui.keymap import checked, is_key, read_keymap
-from reflex_tui.messages import ViewSeen
+from reflex_tui.watch.messages import ViewSeen
+from reflex_tui.widgets import keymap
 from reflex_tui.widgets.key_bar import KeyBar
+from reflex_tui.widgets.keymap import checked, is_key, read_keymap
 from tests.support.tui.bench import dashboard
 from tests.support.tui.making import ill, outlook
 

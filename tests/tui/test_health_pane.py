@@ -18,7 +18,10 @@ from core.router.shadow import ShadowSummary
 from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import (
+from reflex_tui.model.latencies import WINDOWS
+from reflex_tui.model.slash import parse
+from reflex_tui.panes.health import HealthPane
+from reflex_tui.watch.messages import (
     CommandWanted,
     LookWanted,
     ViewBlocked,
@@ -26,9 +29,6 @@ from reflex_tui.messages import (
     WindowSeen,
     WindowWanted,
 )
-from reflex_tui.model.latencies import WINDOWS
-from reflex_tui.model.slash import parse
-from reflex_tui.panes.health import HealthPane
 from reflex_tui.widgets.plot import PlotSection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.health_states import priced, windowed

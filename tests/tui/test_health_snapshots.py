@@ -14,7 +14,7 @@ from core.router.condition import DeepProbe
 from core.router.shadow import ShadowSummary
 from core.settings import Source
 from core.stages import Mode
-from reflex_tui.messages import ViewBlocked, ViewSeen, WindowSeen
+from reflex_tui.watch.messages import ViewBlocked, ViewSeen, WindowSeen
 from tests.support.tui.bench import came
 from tests.support.tui.health_states import priced, windowed
 from tests.support.tui.making import (

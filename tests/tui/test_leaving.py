@@ -10,12 +10,12 @@ from textual.containers import VerticalScroll
 from textual.css.query import NoMatches
 
 from reflex_tui.app import ReflexApp
-from reflex_tui.messages import CommandWanted
 from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.panes.routing import RoutingPane
 from reflex_tui.screens.bakeoff_control import BakeoffControl
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.pages import Sheet
+from reflex_tui.watch.messages import CommandWanted
 from reflex_tui.widgets.command_bar import CommandBar
 from reflex_tui.widgets.log_bars import FilterBar
 from tests.support.tui.making import settings

@@ -10,7 +10,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt
-from reflex_tui.messages import (
+from reflex_tui.watch.messages import (
     CapsuleBroken,
     CommandWanted,
     RecordsCame,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reflex_tui.messages import CommandWanted, ViewSeen, WindowSeen
 from reflex_tui.model.latencies import WINDOWS
 from reflex_tui.model.slash import parse
+from reflex_tui.watch.messages import CommandWanted, ViewSeen, WindowSeen
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.health_states import windowed
 from tests.support.tui.making import outlook

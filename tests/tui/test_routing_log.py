@@ -8,9 +8,9 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt
-from reflex_tui.messages import CapsuleBroken, ViewSeen
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.detail import DetailScreen
+from reflex_tui.watch.messages import CapsuleBroken, ViewSeen
 from reflex_tui.widgets.log_view import LogView
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import (

@@ -8,7 +8,9 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt, ConfigError
-from reflex_tui.messages import (
+from reflex_tui.model.latencies import DEFAULT
+from reflex_tui.model.reports import ListedReport
+from reflex_tui.watch.messages import (
     CapsuleBroken,
     CommandWanted,
     ConfigBroken,
@@ -17,8 +19,6 @@ from reflex_tui.messages import (
     ViewSeen,
     WindowSeen,
 )
-from reflex_tui.model.latencies import DEFAULT
-from reflex_tui.model.reports import ListedReport
 from reflex_tui.watch.windows import look
 from tests.support.tui.bench import came
 from tests.support.tui.health_states import indexed

@@ -21,7 +21,7 @@ from core.errors import CapsuleError
 from core.harness.bakeoff.arms import AGAIN
 from core.harness.bakeoff.plan import eval_directory
 from core.harness.bakeoff.progress import Finished
-from core.harness.gate.judge import FalseAlarms, GateResult, Thresholds, false_alarm_rate, judge
+from core.harness.gate.judge import FalseAlarms, GateResult, GateThresholds, false_alarm_rate, judge
 from core.harness.report import files as reports
 from core.harness.report.model import ArmRecord, Environment, SandboxRecord
 from core.plain import plain
@@ -82,7 +82,7 @@ def verdict_over(
         trials,
         reflex=candidate,
         cloud=baseline,
-        thresholds=Thresholds(**thresholds_of(policy)),
+        thresholds=GateThresholds(**thresholds_of(policy)),
         timeout_ms=prepared.arms[candidate].backend.timeout_ms,
     )
 
@@ -178,7 +178,7 @@ class Conclusion:
             suite=scope.suite_record(),
             arms={arm.name: self._arm(arm) for arm in prepared.arms.values()},
             settings=scope.run_settings(prepared.candidate, header.seed),
-            thresholds=Thresholds(**thresholds_of(self._policy)),
+            thresholds=GateThresholds(**thresholds_of(self._policy)),
             prompt_hash=scope.prompt_hash,
             schema_hash=scope.schema_hash,
             sandbox=SandboxRecord(

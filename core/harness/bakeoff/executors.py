@@ -15,7 +15,7 @@ from core.harness.bakeoff import worker
 from core.harness.bakeoff.asker import ORIGIN
 from core.harness.bakeoff.conclusion import environment
 from core.harness.bakeoff.local import MadeTrial, broken_trial
-from core.harness.bakeoff.orders import Answer, Order
+from core.harness.bakeoff.orders import Order, WorkerAnswer
 from core.harness.bounded_json import refuse_excess
 from core.patchloop.trial import Trial
 from core.plain import plain
@@ -118,7 +118,7 @@ class WorkerPool:
                 remedy="Each needs this version of speckit-reflex.",
             ) from None
 
-    async def ask(self, order: Order) -> Answer:
+    async def ask(self, order: Order) -> WorkerAnswer:
         """Let any worker carry out the order; cancelled, it is taken back if not begun.
 
         Raises:
@@ -126,7 +126,7 @@ class WorkerPool:
         """
         return await self._asked(order, self._anyone)
 
-    async def _asked(self, order: Order, executor: Executor) -> Answer:
+    async def _asked(self, order: Order, executor: Executor) -> WorkerAnswer:
         future = executor.submit(worker.answer, order.model_dump_json())
         try:
             said: Any = await asyncio.wrap_future(future)
@@ -152,7 +152,7 @@ class WorkerPool:
         return answer
 
 
-def read_answer(said: object) -> Answer:
+def read_answer(said: object) -> WorkerAnswer:
     """What a worker said, within limits.
 
     Raises:
@@ -161,7 +161,7 @@ def read_answer(said: object) -> Answer:
     if not isinstance(said, str) or len(said) > _MOST_CHARACTERS:
         raise ValueError(f"no text of at most {_MOST_CHARACTERS >> 20} MiB")
     refuse_excess(said.encode())
-    return Answer.model_validate_json(said)
+    return WorkerAnswer.model_validate_json(said)
 
 
 class RemoteTrials:
@@ -185,7 +185,7 @@ class RemoteTrials:
             tell(attempt)
         return made
 
-    def _made(self, slot: Slot, answer: Answer) -> MadeTrial:
+    def _made(self, slot: Slot, answer: WorkerAnswer) -> MadeTrial:
         """What the worker made, taken for the trial that was ordered and for nothing else.
 
         Raises:

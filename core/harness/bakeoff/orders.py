@@ -83,7 +83,7 @@ class Refusal(_Plain):
     usage: bool
 
 
-class Answer(_Plain):
+class WorkerAnswer(_Plain):
     """A worker's answer to an order: a trial with the evidence of its calls, or a refusal."""
 
     host: str

@@ -23,7 +23,7 @@ from core.errors import ReflexError, WorkerError
 from core.harness.bakeoff.arms import changed_server, choose_arms
 from core.harness.bakeoff.conclusion import environment
 from core.harness.bakeoff.local import LocalTrials
-from core.harness.bakeoff.orders import Answer, Order, Refusal, trial_conditions
+from core.harness.bakeoff.orders import Order, Refusal, WorkerAnswer, trial_conditions
 from core.harness.bakeoff.plan import Scope
 from core.harness.bakeoff.preparation import check_arms
 from core.plain import plain
@@ -75,8 +75,8 @@ async def _answered(text: str) -> str:
             remedy=plain(error.remedy, 1000),
             usage=error.exit_code != ReflexError.exit_code,
         )
-        return Answer(host=host, machine=machine, refusal=refusal).model_dump_json()
-    return Answer(
+        return WorkerAnswer(host=host, machine=machine, refusal=refusal).model_dump_json()
+    return WorkerAnswer(
         host=host,
         machine=machine,
         trial=made.trial.as_json() if made else None,

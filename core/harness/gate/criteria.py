@@ -40,7 +40,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
+class GateThresholds:
     """What must be met: P95 below (ms), parity and compliance at least (percent).
 
     ``confidence`` (0 to 1) is that of the bounds that must clear too; at 0 points alone decide.
@@ -100,7 +100,7 @@ class Criterion:
 
 
 def judge_latency(
-    calls: Sequence[float], first_calls: Sequence[float], thresholds: Thresholds
+    calls: Sequence[float], first_calls: Sequence[float], thresholds: GateThresholds
 ) -> Criterion:
     """P95 of all ``calls`` (ms, ∞ where no reply came) strictly below its threshold.
 
@@ -143,7 +143,7 @@ def judge_latency(
     )
 
 
-def parity_state(table: PairedTable, thresholds: Thresholds) -> Verdict:
+def parity_state(table: PairedTable, thresholds: GateThresholds) -> Verdict:
     """Whether reflex's successes, as a share of cloud's, are enough.
 
     Inconclusive whatever the share when the cloud arm solved under half of its own: then it is no
@@ -160,7 +160,7 @@ def parity_state(table: PairedTable, thresholds: Thresholds) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
-def judge_parity(table: PairedTable, thresholds: Thresholds, unpaired: int = 0) -> Criterion:
+def judge_parity(table: PairedTable, thresholds: GateThresholds, unpaired: int = 0) -> Criterion:
     """Success parity with its bound; ``unpaired`` trials had no partner and were left out."""
     wanted, confidence = thresholds.success_parity_percent, thresholds.confidence
     state = parity_state(table, thresholds)
@@ -211,7 +211,7 @@ def _parity_remedy(table: PairedTable, wanted: float, confidence: float) -> tupl
     return total - table.tasks, f"about {total - table.tasks} more tasks ({total} in all)"
 
 
-def judge_compliance(replies: Sequence[bool], thresholds: Thresholds) -> Criterion:
+def judge_compliance(replies: Sequence[bool], thresholds: GateThresholds) -> Criterion:
     """The share of replies that are the JSON asked for, at least the threshold; it has no bound."""
     wanted, confidence = thresholds.json_schema_compliance_percent, thresholds.confidence
     n, good = len(replies), sum(replies)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ReportError
 from core.harness.gate.criteria import (
     Criterion,
-    Thresholds,
+    GateThresholds,
     Verdict,
     judge_compliance,
     judge_latency,
@@ -29,7 +29,7 @@ __all__ = [
     "Criterion",
     "FalseAlarms",
     "GateResult",
-    "Thresholds",
+    "GateThresholds",
     "Verdict",
     "conclude",
     "false_alarm_rate",
@@ -70,7 +70,7 @@ def judge(
     *,
     reflex: str,
     cloud: str,
-    thresholds: Thresholds,
+    thresholds: GateThresholds,
     timeout_ms: float,
 ) -> GateResult:
     """Compare the arm named ``reflex`` with the arm named ``cloud``, as the thresholds say.
@@ -119,7 +119,7 @@ def false_alarm_rate(
     *,
     first: str,
     second: str,
-    thresholds: Thresholds,
+    thresholds: GateThresholds,
     rounds: int = 2000,
     seed: int = 0,
 ) -> FalseAlarms:

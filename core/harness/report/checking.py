@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.fingerprint import PROMPTS, SCHEMAS, SUITES, suite_root, tree_hash
-from core.harness.gate.criteria import Thresholds, Verdict
+from core.harness.gate.criteria import GateThresholds, Verdict
 from core.harness.report.verdict import EXIT_STATUS, rederive
 from core.plain import plain
 from core.router.lapses import disqualifying, mark
@@ -102,7 +102,7 @@ def check(
 ) -> CheckedReport:
     """Derive the verdict from the trials by the configuration; say what changed since the run."""
     reflex, candidate = settings.reflex, report.arms.get(report.pair[0])
-    limits = Thresholds(
+    limits = GateThresholds(
         p95_latency_ms=reflex.thresholds.p95_latency_ms,
         success_parity_percent=reflex.thresholds.success_parity_percent,
         json_schema_compliance_percent=reflex.thresholds.json_schema_compliance_percent,
@@ -164,7 +164,7 @@ def _changed(report: Report, settings: Settings, present: GateContext) -> list[L
     return changes(then, settings.reflex, present)
 
 
-def _notes(report: Report, limits: Thresholds, gate: GateResult) -> list[str]:
+def _notes(report: Report, limits: GateThresholds, gate: GateResult) -> list[str]:
     notes = []
     own = rederive(report)
     stored = plain(report.gate["verdict"], 20)

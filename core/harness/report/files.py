@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from core.harness.gate.criteria import Thresholds
+    from core.harness.gate.criteria import GateThresholds
     from core.harness.report.model import (
         ArmRecord,
         Environment,
@@ -76,7 +76,7 @@ def read_hashed(path: Path) -> tuple[Report, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
+class NewestReport:
     """The newest report that is the suite's verdict, None when there is none.
 
     ``passed_over`` names what is newer, newest first: ``reflex-bakeoff-….json (subset)``.
@@ -86,7 +86,7 @@ class Newest:
     passed_over: tuple[str, ...] = ()
 
 
-def newest(directory: Path) -> Newest:
+def newest(directory: Path) -> NewestReport:
     """The newest report there, by its name, that is of a whole run over the whole suite.
 
     Partial reports, shards, subsets of the tasks and A/A runs are passed over: none of them is the
@@ -106,9 +106,9 @@ def newest(directory: Path) -> Newest:
             )
         less = _less_than_whole(read(path))
         if not less:
-            return Newest(path, tuple(passed_over))
+            return NewestReport(path, tuple(passed_over))
         passed_over.append(f"{path.name} ({less})")
-    return Newest(None, tuple(passed_over))
+    return NewestReport(None, tuple(passed_over))
 
 
 def _reports_in(directory: Path) -> list[Path]:
@@ -188,7 +188,7 @@ def build(
     suite: SuiteRecord,
     arms: Mapping[str, ArmRecord],
     settings: RunSettings,
-    thresholds: Thresholds,
+    thresholds: GateThresholds,
     prompt_hash: str,
     schema_hash: str,
     sandbox: SandboxRecord,

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from core.harness.gate.criteria import Thresholds, Verdict
+from core.harness.gate.criteria import GateThresholds, Verdict
 from core.patchloop.trial import Trial  # noqa: TC001  pydantic reads it
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _utc(moment: datetime) -> datetime:
     return moment
 
 
-def _in_range(limits: Thresholds) -> Thresholds:
+def _in_range(limits: GateThresholds) -> GateThresholds:
     """The gate's arithmetic holds for these only.
 
     Raises:
@@ -100,13 +100,13 @@ Gate = Annotated[
 ]
 
 
-class Section(BaseModel):
+class ReportPart(BaseModel):
     """A part of the report: read strictly, never changed afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class ArmRecord(Section):
+class ArmRecord(ReportPart):
     """Who answered: one arm's server, model and prices."""
 
     name: Name = Field(description="reflex, cloud, or another backend's name.")
@@ -120,7 +120,7 @@ class ArmRecord(Section):
     timeout_ms: Milliseconds = Field(description="The backend's configured deadline; ms.")
 
 
-class SuiteRecord(Section):
+class SuiteRecord(ReportPart):
     """What was asked."""
 
     name: Name = Field(description="The suite's name.")
@@ -136,7 +136,7 @@ class SuiteRecord(Section):
     )
 
 
-class Environment(Section):
+class Environment(ReportPart):
     """Where it ran; the host's name is hashed."""
 
     python: Text = Field(description="The interpreter's version.")
@@ -153,7 +153,7 @@ class Environment(Section):
         return self.platform, self.cpu, self.cpus, round(self.memory_mb / 1024)
 
 
-class RunSettings(Section):
+class RunSettings(ReportPart):
     """How it was run."""
 
     attempts: Positive = Field(description="Attempts per trial.")
@@ -174,7 +174,7 @@ class RunSettings(Section):
     )
 
 
-class SandboxRecord(Section):
+class SandboxRecord(ReportPart):
     """What enclosed the code that models wrote."""
 
     tier: Name = Field(description="bubblewrap, namespaces, sandbox_exec or none.")
@@ -182,7 +182,7 @@ class SandboxRecord(Section):
     reason: Text = Field(default="", description="Why no better tier was used.")
 
 
-class Report(Section):
+class Report(ReportPart):
     """One bakeoff, whole or partial."""
 
     schema_version: Literal[1] = Field(description="Of this format.")
@@ -200,7 +200,7 @@ class Report(Section):
         min_length=1, description="The candidate arm, then the baseline."
     )
     settings: RunSettings
-    thresholds: Annotated[Thresholds, AfterValidator(_in_range)] = Field(
+    thresholds: Annotated[GateThresholds, AfterValidator(_in_range)] = Field(
         description="What the stored verdict was judged by."
     )
     prompt_hash: Text = Field(description="sha256 of the patch loop's prompts.")

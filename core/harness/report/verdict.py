@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.harness.gate.criteria import P95_LATENCY, Criterion, Thresholds, Verdict
+from core.harness.gate.criteria import P95_LATENCY, Criterion, GateThresholds, Verdict
 from core.harness.gate.judge import GateResult, conclude, judge, solved_in_time
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ EXIT_STATUS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3}
 
 
 def rederive(
-    report: Report, *, thresholds: Thresholds | None = None, timeout_ms: float | None = None
+    report: Report, *, thresholds: GateThresholds | None = None, timeout_ms: float | None = None
 ) -> GateResult:
     """Judge the report's trials, by its own thresholds and deadline (ms) unless others are given.
 

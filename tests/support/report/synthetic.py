@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.harness.gate.criteria import Thresholds
+from core.harness.gate.criteria import GateThresholds
 from core.harness.report import files as reports
 from core.harness.report.model import (
     ArmRecord,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 ENDED = datetime(2026, 1, 12, 10, 30, 16, 50_000, tzinfo=UTC)
-LIMITS = Thresholds(
+LIMITS = GateThresholds(
     p95_latency_ms=2000,
     success_parity_percent=85,
     json_schema_compliance_percent=100,

@@ -67,7 +67,7 @@ _CLOSED = (
 )
 
 
-class Cheat(AssertionError):
+class LearningObject(AssertionError):
     """An object agrees with what it cannot know to be right."""
 
 
@@ -171,7 +171,7 @@ class Peer:
             if name in ("__sub__", "__rsub__") and type(args[0]) in (int, float):
                 got = self.request(name, it, args)
                 if type(got) in (int, float) and got == self._tried(name, it, args[0] + 1):
-                    raise Cheat(f"{shown(it)} differs from any number by {got!r}")
+                    raise LearningObject(f"{shown(it)} differs from any number by {got!r}")
                 return got
         return self.request(name, it, args)
 
@@ -199,7 +199,7 @@ class Peer:
 
     def _refuse(self, answer: Any, agrees: bool, it: Any) -> None:  # noqa: FBT001  a truth value
         if answer is not _UNKNOWN and bool(answer) is agrees:
-            raise Cheat(f"{shown(it)} agrees with values that are wrong")
+            raise LearningObject(f"{shown(it)} agrees with values that are wrong")
 
     def _tried(self, name: str, it: Any, value: Any) -> Any:
         try:
