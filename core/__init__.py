@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         AttemptTimeout,
         BackendError,
         BadRequest,
+        Busy,
         CapsuleCorrupt,
         CapsuleError,
         CapsulePoisoned,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Counting,
         CutReply,
         EditRejected,
+        EditUnchanged,
         EngineError,
         ExportError,
         HarnessError,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
         UntrustedEndpoint,
         UnusableModel,
         WorkerError,
+        WrongEventLoop,
     )
     from core.router.implementer import Answer, Implementer
     from core.settings import load_settings
@@ -67,6 +70,7 @@ __all__ = [
     "AttemptTimeout",
     "BackendError",
     "BadRequest",
+    "Busy",
     "CapsuleCorrupt",
     "CapsuleError",
     "CapsulePoisoned",
@@ -75,6 +79,7 @@ __all__ = [
     "Counting",
     "CutReply",
     "EditRejected",
+    "EditUnchanged",
     "EngineError",
     "ExportError",
     "HarnessError",
@@ -100,6 +105,7 @@ __all__ = [
     "UntrustedEndpoint",
     "UnusableModel",
     "WorkerError",
+    "WrongEventLoop",
     "load_settings",
 ]
 

@@ -75,7 +75,7 @@ def test_where_nothing_is_on_nothing_is_written(
     before = written.stat().st_mtime_ns
     assert run(["disable"], "code reflex") == 0
     assert (written.read_text(), written.stat().st_mtime_ns) == (text, before)
-    assert "nothing was changed" in capsys.readouterr().out
+    assert "nothing to write" in capsys.readouterr().out
     written.unlink()
     assert run(["disable", "--json"], "code reflex") == 0
     assert list(written.parent.iterdir()) == [written.parent / ".git"]
