@@ -395,6 +395,8 @@ class Dashboard(Screen[None]):
 
 def _load_panes() -> None:
     """Import in a thread what would hold up the picture for a tenth of a second."""
+    import plotext  # noqa: F401  for the first chart
+
     from reflex_tui.panes import routing  # noqa: F401
     from reflex_tui.screens import bakeoff_control  # noqa: F401
     from reflex_tui.widgets import command_bar  # noqa: F401

@@ -1,15 +1,17 @@
-"""A latency chart as styled lines: braille dots over round ticks, the failures in a lane below.
+"""A latency chart as styled lines, drawn by plotext: round ticks, the failures in a lane below.
 
-A cell holds two dots beside each other and four above each other. Without colour both modes can
-still be told apart: reflex is drawn in dots, the cloud in bullets.
+Without colour both modes can still be told apart: reflex is a line of braille dots, the cloud one
+of bullets. Plotext has one figure per process, hence the lock and the clearing, and writes ANSI
+colours: each thing drawn gets a code of its own, which is read back as a style of the theme.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from dataclasses import dataclass, field
-from itertools import zip_longest
+from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -20,21 +22,25 @@ from reflex_tui.model.gate import BAD, MODE_STYLE, POOR
 from reflex_tui.widgets.lines import MUTED, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from reflex_tui.widgets.lines import Piece
+    from collections.abc import Mapping, Sequence
 
 MARKS = {Mode.REFLEX: "⠒", Mode.CLOUD: "•"}
 TAILS = {Mode.REFLEX: "▴", Mode.CLOUD: "▵"}
-# Unicode numbers the dots of a braille cell so, by row and column.
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-_BRAILLE = 0x2800
+_MARKERS = MARKS | {Mode.REFLEX: "braille"}
+_CODES = {Mode.CLOUD: 1, Mode.REFLEX: 2}  # in the order of drawing
+_LIMIT, _FAILED, _SILENT = 3, 4, 5
+_STYLES = {_LIMIT: POOR, _FAILED: BAD, _SILENT: "$rule"} | {
+    code: MODE_STYLE[mode] for mode, code in _CODES.items()
+}
+_ESCAPE = re.compile(r"\x1b\[(?:38;5;(\d+)|0)m")
+_FIGURE = Lock()
 _LABEL = 8
 # From this height on there is room for the tail and for more ticks.
 _ROOMY = 10
 _TAIL = 1.1  # a P95 nearer to the P50 would only hide it
 _STEPS = (1.0, 2.0, 5.0)
 _MOST_DIGIT = 9
+_LANE = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +69,53 @@ class Plotted:
 
 def plot(plotted: Plotted, width: int, height: int) -> list[Content]:
     """``height`` lines of ``width`` cells, axes included; failures take a line where any are."""
-    failed = _failed(plotted)
+    import plotext as figure  # not for the first paint: it takes a tenth of a second
+
+    failed = [one for points in plotted.points.values() for one in points if one.failed]
     rows, columns = height - 1 - bool(failed), width - _LABEL - 1
     if rows < 1 or columns < 2:  # noqa: PLR2004  nothing can be drawn
         return [Content(" " * width)] * height
-    roomy = height >= _ROOMY
+    roomy, last = height >= _ROOMY, max(1, plotted.slices - 1)
     levels = ticks(_highest(plotted), 5 if roomy else 3)
-    canvas = _Canvas(columns, rows, plotted.slices, levels[-1])
-    if plotted.limit is not None:
-        canvas.rule(plotted.limit)
-    for mode in (Mode.CLOUD, Mode.REFLEX):
-        _draw(canvas, mode, plotted.points.get(mode, ()), tails=roomy)
-    labels = {canvas.row(level): (duration(level) if level else "0", MUTED) for level in levels}
-    if plotted.limit is not None:
-        labels[canvas.row(plotted.limit)] = duration(plotted.limit), POOR
-    lines = []
-    for row in range(rows):
-        text, style = labels.get(row, ("", MUTED))
-        mark = "┤" if text else "│"
-        lines.append(_line([(text.rjust(_LABEL), style), (mark, "$rule"), *canvas.pieces(row)]))
-    if failed:
-        lines.append(_line([("failed".rjust(_LABEL + 1), BAD), *_lane(canvas, failed)]))
-    return [*lines, _line([(_names(canvas, plotted.ticks), MUTED)])]
+    top = levels[-1]
+    low = -top / max(1, rows - 1) if failed else 0.0  # the lane is one row below zero
+    names = {level: duration(level) if level else "0" for level in levels}
+    with _FIGURE:
+        figure.clear_figure()
+        figure.limit_size(width=False, height=False)  # not by the process's own terminal
+        figure.plot_size(width, height - 1)
+        figure.theme("clear")
+        figure.frame(frame=False)
+        figure.yaxes(left=True)
+        figure.xlim(0, last)
+        figure.xticks([])
+        figure.ylim(low, top)
+        if failed:
+            names[low] = _LANE
+            figure.plot([0, last], [low, low], marker="·", color=_SILENT)
+            for at, calls in _by_column(failed, columns, last).items():
+                sign = str(calls) if calls <= _MOST_DIGIT else "+"
+                figure.scatter([at], [low], marker=sign, color=_FAILED)
+        if (limit := plotted.limit) is not None:
+            names.pop(limit, None)  # to be the last
+            names[limit] = duration(limit)
+            figure.plot([0, last], [limit, limit], marker="╌", color=_LIMIT)
+        # Plotext picks at random among ticks in one row, so a row gets one, the last.
+        by_row = {int((at - low) / (top - low) * (height - 2) + 0.5): at for at in names}
+        figure.yticks(list(by_row.values()), [names[at].rjust(_LABEL) for at in by_row.values()])
+        for mode, color in _CODES.items():
+            points = plotted.points.get(mode, ())
+            answered = [(p.slice, p.p50, p.p95 or 0.0) for p in points if p.p50 is not None]
+            slow = {at: min(p95, top) for at, p50, p95 in answered if roomy and p95 > _TAIL * p50}
+            figure.scatter(list(slow), list(slow.values()), marker=TAILS[mode], color=color)
+            # No line goes across what is not a number: slices in which nobody was answered.
+            known = {at: min(p50, top) for at, p50, _ in answered}
+            typical = [known.get(at, math.nan) for at in range(last + 1)]
+            figure.plot(range(last + 1), typical, marker=_MARKERS[mode], color=color)
+        lines = figure.build().splitlines()
+    styles = {_LANE: BAD} | ({names[limit]: POOR} if limit is not None else {})
+    below = Content.styled(_below(plotted.ticks, width, last), MUTED)
+    return [*(_styled(line, styles) for line in lines), below]
 
 
 def ticks(highest: float, most: int) -> list[float]:
@@ -95,112 +126,40 @@ def ticks(highest: float, most: int) -> list[float]:
     return [step * number for number in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
-@dataclass(slots=True)
-class _Canvas:
-    """Cells of signs and dots; ``top`` is the latency in ms at the upper edge."""
-
-    columns: int
-    rows: int
-    slices: int
-    top: float
-    signs: dict[tuple[int, int], Piece] = field(default_factory=dict)
-    dots: dict[tuple[int, int], int] = field(default_factory=dict)
-
-    def at(self, number: float, ms: float) -> tuple[float, float]:
-        """A slice and a latency in dots from the upper left corner."""
-        across = number / max(1, self.slices - 1) * (2 * self.columns - 1)
-        return across, (1 - min(ms, self.top) / self.top) * (4 * self.rows - 1)
-
-    def row(self, ms: float) -> int:
-        """The row that a latency lies in, from the upper edge."""
-        return round(self.at(0, ms)[1]) // 4
-
-    def column(self, number: float) -> int:
-        """The column that a slice lies in."""
-        return round(self.at(number, 0)[0]) // 2
-
-    def rule(self, ms: float) -> None:
-        """A line across."""
-        row = self.row(ms)
-        self.signs |= {(row, column): ("╌", POOR) for column in range(self.columns)}
-
-    def sign(self, number: float, ms: float, piece: Piece) -> None:
-        """A sign in the cell of a slice and a latency."""
-        self.signs[self.row(ms), self.column(number)] = piece
-
-    def dot(self, across: float, down: float) -> None:
-        """A dot."""
-        row, column = round(down) // 4, round(across) // 2
-        bit = _DOTS[round(down) % 4][round(across) % 2]
-        self.dots[row, column] = self.dots.get((row, column), 0) | bit
-
-    def pieces(self, row: int) -> Iterator[Piece]:
-        """The row's cells: dots before signs."""
-        for column in range(self.columns):
-            place = row, column
-            if bits := self.dots.get(place):
-                yield chr(_BRAILLE + bits), MODE_STYLE[Mode.REFLEX]
-            else:
-                yield self.signs.get(place, (" ", ""))
-
-
-def _draw(canvas: _Canvas, mode: Mode, points: Sequence[Point], *, tails: bool) -> None:
-    style = MODE_STYLE[mode]
-    answered = [(one.slice, one.p50, one.p95) for one in points if one.p50 is not None]
-    for this, after in zip_longest(answered, answered[1:]):
-        # No line across slices in which nobody called.
-        end = after if after is not None and after[0] == this[0] + 1 else this
-        for across, down in _between(canvas.at(*this[:2]), canvas.at(*end[:2])):
-            if mode is Mode.REFLEX:
-                canvas.dot(across, down)
-            else:
-                canvas.signs[round(down) // 4, round(across) // 2] = MARKS[mode], style
-    for number, p50, p95 in answered:
-        if tails and p95 is not None and p95 > _TAIL * p50:
-            canvas.sign(number, p95, (TAILS[mode], style))
-
-
-def _between(start: tuple[float, float], end: tuple[float, float]) -> Iterator[tuple[float, float]]:
-    steps = max(1, math.ceil(max(abs(end[0] - start[0]), abs(end[1] - start[1]))))
-    for step in range(steps + 1):
-        share = step / steps
-        yield start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
-
-
 def _highest(plotted: Plotted) -> float:
     points = [one for of_mode in plotted.points.values() for one in of_mode]
     known = [ms for one in points for ms in (one.p50, one.p95) if ms is not None]
-    return max([*(ms for ms in known if math.isfinite(ms)), plotted.least])
+    finite = [ms for ms in known if math.isfinite(ms)]
+    return max([*finite, plotted.least, plotted.limit or 0.0])
 
 
-def _failed(plotted: Plotted) -> Counter[int]:
-    failed: Counter[int] = Counter()
-    for points in plotted.points.values():
-        for one in points:
-            if one.failed:
-                failed[one.slice] += one.failed
-    return failed
+def _by_column(failed: Sequence[Point], columns: int, last: int) -> Counter[float]:
+    """How many calls failed by their place on the axis, of which each column has one."""
+    found: Counter[float] = Counter()
+    for one in failed:
+        found[round(one.slice / last * (columns - 1)) * last / (columns - 1)] += one.failed
+    return found
 
 
-def _lane(canvas: _Canvas, failed: Counter[int]) -> Iterator[Piece]:
-    """How many calls failed, as a digit below their slice; a plus for more than nine."""
-    numbers: Counter[int] = Counter()
-    for number, calls in failed.items():
-        numbers[canvas.column(number)] += calls
-    for column in range(canvas.columns):
-        calls = numbers[column]
-        yield ("·", "$rule") if not calls else (str(calls) if calls <= _MOST_DIGIT else "+", BAD)
+def _below(ticks: Sequence[tuple[float, str]], width: int, last: int) -> str:
+    """The names of points in time, each below its place, none cut; one without room is left out."""
+    cells = " " * width
+    for at, name in ticks:
+        middle = _LABEL + 1 + round(at / last * (width - _LABEL - 2))
+        start = max(_LABEL + 1, min(middle - len(name) // 2, width - len(name)))
+        end = start + len(name)
+        if end <= width and not cells[start - 1 : end + 1].strip():
+            cells = cells[:start] + name + cells[end:]
+    return cells
 
 
-def _names(canvas: _Canvas, ticks: Sequence[tuple[float, str]]) -> str:
-    """The names of points in time, each below its place, none cut."""
-    cells = [" "] * (_LABEL + 1 + canvas.columns)
-    for number, name in ticks:
-        middle = _LABEL + 1 + canvas.column(number)
-        start = max(_LABEL + 1, min(middle - len(name) // 2, len(cells) - len(name)))
-        cells[start : start + len(name)] = name
-    return "".join(cells)
-
-
-def _line(pieces: Sequence[Piece]) -> Content:
+def _styled(row: str, styles: Mapping[str, str]) -> Content:
+    """A row of the figure: a label of eight cells, the axis, and what is drawn."""
+    start, *parts = _ESCAPE.split(row)
+    label, axis = start[:_LABEL], start[_LABEL:]
+    drawn = [
+        (text, _STYLES[int(code)] if code else "")
+        for code, text in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    pieces = [(label, styles.get(label.strip(), MUTED)), (axis, "$rule"), *drawn]
     return Content.assemble(*joined(pieces))

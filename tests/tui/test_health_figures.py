@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import plotext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,7 @@ LOCAL = Tokens("reflex", "reflex", 90, 90, 900_000, 60_000)
 CLOUD = Tokens("cloud", "cloud", 10, 10, 30_000, 10_000)
 TODAY = Totals(100, 91, (LOCAL, CLOUD))
 PASS = GateView(valid=True, event=passed())
+SOME = [500.0, 900.0, 2000.0, 3000.0]
 
 
 def test_the_four_reasons() -> None:
@@ -175,7 +178,7 @@ def test_the_chart_has_the_line_the_limit_and_named_ends() -> None:
 
 
 def test_failures_have_a_lane_of_their_own() -> None:
-    """How many failed is told, and what was answered is drawn as without them."""
+    """It counts the failed calls, and what was answered is drawn as without them."""
     answered = [Point(number, 400.0, 400.0) for number in range(90)]
     with_failures = [
         Point(one.slice, one.p50, one.p95, {40: 1, 70: 12}.get(one.slice, 0)) for one in answered
@@ -198,6 +201,25 @@ def test_ticks_are_round_and_reach_the_highest(highest: float) -> None:
     assert f"{step:e}"[0] in "125"
 
 
+def test_charts_do_not_mix() -> None:
+    """Plotext has one figure per process: what was in it goes, and threads take turns."""
+    points = {limit: [Point(number, limit / 4, limit) for number in range(90)] for limit in SOME}
+    alone = [drawn(points[limit], limit) for limit in SOME]
+    plotext.subplots(2, 2)
+    plotext.scatter([1, 2, 3])
+    plotext.title("another")
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda limit: drawn(points[limit], limit), SOME)) == alone
+
+
+def test_names_without_room_are_left_out() -> None:
+    """In a narrow chart the ends keep theirs, uncut."""
+    ends = [(0, "15 min ago"), (44.5, "7.5 min ago"), (89, "now")]
+    given = Plotted({Mode.REFLEX: [Point(3, 1.0, 2.0)]}, 90, None, ends, 100.0)
+    assert plot(given, 60, 6)[-1].plain.split() == ["15", "min", "ago", "7.5", "min", "ago", "now"]
+    assert plot(given, 30, 6)[-1].plain.split() == ["15", "min", "ago", "now"]
+
+
 def test_no_line_goes_across_silence() -> None:
     """Where nobody called, or nobody was answered, there is no line: not over one slice."""
     points = [
@@ -212,7 +234,7 @@ def _is_braille(char: str) -> bool:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 2), (30, 3), (236, 40)])
-def test_a_chart_is_as_large_as_it_is_told(size: tuple[int, int]) -> None:
+def test_a_chart_has_the_size_asked_for(size: tuple[int, int]) -> None:
     """Whatever the terminal of the process is."""
     given = Plotted({Mode.CLOUD: [Point(3, 1.0, 2.0)]}, 90, 2000.0, [(0, "a")], 100.0)
     lines = plot(given, *size)
