@@ -115,15 +115,3 @@ def test_every_package_opens_with_its_design() -> None:
         if len((ast.get_docstring(modules()[name]) or "").splitlines()) < 4
     ]
     assert short == []
-
-
-def test_test_modules_do_not_import_each_other() -> None:
-    """What several tests need is in ``tests/support``."""
-    found = []
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        found += [
-            (path.name, node.module)
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.ImportFrom) and ".test_" in f"{node.module}."
-        ]
-    assert found == []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from core.errors import ConfigError
 from core.plain import plain
 from core.stages import Mode, Reason
 from reflex_tui.cli import export
 from reflex_tui.cli.kinds import count
 from reflex_tui.cli.output import coloured, columns, milliseconds, print_json
+from reflex_tui.cli.since import moment
 
 if TYPE_CHECKING:
     import argparse
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from reflex_tui.cli.parser import Commands
 
-_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _PAGE = 1000
 _NONE_SUCH = "this workspace's capsule has no such events\n"
 _NONE_AT_ALL = (
@@ -61,45 +58,6 @@ def add(commands: Commands) -> None:
     )
     verify.add_argument("--head", metavar="HASH", help="the chain must contain this hash")
     export.add(actions)
-
-
-def moment(text: str | None, clock: Clock | None = None) -> str:
-    """``--since`` as RFC 3339 in UTC; ``""``, which is before all others, for None.
-
-    A duration ago; or a date and time, or a time of the last 24 hours, which are local unless they
-    say their zone. All times that this command line prints are among these.
-
-    Raises:
-        ConfigError: ``text`` is neither a duration nor a moment.
-    """
-    from core.clock import SystemClock, rfc3339
-
-    if text is None:
-        return ""
-    now = (clock or SystemClock()).now()
-    try:
-        if ago := _AGO.fullmatch(text):
-            return rfc3339(now - timedelta(seconds=float(ago[1]) * _SECONDS[ago[2]]))
-        return rfc3339((_of_day(text, now) or datetime.fromisoformat(text)).astimezone(UTC))
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            f"--since {plain(text, 60)!r} is neither a duration nor a moment",
-            remedy="For example 30s, 15m, 2h, 7d, 10:30, or 2026-01-12T10:30:00Z. "
-            "A time without a zone is local.",
-        ) from None
-
-
-def _of_day(text: str, now: datetime) -> datetime | None:
-    """When the clock last showed this time; None for what is not a time alone."""
-    try:
-        wanted = time.fromisoformat(text)
-    except ValueError:
-        return None
-    if ":" not in text or wanted.tzinfo is not None:
-        return None
-    today = now.astimezone().date()
-    found = datetime.combine(today, wanted).astimezone()
-    return found if found <= now else datetime.combine(today - timedelta(days=1), wanted)
 
 
 def local(text: str, clock: Clock | None = None) -> str:

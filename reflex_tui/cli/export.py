@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from core.capsule import EventLog
     from core.export.lines import range_since
     from core.settings import load_settings
-    from reflex_tui.cli.events import moment
+    from reflex_tui.cli.since import moment
 
     settings = load_settings(arguments.config)
     _check(arguments)

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     from reflex_tui.model.first_config import example, place_of
 
     place = arguments.config or place_of(load_settings(None))
-    if os.path.lexists(place):
+    if _is_there(place):
         raise ConfigError(
             f"there is a configuration already: {plain(place)}",
             remedy="See it with: code reflex status",
@@ -77,6 +77,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(found, place, text)))
     return 0
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        os.lstat(place)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:  # no file can have such a name
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{plain(place, 200)}: cannot be written: {plain(why, 100)}") from error
+    return True
 
 
 async def _look(ports: Sequence[int]) -> list[Health]:

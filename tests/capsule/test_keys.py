@@ -13,7 +13,7 @@ import pytest
 from core.capsule import EventLog
 from core.capsule.events import GateDecisionEvent
 from core.capsule.keys import keyed_hash, seal, seal_holds, user_key
-from core.errors import CapsuleError
+from core.errors import CapsuleError, NoHome
 from tests.support.capsule.making import QuickDisk
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def test_without_a_home_there_is_no_key(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CapsuleError, match="no home directory"):
+    with pytest.raises(NoHome, match="no home directory"):
         user_key()
     assert list(tmp_path.iterdir()) == []
 

@@ -12,8 +12,9 @@ import pytest
 from core.capsule import EventLog
 from core.clock import rfc3339
 from core.errors import ConfigError
-from reflex_tui.cli.events import local, moment
+from reflex_tui.cli.events import local
 from reflex_tui.cli.main import run
+from reflex_tui.cli.since import moment
 from tests.support.capsule.making import decision
 
 if TYPE_CHECKING:

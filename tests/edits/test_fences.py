@@ -45,7 +45,7 @@ def test_what_is_read(reply: str, editable: list[str], files: dict[str, str]) ->
         ("### m.py", TWO, "Line 2 of the reply must be a block"),
         ("### m.py\nx", TWO, "Line 2"),
         ("```\nx\0\n```", ONE, "NUL"),
-        ("```\n\ud800\n```", ONE, "no character"),
+        ("```\n\ud800\n```", ONE, "not a character"),
         ("x" * (1 << 21), ONE, "too long"),
     ],
 )

@@ -134,7 +134,10 @@ def test_numbers_are_those_that_ranges_use() -> None:
         ({"edits": [{"path": "m.py", "content": 1}]}, '"content" must be text'),
         ({"edits": [{"path": None, "content": ""}]}, '"path" must be text'),
         ({"edits": [{"path": "m.py", "content": "\0"}]}, "NUL"),
-        ({"edits": [{"path": "m.py", "content": "\ud800"}]}, r"'\\ud800', which is no character"),
+        (
+            {"edits": [{"path": "m.py", "content": "\ud800"}]},
+            r"'\\ud800', which is not a character",
+        ),
         ({"edits": [{"path": "m.py", "content": "x" * 1_100_000}]}, "too long"),
         ({"edits": [{"path": "m.py", "content": "x"}] * 65}, "too many"),
     ],

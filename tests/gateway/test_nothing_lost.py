@@ -168,7 +168,7 @@ async def test_a_call_that_cannot_be_carried_out_goes_to_the_cloud(
         health = (await http.get(sibling(http, "/health"))).json()
     assert response.headers["x-reflex-mode"] == "cloud"
     assert "tool_calls" not in response.json()["choices"][0]["message"]
-    assert health["breaker"]["failures"] > 0
+    assert health["breaker"]["failure_count"] > 0
 
 
 async def test_a_schema_beside_json_object_holds(project: Path) -> None:

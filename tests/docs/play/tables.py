@@ -50,8 +50,8 @@ LASTING = (
     Lasting(r"code reflex health --watch", r"● up"),
     Lasting(r"code reflex events (-f|--follow)", r"LLMCall|RoutingDecision"),
     Lasting(r"code reflex events export --otlp .*(-f|--follow)$", r"\d+ events, to"),
-    Lasting(r"code reflex tui --web", r"at (http://\S+);", ends=0),
-    Lasting(r"code reflex (tui|demo)\b", r"● up", ends=0, on_terminal=True),
+    Lasting(r"code reflex tui --web", r"at (http://\S+);"),
+    Lasting(r"code reflex (tui|demo)\b", r"● up", on_terminal=True),
 )
 
 _PROGRAMS = {
