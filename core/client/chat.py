@@ -22,6 +22,7 @@ from core.errors import (
     BackendError,
     BadRequest,
     CutReply,
+    IncompleteReply,
     Misconfigured,
     NotCompliant,
     StatusError,
@@ -134,7 +135,8 @@ class ChatClient:
             return self._reply(attempt, data)
         except BackendError as error:
             error.ttft_ms = attempt.since_sent_ms(attempt.assembly.first_content_at)
-            if isinstance(error, CutReply | NotCompliant) or attempt.assembly.finish_reason:
+            empty = isinstance(error, IncompleteReply) and attempt.assembly.finish_reason
+            if empty or isinstance(error, CutReply | NotCompliant):
                 error.partial = self._reply(attempt)
             shed(error)
             raise

@@ -2,8 +2,8 @@
 
 ``latency`` says what a sample of calls proves about the 95th percentile, whatever its
 distribution. ``parity`` bounds the ratio of two arms' successes at the same tasks, and tests
-whether an arm solves less than it did. All of it is pure and needs the standard library alone; docs/gate.md
-says what each figure is for.
+whether an arm solves less than it did. All of it is pure and needs the standard library alone;
+docs/gate.md says what each figure is for.
 """
 
 from __future__ import annotations
