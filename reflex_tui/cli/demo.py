@@ -81,7 +81,8 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Settings:
         )
     )
     say("starting the embedded llama.cpp engine …")
-    engine = running.enter_context(start_engine(log=logs / "engine.log"))
+    # One thread: the demo's own processes need the rest, and llama.cpp's threads wait by spinning.
+    engine = running.enter_context(start_engine(log=logs / "engine.log", n_threads=1))
     path = configure(
         workspace,
         engine=engine.endpoint,
