@@ -161,6 +161,7 @@ class GateDecisionEvent(Event):
         default=True, description="The server was held to the schema; false: only validated."
     )
     candidates: int = Field(default=1, description="Replies asked for at once.")
+    edit_format: str = Field(default="auto", description="How edits were written.")
     thresholds: dict[str, float] = Field(description="The thresholds it was judged by.")
     metrics: dict[str, CriterionMetric] = Field(
         default_factory=dict,

@@ -57,13 +57,15 @@ class ChatRequest:
     """One question to a model.
 
     ``schema`` is what the reply must meet, and is sent along unless ``constrain`` is false: then
-    the reply is only validated. ``extra`` holds further OpenAI fields (tools, stop, …) that are
-    passed on as they are. ``response_format`` is the caller's own wording of ``schema``, where
-    there is one; the router sends it to a cloud unchanged.
+    the reply is only validated. ``grammar`` (GBNF) constrains a reply that is no JSON: only local
+    servers are sent it, and whoever asks validates. ``extra`` holds further OpenAI fields (tools,
+    stop, …) that are passed on as they are. ``response_format`` is the caller's own wording of
+    ``schema``, where there is one; the router sends it to a cloud unchanged.
     """
 
     messages: Sequence[Message]
     schema: Mapping[str, Any] | None = None
+    grammar: str | None = None
     constrain: bool = True
     schema_name: str = "reply"
     max_tokens: int | None = None

@@ -33,6 +33,7 @@ class Wanted:
     """What a person asks for; ``names`` are as typed, ``check`` in words.
 
     ``attempts`` are at most so many in all; None is ``max_failures`` for each backend there is.
+    ``edit_format`` None is the configured one.
     """
 
     prompt: str
@@ -43,7 +44,7 @@ class Wanted:
     stage: Stage = Stage.IMPLEMENT
     attempts: int | None = None
     candidates: int | None = None
-    edit_format: EditFormat = EditFormat.AUTO
+    edit_format: EditFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,9 @@ async def work(
             failing = "" if before.passed else check.feedback(before)
             repaired, left = None, ""
             try:
-                repaired = await repair(_job(settings, task, failing), ask, check, on_attempt=note)
+                edit_format = wanted.edit_format or await _edit_format(settings, implementer)
+                job = _job(settings, task, failing, edit_format)
+                repaired = await repair(job, ask, check, on_attempt=note)
             except NoBackend as error:
                 if not tried:
                     raise
@@ -173,7 +176,17 @@ async def work(
     )
 
 
-def _job(settings: Settings, task: RepairTask, failing: str) -> Job:
+async def _edit_format(settings: Settings, implementer: Implementer) -> EditFormat:
+    """The configured format; for ``auto`` the one in which reflex has earned the work."""
+    configured = EditFormat(settings.reflex.edit_format)
+    if configured is not EditFormat.AUTO:
+        return configured
+    gate = (await implementer.view()).gate
+    passed = str((gate.event or {}).get("edit_format")) if gate.valid else ""
+    return EditFormat(passed) if passed in set(EditFormat) else EditFormat.AUTO
+
+
+def _job(settings: Settings, task: RepairTask, failing: str, edit_format: EditFormat) -> Job:
     wanted, reflex = task.wanted, settings.reflex
     # Reflex, the cloud and each further backend may fail as often; then nobody is left.
     most = reflex.fallback.max_failures * (2 + len(reflex.backends))
@@ -182,7 +195,7 @@ def _job(settings: Settings, task: RepairTask, failing: str) -> Job:
         files={path: one.text for path, one in task.originals.items()},
         editable=tuple(task.originals),
         failing=failing,
-        edit_format=wanted.edit_format,
+        edit_format=edit_format,
         attempts=wanted.attempts or most,
         candidates=wanted.candidates or reflex.candidates,
     )

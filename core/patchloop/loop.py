@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Protocol
 from core.client.backend import ChatRequest
 from core.patchloop.attempt import Try
 from core.patchloop.formats import WHOLE_FORMATS, EditFormat, resolve, schema
+from core.patchloop.grammar import fence_for, fence_grammar
 from core.patchloop.ladder import FailedAttempt, Rung, next_rung
 from core.patchloop.masking import masked
-from core.patchloop.prompt import hints, opening, reply_tokens, retry
+from core.patchloop.prompt import hints, info_of, opening, reply_tokens, retry
 from core.patchloop.trial import Attempt, Candidate, FailureKind
 from core.plain import plain
 
@@ -160,12 +161,16 @@ class _Questions:
         self._masked = None
         if self.edit_format in WHOLE_FORMATS:  # others quote the text that would be hidden
             self._masked = masked(job.files, job.editable, job.failing)
+        fenced = self.edit_format is EditFormat.FENCE
         self._request = ChatRequest(
             messages=(),
-            schema=None
-            if self.edit_format is EditFormat.FENCE
-            else schema(self.edit_format, job.editable),
+            schema=None if fenced else schema(self.edit_format, job.editable),
             schema_name="edits",
+            grammar=fence_grammar(
+                job.editable, info=info_of(job.editable), fence=fence_for(texts.values())
+            )
+            if fenced
+            else None,
             max_tokens=reply_tokens(self.edit_format, list(texts.values())),
         )
         self._past: list[FailedAttempt] = []

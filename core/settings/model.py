@@ -126,6 +126,9 @@ class LocalBackend(ConfigSection):
     )
 
 
+EditFormatName = Literal["auto", "code", "whole_file", "search_replace", "line_range", "fence"]
+
+
 class Reflex(ConfigSection):
     """``[reflex]``: the local server and whether it may serve the Implement stage."""
 
@@ -150,6 +153,11 @@ class Reflex(ConfigSection):
         ge=1,
         le=64,
         description="Parallel replies per local call in the patch loop; first pass wins.",
+    )
+    edit_format: EditFormatName = Field(
+        default="auto",
+        description="How the patch loop's edits are written; auto: as in the suite and the newest"
+        " pass, else by the files.",
     )
     capture_mode: Literal["none", "prompts_only", "full_io"] = Field(
         default="prompts_only", description="What the capsule keeps of requests and responses."

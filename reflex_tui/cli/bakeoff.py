@@ -67,7 +67,7 @@ def add(commands: Commands) -> None:
     add(
         "--edit-format",
         choices=["auto", "code", "whole_file", "search_replace", "line_range", "fence"],
-        help="the format of the edits asked for (default: the suite's)",
+        help="format of the edits (default: edit_format of [reflex], else the suite's)",
     )
     add(
         "--concurrency",

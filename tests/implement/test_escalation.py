@@ -8,8 +8,10 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import ConnectFailed
+from core.patchloop.formats import EditFormat
 from core.stages import Stage
-from tests.support.implement.scene import GOOD, WRONG, mend, scene, solve
+from tests.support.implement.scene import BROKEN, GOOD, WRONG, mend, scene, solve
+from tests.support.router.world import promote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,17 @@ async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
         (told,) = found.cloud.asked
         assert "Others have tried this before" in told
         assert "AssertionError: 1" in told
+
+
+async def test_it_is_asked_in_the_format_it_has_earned(tmp_path: Path) -> None:
+    """``auto`` follows the pass; a word in the configuration or on the command line comes first."""
+    async with scene(tmp_path / "repo", reflex=[GOOD], promoted=False) as found:
+        await promote(found.world.settings, edit_format="line_range")
+        assert (await solve(found)).changes
+        assert "Lines start to end" in found.reflex.asked[0]
+        (found.root / "calc.py").write_text(BROKEN)
+        await solve(found, edit_format=EditFormat.SEARCH_REPLACE)
+        assert "Copy the old lines" in found.reflex.asked[1]
 
 
 async def test_reflex_solves_it_and_the_cloud_hears_nothing(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-EditFormat = Literal["auto", "code", "whole_file", "search_replace", "line_range", "fence"]
+    from core.settings.model import EditFormatName
+
 Answers = Literal["solution", "control"]
 
 DEFAULT_ATTEMPTS = 3
@@ -29,7 +30,8 @@ class Task:
     """One repair task; all files are mappings of relative path to text.
 
     ``editable`` are those of ``workspace`` that a patch may change; ``tests`` are protected.
-    ``level`` runs from 1 (one line) to 3 (several files, or a subtle fault).
+    ``level`` runs from 0 (a wrong token in one function) by 1 (one line) to 3 (several files, or a
+    subtle fault).
     """
 
     id: str
@@ -70,7 +72,7 @@ class Suite:
     version: str
     tasks: tuple[Task, ...]
     hash: str
-    edit_format: EditFormat
+    edit_format: EditFormatName
     attempts: int
     root: Path
     description: str = ""
