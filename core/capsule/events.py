@@ -225,6 +225,28 @@ class EnableForcedEvent(Event):
     model: str = Field(description="Reflex's model.")
 
 
+class FailedAttemptRecord(BaseModel):
+    """One attempt that failed: how the task was asked, and what went wrong first."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    rung: str = Field(description="rewrite, mask, feedback or variant.")
+    failure: str = Field(description="transport, timeout, format, apply, compile, unchanged, test.")
+    lines_changed: int | None = Field(default=None, description="Added plus removed; null: none.")
+
+
+class BackendGivenUpEvent(Event):
+    """A backend has failed an ``implement`` task as often as it may; the next one is asked.
+
+    What was asked and answered is in the run's LLMCalls, as far as ``capture_mode`` keeps it.
+    """
+
+    event_type: ClassVar[str] = "BackendGivenUp"
+
+    backend: str = Field(description="The backend's name.")
+    attempts: list[FailedAttemptRecord] = Field(description="Its attempts at this task, in order.")
+
+
 class PatchAppliedEvent(Event):
     """An edit was written to the user's files by ``implement``."""
 

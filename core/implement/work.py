@@ -6,10 +6,12 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.capsule.events import BackendGivenUpEvent, FailedAttemptRecord
 from core.clock import SystemClock
 from core.errors import ConfigError, NoBackend
 from core.implement.checking import CopyCheck, Scratch
 from core.implement.files import FileChange, FilePlace, Original, read_named, relative
+from core.implement.recording import recorded
 from core.implement.routed import RoutedAsk
 from core.patchloop.formats import EditFormat
 from core.patchloop.loop import Job, fewest_questions, repair
@@ -18,7 +20,7 @@ from core.router.implementer import Implementer
 from core.stages import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from core.implement.command import Ran
     from core.patchloop.loop import Repair
@@ -146,6 +148,9 @@ async def work(
             def note(attempt: Attempt) -> bool:
                 asked, given_up = ask.ended(passed=attempt.failure is None)
                 tried.append(Tried(len(tried) + 1, asked, attempt, given_up))
+                for name in sorted(given_up):
+                    event = _given_up(name, tried, implementer)
+                    ask.warnings += filter(None, [recorded(settings, event)])
                 on_tried(tried[-1])
                 return bool(given_up)
 
@@ -173,6 +178,23 @@ async def work(
         run_id=implementer.run_id,
         policy_hash=implementer.policy.policy_hash,
         warnings=tuple(dict.fromkeys(ask.warnings)),
+    )
+
+
+def _given_up(name: str, tried: Sequence[Tried], implementer: Implementer) -> BackendGivenUpEvent:
+    return BackendGivenUpEvent(
+        run_id=implementer.run_id,
+        policy_hash=implementer.policy.policy_hash,
+        backend=name,
+        attempts=[
+            FailedAttemptRecord(
+                rung=one.attempt.rung,
+                failure=one.attempt.failure or "",
+                lines_changed=one.attempt.lines_changed,
+            )
+            for one in tried
+            if one.asked and one.asked.backend == name
+        ],
     )
 
 

@@ -66,7 +66,9 @@ def opening(
     if failing.strip():
         parts.append(f"{_phrase('fails')}\n{_block(_ends(_tidy(failing), MOST_FAILING))}")
     parts.append(_package(tried))
-    write = _phrase("whole" if masked else "anew", paths=_listed(editable))
+    whole_file = edit_format is not EditFormat.FUNCTION
+    paths = _listed(editable) if whole_file else _phrase("functions")
+    write = _phrase("whole" if masked else "anew", paths=paths)
     several = edit_format is EditFormat.FENCE and len(editable) > 1
     parts.append(
         _text("fences" if several else edit_format.value).substitute(

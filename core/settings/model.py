@@ -126,7 +126,9 @@ class LocalBackend(ConfigSection):
     )
 
 
-EditFormatName = Literal["auto", "code", "whole_file", "search_replace", "line_range", "fence"]
+EditFormatName = Literal[
+    "auto", "code", "function", "whole_file", "search_replace", "line_range", "fence"
+]
 
 
 class Reflex(ConfigSection):

@@ -30,6 +30,10 @@ async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
         ]
         calls = found.world.events("LLMCall")
         assert [call["fallback_reason"] for call in calls] == [None] * 3 + ["attempts_failed"]
+        (given_up,) = found.world.events("BackendGivenUp")
+        assert given_up["backend"] == "reflex"
+        assert [one["rung"] for one in given_up["attempts"]] == ["rewrite", "mask", "feedback"]
+        assert {one["failure"] for one in given_up["attempts"]} == {"test"}
         (applied,) = found.world.events("PatchApplied")
         assert applied["call_id"] == calls[-1]["call_id"]
         assert (applied["files"], applied["lines_changed"]) == (["calc.py"], 2)
@@ -40,6 +44,9 @@ async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
         assert (document["backend"], document["reason"]) == ("cloud", "max_failures_reached")
         assert [one["failure"] for one in document["attempts"]] == ["test"] * 3 + [None]
         assert [one["given_up"] for one in document["attempts"]] == [[], [], ["reflex"], []]
+        assert [one["rung"] for one in document["attempts"]][2:] == ["feedback", "rewrite"]
+        assert "+    return b - a\n" in document["attempts"][0]["diff"]
+        assert document["attempts"][-1]["diff"] == ""
         assert "-    return a - b\n+    return a + b\n" in document["diff"]
         (told,) = found.cloud.asked
         assert "Others have tried this before" in told
