@@ -1,4 +1,4 @@
-"""What answers at an endpoint: its engine, its models, whether it is ready.
+"""What answers at an endpoint: its engine, its models, whether it is ready, its load.
 
 The engines differ in where they say so; the table at the top is all of that.
 """
@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.client.fetch import get, refusal
+from core.client.setup import ServerSetup, llamacpp_setup, sglang_setup
+from core.clock import Clock, SystemClock
 from core.errors import BackendError, ProtocolError
 from core.plain import plain
 
@@ -59,26 +62,35 @@ _READINESS = {Engine.SGLANG: "/ready", Engine.VLLM: "/health", Engine.LLAMACPP: 
 # Of a router before several, whose /health wants all of them healthy; an engine has no such path.
 _ROUTER_READINESS = {Engine.VLLM: "/readiness"}
 _WEIGHTS = {Engine.SGLANG: "/model_info", Engine.LLAMACPP: "/props", Engine.OLLAMA: "/api/tags"}
-_VERSION = {Engine.SGLANG: "/v1/loads", Engine.VLLM: "/version", Engine.OLLAMA: "/api/version"}
+# What they tell of themselves, beginning with the best; the first that answers is believed.
+_ABOUT = {
+    Engine.SGLANG: ("/server_info", "/v1/loads"),
+    Engine.VLLM: ("/version",),
+    Engine.OLLAMA: ("/api/version",),
+}
 _WEIGHTS_KEYS = ("model_path", "weight_version", "architectures", "model_ftype")
 _META_KEYS = ("n_params", "size", "ftype", "n_vocab", "n_embd")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineIdentity:
-    """Which engine serves which weights; ``detail`` says what is known of the weights.
+    """Which engine serves which weights, and how.
 
-    ``fingerprint`` changes with the engine, its version or the weights, and is the same after a
-    mere restart: it holds no port, process or time.
+    ``detail`` says what is known of the weights, ``setup`` of the server's switches. The
+    ``fingerprint`` changes with the engine, its version, the weights and those switches that change
+    answers; it is the same after a mere restart: it holds no port, process or time.
     """
 
     engine: Engine
     version: str | None
     detail: str
+    setup: ServerSetup = field(default_factory=ServerSetup)
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
-        content = json.dumps([self.engine, self.version, self.detail])
+        told: list[Any] = [self.engine, self.version, self.detail]
+        # A server that tells nothing of its switches keeps the fingerprint it always had.
+        content = json.dumps(told + ([self.setup.of_answers] if self.setup.of_answers else []))
         digest = hashlib.sha256(content.encode()).hexdigest()[:16]
         # Here rather than in a property: every routing decision compares it.
         object.__setattr__(self, "fingerprint", f"{self.label}, sha256:{digest}")
@@ -169,25 +181,33 @@ async def identify(
 ) -> EngineIdentity:
     """Engine, version and weights behind ``entry``.
 
-    With ``known``, a moment ago's answer for the same server, SGLang is not asked its version
-    again: that question goes through its scheduler.
+    With ``known``, a moment ago's answer for the same server, SGLang is not asked its version and
+    switches again: that question goes through its scheduler.
 
     Raises:
         Misconfigured: the server lists its models to anybody but asks for a key otherwise.
         BackendError: as ``fetch.get``; ServerError for 5xx.
     """
     engine = entry.engine
-    asked_version = known is None or known.version is None or engine is not Engine.SGLANG
-    said, version = await together(
+    asked = known is None or known.version is None or engine is not Engine.SGLANG
+    said, about = await together(
         _ask(http, backend, _WEIGHTS.get(engine)),
-        _ask_version(http, backend, _VERSION.get(engine) if asked_version else None),
+        _ask_about(http, backend, _ABOUT.get(engine, ()) if asked else ()),
     )
     detail = _detail(entry, said)
-    if known is not None and not asked_version and (known.engine, known.detail) == (engine, detail):
-        version = known.version
-    if engine is Engine.LLAMACPP:
-        version = _llamacpp_version(said)
-    return EngineIdentity(engine, version, detail)
+    version = _version(about)
+    if known is not None and not asked and (known.engine, known.detail) == (engine, detail):
+        return known
+    match engine:
+        case Engine.LLAMACPP:
+            version = _llamacpp_version(said)
+            setup = llamacpp_setup(said, entry.max_model_len)
+        case Engine.SGLANG:
+            # A router before several passes on the list of models and little else.
+            setup = sglang_setup({**said, **about}, entry.max_model_len)
+        case _:
+            setup = ServerSetup(context_tokens=entry.max_model_len)
+    return EngineIdentity(engine, version, detail, setup)
 
 
 async def together(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -214,24 +234,33 @@ async def _ask(http: Transport, backend: Backend, path: str | None) -> dict[str,
     return body if isinstance(body, dict) else {}
 
 
-async def _ask_version(http: Transport, backend: Backend, path: str | None) -> str | None:
-    try:
-        version = (await _ask(http, backend, path)).get("version")
-    except BackendError:  # an old release, or a path kept for administrators
-        return None
+async def _ask_about(http: Transport, backend: Backend, paths: tuple[str, ...]) -> dict[str, Any]:
+    """What the first of ``paths`` tells that has something to tell."""
+    for path in paths:
+        try:
+            if told := await _ask(http, backend, path):
+                return told
+        except BackendError:  # an old release, or a path kept for administrators
+            continue
+    return {}
+
+
+def _version(about: dict[str, Any]) -> str | None:
+    version = about.get("version")
     return plain(version, 40) if isinstance(version, str) and version else None
 
 
 def _entry(item: Any) -> ModelEntry | None:
     if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not item["id"]:
         return None
-    owner, root, length = item.get("owned_by"), item.get("root"), item.get("max_model_len")
+    owner, root = item.get("owned_by"), item.get("root")
     aliases, meta = item.get("aliases"), item.get("meta")
+    length = item.get("max_model_len") or (meta.get("n_ctx") if isinstance(meta, dict) else None)
     return ModelEntry(
         id=item["id"],
         owned_by=owner if isinstance(owner, str) else "",
         root=root if isinstance(root, str) else None,
-        max_model_len=length if isinstance(length, int) else None,
+        max_model_len=length if type(length) is int and length > 0 else None,
         aliases=tuple(name for name in aliases if isinstance(name, str))
         if isinstance(aliases, list)
         else (),
@@ -257,3 +286,127 @@ def _llamacpp_version(said: dict[str, Any]) -> str | None:
     build = said.get("build_info")
     # A build outside llama.cpp's own repository calls itself b0-unknown.
     return plain(build, 40) if isinstance(build, str) and not build.startswith("b0-") else None
+
+
+# A line of interest. Lengths are bounded and nothing can be matched in two ways, so that hostile
+# text costs no more than reading it; NaN and infinities are not numbers here.
+_LINE = re.compile(
+    r"^((?:sglang|vllm|llamacpp):[a-z_]{1,60})"
+    r'(?:\{(?:[^"{}\n]++|"(?:[^"\\\n]|\\.)*+")*+\})?'
+    r"[ \t]+(\d{1,24}(?:\.\d{0,24})?(?:[eE][-+]?\d{1,3})?)(?=[ \t\r\n]|\Z)",
+    re.MULTILINE | re.ASCII,
+)
+_CREDIBLE = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLoad:
+    """What an engine says it is doing, summed over its replicas.
+
+    ``running`` and ``queued`` count requests; ``cache_hit_rate`` is the share (0 to 1) of prompt
+    tokens found in its prefix cache; both rates are None where they are not known.
+    """
+
+    running: int
+    queued: int
+    cache_hit_rate: float | None
+    tokens_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One reading: requests now, and either gauges or counters since the server's start."""
+
+    running: float
+    queued: float
+    hit_rate: float | None = None
+    tokens_per_s: float | None = None
+    hits: float | None = None
+    looked_up: float | None = None
+    generated: float | None = None
+
+
+class MetricsReader:
+    """Reads one server's load, remembering the last sample: rates of counters need two."""
+
+    def __init__(self, backend: Backend, *, clock: Clock | None = None) -> None:
+        self._backend = backend
+        self._clock = clock or SystemClock()
+        self._last: tuple[float, Sample] | None = None
+
+    async def read(self, http: Transport) -> EngineLoad | None:
+        """The load now, or None where the server publishes none; raises as ``fetch.get``."""
+        last, self._last = self._last, None
+        answer = await get(http, self._backend, f"{self._backend.root}/metrics")
+        sample = None
+        if answer.status == 200:  # noqa: PLR2004
+            sample = parse_metrics(answer.body.decode("utf-8", "replace"))
+        if sample is None:
+            return None
+        now = self._clock.monotonic()
+        self._last = (now, sample)
+        before, elapsed_s = (last[1], now - last[0]) if last else (None, 0.0)
+        return load_between(before, sample, elapsed_s)
+
+
+def parse_metrics(text: str) -> Sample | None:
+    """The sample in a Prometheus exposition of SGLang, vLLM or llama.cpp; None for any other."""
+    series: dict[str, list[float]] = {}
+    for match in _LINE.finditer(text):
+        value = float(match[2])
+        if value <= _CREDIBLE:
+            series.setdefault(match[1], []).append(value)
+
+    def total(name: str) -> float | None:
+        return sum(series[name]) if name in series else None
+
+    if (running := total("sglang:num_running_reqs")) is not None:
+        rates = [rate for rate in series.get("sglang:cache_hit_rate", ()) if rate <= 1]
+        return Sample(
+            running=running,
+            queued=total("sglang:num_queue_reqs") or 0,
+            hit_rate=sum(rates) / len(rates) if rates else None,
+            # The gauge keeps its last value when the engine falls idle.
+            tokens_per_s=total("sglang:gen_throughput") if running else 0.0,
+        )
+    if (running := total("vllm:num_requests_running")) is not None:
+        return Sample(
+            running=running,
+            queued=total("vllm:num_requests_waiting") or 0,
+            hits=total("vllm:prefix_cache_hits_total"),
+            looked_up=total("vllm:prefix_cache_queries_total"),
+            generated=total("vllm:generation_tokens_total"),
+        )
+    if (running := total("llamacpp:requests_processing")) is not None:
+        cached = total("llamacpp:prompt_tokens_cached_total")
+        computed = total("llamacpp:prompt_tokens_total")
+        return Sample(
+            running=running,
+            queued=total("llamacpp:requests_deferred") or 0,
+            hits=cached,
+            looked_up=None if cached is None or computed is None else cached + computed,
+            generated=total("llamacpp:tokens_predicted_total"),
+        )
+    return None
+
+
+def load_between(before: Sample | None, now: Sample, elapsed_s: float) -> EngineLoad:
+    """The load that two samples, ``elapsed_s`` seconds apart, show; ``before`` may be missing.
+
+    The hit rate is that since ``before``, or since the server's start when nothing was looked up
+    in between. A counter that fell belongs to a restarted server and counts as missing.
+    """
+    tokens_per_s, hit_rate = now.tokens_per_s, now.hit_rate
+    if now.generated is not None and before is not None and elapsed_s > 0:
+        grown = _growth(before.generated, now.generated)
+        tokens_per_s = None if grown is None else grown / elapsed_s
+    if now.hits is not None and now.looked_up:
+        hits, looked_up = now.hits, now.looked_up
+        if before is not None and (asked := _growth(before.looked_up, looked_up)):
+            hits, looked_up = _growth(before.hits, hits) or 0, asked
+        hit_rate = min(1.0, hits / looked_up)
+    return EngineLoad(int(now.running), int(now.queued), hit_rate, tokens_per_s)
+
+
+def _growth(before: float | None, now: float) -> float | None:
+    return None if before is None or now < before else now - before

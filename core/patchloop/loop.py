@@ -20,7 +20,7 @@ from core.patchloop.grammar import fence_for, fence_grammar
 from core.patchloop.ladder import FailedAttempt, Rung, next_rung
 from core.patchloop.masking import focused, masked
 from core.patchloop.prompt import hints, info_of, opening, reply_tokens, retry
-from core.patchloop.trial import MOST_DIFF, Attempt, Candidate, FailureKind
+from core.patchloop.trial import MOST_DIFF, UNANSWERED, Attempt, Candidate, FailureKind
 from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class _Questions:
 
     def failed(self, rung: Rung, chosen: Try) -> None:
         """Remember an attempt whose reply came; one without is asked again as it was."""
-        if chosen.failure in {FailureKind.TRANSPORT, FailureKind.TIMEOUT, None}:
+        if chosen.failure is None or chosen.failure in UNANSWERED | {FailureKind.TIMEOUT}:
             return
         diff = chosen.applied.diff if chosen.applied else ""
         self._past.append(FailedAttempt(rung, chosen.failure, chosen.detail, chosen.text, diff))

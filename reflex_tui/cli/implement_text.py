@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.implement.command import gist
 from core.patchloop.diff import unified_diff
+from core.patchloop.output import gist
 from core.patchloop.trial import FailureKind
 from core.plain import plain, plain_block
 from reflex_tui.cli.output import coloured, milliseconds
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 _FAILED = {
     FailureKind.TRANSPORT: "no reply",
+    FailureKind.REFUSED: "the server refused it",
+    FailureKind.TOO_LONG: "the prompt is over the context",
+    FailureKind.BUSY: "the server is busy",
     FailureKind.TIMEOUT: "timed out",
+    FailureKind.ONLY_REASONING: "only reasoning, no answer",
     FailureKind.FORMAT: "not in the format asked for",
     FailureKind.APPLY: "the edits do not apply",
     FailureKind.COMPILE: "it does not compile",
