@@ -196,7 +196,7 @@ async def test_a_cloud_that_is_busy_is_asked_again(tmp_path: Path) -> None:
     async with scene(tmp_path / "repo") as found:
         found.world.cloud.script = found.world.cloud.script.changed({"faults": "status:503"})
         ended = await solve(found, stage=Stage.PLAN, attempts=2)
-        assert [one.attempt.failure for one in ended.tried] == ["transport"] * 2
+        assert [one.attempt.failure for one in ended.tried] == ["busy"] * 2
         assert [one.asked.backend for one in ended.tried if one.asked] == ["cloud"] * 2
 
 
