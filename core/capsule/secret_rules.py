@@ -128,6 +128,9 @@ _OWNERS = (
 )
 # What a file of keys adds to a name.
 _KEPT_AS = r"(?:[_-](?:data|base|base64|b64|pem|hex))?"
+# A quote mark, escaped as in ``_ASSIGNS``; and what a secret without spaces is made of.
+_QUOTE = r"\\{0,7}[\"']"
+_VISIBLE = r"[^\s\"'`<>{}$\\]"
 # A word that no help text and no code would have there.
 _NO_WORD = r"(?=[^\s\d]{0,64}\d|\S{20})"
 _OWNED = "|".join(rf"(?<={owner})|(?<={owner}[_-])" for owner in _OWNERS)
@@ -193,50 +196,50 @@ PHRASES = (
         "option",
         ("--pass", "--token", "--secret", "--api", "--access", "--auth"),
         r"--(?:pass(?:word|wd|phrase)?|(?:api-?|access-?|auth-?)?(?:token|key)|secret(?:-key)?)"
-        rf"""\s{{1,4}}["']?(?!\[redacted:){_NO_WORD}([^\s"'`<>{{}}$]{{4,8192}}+)""",
+        rf"\s{{1,4}}{_QUOTE}?(?!\[redacted:){_NO_WORD}({_VISIBLE}{{4,8192}}+)",
     ),
     SecretRule(
         "option",
         (" -u ", "--user ", "--user="),
-        r"(?: -u|--user)[ =]{1,4}[\"']?[\w.@+-]{1,64}+:(?!\d{1,6}\b)(?!\[redacted:)"
-        rf"""{_NO_WORD}([^\s"'`<>{{}}$]{{4,256}}+)""",
+        rf"(?: -u|--user)[ =]{{1,4}}{_QUOTE}?[\w.@+-]{{1,64}}+:(?!\d{{1,6}}\b)(?!\[redacted:)"
+        rf"{_NO_WORD}({_VISIBLE}{{4,256}}+)",
     ),
     SecretRule(
         "option",
         ("sshpass", "mysql"),
         r"(?:sshpass\s{1,4}-p\s{0,4}"
         r"|mysql(?:dump|admin)?(?:\s{1,4}-[a-oq-z]\s{0,2}[\w.-]{1,64}+){0,6}+\s{1,4}-p)"
-        r"[\"']?(?!\[redacted:)([^\s\"'`<>{}$-][^\s\"'`<>{}$]{3,256}+)",
+        rf"{_QUOTE}?(?!\[redacted:)(?!-)({_VISIBLE}{{4,256}}+)",
     ),
     SecretRule(
         "netrc",
         ("login ",),
-        r"login\s{1,8}\S{1,256}+\s{1,8}password\s{1,8}(?!\[redacted:)(\S{3,512}+)",
+        r"login\s{1,8}\S{1,256}+\s{1,8}password\s{1,8}(?!\[redacted:)([^\s\"\\]{3,512}+)",
     ),
     SecretRule(
         "sql",
         ("identified by", "with password", "encrypted password"),
         r"(?:identified\s{1,4}by(?:\s{1,4}password)?|(?:with|encrypted)\s{1,4}password)"
-        r"\s{1,4}[\"'](?!\[redacted:)([^\"'\s{}$%]{4,256}+)[\"']",
+        rf"\s{{1,4}}{_QUOTE}(?!\[redacted:|%)({_VISIBLE}{{4,256}}+){_QUOTE}",
     ),
     # XML, and a pair of arguments.
     SecretRule(
         "assigned",
         ("password", "passwd", "secret", "token", "apikey"),
-        r"(?:password|passwd|secret|token|apikey)"
-        r"(?:[\"']\s{1,4}value=[\"'](?!\[redacted:)([^\"'{}$<>]{4,512}+)[\"']"
-        r"|>(?!\[redacted:)([^\s<>{}$]{4,512}+)</)",
+        rf"(?:password|passwd|secret|token|apikey)(?:{_QUOTE}\s{{1,4}}value={_QUOTE}"
+        rf"(?!\[redacted:)([^\"'\\{{}}$<>]{{4,512}}+){_QUOTE}"
+        rf"|>(?!\[redacted:)({_VISIBLE}{{4,512}}+)</)",
     ),
     SecretRule(
         "assigned",
         ("passw",),
-        r"passw(?:or)?d[\"']\s{0,4},\s{0,4}[\"'](?!\[redacted:)(?=[^\s\"'\d]{0,64}\d)"
-        r"([^\s\"'\\{}<>$]{6,256}+)[\"']",
+        rf"passw(?:or)?d{_QUOTE}\s{{0,4}},\s{{0,4}}{_QUOTE}(?!\[redacted:)"
+        rf"(?=[^\s\"'\d]{{0,64}}\d)({_VISIBLE}{{6,256}}+){_QUOTE}",
     ),
     SecretRule(
         "assigned",
         ("auth",),
-        rf"(?<=[_\"'])auth{_ASSIGNS}\s{{0,4}}[\"']?(?=[a-z+/]{{0,256}}[\d=])"
+        rf"(?<=[_\"'])auth{_ASSIGNS}\s{{0,4}}\\{{0,7}}[\"']?(?=[a-z+/]{{0,256}}[\d=])"
         r"([\w+/]{12,1024}+={0,2})(?![\w.(\[])",
     ),
     SecretRule(

@@ -142,7 +142,7 @@ PLANTED = {
     "sentry": (f"sntryu_{HEX[:64]}", HEX[:64]),
     "doppler": (f"dp.pt.{MIXED[:43]}", MIXED[:43]),
     "pulumi": (f"pul-{HEX[:40]}", HEX[:40]),
-    "terraform": (f"{MIXED[:14]}.atlasv1.{MIXED[:60]}", MIXED[:60]),
+    "terraform": (f"organisation14.atlasv1.{MIXED[:60]}", MIXED[:60]),
     "cloudflare": (f"v1.0-{HEX[:24]}-{HEX[:128]}", HEX[:120]),
     "planetscale": (f"pscale_tkn_{MIXED[:43]}", MIXED[:43]),
     "supabase": (f"sb_secret_{MIXED[:30]}", MIXED[:30]),
