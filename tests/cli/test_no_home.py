@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import pwd
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.command import reflex
+
 if TYPE_CHECKING:
     from pathlib import Path
+    from subprocess import CompletedProcess
 
 HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
-# ``setpriv --reuid`` needs root, and an interpreter that everybody may read.
-NOBODY = """
-import pwd, sys
-def unknown(uid):
-    raise KeyError(f"getpwuid(): uid not found: {uid}")
-pwd.getpwuid = unknown
-from reflex_tui.cli.main import run
-sys.exit(run(sys.argv[1:], "code reflex"))
-"""
 
 
-def nobody(here: Path, *line: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(autouse=True)
+def _unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with ``setpriv --reuid``, which needs root and an interpreter that everybody may read."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
+def nobody(here: Path, *line: str) -> CompletedProcess[str]:
     """Run it as a user whom the machine does not know."""
     (here / "stage0.toml").write_text(
         '[reflex]\nendpoint = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
         '[cloud]\nendpoint = "http://127.0.0.1:9/v1"\n'
     )
-    return subprocess.run(
-        [sys.executable, "-c", NOBODY, *line],
-        cwd=here,
-        env={name: value for name, value in os.environ.items() if name not in HOMES},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environ = {name: value for name, value in os.environ.items() if name not in HOMES}
+    return reflex(here, *line, environ=environ)
 
 
 @pytest.mark.parametrize("line", ["trust http://llm.example:1", "bakeoff", "engine --port 0"])
