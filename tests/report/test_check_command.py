@@ -41,7 +41,7 @@ def test_a_pass_is_zero_and_shows_its_figures(workspace: Workspace) -> None:
 def test_a_shell_sees_the_same(workspace: Workspace) -> None:
     """The streams and the status of a process of its own; those below are this one's."""
     workspace.written(planted(lost=20))
-    command = [CODE, "reflex", "check"]
+    command = [str(CODE), "reflex", "check"]
     done = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, workspace.reflex("check").stdout, "")
 
