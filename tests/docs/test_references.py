@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING
 
 import pytest
 
+from core import errors
 from core.capsule import events
+from core.router.lapses import LAPSES, MARKS
 from core.settings.model import Document
+from core.stages import Reason
 from reflex_tui.cli.completion import outline
 from reflex_tui.cli.parser import build_parser
 from tests.support.docs.pages import ROOT
@@ -68,3 +73,31 @@ def test_every_event_is_on_its_page() -> None:
             assert heading
             section = rest.partition("\n## ")[0]
             assert all(f"| `{field}` |" in section for field in model.model_fields)
+
+
+def test_every_reason_detail_mark_and_error_is_on_its_page() -> None:
+    """Whoever looks up a word that an event or a message used finds it."""
+    text = MADE["troubleshooting.md"]
+    unseen = {Reason.HEALTHY_AND_THRESHOLDS_MET, Reason.BAKEOFF, Reason.SHADOW, Reason.REPLAY}
+    codes = {
+        each.code
+        for each in vars(errors).values()
+        if isinstance(each, type) and issubclass(each, errors.ReflexError)
+    } - {"error"}
+    for name in (*(set(Reason) - unseen), *LAPSES, *MARKS, *codes):
+        assert f"\n| `{name}` | " in text
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
+def test_the_manual_page_can_be_set() -> None:
+    """Without a warning, and with every command in it."""
+    set_page = subprocess.run(
+        ["groff", "-k", "-ww", "-man", "-Tutf8", "-P-cbou"],
+        input=MADE["speckit-reflex.1"].encode(),
+        capture_output=True,
+        check=True,
+    )
+    assert not set_page.stderr
+    text = set_page.stdout.decode()
+    for command in outline(build_parser("code reflex")).walk()[1:]:
+        assert f"\n   {command.name}\n" in text
