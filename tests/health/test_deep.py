@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from tests.support.health.servers import (
     serving,
     silent,
 )
-from tests.support.health.streams import ANSWER, stream
+from tests.support.health.streams import ANSWER, chunk, stream
 
 if TYPE_CHECKING:
     from tests.support.health.servers import Behaviour
