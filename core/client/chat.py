@@ -242,6 +242,7 @@ class ChatClient:
             fields=said.fields,
             usage=said.usage,
             around=said.around,
+            stop_sequence=said.stop_sequence,
         )
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _OPENAI = "api.openai.com"
 _REFUSALS = frozenset({400, 405, 415, 422, 501})
 _LIMITS = ("max_tokens", "max_completion_tokens")
-# Ours alone, so that whatever a server says of them is a reason to leave them out.
-_OURS = ("stream_options", "stream")
+# Ours alone, or translated by us, so that whatever a server says of them is a reason to leave them
+# out.
+_OURS = ("stream_options", "stream", "reasoning_effort")
 _ASKED = ("temperature", "seed", *_LIMITS)
 _UNSUPPORTED = re.compile(r"support|unknown|unrecogni[sz]ed|unexpected|extra|permitted|deprecated")
 
