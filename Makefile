@@ -8,6 +8,9 @@ BENCH ?= --quick
 LOCKED ?=
 PARTS ?= capsule router client gate gateway hostile
 
+# Tests start hundreds of processes, and each would compile the product once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: bench demo test coverage lock lint types contracts docs site package check torture clean help
 
 help: ## Show this help
@@ -17,10 +20,10 @@ demo: $(VENV)/.local ## The dashboard over an embedded engine, in a workspace of
 	@exec $(BIN)/code reflex demo
 
 test: $(VENV)/.dev ## All tests, the real-engine ones included
-	$(BIN)/python -m pytest -n auto -q --durations=10
+	$(BIN)/python -m pytest -n auto --dist worksteal -q --durations=10
 
 coverage: $(VENV)/.dev ## All tests, and which lines they run: a table, and build/coverage/
-	$(BIN)/python -m pytest -n auto -q --cov --cov-report=term:skip-covered \
+	$(BIN)/python -m pytest -n auto --dist worksteal -q --cov --cov-report=term:skip-covered \
 		--cov-report=html:build/coverage
 
 lock: ## Write requirements-dev.lock: the versions that development and CI install

@@ -11,7 +11,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core import errors
 from core.capsule import events
+from core.router.lapses import LAPSES, MARKS
 from core.settings.model import Cloud, Fallback, LocalBackend, Reflex, Shadow, Thresholds
 from reflex_tui.cli.completion import Argument, Outline, outline
 from reflex_tui.cli.parser import build_parser
@@ -93,11 +95,68 @@ never opened.
 """
 
 
+_TROUBLE = """\
+# Troubleshooting
+
+Ask Reflex first: `code reflex status` says who answers the next Implement call and why, and
+`code reflex health` says what is wrong with the local server and which command puts it right.
+
+## It does not start
+
+"""
+
+_STARTING = (
+    ("`code` opens an editor", "use `speckit-reflex`, which is the same command"),
+    ("`needs the package …, which is not installed`", "install the extra that the message names"),
+    ("`there is no home directory`", "set `HOME`, or the four `XDG_…_HOME` variables"),
+    ("`TERM=dumb` is declined", "use a real terminal, or `code reflex health --watch`"),
+    ("`stage0.toml:7: …`, status 2", "change that line; the message says what may stand there"),
+)
+
+_REASONS = (
+    ("not_implement_stage", "only the Implement stage may use reflex", "[Name the stage]({stage})"),
+    ("reflex_disabled", "reflex is switched off", "After a pass: `code reflex enable`"),
+    ("server_unhealthy", "the local server is down or answers wrongly", "`code reflex health`"),
+    ("model_not_available", "the local server serves another model", "`code reflex models`"),
+    ("thresholds_not_met", "no bakeoff counts now", "See the details below"),
+    ("max_failures_reached", "it failed too often in a row", "`code reflex events`; it is retried"),
+    ("backend_failed", "one call failed there, so the cloud answered", "Nothing, if it is rare"),
+    ("needs_cloud", "it holds what no local server takes, as an image", "Nothing"),
+    ("prompt_exceeds_context", "the prompt is too long for it", "Start it with a longer context"),
+)
+
+_WHY = """
+## Why is it still the cloud?
+
+`code reflex status` and each event of a decision name a reason:
+
+"""
+
+_DETAILS = """
+With `thresholds_not_met` a detail says what is missing:
+
+"""
+
+_ERRORS = """
+## What a mark on a report means
+
+"""
+
+_CODES = """
+## Error codes
+
+What `--json` and the events call an error. A *counted* failure of a local server brings its circuit
+breaker nearer to opening; one that *opens* it does so at once.
+
+"""
+
+
 def pages() -> dict[str, str]:
     """The text of each file in this directory by its name."""
     return {
         "configuration.md": _NOTE + _CONFIGURATION + "".join(_sections()),
         "cli.md": _NOTE + _CLI + "".join(_commands(outline(build_parser("code reflex")))),
+        "troubleshooting.md": _NOTE + _TROUBLE + "".join(_troubles()),
         "events.md": _NOTE + _EVENTS + "".join(_event_types()),
         "dashboard.svg": PICTURE.read_text(encoding="utf-8"),
     }
@@ -200,6 +259,39 @@ def _event_types() -> Iterable[str]:
         ]
         yield f"\n## {model.event_type}\n\n{_sentence(model.__doc__ or '')}\n\n"
         yield _table(("field", "type", "meaning"), rows)
+
+
+def _troubles() -> Iterable[str]:
+    """Lapse reasons, marks and error codes, as the code words them."""
+    yield _table(("you see", "do this"), _STARTING)
+    reasons = [
+        (f"`{name}`", _sentence(means), do.format(stage="agents.md#the-stage"))
+        for name, means, do in _REASONS
+    ]
+    yield _WHY + _table(("reason", "means", "do this"), reasons) + _DETAILS
+    lapses = [(f"`{name}`", _sentence(one.sentence), one.next_step) for name, one in LAPSES.items()]
+    yield _table(("detail", "means", "do this"), lapses)
+    marks = [
+        (f"`{name}`", _sentence(one.consequence), one.next_step) for name, one in MARKS.items()
+    ]
+    yield _ERRORS + _table(("mark", "means", "do this"), marks)
+    codes = {}
+    for each in _all_errors(errors.ReflexError):
+        counting = getattr(each, "counting", None)
+        does = "" if counting is None else str(counting).replace("_", " ")
+        codes.setdefault(each.code, (f"`{each.code}`", _first_line(each), does))
+    yield _CODES + _table(("code", "means", "for the breaker"), list(codes.values())[1:])
+
+
+def _all_errors(base: type[errors.ReflexError]) -> Iterable[type[errors.ReflexError]]:
+    yield base
+    for each in base.__subclasses__():
+        if each.__module__ == errors.__name__:
+            yield from _all_errors(each)
+
+
+def _first_line(model: type) -> str:
+    return _sentence((model.__doc__ or "").partition("\n\n")[0].partition("; ``")[0])
 
 
 def _json_type(one: dict[str, Any], schema: dict[str, Any]) -> str:

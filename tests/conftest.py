@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("reflex", deadline=None)
-settings.load_profile("reflex")
+# How long an example takes says more about the machine than about the code. Few examples a run,
+# other ones each time: there are many runs.
+settings.register_profile("everyday", deadline=None, max_examples=30)
+settings.register_profile("torture", deadline=None, max_examples=500)
+settings.load_profile("torture" if os.environ.get("REFLEX_TORTURE") else "everyday")
 
 # Whoever starts the tests in the background has Ctrl-C ignored, and so would all they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,10 +38,17 @@ def _shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Paths of homes, none of which is there before its test makes it."""
+    homes = tmp_path_factory.mktemp("homes")
+    return (homes / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's own configuration, key or trust."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(_homes)
     for variable in _HOME_VARIABLES:
         monkeypatch.setenv(variable, str(home / variable.lower()))
     for variable in ("SPECKIT_CONFIG", "REFLEX_TRUSTED_ENDPOINTS", "OPENAI_API_KEY"):

@@ -36,3 +36,19 @@ def test_importing_core_loads_nothing_heavy() -> None:
     code = "import sys; from core import BackendError; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"httpx", "pydantic", "textual"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("old", "name", "now"),
+    [
+        ("core.policy", "PolicySnapshot", "core.settings.policy"),
+        ("core.router.probing", "probe", "core.router.health"),
+    ],
+)
+def test_an_import_path_of_the_last_version_still_works(old: str, name: str, now: str) -> None:
+    """With a warning that says where the name is now."""
+    module = import_module(old)
+    with pytest.warns(DeprecationWarning, match=now):
+        assert getattr(module, name) is getattr(import_module(now), name)
+    with pytest.raises(AttributeError):
+        _ = module.no_such_name

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from core.capsule.keys import own_directory, seal, seal_holds, user_key
 from core.capsule.segments import decode, lines_from, place_of
 from core.clock import rfc3339
-from core.errors import CapsuleError
+from core.errors import CapsuleError, NoHome
 from core.files import make_private, open_state
 from core.plain import plain
 
@@ -79,7 +79,7 @@ def record_decision(
 
 
 def newest_decision(workspace: Path, key_directory: Path | None = None) -> NewestDecision:
-    """What is kept as the decision made last in this workspace.
+    """What is kept as the decision made last in this workspace; number 0 where nothing is.
 
     Raises:
         CapsuleError: it cannot be read.
@@ -87,7 +87,7 @@ def newest_decision(workspace: Path, key_directory: Path | None = None) -> Newes
     try:
         with _kept(workspace, key_directory, os.O_RDONLY) as descriptor:
             return _read(descriptor)
-    except FileNotFoundError:
+    except (FileNotFoundError, NoHome):
         return NewestDecision()
 
 
@@ -133,11 +133,13 @@ def check_decisions(log: EventLog, workspace: Path, key_directory: Path | None =
                 f"{number} was sealed at {plain(record.body['decided_at'])}"
             )
         before = NewestDecision(number, sealed)
-    newest = newest_decision(workspace, key_directory) if before else NewestDecision()
-    if before and (before.number, before.seal) != newest and before.number <= newest.number:
+    newest = newest_decision(workspace, key_directory)
+    last = before or NewestDecision()
+    if last != newest and last.number <= newest.number:
+        what = f"its last gate decision is number {last.number}" if before else "it holds none"
         problems.append(
-            f"the capsule was rolled back: its last gate decision is number {before.number}, "
-            f"but decision {newest.number} was made in this workspace"
+            f"the capsule was rolled back: {what}, but gate decision {newest.number} was made in "
+            "this workspace"
         )
     return problems
 

@@ -87,7 +87,7 @@ class LLMCallEvent(Event):
     )
     dropped: list[str] = Field(
         default=[],
-        description="What the translation of the request left out; empty: nothing, or untranslated.",
+        description="What the translation of the request left out; empty when nothing was.",
     )
     origin: str = Field(default="live", description="As in the RoutingDecision.")
 

@@ -34,6 +34,7 @@ _MOST_CHILDREN = 4
 _START_S = 20.0
 _MOST_STEPS = 3000
 _MOST_TEXT = 32 << 10
+_LATER = object()
 # Our own package whatever else is called ``core``, and then the modules that we use ourselves.
 _CHILD = """
 import sys
@@ -78,20 +79,46 @@ async def parse(text: str, schema: Mapping[str, Any]) -> Any:
         BadRequest: the schema cannot be used, or checking takes over ``LIMIT_S``.
     """
     written = schemas.written(schema)
-    steps = schemas.cost(written)
-    if steps is not None and len(text) <= _MOST_TEXT:
-        try:
-            value = loads(text)
-        except NotStrictJSON as error:
-            raise schemas.not_compliant(str(error), text) from error
-        if steps * size(value) <= _MOST_STEPS:
-            return schemas.parse_written(text, written)
+    value = _parsed_here(text, written)
+    if value is not _LATER:
+        return value
     fault = await _fault({"schema": written, "text": text})
     if fault is None:
         return json.loads(text)
     if fault["usable"]:
         raise NotCompliant(fault["fault"], text=text, remedy=fault["remedy"])
     raise BadRequest(fault["fault"], status=400, remedy=fault["remedy"])
+
+
+def parse_now(text: str, schema: Mapping[str, Any]) -> Any:
+    """As ``parse`` where one cannot wait; what is not checked in milliseconds is refused."""
+    value = _parsed_here(text, schemas.written(schema))
+    if value is _LATER:
+        raise schemas.unusable("it is not plain, or allows too much")
+    return value
+
+
+def plain_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``schema``, if it is valid, ends, and cannot take long to check against.
+
+    Raises:
+        BadRequest: it is not so, or not known to be.
+    """
+    if schemas.cost(schemas.written(schema)) is None:
+        raise schemas.unusable("it is not plain: patterns and recursion, for instance, are not")
+    return schema
+
+
+def _parsed_here(text: str, written: str) -> Any:
+    """As ``parse``, or ``_LATER`` where that could take long."""
+    steps = schemas.cost(written)
+    if steps is None or len(text) > _MOST_TEXT:
+        return _LATER
+    try:
+        value = loads(text)
+    except NotStrictJSON as error:
+        raise schemas.not_compliant(str(error), text) from error
+    return schemas.parse_written(text, written) if steps * size(value) <= _MOST_STEPS else _LATER
 
 
 async def parse_json(body: bytes) -> Any:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from core.client import bounded
 from core.client import schema as structured
 from core.client.attempt import Exchange
 from core.client.backend import Reply
 from core.client.faults import hidden, quoting, shed
-from core.client.options import Options
 from core.client.proxies import open_transport
 from core.client.toolcalls import arguments_of, fault_of, is_unparsed_call, offered
 from core.client.transport import DirectTransport, Request
@@ -280,3 +281,62 @@ def _headers(backend: Backend) -> dict[str, str]:
     if backend.api_key and backend.mode is Mode.CLOUD:  # a local server is never sent one
         headers["Authorization"] = f"Bearer {backend.api_key}"
     return headers
+
+
+_OPENAI = "api.openai.com"
+_REFUSALS = frozenset({400, 405, 415, 422, 501})
+_LIMITS = ("max_tokens", "max_completion_tokens")
+# Ours alone or worded by us, so that whatever a server says of them is a reason to leave them out.
+_OURS = ("stream_options", "stream", "reasoning_effort")
+_ASKED = ("temperature", "seed", *_LIMITS)
+_UNSUPPORTED = re.compile(r"support|unknown|unrecogni[sz]ed|unexpected|extra|permitted|deprecated")
+
+
+class Options:
+    """The options that a request is sent with, less those that this server has refused.
+
+    Some servers may not stream, do not know ``stream_options``, or take no temperature. They are
+    asked again without it, and it is not sent to them any more.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        # OpenAI's newer models refuse the field that all the local engines understand.
+        official = urlsplit(backend.endpoint).hostname == _OPENAI
+        self._refused = {"max_tokens"} if official else set[str]()
+
+    def of(self, request: ChatRequest) -> dict[str, Any]:
+        """The caller's further fields and our own, as this server takes them."""
+        further = {
+            name: value for name, value in request.extra.items() if name not in self._refused
+        }
+        limit = next((name for name in _LIMITS if name not in self._refused), _LIMITS[0])
+        given = {
+            "temperature": request.temperature,
+            "seed": request.seed,
+            limit: request.max_tokens,
+        }
+        options = further | {
+            name: value
+            for name, value in given.items()
+            if value is not None and name not in self._refused
+        }
+        if "stream" in self._refused:
+            return {**options, "stream": False}
+        if "stream_options" in self._refused:
+            return {**options, "stream": True}
+        return {**options, "stream": True, "stream_options": {"include_usage": True}}
+
+    def learn(self, error: StatusError, sent: Mapping[str, Any]) -> bool:
+        """Whether ``error`` refuses an option that was sent, which then is sent no more."""
+        if error.status not in _REFUSALS:
+            return False
+        words = error.message.removeprefix(error.own_words).lower()
+        names = f"{error.server_code} {error.server_type}".lower()
+        unsupported = _UNSUPPORTED.search(f"{names} {words}") is not None
+        for name in (*_OURS, *_ASKED):
+            named = error.param == name or re.search(rf"\b{name}(?:ing)?\b", words) is not None
+            is_sent = sent.get(name) is not None and sent[name] is not False
+            if named and is_sent and (name in _OURS or unsupported):
+                self._refused.add(name)
+                return True
+        return False

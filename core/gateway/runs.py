@@ -26,7 +26,7 @@ class Runs:
 
     ``reload`` reads the configuration again, once a second at most; without it the first one
     stays. An invalid one is reported, and the old settings stay in force. A run that was replaced
-    is closed when its calls have ended.
+    is closed when its calls have ended. ``ids`` are those of all runs so far.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Runs:
         self._looked_at = self._clock.monotonic()
         self._complaint = ""
         self._current = _Run(Implementer.from_settings(settings))
+        self.ids = [self._current.implementer.run_id]
 
     @asynccontextmanager
     async def current(self) -> AsyncIterator[Implementer]:
@@ -79,6 +80,7 @@ class Runs:
                 )
             return
         before, self._current, self._complaint = self._current, begun, ""
+        self.ids.append(begun.implementer.run_id)
         policy = begun.implementer.policy.policy_hash
         logger.info("the configuration changed; new calls use policy %s", policy)
         if not before.users:

@@ -56,11 +56,12 @@ async def serve(
     reload: Callable[[], Settings] | None = None,
     stage: Stage = Stage.IMPLEMENT,
     grace_s: int = GRACE_S,
-) -> None:
+) -> tuple[str, ...]:
     """Serve until ``stop`` is set; calls under way then have ``grace_s`` to end.
 
     ``on_ready`` gets the base URL once requests are answered. ``reload`` reads the configuration
-    again: where it has changed, later calls use it.
+    again: where it has changed, later calls use it. Returns the ids of the runs that the calls
+    belong to in the log, one for each configuration that was in force.
 
     Raises:
         ConfigError: the address cannot be had.
@@ -73,6 +74,7 @@ async def serve(
             app = build_app(runs, guard, default_stage=stage)
             ready = partial(on_ready, base_url(listener))
             await Server(app, listener, ready, stop, grace_s).run_to_end()
+            return tuple(runs.ids)
 
 
 @contextmanager

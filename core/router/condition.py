@@ -12,8 +12,7 @@ from core.stages import Reason
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from core.client.metrics import EngineLoad
-    from core.client.server import EngineIdentity
+    from core.client.server import EngineIdentity, EngineLoad
 
 
 class Cause(StrEnum):

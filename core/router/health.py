@@ -15,10 +15,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from core.client.fetch import open_http
-from core.client.metrics import EngineLoad, MetricsReader
 from core.client.server import (
     Engine,
     EngineIdentity,
+    EngineLoad,
+    MetricsReader,
     ModelEntry,
     check_ready,
     find_model,
@@ -105,7 +106,7 @@ async def probe(
             ok=cause is Cause.HEALTHY,
             cause=cause,
             summary=summary,
-            remedy=remedy(cause, backend, look.engine, look.models),
+            remedy=look.advice or remedy(cause, backend, look.engine, look.models),
             engine=look.identity,
             models=look.models,
             latency_ms=(clock.monotonic() - started) * 1000,
@@ -132,6 +133,8 @@ class _Look:
         self._question = "GET /models"
         self.engine: Engine | None = None
         self.identity: EngineIdentity | None = None
+        self.advice: tuple[str, ...] = ()
+        """What to do, from the error itself, where its cause alone does not say it."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -177,6 +180,9 @@ class _Look:
                 return Cause.NOT_LISTENING, f"nothing listens at {place} (connection refused)"
             case ConnectFailed(__cause__=ssl.SSLCertVerificationError() as why):
                 return Cause.TLS, f"{error.message}: {plain(why.verify_message, 160)}"
+            case ConnectFailed(kind="proxy"):
+                self.advice = (plain(error.remedy, 400),)  # it names the variable
+                return Cause.UNREACHABLE, error.message
             case ConnectFailed():
                 return _CONNECT_CAUSES.get(error.kind, Cause.UNREACHABLE), error.message
             case IncompleteReply():

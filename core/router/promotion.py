@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.capsule.decisions import NewestDecision, newest_decision, out_of_order
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
-from core.errors import NoHome
+from core.errors import CapsuleError, NoHome
 from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, tree_hash
 from core.plain import plain
 from core.router.decision import GateView
@@ -79,7 +79,8 @@ def assess(
     Fails closed: no event, or one that lacks what is needed, is no pass.
     """
     if event is None:
-        return GateView(valid=False, detail="no_bakeoff")
+        decided = present.newest is not None and present.newest.number > 0
+        return GateView(valid=False, detail="superseded" if decided else "no_bakeoff")
     age_days = _age_days(event, present.now)
     marks = disqualifying(map(str, event.get("stamps") or ()), in_demo=present.in_demo)
     detail = "marked" if marks else _lapse(event, policy, present, age_days)
@@ -229,13 +230,25 @@ class GateWatch:
             found = self._log.last("GateDecision", where=self._believed, after=self._seen)
             self._event = found.body if found else self._event
             self._seen = head
-        if self._event:
-            self._newest = newest_decision(self._workspace, self._key_directory)
+        self._newest = self._decided_last()
         self._read_at = self._clock.monotonic()
 
+    def _decided_last(self) -> NewestDecision:
+        """The newest decision that this user made here, where the log's own may be held to it."""
+        try:
+            newest = newest_decision(self._workspace, self._key_directory)
+        except CapsuleError:
+            if self._event:
+                raise
+            return NewestDecision()  # there is no pass that it could speak against
+        if newest.number and not self._event and self._log.last("GateDecision", where=self._sealed):
+            return NewestDecision()  # decisions are there, if only on other backends
+        return newest
+
     def _believed(self, body: Mapping[str, Any]) -> bool:
-        if body.get("backend") != PRIMARY:
-            return False
+        return body.get("backend") == PRIMARY and self._sealed(body)
+
+    def _sealed(self, body: Mapping[str, Any]) -> bool:
         try:
             key = user_key(directory=self._key_directory)
         except NoHome:

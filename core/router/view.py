@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
-from core.client.metrics import MetricsReader
+from core.client.server import MetricsReader
 from core.clock import Clock, SystemClock
 from core.plain import plain
 from core.router.backends import primary

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from core.client.bounded import parse_now, plain_schema
+from core.errors import BadRequest, NotCompliant
 from core.standin.sample import UnsampleableError, sample
 
 if TYPE_CHECKING:
@@ -167,10 +168,7 @@ class SampleAnswerer:
         """See ``Answerer``; the instance has been validated against its schema."""
         if question.schema is None:
             return SENTENCE
-        try:
-            return _instance(json.dumps(question.schema))
-        except RecursionError as error:
-            raise UnsampleableError("the schema is too deep") from error
+        return _instance(question.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,24 +221,13 @@ class SuiteAnswerer:
         return self._form(question.schema, task.broken, after)
 
 
-@lru_cache(maxsize=256)
-def _instance(schema_text: str) -> str:
-    from jsonschema import Draft202012Validator  # costs start-up
-    from jsonschema.exceptions import SchemaError, ValidationError
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
-    schema = json.loads(schema_text)
+def _instance(schema: Mapping[str, Any]) -> str:
     try:
-        Draft202012Validator.check_schema(schema)
-        instance = sample(schema)
-        # An empty registry: no reference ever makes it fetch anything.
-        Draft202012Validator(schema, registry=Registry()).validate(instance)
-    except SchemaError as error:
-        raise UnsampleableError(f"not a JSON schema: {error.message}") from error
-    except (ValidationError, Unresolvable, re.error) as error:
-        raise UnsampleableError(f"the stand-in found no instance: {error}") from error
-    return json.dumps(instance, ensure_ascii=False)
+        text = json.dumps(sample(plain_schema(schema)), ensure_ascii=False)
+        parse_now(text, schema)
+    except (BadRequest, NotCompliant) as error:
+        raise UnsampleableError(f"the stand-in found no instance: {error.message}") from error
+    return text
 
 
 def suite_answerer(name_or_path: str, *, success_rate: float, seed: int) -> SuiteAnswerer:

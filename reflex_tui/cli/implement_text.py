@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.implement.command import gist
 from core.patchloop.diff import unified_diff
+from core.patchloop.output import gist
 from core.patchloop.trial import FailureKind
 from core.plain import plain, plain_block
 from reflex_tui.cli.output import coloured, milliseconds

@@ -11,14 +11,15 @@ from core.plain import plain, plain_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+    from typing import TextIO
 
 _ENDLESS = 1e15
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
-def print_json(document: Any, *, indent: int | None = 2) -> None:
+def print_json(document: Any, *, indent: int | None = 2, to: TextIO | None = None) -> None:
     """One JSON document on stdout, in ASCII, so that no control character gets through."""
-    print(plain_json(document, indent=indent))
+    print(plain_json(document, indent=indent), file=to)
 
 
 def warn(text: str) -> None:

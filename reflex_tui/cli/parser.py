@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "look": ("health", "models", "status", "events", "replay", "tui"),
     "evaluate": ("bakeoff", "check", "report"),
-    "work": ("implement", "serve"),
+    "work": ("implement", "launch", "serve", "mcp"),
     "configure": ("init", "enable", "disable", "trust"),
     "run locally": ("engine", "demo", "completion"),
 }

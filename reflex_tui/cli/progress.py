@@ -92,6 +92,9 @@ class _OneLine:
 
     def event(self, event: Progress) -> None:
         self._tally.event(event)
+        if isinstance(event, Started):
+            for line in event.left_out:
+                self.say(line)
         if isinstance(event, TrialStarted):
             self._now = f"{plain(event.arm, 40)}: {plain(event.task, 64)}"
         if not isinstance(event, Finished):
@@ -131,6 +134,8 @@ class _Lines:
                 f"{event.suite}: {len(event.tasks)} tasks × {event.trials}, "
                 f"{' against '.join(event.arms)}: {event.total} trials{kept}, seed {event.seed}"
             )
+            for line in event.left_out:
+                self.say(line)
         elif isinstance(event, TrialEnded):
             tally, trial = self._tally, event.trial
             self.say(

@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _serve(settings: Settings, arguments: argparse.Namespace, token: str | None) -> int:
     from core.settings import load_settings
 
-    server = _server()
+    server = gateway()
     stop, signals = asyncio.Event(), []
 
     def tell(number: signal.Signals) -> None:
@@ -126,14 +126,15 @@ async def _serve(settings: Settings, arguments: argparse.Namespace, token: str |
     return 0
 
 
-def _server() -> Any:
+def gateway() -> Any:
+    """The gateway's module; ConfigError where the extra is not installed."""
     try:
         from core.gateway import server  # an extra that few commands need
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
         raise ConfigError(
-            f"`serve` needs the package {error.name}, which is not installed", remedy=_INSTALL
+            f"the gateway needs the package {error.name}, which is not installed", remedy=_INSTALL
         ) from error
     return server
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,23 @@ async def test_a_superseded_pass_stays_superseded(
     assert "superseded" in capsys.readouterr().out
 
 
+async def test_a_rollback_to_before_any_decision_is_said(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is left that could be believed, yet it is not as if there never was a bakeoff."""
+    async with world(project) as w:
+        rewrite(w.settings.state_dir / "capsule", lambda _: [])
+        assert await detail(w.settings) == "superseded"
+        (kept,) = (own_directory() / "decisions").iterdir()
+        kept.unlink()
+        assert await detail(w.settings) == "no_bakeoff"
+        await promote(w.settings)
+        rewrite(w.settings.state_dir / "capsule", lambda _: [])
+    monkeypatch.chdir(project)
+    assert run(["events", "verify"], "code reflex") == 1
+    assert "it holds none, but gate decision 1 was made" in capsys.readouterr().out
+
+
 async def test_a_new_decision_heals_a_rollback(project: Path) -> None:
     """The next bakeoff goes on from the one that is kept."""
     async with world(project) as w:
@@ -139,6 +157,7 @@ async def test_a_pass_of_an_earlier_version_lapses(project: Path) -> None:
 
     async with world(project) as w:
         rewrite(w.settings.state_dir / "capsule", as_before)
+        shutil.rmtree(own_directory() / "decisions")  # which that version did not write
         assert await detail(w.settings) == "unnumbered"
         with EventLog(w.settings.state_dir / "capsule") as log:
             assert check_decisions(log, project) == []

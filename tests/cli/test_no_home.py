@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.terminal import until_end
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +27,11 @@ sys.exit(run(sys.argv[1:], "code reflex"))
 """
 
 
+def homeless() -> dict[str, str]:
+    """The environment without a word on where this user's files lie."""
+    return {name: value for name, value in os.environ.items() if name not in HOMES}
+
+
 def nobody(here: Path, *line: str) -> subprocess.CompletedProcess[str]:
     """Run it as a user whom the machine does not know."""
     (here / "stage0.toml").write_text(
@@ -33,7 +41,7 @@ def nobody(here: Path, *line: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", NOBODY, *line],
         cwd=here,
-        env={name: value for name, value in os.environ.items() if name not in HOMES},
+        env=homeless(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -53,10 +61,43 @@ def test_what_keeps_files_with_the_user_names_the_variable(project: Path, line: 
 
 
 @pytest.mark.parametrize(
-    "line", ["health", "models", "events", "check", "disable", "completion bash", "events verify"]
+    "line",
+    [
+        "health",
+        "models",
+        "status",
+        "events",
+        "check",
+        "report list",
+        "disable",
+        "completion bash",
+        "events verify",
+    ],
 )
 def test_looking_needs_no_home(project: Path, line: str) -> None:
     """Nor does switching off."""
     done = nobody(project, *line.split())
     assert "HOME" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_dashboard_says_it_in_a_line(project: Path) -> None:
+    """It keeps the log's index with the user; the terminal is as it was before."""
+    ours, theirs = pty.openpty()
+    environment = homeless() | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    with subprocess.Popen(
+        [sys.executable, "-c", NOBODY, "tui"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=project,
+        env=environment,
+    ) as dashboard:
+        os.close(theirs)
+        said = until_end(ours)
+        assert dashboard.wait(20) == 2
+    error, remedy = said.decode().replace("\x1b[?1049l", "\n").splitlines()[-2:]
+    assert "error: this user has no home directory" in error
+    assert "HOME" in remedy
+    assert said.count(b"\x1b[?1049h") == said.count(b"\x1b[?1049l")
+    assert b"Traceback" not in said

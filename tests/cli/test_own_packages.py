@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,21 @@ def test_so_do_the_other_entry_points(named_alike: Path, program: str) -> None:
     """They are scripts of the same kind."""
     done = run(named_alike, CODE.with_name(program), "--help")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_package_reflex_tui_does_not_come_first_either(named_alike: Path) -> None:
+    """The scripts begin in a module whose name no project has by chance."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert {entry.partition(":")[0] for entry in scripts.values()} == {"speckit_reflex"}
+    (named_alike / "reflex_tui").mkdir()
+    (named_alike / "reflex_tui" / "__init__.py").write_text("raise SystemExit('the project’s')\n")
+    for entry in scripts.values():
+        function = entry.partition(":")[2]
+        words = ["reflex", "--help"] if function == "code" else ["--help"]
+        start = f"import sys; from speckit_reflex import {function}; sys.exit({function}())"
+        done = run(named_alike, sys.executable, "-c", start, *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "usage" in done.stdout.lower()
 
 
 @pytest.mark.parametrize("module", STARTED)

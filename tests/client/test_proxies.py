@@ -78,6 +78,7 @@ async def test_a_proxy_that_cannot_be_used(
     health = await probe(backend(endpoint), timeout_ms=3000)
     assert variable in health.summary
     assert "nothing is listening" not in health.summary
+    assert health.remedy == (error.remedy,)
 
 
 async def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +90,8 @@ async def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in f"{error.message} {error.remedy}"
     health = await probe(backend(), timeout_ms=3000)
     assert f"127.0.0.1:{port}" in health.summary
+    assert health.remedy == (error.remedy,)
+    assert "HTTP_PROXY" in error.remedy
 
 
 @pytest.mark.parametrize(

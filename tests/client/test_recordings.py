@@ -7,11 +7,10 @@ import json
 import pytest
 
 from core.client.backend import ChatRequest, Reply
-from core.client.body import BodyReader
+from core.client.body import BodyReader, SSEDecoder, SSEEvent
 from core.client.chat import ChatClient
 from core.client.faults import quoting
 from core.client.replies import Assembly
-from core.client.sse import SSEDecoder, SSEEvent
 from core.errors import (
     BackendError,
     BadRequest,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.client.sse import MAX_LINE, SSEDecoder, SSEEvent
+from core.client.body import MAX_LINE, SSEDecoder, SSEEvent
 from core.errors import LimitExceeded, ProtocolError
 
 LINE_ENDS = st.sampled_from(["\n", "\r", "\r\n"])

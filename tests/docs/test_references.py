@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core import errors
 from core.capsule import events
+from core.router.lapses import LAPSES, MARKS
 from core.settings.model import Document
+from core.stages import Reason
 from reflex_tui.cli.completion import outline
 from reflex_tui.cli.parser import build_parser
 from tests.support.docs.pages import ROOT
@@ -68,3 +71,16 @@ def test_every_event_is_on_its_page() -> None:
             assert heading
             section = rest.partition("\n## ")[0]
             assert all(f"| `{field}` |" in section for field in model.model_fields)
+
+
+def test_every_reason_detail_mark_and_error_is_on_its_page() -> None:
+    """Whoever looks up a word that an event or a message used finds it."""
+    text = MADE["troubleshooting.md"]
+    unseen = {Reason.HEALTHY_AND_THRESHOLDS_MET, Reason.BAKEOFF, Reason.SHADOW, Reason.REPLAY}
+    codes = {
+        each.code
+        for each in vars(errors).values()
+        if isinstance(each, type) and issubclass(each, errors.ReflexError)
+    } - {"error"}
+    for name in (*(set(Reason) - unseen), *LAPSES, *MARKS, *codes):
+        assert f"\n| `{name}` | " in text

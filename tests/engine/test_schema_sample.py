@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,17 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from core.standin.answers import SENTENCE, Question, SampleAnswerer
-from core.standin.sample import UnsampleableError, sample, sample_pattern
-
-PATTERNS = [
-    r"^[a-z_]\w*$",
-    r"^(?:[A-Z]{2,3}|x)-\d+$",
-    r"^[^\s/]+(?:/[^\s/]+)*\.py$",
-    r"\d{4}-\d{2}-\d{2}",
-    r"^[à-ö]+$",
-    r"^.\W$",
-    "^$",
-]
+from core.standin.sample import UnsampleableError, sample
 
 
 def lengths(least: str, most: str, limit: int) -> st.SearchStrategy[dict[str, int]]:
@@ -63,7 +52,6 @@ SCALARS = st.one_of(
     st.builds(lambda value: {"const": value}, st.one_of(st.integers(), st.text(), st.none())),
     st.builds(lambda values: {"enum": values}, st.lists(st.text(), min_size=1, unique=True)),
     st.builds(lambda more: {"type": "string", **more}, lengths("minLength", "maxLength", 40)),
-    st.builds(lambda pattern: {"type": "string", "pattern": pattern}, st.sampled_from(PATTERNS)),
     st.builds(
         lambda more: {"type": "integer", **more},
         bounds(st.integers(-(10**6), 10**6), 20),
@@ -86,7 +74,6 @@ def containers(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             lengths("minItems", "maxItems", 3),
         ),
         st.builds(lambda some: {"anyOf": some}, st.lists(children, min_size=1, max_size=3)),
-        st.builds(lambda one: {"allOf": [one, {"description": "it"}]}, children),
         st.builds(lambda one: {"$defs": {"it": one}, "description": "unused"}, children),
     )
 
@@ -110,18 +97,6 @@ def test_a_local_reference_is_followed(target: Any) -> None:
         "required": ["it"],
     }
     Draft202012Validator(schema).validate(sample(schema))
-
-
-def test_a_recursive_schema_ends_at_its_first_way_out() -> None:
-    """A linked list is as short as can be, also where the recursion is named first."""
-    schema = {
-        "type": "object",
-        "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
-        "required": ["next"],
-    }
-    found = sample(schema)
-    Draft202012Validator(schema).validate(found)
-    assert len(json.dumps(found)) < 60
 
 
 @pytest.mark.parametrize(
@@ -150,10 +125,15 @@ def test_a_recursive_schema_ends_at_its_first_way_out() -> None:
         {"type": "array", "minItems": "x"},
         {"type": "object", "required": ["a"], "patternProperties": {"(": True}},
         {"enum": 5},
+        {"type": "string", "pattern": "^(a+)+$"},
+        {"const": "a" * 60 + "!", "pattern": "^(a+)+$"},
+        {"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}] * 9}}, "$ref": "#/$defs/a"},
+        {"type": "array", "minItems": 99, "items": {"type": "array", "minItems": 99}},
+        {"enum": [0] * 9, "not": {"enum": list(range(90_000))}},
     ],
 )
 def test_what_cannot_be_met_is_refused(schema: Any) -> None:
-    """A contradiction, an endless schema, a foreign reference or none at all is one error."""
+    """A contradiction, an endless schema, a foreign reference or none at all: at once an error."""
     with pytest.raises(UnsampleableError):
         SampleAnswerer().answer(Question("", schema))
 
@@ -170,10 +150,3 @@ def test_a_schema_thousands_of_levels_deep_is_refused() -> None:
 def test_without_a_schema_it_says_what_it_is() -> None:
     """A plain question gets one honest sentence."""
     assert SampleAnswerer().answer(Question("hello", None)) == SENTENCE
-
-
-@pytest.mark.parametrize("pattern", PATTERNS[:3])
-@given(st.integers(0, 60))
-def test_a_pattern_is_stretched_to_the_least_length(pattern: str, least: int) -> None:
-    """A minimum length is reached by repeating what may be repeated."""
-    assert len(sample_pattern(pattern, least)) >= least

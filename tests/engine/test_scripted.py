@@ -79,7 +79,7 @@ async def test_max_tokens_cuts(scripted: ScriptedServer, client: httpx.AsyncClie
         (
             {"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": 5}}}},
             400,
-            "not a JSON schema",
+            "it is not plain",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ReportError
@@ -321,7 +321,6 @@ results = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(results, st.sampled_from([0.0, 0.8, 0.95]))
 def test_a_verdict_is_what_its_criteria_say(
     rows: list[tuple[bool, bool, float]], confidence: float

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.client.fetch import open_http
-from core.client.metrics import EngineLoad, MetricsReader, load_between, parse_metrics
+from core.client.server import EngineLoad, MetricsReader, load_between, parse_metrics
 from core.errors import LimitExceeded
 from tests.support.health.clocks import FakeClock
 from tests.support.health.servers import NOT_FOUND, Reply, local, recorded, serving

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigError
-from core.implement.command import Ran, gist, neutral, run, words_of
+from core.implement.command import Ran, run, words_of
+from core.patchloop.output import gist, neutral
 
 if TYPE_CHECKING:
     from pathlib import Path

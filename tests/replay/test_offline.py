@@ -193,7 +193,7 @@ def test_a_changed_reply_is_refused(project: Path) -> None:
 
 
 @given(text=st.text(), call_id=st.text(min_size=1, max_size=8))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_and_any_id(
     tmp_path_factory: pytest.TempPathFactory, text: str, call_id: str
 ) -> None:

@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from core.errors import ReportError
 from core.harness.report.compare import compare
@@ -156,7 +156,6 @@ def test_odd_numbers_of_trials_do_not_take_for_ever() -> None:
 
 
 @given(trials(), trials())
-@settings(max_examples=40)
 def test_any_two_runs_compare_or_say_why_not(first: list[Trial], second: list[Trial]) -> None:
     """Reports may be a stranger's."""
     ids = ["a", "b b", "c|`", "<d>"]

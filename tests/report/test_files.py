@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator, FormatChecker
 
 from core import files as atomic
@@ -75,7 +75,6 @@ def _is_title(name: str, value: object) -> bool:
 
 
 @given(trials())
-@settings(max_examples=60)
 def test_a_report_comes_back_as_it_was_and_meets_the_schema(
     tmp_path_factory: pytest.TempPathFactory, made_up: list[Trial]
 ) -> None:

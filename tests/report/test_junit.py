@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from core.errors import ReportError
 from core.harness.report.junit import junit, write_junit
@@ -56,7 +56,6 @@ def test_every_trial_that_was_asked_for_is_there() -> None:
 
 
 @given(trials())
-@settings(max_examples=60)
 def test_it_is_well_formed_whatever_the_texts(made_up: list[Trial]) -> None:
     """Control characters, CDATA ends and entities included."""
     hostile = [replace(one, diff=one.diff or "\x00]]>\ufffe") for one in made_up]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -137,7 +137,6 @@ def test_a_report_of_nothing_is_still_a_page() -> None:
 
 
 @given(st.data())
-@settings(max_examples=40)
 def test_nothing_from_outside_becomes_markup(data: st.DataObject) -> None:
     """Rendered with HTML let through: no tag but ours, no control character, every table whole."""
     word = st.sampled_from(HOSTILE).map(lambda text: text.encode(errors="replace").decode())
@@ -182,7 +181,6 @@ def test_nothing_from_outside_becomes_markup(data: st.DataObject) -> None:
 
 
 @given(trials())
-@settings(max_examples=40)
 def test_any_trials_make_a_page(made_up: list[Trial]) -> None:
     """Whatever was observed, however odd."""
     assert render(made(made_up)).startswith("# ")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ReportError
@@ -51,7 +51,6 @@ def _shards(trials: list[Trial], parts: int, **values: Any) -> list[Report]:
 
 
 @given(st.data())
-@settings(max_examples=25)
 def test_the_merged_report_says_what_an_unsharded_run_would(data: st.DataObject) -> None:
     """The same gate, the same figures, the same tasks, whatever order the shards come in."""
 

@@ -121,7 +121,7 @@ async def test_a_planted_pass_is_not_believed(project: Path) -> None:
         with EventLog(project / ".speckit" / "capsule") as log:
             log.append(forged)
             assert log.verify().ok
-        assert await detail(w.settings) == "no_bakeoff"
+        assert await detail(w.settings) == "superseded"  # the genuine one is gone
 
 
 async def test_a_pass_of_another_workspace_is_not_believed(project: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ SHORT_S = 0.7
 
 
 async def run(
-    sandbox: Sandbox, workspace: Path, code: str, wall_s: float = SHORT_S, **limits: int
+    sandbox: Sandbox, workspace: Path, code: str, wall_s: float = SHORT_S, **limits: Any
 ) -> Result:
     """Run Python code and check the bound that holds for everything."""
     (workspace / "main.py").write_text(code)

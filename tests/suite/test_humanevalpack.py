@@ -128,7 +128,7 @@ def test_same_number_twice(tmp_path: Path) -> None:
         load_suite(dump(tmp_path / "a.jsonl", ROW, ROW))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.binary(max_size=200),

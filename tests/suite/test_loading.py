@@ -300,7 +300,7 @@ def test_title_and_prompt_are_made_plain(tmp_path: Path) -> None:
     assert task.prompt == "What\ufffd\n is    wrong."
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(str.encode)))
 @example(TASK_TOML.format(id="one").encode())
 @example(b"a = " + b"[" * 5000)

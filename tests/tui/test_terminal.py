@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reflex_tui import terminal
+from tests.support.terminal import until_end
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,20 +42,6 @@ def test_it_ends_when_its_terminal_is_gone(tmp_path: Path) -> None:
             assert dashboard.wait(20) == 129
         finally:
             dashboard.kill()
-
-
-def until_end(terminal_: int) -> bytes:
-    """All that is still written to a pseudo-terminal."""
-    written = b""
-    while select.select([terminal_], [], [], 20)[0]:
-        try:
-            piece = os.read(terminal_, 65_536)
-        except OSError:  # Linux says so where the other end is closed
-            break
-        if not piece:
-            break
-        written += piece
-    return written
 
 
 @pytest.mark.parametrize("sent_at", [ENTERED, DRAWN], ids=["entered", "drawn"])

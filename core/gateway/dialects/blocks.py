@@ -37,7 +37,7 @@ class Block:
         return "".join(self.parts)
 
 
-class Step(NamedTuple):
+class BlockStep(NamedTuple):
     """``open``, ``more`` (with its text) or ``close`` of a block."""
 
     act: Literal["open", "more", "close"]
@@ -54,7 +54,7 @@ class Blocks:
         self._calls: dict[int, Block] = {}
         self._waiting: list[Block] = []
 
-    def take(self, delta: Mapping[str, Any]) -> Iterator[Step]:
+    def take(self, delta: Mapping[str, Any]) -> Iterator[BlockStep]:
         """The steps that a delta in OpenAI's form makes."""
         for kind, name in _SAID:
             text = delta.get(name)
@@ -65,22 +65,22 @@ class Blocks:
         for part in delta.get("tool_calls") or ():
             yield from self._call(part)
 
-    def finish(self) -> Iterator[Step]:
+    def finish(self) -> Iterator[BlockStep]:
         """The steps that close what is open, and bring what waits."""
         yield from self._close()
         while self._waiting:
             yield from self._opened(self._waiting.pop(0))
             yield from self._close()
 
-    def _say(self, kind: Kind, text: str) -> Iterator[Step]:
+    def _say(self, kind: Kind, text: str) -> Iterator[BlockStep]:
         if self._open is None or self._open.kind != kind:
             yield from self.finish()
             yield from self._opened(Block(kind))
         assert self._open is not None
         self._open.parts.append(text)
-        yield Step("more", self._open, text)
+        yield BlockStep("more", self._open, text)
 
-    def _call(self, part: Mapping[str, Any]) -> Iterator[Step]:
+    def _call(self, part: Mapping[str, Any]) -> Iterator[BlockStep]:
         inner = part.get("function") or part.get("custom") or {}
         index = part.get("index", len(self._calls))
         block = self._calls.get(index)
@@ -94,11 +94,11 @@ class Blocks:
             block.parts.append(text)
         if block is self._open:
             if text:
-                yield Step("more", block, text)
+                yield BlockStep("more", block, text)
         elif block in self._waiting:
             yield from self._next()
 
-    def _next(self) -> Iterator[Step]:
+    def _next(self) -> Iterator[BlockStep]:
         """Open the call that waits first, if what is open may be closed for it."""
         before = self._open
         if not self._waiting[0].name:
@@ -108,22 +108,22 @@ class Blocks:
         yield from self._close()
         yield from self._opened(self._waiting.pop(0))
 
-    def _opened(self, block: Block) -> Iterator[Step]:
+    def _opened(self, block: Block) -> Iterator[BlockStep]:
         block.number = len(self.all)
         self.all.append(block)
         self._open = block
-        yield Step("open", block)
+        yield BlockStep("open", block)
         if block.parts:
-            yield Step("more", block, block.text)
+            yield BlockStep("more", block, block.text)
 
-    def _close(self) -> Iterator[Step]:
+    def _close(self) -> Iterator[BlockStep]:
         block, self._open = self._open, None
         if block is None:
             return
         if block.kind == "call" and not block.parts:
             block.parts.append("{}")
-            yield Step("more", block, "{}")
-        yield Step("close", block)
+            yield BlockStep("more", block, "{}")
+        yield BlockStep("close", block)
 
 
 def blocks_of(said: Answer | Reply) -> list[Block]:

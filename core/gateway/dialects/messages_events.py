@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from core.client.backend import Reply
-    from core.gateway.dialects.blocks import Block, Step
+    from core.gateway.dialects.blocks import Block, BlockStep
     from core.gateway.dialects.refusals import ErrorReply
     from core.gateway.dialects.tools import ToolNames
     from core.router.answer import Answer
@@ -79,10 +79,10 @@ class MessageWriter:
         document = error_document(refusal)
         return event_of("error", {"error": document["error"]})
 
-    def _steps(self, steps: Iterable[Step]) -> bytes:
+    def _steps(self, steps: Iterable[BlockStep]) -> bytes:
         return b"".join(event for step in steps for event in self._step(step))
 
-    def _step(self, step: Step) -> Iterator[bytes]:
+    def _step(self, step: BlockStep) -> Iterator[bytes]:
         index = {"index": step.block.number}
         match step.act:
             case "open":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from core.client.backend import Reply
-    from core.gateway.dialects.blocks import Block, Step
+    from core.gateway.dialects.blocks import Block, BlockStep
     from core.gateway.dialects.refusals import ErrorReply
     from core.gateway.dialects.tools import ToolNames
     from core.router.answer import Answer
@@ -73,10 +73,10 @@ class ResponseWriter:
         failed = self._head("failed") | {"error": error}
         return self.beginning() + self._event("response.failed", response=failed)
 
-    def _steps(self, steps: Iterable[Step]) -> bytes:
+    def _steps(self, steps: Iterable[BlockStep]) -> bytes:
         return b"".join(event for step in steps for event in self._step(step))
 
-    def _step(self, step: Step) -> Iterator[bytes]:
+    def _step(self, step: BlockStep) -> Iterator[bytes]:
         block = step.block
         place = {"item_id": self._identity(block), "output_index": block.number}
         inner = place | {"content_index": 0}

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from core.errors import ReflexError, SuiteError
+from core.harness.bakeoff.command_check import CommandCheck
 from core.harness.sandbox import run_tests
 from core.harness.suites.find import lay_out
 from core.patchloop.loop import CheckResult
@@ -177,14 +178,18 @@ class TaskCheck:
 
 
 class Checks:
-    """The checks of a run by task, made when first asked for; use it as a context manager."""
+    """The checks of a run by task, made when first asked for; use it as a context manager.
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    ``project`` is where commands look for their toolchain: the workspace.
+    """
+
+    def __init__(self, sandbox: Sandbox, project: Path | None = None) -> None:
         self._sandbox = sandbox
+        self._project = project or Path.cwd()
         self._root = tempfile.TemporaryDirectory(prefix="reflex-bakeoff-")
-        self._ready: dict[str, asyncio.Task[tuple[TaskCheck, str]]] = {}
+        self._ready: dict[str, asyncio.Task[tuple[TaskCheck | CommandCheck, str]]] = {}
 
-    async def of(self, task: Task) -> tuple[TaskCheck, str]:
+    async def of(self, task: Task) -> tuple[TaskCheck | CommandCheck, str]:
         """The task's check, and what its tests say before any change.
 
         Raises:
@@ -197,8 +202,12 @@ class Checks:
         # Shielded: both arms wait for the same preparation, and one of them may be cancelled.
         return await asyncio.shield(self._ready[task.id])
 
-    async def _prepare(self, task: Task, directory: Path) -> tuple[TaskCheck, str]:
-        check = TaskCheck(task, self._sandbox, directory)
+    async def _prepare(self, task: Task, directory: Path) -> tuple[TaskCheck | CommandCheck, str]:
+        check: TaskCheck | CommandCheck
+        if task.check is None:
+            check = TaskCheck(task, self._sandbox, directory)
+        else:
+            check = await asyncio.to_thread(CommandCheck, task, self._sandbox, self._project)
         return check, await check.failing()
 
     async def __aenter__(self) -> Self:

@@ -87,7 +87,7 @@ class LocalTrials:
         self._scope = scope
         self._arms = prepared.arms
         self._tasks = {task.id: task for task in scope.tasks}
-        self._checks = Checks(prepared.self_test.sandbox())
+        self._checks = Checks(prepared.self_test.sandbox(), scope.settings.source.root)
         self._machine = environment()
         self._askers = {
             name: Asker(

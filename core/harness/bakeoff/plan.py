@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
 from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.harness.commands.toolchain import with_tools
 from core.harness.report.model import RunSettings, SuiteRecord
 from core.harness.suites.find import available_suites, load_suite
 from core.patchloop.formats import EditFormat
@@ -116,7 +117,8 @@ class Scope:
     """A plan over a suite.
 
     ``root`` is the suite's name, or its path as it is found again from the workspace;
-    ``suite_hash`` is that of all of it, whichever ``tasks`` are selected.
+    ``suite_hash`` is that of all of it, whichever ``tasks`` are selected. ``unusable`` says of
+    those that are left out because a program is not installed here what to install.
     """
 
     plan: Plan
@@ -127,33 +129,37 @@ class Scope:
     suite_hash: str
     prompt_hash: str
     schema_hash: str
+    unusable: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, plan: Plan, settings: Settings) -> Scope:
         """Load the suite and select from it.
 
         Raises:
-            SuiteError: There is no such suite or task.
+            SuiteError: There is no such suite or task, or no task can be run on this machine.
             ConfigError: The shard has no task.
         """
         workspace = settings.source.root
-        suite = load_suite(plan.suite)
+        suite = load_suite(plan.suite, workspace)
         root = _root_text(plan.suite, suite, workspace)
+        tasks, unusable = with_tools(_selected(suite, plan), workspace)
         return cls(
             plan=plan,
             settings=settings,
             suite=suite,
-            tasks=_selected(suite, plan),
+            tasks=tasks,
             root=root,
             suite_hash=tree_hash(suite_root(root, workspace)),
             prompt_hash=tree_hash(PROMPTS),
             schema_hash=tree_hash(SCHEMAS),
+            unusable=unusable,
         )
 
     @property
     def subset(self) -> bool:
-        """The plan's glob leaves tasks of the suite out; a shard of all of them is no subset."""
-        return len(self.suite.select(self.plan.tasks).tasks) < len(self.suite.tasks)
+        """The plan's glob or this machine leaves tasks out; a shard of all of them is no subset."""
+        chosen = self.suite.select(self.plan.tasks).tasks
+        return bool(self.unusable) or len(chosen) < len(self.suite.tasks)
 
     @property
     def attempts(self) -> int:
@@ -197,7 +203,7 @@ class Scope:
             glob=self.plan.tasks,
             selected=tuple(task.id for task in self.tasks),
             levels={task.id: task.level for task in self.tasks},
-            left_out=tuple(plain(one, 400) for one in self.suite.left_out),
+            left_out=tuple(plain(one, 400) for one in (*self.suite.left_out, *self.unusable)),
         )
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Started:
     """The run starts: ``total`` trials, of which ``done`` are kept from an interrupted run.
 
-    ``kept`` are those trials, then any reused from an earlier report.
+    ``kept`` are those trials, then any reused from an earlier report. ``left_out`` says of tasks
+    that cannot be run on this machine why.
     """
 
     run_id: str
@@ -29,6 +30,7 @@ class Started:
     total: int
     done: int = 0
     kept: tuple[Trial, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

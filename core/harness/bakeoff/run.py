@@ -96,6 +96,7 @@ class TrialRunner:
             total=self._total,
             done=len(self._journal.trials),
             kept=(*self._journal.trials, *self._prepared.reused_trials),
+            left_out=self._scope.unusable,
         )
 
     async def work(self, maker: TrialMaker, stop: asyncio.Event) -> str:

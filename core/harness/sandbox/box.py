@@ -80,20 +80,21 @@ class Sandbox:
         self,
         argv: Sequence[str],
         *,
-        workspace: Path,
+        workspace: Path | Sequence[Entry],
         read_only: Sequence[Path] = (),
+        shown: layout.Shown | None = None,
         env: Mapping[str, str] | None = None,
         limits: Limits | None = None,
     ) -> Result:
-        """Run ``argv`` in a private copy of ``workspace``.
+        """Run ``argv`` in a private copy of ``workspace``, a directory or what would be in one.
 
-        ``read_only`` is shown at its own path; ``env`` is the whole environment but for PATH, HOME,
-        TMPDIR and LANG. Raises ``SandboxError`` when no sandbox could be set up, never for what the
-        program does.
+        ``read_only`` is shown at its own path, or what ``shown`` says in its place. ``env`` is the
+        whole environment but for PATH, HOME, TMPDIR and LANG. Raises ``SandboxError`` when no
+        sandbox could be set up, never for what the program does.
         """
         limits = limits or self.limits
         ended = await self.execute(
-            {"argv": list(argv), "env": dict(env or {})}, workspace, read_only, limits
+            {"argv": list(argv), "env": dict(env or {})}, workspace, shown or read_only, limits
         )
         return Result(
             exit_status=ended.exit_status,
@@ -105,16 +106,27 @@ class Sandbox:
         )
 
     async def execute(
-        self, program: dict[str, Any], workspace: Path, read_only: Sequence[Path], limits: Limits
+        self,
+        program: dict[str, Any],
+        workspace: Path | Sequence[Entry],
+        read_only: Sequence[Path] | layout.Shown,
+        limits: Limits,
     ) -> Ended:
         """As ``run``, with the program as the far side takes it.
 
         That is ``argv`` and ``env``, or ``tests`` and the names of the ``modules`` that run them.
         """
         self._refuse_without_sandbox()
-        files = await asyncio.to_thread(pack, workspace, max_bytes=limits.file_mb << 20)
+        if isinstance(workspace, Path):
+            files = await asyncio.to_thread(pack, workspace, max_bytes=limits.file_mb << 20)
+        else:
+            files = list(workspace)
+        shown = read_only
+        if not isinstance(shown, layout.Shown):
+            source = workspace if isinstance(workspace, Path) else None
+            shown = layout.Shown(tuple(shown), workspace=source)
         try:
-            ended = await self._supervised(program, files, workspace, read_only, limits)
+            ended = await self._supervised(program, files, shown, limits)
         except OSError as error:
             raise SandboxError(f"{_SETUP_FAILED} ({self.tier}): {error}") from error
         if not ended.report and ended.killed_by not in {"wall", "memory"}:
@@ -126,12 +138,11 @@ class Sandbox:
         self,
         program: dict[str, Any],
         files: list[Entry],
-        workspace: Path,
-        read_only: Sequence[Path],
+        shown: layout.Shown,
         limits: Limits,
     ) -> Ended:
         with _scratch(self.tier) as directory:
-            command, job = self._prepare(limits, read_only, workspace, directory)
+            command, job = self._prepare(limits, shown, directory)
             job |= {"argv": None, "tests": None} | program | {"tree": files}
             job["env"] = _environment(directory) | program.get("env", {})
             # The tests come last: what runs the code under test must not have read them.
@@ -150,11 +161,10 @@ class Sandbox:
             )
 
     def _prepare(
-        self, limits: Limits, read_only: Sequence[Path], workspace: Path, directory: Path | None
+        self, limits: Limits, shown: layout.Shown, directory: Path | None
     ) -> tuple[list[str], dict[str, Any]]:
         """The command that encloses the interpreter, and the job's part that the tier decides."""
         if directory is not None:
-            shown = [layout.checked(path, workspace) for path in read_only]
             return self._enclose(directory, shown), {
                 "layout": None,
                 "uid": None,
@@ -163,7 +173,7 @@ class Sandbox:
                 "work": str(directory),
                 "limits": _resource_limits(limits, count_processes=False),
             }
-        root = layout.linux_layout(limits, read_only, workspace)
+        root = layout.linux_layout(limits, shown)
         as_root = is_real_root()
         bwrap = self.tier is Tier.BUBBLEWRAP
         return _bwrap(root, as_root=as_root) if bwrap else [], {
@@ -175,17 +185,16 @@ class Sandbox:
             "limits": _resource_limits(limits, count_processes=True),
         }
 
-    def _enclose(self, directory: Path, shown: list[str]) -> list[str]:
+    def _enclose(self, directory: Path, shown: layout.Shown) -> list[str]:
         if self.tier is Tier.NONE:
             return []
         program = tiers.find_sandbox_exec()
         if program is None:
             raise SandboxError(f"{_SETUP_FAILED}: there is no sandbox-exec here.")
-        readable = [*layout.interpreter_paths(), *shown]
+        readable = [*layout.interpreter_paths(), *shown.checked()]
         layout.refuse_private(readable)
-        return tiers.sandbox_exec_command(
-            program, readable, layout.masked_packages(readable), str(directory)
-        )
+        masked = layout.masked_packages(readable) + shown.masked(readable)
+        return tiers.sandbox_exec_command(program, readable, masked, str(directory))
 
 
 @cache
@@ -221,7 +230,7 @@ def _as_job(root: layout.Layout) -> dict[str, list[tuple[str, ...]]]:
 def _resource_limits(limits: Limits, *, count_processes: bool) -> dict[str, int]:
     values = {
         "RLIMIT_CPU": max(1, limits.cpu_s),
-        "RLIMIT_AS": limits.memory_mb << 20,
+        "RLIMIT_DATA" if limits.reserving else "RLIMIT_AS": limits.memory_mb << 20,
         "RLIMIT_FSIZE": limits.file_mb << 20,
         "RLIMIT_NOFILE": limits.open_files,
         "RLIMIT_CORE": 0,

@@ -59,8 +59,50 @@ class Layout:
     def parents(self) -> list[str]:
         """The directories above what is shown, the outer before the inner."""
         made = {path for path, _ in self.scratch}
-        above = {str(each) for path in self.read_only for each in Path(path).parents}
+        shown = (*self.read_only, *(path for path, _ in self.links))
+        above = {str(each) for path in shown for each in Path(path).parents}
         return sorted(above - made - {"/"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a caller adds to a sandbox: ``read_only`` at their own paths, ``hidden`` in them empty.
+
+    ``links`` (path, target) are made where nothing else is shown: an interpreter is often found
+    through several. ``workspace`` is where the copy is made from, None if that is no directory.
+    """
+
+    read_only: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    workspace: Path | None = None
+
+    def checked(self) -> set[str]:
+        """The paths to show, resolved.
+
+        Raises ``SandboxError`` for one that is missing, reserved, or part of the workspace: nothing
+        is ever mounted inside a tree that a model wrote.
+        """
+        return {checked(path, self.workspace) for path in self.read_only}
+
+    def masked(self, shown: Sequence[str]) -> tuple[str, ...]:
+        """The directories to show empty: those of ``hidden`` that lie below something ``shown``."""
+        real = [os.path.realpath(path) for path in self.hidden]
+        return tuple(
+            path
+            for path in real
+            if Path(path).is_dir() and any(_is_below(path, each) for each in shown)
+        )
+
+    def further_links(self, shown: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """Those of ``links`` that lie in nothing ``shown`` or reserved."""
+        return tuple(
+            (path, target)
+            for path, target in self.links
+            if path.startswith("/")
+            and os.path.normpath(path) == path
+            and not any(_is_below(path, each) for each in (*shown, *_RESERVED))
+        )
 
 
 @cache
@@ -120,26 +162,21 @@ def private_places() -> list[Path]:
     return [path for path in dict.fromkeys(places) if path.exists()]
 
 
-def linux_layout(limits: Limits, read_only: Sequence[Path], workspace: Path) -> Layout:
-    """The root of a Linux sandbox with ``read_only`` added at their own paths.
-
-    Raises ``SandboxError`` for a path that is missing, reserved, or part of the workspace: nothing
-    is ever mounted inside a tree that a model wrote.
-    """
+def linux_layout(limits: Limits, added: Shown) -> Layout:
+    """The root of a Linux sandbox with what the caller added; raises as ``Shown.checked`` does."""
     links = tuple((p, str(Path(p).readlink())) for p in _SYSTEM if Path(p).is_symlink())
     system = {path for path in _SYSTEM if Path(path).is_dir() and not Path(path).is_symlink()}
     files = {path for path in _SYSTEM_FILES if Path(path).exists()}
-    extra = {checked(path, workspace) for path in read_only}
-    shown = _outermost(system | files | set(interpreter_paths()) | extra)
+    shown = _outermost(system | files | set(interpreter_paths()) | added.checked())
     refuse_private(shown)
     return Layout(
         scratch=tuple(
             zip(SCRATCH, (limits.file_mb, limits.file_mb, SHARED_MEMORY_MB), strict=True)
         ),
-        links=links,
+        links=links + added.further_links(shown),
         read_only=shown,
         devices=tuple(path for path in _DEVICES if Path(path).exists()),
-        masked=masked_packages(shown),
+        masked=masked_packages(shown) + added.masked(shown),
     )
 
 
@@ -164,17 +201,19 @@ def refuse_private(shown: Sequence[str]) -> None:
             )
 
 
-def checked(path: Path, workspace: Path) -> str:
+def checked(path: Path, workspace: Path | None) -> str:
     """``path`` resolved, when it may be shown read-only to code from ``workspace``."""
     try:
         real = path.resolve(strict=True)
     except OSError as error:
         raise SandboxError(f"{path} cannot be shown to the sandbox: {error}") from error
-    inner = workspace.resolve()
-    if real == inner or inner in real.parents:
+    inner = workspace.resolve() if workspace else None
+    if inner and (real == inner or inner in real.parents):
         raise SandboxError(f"{path} lies in the workspace, where nothing may be mounted.")
     if real == Path("/") or any(_is_below(str(real), each) for each in _RESERVED):
         raise SandboxError(f"{path} is a place that the sandbox keeps for itself.")
+    if any(part in _PRIVATE for part in real.parts) or ".git" in real.parts:
+        raise SandboxError(f"{path} lies where keys or a repository's history are kept.")
     return str(real)
 
 

@@ -24,7 +24,9 @@ class Limits:
     ``wall_s`` counts from the start of the sandbox; ``cpu_s`` is per process; ``memory_mb`` (MiB)
     holds for each process and for all together; ``file_mb`` (MiB) for the workspace, for ``/tmp``
     and for each file; ``processes`` includes threads. Of standard output and standard error,
-    ``output_bytes`` each are kept, and a run that goes on to write 256 times that is killed.
+    ``output_bytes`` each are kept, and a run that goes on to write 256 times that is killed. With
+    ``reserving`` a process may reserve address space that it does not use, as V8 and Go do at their
+    start: then ``memory_mb`` of each counts what it may write to.
     """
 
     wall_s: float = 10.0
@@ -34,6 +36,7 @@ class Limits:
     processes: int = 64
     output_bytes: int = 64 * 1024
     open_files: int = 128
+    reserving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

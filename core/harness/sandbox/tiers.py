@@ -48,10 +48,10 @@ def bubblewrap_command(bwrap: str, layout: Layout, *, as_root: bool) -> list[str
         argv += ["--unshare-all"]
     for path, mebibytes in layout.scratch:
         argv += ["--perms", "1777", "--size", str(mebibytes << 20), "--tmpfs", path]
-    for path, target in layout.links:
-        argv += ["--symlink", target, path]
     for path in layout.parents():  # bubblewrap would make them for its own uid alone
         argv += ["--perms", "0755", "--dir", path]
+    for path, target in layout.links:
+        argv += ["--symlink", target, path]
     for path in layout.read_only:
         argv += ["--ro-bind", path, path]
     for path in layout.masked:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import SuiteError
 from core.harness.suites import exercism, humanevalpack, native, quixbugs
 from core.harness.suites.model import EditFormat, Suite, Task, lay_out
+from core.harness.suites.reading import TASK_ID
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EditFormat", "Suite", "Task", "available_suites", "lay_out", "load_suite"]
+__all__ = ["EditFormat", "Suite", "Task", "available_suites", "lay_out", "load_suite", "own_suites"]
 
 _BUILT_IN = Path(__file__).parent
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Suite]], ...] = tuple(
@@ -27,8 +29,13 @@ def available_suites() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in _BUILT_IN.glob("*/suite.toml")))
 
 
-def load_suite(name_or_path: str | Path) -> Suite:
-    """A suite of the package by its name, or the one at a path.
+def own_suites(workspace: Path) -> Path:
+    """Where a workspace keeps the suites that were made from its own code."""
+    return workspace / ".speckit" / "suites"
+
+
+def load_suite(name_or_path: str | Path, workspace: Path | None = None) -> Suite:
+    """A suite of the package by its name, one of the workspace's own by its, or one at a path.
 
     A path may lead to a directory in this package's format, a clone of QuixBugs or of an Exercism
     track, or a HumanEvalPack JSON Lines file; which of them it is shows from what is there.
@@ -41,6 +48,10 @@ def load_suite(name_or_path: str | Path) -> Suite:
     try:
         if str(name_or_path) in available_suites():
             return native.read(_BUILT_IN / str(name_or_path))
+        if workspace and re.fullmatch(TASK_ID, str(name_or_path)):
+            own = own_suites(workspace) / str(name_or_path)
+            if own.is_dir():
+                return native.read(own)
         return _load(Path(name_or_path).absolute(), shown)
     except OSError as error:
         raise SuiteError(

@@ -19,9 +19,30 @@ if TYPE_CHECKING:
 EditFormat = Literal["auto", "code", "whole_file", "search_replace", "line_range", "fence"]
 Answers = Literal["solution", "control"]
 
+ResultKind = Literal["exit", "junit", "tap", "cargo", "go"]
+
 DEFAULT_ATTEMPTS = 3
 DEFAULT_TIME_LIMIT_S = 10.0
 MAX_TASKS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCommand:
+    """How a task in any language is checked: commands in its work tree, as words for no shell.
+
+    ``compile`` goes first and tells a failure to compile apart. ``result`` says how ``command`` is
+    judged: ``junit`` by the XML it writes to ``report``, a path in the work tree, ``tap``,
+    ``cargo`` and ``go`` by what it prints, ``exit`` by its status alone. ``python_path`` are
+    directories of the work tree to import from. ``bind`` are places of the machine it also reads,
+    shown only once the user has accepted them.
+    """
+
+    command: tuple[str, ...]
+    compile: tuple[str, ...] = ()
+    result: ResultKind = "exit"
+    report: str = ""
+    python_path: tuple[str, ...] = ()
+    bind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +50,13 @@ class Task:
     """One repair task; all files are mappings of relative path to text.
 
     ``editable`` are those of ``workspace`` that a patch may change; ``tests`` are protected.
-    ``level`` runs from 1 (one line) to 3 (several files, or a subtle fault).
+    ``level`` runs from 1 (one line) to 3 (several files, or a subtle fault). ``tags`` say of what
+    kind it is (``language``, ``kind``, ``size``, ``origin``); a ``golden`` task must never be lost
+    again once it is solved.
+
+    A task with a ``check`` is judged by that command. It runs in the work tree ``base``, if there
+    is one, with ``workspace`` and then ``tests`` laid over it, and ``expected`` are the tests that
+    must pass: none named, all.
     """
 
     id: str
@@ -42,9 +69,14 @@ class Task:
     workspace: Mapping[str, str] = field(repr=False, hash=False)
     tests: Mapping[str, str] = field(repr=False, hash=False)
     answers: Callable[[Answers], Mapping[str, str]] = field(repr=False, compare=False)
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    golden: bool = False
+    check: CheckCommand | None = None
+    base: Callable[[], WorkTree] | None = field(default=None, repr=False, compare=False)
+    expected: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        for part in ("workspace", "tests"):
+        for part in ("workspace", "tests", "tags"):
             object.__setattr__(self, part, MappingProxyType(dict(getattr(self, part))))
 
     @property
@@ -59,11 +91,20 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkTree:
+    """A project's files as they are checked out: content and whether it may be run, and links."""
+
+    files: Mapping[str, tuple[bytes, bool]]
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """Tasks in order of their ids.
 
     ``hash`` is ``sha256:`` over every relative path and content, the same on every machine;
-    ``left_out`` says of each task of a public format that cannot be used why.
+    ``left_out`` says of each task that cannot be used here why. ``made`` says what a suite of the
+    user's own code was made from: ``commit``, ``at`` and the like.
     """
 
     name: str
@@ -75,6 +116,7 @@ class Suite:
     root: Path
     description: str = ""
     left_out: tuple[str, ...] = ()
+    made: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def select(self, glob: str) -> Suite:
         """The tasks whose id matches ``glob``, as a suite with a hash of its own.

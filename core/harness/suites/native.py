@@ -13,12 +13,15 @@ from core.harness.suites.model import (
     DEFAULT_TIME_LIMIT_S,
     MAX_TASKS,
     Answers,
+    CheckCommand,
     EditFormat,
+    ResultKind,
     Suite,
     Task,
     content_hash,
 )
 from core.harness.suites.reading import (
+    MAX_DEPTH,
     MAX_SUITE_BYTES,
     TASK_ID,
     Strict,
@@ -30,6 +33,7 @@ from core.harness.suites.reading import (
     read_bytes,
     read_tree,
 )
+from core.harness.suites.trees import DIRECTORY, read_tree_of, tree_files
 from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
@@ -37,8 +41,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PARTS = ("workspace", "tests", "solution", "control")
-_BESIDE_TASKS = frozenset({"suite.toml", "README.md", "LICENSE"})
+_BESIDE_TASKS = frozenset({"suite.toml", "README.md", "LICENSE", DIRECTORY})
+_EXPECTED = "expected.txt"
+_MOST_EXPECTED = 2 << 20
+_PROJECT_DEPTH = 12  # of a project's own directories, where a command is the check
 _Label = Annotated[str, Field(pattern=TASK_ID)]
+_Words = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(max_length=100)
+]
+_Paths = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=16)]
+
+
+class _CheckToml(Strict):
+    command: Annotated[_Words, Field(min_length=1)]
+    compile: _Words = Field(default=[])
+    result: ResultKind = "exit"
+    report: Annotated[str, Field(max_length=200)] = ""
+    python_path: _Paths = Field(default=[])
+    bind: _Paths = Field(default=[])
+
+    def command_of(self, where: str) -> CheckCommand:
+        if self.result == "junit" and not self.report:
+            raise fault(where, "check.report is missing", "Name the XML file that is written.")
+        for path in (*self.python_path, *([self.report] if self.report else [])):
+            if path.startswith("/") or ".." in path.split("/"):
+                raise fault(where, f"check: {path!r} leads out", "Use paths of the work tree.")
+        return CheckCommand(
+            tuple(self.command),
+            tuple(self.compile),
+            self.result,
+            self.report,
+            tuple(self.python_path),
+            tuple(self.bind),
+        )
 
 
 class _SuiteToml(Strict):
@@ -47,6 +82,8 @@ class _SuiteToml(Strict):
     description: Annotated[str, Field(max_length=1000)] = ""
     edit_format: EditFormat = "auto"
     attempts: Annotated[int, Field(ge=1, le=20)] = DEFAULT_ATTEMPTS
+    check: _CheckToml | None = None
+    made: dict[_Label, Annotated[str, Field(max_length=200)]] = Field(default={})
 
 
 class _TaskToml(Strict):
@@ -57,6 +94,10 @@ class _TaskToml(Strict):
     category: _Label
     editable: Annotated[list[str], Field(min_length=1, max_length=16)]
     time_limit_s: Annotated[float, Field(gt=0, le=120)] = DEFAULT_TIME_LIMIT_S
+    tags: dict[_Label, _Label] = Field(default={}, max_length=8)
+    golden: bool = False
+    check: _CheckToml | None = None
+    tree: _Label | None = None
 
 
 def detect(root: Path) -> bool:
@@ -72,10 +113,12 @@ def read(root: Path) -> Suite:
     """
     files = {"suite.toml": read_bytes(root, "suite.toml")}
     about = checked(_SuiteToml, _toml(files["suite.toml"], root / "suite.toml"), "suite.toml")
-    tasks, left_bytes = [], MAX_SUITE_BYTES
+    suite_check = about.check.command_of("suite.toml") if about.check else None
+    files |= tree_files(root)
+    tasks, left_bytes = [], MAX_SUITE_BYTES - sum(map(len, files.values()))
     for name in _task_directories(root):
         of_task: dict[str, bytes] = {}
-        tasks.append(_read_task(root, name, of_task))
+        tasks.append(_read_task(root, name, suite_check, of_task))
         files |= of_task
         left_bytes -= sum(map(len, of_task.values()))
         if left_bytes < 0:
@@ -89,6 +132,7 @@ def read(root: Path) -> Suite:
         attempts=about.attempts,
         root=root,
         description=plain(about.description),
+        made=about.made,
     )
 
 
@@ -109,7 +153,9 @@ def _task_directories(root: Path) -> list[str]:
     return names
 
 
-def _read_task(root: Path, name: str, files: dict[str, bytes]) -> Task:
+def _read_task(
+    root: Path, name: str, suite_check: CheckCommand | None, files: dict[str, bytes]
+) -> Task:
     """The task in the directory ``name``; what it is made of is added to ``files``."""
     directory = root / name
     toml = read_bytes(directory, "task.toml")
@@ -118,17 +164,24 @@ def _read_task(root: Path, name: str, files: dict[str, bytes]) -> Task:
         raise fault(
             f"{name}/task.toml", f"id is {about.id!r}", f"Name the id {name!r} as its directory."
         )
+    check = about.check.command_of(f"{name}/task.toml") if about.check else suite_check
+    if about.tree and check is None:
+        raise fault(f"{name}/task.toml", "a tree without a check", "Add [check] with a command.")
     for entry in listed(directory):
-        if not entry.name.startswith(".") and entry.name not in {"task.toml", *_PARTS}:
+        if not entry.name.startswith(".") and entry.name not in {"task.toml", _EXPECTED, *_PARTS}:
             raise fault(entry.path, "has no place in a task", f"A task has {', '.join(_PARTS)}.")
-    parts = {part: read_tree(directory, part) for part in _PARTS[:3]}
-    if (directory / "control").exists():
-        parts["control"] = read_tree(directory, "control")
+    parts = _read_parts(directory, by_command=check is not None)
     texts = {
         part: {path: decode(data, f"{name}/{part}/{path}") for path, data in found.items()}
         for part, found in parts.items()
     }
     _check_editable(name, about.editable, texts)
+    if check is None and not any(is_test_file(path) for path in texts["tests"]):
+        raise fault(f"{name}/tests", "has no test_*.py", "Add a file of test functions.")
+    expected = b""
+    if (directory / _EXPECTED).exists():
+        expected = read_bytes(directory, _EXPECTED, limit=_MOST_EXPECTED)
+        files[f"{name}/{_EXPECTED}"] = expected
     files[f"{name}/task.toml"] = toml
     files.update(
         (f"{name}/{part}/{path}", data)
@@ -145,8 +198,24 @@ def _read_task(root: Path, name: str, files: dict[str, bytes]) -> Task:
         time_limit_s=float(about.time_limit_s),
         workspace=texts["workspace"],
         tests=texts["tests"],
-        answers=partial(_answers, directory),
+        answers=partial(_answers, directory, check is not None),
+        tags=about.tags,
+        golden=about.golden,
+        check=check,
+        base=partial(read_tree_of, root, about.tree) if about.tree else None,
+        expected=tuple(decode(expected, f"{name}/{_EXPECTED}").splitlines()),
     )
+
+
+def _read_parts(directory: Path, *, by_command: bool) -> dict[str, dict[str, bytes]]:
+    """The files of each part; with a command as its check, a task may have no tests of its own."""
+    depth = _PROJECT_DEPTH if by_command else MAX_DEPTH
+    parts: dict[str, dict[str, bytes]] = {"tests": {}}
+    for part in _PARTS:
+        optional = part == "control" or (part == "tests" and by_command)
+        if not optional or (directory / part).exists():
+            parts[part] = read_tree(directory, part, max_depth=depth)
+    return parts
 
 
 def _check_editable(name: str, editable: list[str], texts: Mapping[str, Mapping[str, str]]) -> None:
@@ -159,19 +228,19 @@ def _check_editable(name: str, editable: list[str], texts: Mapping[str, Mapping[
             )
     if len(set(editable)) != len(editable):
         raise fault(f"{name}/task.toml", "editable names a file twice", "Name it once.")
+    for path in texts["tests"].keys() & set(editable):
+        raise fault(f"{name}/tests/{path}", "is editable, and protected", "Make it one of both.")
     for part in texts.keys() - {"workspace", "tests"}:
         if not texts[part]:
             raise fault(f"{name}/{part}", "is empty", "Put the changed files here, complete.")
         for path in texts[part].keys() - set(editable):
             raise fault(f"{name}/{part}/{path}", "is not editable", "Add it to editable.")
-    if not any(is_test_file(path) for path in texts["tests"]):
-        raise fault(f"{name}/tests", "has no test_*.py", "Add a file of test functions.")
 
 
-def _answers(directory: Path, which: Answers) -> Mapping[str, str]:
+def _answers(directory: Path, by_command: bool, which: Answers) -> Mapping[str, str]:  # noqa: FBT001
     if which == "control" and not (directory / "control").exists():
         return {}
-    found = read_tree(directory, which)
+    found = read_tree(directory, which, max_depth=_PROJECT_DEPTH if by_command else MAX_DEPTH)
     return {path: decode(data, f"{directory.name}/{path}") for path, data in found.items()}
 
 

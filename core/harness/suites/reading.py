@@ -102,7 +102,9 @@ def read_text(root: Path, path: str, *, limit: int = MAX_FILE_BYTES) -> str:
     return decode(read_bytes(root, path, limit=limit), str(root / path))
 
 
-def read_tree(root: Path, below: str, *, max_files: int = MAX_FILES) -> dict[str, bytes]:
+def read_tree(
+    root: Path, below: str, *, max_files: int = MAX_FILES, max_depth: int = MAX_DEPTH
+) -> dict[str, bytes]:
     """Every file of the directory ``below`` in ``root``, by its path relative to that directory.
 
     Names that begin with a dot and ``__pycache__`` are passed over.
@@ -114,7 +116,7 @@ def read_tree(root: Path, below: str, *, max_files: int = MAX_FILES) -> dict[str
     if directory.is_symlink() or not directory.is_dir():
         raise fault(str(directory), "is missing or no directory", "Add the directory.")
     found: dict[str, bytes] = {}
-    for path in _walk(directory, ""):
+    for path in _walk(directory, "", max_depth):
         if len(found) == max_files:
             raise fault(str(directory), f"holds over {max_files} files", "Leave some out.")
         found[path] = read_bytes(directory, path)
@@ -139,7 +141,7 @@ def listed(directory: Path) -> list[os.DirEntry[str]]:
     return sorted(entries, key=lambda entry: entry.name)
 
 
-def _walk(directory: Path, below: str) -> Iterator[str]:
+def _walk(directory: Path, below: str, max_depth: int) -> Iterator[str]:
     for entry in listed(directory / below):
         if entry.name.startswith(".") or entry.name == "__pycache__":
             continue
@@ -150,10 +152,10 @@ def _walk(directory: Path, below: str) -> Iterator[str]:
         path = f"{below}/{entry.name}" if below else entry.name
         if not entry.is_dir():
             yield path
-        elif path.count("/") + 1 < MAX_DEPTH:
-            yield from _walk(directory, path)
+        elif path.count("/") + 1 < max_depth:
+            yield from _walk(directory, path, max_depth)
         else:
-            raise fault(entry.path, "lies too deep", f"Use at most {MAX_DEPTH} levels.")
+            raise fault(entry.path, "lies too deep", f"Use at most {max_depth} levels.")
 
 
 class Strict(BaseModel):

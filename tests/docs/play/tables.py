@@ -23,6 +23,7 @@ EXCEPTED = {
     r"OLLAMA_HOST=\S+ .*ollama ": "another project's program, and weights of gigabytes",
     r"lms ": "another project's program, with a window of its own",
     r"code reflex engine --hf ": "fetches gigabytes; tests/engine/test_hf.py has a stand-in hub",
+    r"code reflex launch \w": "another project's program; tests/agents has one that stands in",
     r"aider ": "another project's program, which is not among our dependencies",
     r"claude ": "another project's program, which is not among our dependencies",
     r"llm -m ": "wants its models file; tests/gateway/test_other_clients.py runs it with one",

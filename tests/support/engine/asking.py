@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SCHEMA = {
     "type": "object",
     "properties": {
-        "path": {"type": "string", "pattern": "^[a-z]+\\.py$", "minLength": 12},
+        "path": {"type": "string", "minLength": 12},
         "line": {"type": "integer", "minimum": 1},
     },
     "required": ["path", "line"],

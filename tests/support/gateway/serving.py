@@ -62,7 +62,9 @@ async def gateway(
     )
     await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
     try:
-        yield serving.result() or "" if serving.done() else ready.result()
+        if serving.done():
+            serving.result()  # why it is not ready
+        yield ready.result()
     finally:
         stop.set()
         await serving

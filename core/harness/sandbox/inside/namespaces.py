@@ -73,6 +73,7 @@ def _build_root(layout: dict[str, list[tuple[str, ...]]]) -> None:
         os.makedirs(_NEW + path, exist_ok=True)
         kernel.mount("tmpfs", _NEW + path, "tmpfs", quiet, options)
     for path, target in layout["links"]:
+        os.makedirs(os.path.dirname(_NEW + path), exist_ok=True)
         os.symlink(target, _NEW + path)
     for source, path in layout["read_only"]:
         _bind(_OLD + source, _NEW + path)
