@@ -12,6 +12,7 @@ ReflexError
 │   ├── AttemptTimeout             the attempt's wall-clock deadline passed
 │   ├── StatusError                an error status, in the header or inside a 200 stream
 │   │   ├── BadRequest             400, 409, 413, 422 and other 4xx: the request is at fault
+│   │   │   └── TooLong            the prompt is longer than the server's context
 │   │   ├── Misconfigured          401, 403, 404: the configuration is at fault
 │   │   ├── RateLimited            429: later, perhaps
 │   │   └── ServerError            5xx and 408
@@ -19,8 +20,10 @@ ReflexError
 │   ├── ProtocolError              not an OpenAI-compatible reply (HTML, redirect, bad JSON)
 │   │   └── LimitExceeded          a line or body longer than we read
 │   ├── IncompleteReply            the stream broke off, or ended without finish_reason
+│   │   └── OnlyReasoning          it ended, and all of it was reasoning
 │   ├── CutReply                   finish_reason other than stop or tool_calls
 │   └── NotCompliant               not the JSON that the schema asks for, or a bad tool call
+│       └── UnparsedCall           a tool call that the server did not take out of the text
 ├── CapsuleError                   the evidence could not be written or read
 │   ├── CapsuleCorrupt             the hash chain does not hold
 │   ├── NotReplayable              no such call, or its reply was not kept
@@ -180,6 +183,12 @@ class BadRequest(StatusError):
     counting = Counting.NOT_COUNTED
 
 
+class TooLong(BadRequest):
+    """The prompt, with what it asks for, is longer than the server's context."""
+
+    code = "too_long"
+
+
 class Misconfigured(StatusError):
     """401, 403 or 404: the key, the model's name or the path is wrong."""
 
@@ -225,6 +234,12 @@ class IncompleteReply(BackendError):
     code = "incomplete"
 
 
+class OnlyReasoning(IncompleteReply):
+    """The reply came to its end, and all of it was reasoning."""
+
+    code = "only_reasoning"
+
+
 class CutReply(BackendError):
     """The model stopped for another reason than being done; see ``finish_reason``."""
 
@@ -255,6 +270,12 @@ class NotCompliant(BackendError):
     ) -> None:
         super().__init__(message, remedy=remedy, own_words=own_words)
         self.text = text
+
+
+class UnparsedCall(NotCompliant):
+    """The reply's text is a tool call: the server has no parser for its model's form of one."""
+
+    code = "unparsed_call"
 
 
 class CapsuleError(ReflexError):

@@ -46,15 +46,7 @@ _CLI = """\
 `code reflex COMMAND`, or `speckit-reflex COMMAND`, which is the same. `code` hands whatever is not
 `reflex` to the next `code` on your `PATH`. `reflex-tui` is `code reflex tui`.
 
-| exit status | means |
-| --: | --- |
-| 0 | good |
-| 1 | unhealthy, or the gate failed |
-| 2 | configuration or usage |
-| 3 | inconclusive |
-| 130 | interrupted |
-| 143 | terminated (SIGTERM); `serve` ends with 0 |
-
+{statuses}
 `--json` prints one document on standard output. When the command fails it is
 `{"error": {"code": …, "message": …, "do": …}}`, and each kind of error has a `code` of its own.
 
@@ -67,6 +59,15 @@ eval "$(code reflex completion zsh)"      # ~/.zshrc, after compinit
 code reflex completion fish | source      # ~/.config/fish/config.fish
 ```
 """
+
+_STATUSES = (
+    ("0", "good"),
+    ("1", "unhealthy, or the gate failed"),
+    ("2", "configuration or usage"),
+    ("3", "inconclusive"),
+    ("130", "interrupted"),
+    ("143", "terminated (SIGTERM); serve ends with 0"),
+)
 
 _EVENTS = """\
 # Events
@@ -155,8 +156,11 @@ def pages() -> dict[str, str]:
     """The text of each file in this directory by its name."""
     return {
         "configuration.md": _NOTE + _CONFIGURATION + "".join(_sections()),
-        "cli.md": _NOTE + _CLI + "".join(_commands(outline(build_parser("code reflex")))),
+        "cli.md": _NOTE
+        + _CLI.replace("{statuses}", _table(("exit status", "means"), _STATUSES))
+        + "".join(_commands(outline(build_parser("code reflex")))),
         "troubleshooting.md": _NOTE + _TROUBLE + "".join(_troubles()),
+        "speckit-reflex.1": "".join(_manual(outline(build_parser("speckit-reflex")))),
         "events.md": _NOTE + _EVENTS + "".join(_event_types()),
         "dashboard.svg": PICTURE.read_text(encoding="utf-8"),
     }
@@ -259,6 +263,39 @@ def _event_types() -> Iterable[str]:
         ]
         yield f"\n## {model.event_type}\n\n{_sentence(model.__doc__ or '')}\n\n"
         yield _table(("field", "type", "meaning"), rows)
+
+
+def _manual(root: Outline) -> Iterable[str]:
+    """The manual page, in the macros of man(7)."""
+    yield '.TH SPECKIT\\-REFLEX 1 "" "speckit-reflex" "User Commands"\n'
+    yield f".SH NAME\nspeckit\\-reflex \\- {_roff(root.about.removesuffix('.').lower())}\n"
+    yield ".SH SYNOPSIS\n.B speckit\\-reflex\n.I COMMAND\n[option ...]\n"
+    yield ".SH OPTIONS OF EVERY COMMAND\n" + "".join(map(_entry, root.options))
+    yield ".SH COMMANDS\n"
+    shared = {one.flags for one in root.options}
+    for command in root.walk()[1:]:
+        yield f".SS {_roff(command.name)}\n{_roff(command.about)}\n"
+        arguments = [*command.positionals, *command.options]
+        yield "".join(_entry(one) for one in arguments if one.flags not in shared | _SHARED)
+    yield ".SH EXIT STATUS\n" + "".join(
+        f".TP\n.B {status}\n{_roff(means)}\n" for status, means in _STATUSES
+    )
+
+
+def _entry(one: Argument) -> str:
+    flags = f".B {_roff(', '.join(one.flags))}\n" if one.flags else ""
+    value = f".I {_roff(one.metavar)}\n" if one.metavar else ""
+    if flags and value:
+        flags, value = f'.BI "{_roff(", ".join(one.flags))} " "{_roff(one.metavar)}"\n', ""
+    return f".TP\n{flags}{value}{_roff(_sentence(one.does))}\n"
+
+
+def _roff(text: str) -> str:
+    """As plain text: no line of it is a request, and no character an escape."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+    return "\n".join(
+        f"\\&{line}" if line[:1] in {".", "'"} else line for line in escaped.split("\n")
+    )
 
 
 def _troubles() -> Iterable[str]:

@@ -80,8 +80,8 @@ class ChatRequest:
 class Reply:
     """A complete, valid answer. Times are in ms from the moment the request was sent.
 
-    ``ttft_ms`` is the first chunk with non-empty content (None when there was none, as in a pure
-    tool call), ``first_chunk_ms`` the first chunk of any kind; token counts are None where the
+    ``ttft_ms`` is the first chunk with non-empty content or arguments of a tool call (None when
+    there was none), ``first_chunk_ms`` the first chunk of any kind; token counts are None where the
     server does not report them. ``data`` is the parsed, validated object when a schema was given;
     ``refusal`` the model's words where it refused, which only a partial reply holds. Nothing else
     that a server said is lost: ``fields`` are further ones of the message (``reasoning_content``),

@@ -27,6 +27,7 @@ from core.errors import (
     Misconfigured,
     NotCompliant,
     StatusError,
+    UnparsedCall,
 )
 from core.plain import plain
 from core.stages import Mode
@@ -198,7 +199,7 @@ class ChatClient:
                 await self._check_call(call, tools)
             return None
         if tools and self._backend.mode is Mode.REFLEX and is_unparsed_call(said.text, tools):
-            raise _bad_call("the reply's text is a tool call that the server did not parse")
+            raise _unparsed()
         if request.schema is None:
             return None
         try:
@@ -265,6 +266,12 @@ def _bad_call(what: str) -> NotCompliant:
         remedy="Start the server with the tool-call parser of its model, or use a larger model.",
         own_words="a tool call of the reply is not valid",
     )
+
+
+def _unparsed() -> UnparsedCall:
+    what = "the reply's text is a tool call that the server did not parse"
+    remedy = "Start it with the tool-call parser of its model; `code reflex health --deep` helps."
+    return UnparsedCall(what, remedy=remedy, own_words=what)
 
 
 def _sendable(key: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import math
+import re
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from core.errors import (
     RateLimited,
     ServerError,
     StatusError,
+    TooLong,
 )
 from core.plain import plain
 from core.stages import Mode
@@ -64,6 +66,13 @@ _NAMED = {
     "unauthorized": 401,
     "unavailable_error": 503,
 }
+# How the engines, their routers and clouds say that a prompt does not fit.
+_OVER_CONTEXT = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum context length|context window"
+    r"|longer than the model's context|exceeds the (?:available|model's) (?:context|maximum)"
+    r"|prompt is too long|input is too long",
+    re.IGNORECASE,
+)
 _CUT = ("peer closed connection", "server disconnected")
 
 # What a message says of each kind of ConnectFailed, and what to do about it.
@@ -161,7 +170,7 @@ def status_error(
     where = " inside its stream" if in_stream else ""
     own_words = f"{backend.name} at {backend.address} answered {status}{where}"
     words = quote(fault.message)
-    kind = _class(status)
+    kind = _class(status, fault)
     return kind(
         f"{own_words}: {words}" if words else own_words,
         own_words=own_words,
@@ -197,12 +206,20 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
 
 
-def _class(status: int) -> type[StatusError]:
+def _class(status: int, fault: ServerFault) -> type[StatusError]:
     if status >= _INTERNAL or status == HTTPStatus.REQUEST_TIMEOUT:
         return Busy if status == HTTPStatus.SERVICE_UNAVAILABLE else ServerError
     if status in (401, 403, 404):
         return Misconfigured
-    return RateLimited if status == HTTPStatus.TOO_MANY_REQUESTS else BadRequest
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RateLimited
+    return TooLong if _over_context(fault) else BadRequest
+
+
+def _over_context(fault: ServerFault) -> bool:
+    """Whether the server says that the prompt is longer than its context."""
+    said = f"{fault.code} {fault.kind} {fault.message[:_LOOKED_AT]}"
+    return _OVER_CONTEXT.search(said) is not None
 
 
 def _fault(source: Mapping[str, Any], words: object, status: int | None = None) -> ServerFault:
@@ -266,7 +283,7 @@ def _remedy(  # noqa: PLR0911  one return a kind of error
         return "Ask less often, or raise the server's limits."
     if status >= _INTERNAL:
         return "The server's log says more; wait while it loads or its queue is full."
-    if "context" in f"{fault.code} {fault.kind} {fault.message}".lower() or status == _TOO_LARGE:
+    if _over_context(fault) or status == _TOO_LARGE:
         return "Shorten the prompt, or raise the server's context size."
     return ""
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from core.client.bounded import parse_json_now
 from core.client.faults import ServerFault, error_in, fault_error
 from core.client.json_text import merged
-from core.client.toolcalls import ToolCalls
-from core.errors import CutReply, IncompleteReply, ProtocolError, StatusError
+from core.client.toolcalls import ToolCalls, has_arguments
+from core.errors import CutReply, IncompleteReply, OnlyReasoning, ProtocolError, StatusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,6 +84,7 @@ class Assembly:
 
         Raises:
             IncompleteReply: it has no ``finish_reason``, or neither content nor tool calls.
+            OnlyReasoning: it has reasoning and nothing else.
             CutReply: the model refused, or stopped before it was done.
             ProtocolError: the text is not Unicode.
         """
@@ -109,10 +110,15 @@ class Assembly:
                 else "",
             )
         if not self._parts and not self._calls:
+            if self._reasoned():
+                raise OnlyReasoning(
+                    "the reply holds only reasoning, no answer",
+                    remedy="Start the server without --reasoning-parser if its model does not"
+                    " think; else raise max_tokens.",
+                )
             raise IncompleteReply(
-                "the reply finished without any content"
-                + (", only reasoning" if self._reasoned() else ""),
-                remedy="Check the server's chat template and reasoning parser.",
+                "the reply finished without any content",
+                remedy="Check the server's chat template.",
             )
         try:
             self.text.encode()
@@ -200,7 +206,7 @@ class Assembly:
                     self.first_content_at = at
                 self._parts.append(content)
             if len(delta) > 1 or not content:
-                delta = self._further(delta, streamed=key == "delta")
+                delta = self._further(delta, at, streamed=key == "delta")
             if self._on_delta:
                 self._on_delta(delta)
         if _text(choice, "finish_reason"):
@@ -209,7 +215,7 @@ class Assembly:
             ended_by = choice.get("stop_reason") or choice.get("matched_stop")
             self.stop_sequence = ended_by if isinstance(ended_by, str) else None
 
-    def _further(self, delta: dict[str, Any], *, streamed: bool) -> dict[str, Any]:
+    def _further(self, delta: dict[str, Any], at: float, *, streamed: bool) -> dict[str, Any]:
         """Take all but the content; returns the delta with its tool calls numbered as ours are."""
         if refusal := _text(delta, "refusal"):
             self._refusal.append(refusal)
@@ -220,7 +226,10 @@ class Assembly:
             return delta
         if type(calls) is not list:
             raise malformed("tool_calls")
-        return {**delta, "tool_calls": [self._calls.add(call, streamed=streamed) for call in calls]}
+        added = [self._calls.add(call, streamed=streamed) for call in calls]
+        if self.first_content_at is None and any(map(has_arguments, added)):
+            self.first_content_at = at
+        return {**delta, "tool_calls": added}
 
     def _field(self, name: str, value: Any) -> None:
         if type(value) is str and name not in self._others:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.client.fetch import get, refusal
+from core.client.setup import ServerSetup, llamacpp_setup, sglang_setup
 from core.clock import Clock, SystemClock
 from core.errors import BackendError, ProtocolError
 from core.plain import plain
@@ -61,26 +62,35 @@ _READINESS = {Engine.SGLANG: "/ready", Engine.VLLM: "/health", Engine.LLAMACPP: 
 # Of a router before several, whose /health wants all of them healthy; an engine has no such path.
 _ROUTER_READINESS = {Engine.VLLM: "/readiness"}
 _WEIGHTS = {Engine.SGLANG: "/model_info", Engine.LLAMACPP: "/props", Engine.OLLAMA: "/api/tags"}
-_VERSION = {Engine.SGLANG: "/v1/loads", Engine.VLLM: "/version", Engine.OLLAMA: "/api/version"}
+# What they tell of themselves, beginning with the best; the first that answers is believed.
+_ABOUT = {
+    Engine.SGLANG: ("/server_info", "/v1/loads"),
+    Engine.VLLM: ("/version",),
+    Engine.OLLAMA: ("/api/version",),
+}
 _WEIGHTS_KEYS = ("model_path", "weight_version", "architectures", "model_ftype")
 _META_KEYS = ("n_params", "size", "ftype", "n_vocab", "n_embd")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineIdentity:
-    """Which engine serves which weights; ``detail`` says what is known of the weights.
+    """Which engine serves which weights, and how.
 
-    ``fingerprint`` changes with the engine, its version or the weights, and is the same after a
-    mere restart: it holds no port, process or time.
+    ``detail`` says what is known of the weights, ``setup`` of the server's switches. The
+    ``fingerprint`` changes with the engine, its version, the weights and those switches that change
+    answers; it is the same after a mere restart: it holds no port, process or time.
     """
 
     engine: Engine
     version: str | None
     detail: str
+    setup: ServerSetup = field(default_factory=ServerSetup)
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
-        content = json.dumps([self.engine, self.version, self.detail])
+        told: list[Any] = [self.engine, self.version, self.detail]
+        # A server that tells nothing of its switches keeps the fingerprint it always had.
+        content = json.dumps(told + ([self.setup.of_answers] if self.setup.of_answers else []))
         digest = hashlib.sha256(content.encode()).hexdigest()[:16]
         # Here rather than in a property: every routing decision compares it.
         object.__setattr__(self, "fingerprint", f"{self.label}, sha256:{digest}")
@@ -171,25 +181,33 @@ async def identify(
 ) -> EngineIdentity:
     """Engine, version and weights behind ``entry``.
 
-    With ``known``, a moment ago's answer for the same server, SGLang is not asked its version
-    again: that question goes through its scheduler.
+    With ``known``, a moment ago's answer for the same server, SGLang is not asked its version and
+    switches again: that question goes through its scheduler.
 
     Raises:
         Misconfigured: the server lists its models to anybody but asks for a key otherwise.
         BackendError: as ``fetch.get``; ServerError for 5xx.
     """
     engine = entry.engine
-    asked_version = known is None or known.version is None or engine is not Engine.SGLANG
-    said, version = await together(
+    asked = known is None or known.version is None or engine is not Engine.SGLANG
+    said, about = await together(
         _ask(http, backend, _WEIGHTS.get(engine)),
-        _ask_version(http, backend, _VERSION.get(engine) if asked_version else None),
+        _ask_about(http, backend, _ABOUT.get(engine, ()) if asked else ()),
     )
     detail = _detail(entry, said)
-    if known is not None and not asked_version and (known.engine, known.detail) == (engine, detail):
-        version = known.version
-    if engine is Engine.LLAMACPP:
-        version = _llamacpp_version(said)
-    return EngineIdentity(engine, version, detail)
+    version = _version(about)
+    if known is not None and not asked and (known.engine, known.detail) == (engine, detail):
+        return known
+    match engine:
+        case Engine.LLAMACPP:
+            version = _llamacpp_version(said)
+            setup = llamacpp_setup(said, entry.max_model_len)
+        case Engine.SGLANG:
+            # A router before several passes on the list of models and little else.
+            setup = sglang_setup({**said, **about}, entry.max_model_len)
+        case _:
+            setup = ServerSetup(context_tokens=entry.max_model_len)
+    return EngineIdentity(engine, version, detail, setup)
 
 
 async def together(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -216,24 +234,33 @@ async def _ask(http: Transport, backend: Backend, path: str | None) -> dict[str,
     return body if isinstance(body, dict) else {}
 
 
-async def _ask_version(http: Transport, backend: Backend, path: str | None) -> str | None:
-    try:
-        version = (await _ask(http, backend, path)).get("version")
-    except BackendError:  # an old release, or a path kept for administrators
-        return None
+async def _ask_about(http: Transport, backend: Backend, paths: tuple[str, ...]) -> dict[str, Any]:
+    """What the first of ``paths`` tells that has something to tell."""
+    for path in paths:
+        try:
+            if told := await _ask(http, backend, path):
+                return told
+        except BackendError:  # an old release, or a path kept for administrators
+            continue
+    return {}
+
+
+def _version(about: dict[str, Any]) -> str | None:
+    version = about.get("version")
     return plain(version, 40) if isinstance(version, str) and version else None
 
 
 def _entry(item: Any) -> ModelEntry | None:
     if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not item["id"]:
         return None
-    owner, root, length = item.get("owned_by"), item.get("root"), item.get("max_model_len")
+    owner, root = item.get("owned_by"), item.get("root")
     aliases, meta = item.get("aliases"), item.get("meta")
+    length = item.get("max_model_len") or (meta.get("n_ctx") if isinstance(meta, dict) else None)
     return ModelEntry(
         id=item["id"],
         owned_by=owner if isinstance(owner, str) else "",
         root=root if isinstance(root, str) else None,
-        max_model_len=length if isinstance(length, int) else None,
+        max_model_len=length if type(length) is int and length > 0 else None,
         aliases=tuple(name for name in aliases if isinstance(name, str))
         if isinstance(aliases, list)
         else (),

@@ -155,6 +155,12 @@ def arguments_of(call: Mapping[str, Any]) -> str | None:
     return None if section == "custom" else str(inner.get("arguments") or "").strip() or "{}"
 
 
+def has_arguments(part: Mapping[str, Any]) -> bool:
+    """Whether a part of a call holds some of its arguments."""
+    section, inner = _inner(part)
+    return bool(inner.get("input" if section == "custom" else "arguments"))
+
+
 def is_unparsed_call(text: str, tools: Mapping[str, Any]) -> bool:
     """Whether ``text`` is a tool call that the server has not understood as one."""
     stripped = text.strip()
@@ -171,15 +177,17 @@ def is_unparsed_call(text: str, tools: Mapping[str, Any]) -> bool:
 def _is_bare_call(text: str, tools: Mapping[str, Any]) -> bool:
     if text.startswith(_FENCE) and text.endswith(_FENCE):
         text = text[len(_FENCE) : -len(_FENCE)].removeprefix("json").strip()
-    if not text.startswith("{"):
+    if not text.startswith(("{", "[")):
         return False
     try:
         value = parse_json_now(text)
     except ValueError:
         return False
-    named = isinstance(value, dict) and value.get("name")
+    # Where a call is required, SGLang without a parser makes the model write a list of them.
+    first = value[0] if isinstance(value, list) and value else value
+    named = isinstance(first, dict) and first.get("name")
     return (
-        isinstance(named, str) and named in tools and bool({"arguments", "parameters"} & {*value})
+        isinstance(named, str) and named in tools and bool({"arguments", "parameters"} & {*first})
     )
 
 

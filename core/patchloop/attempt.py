@@ -12,11 +12,23 @@ import math
 import warnings
 from typing import TYPE_CHECKING
 
-from core.errors import AttemptTimeout, CutReply, EditRejected, EditUnchanged, NotCompliant
+from core.errors import (
+    AttemptTimeout,
+    BadRequest,
+    Busy,
+    CutReply,
+    EditRejected,
+    EditUnchanged,
+    Misconfigured,
+    NotCompliant,
+    OnlyReasoning,
+    RateLimited,
+    TooLong,
+)
 from core.patchloop.applying import apply
 from core.patchloop.formats import EditFormat, parse, parse_fenced
 from core.patchloop.masking import parsed
-from core.patchloop.trial import FailureKind
+from core.patchloop.trial import UNANSWERED, FailureKind
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -83,9 +95,15 @@ def _same_tree(before: str, after: str) -> bool:
 
 
 # The further a reply came, the more its failure tells the model.
+# A whole reply came, and it was not in the format.
+_CAME_WRONG = (NotCompliant, CutReply, OnlyReasoning)
 _ORDER = (
     FailureKind.TRANSPORT,
+    FailureKind.REFUSED,
+    FailureKind.TOO_LONG,
+    FailureKind.BUSY,
     FailureKind.TIMEOUT,
+    FailureKind.ONLY_REASONING,
     FailureKind.FORMAT,
     FailureKind.APPLY,
     FailureKind.COMPILE,
@@ -188,7 +206,7 @@ class Try:
             return None
         if self.outcome.reply is not None:
             return not self._malformed
-        return False if isinstance(self.outcome.error, NotCompliant | CutReply) else None
+        return False if isinstance(self.outcome.error, _CAME_WRONG) else None
 
     @property
     def latency_ms(self) -> float:
@@ -198,7 +216,7 @@ class Try:
     @property
     def waited_ms(self) -> float:
         """As ``latency_ms``, but a call that was refused or broke off ended when it did."""
-        refused = self.outcome is not None and self.failure is FailureKind.TRANSPORT
+        refused = self.outcome is not None and self.failure in UNANSWERED
         return self.outcome.latency_ms if self.outcome and refused else self.latency_ms
 
     @property
@@ -222,7 +240,17 @@ class Try:
         return _ORDER.index(self.failure) if self.failure else len(_ORDER)
 
 
+# The first that fits; what fits none is the transport's.
+_KINDS: tuple[tuple[type[BackendError] | tuple[type[BackendError], ...], FailureKind], ...] = (
+    (OnlyReasoning, FailureKind.ONLY_REASONING),
+    ((NotCompliant, CutReply), FailureKind.FORMAT),
+    (AttemptTimeout, FailureKind.TIMEOUT),
+    (TooLong, FailureKind.TOO_LONG),
+    ((Busy, RateLimited), FailureKind.BUSY),
+    ((BadRequest, Misconfigured), FailureKind.REFUSED),
+)
+
+
 def _kind(error: BackendError) -> FailureKind:
-    if isinstance(error, NotCompliant | CutReply):
-        return FailureKind.FORMAT
-    return FailureKind.TIMEOUT if isinstance(error, AttemptTimeout) else FailureKind.TRANSPORT
+    found = (kind for types, kind in _KINDS if isinstance(error, types))
+    return next(found, FailureKind.TRANSPORT)

@@ -19,7 +19,7 @@ from core.patchloop.formats import WHOLE_FORMATS, EditFormat, resolve, schema
 from core.patchloop.ladder import FailedAttempt, Rung, next_rung
 from core.patchloop.masking import masked
 from core.patchloop.prompt import hints, opening, reply_tokens, retry
-from core.patchloop.trial import Attempt, Candidate, FailureKind
+from core.patchloop.trial import UNANSWERED, Attempt, Candidate, FailureKind
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class _Questions:
 
     def failed(self, rung: Rung, chosen: Try) -> None:
         """Remember an attempt whose reply came; one without is asked again as it was."""
-        if chosen.failure in {FailureKind.TRANSPORT, FailureKind.TIMEOUT, None}:
+        if chosen.failure is None or chosen.failure in UNANSWERED | {FailureKind.TIMEOUT}:
             return
         diff = chosen.applied.diff if chosen.applied else ""
         self._past.append(FailedAttempt(rung, chosen.failure, chosen.detail, chosen.text, diff))

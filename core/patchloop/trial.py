@@ -37,7 +37,11 @@ class FailureKind(StrEnum):
     """The first thing that went wrong with an attempt."""
 
     TRANSPORT = "transport"
+    REFUSED = "refused"
+    TOO_LONG = "too_long"
+    BUSY = "busy"
     TIMEOUT = "timeout"
+    ONLY_REASONING = "only_reasoning"
     FORMAT = "format"
     APPLY = "apply"
     COMPILE = "compile"
@@ -45,6 +49,12 @@ class FailureKind(StrEnum):
     TEST = "test"
     LINT = "lint"
     SANDBOX = "sandbox"
+
+
+UNANSWERED = frozenset(
+    {FailureKind.TRANSPORT, FailureKind.REFUSED, FailureKind.TOO_LONG, FailureKind.BUSY}
+)
+"""The kinds of failure after which no reply came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ class Attempt:
         A server that refuses in a millisecond has not answered in a millisecond.
         """
         gave_up = self.failure is FailureKind.TIMEOUT and not self.late
-        return math.inf if gave_up or self.failure is FailureKind.TRANSPORT else self.latency_ms
+        return math.inf if gave_up or self.failure in UNANSWERED else self.latency_ms
 
     @property
     def replies(self) -> tuple[bool, ...]:

@@ -33,6 +33,23 @@ class Cause(StrEnum):
     NO_MODELS = "no_models"
     MODEL_MISSING = "model_missing"
     GENERATION_FAILED = "generation_failed"
+    SCHEMA_REFUSED = "schema_refused"
+    ONLY_REASONING = "only_reasoning"
+
+
+LISTED = frozenset({Cause.GENERATION_FAILED, Cause.SCHEMA_REFUSED, Cause.ONLY_REASONING})
+"""Of a server that lists its models and is ready, and fails at a deep look."""
+
+
+class ToolUse(StrEnum):
+    """What became of a request that offered a tool and asked for a call of it."""
+
+    CALLED = "called"
+    NOT_CALLED = "not_called"
+    MALFORMED = "malformed"
+    UNPARSED = "unparsed"
+    REFUSED = "refused"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,7 @@ class DeepProbe:
     """One constrained generation: times in ms from the request, ``tokens_per_s`` after the first.
 
     ``error`` says why there is no reply that meets the schema; ``schema_held`` is then False.
+    ``tools`` says what became of a tool offered after it; None where that was not tried.
     """
 
     ttft_ms: float | None
@@ -48,6 +66,7 @@ class DeepProbe:
     cached_tokens: int | None
     schema_held: bool
     error: str | None = None
+    tools: ToolUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +76,8 @@ class Health:
     ``summary`` is one line; the first line of ``remedy`` is a sentence, further ones may be
     commands or lines of configuration. Both, and ``models``, are safe to show. ``latency_ms`` is
     what the verdict took, without load and generation. ``load`` and ``deep`` are set when asked
-    for, ``load`` only where the engine publishes it.
+    for, ``load`` only where the engine publishes it. ``notices`` are sentences about what a healthy
+    server lacks, each with what to do about it.
     """
 
     ok: bool
@@ -72,6 +92,7 @@ class Health:
     model: str
     load: EngineLoad | None = None
     deep: DeepProbe | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def reason(self) -> Reason | None:
@@ -91,6 +112,7 @@ class Health:
             "reason": str(self.reason) if self.reason else None,
             "summary": self.summary,
             "remedy": list(self.remedy),
+            "notices": list(self.notices),
             "endpoint": self.endpoint,
             "model": self.model,
             "engine": engine
@@ -100,6 +122,7 @@ class Health:
                 "label": engine.label,
                 "detail": engine.detail,
                 "fingerprint": engine.fingerprint,
+                "setup": engine.setup.as_json(),
             },
             "models": list(self.models),
             "latency_ms": round(self.latency_ms, 3),

@@ -31,14 +31,13 @@ from core.clock import Clock, SystemClock
 from core.errors import (
     BackendError,
     ConnectFailed,
-    CutReply,
     IncompleteReply,
-    NotCompliant,
     ProtocolError,
     StatusError,
 )
 from core.plain import plain
 from core.router.condition import Cause, DeepProbe, Health
+from core.router.notices import of_setup
 from core.router.remedies import remedy, shown
 
 if TYPE_CHECKING:
@@ -58,23 +57,6 @@ _STATUS_WORDS = {
     Cause.LOADING: "it is not ready yet",
     Cause.WRONG_PATH: "it has no /models there",
 }
-# Long enough to time tokens by, bounded in every part so that it ends by itself.
-_DEEP_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "answer": {"type": "string", "enum": ["yes", "no"]},
-        "numbers": {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 1, "maximum": 99},
-            "minItems": 8,
-            "maxItems": 8,
-        },
-    },
-    "required": ["answer", "numbers"],
-    "additionalProperties": False,
-}
-_DEEP_PROMPT = 'Is 7 a prime number? Reply in JSON: {"answer": "yes" or "no", "numbers": [1 to 8]}'
-_DEEP_MAX_TOKENS = 128
 
 
 async def probe(
@@ -113,12 +95,15 @@ async def probe(
             checked_at=clock.now(),
             endpoint=backend.endpoint,
             model=backend.model,
+            notices=of_setup(look.identity),
         )
         if health.ok and load:
             reader = MetricsReader(backend, clock=clock) if load is True else load
             health = replace(health, load=await _read_load(reader, http, deadline))
         if health.ok and deep:
-            health = await _with_generation(health, backend, clock)
+            from core.router.deep import with_generation  # few ask for it
+
+            health = await with_generation(health, backend, clock)
         return health
 
 
@@ -210,50 +195,6 @@ async def _read_load(reader: MetricsReader, http: Transport, deadline: float) ->
             return await reader.read(http)
     except (TimeoutError, BackendError):
         return None
-
-
-async def _with_generation(health: Health, backend: Backend, clock: Clock) -> Health:
-    deep, advice = await _generate(backend, clock)
-    if deep.error is None:
-        return replace(health, deep=deep)
-    engine = health.engine.engine if health.engine else None
-    own = remedy(Cause.GENERATION_FAILED, backend, engine)
-    return replace(
-        health,
-        ok=False,
-        cause=Cause.GENERATION_FAILED,
-        summary=f"{backend.address} lists {plain(backend.model, 256)} but fails: {deep.error}",
-        remedy=(advice,) if advice else own,
-        deep=deep,
-    )
-
-
-async def _generate(backend: Backend, clock: Clock) -> tuple[DeepProbe, str]:
-    """One constrained generation, and what to do about its error where that is not the grammar."""
-    from core.client.backend import ChatRequest
-    from core.client.chat import ChatClient  # it brings the schema validator
-
-    request = ChatRequest(
-        messages=[{"role": "user", "content": _DEEP_PROMPT}],
-        schema=_DEEP_SCHEMA,
-        schema_name="health",
-        max_tokens=_DEEP_MAX_TOKENS,
-        temperature=0,
-    )
-    try:
-        async with ChatClient(backend, clock=clock) as client:
-            reply = await client.complete(request)
-    except BackendError as error:
-        words = plain(error.message, 200)
-        failed = DeepProbe(error.ttft_ms, None, None, None, schema_held=False, error=words)
-        unconstrained = isinstance(error, NotCompliant | CutReply)
-        return failed, "" if unconstrained else plain(error.remedy, 400)
-    decoding_s = (reply.latency_ms - (reply.ttft_ms or reply.latency_ms)) / 1000
-    tokens = (reply.completion_tokens or 0) - 1
-    tokens_per_s = tokens / decoding_s if tokens > 0 and decoding_s > 0 else None
-    return DeepProbe(
-        reply.ttft_ms, reply.latency_ms, tokens_per_s, reply.cached_tokens, schema_held=True
-    ), ""
 
 
 __all__ = ["Cause", "DeepProbe", "Health", "HealthMonitor", "MetricsReader", "Prober", "probe"]

@@ -20,13 +20,21 @@ if TYPE_CHECKING:
 
 _SHOWN_MODELS = 5
 _KNOWN_WEIGHTS = re.compile(r"qwen2\.5-coder-([0-9.]+)b-instruct", re.IGNORECASE)
+# Both engines refuse what is over the limit at once. vLLM counts running requests too; 32 are four
+# candidates of eight calls.
+_SGLANG_GRAMMAR = "--grammar-backend xgrammar --constrained-json-disable-any-whitespace"
+_VLLM_GRAMMAR = (
+    """--structured-outputs-config '{"backend":"xgrammar","disable_any_whitespace":true}'"""
+)
+_SGLANG_TOOLS = "--tool-call-parser qwen"
+_VLLM_TOOLS = "--enable-auto-tool-choice --tool-call-parser hermes"
 _SGLANG_SWITCHES = (
-    "--grammar-backend xgrammar --constrained-json-disable-any-whitespace "
-    "--schedule-policy lpm --max-queued-requests 8 --enable-metrics --enable-cache-report"
+    f"{_SGLANG_GRAMMAR} {_SGLANG_TOOLS} "
+    "--schedule-policy lpm --max-queued-requests 32 --enable-metrics --enable-cache-report"
 )
 _VLLM_SWITCHES = (
-    """--structured-outputs-config '{"backend":"xgrammar","disable_any_whitespace":true}' """
-    "--enable-prompt-tokens-details --enable-force-include-usage --max-num-queued-reqs 8"
+    f"{_VLLM_GRAMMAR} {_VLLM_TOOLS} "
+    "--enable-prompt-tokens-details --enable-force-include-usage --max-num-queued-reqs 32"
 )
 _LM_STUDIO_PORT = "1234"
 _SENTENCES = {
@@ -65,7 +73,11 @@ def remedy(  # noqa: PLR0911  one return a cause
         case Cause.NO_MODELS | Cause.MODEL_MISSING:
             return _model(backend, engine, models)
         case Cause.GENERATION_FAILED:
-            return _grammar(engine)
+            return _grammar(engine, "does not generate JSON by a schema")
+        case Cause.SCHEMA_REFUSED:
+            return _grammar(engine, "refuses our own small schema")
+        case Cause.ONLY_REASONING:
+            return _reasoning(engine)
         case _:
             return ()
 
@@ -169,12 +181,39 @@ def _model(backend: Backend, engine: Engine | None, models: Sequence[str]) -> tu
     return tuple(lines)
 
 
-def _grammar(engine: Engine | None) -> tuple[str, ...]:
-    sentence = "The server lists the model but does not generate JSON by a schema"
+def _grammar(engine: Engine | None, what: str) -> tuple[str, ...]:
+    sentence = f"The server lists the model but {what}"
     match engine:
         case Engine.SGLANG:
-            return (f"{sentence}; start it with:", _SGLANG_SWITCHES)
+            return (f"{sentence}; start it with:", _SGLANG_GRAMMAR)
         case Engine.VLLM:
-            return (f"{sentence}; start it with:", _VLLM_SWITCHES)
+            return (f"{sentence}; start it with:", _VLLM_GRAMMAR)
         case _:
             return (f"{sentence}; look at its log.",)
+
+
+def _reasoning(engine: Engine | None) -> tuple[str, ...]:
+    sentence = "The server's reasoning parser takes the whole reply for thoughts"
+    match engine:
+        case Engine.SGLANG | Engine.VLLM:
+            how = "if its model does not think, start it without:"
+            return (f"{sentence}; {how}", "--reasoning-parser")
+        case Engine.LLAMACPP:
+            return (f"{sentence}; start it with:", "--reasoning-format none")
+        case _:
+            return (f"{sentence}; turn that parser off.",)
+
+
+def tool_parser(engine: Engine | None, *, refused: bool) -> str:
+    """What to do where a tool call was ``refused``, or came back as text."""
+    what = "refuses requests with tools" if refused else "returns tool calls as text"
+    match engine:
+        case Engine.SGLANG:
+            how = f"start it with {_SGLANG_TOOLS}, or the parser of its model"
+        case Engine.VLLM:
+            how = f"start it with {_VLLM_TOOLS}, or the parser of its model"
+        case Engine.LLAMACPP:
+            how = "start it with --jinja and a model whose chat template knows tools"
+        case _:
+            how = "turn on the tool-call parser of its model"
+    return f"It {what}, so agents cannot use it: {how}."

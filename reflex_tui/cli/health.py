@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from reflex_tui.cli.parser import Commands
 
 
+_TOOLS = {
+    "called": "a call came back as one",
+    "not_called": "offered, and the model did not call it",
+    "malformed": "the model's call was not valid",
+    "unparsed": "the call came back as text",
+    "refused": "requests with tools are refused",
+    "failed": "the request failed",
+}
+
+
 def add(commands: Commands) -> None:
     """Declare both commands."""
     health = commands.add(
@@ -109,24 +119,31 @@ def _show(found: Health, settings: Settings, *, as_json: bool) -> int:
         print_json(found.as_json())
     else:
         print(f"{_state(found)}  {found.summary}  ({milliseconds(found.latency_ms)})")
-        if found.deep and found.deep.error is None:
-            _show_generation(found)
+        if rows := _figures(found):
+            print("\n".join(columns(rows)))
+        for notice in found.notices:
+            print(f"{coloured('▲', 'yellow')} {notice}")
         if not found.ok:
             _explain(found, settings)
     return 0 if found.ok else 1
 
 
-def _show_generation(found: Health) -> None:
+def _figures(found: Health) -> list[tuple[str, str]]:
+    """What the server tells of itself, and what a deep look measured."""
+    context = found.engine.setup.context_tokens if found.engine and found.ok else None
+    rows = [("context", f"{context:,} tokens")] if context else []
     deep = found.deep
-    assert deep is not None
-    rows = [
+    if deep is None or deep.error is not None:
+        return rows
+    return [
+        *rows,
         ("TTFT", milliseconds(deep.ttft_ms)),
         ("total", milliseconds(deep.total_ms)),
         ("speed", f"{deep.tokens_per_s:.0f} tokens/s" if deep.tokens_per_s else "–"),
         ("cached", f"{deep.cached_tokens} tokens" if deep.cached_tokens is not None else "–"),
         ("schema", "kept" if deep.schema_held else "not kept"),
+        ("tools", _TOOLS[deep.tools] if deep.tools else "–"),
     ]
-    print("\n".join(columns(rows)))
 
 
 def _explain(found: Health, settings: Settings) -> None:

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 _FAILED = {
     FailureKind.TRANSPORT: "no reply",
+    FailureKind.REFUSED: "the server refused it",
+    FailureKind.TOO_LONG: "the prompt is over the context",
+    FailureKind.BUSY: "the server is busy",
     FailureKind.TIMEOUT: "timed out",
+    FailureKind.ONLY_REASONING: "only reasoning, no answer",
     FailureKind.FORMAT: "not in the format asked for",
     FailureKind.APPLY: "the edits do not apply",
     FailureKind.COMPILE: "it does not compile",

@@ -83,7 +83,7 @@ class HealthPane(VerticalScroll):
         self.set_class(ill, "-down")
         if outlook is None:
             return
-        from core.router.condition import Cause  # who looks has loaded it
+        from core.router.condition import LISTED  # who looks has loaded it
 
         health, server = outlook.health, self.query_one(ServerSection)
         previous = server.outlook.health if server.outlook else None
@@ -92,7 +92,7 @@ class HealthPane(VerticalScroll):
             self._probes.clear()
         if previous is None or previous.checked_at != health.checked_at:
             # A failed generation comes from a server that answers.
-            up = health.ok or health.cause is Cause.GENERATION_FAILED
+            up = health.ok or health.cause in LISTED
             self._probes.append(health.latency_ms if up else None)
             self._looks.add(health.checked_at, ok=up)
         server.probes = tuple(self._probes)

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 FAILURES = {
     "transport": "no connection, or it broke off",
+    "refused": "the server refused it",
+    "too_long": "prompt over the context",
+    "busy": "the server was busy",
     "timeout": "no reply in time",
+    "only_reasoning": "only reasoning, no answer",
     "format": "not in the format asked for",
     "apply": "the edit could not be applied",
     "compile": "does not compile",
@@ -42,6 +46,10 @@ FAILURES = {
 }
 _SHORT = {
     "transport": "no connection",
+    "refused": "refused",
+    "too_long": "too long",
+    "busy": "busy",
+    "only_reasoning": "only reasoning",
     "format": "wrong format",
     "apply": "edit not applied",
     "lint": "lint problems",

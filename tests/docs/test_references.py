@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING
 
@@ -84,3 +86,18 @@ def test_every_reason_detail_mark_and_error_is_on_its_page() -> None:
     } - {"error"}
     for name in (*(set(Reason) - unseen), *LAPSES, *MARKS, *codes):
         assert f"\n| `{name}` | " in text
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
+def test_the_manual_page_can_be_set() -> None:
+    """Without a warning, and with every command in it."""
+    set_page = subprocess.run(
+        ["groff", "-k", "-ww", "-man", "-Tutf8", "-P-cbou"],
+        input=MADE["speckit-reflex.1"].encode(),
+        capture_output=True,
+        check=True,
+    )
+    assert not set_page.stderr
+    text = set_page.stdout.decode()
+    for command in outline(build_parser("code reflex")).walk()[1:]:
+        assert f"\n   {command.name}\n" in text

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.router.health import Cause, Health, probe
-from tests.support.health.servers import Reply, local, models, serving, silent
+from tests.support.health.servers import (
+    Reply,
+    in_turn,
+    local,
+    models,
+    recorded_chat,
+    serving,
+    silent,
+)
 
 if TYPE_CHECKING:
     from tests.support.health.servers import Behaviour
@@ -99,7 +107,7 @@ async def test_a_reply_cut_by_endless_whitespace() -> None:
 async def test_a_chat_that_refuses() -> None:
     """The server's own words reach the summary, with what the client advises."""
     health = await deep(Reply.of({"error": {"message": "no such\x1b[1m adapter"}}, 400))
-    assert health.cause is Cause.GENERATION_FAILED
+    assert health.cause is Cause.SCHEMA_REFUSED
     assert "no such" in health.summary
     assert "\x1b" not in health.summary
     assert health.remedy[0]
@@ -129,3 +137,83 @@ async def test_an_unhealthy_server_is_not_asked_to_generate() -> None:
         health = await probe(local(server.endpoint), timeout_ms=2000, deep=True)
         assert server.paths == ["/v1/models"]
     assert health.deep is None
+
+
+THOUGHTS = Reply(
+    body=stream(ANSWER).body.replace(b'"content": "', b'"reasoning_content": "'),
+    content_type="text/event-stream",
+)
+UNPARSED = stream('<tool_call>\n{"name": "read_file", "arguments": {"path": "README.md"}}')
+
+
+def called(arguments: str) -> Reply:
+    """A chat stream that calls the tool it was offered."""
+    function = {"name": "read_file", "arguments": arguments}
+    call = {"index": 0, "id": "c", "type": "function", "function": function}
+    events = [chunk({"role": "assistant", "tool_calls": [call]}), chunk({}, "tool_calls")]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    return Reply(body=body.encode(), content_type="text/event-stream")
+
+
+@pytest.mark.parametrize(
+    ("reply", "owner", "found", "switch"),
+    [
+        (called('{"path": "README.md"}'), "sglang", "called", None),
+        (stream("I cannot read files."), "sglang", "not_called", None),
+        (called('{"path": 3}'), "sglang", "malformed", None),
+        (UNPARSED, "sglang", "unparsed", "--tool-call-parser qwen"),
+        (UNPARSED, "llamacpp", "unparsed", "--jinja"),
+        (UNPARSED, "acme", "unparsed", "tool-call parser"),
+        (
+            recorded_chat("sglang-0.5.23/tool_no_parser_auto"),
+            "sglang",
+            "unparsed",
+            "--tool-call-parser qwen",
+        ),
+        (
+            recorded_chat("vllm-0.32.0/tool_no_parser_auto"),
+            "vllm",
+            "refused",
+            "--enable-auto-tool-choice --tool-call-parser hermes",
+        ),
+        (Reply.of({"error": "gone"}, 500), "vllm", "failed", None),
+    ],
+)
+async def test_one_tool_call(reply: Reply, owner: str, found: str, switch: str | None) -> None:
+    """Whatever becomes of it the server is healthy; where a switch is missing, it is named."""
+    health = await deep(in_turn(stream(ANSWER), reply), owner)
+    assert health.ok
+    assert health.deep is not None
+    assert health.deep.tools == found
+    assert [switch in notice for notice in health.notices if switch] == ([True] if switch else [])
+    assert health.as_json()["deep"]["tools"] == found
+
+
+@pytest.mark.parametrize(
+    ("owner", "switch"),
+    [("sglang", "--reasoning-parser"), ("llamacpp", "--reasoning-format none"), ("acme", "")],
+)
+async def test_a_reply_that_is_all_reasoning(owner: str, switch: str) -> None:
+    """The parser's switch is at fault, not the grammar's."""
+    health = await deep(THOUGHTS, owner)
+    assert (health.ok, health.cause) == (False, Cause.ONLY_REASONING)
+    assert "reasoning parser" in health.remedy[0]
+    assert health.remedy[1:] == ((switch,) if switch else ())
+
+
+async def test_a_server_that_refuses_our_own_schema() -> None:
+    """Nothing is wrong with a schema of the user's: the grammar backend is the wrong one."""
+    refusal = {"error": {"message": "Failed to compile json grammar: minItems", "code": 400}}
+    health = await deep(Reply.of(refusal, 400))
+    assert (health.ok, health.cause) == (False, Cause.SCHEMA_REFUSED)
+    assert "--grammar-backend xgrammar" in health.remedy[1]
+
+
+@pytest.mark.parametrize("name", ["sglang-0.5.23/burst_5_s", "vllm-0.32.0/burst_4_n"])
+async def test_a_busy_server_is_not_unhealthy(name: str) -> None:
+    """Its queue is full, in the status or inside a stream: it says so, and stays healthy."""
+    health = await deep(recorded_chat(name))
+    assert health.ok
+    assert "busy" in health.notices[0]
+    assert health.deep is not None
+    assert not health.deep.schema_held

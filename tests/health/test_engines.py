@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.client.server import Engine, EngineIdentity
+from core.client.setup import ServerSetup
 from core.router.health import Cause, Health, probe
 from tests.support.health.servers import (
     Reply,
@@ -37,7 +38,15 @@ LLAMACPP_MODEL = {
 LLAMACPP: dict[str, Reply] = {
     "/v1/models": Reply.of({"object": "list", "data": [LLAMACPP_MODEL]}),
     "/health": Reply.of({"status": "ok"}),
-    "/props": Reply.of({"model_path": "/w/smol.gguf", "build_info": "b9999-abcdef"}),
+    "/props": Reply.of(
+        {
+            "model_path": "/w/smol.gguf",
+            "build_info": "b9999-abcdef",
+            "default_generation_settings": {"n_ctx": 4096},
+            "total_slots": 2,
+            "chat_template": "{{ messages }}",
+        }
+    ),
 }
 
 
@@ -55,14 +64,25 @@ async def test_sglang_as_recorded() -> None:
     assert health.engine is not None
     assert health.engine.label == "SGLang 0.5.23"
     assert "model_path=/models/tiny weight_version=default" in health.engine.detail
-    assert paths == {"/v1/models", "/ready", "/model_info", "/v1/loads"}
+    assert paths == {"/v1/models", "/ready", "/model_info", "/server_info"}
+    assert health.engine.setup == ServerSetup(
+        context_tokens=1024,
+        running=1,
+        queued=2,
+        dtype="bfloat16",
+        kv_cache_dtype="auto",
+        grammar_backend="xgrammar",
+        tool_parser="qwen",
+    )
 
 
 async def test_vllm_as_recorded() -> None:
     """Its list names the weights, /version the release."""
     health, paths = await look(recording("vllm"), "tiny-llama")
     assert health.ok
-    assert health.engine == EngineIdentity(Engine.VLLM, "0.32.0", "root=./tiny")
+    assert health.engine == EngineIdentity(
+        Engine.VLLM, "0.32.0", "root=./tiny", ServerSetup(context_tokens=1024)
+    )
     assert paths == {"/v1/models", "/health", "/version"}
 
 
@@ -76,6 +96,7 @@ async def test_llamacpp() -> None:
         assert "model_path=/w/smol.gguf" in health.engine.detail
         assert "n_params=134515008" in health.engine.detail
         assert paths == {"/v1/models", "/health", "/props"}
+        assert (health.engine.setup.context_tokens, health.engine.setup.running) == (4096, 2)
 
 
 async def test_llamacpp_that_lists_models_to_anybody_but_wants_a_key() -> None:
@@ -171,7 +192,13 @@ async def test_a_restart_keeps_the_fingerprint(engine: str, model: str) -> None:
 
 
 CHANGES = [
-    ("sglang", "tiny-sgl", "/v1/loads", "0.5.23", "0.5.24"),
+    ("sglang", "tiny-sgl", "/server_info", '"version":"0.5.23"', '"version":"0.5.24"'),
+    ("sglang", "tiny-sgl", "/server_info", '"quantization":null', '"quantization":"fp8"'),
+    ("sglang", "tiny-sgl", "/server_info", '"kv_cache_dtype":"auto"', '"kv_cache_dtype":"fp8"'),
+    ("sglang", "tiny-sgl", "/server_info", "xgrammar", "llguidance"),
+    ("sglang", "tiny-sgl", "/server_info", '"reasoning_parser":null', '"reasoning_parser":"qwen3"'),
+    ("sglang", "tiny-sgl", "/server_info", '_algorithm":null', '_algorithm":"NGRAM"'),
+    ("llamacpp", "smol", "/props", "{{ messages }}", "{{ messages[0] }}"),
     ("sglang", "tiny-sgl", "/model_info", "/models/tiny", "/models/other"),
     ("sglang", "tiny-sgl", "/model_info", '"weight_version":"default"', '"weight_version":"2"'),
     ("vllm", "tiny-llama", "/version", "0.32.0", "0.33.0"),
@@ -204,7 +231,7 @@ async def test_a_known_sglang_is_not_asked_its_version_again() -> None:
     first, _ = await look(recording("sglang"), "tiny-sgl")
     again, paths = await look(recording("sglang"), "tiny-sgl", known=first.engine)
     assert again.engine == first.engine
-    assert "/v1/loads" not in paths
+    assert not {"/server_info", "/v1/loads"} & paths
 
 
 async def test_other_weights_are_not_vouched_for() -> None:
@@ -221,7 +248,8 @@ async def test_other_weights_are_not_vouched_for() -> None:
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
 async def test_a_version_that_is_not_told_is_left_out(status: int) -> None:
     """An old release, or a path for administrators: the server is no less well."""
-    health, _ = await look(recording("sglang") | {"/v1/loads": Reply(status)}, "tiny-sgl")
+    closed = {"/server_info": Reply(status), "/v1/loads": Reply(status)}
+    health, _ = await look(recording("sglang") | closed, "tiny-sgl")
     assert health.ok
     assert health.engine is not None
     assert health.engine.label == "SGLang"
@@ -254,3 +282,37 @@ async def test_metrics_that_hang_do_not_make_a_server_ill() -> None:
         health = await probe(local(server.endpoint, "tiny-llama"), timeout_ms=300, load=True)
     assert health.ok
     assert health.load is None
+
+
+REACH = [
+    ("sglang", "tiny-sgl", "/server_info", '"max_queued_requests":2', '"max_queued_requests":32'),
+    ("sglang", "tiny-sgl", "/server_info", '_parser":"qwen"', '_parser":"hermes"'),
+    ("sglang", "tiny-sgl", "/v1/models", "1024", "2048"),
+    ("vllm", "tiny-llama", "/v1/models", "1024", "2048"),
+    ("llamacpp", "smol", "/props", "4096", "8192"),
+]
+
+
+@pytest.mark.parametrize(("engine", "model", "path", "old", "new"), REACH)
+async def test_a_change_of_what_fits_is_no_other_server(
+    engine: str, model: str, path: str, old: str, new: str
+) -> None:
+    """Context, queue and tool parser do not change how a prompt that fits is answered."""
+    routes = LLAMACPP if engine == "llamacpp" else recording(engine)
+    altered = routes | {path: changed(routes[path], old, new)}
+    first, _ = await look(routes, model)
+    second, _ = await look(altered, model)
+    assert first.engine is not None
+    assert second.engine is not None
+    assert first.engine.fingerprint == second.engine.fingerprint
+    assert first.engine.setup.of_reach != second.engine.setup.of_reach
+
+
+async def test_an_old_sglang_tells_its_version_alone() -> None:
+    """Without /server_info, and so behind some routers, /v1/loads is asked."""
+    routes = {path: reply for path, reply in recording("sglang").items() if "info" not in path}
+    health, paths = await look(routes, "tiny-sgl")
+    assert health.engine is not None
+    assert health.engine.version == "0.5.23"
+    assert health.engine.setup == ServerSetup(context_tokens=1024)
+    assert {"/server_info", "/v1/loads"} <= paths

@@ -238,7 +238,7 @@ async def test_a_monitor_over_a_real_socket_remembers_the_version_and_the_load()
         await monitor.aclose()
         asked = Counter(server.paths)
     assert asked["/v1/models"] == asked["/metrics"] == 4
-    assert asked["/v1/loads"] == 2  # the second after a minute in which nobody looked
+    assert asked["/server_info"] == 2  # the second after a minute in which nobody looked
 
 
 def test_importing_health_is_cheap() -> None:

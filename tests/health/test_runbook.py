@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from core.settings.model import Document
 from tests.support.health.mistakes import MISTAKES, MODEL, RUNBOOK, answer, blocks
 from tests.support.health.servers import local
 
+FLAGS = Path(__file__).parent / "flags"
 PAGE = RUNBOOK.read_text(encoding="utf-8")
 SHOWN = blocks(PAGE)
 
@@ -45,6 +49,49 @@ def test_every_switch_is_explained() -> None:
             common = {"--model-path", "--host", "--port", "--served-model-name"}
             for switch in given - common:
                 assert f"| `{switch}" in PAGE, switch
+
+
+def flags(name: str) -> dict[str, set[str]]:
+    """The switches an engine's parser knows, with their choices where these are fixed."""
+    lines = (FLAGS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    known = (line.partition(" ") for line in lines)
+    return {flag: set(choices.split("|")) if choices else set() for flag, _, choices in known}
+
+
+def commands(program: str) -> list[list[str]]:
+    """Every way the page runs ``program``, as words."""
+    lines = "".join(fenced("sh")).splitlines()
+    return [shlex.split(line) for line in lines if line.startswith(f"{program} ")]
+
+
+@pytest.mark.parametrize(
+    ("program", "known"),
+    [
+        ("sglang serve", "sglang-0.5.23"),
+        ("vllm serve", "vllm-0.32.0"),
+        ("llama-server", "llama-server"),
+    ],
+)
+def test_the_engines_know_every_switch(program: str, known: str) -> None:
+    """A start line that its engine refuses helps nobody."""
+    parser = flags(known)
+    lines = commands(program)
+    assert lines
+    for words in lines:
+        for at, word in enumerate(words):
+            if word.startswith("--"):
+                assert word in parser, word
+                if choices := parser[word]:
+                    assert words[at + 1] in choices, word
+
+
+def test_the_engines_know_the_switches_of_the_text() -> None:
+    """Those that tables and sentences name, by the engines they name there."""
+    everywhere = flags("sglang-0.5.23") | flags("vllm-0.32.0") | flags("llama-server")
+    reflex = {"--deep", "--write", "--gguf", "--hf", "--model", "--identifier", "--ttl", "--arms"}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGE)) - reflex
+    assert {"--reasoning-parser", "--tp-size", "--speculative-config"} <= named
+    assert named <= set(everywhere) | {"--against", "--type", "--api-key", "--ctx"}
 
 
 def test_the_configuration_is_valid() -> None:

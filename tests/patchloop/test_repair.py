@@ -10,11 +10,16 @@ import pytest
 from core.errors import (
     AttemptTimeout,
     BackendError,
+    BadRequest,
+    Busy,
     CapsuleError,
     ConnectFailed,
     CutReply,
     IncompleteReply,
+    Misconfigured,
+    RateLimited,
     ServerError,
+    TooLong,
 )
 from core.patchloop.formats import EditFormat
 from core.patchloop.loop import CheckResult, repair
@@ -121,7 +126,12 @@ async def test_blocks_instead_of_json() -> None:
     [
         (ConnectFailed("refused"), FailureKind.TRANSPORT),
         (IncompleteReply("broke off"), FailureKind.TRANSPORT),
-        (ServerError("busy", status=503), FailureKind.TRANSPORT),
+        (ServerError("broken", status=500), FailureKind.TRANSPORT),
+        (Busy("its queue is full", status=503), FailureKind.BUSY),
+        (RateLimited("later", status=429), FailureKind.BUSY),
+        (BadRequest("no such schema", status=400), FailureKind.REFUSED),
+        (Misconfigured("no such model", status=404), FailureKind.REFUSED),
+        (TooLong("over the context", status=400), FailureKind.TOO_LONG),
         (AttemptTimeout("too late"), FailureKind.TIMEOUT),
     ],
 )

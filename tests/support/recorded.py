@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from core.client.backend import ChatRequest
 from tests.support.behaviours import framed
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ _NOT_REPLAYED = {"content-length", "transfer-encoding"}
 
 @dataclass(frozen=True)
 class Recording:
-    """One exchange; ``headers`` without those that frame the body."""
+    """One exchange; ``headers`` without those that frame the body, ``sent`` the request's JSON."""
 
     name: str
     method: str
@@ -27,11 +29,22 @@ class Recording:
     status: int
     headers: dict[str, str]
     body: bytes
+    sent: Any = None
 
     @property
     def streamed(self) -> bool:
         """Whether the body is a stream of events."""
         return "event-stream" in self.headers.get("content-type", "")
+
+    def question(self) -> ChatRequest:
+        """The chat that was asked, as an agent asks it of us."""
+        sent: dict[str, Any] = self.sent if isinstance(self.sent, dict) else {}
+        shape = sent.get("response_format") or {}
+        return ChatRequest(
+            sent.get("messages") or [{"role": "user", "content": "hi"}],
+            schema=shape.get("json_schema", {}).get("schema"),
+            extra={name: sent[name] for name in ("tools", "tool_choice") if name in sent},
+        )
 
     def handler(self) -> Handler:
         """A ``FaultServer`` behaviour that replays it."""
@@ -58,8 +71,16 @@ def load(name: str) -> Recording:
     top, _, body = rest.partition(b"\n\n")
     status, *lines = top.decode().splitlines()
     fields = (line.partition(": ") for line in lines)
-    headers = {key: value for key, _, value in fields if key not in _NOT_REPLAYED}
-    return Recording(name, method, path, int(status), headers, body)
+    headers = {key: value for key, _, value in fields if key.lower() not in _NOT_REPLAYED}
+    sent = opening.decode().partition("\nREQ ")[2]
+    return Recording(name, method, path, int(status), headers, body, _json(sent))
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None  # a request that was malformed on purpose, or shortened
 
 
 def names() -> list[str]:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from core.errors import ReportError
 from core.files import replace_whole
 from core.harness.report.verdict import solved
-from core.patchloop.trial import FailureKind
+from core.patchloop.trial import UNANSWERED, FailureKind
 from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.patchloop.trial import Attempt, Trial
 
 # These say nothing of the model's answer: there was none, or nobody could look at it.
-_ERRORS = frozenset({FailureKind.TRANSPORT, FailureKind.TIMEOUT, FailureKind.SANDBOX})
+_ERRORS = UNANSWERED | {FailureKind.TIMEOUT, FailureKind.SANDBOX}
 
 
 def write_junit(report: Report, path: Path) -> None:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 _KINDS = {
     FailureKind.TRANSPORT: "no connection, or it broke off",
+    FailureKind.REFUSED: "the server refused the request",
+    FailureKind.TOO_LONG: "the prompt is longer than the server's context",
+    FailureKind.BUSY: "the server's queue was full",
     FailureKind.TIMEOUT: "no reply in time",
+    FailureKind.ONLY_REASONING: "the reply held only reasoning, no answer",
     FailureKind.FORMAT: "the reply was not in the format asked for",
     FailureKind.APPLY: "the edit could not be applied",
     FailureKind.COMPILE: "the edited files do not compile",

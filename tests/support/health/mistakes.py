@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.health.test_deep import ANSWER, stream
-from tests.support.health.servers import Reply, free_port, models, recorded, serving
+from tests.support.health.servers import (
+    Reply,
+    free_port,
+    in_turn,
+    models,
+    recorded,
+    recorded_chat,
+    serving,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -54,12 +62,34 @@ def vllm(chat: Behaviour) -> Mapping[str, Behaviour]:
     }
 
 
+OWN_SCHEMA = {"error": {"message": "Failed to compile json grammar: minItems", "code": 400}}
+TOOL_TEXT = stream('<tool_call>\n{"name": "read_file", "arguments": {"path": "README.md"}}')
+
+
+def thinking() -> Reply:
+    """A reply whose every word the server's reasoning parser has taken for a thought."""
+    events = stream(ANSWER).body.replace(b'"content": "', b'"reasoning_content": "')
+    return Reply(body=events, content_type="text/event-stream")
+
+
 MISTAKES: dict[str, tuple[Mapping[str, Behaviour] | Behaviour | None, dict[str, Any]]] = {
     "not-started": (None, {}),
     "no-served-name": (sglang(None, "Qwen/Qwen2.5-Coder-7B-Instruct"), {}),
     "no-grammar-sglang": (sglang(stream(f"Sure! {ANSWER}")), {"deep": True}),
     "no-grammar-vllm": (vllm(stream(f"```json\n{ANSWER}\n```")), {"deep": True}),
     "whitespace": (sglang(stream('{"answer":' + " " * 200, "length")), {"deep": True}),
+    "reasoning-parser": (sglang(thinking()), {"deep": True}),
+    "schema-refused": (sglang(Reply.of(OWN_SCHEMA, 400)), {"deep": True}),
+    "no-tools-sglang": (sglang(in_turn(stream(ANSWER), TOOL_TEXT)), {"deep": True}),
+    "no-tools-vllm": (
+        vllm(in_turn(stream(ANSWER), recorded_chat("vllm-0.32.0/tool_no_parser_auto"))),
+        {"deep": True},
+    ),
+    "busy": (sglang(recorded_chat("sglang-0.5.23/burst_5_s")), {"deep": True}),
+    "small-context": (
+        {"/v1/models": models(MODEL, owned_by="vllm", max_model_len=4096), "/health": Reply()},
+        {},
+    ),
     "api-key": ({"/v1/models": recorded("sglang", "no_auth_models")}, {}),
     "loading": ({"/v1/models": _LOADING, "/health": _LOADING}, {}),
     "no-v1": (sglang(), {"path": ""}),
@@ -95,6 +125,7 @@ async def answer(name: str) -> str:
         endpoint = f"{how.get('scheme', 'http')}://{host}:{port}{path}"
         said = await _health(endpoint, *(["--deep"] if how.get("deep") else []))
     said = re.sub(rf"\b{port}\b", PORT, said)
+    said = re.sub(r"(?m)^(TTFT|total) +\S+ m?s$", r"\1    3 ms", said)
     return re.sub(r"\(\d+(\.\d+)? m?s\)", "(3 ms)", said)
 
 

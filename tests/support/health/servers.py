@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.client.backend import Backend
 from core.stages import Mode
+from tests.support.recorded import load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -138,6 +139,22 @@ def raw(data: bytes) -> Behaviour:
     return behave
 
 
+def in_turn(*replies: Reply) -> Behaviour:
+    """One reply after the other, the last for ever."""
+    left = list(replies)
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        await (left.pop(0) if len(left) > 1 else left[0])(writer)
+
+    return behave
+
+
+def recorded_chat(name: str) -> Reply:
+    """A recorded chat, such as ``vllm-0.32.0/too_long``."""
+    chat = load(name)
+    return Reply(chat.status, chat.body, chat.headers["content-type"])
+
+
 def models(*ids: str, owned_by: str = "vllm", **more: Any) -> Reply:
     """An OpenAI list of models."""
     data = [{"id": name, "object": "model", "owned_by": owned_by, **more} for name in ids]
@@ -159,6 +176,8 @@ def recording(engine: str) -> dict[str, Reply]:
     routes = {f"/{name}": recorded(engine, f"get_{name}") for name in names}
     routes["/v1/models"] = recorded(engine, "get_v1_models")
     routes["/v1/loads"] = recorded(engine, "get_v1_loads")
+    if engine == "sglang":
+        routes["/server_info"] = Reply(body=load("sglang-0.5.23/get_server_info").body)
     return routes
 
 
