@@ -53,7 +53,7 @@ CALLED = {
     ]
 }
 HI = [{"role": "user", "content": "hi"}]
-ASKS = {
+ASKS: dict[str, dict[str, Any]] = {
     CHAT: {"model": "m", "messages": HI},
     "responses": {"model": "m", "input": "hi"},
     "messages": {"model": "m", "max_tokens": 50, "messages": HI},

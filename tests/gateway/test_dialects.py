@@ -41,7 +41,12 @@ def reply(
 ) -> Reply:
     """A reply with these tool calls, each a part as ``call`` makes it."""
     whole = tuple(one["tool_calls"][0] for one in calls)
-    counts = {"prompt_tokens": 100, "completion_tokens": 9, "cached_tokens": 60, "usage": USAGE}
+    counts: dict[str, Any] = {
+        "prompt_tokens": 100,
+        "completion_tokens": 9,
+        "cached_tokens": 60,
+        "usage": USAGE,
+    }
     return Reply(text, finish, 1.0, 1.0, 1.0, tool_calls=whole, **(counts | more))
 
 

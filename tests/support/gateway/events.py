@@ -70,12 +70,15 @@ def valid_chat_request(body: dict[str, Any]) -> None:
 @cache
 def _adapter(kind: str) -> TypeAdapter[Any]:
     if kind == "chat":
-        return TypeAdapter(CompletionCreateParamsStreaming)
-    return TypeAdapter(pytest.importorskip("anthropic").types.RawMessageStreamEvent)
+        params: Any = CompletionCreateParamsStreaming
+        return TypeAdapter(params)
+    events: Any = pytest.importorskip("anthropic").types.RawMessageStreamEvent
+    return TypeAdapter(events)
 
 
 @cache
 def _events() -> dict[str, Any]:
     """The SDK's classes by the type of the event."""
-    union, *_ = get_args(ResponseStreamEvent)
+    annotated: Any = ResponseStreamEvent
+    union, *_ = get_args(annotated)
     return {get_args(one.model_fields["type"].annotation)[0]: one for one in get_args(union)}
