@@ -178,6 +178,8 @@ class Evidence:
                 endpoint=backend.endpoint,
                 call_id=call.call_id,
                 capture_mode=self._policy.capture_mode,
+                dialect=request.dialect,
+                dropped=list(request.dropped),
                 origin=call.origin,
             )
         )

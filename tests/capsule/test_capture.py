@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import string
 import time
 from pathlib import Path
 from typing import Any
@@ -17,164 +15,9 @@ from core import capsule
 from core.capsule.capture import Capture
 from core.capsule.redaction import redact
 from core.capsule.secret_rules import PHRASES, TOKENS
+from tests.support.capsule.secrets import LOWER, PEM, PLANTED
 
 KEY = bytes(range(32))
-LOWER = string.ascii_lowercase
-MIXED = "aB3dE5fG7hJ9kL1mN0pQ2rS4tU6vW8xY" * 8
-HEX = "0123456789abcdef" * 8
-UPPER = "A2B3C4D5E6F7G8H9" * 4
-PEM = "\n".join(
-    ["-----BEGIN RSA PRIVATE KEY-----", *[MIXED[:64]] * 4, "-----END RSA PRIVATE KEY-----"]
-)
-JWT = f"eyJ{MIXED[:20]}.eyJ{MIXED[:40]}.{MIXED[:43]}"
-
-# Each kind as (text, the part that must not be stored).
-PLANTED = {
-    "anthropic": (f"key is sk-ant-api03-{MIXED[:90]}", MIXED[:90]),
-    "openai": (f"sk-{MIXED[:48]} and more", MIXED[:48]),
-    "openai project": (f'"sk-proj-{MIXED[:60]}"', MIXED[:60]),
-    "github classic": (f"ghp_{MIXED[:36]}", MIXED[:36]),
-    "github fine": (f"github_pat_{MIXED[:22]}_{MIXED[:59]}", MIXED[:22]),
-    "gitlab": (f"glpat-{MIXED[:20]}", MIXED[:20]),
-    "slack": (f"xoxb-123456789012-{MIXED[:24]}", MIXED[:24]),
-    "slack webhook": (f"https://hooks.slack.com/services/T0/B0/{MIXED[:24]}", MIXED[:24]),
-    "aws id": ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7EXAMPLE"),
-    "aws secret": (f"aws_secret_access_key = {MIXED[:40]}", MIXED[:40]),
-    "google api": (f"AIza{MIXED[:35]}", MIXED[:35]),
-    "google oauth": (f"ya29.{MIXED[:60]}", MIXED[:60]),
-    "gcp service account": (json.dumps({"private_key": PEM, "type": "x"}), MIXED[:64]),
-    "azure storage": (
-        f"DefaultEndpointsProtocol=https;AccountKey={MIXED[:86]}==;EndpointSuffix=x",
-        MIXED[:86],
-    ),
-    "azure sas": (f"https://x.blob/c?sv=1&sig={MIXED[:43]}%3D", MIXED[:43]),
-    "azure client": (f"abc8Q~{MIXED[:34]}", MIXED[:34]),
-    "huggingface": (f"hf_{MIXED[:34]}", MIXED[:34]),
-    "npm": (f"//registry/:_authToken=npm_{MIXED[:36]}", MIXED[:36]),
-    "pypi": (f"pypi-AgEIcHlwaS5vcmc{MIXED[:80]}", MIXED[:80]),
-    "stripe": (f"sk_live_{MIXED[:24]}", MIXED[:24]),
-    "twilio": (f"SK{HEX[:32]}", HEX[:32]),
-    "sendgrid": (f"SG.{MIXED[:22]}.{MIXED[:43]}", MIXED[:43]),
-    "jwt": (f"token {JWT}", MIXED[:40]),
-    "pem": (f"before\n{PEM}\nafter", MIXED[:64]),
-    "pem escaped": (json.dumps(PEM), MIXED[:64]),
-    "pem numbered": (
-        "\n".join(f"{n:4} | {line}" for n, line in enumerate(PEM.splitlines(), 9)),
-        MIXED[:64],
-    ),
-    "pem quoted": ("\n".join(f"> {line}" for line in PEM.splitlines()), MIXED[:64]),
-    "pem as a diff": ("\n".join(f"+{line}" for line in PEM.splitlines()), MIXED[:64]),
-    "pem as code": (
-        "\n".join(f'    "{line}\\n"  # {{x}}' for line in PEM.splitlines()),
-        MIXED[:64],
-    ),
-    "pem in html": (PEM.replace("\n", "<br/>&nbsp;"), MIXED[:64]),
-    "long pem": (
-        "-----BEGIN PRIVATE KEY-----\n" + f"{HEX[:64]}\n" * 2000 + f"{MIXED[:64]}\n"
-        "-----END PRIVATE KEY-----",
-        MIXED[:64],
-    ),
-    "putty": (f"Private-Lines: 2\n{MIXED[:64]}\n{MIXED[64:100]}\n", MIXED[:64]),
-    "url token": ("https://x.example/hook?a=1&token=correcthorse&b=2", "correcthorse"),
-    "url access token": ("https://x.example/#access_token=correcthorse", "correcthorse"),
-    "url key": ("curl 'https://x.example/?key=correcthorse'", "correcthorse"),
-    "url signature": (f"https://x.example/?X-Amz-Date=1&signature={HEX[:40]}", HEX[:40]),
-    "cookie": ("Cookie: theme=dark; session=correct-horse\n", "correct-horse"),
-    "cookie quoted": ('Cookie: a="x y"; session=correct-horse\n', "correct-horse"),
-    "set-cookie": ("Set-Cookie: sid=correct-horse; HttpOnly\n", "correct-horse"),
-    "cookie in curl": ("curl -H 'cookie: sid=correct-horse' https://x", "correct-horse"),
-    "cookie json": (json.dumps({"Cookie": "sid=correct-horse"}), "correct-horse"),
-    "negotiate": (f"Authorization: Negotiate YIIJ{MIXED[:200]}==", MIXED[:200]),
-    "long negotiate": (f"Authorization: Negotiate {MIXED * 40}=", MIXED),
-    "ntlm": (f"Proxy-Authorization: NTLM TlRMTVNTUAAB{MIXED[:40]}", MIXED[:40]),
-    "digest": (
-        f'Authorization: Digest username="u", realm="r", response="{HEX[:32]}"\n',
-        HEX[:32],
-    ),
-    "aws signature": (
-        f"Authorization: AWS4-HMAC-SHA256 Credential=x/y, Signature={HEX[:64]}\n",
-        HEX[:64],
-    ),
-    "token json": ('{"token": "abcd1234efgh"}', "abcd1234efgh"),
-    "token json long": ('{"token":"correct-horse-battery-staple"}', "correct-horse-battery"),
-    "token yaml": (f"token: {MIXED[:40]}", MIXED[:40]),
-    "several": ('{"password": ["hunter", "correct horse"]}', "correct horse"),
-    "several escaped": (json.dumps(json.dumps({"secret": ["hunter-two"]})), "hunter-two"),
-    "bearer": ("Authorization: Bearer canary-token-value", "canary-token-value"),
-    "bearer json": (f'{{"Authorization": "Bearer {MIXED[:30]}"}}', MIXED[:30]),
-    "basic": (f"Basic {base64.b64encode(b'user:pa55word').decode()}", "dXNlcjpwYTU1d29yZA"),
-    "url": ("postgres://app:hunter2@db/x", "hunter2"),
-    "assigned": ("password=hunter2", "hunter2"),
-    "assigned quoted": ('api_key: "correct horse battery"', "correct horse battery"),
-    "assigned json in json": (json.dumps(json.dumps({"apiKey": "hunter-two"})), "hunter-two"),
-    "environment file": ("export DB_PASSWORD=correcthorse\n", "correcthorse"),
-    "connection string": ("Server=db;User=app;Password=hunter;Port=1", "hunter"),
-    "digitalocean": (f"dop_v1_{HEX[:64]}", HEX[:64]),
-    "databricks": (f"dapi{HEX[:32]}", HEX[:32]),
-    "vault": (f"hvs.{MIXED[:30]}", MIXED[:30]),
-    "groq": (f"gsk_{MIXED[:52]}", MIXED[:52]),
-    "gitlab oauth": (f"gloas-{HEX[:64]}", HEX[:64]),
-    "gitlab runner": (f"GR1348941{MIXED[:20]}", MIXED[:20]),
-    "slack cookie": (f"xoxd-{MIXED[:40]}%2B{MIXED[:20]}", MIXED[:40]),
-    "aws secret beside its id": (f"AKIAIOSFODNN7EXAMPLE,{MIXED[:40]}", MIXED[:40]),
-    "aws bedrock": (f"ABSK{MIXED[:120]}", MIXED[:120]),
-    "aws presigned": (f"https://b.example/k?X-Amz-Signature={HEX[:64]}", HEX[:64]),
-    "gcs presigned": (f"https://b.example/k?X-Goog-Signature={HEX[:90]}", HEX[:90]),
-    "google refresh": (f"1//0{MIXED[:60]}", MIXED[:60]),
-    "google code": (f"https://x.example/cb?code=4/0A{MIXED[:60]}", MIXED[:60]),
-    "huggingface oauth": (f"hf_oauth_{MIXED[:34]}", MIXED[:34]),
-    "atlassian scoped": (f"ATCTT3xFfGN0{MIXED[:80]}", MIXED[:80]),
-    "jwt encrypted": (
-        f"eyJ{MIXED[:20]}.{MIXED[:64]}.{MIXED[:16]}.{MIXED[64:120]}.{MIXED[:22]}",
-        MIXED[64:120],
-    ),
-    "perplexity": (f"pplx-{MIXED[:48]}", MIXED[:48]),
-    "nvidia": (f"nvapi-{MIXED[:64]}", MIXED[:64]),
-    "langsmith": (f"lsv2_pt_{HEX[:32]}_{HEX[:10]}", HEX[:32]),
-    "fireworks": (f"fw_{MIXED[:24]}", MIXED[:24]),
-    "dropbox": (f"sl.B{MIXED[:130]}", MIXED[:130]),
-    "square": (f"sq0atp-{MIXED[:22]}", MIXED[:22]),
-    "linear": (f"lin_api_{MIXED[:40]}", MIXED[:40]),
-    "notion": (f"ntn_{MIXED[:46]}", MIXED[:46]),
-    "figma": (f"figd_{MIXED[:40]}", MIXED[:40]),
-    "postman": (f"PMAK-{HEX[:24]}-{HEX[:34]}", HEX[:34]),
-    "new relic": (f"NRAK-{UPPER[:27]}", UPPER[:27]),
-    "sentry": (f"sntryu_{HEX[:64]}", HEX[:64]),
-    "doppler": (f"dp.pt.{MIXED[:43]}", MIXED[:43]),
-    "pulumi": (f"pul-{HEX[:40]}", HEX[:40]),
-    "terraform": (f"organisation14.atlasv1.{MIXED[:60]}", MIXED[:60]),
-    "cloudflare": (f"v1.0-{HEX[:24]}-{HEX[:128]}", HEX[:120]),
-    "planetscale": (f"pscale_tkn_{MIXED[:43]}", MIXED[:43]),
-    "supabase": (f"sb_secret_{MIXED[:30]}", MIXED[:30]),
-    "vercel": (f"vercel_blob_rw_{MIXED[:30]}", MIXED[:30]),
-    "rubygems": (f"rubygems_{HEX[:48]}", HEX[:48]),
-    "crates": (f"cio{MIXED[:32]}", MIXED[:32]),
-    "mailgun": (f"key-{HEX[:32]}", HEX[:32]),
-    "telegram": (f"bot123456789:AA{MIXED[:33]}", MIXED[:33]),
-    "discord webhook": (f"https://discord.com/api/webhooks/123456/{MIXED[:68]}", MIXED[:68]),
-    "pem in base64": (base64.b64encode(PEM.encode()).decode(), MIXED[:20]),
-    "pem without its marks": (f"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC{MIXED[:200]}", MIXED[:64]),
-    "ssh2": (PEM.replace("-----", "----").replace("RSA", "SSH2 ENCRYPTED"), MIXED[:64]),
-    "kubernetes": (f"client-key-data: {MIXED[:200]}", MIXED[:200]),
-    "docker": (f'{{"auths": {{"h": {{"auth": "{MIXED[:24]}"}}}}}}', MIXED[:24]),
-    "npm basic": (f"_auth={MIXED[:24]}==", MIXED[:24]),
-    "netrc": ("machine h login bob password correct-horse\n", "correct-horse"),
-    "url token as user": (f"https://{MIXED[:30]}@github.com/x/y", MIXED[:30]),
-    "oracle": ("jdbc:oracle:thin:scott/correcthorse@//h:1521/x", "correcthorse"),
-    "option": ("tool --password corr3cthorse --verbose", "corr3cthorse"),
-    "option token": (f"tool --api-token {MIXED[:30]}", MIXED[:30]),
-    "option user": ("curl -u bob:corr3cthorse https://x.example", "corr3cthorse"),
-    "sshpass": ("sshpass -p correcthorse ssh h", "correcthorse"),
-    "mysql": ("mysql -u root -pcorrecthorse db", "correcthorse"),
-    "sql": ("CREATE USER a IDENTIFIED BY 'correcthorse';", "correcthorse"),
-    "sql role": ("ALTER ROLE a WITH PASSWORD 'correcthorse'", "correcthorse"),
-    "xml attribute": ('<add key="Password" value="correcthorse"/>', "correcthorse"),
-    "xml element": ("<password>correcthorse</password>", "correcthorse"),
-    "arguments": ("define('DB_PASSWORD', 'corr3cthorse');", "corr3cthorse"),
-    "shadow": (f"root:$6$saltsalt${MIXED[:86]}:1:0", MIXED[:86]),
-    "bcrypt": (f"bob:$2b$12${MIXED[:53]}", MIXED[:53]),
-    "age": (f"AGE-SECRET-KEY-1{UPPER[:58]}", UPPER[:58]),
-}
 
 
 @pytest.mark.parametrize("kind", PLANTED)
