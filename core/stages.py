@@ -47,6 +47,7 @@ class Reason(StrEnum):
 
     NOT_IMPLEMENT_STAGE = "not_implement_stage"
     REFLEX_DISABLED = "reflex_disabled"
+    NEEDS_CLOUD = "needs_cloud"
     SERVER_UNHEALTHY = "server_unhealthy"
     MODEL_NOT_AVAILABLE = "model_not_available"
     THRESHOLDS_NOT_MET = "thresholds_not_met"

@@ -122,6 +122,7 @@ _REASONS = (
     ("thresholds_not_met", "no bakeoff counts now", "See the details below"),
     ("max_failures_reached", "it failed too often in a row", "`code reflex events`; it is retried"),
     ("backend_failed", "one call failed there, so the cloud answered", "Nothing, if it is rare"),
+    ("needs_cloud", "it holds what no local server takes, as an image", "Nothing"),
     ("prompt_exceeds_context", "the prompt is too long for it", "Start it with a longer context"),
 )
 

@@ -82,6 +82,13 @@ class LLMCallEvent(Event):
     endpoint: str = Field(description="The backend's base URL.")
     call_id: str = Field(description="The caller's request.")
     capture_mode: str = Field(description="none, prompts_only or full_io.")
+    dialect: str = Field(
+        default="chat", description="The API that the agent spoke: chat, responses or messages."
+    )
+    dropped: list[str] = Field(
+        default=[],
+        description="What the translation of the request left out; empty when nothing was.",
+    )
     origin: str = Field(default="live", description="As in the RoutingDecision.")
 
 

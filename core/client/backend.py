@@ -60,7 +60,9 @@ class ChatRequest:
     the reply is only validated. ``grammar`` (GBNF) constrains a reply that is no JSON: only local
     servers are sent it, and whoever asks validates. ``extra`` holds further OpenAI fields (tools,
     stop, …) that are passed on as they are. ``response_format`` is the caller's own wording of
-    ``schema``, where there is one; the router sends it to a cloud unchanged.
+    ``schema``, where there is one; the router sends it to a cloud unchanged. ``dialect`` is the
+    wire format that the caller spoke, and ``dropped`` names what its translation into these fields
+    had to leave out.
     """
 
     messages: Sequence[Message]
@@ -73,6 +75,8 @@ class ChatRequest:
     seed: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     response_format: Mapping[str, Any] | None = None
+    dialect: str = "chat"
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ class Reply:
     server does not report them. ``data`` is the parsed, validated object when a schema was given;
     ``refusal`` the model's words where it refused, which only a partial reply holds. Nothing else
     that a server said is lost: ``fields`` are further ones of the message (``reasoning_content``),
-    ``usage`` is the server's own, and ``around`` holds fields beside ``choices``.
+    ``usage`` is the server's own, and ``around`` holds fields beside ``choices``. ``stop_sequence``
+    is the caller's own text that ended the reply, where the server tells.
     """
 
     text: str
@@ -102,3 +107,4 @@ class Reply:
     fields: Mapping[str, Any] = field(default_factory=dict)
     usage: Mapping[str, Any] = field(default_factory=dict)
     around: Mapping[str, Any] = field(default_factory=dict)
+    stop_sequence: str | None = None

@@ -244,6 +244,7 @@ class ChatClient:
             fields=said.fields,
             usage=said.usage,
             around=said.around,
+            stop_sequence=said.stop_sequence,
         )
 
 
@@ -292,9 +293,9 @@ def _headers(backend: Backend) -> dict[str, str]:
 _OPENAI = "api.openai.com"
 _REFUSALS = frozenset({400, 405, 415, 422, 501})
 _LIMITS = ("max_tokens", "max_completion_tokens")
-# Ours alone, so that whatever a server says of them is a reason to leave them out.
+# Ours alone or worded by us, so that whatever a server says of them is a reason to leave them out.
 _GRAMMAR = ("grammar", "ebnf", "structured_outputs")
-_OURS = ("stream_options", "stream", *_GRAMMAR)
+_OURS = ("stream_options", "stream", "reasoning_effort", *_GRAMMAR)
 _ASKED = ("temperature", "seed", *_LIMITS)
 _UNSUPPORTED = re.compile(r"support|unknown|unrecogni[sz]ed|unexpected|extra|permitted|deprecated")
 

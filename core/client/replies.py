@@ -47,6 +47,7 @@ class Assembly:
         """Fields beside ``choices`` that OpenAI's API does not have, or that few servers fill."""
         self.model = ""
         self.finish_reason: str | None = None
+        self.stop_sequence: str | None = None
         self.first_chunk_at: float | None = None
         self.first_content_at: float | None = None
 
@@ -210,6 +211,9 @@ class Assembly:
                 self._on_delta(delta)
         if _text(choice, "finish_reason"):
             self.finish_reason = choice["finish_reason"]
+            # vLLM's name and SGLang's for the text that ended it; a token's number is none.
+            ended_by = choice.get("stop_reason") or choice.get("matched_stop")
+            self.stop_sequence = ended_by if isinstance(ended_by, str) else None
 
     def _further(self, delta: dict[str, Any], at: float, *, streamed: bool) -> dict[str, Any]:
         """Take all but the content; returns the delta with its tool calls numbered as ours are."""

@@ -11,39 +11,33 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import ReflexError
-from core.gateway.dialects.chat import ErrorReply, error_reply
+from core.gateway.dialects.chat import Chat
+from core.gateway.dialects.messages import Messages
+from core.gateway.dialects.messages_events import error_document
+from core.gateway.dialects.refusals import ErrorReply, error_reply
+from core.gateway.dialects.responses import Responses
+from core.gateway.listing import APIS, Models, counted, hello
 from core.gateway.metrics import Metrics
-from core.gateway.relay import ChatCompletions
-from core.stages import CLOUD, PRIMARY
+from core.gateway.relay import AgentCalls
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from core.gateway.dialects.call import Dialect
     from core.gateway.runs import Runs
     from core.gateway.security import Guard
-    from core.settings import Settings
     from core.stages import Stage
 
-MODEL = "reflex"
+# Agents are given a base URL with ``/v1`` or without it, and add their own or do not.
+_BASES = ("", "/v1", "/v1/v1")
+_MESSAGES = ("/messages", "/count_tokens")
 
 
 def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
     """The application; ``runs`` stays the caller's to close."""
     metrics = Metrics()
-
-    async def list_models(_: Request) -> Response:
-        async with runs.current() as implementer:
-            return JSONResponse({"object": "list", "data": model_list(implementer.settings)})
-
-    async def one_model(request: Request) -> Response:
-        wanted = request.path_params["model"]
-        async with runs.current() as implementer:
-            models = model_list(implementer.settings)
-        found = next((model for model in models if model["id"] == wanted), None)
-        if found is None:
-            raise ErrorReply(404, "there is no such model", param="model", code="model_not_found")
-        return JSONResponse(found)
+    models = Models(runs)
 
     async def health(_: Request) -> Response:
         async with runs.current() as implementer:
@@ -56,40 +50,39 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
             body, content_type = metrics.exposition(seen, implementer.shadow, accept)
         return Response(body, headers={"content-type": content_type})
 
+    def route(path: str, endpoint: Any, *methods: str) -> list[Route]:
+        return [Route(f"{base}{path}", endpoint, methods=list(methods)) for base in _BASES]
+
+    def calls(dialect: Dialect) -> AgentCalls:
+        return AgentCalls(dialect, runs, default_stage, metrics)
+
     app = Starlette(
         routes=[
-            Route(
-                "/v1/chat/completions",
-                ChatCompletions(runs, default_stage, metrics),
-                methods=["POST"],
-            ),
-            Route("/v1/models", list_models),
-            Route("/v1/models/{model:path}", one_model),
+            *route("/chat/completions", calls(Chat()), "POST"),
+            *route("/responses", calls(Responses()), "POST"),
+            *route("/messages", calls(Messages()), "POST"),
+            *route("/messages/count_tokens", counted, "POST"),
+            *route("/models", models.all, "GET"),
+            *route("/models/{model:path}", models.one, "GET"),
+            # What agents look at before they ask.
+            *(Route(path, hello) for path in ("/", "/v1", "/v1/", "/api/hello")),
             Route("/health", health),
             Route("/metrics", figures),
         ],
         middleware=[Middleware(_Guarded, guard=guard, metrics=metrics)],
         exception_handlers={
-            ErrorReply: lambda _, error: _refused(error, metrics),
-            ReflexError: lambda _, error: _refused(error_reply(error), metrics),
-            HTTPException: lambda _, error: _refused(_unknown(error), metrics),
-            Exception: lambda _, __: _refused(ErrorReply(500, "internal error"), metrics),
+            ErrorReply: lambda request, error: _refused(error, metrics, request.scope),
+            ReflexError: lambda request, error: _refused(
+                error_reply(error), metrics, request.scope
+            ),
+            HTTPException: lambda request, error: _refused(_unknown(error), metrics, request.scope),
+            Exception: lambda request, _: _refused(
+                ErrorReply(500, "internal error"), metrics, request.scope
+            ),
         },
     )
     app.router.redirect_slashes = False
     return app
-
-
-def model_list(settings: Settings) -> list[dict[str, Any]]:
-    """``/v1/models``: ``reflex``, which is whichever backend answers, and the configured ones."""
-    reflex = settings.reflex
-    names = {MODEL: "speckit-reflex", reflex.model: PRIMARY}
-    names |= {backend.model: name for name, backend in reflex.backends.items()}
-    names |= {settings.cloud.model: CLOUD}
-    return [
-        {"id": name, "object": "model", "created": 0, "owned_by": owner}
-        for name, owner in names.items()
-    ]
 
 
 class _Guarded:
@@ -104,19 +97,22 @@ class _Guarded:
         try:
             self._guard.check(scope["headers"])
         except ErrorReply as refusal:
-            await _refused(refusal, self._metrics)(scope, receive, send)
+            await _refused(refusal, self._metrics, scope)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
 
-def _refused(refusal: ErrorReply, metrics: Metrics) -> Response:
+def _refused(refusal: ErrorReply, metrics: Metrics, scope: Scope) -> Response:
+    """The error in the words of the API that was asked."""
     metrics.refused(refusal.code or str(refusal.status))
-    return JSONResponse(refusal.as_json(), refusal.status, headers=refusal.headers)
+    is_messages = str(scope.get("path", "")).endswith(_MESSAGES)
+    document = error_document(refusal) if is_messages else refusal.as_json()
+    return JSONResponse(document, refusal.status, headers=refusal.headers)
 
 
 def _unknown(error: HTTPException) -> ErrorReply:
     return ErrorReply(
         error.status_code,
-        "the API is POST /v1/chat/completions and GET /v1/models",
+        f"the API is POST {', '.join(APIS[:-1])} and GET {APIS[-1]}",
         headers=dict(error.headers or {}),
     )

@@ -1,4 +1,4 @@
-"""One chat completion through the router: read, answered, and cancelled when the agent leaves."""
+"""One call of an agent through the router: read, answered, cancelled when the agent leaves."""
 
 from __future__ import annotations
 
@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
-from core.client.bounded import TookTooLong, parse_json
 from core.errors import ReflexError
-from core.gateway.dialects.chat import (
-    ChatAnswer,
-    ErrorReply,
-    error_reply,
-    event,
-    portions,
-    read_chat,
-    read_stage,
-)
+from core.gateway.body import ClientLeft, read_body, read_json
+from core.gateway.dialects.blocks import portions
+from core.gateway.dialects.call import read_stage
+from core.gateway.dialects.refusals import ErrorReply, error_reply
+from core.router.decision import CallOptions
 from core.stages import Mode
 
 if TYPE_CHECKING:
@@ -30,90 +25,16 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from core.client import backend
-    from core.gateway.dialects.chat import ChatCall
+    from core.gateway.dialects.call import AgentCall, AnswerWriter, Dialect
     from core.gateway.metrics import Metrics
     from core.gateway.runs import Runs
     from core.router.answer import Answer
     from core.router.call import RoutedCall
     from core.stages import Stage
 
-
-MAX_BODY = 8 << 20
-READ_WITHIN_S = 30.0
-# So much more is read and thrown away, since a client that still sends reads no refusal.
-_DRAINED = 32 << 20
-_DRAIN_WITHIN_S = 2.0
+PING_EVERY_S = 10.0
+"""How long a stream may be silent. Until then an error keeps its own status."""
 _PORTIONS_A_TURN = 64
-
-
-class ClientLeft(Exception):
-    """The client closed its connection before it had asked."""
-
-
-async def read_body(scope: Scope, receive: Receive, *, max_body: int = MAX_BODY) -> bytes:
-    """The whole body.
-
-    Raises:
-        ErrorReply: 413 when it is longer than ``max_body`` bytes, 408 when it takes over 30 s.
-        ClientLeft: the client has closed its connection.
-    """
-    body = bytearray()
-    try:
-        async with asyncio.timeout(READ_WITHIN_S):
-            if _announced(scope) > max_body:
-                await _drain(receive)
-                raise _too_long(max_body)
-            more = True
-            while more:
-                piece, more = await _piece(receive)
-                body += piece
-                if len(body) > max_body:
-                    await _drain(receive)
-                    raise _too_long(max_body)
-    except TimeoutError:
-        raise ErrorReply(408, "the request's body took too long", code="timeout") from None
-    return bytes(body)
-
-
-async def read_json(body: bytes) -> object:
-    """The body's JSON; ErrorReply where it is none, or would take long to parse."""
-    try:
-        return await parse_json(body)
-    except ValueError:
-        raise ErrorReply(
-            400, "the request's body is not JSON, or holds too many values", code="invalid_json"
-        ) from None
-    except TookTooLong:
-        raise ErrorReply(
-            413, "the request's body takes too long to parse", code="request_too_large"
-        ) from None
-
-
-async def _drain(receive: Receive) -> None:
-    try:
-        async with asyncio.timeout(_DRAIN_WITHIN_S):
-            drained, more = 0, True
-            while more and drained < _DRAINED:
-                piece, more = await _piece(receive)
-                drained += len(piece)
-    except TimeoutError:
-        return
-
-
-async def _piece(receive: Receive) -> tuple[bytes, bool]:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientLeft
-    return message.get("body", b""), message.get("more_body", False)
-
-
-def _announced(scope: Scope) -> int:
-    values = [value for name, value in scope["headers"] if name == b"content-length"]
-    return int(values[0]) if values else 0
-
-
-def _too_long(max_body: int) -> ErrorReply:
-    return ErrorReply(413, f"the request is over {max_body >> 20} MiB", code="request_too_large")
 
 
 class ReplySender:
@@ -121,21 +42,26 @@ class ReplySender:
 
     A reply of a local server is whole and valid before its first byte goes out. A cloud's reply is
     passed on as it comes from its first content on, and as it is: also cut, refused, or not the
-    JSON that was asked for. ``answer`` holds once the router has one.
+    JSON that was asked for. While an agent that wants a stream waits, pings tell it that its call
+    is being worked on. ``answer`` holds once the router has one.
     """
 
-    def __init__(self, call: RoutedCall, chat: ChatCall, send: Send) -> None:
+    def __init__(self, call: RoutedCall, asked: AgentCall, dialect: Dialect, send: Send) -> None:
         self.answer: Answer | None = None
         self._call = call
-        self._chat = chat
-        self._send = send
-        self._created = int(time.time())
+        self._asked = asked
+        self._dialect = dialect
+        self._asgi_send = send
+        self._writer: AnswerWriter = dialect.writer(asked, call.call_id, int(time.time()))
+        self._writer.model = "reflex"
         self._begun = False
+        self._sending = asyncio.Lock()
+        self._sent_at = asyncio.get_running_loop().time()
 
     async def send(self) -> str:
         """Send the answer; returns ``answered``, or the code of the error that was sent."""
         try:
-            await (self._stream() if self._chat.stream else self._whole())
+            await (self._stream() if self._asked.stream else self._whole())
         except ReflexError as error:
             if (partial := self._as_it_is(error)) is not None:
                 await self._pass_on(partial)
@@ -153,18 +79,32 @@ class ReplySender:
         await self._document(200, self._format().whole(self.answer), {})
 
     async def _stream(self) -> None:
-        async with self._call.stream() as stream:
-            async for piece in stream:
-                await self._open()
-                for nth, portion in enumerate(portions(piece), 1):
-                    await self._more(self._format().piece(portion))
-                    if nth % _PORTIONS_A_TURN == 0:
-                        await asyncio.sleep(0)  # a long reply is thousands of them
-            self.answer = stream.answer
+        pinging = asyncio.create_task(self._ping())
+        try:
+            async with self._call.stream() as stream:
+                async for piece in stream:
+                    await self._open(stream.known)
+                    for nth, portion in enumerate(portions(piece), 1):
+                        await self._more(self._format().piece(portion))
+                        if nth % _PORTIONS_A_TURN == 0:
+                            await asyncio.sleep(0)  # a long reply is thousands of them
+                self.answer = stream.answer
+        finally:
+            pinging.cancel()
+            await asyncio.wait((pinging,))
         await self._close(self.answer)
 
+    async def _ping(self) -> None:
+        """Whenever nothing has been sent for a while, show that the call is not dead."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(max(0.0, self._sent_at + PING_EVERY_S - loop.time()))
+            if loop.time() - self._sent_at >= PING_EVERY_S:
+                await self._headers_of_a_stream()
+                await self._more(self._writer.ping())
+
     async def _pass_on(self, partial: backend.Reply) -> None:
-        if self._chat.stream:
+        if self._asked.stream:
             await self._open()
             await self._close(partial)
         else:
@@ -173,27 +113,30 @@ class ReplySender:
     async def _fail(self, refusal: ErrorReply) -> None:
         if self._begun:
             # A stream without its ending, so that no client takes it for whole.
-            await self._last(event(refusal.as_json()))
+            await self._last(self._format().failure(refusal))
         else:
-            await self._document(refusal.status, refusal.as_json(), refusal.headers)
+            await self._document(refusal.status, self._dialect.error(refusal), refusal.headers)
 
     def _as_it_is(self, error: ReflexError) -> backend.Reply | None:
         asked = self._call.asked
         from_cloud = asked is not None and asked.mode is Mode.CLOUD
         return getattr(error, "partial", None) if from_cloud else None
 
-    def _format(self) -> ChatAnswer:
-        asked = self._call.asked
-        return ChatAnswer(self._call.call_id, self._created, asked.model if asked else "")
+    def _format(self) -> AnswerWriter:
+        if asked := self._call.asked:
+            self._writer.model = asked.model
+        return self._writer
 
-    async def _open(self) -> None:
+    async def _open(self, known: Answer | None = None) -> None:
+        await self._headers_of_a_stream()
+        await self._more(self._format().beginning(known))
+
+    async def _headers_of_a_stream(self) -> None:
         if not self._begun:
             await self._start(200, "text/event-stream", {"cache-control": "no-store"})
-            await self._more(self._format().beginning())
 
     async def _close(self, said: Answer | backend.Reply) -> None:
-        include_usage = self._chat.include_usage
-        await self._last(self._format().ending(said, include_usage=include_usage))
+        await self._last(self._format().ending(said))
 
     async def _document(self, status: int, document: Any, headers: dict[str, str]) -> None:
         body = json.dumps(document).encode()
@@ -208,22 +151,31 @@ class ReplySender:
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
     def _marks(self) -> dict[str, str]:
-        marks = {"x-reflex-call-id": self._call.call_id}
+        marks = {"x-reflex-call-id": self._call.call_id, "request-id": self._call.call_id}
         if asked := self._call.asked:
             marks |= {"x-reflex-mode": asked.mode, "x-reflex-reason": asked.reason}
         return marks
 
     async def _more(self, body: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        if body:
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def _last(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
+    async def _send(self, message: dict[str, Any]) -> None:
+        async with self._sending:  # a ping comes in between, never in the middle
+            self._sent_at = asyncio.get_running_loop().time()
+            await self._asgi_send(message)
 
-class ChatCompletions:
-    """The ASGI endpoint ``POST /v1/chat/completions``."""
 
-    def __init__(self, runs: Runs, default_stage: Stage, metrics: Metrics) -> None:
+class AgentCalls:
+    """The ASGI endpoint of one dialect's calls."""
+
+    def __init__(
+        self, dialect: Dialect, runs: Runs, default_stage: Stage, metrics: Metrics
+    ) -> None:
+        self._dialect = dialect
         self._runs = runs
         self._default_stage = default_stage
         self._metrics = metrics
@@ -235,12 +187,20 @@ class ChatCompletions:
             raise ErrorReply(415, "the Content-Type must be application/json")
         stage = read_stage(headers.get("x-speckit-stage"), self._default_stage)
         try:
-            chat = read_chat(await read_json(await read_body(scope, receive)))
+            asked = self._dialect.read(await read_json(await read_body(scope, receive)))
         except ClientLeft:
             return
         async with self._runs.current() as implementer:
-            call = await implementer.call(chat.request, stage=stage)
-            sender = ReplySender(call, chat, send)
+            if asked.native_only:
+                raise ErrorReply(
+                    400,
+                    f"{asked.native_only} refers to what another server keeps",
+                    param=asked.native_only,
+                    code="unsupported_parameter",
+                )
+            options = CallOptions(needs_cloud=asked.needs_cloud)
+            call = await implementer.call(asked.request, stage=stage, options=options)
+            sender = ReplySender(call, asked, self._dialect, send)
             # Nothing is left to be cancelled above this, and uvicorn would log it as a fault.
             with suppress(asyncio.CancelledError):
                 await _while_connected(receive, self._send_reply(sender, call))

@@ -11,7 +11,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.gateway.dialects.chat import ErrorReply
+from core.gateway.dialects.refusals import ErrorReply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +65,17 @@ class Guard:
         return _is_wildcard(self.host) and _address(host) is not None
 
     def _authorised(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Whether the token is a bearer's, or Anthropic's key; the other may be for the cloud."""
         given = [value for name, value in headers if name == b"authorization"]
-        if len(given) != 1 or self.token is None:
+        keys = [value for name, value in headers if name == b"x-api-key"]
+        if len(given) > 1 or len(keys) > 1 or not (given or keys) or self.token is None:
             return False
-        scheme, _, token = given[0].partition(b" ")
-        return hmac.compare_digest(token.strip(), self.token) and scheme.lower() == b"bearer"
+        for value in given:
+            scheme, _, token = value.partition(b" ")
+            if scheme.lower() != b"bearer":
+                return False
+            keys.append(token)
+        return any(hmac.compare_digest(key.strip(), self.token) for key in keys)
 
 
 def host_of(value: bytes) -> str | None:

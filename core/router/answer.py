@@ -23,6 +23,7 @@ class Answer:
     included. ``attempts`` counts HTTP requests. ``warnings`` says what could not be recorded.
     ``fields`` are the message's further fields, such as ``reasoning_content``; ``usage`` is the
     server's own, with all details; ``around`` holds its fields beside ``choices``.
+    ``stop_sequence`` is the caller's own text that ended it, where the server tells.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Answer:
     fields: Mapping[str, Any] = field(default_factory=dict)
     usage: Mapping[str, Any] = field(default_factory=dict)
     around: Mapping[str, Any] = field(default_factory=dict)
+    stop_sequence: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -82,6 +84,13 @@ class Stream:
         """The answer, once all pieces have come."""
         assert self._task is not None
         return self._task.result()
+
+    @property
+    def known(self) -> Answer | None:
+        """The answer where it is whole already, as a local server's is from the beginning."""
+        task = self._task
+        done = task is not None and task.done() and not task.cancelled()
+        return task.result() if task and done and not task.exception() else None
 
     async def __aenter__(self) -> Self:
         pieces = self._pieces

@@ -7,6 +7,7 @@ backend's circuit breaker, where one has a say, learns how it ended.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -227,7 +228,11 @@ def _limit(request: ChatRequest) -> int | None:
 
 
 def _after_tool(request: ChatRequest) -> bool:
-    return bool(request.messages) and request.messages[-1].get("role") == "tool"
+    """Whether a tool's result came since the assistant's last word; a user's note may follow it."""
+    since = itertools.takewhile(
+        lambda message: message.get("role") != "assistant", reversed(request.messages)
+    )
+    return any(message.get("role") == "tool" for message in since)
 
 
 def _is_unicode(text: str) -> bool:

@@ -42,7 +42,7 @@ _UNHEALTHY = frozenset(
     }
 )
 # "This is the cloud's own work", not a fallback that to_cloud could forbid.
-_CLOUD_WORK = frozenset({Reason.NOT_IMPLEMENT_STAGE, Reason.REFLEX_DISABLED})
+_CLOUD_WORK = frozenset({Reason.NOT_IMPLEMENT_STAGE, Reason.REFLEX_DISABLED, Reason.NEEDS_CLOUD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class RoutedCall:
         except (BackendError, CapsuleError, NoBackend):
             await self._attempts.recorded()
             raise
-        if self._run.shadow:
+        if self._run.shadow and not self._options.needs_cloud:
             self._run.shadow.consider(self._request, self._stage, answer)
         return answer
 
@@ -125,6 +125,8 @@ class RoutedCall:
         if decision.mode is Mode.REFLEX and PRIMARY in self._options.given_up:
             self._left_behind = True
             decision = RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, ATTEMPTS_FAILED)
+        elif self._options.needs_cloud and decision.reason not in _CLOUD_WORK:
+            decision = RoutingDecision(Mode.CLOUD, Reason.NEEDS_CLOUD, self._options.needs_cloud)
         elif decision.mode is Mode.REFLEX:
             answer = await self._ask_primary(decision)
             if answer:
@@ -242,6 +244,7 @@ class RoutedCall:
             fields=reply.fields,
             usage=reply.usage,
             around=reply.around,
+            stop_sequence=reply.stop_sequence,
             warnings=tuple(self._attempts.warnings),
         )
 

@@ -28,11 +28,13 @@ class CallOptions:
 
     ``given_up`` names the backends that the task has left behind after too many failed attempts:
     they are not asked again. With ``local_sampling``, temperature, seed and ``max_tokens`` are
-    for local servers alone: cloud models refuse the first and think within the last.
+    for local servers alone: cloud models refuse the first, and think within the last.
+    ``needs_cloud`` says what of the request no local server can answer, such as ``image_input``.
     """
 
     given_up: frozenset[str] = frozenset()
     local_sampling: bool = False
+    needs_cloud: str | None = None
 
 
 class BreakerState(StrEnum):

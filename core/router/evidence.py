@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.capture import Capture, redact
+from core.capsule.capture import Capture
 from core.capsule.events import (
     BreakerStateChangedEvent,
     Event,
@@ -15,6 +15,7 @@ from core.capsule.events import (
     PolicySnapshotRefEvent,
     RoutingDecisionEvent,
 )
+from core.capsule.redaction import redact
 from core.errors import BackendError, CapsuleError, CutReply, NotCompliant, StatusError
 from core.plain import plain
 
@@ -177,6 +178,8 @@ class Evidence:
                 endpoint=backend.endpoint,
                 call_id=call.call_id,
                 capture_mode=self._policy.capture_mode,
+                dialect=request.dialect,
+                dropped=list(request.dropped),
                 origin=call.origin,
             )
         )

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from core.stages import Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.client.backend import Backend, ChatRequest, Message
     from core.errors import BackendError
+
+_ALLOWANCE = 8192  # tokens: a higher limit is none that the caller counts on
+_SYSTEM = ("system", "developer")
 
 
 def fitted(
@@ -35,12 +40,14 @@ def fitted(
     if request.grammar is not None and (backend.mode is Mode.CLOUD or not json_schema):
         request = replace(request, grammar=None)
     if backend.mode is Mode.CLOUD:
+        request = _without_reasoning(request)
         if local_sampling:
             request = replace(request, temperature=None, seed=None, max_tokens=None)
         if request.response_format is None:
             return request
         extra = {**request.extra, "response_format": request.response_format}
         return replace(request, constrain=False, extra=extra)
+    request = _for_local(request)
     if json_schema or request.schema is None:
         return request
     rule: Message = {
@@ -52,6 +59,74 @@ def fitted(
     stated = list(request.messages[:1]) == [rule]
     messages = request.messages if stated else [rule, *request.messages]
     return replace(request, messages=messages, constrain=False)
+
+
+def _without_reasoning(request: ChatRequest) -> ChatRequest:
+    """Without what another model thought, where the caller's dialect is not chat.
+
+    A chat API has no field for it, and some refuse it.
+    """
+    if request.dialect == "chat":
+        return request
+    messages = [
+        cast("Message", {name: value for name, value in one.items() if name != "reasoning_content"})
+        for one in request.messages
+    ]
+    return replace(request, messages=messages)
+
+
+def _for_local(request: ChatRequest) -> ChatRequest:
+    """As the chat templates and servers of local models take it.
+
+    Agents allow for tens of thousands of tokens, and a server refuses a limit beyond its context:
+    such an allowance is left to the server. Effort is meant for the agent's own model.
+    """
+    limit = request.max_tokens
+    extra = request.extra
+    if request.dialect != "chat" and "reasoning_effort" in extra:
+        extra = {name: value for name, value in extra.items() if name != "reasoning_effort"}
+    return replace(
+        request,
+        messages=_system_first(request.messages),
+        max_tokens=None if limit is not None and limit > _ALLOWANCE else limit,
+        extra=extra,
+    )
+
+
+def _system_first(messages: Sequence[Message]) -> Sequence[Message]:
+    """One system message at the beginning; templates refuse more, and developers' ones.
+
+    A later one joins the user's message before it, or becomes one: moved to the beginning, it would
+    void the server's prefix cache.
+    """
+    roles = [message.get("role") for message in messages]
+    first = next((n for n, role in enumerate(roles) if role not in _SYSTEM), len(roles))
+    if first <= 1 and "developer" not in roles and "system" not in roles[1:]:
+        return messages
+    fit: list[Message] = []
+    if leading := [text_of(message.get("content")) for message in messages[:first]]:
+        fit.append({"role": "system", "content": "\n\n".join(leading)})
+    for message in messages[first:]:
+        if message.get("role") not in _SYSTEM:
+            fit.append(message)
+            continue
+        note = f"<system>\n{text_of(message.get('content'))}\n</system>"
+        last = fit[-1]
+        if last.get("role") == "user" and isinstance(last.get("content"), str):
+            fit[-1] = {**last, "content": f"{last['content']}\n\n{note}"}
+        elif last.get("role") == "user" and isinstance(last.get("content"), list):
+            fit[-1] = {**last, "content": [*last["content"], {"type": "text", "text": note}]}
+        else:
+            fit.append({"role": "user", "content": note})
+    return fit
+
+
+def text_of(content: Any) -> str:
+    """A message's content as text; parts that are none are left out."""
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "\n\n".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else ""
 
 
 def corrected(request: ChatRequest, error: BackendError) -> ChatRequest:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.gateway.dialects.chat import ErrorReply, read_chat
-from core.gateway.relay import read_json
+from core.gateway.body import read_json
+from core.gateway.dialects.chat import read_chat
+from core.gateway.dialects.refusals import ErrorReply
 from core.gateway.security import Guard
 from tests.support.gateway.serving import (
     ASKED,
@@ -284,7 +285,7 @@ async def test_other_refusals_have_their_status(settings: Settings) -> None:
     async with fronted(settings) as http:
         form = await http.post(CHAT, data={"messages": "hi"})
         stage = await http.post(CHAT, json=ASKED, headers={"X-Speckit-Stage": "deploy"})
-        path = await http.post("responses", json=ASKED)
+        path = await http.post("embeddings", json=ASKED)
         method = await http.get(CHAT)
         model = await http.get("models/no/such")
     answers = [form, stage, path, method, model]

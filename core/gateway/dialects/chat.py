@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from core.client.backend import ChatRequest
-from core.errors import (
-    AttemptTimeout,
-    BackendError,
-    BadRequest,
-    Misconfigured,
-    NoBackend,
-    RateLimited,
-    ReflexError,
-)
-from core.stages import Stage
+from core.gateway.dialects.call import AgentCall
+from core.gateway.dialects.refusals import ErrorReply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from core.client.backend import Reply
+    from core.gateway.dialects.call import AnswerWriter
     from core.router.answer import Answer
 
 DONE = b"data: [DONE]\n\n"
-_PIECE = 256  # characters of a reply that is whole already
-_TYPES: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "authentication_error",
-    HTTPStatus.FORBIDDEN: "permission_error",
-    HTTPStatus.NOT_FOUND: "not_found_error",
-    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
-}
-# The first that fits. A wrong key or endpoint is for the gateway's user to correct.
-_STATUSES: tuple[tuple[type[ReflexError], int], ...] = (
-    (RateLimited, HTTPStatus.TOO_MANY_REQUESTS),
-    (AttemptTimeout, HTTPStatus.GATEWAY_TIMEOUT),
-    (BackendError, HTTPStatus.BAD_GATEWAY),
-    (NoBackend, HTTPStatus.SERVICE_UNAVAILABLE),
-    (ReflexError, HTTPStatus.INTERNAL_SERVER_ERROR),
-)
-# OpenAI's own clients heed it; another attempt would end the same.
-_FUTILE = {"x-should-retry": "false"}
+_PING = b": waiting\n\n"
 
 # What the router sets itself. The model is the configured one, whichever the agent names.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "response_format"})
@@ -61,83 +36,30 @@ _FORMAT_KEYS = {
     "json_object": {"type", "schema"},
     "json_schema": {"type", "json_schema", "schema"},
 }
+# Parts of a message that no local server is asked about, and the decision's detail.
+_NOT_TEXT = {"image_url": "image_input", "input_audio": "audio_input", "file": "file_input"}
 _SCHEMA_KEYS = {"name", "description", "strict", "schema"}
 
 
-class ErrorReply(Exception):
-    """An answer that is an error; ``kind`` is its ``type``, ``headers`` go with it."""
+class Chat:
+    """The dialect of ``POST /v1/chat/completions``."""
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        param: str | None = None,
-        code: str | None = None,
-        kind: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.param = param
-        self.code = code
-        self.kind = kind
-        self.headers = dict(headers or {})
+    name = "chat"
 
-    def as_json(self) -> dict[str, Any]:
-        """``{"error": {"message", "type", "param", "code"}}``."""
-        ours = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        otherwise = "server_error" if ours else "invalid_request_error"
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.kind or _TYPES.get(self.status, otherwise),
-                "param": self.param,
-                "code": self.code,
-            }
-        }
+    def read(self, given: object) -> AgentCall:
+        """Read a request's body, parsed; ErrorReply 400, as OpenAI's API would say it."""
+        return read_chat(given)
+
+    def writer(self, call: AgentCall, call_id: str, created: int) -> AnswerWriter:
+        """For the answer to ``call``."""
+        return ChatWriter(call_id, created, include_usage=call.include_usage)
+
+    def error(self, refusal: ErrorReply) -> dict[str, Any]:
+        """An error's document."""
+        return refusal.as_json()
 
 
-def error_reply(error: ReflexError) -> ErrorReply:
-    """What a caller gets for ``error``, which no other backend could make good.
-
-    An agent acts on a server's own code, type and param: it compacts on
-    ``context_length_exceeded``, and stops on ``insufficient_quota``. Where the status is not the
-    server's, as of a key of ours that is refused, its names would mislead.
-    """
-    message = error.message
-    if error.remedy:
-        message = f"{message.rstrip('. ')}. {error.remedy}"
-    if isinstance(error, BadRequest):
-        status = error.status
-    else:
-        status = next(status for kind, status in _STATUSES if isinstance(error, kind))
-    headers = {} if not isinstance(error, BadRequest | Misconfigured) else _FUTILE
-    seconds = getattr(error, "retry_after_s", None)
-    if status == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:
-        headers = {"retry-after": f"{seconds:.0f}"}
-    server = error if isinstance(error, BadRequest | RateLimited) else None
-    return ErrorReply(
-        status,
-        message,
-        param=server.param if server else None,
-        code=(server.server_code if server else None) or error.code,
-        kind=server.server_type if server else None,
-        headers=headers,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class ChatCall:
-    """What an agent wants: the request for the router, and the form of the answer."""
-
-    request: ChatRequest
-    stream: bool
-    include_usage: bool
-
-
-def read_chat(given: object) -> ChatCall:
+def read_chat(given: object) -> AgentCall:
     """Read a request's body, parsed.
 
     Raises:
@@ -166,26 +88,12 @@ def read_chat(given: object) -> ChatCall:
         },
         response_format=form if schema is not None else None,
     )
-    return ChatCall(
+    return AgentCall(
         request,
         stream=_optional(given, "stream", bool) or False,
         include_usage=options.get("include_usage") is True,
+        needs_cloud=next(filter(None, map(_needs_cloud, request.messages)), None),
     )
-
-
-def read_stage(header: str | None, default: Stage) -> Stage:
-    """The stage that the header ``X-Speckit-Stage`` names; 400 where there is no such."""
-    if header is None:
-        return default
-    try:
-        return Stage(header.strip().lower())
-    except ValueError:
-        raise ErrorReply(
-            400,
-            f"unknown stage; known are {', '.join(Stage)}",
-            param="X-Speckit-Stage",
-            code="unknown_stage",
-        ) from None
 
 
 def _messages(given: Mapping[str, Any]) -> list[Any]:
@@ -196,6 +104,14 @@ def _messages(given: Mapping[str, Any]) -> list[Any]:
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise ErrorReply(400, "must be an object with a role", param=f"messages[{nth}]")
     return messages
+
+
+def _needs_cloud(message: Mapping[str, Any]) -> str | None:
+    """What of a message is not text, and so for the cloud."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    kinds = (part.get("type") for part in parts if isinstance(part, dict))
+    return next((_NOT_TEXT[kind] for kind in kinds if kind in _NOT_TEXT), None)
 
 
 def _optional(given: Mapping[str, Any], name: str, kind: type) -> Any:
@@ -235,13 +151,15 @@ def _bad_format(message: str) -> ErrorReply:
     return ErrorReply(400, message, param="response_format")
 
 
-@dataclass(frozen=True, slots=True)
-class ChatAnswer:
-    """What all parts of one answer hold: the call's id, the time (Unix, s), the model."""
+class ChatWriter:
+    """Writes one answer: the call's id, the time (Unix, s) and the model are in all its parts."""
 
-    call_id: str
-    created: int
-    model: str
+    def __init__(self, call_id: str, created: int, *, include_usage: bool) -> None:
+        self.model = ""
+        self._call_id = call_id
+        self._created = created
+        self._include_usage = include_usage
+        self._begun = False
 
     def whole(self, said: Answer | Reply) -> dict[str, Any]:
         """A ``chat.completion``."""
@@ -260,30 +178,41 @@ class ChatAnswer:
         usage = usage_of(said)
         return whole if usage is None else {**whole, "usage": usage}
 
-    def beginning(self) -> bytes:
-        """The first event, which gives the role."""
+    def beginning(self, said: Answer | None = None) -> bytes:  # noqa: ARG002  told at the end
+        """The first event, which gives the role, once."""
+        if self._begun:
+            return b""
+        self._begun = True
         return self.piece({"role": "assistant", "content": ""})
 
     def piece(self, delta: Mapping[str, Any]) -> bytes:
         """An event with a part of the answer."""
         return self._chunk({"index": 0, "delta": delta, "finish_reason": None})
 
-    def ending(self, said: Answer | Reply, *, include_usage: bool) -> bytes:
+    def ping(self) -> bytes:
+        """A comment."""
+        return _PING
+
+    def ending(self, said: Answer | Reply) -> bytes:
         """The last events: why it ended, the counts where they were asked for, and ``[DONE]``."""
         last = self._chunk({"index": 0, "delta": {}, "finish_reason": said.finish_reason or "stop"})
-        if include_usage:
+        if self._include_usage:
             head = self._head("chat.completion.chunk")
             last += event({**head, "choices": [], "usage": usage_of(said)})
         return last + DONE
+
+    def failure(self, refusal: ErrorReply) -> bytes:
+        """An event with the error, and no ``[DONE]``."""
+        return event(refusal.as_json())
 
     def _chunk(self, choice: Mapping[str, Any]) -> bytes:
         return event({**self._head("chat.completion.chunk"), "choices": [choice]})
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {
-            "id": f"chatcmpl-{self.call_id}",
+            "id": f"chatcmpl-{self._call_id}",
             "object": kind,
-            "created": self.created,
+            "created": self._created,
             "model": self.model,
         }
 
@@ -291,18 +220,6 @@ class ChatAnswer:
 def event(payload: Mapping[str, Any]) -> bytes:
     """One server-sent event; ASCII, so that half a surrogate pair does no harm."""
     return b"data: " + json.dumps(payload, separators=(",", ":")).encode() + b"\n\n"
-
-
-def portions(piece: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """A long piece as several, for an agent that shows a reply as it comes."""
-    text = piece.get("content")
-    if not isinstance(text, str) or len(text) <= _PIECE:
-        yield piece
-        return
-    for start in range(0, len(text), _PIECE):
-        yield {"content": text[start : start + _PIECE]}
-    if rest := {name: value for name, value in piece.items() if name != "content"}:
-        yield rest
 
 
 def usage_of(said: Answer | Reply) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ EXCEPTED = {
     r"code reflex engine --hf ": "fetches gigabytes; tests/engine/test_hf.py has a stand-in hub",
     r"code reflex launch \w": "another project's program; tests/agents has one that stands in",
     r"aider ": "another project's program, which is not among our dependencies",
+    r"claude ": "another project's program, which is not among our dependencies",
     r"llm -m ": "wants its models file; tests/gateway/test_other_clients.py runs it with one",
     r"code reflex report (show|compare)": "wants earlier reports; tests/report has some",
     r"code reflex init": "wants no configuration; tests/cli/test_init.py has none",

@@ -1,0 +1,134 @@
+"""Answers that are errors: the status, the words, and the names that an agent acts on."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from core.errors import (
+    AttemptTimeout,
+    BackendError,
+    BadRequest,
+    Misconfigured,
+    NoBackend,
+    RateLimited,
+    ReflexError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONTEXT_EXCEEDED = "context_length_exceeded"
+_TYPES: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "authentication_error",
+    HTTPStatus.FORBIDDEN: "permission_error",
+    HTTPStatus.NOT_FOUND: "not_found_error",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+}
+# The first that fits. A wrong key or endpoint is for the gateway's user to correct.
+_STATUSES: tuple[tuple[type[ReflexError], int], ...] = (
+    (RateLimited, HTTPStatus.TOO_MANY_REQUESTS),
+    (AttemptTimeout, HTTPStatus.GATEWAY_TIMEOUT),
+    (BackendError, HTTPStatus.BAD_GATEWAY),
+    (NoBackend, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ReflexError, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+# The SDKs heed it; another attempt would end the same.
+_FUTILE = {"x-should-retry": "false"}
+# How servers say that a prompt does not fit, where they have no code for it.
+_OVER = re.compile(
+    r"context (?:length|size|window)|prompt is too long|longer than the model|maximum context",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(
+    r"(?:context (?:length|size|window)|maximum)\D{0,30}?(\d[\d,]{2,9})", re.IGNORECASE
+)
+_NUMBER = re.compile(r"\b\d[\d,]{2,9}\b")
+
+
+class ErrorReply(Exception):
+    """An answer that is an error; ``kind`` is its ``type``, ``headers`` go with it."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        kind: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.param = param
+        self.code = code
+        self.kind = kind
+        self.headers = dict(headers or {})
+
+    def as_json(self) -> dict[str, Any]:
+        """``{"error": {"message", "type", "param", "code"}}``, as OpenAI's APIs say it."""
+        ours = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        otherwise = "server_error" if ours else "invalid_request_error"
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.kind or _TYPES.get(self.status, otherwise),
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+    @property
+    def over_context(self) -> bool:
+        """Whether the prompt did not fit the model's context; agents then compact."""
+        if self.code == CONTEXT_EXCEEDED or self.kind == "exceed_context_size_error":
+            return True
+        return self.status == HTTPStatus.BAD_REQUEST and _OVER.search(self.message) is not None
+
+    @property
+    def context_figures(self) -> tuple[int, int] | None:
+        """Tokens of the prompt and of the context, where the server's words give both."""
+        # What stands before the server's own words may hold a port.
+        words = self.message.rpartition(" answered ")[2].partition(": ")[2] or self.message
+        limit = _LIMIT.search(words)
+        if limit is None:
+            return None
+        most = _integer(limit[1])
+        asked = max(map(_integer, _NUMBER.findall(words)))
+        return (asked, most) if asked > most else None
+
+
+def _integer(digits: str) -> int:
+    return int(digits.replace(",", ""))
+
+
+def error_reply(error: ReflexError) -> ErrorReply:
+    """What a caller gets for ``error``, which no other backend could make good.
+
+    An agent acts on a server's own code, type and param: it compacts on
+    ``context_length_exceeded``, and stops on ``insufficient_quota``. Where the status is not the
+    server's, as of a key of ours that is refused, its names would mislead.
+    """
+    message = error.message
+    if error.remedy:
+        message = f"{message.rstrip('. ')}. {error.remedy}"
+    if isinstance(error, BadRequest):
+        status = error.status
+    else:
+        status = next(status for kind, status in _STATUSES if isinstance(error, kind))
+    headers = {} if not isinstance(error, BadRequest | Misconfigured) else _FUTILE
+    seconds = getattr(error, "retry_after_s", None)
+    if status == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:
+        headers = {"retry-after": f"{seconds:.0f}"}
+    server = error if isinstance(error, BadRequest | RateLimited) else None
+    return ErrorReply(
+        status,
+        message,
+        param=server.param if server else None,
+        code=(server.server_code if server else None) or error.code,
+        kind=server.server_type if server else None,
+        headers=headers,
+    )

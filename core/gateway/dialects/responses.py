@@ -1,0 +1,282 @@
+"""OpenAI's Responses API: a request read into a chat request; no I/O.
+
+Items become messages, tools of every kind become functions where they can, and what only OpenAI's
+own servers can do is left to a cloud: named in ``dropped``, or a reason why no local server may
+answer.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from core.client.backend import ChatRequest
+from core.gateway.dialects.call import AgentCall
+from core.gateway.dialects.refusals import ErrorReply
+from core.gateway.dialects.responses_events import ResponseWriter
+from core.gateway.dialects.tools import ToolName, ToolNames, freeform, function
+from core.gateway.dialects.turns import Conversation, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.gateway.dialects.call import AnswerWriter
+
+_PASSED_ON = ("temperature", "top_p", "parallel_tool_calls")
+_READ = frozenset(
+    {
+        *("model", "input", "instructions", "tools", "tool_choice", "max_output_tokens"),
+        *("stream", "store", "text", "reasoning", *_PASSED_ON),
+    }
+)
+# Only the servers that keep conversations know what these refer to.
+_KEPT_ELSEWHERE = ("previous_response_id", "conversation", "prompt")
+_TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
+_ROLES = {"developer": "system", "system": "system", "user": "user", "assistant": "assistant"}
+
+
+class Responses:
+    """The dialect of ``POST /v1/responses``."""
+
+    name = "responses"
+
+    def read(self, given: object) -> AgentCall:
+        """Read a request's body, parsed; ErrorReply 400, as OpenAI's API would say it."""
+        return _Reader(_object(given)).call()
+
+    def writer(self, call: AgentCall, call_id: str, created: int) -> AnswerWriter:
+        """For the answer to ``call``."""
+        return ResponseWriter(call.tools, call_id, created)
+
+    def error(self, refusal: ErrorReply) -> dict[str, Any]:
+        """An error's document."""
+        return refusal.as_json()
+
+
+class _Reader:
+    """Reads one request; what it cannot express in chat's words it notes on the way."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = given
+        self._tools = ToolNames()
+        self._dropped: set[str] = set()
+        self._needs_cloud: str | None = None
+        self._talk = Conversation()
+
+    def call(self) -> AgentCall:
+        given = self._given
+        if given.get("background"):
+            raise ErrorReply(400, "background is not supported", param="background")
+        offered = self._offered(given.get("tools"))
+        extra = {name: given[name] for name in _PASSED_ON if given.get(name) is not None}
+        if offered:
+            extra["tools"] = offered
+            self._choose(given.get("tool_choice"), extra)
+        else:
+            extra.pop("parallel_tool_calls", None)
+        schema, name = self._text(_table(given, "text"))
+        effort = _table(given, "reasoning").get("effort")
+        if isinstance(effort, str):
+            extra["reasoning_effort"] = effort
+        self._dropped |= {key for key, value in given.items() if key not in _READ and value}
+        if isinstance(given.get("instructions"), str):
+            self._talk.say("system", given["instructions"])
+        self._items(given.get("input"))
+        native = next((key for key in _KEPT_ELSEWHERE if given.get(key)), None)
+        request = ChatRequest(
+            self._talk.messages(),
+            schema=schema,
+            schema_name=name,
+            max_tokens=_limit(given.get("max_output_tokens")),
+            extra=extra,
+            dialect=Responses.name,
+            dropped=tuple(sorted(self._dropped)),
+        )
+        return AgentCall(
+            request,
+            stream=given.get("stream") is True,
+            needs_cloud=native or self._needs_cloud,
+            native_only=native,
+            tools=self._tools,
+        )
+
+    def _items(self, items: object) -> None:
+        if isinstance(items, str):
+            self._talk.say("user", items)
+        elif isinstance(items, list):
+            for nth, item in enumerate(items):
+                if not isinstance(item, dict):
+                    raise ErrorReply(400, "must be an object", param=f"input[{nth}]")
+                self._item(item)
+        if not self._talk.messages():
+            raise ErrorReply(400, "input must be a text, or a list of items", param="input")
+
+    def _item(self, item: Mapping[str, Any]) -> None:
+        kind = item.get("type") or ("message" if "role" in item else "")
+        match kind:
+            case "message":
+                role = _ROLES.get(str(item.get("role")))
+                if role is None:
+                    raise ErrorReply(400, "unknown role", param="input")
+                self._talk.say(role, self._content(item.get("content")))
+            case "reasoning":
+                self._reasoning(item)
+            case "function_call" | "custom_tool_call":
+                self._called(kind, item)
+            case "function_call_output" | "custom_tool_call_output":
+                self._result(item)
+            case _:
+                # Of a tool that a server carries out itself, or sealed for it.
+                self._note("server_tool", f"input.{str(kind)[:60]}")
+
+    def _reasoning(self, item: Mapping[str, Any]) -> None:
+        parts = [*_list(item.get("content")), *_list(item.get("summary"))]
+        texts = [part["text"] for part in parts if _is_text(part)]
+        self._talk.reason("\n".join(texts))
+        if item.get("encrypted_content"):
+            self._dropped.add("reasoning.encrypted_content")
+
+    def _called(self, kind: str, item: Mapping[str, Any]) -> None:
+        namespace = item.get("namespace")
+        flat = self._tools.flat(
+            str(item.get("name")), namespace if isinstance(namespace, str) and namespace else None
+        )
+        if kind == "custom_tool_call":
+            arguments = json.dumps({"input": str(item.get("input") or "")}, ensure_ascii=False)
+        else:
+            arguments = str(item.get("arguments") or "{}")
+        self._talk.call(_identity(item), flat, arguments)
+
+    def _result(self, item: Mapping[str, Any]) -> None:
+        output = self._content(item.get("output"))
+        if isinstance(output, str):
+            self._talk.result(_identity(item), output)
+            return
+        # A tool's message holds text alone: images follow as the user's.
+        texts = [part["text"] for part in output if part["type"] == "text"]
+        self._talk.result(_identity(item), "\n".join([*texts, "(an image or file: see below)"]))
+        self._talk.say("user", [part for part in output if part["type"] != "text"])
+
+    def _content(self, content: object) -> str | list[dict[str, Any]]:
+        if isinstance(content, str):
+            return content
+        return joined([part for part in map(self._part, _list(content)) if part])
+
+    def _part(self, part: object) -> dict[str, Any] | None:
+        if not isinstance(part, dict):
+            return None
+        kind = part.get("type")
+        if _is_text(part):
+            return {"type": "text", "text": part["text"]}
+        if kind == "refusal":
+            return {"type": "text", "text": str(part.get("refusal") or "")}
+        if kind == "input_image" and isinstance(part.get("image_url"), str):
+            self._note("image_input")
+            image = {"url": part["image_url"]}
+            if isinstance(part.get("detail"), str):
+                image["detail"] = part["detail"]
+            return {"type": "image_url", "image_url": image}
+        if kind == "input_file" and isinstance(part.get("file_data"), str):
+            self._note("file_input")
+            name = str(part.get("filename") or "file")
+            return {"type": "file", "file": {"filename": name, "file_data": part["file_data"]}}
+        self._note("unknown_content", f"content.{str(kind)[:60]}")
+        return None
+
+    def _note(self, reason: str, dropped: str | None = None) -> None:
+        self._needs_cloud = self._needs_cloud or reason
+        if dropped:
+            self._dropped.add(dropped)
+
+    def _offered(self, tools: object) -> list[dict[str, Any]]:
+        offered = []
+        for tool in _list(tools):
+            if not isinstance(tool, dict):
+                raise ErrorReply(400, "must be an object", param="tools")
+            if tool.get("type") == "namespace":
+                inner = [one for one in _list(tool.get("tools")) if isinstance(one, dict)]
+                offered += [self._tool(one, str(tool.get("name"))) for one in inner]
+            else:
+                offered.append(self._tool(tool))
+        return [tool for tool in offered if tool]
+
+    def _tool(self, tool: Mapping[str, Any], namespace: str | None = None) -> dict[str, Any] | None:
+        kind, name = tool.get("type"), tool.get("name")
+        if kind not in ("function", "custom") or not isinstance(name, str):
+            self._dropped.add(f"tools.{str(kind)[:60]}")
+            return None
+        flat = self._tools.add(ToolName(name, namespace, custom=kind == "custom"))
+        if kind == "custom":
+            return freeform(flat, tool)
+        return function(flat, tool.get("description"), tool.get("parameters"), tool.get("strict"))
+
+    def _choose(self, choice: object, extra: dict[str, Any]) -> None:
+        """Put ``tool_choice`` into chat's words; a tool that only a server has needs the cloud."""
+        if isinstance(choice, str):
+            extra["tool_choice"] = choice
+        elif isinstance(choice, dict):
+            match choice.get("type"):
+                case "function" | "custom":
+                    flat = self._flat_of(choice)
+                    extra["tool_choice"] = {"type": "function", "function": {"name": flat}}
+                case "allowed_tools":
+                    allowed = {self._flat_of(one) for one in _list(choice.get("tools"))}
+                    kept = [tool for tool in extra["tools"] if tool["function"]["name"] in allowed]
+                    extra["tools"] = kept or extra["tools"]
+                    extra["tool_choice"] = choice.get("mode") or "auto"
+                case kind:
+                    self._note("server_tool", f"tool_choice.{str(kind)[:60]}")
+
+    def _flat_of(self, choice: object) -> str:
+        named = choice if isinstance(choice, dict) else {}
+        return self._tools.flat(str(named.get("name")), named.get("namespace"))
+
+    def _text(self, text: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+        """The schema that ``text.format`` asks for, and its name."""
+        if text.get("verbosity"):
+            self._dropped.add("text.verbosity")
+        form = text.get("format")
+        match form:
+            case None | {"type": "text"}:
+                return None, "reply"
+            case {"type": "json_object"}:
+                return {"type": "object"}, "reply"
+            case {"type": "json_schema", "schema": dict(schema)}:
+                return schema, str(form.get("name") or "reply")
+        raise ErrorReply(400, "must be text, json_object or json_schema", param="text.format")
+
+
+def _object(given: object) -> Mapping[str, Any]:
+    if not isinstance(given, dict):
+        raise ErrorReply(400, "the request's body must be a JSON object", code="invalid_json")
+    return given
+
+
+def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = given.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise ErrorReply(400, "must be an object", param=name)
+    return value or {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_text(part: object) -> bool:
+    return (
+        isinstance(part, dict) and part.get("type") in _TEXTS and isinstance(part.get("text"), str)
+    )
+
+
+def _identity(item: Mapping[str, Any]) -> str:
+    identity = item.get("call_id")
+    if not isinstance(identity, str) or not identity:
+        raise ErrorReply(400, "a tool's call and its output need a call_id", param="input")
+    return identity
+
+
+def _limit(value: object) -> int | None:
+    if value is not None and type(value) is not int:
+        raise ErrorReply(400, "must be an integer", param="max_output_tokens")
+    return value
