@@ -86,6 +86,7 @@ def _document(seen: RoutingView) -> dict[str, Any]:
 
 
 def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
+    from core.router.notices import too_few_requests
     from reflex_tui.model.first_config import config_place
 
     health = seen.health
@@ -100,6 +101,8 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
         f"shadow    {_shadow_words(seen, shadow)}",
         f"next Implement call → {coloured(str(decision.mode), 'bold')}: {why}",
     ]
+    few = too_few_requests(health.engine, seen.settings.reflex.candidates, 1)
+    lines += [f"{coloured('▲', 'yellow')} {each}" for each in (*health.notices, few) if each]
     if not health.ok:
         lines += ["", *health.remedy]
     settings = seen.settings
