@@ -79,7 +79,7 @@ class RoutedCall:
         self._options = options or CallOptions()
         self._started = run.clock.monotonic()
         self._attempts = Attempts(
-            Call(self.call_id, stage, run.origin),
+            Call(self.call_id, stage, run.origin, self._options.caller),
             run.evidence,
             run.clock,
             failure_count=lambda: run.breakers[PRIMARY].view().failure_count,

@@ -24,6 +24,19 @@ ATTEMPTS_FAILED = "attempts_failed"
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as far as an agent says so: its session and its subagent.
+
+    ``stage_rule`` is the gateway's rule by which the call is of its stage; None where the caller
+    named it, or none applied.
+    """
+
+    stage_rule: str | None = None
+    session: str | None = None
+    agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CallOptions:
     """What one call asks for beyond the table.
 
@@ -36,6 +49,7 @@ class CallOptions:
     given_up: frozenset[str] = frozenset()
     local_sampling: bool = False
     needs_cloud: str | None = None
+    caller: Caller = Caller()
 
 
 class BreakerState(StrEnum):
