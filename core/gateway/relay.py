@@ -13,10 +13,10 @@ from starlette.datastructures import Headers
 from core.errors import ReflexError
 from core.gateway.body import ClientLeft, read_body, read_json
 from core.gateway.dialects.blocks import portions
-from core.gateway.dialects.call import read_stage
 from core.gateway.dialects.refusals import ErrorReply, error_reply
+from core.gateway.stages import Placed, caller_of, placed
 from core.router.decision import CallOptions
-from core.stages import Mode
+from core.stages import Mode, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.gateway.runs import Runs
     from core.router.answer import Answer
     from core.router.call import RoutedCall
-    from core.stages import Stage
+    from core.settings import Settings
 
 PING_EVERY_S = 10.0
 """How long a stream may be silent. Until then an error keeps its own status."""
@@ -185,9 +185,9 @@ class AgentCalls:
         headers = Headers(scope=scope)
         if "json" not in headers.get("content-type", "").lower():
             raise ErrorReply(415, "the Content-Type must be application/json")
-        stage = read_stage(headers.get("x-speckit-stage"), self._default_stage)
         try:
-            asked = self._dialect.read(await read_json(await read_body(scope, receive)))
+            given = await read_json(await read_body(scope, receive))
+            asked = self._dialect.read(given)
         except ClientLeft:
             return
         async with self._runs.current() as implementer:
@@ -198,12 +198,32 @@ class AgentCalls:
                     param=asked.native_only,
                     code="unsupported_parameter",
                 )
-            options = CallOptions(needs_cloud=asked.needs_cloud)
-            call = await implementer.call(asked.request, stage=stage, options=options)
+            where = self._placed(headers, given, implementer.settings)
+            caller = caller_of(headers, where.rule)
+            options = CallOptions(needs_cloud=asked.needs_cloud, caller=caller)
+            call = await implementer.call(asked.request, stage=where.stage, options=options)
             sender = ReplySender(call, asked, self._dialect, send)
             # Nothing is left to be cancelled above this, and uvicorn would log it as a fault.
             with suppress(asyncio.CancelledError):
                 await _while_connected(receive, self._send_reply(sender, call))
+
+    def _placed(self, headers: Headers, given: object, settings: Settings) -> Placed:
+        body = given if isinstance(given, dict) else {}
+        try:
+            return placed(
+                headers,
+                str(body.get("model") or ""),
+                tools=bool(body.get("tools")),
+                own=settings.serve.stages,
+                default=self._default_stage,
+            )
+        except ValueError:
+            raise ErrorReply(
+                400,
+                f"unknown stage; known are {', '.join(Stage)}",
+                param="X-Speckit-Stage",
+                code="unknown_stage",
+            ) from None
 
     async def _send_reply(self, sender: ReplySender, call: RoutedCall) -> None:
         outcome = "cancelled"
