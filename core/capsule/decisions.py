@@ -24,7 +24,7 @@ from core.files import make_private, open_state
 from core.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from core.capsule.events import GateDecisionEvent
@@ -116,7 +116,7 @@ def check_decisions(log: EventLog, workspace: Path, key_directory: Path | None =
     """
     problems: list[str] = []
     before: NewestDecision | None = None
-    for record in _decisions(log):
+    for record in records_of(log, ("GateDecision",)):
         if not seal_holds(record.body, workspace, user_key(directory=key_directory)):
             continue
         if out_of_order(record.body, NewestDecision()):
@@ -144,9 +144,15 @@ def check_decisions(log: EventLog, workspace: Path, key_directory: Path | None =
     return problems
 
 
-def _decisions(log: EventLog) -> Iterator[Record]:
+def records_of(log: EventLog, types: Sequence[str]) -> Iterator[Record]:
+    """The records of these event types, oldest first, without reading the others.
+
+    Raises:
+        CapsuleCorrupt: one of them is damaged.
+    """
+    wanted = tuple(f'{{"event_type":"{name}"'.encode() for name in types)
     for place, line in lines_from(log.path, place_of(log.path, 1)):
-        if line.startswith(b'{"event_type":"GateDecision"'):
+        if line.startswith(wanted):
             yield decode(log.path, place, line)
 
 

@@ -143,14 +143,14 @@ class BreakerStateChangedEvent(Event):
 
 
 class CriterionMetric(BaseModel):
-    """One criterion of a GateDecision, in its ``unit`` (ms or %); null is ∞ or unknown."""
+    """One criterion of a GateDecision, in its ``unit``; null is ∞ or unknown."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
     value: float | None = Field(description="As measured.")
     bound: float | None = Field(description="The worst value that the evidence leaves plausible.")
     threshold: float = Field(description="What it was judged by.")
-    unit: str = Field(default="", description="ms or %.")
+    unit: str = Field(default="", description="ms, % or tasks.")
     note: str = Field(default="", description="What was counted, in words.")
     verdict: Literal["pass", "fail", "inconclusive"] = Field(description="Of this criterion.")
 
@@ -163,7 +163,8 @@ class GateDecisionEvent(Event):
     verdict: Literal["pass", "fail", "inconclusive"] = Field(description="Only pass promotes.")
     misses: list[str] = Field(
         default_factory=list,
-        description="p95_latency, success_parity, json_compliance: the points that miss.",
+        description="The criteria that miss: p95_latency, success_parity, json_compliance, "
+        "golden_regression.",
     )
     backend: str = Field(default="reflex", description="The reflex arm's backend by name.")
     endpoint: str = Field(description="The reflex arm's base URL.")
@@ -189,6 +190,13 @@ class GateDecisionEvent(Event):
         default_factory=list,
         description="The report's, what limits its worth: demo, scripted, unsandboxed, "
         "reused_cloud, server_changed, mixed_hardware.",
+    )
+    fingerprint: str = Field(
+        default="", description="sha256 of model, server, suite, prompts, thresholds and cloud."
+    )
+    run: int = Field(default=0, description="Which run of this fingerprint it is, from 1.")
+    promoted_by: str = Field(
+        default="", description="What cleared success parity: planned, evidence, or nothing."
     )
     decided_at: str = Field(default="", description="When it was decided; RFC 3339, sealed.")
     number: int = Field(
@@ -219,6 +227,10 @@ class BakeoffStartedEvent(Event):
     tasks: int = Field(description="How many tasks.")
     trials: int = Field(description="How many trials of each.")
     seed: int = Field(description="The seed of the random order.")
+    fingerprint: str = Field(
+        default="", description="What its runs are counted by; empty when it cannot promote."
+    )
+    seal: str = Field(default="", description="HMAC with the user's key, where it is counted.")
 
 
 class BakeoffFinishedEvent(Event):
@@ -229,6 +241,16 @@ class BakeoffFinishedEvent(Event):
     report_path: str = Field(description="The JSON report, relative to the workspace.")
     report_sha256: str = Field(description="The report's sha256.")
     partial: bool = Field(description="True when it was stopped before its end.")
+    fingerprint: str = Field(
+        default="", description="What its runs are counted by; empty when it cannot promote."
+    )
+    trials: int = Field(default=0, description="Trials finished; a run without any is no run.")
+    evidence: float = Field(
+        default=0.0, description="What this run's bets on success parity came to, unweighted."
+    )
+    slow: int = Field(default=0, description="First calls at or over the latency threshold.")
+    calls: int = Field(default=0, description="First calls in all.")
+    seal: str = Field(default="", description="HMAC with the user's key, where it is counted.")
 
 
 class EnableForcedEvent(Event):

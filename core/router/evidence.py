@@ -101,6 +101,11 @@ class Evidence:
         self._secrets = secrets
         self._capture = Capture(policy.capture_mode, key, known=secrets)
 
+    @property
+    def policy_hash(self) -> str:
+        """The policy that this run goes by."""
+        return self._policy.policy_hash
+
     async def record_policy(self, settings: Settings) -> None:
         """Store the policy snapshot, and record that this run goes by it."""
         path = self._policy.store(settings.state_dir / "policies")

@@ -56,15 +56,21 @@ LAPSES = {
         "Start the server with its JSON grammar, then run a new bakeoff",
     ),
     "inconclusive": Explanation(
-        "too little evidence for a verdict", "Run more trials: code reflex bakeoff --trials 2"
+        "too little evidence for a verdict",
+        "Run it again, which adds evidence, or take a larger suite: code reflex bakeoff",
     ),
-    "golden_regression": Explanation("a task that was solved before is solved no longer"),
+    "golden_regression": Explanation(
+        "a golden task fails on reflex though the cloud solves it",
+        "Use a stronger model, then run a new bakeoff",
+    ),
     "drift_latency": Explanation("live calls have become slower than the threshold"),
     "drift_compliance": Explanation("live replies miss the JSON schema more often than allowed"),
     "drift_outcomes": Explanation("live replies solve less than the bakeoff promised"),
 }
 # These say how the newest bakeoff ended; the others, that none speaks of reflex as it is now.
-OUTCOMES = frozenset({"p95_latency", "success_parity", "json_compliance", "inconclusive"})
+OUTCOMES = frozenset(
+    {"p95_latency", "success_parity", "json_compliance", "golden_regression", "inconclusive"}
+)
 
 
 class Counts(StrEnum):

@@ -68,6 +68,7 @@ def thresholds_of(policy: PolicySnapshot) -> dict[str, float]:
         "success_parity_percent": float(limits.success_parity_percent),
         "json_schema_compliance_percent": float(limits.json_schema_compliance_percent),
         "confidence": float(limits.confidence),
+        "golden_regressions_allowed": float(limits.golden_regressions_allowed),
     }
 
 

@@ -99,6 +99,12 @@ class Thresholds(ConfigSection):
         lt=1,
         description="Confidence of the bounds, which must pass too; 0 = point estimates only.",
     )
+    golden_regressions_allowed: int = Field(
+        default=0,
+        ge=0,
+        le=2000,
+        description="Golden tasks that may fail on reflex though the cloud solves them.",
+    )
     max_age_days: float = Field(
         default=30, gt=0, le=3650, description="Age at which a gate pass becomes stale; days."
     )

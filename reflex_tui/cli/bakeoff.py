@@ -98,6 +98,19 @@ def add(commands: Commands) -> None:
         "is marked",
     )
     add(
+        "--latency-calls",
+        type=count,
+        metavar="N",
+        help="calls of reflex alone, up to N first calls in all, when the tasks are too few to "
+        "judge its latency; 0: none (default: what a good server needs)",
+    )
+    add(
+        "--no-early-stop",
+        action="store_true",
+        help="run all tasks, for complete figures, even when an earlier look has decided; the "
+        "verdict is the same",
+    )
+    add(
         "--baseline",
         type=path,
         metavar="REPORT",
@@ -186,6 +199,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         allow_unsandboxed=arguments.allow_unsandboxed,
         aa=arguments.aa,
         resume=arguments.resume,
+        early_stop=not arguments.no_early_stop,
+        latency_calls=arguments.latency_calls,
     )
 
 

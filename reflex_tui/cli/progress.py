@@ -8,7 +8,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from core.figures import duration
-from core.harness.bakeoff.progress import Finished, Started, TrialEnded, TrialStarted
+from core.harness.bakeoff.progress import (
+    Finished,
+    LatencyCall,
+    LookTaken,
+    Started,
+    TrialEnded,
+    TrialStarted,
+)
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -97,6 +104,10 @@ class _OneLine:
                 self.say(line)
         if isinstance(event, TrialStarted):
             self._now = f"{plain(event.arm, 40)}: {plain(event.task, 64)}"
+        elif isinstance(event, LookTaken):
+            self.say(look_words(event))
+        elif isinstance(event, LatencyCall):
+            self._now = f"calls for latency: {event.calls} of at most {event.most}"
         if not isinstance(event, Finished):
             tally = self._tally
             pace = f"{tally.rate * _MINUTE:.0f}/min, {tally.eta} left"
@@ -136,6 +147,13 @@ class _Lines:
             )
             for line in (*event.left_out, *event.notices):
                 self.say(line)
+        elif isinstance(event, LookTaken):
+            self.say(look_words(event))
+        elif isinstance(event, LatencyCall):
+            self.say(
+                f"call for latency: {event.calls} of at most {event.most} first calls, "
+                f"{event.slow} too slow"
+            )
         elif isinstance(event, TrialEnded):
             tally, trial = self._tally, event.trial
             self.say(
@@ -149,6 +167,22 @@ class _Lines:
 
     def end(self) -> None:
         pass
+
+
+def look_words(event: LookTaken) -> str:
+    """What a look found, and whether the run ends with it."""
+    look = event.look
+    cloud = "the cloud not asked" if look.cloud is None else f"cloud {look.cloud}"
+    found = {
+        "pass": "success parity clears",
+        "futile": "too far below the threshold to go on",
+        "open": "nothing decided yet",
+    }[look.outcome]
+    ends = "; the other tasks are not needed" if event.ends else ""
+    return (
+        f"look {event.number} of {event.of}, after {look.tasks} tasks: reflex solved "
+        f"{look.reflex}, {cloud}: {found}{ends}"
+    )
 
 
 def _outcome(trial: Trial) -> str:

@@ -68,6 +68,8 @@ def bakeoff_lines(finished: Finished, comparison: Comparison | None) -> list[str
     lines = [headline, about(report), "", *gate_lines(gate), ""]
     if gate.decides and not finished.stopped:
         lines.append(f"needed for a verdict: {gate.decides}")
+    if gate.standing:
+        lines.append(gate.standing.words)
     if comparison:
         worse = [f"significant regression: {plain(one, 400)}" for one in comparison.reasons]
         lines += worse or ["no significant regression against the baseline"]

@@ -50,6 +50,8 @@ def overview(detail: Detail, width: int) -> list[Content]:
     if gate.decides:
         needed = wrap(f"needed for a verdict: {gate.decides}", width)
         lines += [line((row, MUTED)) for row in needed]
+    if gate.standing:
+        lines += [line((row, MUTED)) for row in wrap(gate.standing.words, width)]
     lines += [line(""), title("GATE")]
     table = criteria(gate.as_json(), Thresholds())
     lines += [criterion_line(each, min(width, 90)) for each in table]

@@ -11,6 +11,7 @@ import pytest
 from core.errors import ReflexError, ReportError
 from core.harness.bakeoff import journal as journals
 from core.harness.bakeoff.journal import Journal, JournalHeader, JournalSeal
+from core.harness.gate.looks import GatePlan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def sealing(directory: Path) -> JournalSeal:
 
 def begun(directory: Path) -> Journal:
     """A new journal there."""
-    header = JournalHeader(datetime(2026, 1, 1, tzinfo=UTC), "run", 1, {})
+    header = JournalHeader(datetime(2026, 1, 1, tzinfo=UTC), "run", 1, {}, GatePlan.single((), 1))
     return Journal.create(directory, header, sealing(directory))
 
 

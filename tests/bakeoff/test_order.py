@@ -1,40 +1,52 @@
-"""The order of a run: everything once, in blocks, the same by its seed; shards split it."""
+"""The order of a run: everything once, in stages, the same by its seed; shards split it."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.harness.bakeoff.plan import MOST_SEED, interleave, share
+from core.harness.bakeoff.plan import MOST_SEED, Slot, share, stages, task_order
+from core.harness.gate.looks import GatePlan, looks_of
 
 TASKS = st.lists(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
 SEEDS = st.integers(0, MOST_SEED)
 
 
+def staged(tasks: list[str], trials: int, seed: int) -> list[list[Slot]]:
+    """The stages of a run over these tasks."""
+    order = tuple(task_order(tasks, seed))
+    plan = GatePlan(order=order, looks=looks_of(0.95, len(order)), trials=trials)
+    return stages(plan, ["reflex", "cloud"], seed)
+
+
 @given(TASKS, st.integers(1, 3), SEEDS)
-def test_every_go_once_and_arms_side_by_side(tasks: list[str], trials: int, seed: int) -> None:
-    """Whatever drifts during the run hits both arms of a task alike."""
-    slots = interleave(tasks, ["reflex", "cloud"], trials, seed)
+def test_every_trial_once_and_reflex_before_the_cloud(
+    tasks: list[str], trials: int, seed: int
+) -> None:
+    """Up to each look both arms have the same tasks, reflex first, with the same seeds."""
+    made = staged(tasks, trials, seed)
+    slots = [slot for stage in made for slot in stage]
     assert len(slots) == len({(one.task, one.arm, one.trial) for one in slots})
     assert len(slots) == 2 * len(tasks) * trials
-    for first, second in zip(slots[::2], slots[1::2], strict=True):
-        assert (first.task, first.trial, first.seed) == (second.task, second.trial, second.seed)
-        assert {first.arm, second.arm} == {"reflex", "cloud"}
+    for first, second in zip(made[::2], made[1::2], strict=True):
+        assert {one.arm for one in first} == {"reflex"}
+        assert {one.arm for one in second} == {"cloud"}
+        assert [(one.task, one.trial, one.seed) for one in first] == [
+            (one.task, one.trial, one.seed) for one in second
+        ]
     assert all(0 <= one.seed <= MOST_SEED for one in slots)
 
 
 @given(TASKS, SEEDS)
 def test_the_seed_is_the_order(tasks: list[str], seed: int) -> None:
     """It does not depend on the order in which tasks are given."""
-    assert interleave(tasks, ["a", "b"], 2, seed) == interleave(tasks[::-1], ["b", "a"], 2, seed)
+    assert staged(tasks, 2, seed) == staged(tasks[::-1], 2, seed)
 
 
 def test_order_is_random() -> None:
-    """Other seeds give other orders, of tasks and of arms within a task."""
+    """Other seeds give other orders of the tasks."""
     tasks = [f"t{number}" for number in range(10)]
-    runs = [interleave(tasks, ["a", "b"], 1, seed) for seed in range(10)]
-    assert len({tuple(one.task for one in run) for run in runs}) == 10
-    assert {run[0].arm for run in runs} == {"a", "b"}
+    assert len({tuple(task_order(tasks, seed)) for seed in range(10)}) == 10
 
 
 @given(TASKS, SEEDS, st.integers(1, 15))
@@ -42,7 +54,7 @@ def test_shards_are_a_partition(tasks: list[str], seed: int, parts: int) -> None
     """Every task is in exactly one, and its own seed is the same there."""
     shares = [share(tasks, part, parts) for part in range(1, parts + 1)]
     assert sorted(task for part in shares for task in part) == sorted(tasks)
-    whole = {(one.task, one.arm): one.seed for one in interleave(tasks, ["a", "b"], 1, seed)}
+    whole = {(s.task, s.arm): s.seed for stage in staged(tasks, 1, seed) for s in stage}
     for part in filter(None, shares):
-        for slot in interleave(part, ["a", "b"], 1, seed):
-            assert whole[slot.task, slot.arm] == slot.seed
+        for stage in staged(part, 1, seed):
+            assert all(whole[slot.task, slot.arm] == slot.seed for slot in stage)

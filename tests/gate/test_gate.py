@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import NormalDist
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,8 @@ from core.harness.gate.judge import (
     false_alarm_rate,
     judge,
 )
+from core.harness.gate.looks import GatePlan
+from core.harness.gate.statistics import student_quantile
 from core.patchloop.trial import Attempt, Candidate, FailureKind, Trial
 
 THRESHOLDS = GateThresholds(
@@ -80,32 +83,34 @@ def criterion(result: GateResult, name: str) -> Criterion:
     return next(one for one in result.criteria if one.name == name)
 
 
-def test_64_tasks_all_solved_and_quick_pass() -> None:
-    """Everything clears: 64 calls bound P95, and 64 of 64 bound parity at 95.8 %."""
-    result = judged(bakeoff(64))
+def test_70_tasks_all_solved_and_quick_pass() -> None:
+    """Everything clears: 70 calls bound P95, and 70 of 70 bound parity at 95.3 %."""
+    result = judged(bakeoff(70))
     assert result.verdict is Verdict.PASS
     assert (result.misses, result.decides) == ((), "")
     parity = criterion(result, "success_parity")
     assert parity.value == 100
-    # With no discordant pair the bound is a / (a + t² n / (n - 1)), t = 1.66940 at 63 degrees.
-    assert parity.bound == pytest.approx(100 * 64 / (64 + 1.66940**2 * 64 / 63), abs=1e-3)
+    # With no discordant pair the bound is a / (a + t² n / (n - 1)). t, at 69 degrees, is for a
+    # normal 1.04 × 1.7507: the 4 % of a planned look, with the factor that simulation asks for.
+    critical = student_quantile(NormalDist().cdf(1.04 * 1.7507), 69)
+    assert parity.bound == pytest.approx(100 * 70 / (70 + critical**2 * 70 / 69), abs=1e-3)
     assert criterion(result, "p95_latency").bound == 500
-    assert "0 of 64 replies failed" in criterion(result, "json_compliance").note
+    assert "0 of 70 replies failed" in criterion(result, "json_compliance").note
 
 
-def test_58_calls_are_one_too_few() -> None:
-    """Without a slow call P95 is not yet bounded at 58, and is at 59; the words say which."""
-    short = judged(bakeoff(58))
+def test_69_calls_are_one_too_few() -> None:
+    """Without a slow call P95 is not yet bounded at 69, and is at 70; the words say which."""
+    short = judged(bakeoff(69))
     assert short.verdict is Verdict.INCONCLUSIVE
     assert criterion(short, "p95_latency").bound is None
     assert criterion(short, "p95_latency").needed == 1
-    assert "about 1 more tasks or trials (59 first calls in all)" in short.decides
-    assert judged(bakeoff(59)).verdict is Verdict.PASS
+    assert "about 1 more first calls at this rate (70 in all)" in short.decides
+    assert judged(bakeoff(70)).verdict is Verdict.PASS
 
 
 def test_trials_count_as_calls() -> None:
-    """20 tasks three times are 60 calls."""
-    assert criterion(judged(bakeoff(20, 3)), "p95_latency").state is Verdict.PASS
+    """24 tasks three times are 72 calls."""
+    assert criterion(judged(bakeoff(24, 3)), "p95_latency").state is Verdict.PASS
 
 
 def test_retries_bound_nothing_but_count_for_the_point() -> None:
@@ -124,7 +129,7 @@ def test_the_bound_is_never_under_the_value() -> None:
     """Slow retries raise the value over the first calls' bound; the bound shown follows."""
     trials = [
         replace(one, attempts=(*one.attempts, Attempt(9, 700, compliant=True)))
-        for one in bakeoff(64)
+        for one in bakeoff(70)
     ]
     latency = criterion(judged(trials), "p95_latency")
     assert latency.value == latency.bound == 700
@@ -135,7 +140,7 @@ def test_p95_at_the_threshold_fails() -> None:
     result = judged(bakeoff(64, pace=lambda _t, _n: 2000.0), timeout_ms=5000)
     assert result.verdict is Verdict.FAIL
     assert result.misses == ("p95_latency",)
-    assert judged(bakeoff(64, pace=lambda _t, _n: 1999.9), timeout_ms=5000).verdict is Verdict.PASS
+    assert judged(bakeoff(70, pace=lambda _t, _n: 1999.9), timeout_ms=5000).verdict is Verdict.PASS
 
 
 def test_a_call_at_the_threshold_counts_as_slow() -> None:
@@ -143,7 +148,7 @@ def test_a_call_at_the_threshold_counts_as_slow() -> None:
     result = judged(bakeoff(64, pace=lambda t, _n: 2000.0 if t == 5 else 9.0), timeout_ms=5000)
     latency = criterion(result, "p95_latency")
     assert "1 of 64 first calls at or over 2.00 s" in latency.note
-    assert (latency.state, latency.bound, latency.needed) == (Verdict.INCONCLUSIVE, 2000, 29)
+    assert (latency.state, latency.bound, latency.needed) == (Verdict.INCONCLUSIVE, None, 108)
 
 
 def test_four_slow_calls_of_64_miss_and_two_leave_it_open() -> None:
@@ -193,18 +198,29 @@ def test_parity_below_the_threshold_fails() -> None:
 
 
 def test_a_promising_parity_says_how_many_tasks_would_decide() -> None:
-    """58 of 64 is 90.6 % with a bound under 85; as many more as it says at that rate pass."""
+    """58 of 64 is 90.6 % with a bound under 85: later runs could add the evidence that it says."""
     open_one = judged(bakeoff(64, reflex=lambda t, _n: t >= 6))
     needed = criterion(open_one, "success_parity").needed
     assert open_one.verdict is Verdict.INCONCLUSIVE
     assert needed is not None
-    assert f"about {needed} more tasks ({64 + needed} in all)" in open_one.decides
+    assert f"about {needed} more tasks would decide at these rates" in open_one.decides
 
-    assert needed > 32
-    # 96 tasks at exactly that rate, and as near to it as whole tasks can be.
-    assert judged(bakeoff(96, reflex=lambda t, _n: t >= 9)).verdict is Verdict.INCONCLUSIVE
-    lost = (64 + needed) * 6 // 64
-    assert judged(bakeoff(64 + needed, reflex=lambda t, _n: t >= lost)).verdict is Verdict.PASS
+    def evidence(tasks: int) -> float:
+        """Of a rerun over so many tasks, at that rate as near as whole tasks can be."""
+        plan = GatePlan(tuple(f"t{n:03}" for n in range(tasks)), (tasks,), run=2, rerun=1)
+        again = bakeoff(tasks, reflex=lambda t, _n: t >= tasks * 6 // 64)
+        judgement = judge(
+            again,
+            reflex="reflex",
+            cloud="cloud",
+            thresholds=THRESHOLDS,
+            timeout_ms=1500,
+            plan=replace(plan, fingerprint="sha256:f"),
+        )
+        assert judgement.standing
+        return judgement.standing.evidence
+
+    assert evidence(needed * 3 // 4) < 100 <= evidence(needed + 11)
 
 
 def test_a_cloud_arm_that_solves_under_half_decides_nothing() -> None:
@@ -212,7 +228,8 @@ def test_a_cloud_arm_that_solves_under_half_decides_nothing() -> None:
     weak = judged(bakeoff(64, cloud=lambda t, _n: t < 31))
     assert weak.verdict is Verdict.INCONCLUSIVE
     assert "solved only 31 of 64" in weak.decides
-    assert judged(bakeoff(64, cloud=lambda t, _n: t < 32)).verdict is Verdict.PASS
+    fair = judged(bakeoff(64, cloud=lambda t, _n: t < 32))
+    assert criterion(fair, "success_parity").state is Verdict.PASS
     points = replace(THRESHOLDS, confidence=0)
     assert judged(bakeoff(64, cloud=lambda t, _n: t < 31), points).verdict is Verdict.INCONCLUSIVE
 
@@ -225,7 +242,7 @@ def test_a_weak_cloud_arm_does_not_excuse_a_slow_one() -> None:
 
 def test_one_reply_that_is_not_the_json_fails_at_100_percent() -> None:
     """Compliance is the percentage itself; at a lower threshold the same replies do."""
-    trials = bakeoff(64)
+    trials = bakeoff(72)
     trials[0] = replace(trials[0], attempts=(Attempt(9, 99, compliant=False), Attempt(9, 99)))
     assert judged(trials).misses == ("json_compliance",)
     lenient = replace(THRESHOLDS, json_schema_compliance_percent=98)
@@ -258,7 +275,7 @@ def test_a_late_solution_is_none() -> None:
     result = judged(trials, timeout_ms=1500)
     assert criterion(result, "success_parity").value == pytest.approx(100 * 53 / 64)
     assert criterion(result, "p95_latency").misses is False
-    assert judged(trials, timeout_ms=1501).verdict is Verdict.PASS
+    assert criterion(judged(trials, timeout_ms=1501), "success_parity").state is Verdict.PASS
     flagged = [
         replace(one, attempts=(replace(one.attempts[0], late=True),)) if one.arm == "cloud" else one
         for one in bakeoff(64)
@@ -292,13 +309,14 @@ def test_trials_without_a_partner_are_left_out() -> None:
 
 
 def test_repeated_trials_do_not_stand_for_tasks() -> None:
-    """Ten tasks six times are 60 pairs, but what they prove of parity is ten tasks' worth."""
-    result = judged(bakeoff(10, 6))
+    """Ten tasks seven times are 70 pairs, but what they prove of parity is ten tasks' worth."""
+    result = judged(bakeoff(10, 7))
     assert criterion(result, "p95_latency").state is Verdict.PASS
     parity = criterion(result, "success_parity")
     assert parity.state is Verdict.INCONCLUSIVE
-    assert parity.bound == criterion(judged(bakeoff(10)), "success_parity").bound
-    assert "design effect 6.00" in parity.note
+    once = criterion(judged(bakeoff(10)), "success_parity")
+    assert parity.bound == pytest.approx(once.bound)
+    assert "design effect 7.00" in parity.note
 
 
 def test_a_trial_that_occurs_twice_is_refused() -> None:

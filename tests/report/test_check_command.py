@@ -53,7 +53,7 @@ def test_a_fail_is_one_and_inconclusive_three(workspace: Workspace) -> None:
     few = workspace.written(planted(20))
     done = workspace.reflex("check", "--report", few)
     assert done.returncode == 3
-    assert "about 39 more tasks or trials" in done.stdout
+    assert "about 50 more first calls" in done.stdout
 
 
 def test_without_a_readable_report_it_is_two(workspace: Workspace) -> None:
@@ -192,7 +192,7 @@ def test_annotations_are_escaped() -> None:
 
 def test_shards_are_merged_and_checked(workspace: Workspace) -> None:
     """``newest`` passes the shards over and finds the whole."""
-    trials = planted()
+    trials = planted(72)
     tasks = sorted({one.task for one in trials})
     whole = workspace.made(trials)
     for part in (0, 1):

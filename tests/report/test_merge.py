@@ -41,6 +41,7 @@ def _shards(trials: list[Trial], parts: int, **values: Any) -> list[Report]:
             [one for one in trials if one.task in tasks[part::parts]],
             suite=suite(tasks).model_copy(update={"selected": tuple(tasks[part::parts])}),
             settings=run_settings(shard=f"{part + 1}/{parts}", trials=most),
+            latency_calls=(),
             run_id=f"run-{part}",
             created_at=ENDED - timedelta(minutes=part + 2),
             finished_at=ENDED - timedelta(minutes=part),
@@ -59,7 +60,7 @@ def test_the_merged_report_says_what_an_unsharded_run_would(data: st.DataObject)
 
     trials = draw(1, 2)
     everything = planted(draw(6, 64), lost=draw(0, 6), slow=draw(0, 3), trials=trials)
-    whole = made(everything, settings=run_settings(trials=trials))
+    whole = made(everything, settings=run_settings(trials=trials), latency_calls=())
     merged = merge(data.draw(st.permutations(_shards(everything, draw(1, 5)))))
     assert merged.gate == whole.gate
     assert summaries(merged) == summaries(whole)

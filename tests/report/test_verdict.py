@@ -27,16 +27,17 @@ PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 @pytest.mark.parametrize(
     ("tasks", "slow", "verdict"),
     [
-        (59, 0, PASS),
-        (58, 0, INCONCLUSIVE),
-        (93, 1, PASS),
-        (92, 1, INCONCLUSIVE),
+        (70, 0, PASS),
+        (69, 0, INCONCLUSIVE),
+        (71, 1, PASS),
+        (70, 1, INCONCLUSIVE),
         (59, 3, FAIL),
     ],
 )
 def test_latency_decides_where_the_formula_says(tasks: int, slow: int, verdict: Verdict) -> None:
-    """At 95 %: 59 calls without a slow one, 93 with one; P95 itself over 2 s fails."""
-    report = made(planted(tasks, slow=slow), thresholds=replace(LIMITS, success_parity_percent=0))
+    """At 95 %: 70 calls without a slow one, whatever comes after; P95 itself over 2 s fails."""
+    limits = replace(LIMITS, success_parity_percent=0)
+    report = made(planted(tasks, slow=slow), thresholds=limits, latency_calls=())
     latency = rederive(report).criteria[0]
     assert latency.state is verdict
     assert report.gate["verdict"] == rederive(report).verdict == verdict

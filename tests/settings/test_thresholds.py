@@ -27,6 +27,7 @@ LOOSE = Thresholds(
     success_parity_percent=0,
     json_schema_compliance_percent=0,
     confidence=0,
+    golden_regressions_allowed=2000,
     max_age_days=3650,
 )
 TIGHT = Thresholds(

@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule.decisions import record_decision
 from core.capsule.events import BakeoffFinishedEvent, CriterionMetric, GateDecisionEvent
+from core.capsule.keys import user_key
 from core.errors import CapsuleError
 from core.harness.bakeoff.arms import AGAIN
+from core.harness.bakeoff.counting import sealed_event
 from core.harness.bakeoff.plan import eval_directory
 from core.harness.bakeoff.progress import Finished
 from core.harness.gate.judge import FalseAlarms, GateResult, GateThresholds, false_alarm_rate, judge
 from core.harness.report import files as reports
 from core.harness.report.model import ArmRecord, Environment, SandboxRecord
+from core.harness.report.verdict import rederive
 from core.plain import plain
 from core.router.promotion import thresholds_of
 from core.stages import CLOUD, PRIMARY
@@ -36,12 +39,15 @@ if TYPE_CHECKING:
     from core.harness.bakeoff.arms import Arm
     from core.harness.bakeoff.journal import Journal
     from core.harness.bakeoff.preparation import PreparedRun
+    from core.harness.gate.looks import GatePlan
     from core.harness.report.model import Report
     from core.patchloop.trial import Trial
     from core.router.evidence import Evidence
     from core.settings.policy import PolicySnapshot
 
 
+# What a float of JSON holds, and far beyond any evidence that is asked for.
+_MOST_EVIDENCE = 1e300
 _MODEL = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
 
 
@@ -74,9 +80,14 @@ def _version() -> str:
 
 
 def verdict_over(
-    trials: Sequence[Trial], prepared: PreparedRun, policy: PolicySnapshot
+    trials: Sequence[Trial],
+    prepared: PreparedRun,
+    policy: PolicySnapshot,
+    *,
+    plan: GatePlan | None = None,
+    latency_calls: Sequence[Trial] = (),
 ) -> GateResult:
-    """The gate over these trials, by the policy's thresholds."""
+    """The gate over these trials, by the policy's thresholds and the run's plan."""
     candidate, baseline = prepared.arms
     return judge(
         trials,
@@ -84,11 +95,18 @@ def verdict_over(
         cloud=baseline,
         thresholds=GateThresholds(**thresholds_of(policy)),
         timeout_ms=prepared.arms[candidate].backend.timeout_ms,
+        plan=plan,
+        latency_calls=latency_calls,
+        golden=prepared.scope.golden,
     )
 
 
 class Conclusion:
-    """Writes one run's reports and events from what its journal holds."""
+    """Writes one run's reports and events from what its journal holds.
+
+    ``pass_holds`` says that the newest decision is a pass of the same fingerprint that still holds:
+    a run that merely remains undecided does not take it away.
+    """
 
     def __init__(
         self,
@@ -100,7 +118,9 @@ class Conclusion:
         log: EventLog,
         key_directory: Path | None,
         clock: Clock,
+        pass_holds: bool = False,
     ) -> None:
+        self._pass_holds = pass_holds
         self._prepared = prepared
         self._policy = policy
         self._journal = journal
@@ -109,18 +129,22 @@ class Conclusion:
         self._key_directory = key_directory
         self._clock = clock
 
-    async def draw(self, stopped: str, *, server_changed: bool = False) -> Finished:
+    async def draw(
+        self, stopped: str, *, server_changed: bool = False, decided: bool = False
+    ) -> Finished:
         """Write the reports and say so in the capsule; ``stopped`` is why it ended early, if so.
 
-        When a server changed while it ran, nobody can tell which trials are whose: the report is
-        marked so, and the run cannot be resumed.
+        A run that a planned look ``decided`` is whole without its other tasks. When a server
+        changed while it ran, nobody can tell which trials are whose: the report is marked so, and
+        the run cannot be resumed.
 
         Raises:
             ReportError: The reports cannot be written; the journal still holds everything.
             CapsuleError: A whole run could not be put on record.
         """
         prepared, scope = self._prepared, self._prepared.scope
-        stamps = self._stamps() | ({"server_changed"} if server_changed else set())
+        stamps = self._stamps(decided=decided and not stopped)
+        stamps |= {"server_changed"} if server_changed else set()
         report = await asyncio.to_thread(self._report, stamps)
         json_path, md_path, sha256 = await asyncio.to_thread(
             reports.write, report, eval_directory(scope.plan, scope.settings)
@@ -132,12 +156,18 @@ class Conclusion:
             report_sha256=f"sha256:{sha256}",
             partial=report.partial,
         )
+        finished = self._counted(finished, report)
         # A run that stopped because the capsule cannot be written cannot be recorded there either.
         with contextlib.suppress(*((CapsuleError,) if stopped else ())):
             await self._evidence.append(finished)
         unrecorded = "it ended early" if stopped else prepared.no_decision_because()
         if server_changed:
             unrecorded = "a server changed during the run"
+        if not unrecorded and report.gate["verdict"] == "inconclusive" and self._pass_holds:
+            unrecorded = (
+                "undecided, and the earlier pass still holds; what this run has seen is kept as "
+                "evidence"
+            )
         if not unrecorded:
             await asyncio.to_thread(
                 record_decision,
@@ -160,12 +190,36 @@ class Conclusion:
             false_alarms=self._false_alarms(report),
         )
 
-    def _stamps(self) -> set[str]:
+    def _counted(self, finished: BakeoffFinishedEvent, report: Report) -> BakeoffFinishedEvent:
+        """With what later runs of the fingerprint carry on; a run that was stopped leaves none."""
+        plan, standing = self._journal.header.plan, rederive(report).standing
+        if not plan.fingerprint or standing is None:
+            return finished
+        limit = report.thresholds.p95_latency_ms
+        own = [one for one in report.trials if one.arm == report.pair[0]]
+        firsts = [one.attempts[0] for one in (*own, *report.latency_calls) if one.attempts]
+        evidence = {
+            "evidence": min(standing.own_evidence, _MOST_EVIDENCE),
+            "slow": sum(1 for one in firsts if one.answered_ms >= limit),
+            "calls": len(firsts),
+        }
+        counted = finished.model_copy(
+            update={
+                "fingerprint": plan.fingerprint,
+                "trials": len(self._journal.trials),
+                **({} if report.partial else evidence),
+            }
+        )
+        workspace = self._prepared.scope.settings.source.root
+        return sealed_event(counted, workspace, user_key(directory=self._key_directory))
+
+    def _stamps(self, *, decided: bool) -> set[str]:
         """Marks from the preparation, and those that the run itself earned."""
         prepared, plan = self._prepared, self._prepared.scope.plan
-        made = len(self._journal.trials) + len(prepared.reused_trials)
+        trials = (*self._journal.trials, *prepared.reused_trials)
+        made = sum(one.trial < plan.trials for one in trials)
         wanted = len(prepared.scope.tasks) * len(prepared.arms) * plan.trials
-        stamps = prepared.stamps | ({"partial"} if made < wanted else set())
+        stamps = prepared.stamps | ({"partial"} if made < wanted and not decided else set())
         hardware = {machine.hardware for machine in self._journal.machines}
         return stamps | ({"mixed_hardware"} if len(hardware) > 1 else set())
 
@@ -191,6 +245,8 @@ class Conclusion:
             stamps=stamps,
             capsule_head=self._log.head()[1],
             reused_from=prepared.reused.sha256 if prepared.reused else None,
+            latency_calls=self._journal.latency_calls,
+            plan=header.plan,
         )
 
     def _arm(self, arm: Arm) -> ArmRecord:
@@ -233,6 +289,9 @@ class Conclusion:
             report_path=finished.report_path,
             report_sha256=finished.report_sha256,
             stamps=list(report.stamps),
+            fingerprint=self._journal.header.plan.fingerprint,
+            run=self._journal.header.plan.run,
+            promoted_by=(gate["standing"] or {}).get("promoted_by") or "",
             seal="",
         )
 

@@ -10,13 +10,14 @@ import fcntl
 import json
 import os
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from itertools import count, islice
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
-from uuid import uuid4
+
+from pydantic import TypeAdapter
 
 from core.capsule.keys import seal, seal_holds
 from core.clock import rfc3339
@@ -24,6 +25,7 @@ from core.errors import ReportError
 from core.files import make_private, open_state, refuse_links
 from core.harness import bounded_json
 from core.harness.bakeoff.plan import MOST_SEED, eval_directory
+from core.harness.gate.looks import GatePlan
 from core.harness.report.files import MOST_NAMES
 from core.harness.report.model import Environment
 from core.patchloop.trial import Trial
@@ -64,18 +66,21 @@ class JournalHeader:
     """A journal's first line: when and with which seed the run began, and what it is about.
 
     ``about`` holds all that a trial's outcome depends on; a run may only be resumed with the same.
+    ``plan`` is how it is judged, which a resumed run keeps.
     """
 
     created_at: datetime
     run_id: str
     seed: int
     about: dict[str, Any]
+    plan: GatePlan
 
 
 class Journal:
     """One run's journal, locked until it is closed.
 
-    ``trials`` are those it holds, ``machines`` those that they were made on.
+    ``trials`` are those it holds, ``latency_calls`` the calls for latency alone, ``machines`` those
+    that all were made on.
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class Journal:
         self.path = path
         self.header = header
         self.trials: list[Trial] = []
+        self.latency_calls: list[Trial] = []
         self.machines: list[Environment] = []
         self._file = file
         self._sealing = sealing
@@ -100,6 +106,7 @@ class Journal:
             "run_id": header.run_id,
             "bakeoff_seed": header.seed,
             "about": header.about,
+            "plan": asdict(header.plan),
         }
         try:
             make_private(directory)
@@ -139,23 +146,24 @@ class Journal:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return None
-            header, trials, machines = _content(path, file, sealing)
+            header, trials, latency_calls, machines = _content(path, file, sealing)
             unless_usable.pop_all()
         journal = cls(path, file, header, sealing)
         journal.trials += trials
+        journal.latency_calls += latency_calls
         for machine in machines:
             journal._seen(machine)
         return journal
 
-    def add(self, trial: Trial, machine: Environment) -> None:
-        """Append a trial that has ended; it survives this process, however that ends.
+    def add(self, trial: Trial, machine: Environment, *, first_call: bool = False) -> None:
+        """Append a trial, or call for latency, that has ended; it survives this process.
 
         Raises:
             ReportError: It cannot be written.
         """
         line = {"trial": trial.as_json(), "machine": machine.model_dump(mode="json")}
-        self._write({"run_id": self.header.run_id, **line})
-        self.trials.append(trial)
+        self._write({"run_id": self.header.run_id, "first_call": first_call, **line})
+        (self.latency_calls if first_call else self.trials).append(trial)
         self._seen(machine)
 
     def remove(self) -> None:
@@ -216,7 +224,7 @@ def _journals_in(directory: Path) -> list[Path]:
 
 def _content(
     path: Path, file: BinaryIO, sealing: JournalSeal
-) -> tuple[JournalHeader, list[Trial], list[Environment]]:
+) -> tuple[JournalHeader, list[Trial], list[Trial], list[Environment]]:
     """What a journal holds, its cut last line removed."""
     try:
         data = file.read(_MOST_BYTES + 1)
@@ -229,8 +237,16 @@ def _content(
         if any(line["run_id"] != head["run_id"] for line in lines):
             raise _damaged(path, "it is of two runs")
         created_at = datetime.fromisoformat(head["created_at"])
-        header = JournalHeader(created_at, head["run_id"], head["bakeoff_seed"], head["about"])
-        trials = [Trial.from_json(line["trial"]) for line in lines]
+        header = JournalHeader(
+            created_at,
+            head["run_id"],
+            head["bakeoff_seed"],
+            head["about"],
+            TypeAdapter(GatePlan).validate_json(json.dumps(head["plan"])),
+        )
+        made = [(Trial.from_json(line["trial"]), bool(line.get("first_call"))) for line in lines]
+        trials = [trial for trial, first_call in made if not first_call]
+        latency_calls = [trial for trial, first_call in made if first_call]
         machines = [Environment.model_validate(line["machine"]) for line in lines]
         if len(whole) < len(data):
             file.truncate(len(whole))
@@ -238,7 +254,7 @@ def _content(
         raise _unusable(path, error) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from None
-    return header, trials, machines
+    return header, trials, latency_calls, machines
 
 
 def _damaged(path: Path, why: object) -> ReportError:
@@ -252,15 +268,28 @@ def _unusable(path: Path, error: OSError) -> ReportError:
     )
 
 
-def new_journal(prepared: PreparedRun, sealing: JournalSeal, clock: Clock) -> Journal:
+def new_seed(prepared: PreparedRun) -> int:
+    """The seed of a new run: as the plan says, else random."""
+    given = prepared.scope.plan.seed
+    return SystemRandom().randint(0, MOST_SEED) if given is None else given
+
+
+def new_journal(
+    prepared: PreparedRun,
+    sealing: JournalSeal,
+    clock: Clock,
+    *,
+    run_id: str,
+    seed: int,
+    plan: GatePlan,
+) -> Journal:
     """A new journal."""
     scope, now = prepared.scope, clock.now()
     # To the millisecond, as it is written: a resumed run began at the same moment.
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    seed = SystemRandom().randint(0, MOST_SEED) if scope.plan.seed is None else scope.plan.seed
     # How the tasks were chosen is for whoever wants to resume; which they are is compared.
     chosen = {"glob": scope.plan.tasks, "shard": scope.plan.shard}
-    header = JournalHeader(now, uuid4().hex, seed, {**prepared.conditions(), **chosen})
+    header = JournalHeader(now, run_id, seed, {**prepared.conditions(), **chosen}, plan)
     return Journal.create(eval_directory(scope.plan, scope.settings), header, sealing)
 
 

@@ -11,12 +11,12 @@ from core.errors import ReflexError
 from core.harness.bakeoff.asker import PAUSES_S, Asker
 from core.harness.bakeoff.checker import Checks
 from core.harness.bakeoff.conclusion import environment
-from core.patchloop.loop import Job, repair
+from core.patchloop.loop import Check, CheckResult, Job, repair
 from core.patchloop.trial import Attempt, FailureKind, Trial
 from core.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from core.capsule.events import Event
     from core.clock import Clock
@@ -71,6 +71,12 @@ def broken_trial(slot: Slot, error: Exception, before: Sequence[Attempt] = ()) -
     )
 
 
+async def _untested(files: Mapping[str, str], changed: Sequence[str]) -> CheckResult:
+    """For a call that is made for its latency alone: it says nothing of the reply's worth."""
+    del files, changed
+    return CheckResult(passed=False, failure=FailureKind.TEST)
+
+
 class LocalTrials:
     """A run's arms and checks in this process, which is a ``TrialMaker``; a context manager."""
 
@@ -120,14 +126,17 @@ class LocalTrials:
 
     async def _made(self, slot: Slot, tell: Callable[[Attempt], None]) -> Trial:
         task, arm = self._tasks[slot.task], self._arms[slot.arm]
-        check, failing = await self._checks.of(task)
+        tests, failing = await self._checks.of(task)
+        check: Check = tests
+        if slot.first_call:
+            check = _untested
         job = Job(
             instruction=task.prompt,
             files=task.workspace,
             editable=task.editable,
             failing=failing,
             edit_format=self._scope.edit_format,
-            attempts=self._scope.attempts,
+            attempts=1 if slot.first_call else self._scope.attempts,
             candidates=self._scope.candidates if arm.local else 1,
             timeout_ms=arm.backend.timeout_ms,
             seed=slot.seed,

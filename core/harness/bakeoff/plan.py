@@ -1,11 +1,14 @@
 """What a bakeoff runs: the user's plan, the tasks it selects, and their order.
 
-The order is random, so that drift hits all arms alike, and the same for the same seed.
+The order of the tasks is random, and the same for the same seed. They are run in stages, one for
+each planned look, reflex first: a cloud call costs money, and often reflex's results already say
+that it cannot matter. Drift between the arms is held to one stage.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.harness.bakeoff.arms import Arm
+    from core.harness.gate.looks import GatePlan
     from core.harness.suites.find import Suite, Task
     from core.settings import Settings
 
@@ -32,32 +36,51 @@ DEFAULT_SUITE = "reflex_patchloop_v1"
 _MOST_TRIALS = 100
 _MOST_ATTEMPTS = 20
 _MOST_AT_ONCE = 64
+_MOST_LATENCY_CALLS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One trial to make: ``trial`` counts from 0, ``seed`` is for the requests' sampling."""
+    """One trial to make: ``trial`` counts from 0, ``seed`` is for the requests' sampling.
+
+    With ``first_call`` it is one call for its latency alone: the reply is not tested.
+    """
 
     task: str
     arm: str
     trial: int
     seed: int
+    first_call: bool = False
 
 
-def interleave(tasks: Sequence[str], arms: Sequence[str], trials: int, seed: int) -> list[Slot]:
-    """Every task, arm and trial once, in blocks: both arms' trials of a task lie side by side.
+def task_order(tasks: Sequence[str], seed: int) -> list[str]:
+    """The random order of the tasks."""
+    order = sorted(tasks)
+    Random(seed).shuffle(order)  # noqa: S311  no secret
+    return order
 
-    Blocks are in random order, and so are the arms within each. A slot's own seed depends on the
-    run's, the task and the trial alone, not on which other tasks are run.
+
+def stages(plan: GatePlan, arms: Sequence[str], seed: int) -> list[list[Slot]]:
+    """Every task, arm and trial once: for each look the first arm's trials, then the second's.
+
+    Within a stage the order is random. A slot's own seed depends on the run's, the task and the
+    trial alone, not on which other tasks are run.
     """
-    order = Random(seed)  # noqa: S311  no secret
-    blocks = [(task, trial) for task in sorted(tasks) for trial in range(trials)]
-    order.shuffle(blocks)
-    slots = []
-    for task, trial in blocks:
-        own = Random(f"{seed}:{task}:{trial}").randint(0, MOST_SEED)  # noqa: S311  no secret
-        slots += [Slot(task, arm, trial, own) for arm in order.sample(sorted(arms), len(arms))]
-    return slots
+    order = Random(f"{seed}:stages")  # noqa: S311  no secret
+    made: list[list[Slot]] = []
+    for begin, end in pairwise((0, *plan.looks)):
+        blocks = [(task, trial) for task in plan.order[begin:end] for trial in range(plan.trials)]
+        order.shuffle(blocks)
+        made += [
+            [Slot(task, arm, trial, slot_seed(seed, task, trial)) for task, trial in blocks]
+            for arm in arms
+        ]
+    return made
+
+
+def slot_seed(seed: int, task: str, trial: int) -> int:
+    """The seed of a trial's requests."""
+    return Random(f"{seed}:{task}:{trial}").randint(0, MOST_SEED)  # noqa: S311  no secret
 
 
 def share(tasks: Sequence[str], part: int, parts: int) -> list[str]:
@@ -74,7 +97,9 @@ class Plan:
     built-in name or a path. ``executor`` says whose processes make the trials, such as
     ``dask://HOST:PORT``, and ``concurrency`` then counts for each worker; None: this one. ``out``
     is where reports and journals go, by default ``.speckit/eval``. ``reuse_cloud`` is a report
-    whose second arm's trials are taken over.
+    whose second arm's trials are taken over. Without ``early_stop`` all tasks are run even when an
+    earlier look has decided. ``latency_calls`` is how many first calls of the candidate there may
+    be in all, so that latency can be judged; None takes what a good server needs, 0 adds none.
     """
 
     suite: str = DEFAULT_SUITE
@@ -93,6 +118,8 @@ class Plan:
     allow_unsandboxed: bool = False
     aa: bool = False
     resume: bool = False
+    early_stop: bool = True
+    latency_calls: int | None = None
 
     def __post_init__(self) -> None:
         _within("trials", self.trials, _MOST_TRIALS)
@@ -101,6 +128,8 @@ class Plan:
             _within("attempts", self.attempts, _MOST_ATTEMPTS)
         if self.candidates is not None:
             _within("candidates", self.candidates, _MOST_AT_ONCE)
+        if self.latency_calls:
+            _within("latency calls", self.latency_calls, _MOST_LATENCY_CALLS)
         if self.shard and not 1 <= self.shard[0] <= self.shard[1]:
             raise ConfigError(f"invalid shard {self.shard[0]}/{self.shard[1]}")
         if self.aa and self.reuse_cloud:
@@ -162,6 +191,16 @@ class Scope:
         return bool(self.unusable) or len(chosen) < len(self.suite.tasks)
 
     @property
+    def golden(self) -> tuple[str, ...]:
+        """The tasks that must work, among those selected."""
+        return tuple(task.id for task in self.tasks if task.golden)
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether a look may end the run; the looks at a shard, or at A/A, decide nothing."""
+        return self.plan.early_stop and not self.plan.shard and not self.plan.aa
+
+    @property
     def attempts(self) -> int:
         """Attempts an arm has at a task."""
         return self.plan.attempts or self.suite.attempts
@@ -197,6 +236,7 @@ class Scope:
             timeout_ms=float(candidate.backend.timeout_ms),
             request_timeout_ms=candidate.request_timeout_ms,
             shard=f"{shard[0]}/{shard[1]}" if shard else None,
+            early_stop=self.stops_early,
         )
 
     def suite_record(self) -> SuiteRecord:
@@ -210,6 +250,8 @@ class Scope:
             glob=self.plan.tasks,
             selected=tuple(task.id for task in self.tasks),
             levels={task.id: task.level for task in self.tasks},
+            golden=self.golden,
+            tags={task.id: task.labels for task in self.tasks},
             left_out=tuple(plain(one, 400) for one in (*self.suite.left_out, *self.unusable)),
         )
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.harness.gate.judge import FalseAlarms, GateResult
+    from core.harness.gate.looks import Look
     from core.harness.report.model import Report
     from core.patchloop.trial import Attempt, Trial
 
@@ -20,6 +21,8 @@ class Started:
     ``kept`` are those trials, then any reused from an earlier report. ``left_out`` says of tasks
     that cannot be run on this machine why. ``notices`` say of a local arm's server what it will
     refuse: more requests at once than it takes, prompts over its context.
+    ``kept`` are those trials, then any reused from an earlier report. ``looks`` says after how many
+    tasks it is looked at, ``run`` which run of its fingerprint this is; 0 when it is not counted.
     """
 
     run_id: str
@@ -33,6 +36,8 @@ class Started:
     kept: tuple[Trial, ...] = ()
     left_out: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    looks: tuple[int, ...] = ()
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,25 @@ class TrialEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LookTaken:
+    """A planned look, the ``number``-th of ``of``; ``ends`` says that the run need not go on."""
+
+    number: int
+    of: int
+    look: Look
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyCall:
+    """A call for latency alone ended: the ``calls``-th first call, of at most ``most``."""
+
+    calls: int
+    most: int
+    slow: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The reports are written; the last event.
 
@@ -87,4 +111,4 @@ class Finished:
     false_alarms: FalseAlarms | None = None
 
 
-Progress = Started | TrialStarted | AttemptEnded | TrialEnded | Finished
+Progress = Started | TrialStarted | AttemptEnded | TrialEnded | LookTaken | LatencyCall | Finished

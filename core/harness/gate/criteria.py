@@ -1,4 +1,4 @@
-"""The gate's three criteria, each judged from the numbers that it is about."""
+"""What a criterion is, and the two judged from single numbers: latency and JSON compliance."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.figures import duration, nearest_rank
 from core.harness.gate.statistics import (
-    p95_bound,
-    p95_calls_needed,
-    p95_passes,
+    latency_bound,
+    latency_calls_needed,
+    latency_proven,
     proven_rate,
 )
 from core.patchloop.trial import STRICT
@@ -19,15 +19,15 @@ from core.patchloop.trial import STRICT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.harness.gate.statistics import PairedTable
-
 P95_LATENCY = "p95_latency"
 SUCCESS_PARITY = "success_parity"
 JSON_COMPLIANCE = "json_compliance"
+GOLDEN = "golden_regression"
 TITLES = {
     P95_LATENCY: "P95 latency",
     SUCCESS_PARITY: "success parity",
     JSON_COMPLIANCE: "JSON compliance",
+    GOLDEN: "golden tasks",
 }
 
 
@@ -44,6 +44,7 @@ class GateThresholds:
     """What must be met: P95 below (ms), parity and compliance at least (percent).
 
     ``confidence`` (0 to 1) is that of the bounds that must clear too; at 0 points alone decide.
+    At most ``golden_regressions_allowed`` golden tasks may be lost.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -52,11 +53,12 @@ class GateThresholds:
     success_parity_percent: float
     json_schema_compliance_percent: float
     confidence: float
+    golden_regressions_allowed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One criterion's figures; ``value``, ``bound`` and ``threshold`` are in ``unit`` (ms or %).
+    """One criterion's figures; value, bound and threshold are in ``unit``: ms, % or tasks.
 
     ``value`` is None where there is nothing to take it from, ``bound`` where none was asked for or
     the sample is too small. ``misses`` says that the point estimate itself misses. ``needed`` is
@@ -100,18 +102,29 @@ class Criterion:
 
 
 def judge_latency(
-    calls: Sequence[float], first_calls: Sequence[float], thresholds: GateThresholds
+    calls: Sequence[float],
+    first_calls: Sequence[float],
+    thresholds: GateThresholds,
+    *,
+    carried: tuple[int, int] = (0, 0),
+    extra: int = 0,
 ) -> Criterion:
     """P95 of all ``calls`` (ms, ∞ where no reply came) strictly below its threshold.
 
-    The bound is taken from ``first_calls`` alone, one a task and trial, because a retry follows
-    from the call before it; it is never given as less than the value.
+    What is proven rests on ``first_calls`` alone, in the order planned, one a task and trial,
+    because a retry follows from the call before it; the last ``extra`` were made for latency
+    alone. ``carried`` are the slow and all first calls of earlier runs of the same fingerprint.
+    The bound is that of this run alone, and never given as less than the value.
     """
     limit, confidence = thresholds.p95_latency_ms, thresholds.confidence
     value = nearest_rank(calls, 95)
     slow, n = sum(1 for one in first_calls if one >= limit), len(first_calls)
     seen = f"{slow} of {n} first calls at or over {duration(limit)}"
-    bound = p95_bound(first_calls, confidence) if confidence > 0 else None
+    if extra:
+        seen += f", {extra} of them made for latency alone"
+    if carried[1]:
+        seen += f"; {carried[0]} of {carried[1]} in earlier runs"
+    bound = latency_bound(first_calls, confidence)
     if value is not None and bound is not None:
         bound = max(bound, value)
     needed, remedy = None, ""
@@ -119,16 +132,16 @@ def judge_latency(
         state, seen, remedy = Verdict.INCONCLUSIVE, "no calls", "run the reflex arm"
     elif value >= limit:
         state = Verdict.FAIL
-    elif confidence <= 0 or p95_passes(first_calls, limit, confidence):
+    elif latency_proven(first_calls, limit, confidence, carried):
         state = Verdict.PASS
     else:
         state = Verdict.INCONCLUSIVE
-        total = p95_calls_needed(slow, n, confidence) if n else None
-        needed = None if total is None else total - n
+        total = latency_calls_needed(carried[0] + slow, carried[1] + n, confidence)
+        needed = None if total is None else total - n - carried[1]
         remedy = (
             f"at {seen}, no number of calls up to 10,000 would give a verdict"
             if needed is None
-            else f"about {needed} more tasks or trials ({total} first calls in all)"
+            else f"about {needed} more first calls at this rate ({total} in all)"
         )
     return Criterion(
         name=P95_LATENCY,
@@ -141,74 +154,6 @@ def judge_latency(
         needed=needed,
         remedy=remedy,
     )
-
-
-def parity_state(table: PairedTable, thresholds: GateThresholds) -> Verdict:
-    """Whether reflex's successes, as a share of cloud's, are enough.
-
-    Inconclusive whatever the share when the cloud arm solved under half of its own: then it is no
-    yardstick.
-    """
-    wanted, confidence = thresholds.success_parity_percent, thresholds.confidence
-    cloud = table.a + table.c
-    if not table.pairs or 2 * cloud < table.pairs:
-        return Verdict.INCONCLUSIVE
-    if 100 * (table.a + table.b) < wanted * cloud:
-        return Verdict.FAIL
-    if confidence <= 0 or wanted <= 0 or table.clears(wanted / 100, confidence):
-        return Verdict.PASS
-    return Verdict.INCONCLUSIVE
-
-
-def judge_parity(table: PairedTable, thresholds: GateThresholds, unpaired: int = 0) -> Criterion:
-    """Success parity with its bound; ``unpaired`` trials had no partner and were left out."""
-    wanted, confidence = thresholds.success_parity_percent, thresholds.confidence
-    state = parity_state(table, thresholds)
-    needed, remedy = None, ""
-    if state is Verdict.INCONCLUSIVE:
-        needed, remedy = _parity_remedy(table, wanted, confidence)
-    return Criterion(
-        name=SUCCESS_PARITY,
-        value=None if table.ratio is None else 100 * table.ratio,
-        bound=100 * table.lower_bound(confidence) if confidence > 0 and table.pairs else None,
-        threshold=wanted,
-        unit="%",
-        state=state,
-        note=_parity_note(table, unpaired),
-        needed=needed,
-        remedy=remedy,
-    )
-
-
-def _parity_note(table: PairedTable, unpaired: int) -> str:
-    if table.pairs:
-        note = (
-            f"reflex solved {table.a + table.b}, cloud {table.a + table.c} of {table.pairs} "
-            f"({table.b} by reflex alone, {table.c} by cloud alone)"
-        )
-    else:
-        note = "no task was tried by both arms"
-    if table.design_effect > 1:
-        note += f"; trials of a task repeat each other, design effect {table.design_effect:.2f}"
-    if unpaired:
-        note += f"; {unpaired} trials without a partner left out"
-    return note
-
-
-def _parity_remedy(table: PairedTable, wanted: float, confidence: float) -> tuple[int | None, str]:
-    """How many more tasks would give a verdict, and the same in words."""
-    cloud = table.a + table.c
-    if not table.pairs:
-        return None, "run both arms on the same tasks"
-    if 2 * cloud < table.pairs:
-        return None, (
-            f"the cloud arm solved only {cloud} of {table.pairs}, and parity with it means nothing "
-            "under half: give it a stronger model or more attempts, or take another suite"
-        )
-    total = table.tasks_needed(wanted / 100, confidence)
-    if total is None:
-        return None, "at the rates observed, no number of tasks up to 10,000 would give a verdict"
-    return total - table.tasks, f"about {total - table.tasks} more tasks ({total} in all)"
 
 
 def judge_compliance(replies: Sequence[bool], thresholds: GateThresholds) -> Criterion:

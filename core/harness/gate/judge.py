@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReportError
 from core.harness.gate.criteria import (
+    GOLDEN,
     Criterion,
     GateThresholds,
     Verdict,
     judge_compliance,
     judge_latency,
-    judge_parity,
-    parity_state,
 )
+from core.harness.gate.golden import judge_golden
+from core.harness.gate.looks import GatePlan, Look, judge_parity, parity_clears
 from core.harness.gate.statistics import PairedTable
+from core.harness.gate.statistics.repeated import evidence_needed
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Criterion",
     "FalseAlarms",
+    "GatePlan",
     "GateResult",
     "GateThresholds",
     "Verdict",
@@ -41,11 +44,53 @@ Pair = tuple[bool, bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Which run of its fingerprint this is, and what its parity rests on.
+
+    ``promoted_by`` is ``planned``, ``evidence``, or empty where parity did not clear.
+    ``own_evidence`` is what this run's bets came to, ``evidence`` what all reruns have together,
+    of ``evidence_needed``; both are 0 for a planned run.
+    """
+
+    run: int
+    planned: bool
+    promoted_by: str
+    own_evidence: float
+    evidence: float
+    evidence_needed: float
+
+    def as_json(self) -> dict[str, Any]:
+        """In RFC JSON; ∞ is null."""
+        return {
+            "run": self.run,
+            "planned": self.planned,
+            "promoted_by": self.promoted_by or None,
+            "own_evidence": _finite(self.own_evidence),
+            "evidence": _finite(self.evidence),
+            "evidence_needed": _finite(self.evidence_needed),
+        }
+
+    @property
+    def words(self) -> str:
+        """What a person should know of it, in one or two sentences."""
+        if self.planned:
+            clears = " Success parity cleared by its planned looks." if self.promoted_by else ""
+            return f"Run {self.run} of this fingerprint, a planned one.{clears}"
+        told = (
+            f"Run {self.run} of this fingerprint: planned looks are for the first run alone, so "
+            f"this one adds to the evidence, which is {_figure(self.evidence)} of the "
+            f"{_figure(self.evidence_needed)} needed."
+        )
+        return f"{told} Success parity cleared by that evidence." if self.promoted_by else told
+
+
+@dataclass(frozen=True, slots=True)
 class GateResult:
     """The verdict and its reasons.
 
     ``misses`` names the criteria whose point estimate misses; ``decides`` says in words what would
-    turn an inconclusive verdict into another, and is empty otherwise.
+    turn an inconclusive verdict into another, and is empty otherwise. ``looks`` are those taken at
+    parity, ``standing`` says which run of its fingerprint it is; None where no plan is recorded.
     """
 
     verdict: Verdict
@@ -53,6 +98,8 @@ class GateResult:
     misses: tuple[str, ...]
     decides: str
     summary: str
+    looks: tuple[Look, ...] = ()
+    standing: Standing | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The result in RFC JSON."""
@@ -62,6 +109,8 @@ class GateResult:
             "misses": list(self.misses),
             "decides": self.decides,
             "summary": self.summary,
+            "looks": [one.as_json() for one in self.looks],
+            "standing": self.standing.as_json() if self.standing else None,
         }
 
 
@@ -72,12 +121,19 @@ def judge(
     cloud: str,
     thresholds: GateThresholds,
     timeout_ms: float,
+    plan: GatePlan | None = None,
+    latency_calls: Sequence[Trial] = (),
+    golden: Sequence[str] = (),
+    trials_each: int | None = None,
 ) -> GateResult:
     """Compare the arm named ``reflex`` with the arm named ``cloud``, as the thresholds say.
 
     It fails when a point estimate misses, passes when every point and every bound clears, and is
     inconclusive otherwise: never a pass for lack of evidence. A trial solved by a reflex reply
-    later than ``timeout_ms`` is not solved, whatever it says of itself.
+    later than ``timeout_ms`` is not solved, whatever it says of itself. ``plan`` is how it is to
+    be judged (default: one look at the end), ``latency_calls`` are reflex's for latency alone, and
+    ``golden`` names the tasks that must work; where there is no plan, trials beyond ``trials_each``
+    are theirs alone.
 
     Raises:
         ReportError: A task, arm and trial occur twice.
@@ -86,19 +142,65 @@ def judge(
     if reflex == cloud:
         raise ValueError("an arm cannot be compared with itself")
     own, other = _of(trials, reflex), _of(trials, cloud)
-    paired = _paired(_solved(own, timeout_ms), _solved(other))
-    table = PairedTable.of(list(paired.values()))
-    attempts = [attempt for trial in own for attempt in trial.attempts]
-    criteria = (
+    ours, theirs = _solved(own, timeout_ms), _solved(other)
+    most = plan.trials if plan else trials_each or 1 + max((one.trial for one in trials), default=0)
+    paired = _paired(_first(ours, most), _first(theirs, most))
+    plan = plan or GatePlan.single(sorted(paired), 1)
+    matched = sum(map(len, paired.values()))
+    counted = [one for one in (*own, *other) if one.trial < most]
+    parity = judge_parity(
+        paired,
+        thresholds,
+        plan,
+        alone=_alone(_first(ours, most)),
+        unpaired=len(counted) - 2 * matched,
+    )
+    asked = [*_in_order(own, plan), *latency_calls]
+    attempts = [attempt for trial in asked for attempt in trial.attempts]
+    criteria = [
         judge_latency(
             [one.answered_ms for one in attempts],
-            [trial.attempts[0].answered_ms for trial in own if trial.attempts],
+            [trial.attempts[0].answered_ms for trial in asked if trial.attempts],
             thresholds,
+            carried=(plan.slow, plan.calls),
+            extra=sum(1 for one in latency_calls if one.attempts),
         ),
-        judge_parity(table, thresholds, len(own) + len(other) - 2 * table.pairs),
+        parity.criterion,
         judge_compliance([good for one in attempts for good in one.replies], thresholds),
+    ]
+    if golden:
+        criteria.append(judge_golden(golden, ours, theirs, thresholds))
+    standing = Standing(
+        run=plan.run,
+        planned=not plan.rerun,
+        promoted_by=parity.promoted_by,
+        own_evidence=parity.own_evidence,
+        evidence=parity.evidence,
+        evidence_needed=evidence_needed(thresholds.confidence),
     )
-    return conclude(criteria)
+    return replace(
+        conclude(tuple(criteria)),
+        looks=parity.looks,
+        standing=standing if plan.fingerprint else None,
+    )
+
+
+def _first(results: Mapping[tuple[str, int], bool], trials: int) -> dict[tuple[str, int], bool]:
+    """Without the further trials that golden tasks may have had."""
+    return {key: solved for key, solved in results.items() if key[1] < trials}
+
+
+def _alone(results: Mapping[tuple[str, int], bool]) -> dict[str, list[bool]]:
+    tasks: dict[str, list[bool]] = {}
+    for task, trial in sorted(results):
+        tasks.setdefault(task, []).append(results[task, trial])
+    return tasks
+
+
+def _in_order(trials: Sequence[Trial], plan: GatePlan) -> list[Trial]:
+    """By the plan, not by who came in first: among trials that run in parallel those are fast."""
+    place = {task: number for number, task in enumerate(plan.order)}
+    return sorted(trials, key=lambda one: (place.get(one.task, len(place)), one.task, one.trial))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +234,7 @@ def false_alarm_rate(
     paired = _paired(_solved(_of(trials, first)), _solved(_of(trials, second)))
     random = Random(seed)  # noqa: S311  a simulation
     states = [
-        parity_state(
+        parity_clears(
             PairedTable.of([_shuffled(pairs, random) for pairs in paired.values()]), thresholds
         )
         for _ in range(rounds)
@@ -214,7 +316,17 @@ def conclude(criteria: tuple[Criterion, ...]) -> GateResult:
     )
 
 
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _figure(value: float) -> str:
+    return "∞" if math.isinf(value) else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # noqa: PLR2004
+
+
 def _miss(one: Criterion) -> str:
+    if one.name == GOLDEN:
+        return f"{one.title}: {one.note}"
     if one.value == math.inf:
         return f"{one.title}: over one call in twenty got no reply"
     relation = "not below" if one.unit == "ms" else "under"

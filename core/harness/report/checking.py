@@ -107,6 +107,7 @@ def check(
         success_parity_percent=reflex.thresholds.success_parity_percent,
         json_schema_compliance_percent=reflex.thresholds.json_schema_compliance_percent,
         confidence=reflex.thresholds.confidence,
+        golden_regressions_allowed=float(reflex.thresholds.golden_regressions_allowed),
     )
     primary = candidate is not None and candidate.backend == PRIMARY
     gate = rederive(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.harness.gate.criteria import GateThresholds
+    from core.harness.gate.looks import GatePlan
     from core.harness.report.model import (
         ArmRecord,
         Environment,
@@ -197,6 +198,8 @@ def build(
     stamps: Iterable[str] = (),
     capsule_head: str = "",
     reused_from: str | None = None,
+    latency_calls: Iterable[Trial] = (),
+    plan: GatePlan | None = None,
 ) -> Report:
     """The report of a run, its gate judged; it is partial when ``stamps`` hold ``partial``.
 
@@ -225,6 +228,8 @@ def build(
             gate=conclude(()).as_json(),
             capsule_head=capsule_head,
             reused_from=reused_from,
+            latency_calls=tuple(map(_encodable, latency_calls)),
+            plan=plan,
         )
     except ValidationError as error:
         raise ReportError(f"no report can be made: {first_fault(error)}") from None

@@ -6,8 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from core.figures import count, duration, percent
-from core.harness.gate.criteria import Criterion, Verdict
+from core.harness.gate.criteria import SUCCESS_PARITY, Criterion, Verdict
 from core.harness.gate.judge import GateResult, false_alarm_rate
+from core.harness.gate.power import power_of_an_equal
+from core.harness.gate.statistics import LEAST_CONFIDENCE
 from core.harness.report.markdown_evidence import (
     failures,
     fingerprint,
@@ -18,7 +20,8 @@ from core.harness.report.markdown_evidence import (
 )
 from core.harness.report.neutral import chart, code, fence, table
 from core.harness.report.summary import ArmSummary, summaries
-from core.harness.report.verdict import rederive
+from core.harness.report.tags import parity_by_tag
+from core.harness.report.verdict import rederive, solved
 from core.router.lapses import mark
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
     from core.harness.report.model import Report
 
+# A cloud that solves fewer is no yardstick.
+_HALF = 0.5
 GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✖", Verdict.INCONCLUSIVE: "◐"}
 
 
@@ -47,6 +52,8 @@ def render(
     lines = [
         *_head(report, headline or f"{GLYPHS[gate.verdict]} {gate.summary}", notices),
         *_gate(gate),
+        *_power(report),
+        *_tags(report, gate),
         *_arms(report, figures),
         *_latency(report, gate),
         *failures(figures),
@@ -63,6 +70,8 @@ def render(
 
 def bounds(one: Criterion) -> tuple[str, str, str]:
     """Value, bound and threshold of a criterion as a person reads them."""
+    if one.unit == "tasks":
+        return "–" if one.value is None else f"{one.value:g}", "–", f"≤ {one.threshold:g}"
     if one.unit == "ms":
         bound = "–" if one.bound in {None, math.inf} else f"≤ {duration(one.bound)}"
         return duration(one.value), bound, f"< {duration(one.threshold)}"
@@ -97,7 +106,76 @@ def _gate(gate: GateResult) -> list[str]:
     lines = ["## Gate", "", *table(head, rows, "clrrrll"), ""]
     if gate.decides:
         lines += [f"Needed for a verdict: {gate.decides}.", ""]
-    return lines
+    if gate.standing:
+        lines += [gate.standing.words, ""]
+    return [*lines, *_looks(gate)]
+
+
+def _looks(gate: GateResult) -> list[str]:
+    """What each planned look found, where there was more than the one at the end."""
+    if len(gate.looks) < 2 and not any(one.outcome == "futile" for one in gate.looks):  # noqa: PLR2004
+        return []
+    words = {"pass": "clears", "futile": "too far below the threshold", "open": "undecided"}
+    rows = [
+        (
+            str(number),
+            str(one.tasks),
+            str(one.reflex),
+            "not asked" if one.cloud is None else str(one.cloud),
+            percent(one.value),
+            percent(one.bound),
+            words[one.outcome],
+        )
+        for number, one in enumerate(gate.looks, 1)
+    ]
+    head = ("look", "tasks", "reflex", "cloud", "parity", "bound", "")
+    return ["Looks at success parity:", "", *table(head, rows, "rrrrrrl"), ""]
+
+
+def power_words(report: Report) -> str:
+    """What a model as good as the cloud would get here; empty where it cannot be said."""
+    _, baseline = report.pair
+    own = [one for one in report.trials if one.arm == baseline]
+    share = sum(solved(report, one) for one in own) / len(own) if own else 0.0
+    tasks = len(report.suite.selected)
+    if report.thresholds.confidence < LEAST_CONFIDENCE or share < _HALF or not tasks:
+        return ""
+    power = 100 * power_of_an_equal(tasks, round(share, 2), report.thresholds)
+    return (
+        f"With {tasks} tasks of which this cloud solves {percent(100 * share)}, a model as good as "
+        f"the cloud clears success parity in about {power:.0f} of 100 first runs."
+    )
+
+
+def _power(report: Report) -> list[str]:
+    words = power_words(report)
+    return [words, ""] if words else []
+
+
+def _tags(report: Report, gate: GateResult) -> list[str]:
+    found = parity_by_tag(report)
+    if not found:
+        return []
+    lines = ["## By kind", ""]
+    failing = [code(one.tag) for one in found if one.fails]
+    passed = any(one.name == SUCCESS_PARITY and one.state is Verdict.PASS for one in gate.criteria)
+    if failing and passed:
+        lines += [f"> ▲ All tasks together pass, but it clearly fails at {', '.join(failing)}.", ""]
+    rows = [
+        (
+            code(one.tag),
+            str(one.tasks),
+            str(one.reflex),
+            str(one.cloud),
+            percent(one.value),
+            "–" if one.bound is None else f"≥ {percent(one.bound)}",
+            "clearly below" if one.fails else "",
+        )
+        for one in found
+    ]
+    head = ("tag", "tasks", "reflex", "cloud", "parity", "bound", "")
+    lines += [*table(head, rows, "lrrrrrl"), ""]
+    return [*lines, "A bound far under the parity says that so few tasks prove little.", ""]
 
 
 def _arms(report: Report, figures: dict[str, ArmSummary]) -> list[str]:

@@ -146,11 +146,15 @@ def merge(reports: Sequence[Report]) -> Report:
     missing = len(parts) < _part(first)[1]
     selected = _selected(shards)
     levels = {task: level for one in shards for task, level in one.suite.levels.items()}
+    tags = {task: own for one in shards for task, own in one.suite.tags.items()}
+    golden = tuple(task for one in shards for task in one.suite.golden)
     return build(
         run_id=_run_id(shards),
         created_at=min(one.created_at for one in shards),
         finished_at=max(one.finished_at for one in shards),
-        suite=first.suite.model_copy(update={"selected": selected, "levels": levels}),
+        suite=first.suite.model_copy(
+            update={"selected": selected, "levels": levels, "tags": tags, "golden": golden}
+        ),
         arms=first.arms,
         settings=first.settings.model_copy(update={"shard": None}),
         thresholds=first.thresholds,
@@ -159,6 +163,7 @@ def merge(reports: Sequence[Report]) -> Report:
         sandbox=_weakest(one.sandbox for one in shards),
         environment=first.environment,
         trials=[trial for one in shards for trial in one.trials],
+        latency_calls=[trial for one in shards for trial in one.latency_calls],
         stamps={
             *(stamp for one in shards for stamp in one.stamps),
             *(["partial"] if missing else []),

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from core.harness.gate.criteria import GateThresholds, Verdict
+from core.harness.gate.looks import GatePlan  # noqa: TC001  pydantic reads it
 from core.patchloop.trial import Trial  # noqa: TC001  pydantic reads it
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ Stamp = Literal[
 ]
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 _GATE = frozenset({"verdict", "criteria", "misses", "decides", "summary"})
+# Of later versions; older reports lack them.
+_GATE_MORE = frozenset({"looks", "standing"})
 _VERDICTS = [one.value for one in Verdict]
 
 
@@ -56,7 +59,7 @@ def _in_range(limits: GateThresholds) -> GateThresholds:
     """The gate's arithmetic holds for these only.
 
     Raises:
-        ValueError: One of the four is out of its range.
+        ValueError: One of the five is out of its range.
     """
     percents = (limits.success_parity_percent, limits.json_schema_compliance_percent)
     if not 0 < limits.p95_latency_ms < float("inf"):
@@ -65,6 +68,8 @@ def _in_range(limits: GateThresholds) -> GateThresholds:
         raise ValueError("a percentage must be from 0 to 100")
     if not 0 <= limits.confidence < 1:
         raise ValueError("confidence must be from 0 up to, but not including, 1")
+    if limits.golden_regressions_allowed < 0:
+        raise ValueError("golden_regressions_allowed must not be below 0")
     return limits
 
 
@@ -74,7 +79,7 @@ def _judged(gate: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: It is something else.
     """
-    if set(gate) != _GATE or gate["verdict"] not in _VERDICTS:
+    if set(gate) - _GATE_MORE != _GATE or gate["verdict"] not in _VERDICTS:
         raise ValueError("must be a verdict with criteria, misses, decides and summary")
     return gate
 
@@ -94,7 +99,8 @@ Gate = Annotated[
             "type": "object",
             "additionalProperties": False,
             "required": sorted(_GATE),
-            "properties": {name: {} for name in sorted(_GATE)} | {"verdict": {"enum": _VERDICTS}},
+            "properties": {name: {} for name in sorted(_GATE | _GATE_MORE)}
+            | {"verdict": {"enum": _VERDICTS}},
         }
     ),
 ]
@@ -131,6 +137,12 @@ class SuiteRecord(ReportPart):
     glob: Text = Field(default="*", description="What the tasks were chosen by.")
     selected: tuple[Name, ...] = Field(description="Ids of the tasks that were to be run.")
     levels: dict[Name, int] = Field(default={}, description="Difficulty of each task, from 0 to 3.")
+    golden: tuple[Name, ...] = Field(
+        default=(), description="Tasks that must work on reflex whenever they work on the cloud."
+    )
+    tags: dict[Name, tuple[Name, ...]] = Field(
+        default={}, description="Each task's tags, such as language:python or kind:off-by-one."
+    )
     left_out: tuple[Text, ...] = Field(
         default=(), description="Tasks of a public suite that cannot be used, each with why."
     )
@@ -172,6 +184,7 @@ class RunSettings(ReportPart):
     shard: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}/[1-9][0-9]{0,4}$")] | None = Field(
         default=None, description="I/N when this is one part of N, else null."
     )
+    early_stop: bool = Field(default=False, description="A planned look that decides ends the run.")
 
 
 class SandboxRecord(ReportPart):
@@ -208,6 +221,14 @@ class Report(ReportPart):
     sandbox: SandboxRecord
     environment: Environment
     trials: tuple[Trial, ...] = Field(description="Everything that was observed.")
+    latency_calls: tuple[Trial, ...] = Field(
+        default=(), description="First calls of the candidate for their latency alone; not tested."
+    )
+    plan: GatePlan | None = Field(
+        default=None,
+        description="The order of the tasks, the planned looks, and which run of its fingerprint "
+        "it is; null for merged runs: one look at the end.",
+    )
     gate: Gate = Field(description="The verdict as judged then; derived from the trials.")
     capsule_head: Text = Field(default="", description="Hash of the capsule's newest record.")
     reused_from: Text | None = Field(
@@ -236,11 +257,25 @@ class Report(ReportPart):
         selected = set(self.suite.selected)
         if len(selected) != len(self.suite.selected):
             raise ValueError("a task is selected twice")
-        if any(one.arm not in self.arms or one.task not in selected for one in self.trials):
+        made = (*self.trials, *self.latency_calls)
+        if any(one.arm not in self.arms or one.task not in selected for one in made):
             raise ValueError("a trial is of an arm or a task that is not among those run")
         if any(one.solved and not one.attempts for one in self.trials):
             raise ValueError("a trial is solved without an attempt")
         seen = Counter((one.task, one.arm, one.trial) for one in self.trials)
         if seen and max(seen.values()) > 1:
             raise ValueError("a trial occurs twice")
+        return self
+
+    @model_validator(mode="after")
+    def _plan_is_of_its_tasks(self) -> Self:
+        selected = set(self.suite.selected)
+        if not set(self.suite.golden) <= selected:
+            raise ValueError("a golden task is not among those run")
+        if self.plan is None:
+            return self
+        if set(self.plan.order) != selected or len(self.plan.order) != len(selected):
+            raise ValueError("the planned order is not of the tasks that were to be run")
+        if any(one > len(selected) for one in self.plan.looks):
+            raise ValueError("a look is planned after more tasks than there are")
         return self

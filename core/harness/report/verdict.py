@@ -30,10 +30,15 @@ def rederive(
         cloud=baseline,
         thresholds=thresholds or report.thresholds,
         timeout_ms=timeout_ms or deadline_ms(report),
+        plan=report.plan,
+        latency_calls=report.latency_calls,
+        golden=report.suite.golden,
+        trials_each=report.settings.trials,
     )
     if "mixed_hardware" not in report.stamps:
         return gate
-    return conclude(tuple(map(_without_latency, gate.criteria)))
+    judged = conclude(tuple(map(_without_latency, gate.criteria)))
+    return replace(judged, looks=gate.looks, standing=gate.standing)
 
 
 def deadline_ms(report: Report) -> float:

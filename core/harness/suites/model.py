@@ -25,6 +25,23 @@ ResultKind = Literal["exit", "junit", "tap", "cargo", "go"]
 DEFAULT_ATTEMPTS = 3
 DEFAULT_TIME_LIMIT_S = 10.0
 MAX_TASKS = 2000
+LANGUAGES = {
+    "py": "python",
+    "js": "javascript",
+    "mjs": "javascript",
+    "ts": "typescript",
+    "go": "go",
+    "rs": "rust",
+    "java": "java",
+    "c": "c",
+    "h": "c",
+    "cc": "c++",
+    "cpp": "c++",
+    "rb": "ruby",
+    "sh": "shell",
+}
+# Lines in the files that may be edited, at most.
+SIZES = {"small": 20, "medium": 80}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +70,7 @@ class Task:
     ``editable`` are those of ``workspace`` that a patch may change; ``tests`` are protected.
     ``level`` runs from 0 (a wrong token in one function) by 1 (one line) to 3 (several files, or a
     subtle fault). ``tags`` say of what kind it is (``language``, ``kind``, ``size``, ``origin``); a
-    ``golden`` task must never be lost again once it is solved.
+    ``golden`` task must work on reflex whenever it works on the cloud.
 
     A task with a ``check`` is judged by that command. It runs in the work tree ``base``, if there
     is one, with ``workspace`` and then ``tests`` laid over it, and ``expected`` are the tests that
@@ -79,6 +96,19 @@ class Task:
     def __post_init__(self) -> None:
         for part in ("workspace", "tests", "tags"):
             object.__setattr__(self, part, MappingProxyType(dict(getattr(self, part))))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its tags as ``name:value``, completed by what it is: language, kind, size."""
+        languages = {LANGUAGES.get(path.rpartition(".")[2].lower(), "") for path in self.editable}
+        lines = sum(self.workspace.get(path, "").count("\n") for path in self.editable)
+        derived = {
+            "language": "+".join(sorted(languages - {""})),
+            "kind": self.category,
+            "size": next((name for name, most in SIZES.items() if lines <= most), "large"),
+        }
+        named = {**derived, **self.tags}
+        return tuple(f"{name}:{value}" for name, value in sorted(named.items()) if value)
 
     @property
     def solution(self) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +29,7 @@ class Clusters(NamedTuple):
         return (1 - self.lost) * self.reflex / self.cloud
 
 
+@cache
 def cells(cloud: float, overlap: float, ratio: float = 0.85) -> Cells:
     """Probabilities (both, reflex alone, cloud alone, neither) with that true ratio.
 

@@ -11,6 +11,7 @@ from core.capsule.keys import user_key
 from core.errors import Counting
 from core.export.shipping import cursor_for
 from core.harness.bakeoff.journal import Journal, JournalHeader, JournalSeal
+from core.harness.gate.looks import GatePlan
 from core.harness.report import files as reports
 from core.implement.files import FileChange
 from core.implement.undo import write_undoable
@@ -56,7 +57,8 @@ def _report(settings: Settings) -> None:
 
 def _journal(settings: Settings) -> None:
     sealing = JournalSeal(settings.source.root, user_key())
-    Journal.create(settings.state_dir / "eval", JournalHeader(NOW, "r", 1, {}), sealing).close()
+    header = JournalHeader(NOW, "r", 1, {}, GatePlan.single((), 1))
+    Journal.create(settings.state_dir / "eval", header, sealing).close()
 
 
 def _undo(settings: Settings) -> None:

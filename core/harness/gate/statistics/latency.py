@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from core.figures import nearest_rank
+from core.harness.gate.statistics.repeated import calls_until_proven, latency_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 SLOW_SHARE = 0.05
 MOST_CALLS = 10_000
 _NEGLIGIBLE = 1e-18
+# Below it a bound is no protection, and each run is judged by itself.
+LEAST_CONFIDENCE = 0.5
 
 
 def binomial_cdf(k: int, n: int, p: float) -> float:
@@ -89,6 +92,56 @@ def p95_calls_needed(slow: int, n: int, confidence: float) -> int | None:
         if binomial_cdf(k, calls, SLOW_SHARE) <= 1 - confidence:
             return max(n, _least_calls(k, calls, confidence))
     return None
+
+
+def latency_proven(
+    latencies: Sequence[float],
+    threshold: float,
+    confidence: float,
+    carried: tuple[int, int] = (0, 0),
+) -> bool:
+    """P95 is below ``threshold`` (ms), however often that was asked on the way.
+
+    ``latencies`` are in the order planned; ``carried`` are the slow and all calls of earlier runs.
+    It is proven from the first call on at which the evidence reaches 1 / (1 - confidence), 20 at
+    0.95. A confidence below 0.5 protects from nothing, and asks for the plain bound of this run.
+    """
+    if confidence < LEAST_CONFIDENCE:
+        return p95_passes(latencies, threshold, confidence)
+    slow, calls = carried
+    needed = 1 / (1 - confidence)
+    if latency_evidence(slow, calls) >= needed:
+        return True
+    for one in latencies:
+        calls, slow = calls + 1, slow + (one >= threshold)
+        if latency_evidence(slow, calls) >= needed:
+            return True
+    return False
+
+
+def latency_bound(latencies: Sequence[float], confidence: float) -> float | None:
+    """The least latency (ms) that ``latency_proven`` bounds P95 by; None when there is none."""
+    if confidence <= 0:
+        return None
+    if confidence < LEAST_CONFIDENCE:
+        return p95_bound(latencies, confidence)
+    ordered = sorted(set(latencies))
+    low, high = -1, len(ordered)
+    while high - low > 1:
+        middle = (low + high) // 2
+        above = math.nextafter(ordered[middle], math.inf)
+        proven = latency_proven(latencies, above, confidence)
+        low, high = (low, middle) if proven else (middle, high)
+    return ordered[high] if high < len(ordered) else None
+
+
+def latency_calls_needed(slow: int, calls: int, confidence: float) -> int | None:
+    """How many calls in all prove it if they go on being slow at the rate seen; None: never."""
+    if not calls:
+        return None
+    if confidence < LEAST_CONFIDENCE:
+        return p95_calls_needed(slow, calls, confidence)
+    return calls_until_proven(slow, calls, 1 / (1 - confidence), MOST_CALLS)
 
 
 def proven_rate(n: int, confidence: float) -> float:

@@ -49,18 +49,18 @@ def student_quantile(probability: float, freedom: int) -> float:
     if freedom >= _EXACT_BELOW:
         return _expansion(NormalDist().inv_cdf(probability), freedom)
     low, high = 0.0, 1.0
-    while _cdf(high, freedom) < probability:
+    while student_cdf(high, freedom) < probability:
         low, high = high, high * 2
     for _ in range(60):
         middle = (low + high) / 2
-        if _cdf(middle, freedom) < probability:
+        if student_cdf(middle, freedom) < probability:
             low = middle
         else:
             high = middle
     return high
 
 
-def _cdf(t: float, freedom: int) -> float:
+def student_cdf(t: float, freedom: int) -> float:
     """P(T ≤ t) for t ≥ 0 by the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4."""
     angle = math.atan(t / math.sqrt(freedom))
     cos_squared = math.cos(angle) ** 2
@@ -193,14 +193,14 @@ class PairedTable:
 
     def clears(self, threshold: float, confidence: float) -> bool:
         """``lower_bound(confidence) >= threshold``, without the search; both above 0."""
-        return self.tasks > 1 and self._score(threshold) >= _critical(self.tasks, confidence)
+        return self.tasks > 1 and self.score(threshold) >= _critical(self.tasks, confidence)
 
     def tasks_needed(self, threshold: float, confidence: float) -> int | None:
         """How many tasks in all would clear ``threshold`` if results went on at the rates seen.
 
         None when no number up to 10,000 would.
         """
-        score = self._score(threshold)
+        score = self.score(threshold)
         if score <= 0:
             return None
 
@@ -215,7 +215,8 @@ class PairedTable:
             few, enough = (few, middle) if clears(middle) else (middle, enough)
         return enough
 
-    def _score(self, threshold: float) -> float:
+    def score(self, threshold: float) -> float:
+        """The uncorrected score of the hypothesis that the ratio is ``threshold``."""
         return ratio_score(
             self.a, self.b, self.c, self.d, threshold, design_effect=self.design_effect
         )

@@ -1,0 +1,43 @@
+"""What a model as good as the cloud would get: how much a suite and a cloud can show at all."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from random import Random
+from typing import TYPE_CHECKING
+
+from core.harness.gate.looks import GatePlan, look_outcome, looks_of
+from core.harness.gate.statistics import PairedTable
+
+if TYPE_CHECKING:
+    from core.harness.gate.criteria import GateThresholds
+
+_ROUNDS = 300
+_OUTCOMES = ((True, True), (True, False), (False, True), (False, False))
+# As above so many tasks a model as good as the cloud passes, it is not worth the time.
+_MOST_TASKS = 400
+
+
+@lru_cache(maxsize=32)
+def power_of_an_equal(tasks: int, cloud_share: float, thresholds: GateThresholds) -> float:
+    """The chance (0 to 1) that success parity clears in a planned run of an equal model.
+
+    ``cloud_share`` is the share of tasks that the cloud solves; both models are taken to solve the
+    same tasks half as often as they can. Simulated with a fixed seed, right to some 3 percent.
+    """
+    tasks = min(tasks, _MOST_TASKS)
+    random = Random(1)  # noqa: S311  a simulation
+    least = max(0.0, 2 * cloud_share - 1)
+    both = (least + cloud_share) / 2
+    alone = cloud_share - both
+    weights = (both, alone, alone, max(0.0, 1 - both - 2 * alone))
+    plan = GatePlan(tuple(map(str, range(tasks))), looks_of(thresholds.confidence, tasks))
+    passed = 0
+    for _ in range(_ROUNDS):
+        run = [[pair] for pair in random.choices(_OUTCOMES, weights, k=tasks)]
+        for seen in plan.looks:
+            outcome = look_outcome(PairedTable.of(run[:seen]), thresholds, plan)
+            if outcome != "open":
+                passed += outcome == "pass"
+                break
+    return passed / _ROUNDS
