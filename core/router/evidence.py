@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.client.apis import left_out
 from core.capsule.capture import Capture, redact
 from core.capsule.events import (
     BreakerStateChangedEvent,
@@ -178,7 +179,7 @@ class Evidence:
                 call_id=call.call_id,
                 capture_mode=self._policy.capture_mode,
                 dialect=request.dialect,
-                dropped=list(request.dropped),
+                dropped=list(left_out(request, backend)),
                 origin=call.origin,
             )
         )
