@@ -6,8 +6,9 @@ two things:
 
 1. Where the repository's directory is. That reads the configuration and runs nothing of it; it is
    also where git refuses one that belongs to another user ("dubious ownership") or is corrupt.
-2. Which files it tracks, or neither tracks nor ignores. For this git gets a directory of our own
-   that holds a copy of the index and of ``info/exclude``, and nothing else of the repository.
+2. Which files it tracks, or neither tracks nor ignores, and what its commits hold. For this git
+   gets a directory of our own that holds a copy of the index and of ``info/exclude``, or borrows
+   the repository's objects, and has nothing else of it.
 
 The user's own configuration (``~/.gitconfig``) counts, with its ``core.excludesFile``. Every call
 has a deadline, after which its whole process group is killed, and a limit on its output. What git
@@ -65,8 +66,9 @@ def run_git(
     cwd: Path,
     environ: Mapping[str, str] | None = None,
     deadline_s: float = DEADLINE_S,
+    given: bytes = b"",
 ) -> bytes:
-    """What ``git ARGUMENTS`` prints, run in ``cwd`` with nothing to read.
+    """What ``git ARGUMENTS`` prints, run in ``cwd`` with ``given`` to read.
 
     ``environ`` is added to this process's environment, of which variables that steer git are left
     out, except for those that hold the user's configuration (``GIT_CONFIG…``).
@@ -81,13 +83,15 @@ def run_git(
         if not name.startswith("GIT_") or name.startswith("GIT_CONFIG")
     }
     command = ["git", *(word for each in _OVERRIDES for word in ("-c", each)), *arguments]
-    with tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as source:
+        source.write(given)
+        source.seek(0)
         try:
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
                 env={**kept, **_ENVIRON, **(environ or {})},
-                stdin=subprocess.DEVNULL,
+                stdin=source,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
                 start_new_session=True,
@@ -151,7 +155,7 @@ def kept_files(root: Path, *, deadline_s: float = DEADLINE_S) -> list[str]:
     Raises:
         ConfigError: As ``run_git``; the index is not a regular file, or too large.
     """
-    found = _directories(root, deadline_s)
+    found = directories(root, deadline_s)
     with tempfile.TemporaryDirectory(prefix="reflex-git-") as name:
         own = Path(name)
         _make_own(own, found)
@@ -162,7 +166,7 @@ def kept_files(root: Path, *, deadline_s: float = DEADLINE_S) -> list[str]:
     return [each for each in names if each]
 
 
-class _Directories(NamedTuple):
+class Directories(NamedTuple):
     """Where a repository keeps its index and what all its work trees share; its hash function."""
 
     git: Path
@@ -170,7 +174,8 @@ class _Directories(NamedTuple):
     hash_name: str
 
 
-def _directories(root: Path, deadline_s: float) -> _Directories:
+def directories(root: Path, deadline_s: float = DEADLINE_S) -> Directories:
+    """Where the repository at ``root`` lies; raises as ``run_git`` does."""
     words = ["rev-parse", "--absolute-git-dir", "--git-common-dir", "--show-object-format"]
     # Not one further up: what is asked about is this directory's own repository.
     environ = {"GIT_CEILING_DIRECTORIES": str(root.parent)}
@@ -181,10 +186,10 @@ def _directories(root: Path, deadline_s: float) -> _Directories:
         git, common, hash_name = said.removesuffix("\n").split("\n")
     except ValueError:
         raise ConfigError(f"git's directory has an odd name: {plain(said, 200)}") from None
-    return _Directories(Path(git), root / common, hash_name)
+    return Directories(Path(git), root / common, hash_name)
 
 
-def _make_own(own: Path, found: _Directories) -> None:
+def _make_own(own: Path, found: Directories) -> None:
     """A git directory that has the repository's index and excludes, and default settings."""
     for name in ("objects", "refs", "info"):
         (own / name).mkdir()
@@ -194,15 +199,15 @@ def _make_own(own: Path, found: _Directories) -> None:
         f"\tignorecase = {str(sys.platform == 'darwin').lower()}\n"
         f"[extensions]\n\tobjectformat = {found.hash_name}\n"
     )
-    _take(found.git / "index", own / "index", _MOST_INDEX)
+    take(found.git / "index", own / "index", _MOST_INDEX)
     # A split index names these by their hash.
     for number, shared in enumerate(sorted(found.git.glob("sharedindex.*"))):
         if number < _MOST_SHARED:
-            _take(shared, own / shared.name, _MOST_INDEX)
-    _take(found.common / "info" / "exclude", own / "info" / "exclude", _MOST_EXCLUDES)
+            take(shared, own / shared.name, _MOST_INDEX)
+    take(found.common / "info" / "exclude", own / "info" / "exclude", _MOST_EXCLUDES)
 
 
-def _take(source: Path, target: Path, limit: int) -> None:
+def take(source: Path, target: Path, limit: int) -> None:
     """Copy a regular file; nothing where there is none."""
     try:
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     MODEL_NOT_AVAILABLE = "model_not_available"
     THRESHOLDS_NOT_MET = "thresholds_not_met"
     MAX_FAILURES_REACHED = "max_failures_reached"
+    PROMPT_EXCEEDS_CONTEXT = "prompt_exceeds_context"
     HEALTHY_AND_THRESHOLDS_MET = "healthy_and_thresholds_met"
     # Not the table's: a fallback after an attempt that failed, and calls that bypass the rule.
     BACKEND_FAILED = "backend_failed"

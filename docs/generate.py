@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 from core import errors
 from core.capsule import events
 from core.router.lapses import LAPSES, MARKS
-from core.settings.model import Cloud, Fallback, LocalBackend, Reflex, Shadow, Thresholds
+from core.settings.model import (
+    Cloud,
+    Fallback,
+    LocalBackend,
+    Reflex,
+    Shadow,
+    StageRule,
+    Thresholds,
+)
+from core.stages import Stage
 from reflex_tui.cli.completion import Argument, Outline, outline
 from reflex_tui.cli.parser import build_parser
 
@@ -180,6 +189,7 @@ def _sections() -> Iterable[str]:
         "reflex.shadow": Shadow,
         "reflex.backends.NAME": LocalBackend,
         "cloud": Cloud,
+        "serve.stages.NAME": StageRule,
     }
     for name, model in tables.items():
         properties = model.model_json_schema()["properties"]
@@ -196,6 +206,8 @@ def _sections() -> Iterable[str]:
 def _type(model: type[BaseModel], key: str, schema: dict[str, Any]) -> str:
     """The kind and range of a key's value, in words."""
     one = next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema)
+    if one.get("$ref") == "#/$defs/Stage":
+        return " or ".join(f"`{stage}`" for stage in Stage)
     if "enum" in one:
         return " or ".join(f"`{_toml(word)}`" for word in one["enum"])
     validators = {getattr(each, "func", None) for each in model.model_fields[key].metadata}

@@ -353,7 +353,7 @@ class ReflexApp(App[None]):
         where = places(settings, self._theme_file, self._keymap_file or keymap.keymap_file())
         built: dict[str, Callable[[int], list[Content]]] = {
             "models": partial(pages.models_page, outlook),
-            "check": partial(pages.check_page, outlook),
+            "check": partial(pages.check_page, outlook, live=self.dashboard.live),
             "status": partial(
                 pages.status_page,
                 settings,

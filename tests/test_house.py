@@ -1,4 +1,4 @@
-"""The house: how the product's modules may be laid out, held by reading their imports."""
+"""The house: how modules may be laid out, held by reading their imports."""
 
 from __future__ import annotations
 
@@ -115,3 +115,19 @@ def test_every_package_opens_with_its_design() -> None:
         if len((ast.get_docstring(modules()[name]) or "").splitlines()) < 4
     ]
     assert short == []
+
+
+def test_no_test_module_imports_another() -> None:
+    """What tests share lies in ``tests/support``, so that each module can be read alone."""
+    imported = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(each.name for each in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [each.name for each in node.names]
+            else:
+                continue
+            if any(part.startswith("test_") for name in names for part in name.split(".")):
+                imported.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert imported == []

@@ -51,6 +51,15 @@ class RoutingDecisionEvent(Event):
         default="live",
         description="live, or bakeoff, shadow, replay: left out of live statistics.",
     )
+    stage_rule: str | None = Field(
+        default=None, description="The gateway's rule that told the stage; null: named or default."
+    )
+    session: str | None = Field(
+        default=None, description="The agent's session as it names it; a keyed hash unless full_io."
+    )
+    agent: str | None = Field(
+        default=None, description="Its subagent, likewise; null in the main conversation."
+    )
 
 
 class LLMCallEvent(Event):

@@ -61,7 +61,7 @@ def api_of(backend: Backend) -> Api | None:
 
 
 def left_out(request: ChatRequest, backend: Backend) -> tuple[str, ...]:
-    """What the request on its way to ``backend`` loses, by name; nothing where it is untranslated."""
+    """What the request loses on its way to ``backend``, by name; nothing if it is untranslated."""
     if request.native_for(backend):
         return ()
     api = api_of(backend)

@@ -121,7 +121,7 @@ def quoting(secret: str | None) -> Quote:
     """
 
     def quote(words: str) -> str:
-        from core.capsule.capture import redact  # errors are rare
+        from core.capsule.redaction import redact  # errors are rare
 
         # Before the cut: what stands across it would be a part of a key, and be shown.
         return plain(redact(hidden(words, secret)[:_LOOKED_AT]), _QUOTED)

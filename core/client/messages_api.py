@@ -93,9 +93,7 @@ class MessagesReader:
                 self._count(message.get("usage"))
                 return [{"model": message.get("model"), "choices": []}]
             case {"type": "content_block_start", "content_block": dict(block)}:
-                if block.get("type") == "tool_use":
-                    return _delta(tool_calls=[_call(at, block, "")])
-                return _delta(content=block["text"]) if block.get("text") else []
+                return _begun(at, block)
             case {"type": "content_block_delta", "delta": dict(delta)}:
                 return _said(at, delta)
             case {"type": "message_delta", "delta": dict(delta)}:
@@ -109,7 +107,10 @@ class MessagesReader:
         self._count(usage)
         reason = _REASONS.get(str(end.get("stop_reason")), "stop")
         choice = {"index": 0, "delta": {}, "finish_reason": reason}
-        return {"choices": [{**choice, "stop_reason": end.get("stop_sequence")}], "usage": self._told()}
+        return {
+            "choices": [{**choice, "stop_reason": end.get("stop_sequence")}],
+            "usage": self._told(),
+        }
 
     def _count(self, usage: object) -> None:
         if type(usage) is dict:
@@ -126,6 +127,12 @@ class MessagesReader:
             "total_tokens": prompt + output,
             "prompt_tokens_details": {"cached_tokens": cached},
         }
+
+
+def _begun(at: int, block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if block.get("type") == "tool_use":
+        return _delta(tool_calls=[_call(at, block, "")])
+    return _delta(content=block["text"]) if block.get("text") else []
 
 
 def _said(at: int, delta: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -151,7 +158,9 @@ def _call(at: int, block: Mapping[str, Any], arguments: str) -> dict[str, Any]:
 def _system(message: Mapping[str, Any]) -> str:
     if message.get("role") not in ("system", "developer"):
         return ""
-    return "\n\n".join(block["text"] for block in _blocks(message.get("content")) if "text" in block)
+    return "\n\n".join(
+        block["text"] for block in _blocks(message.get("content")) if "text" in block
+    )
 
 
 def _add(turns: list[dict[str, Any]], message: Mapping[str, Any]) -> None:
@@ -208,7 +217,8 @@ def _object(arguments: object) -> dict[str, Any]:
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     inner = tool.get("function") or {}
-    made = {"name": inner.get("name"), "input_schema": inner.get("parameters") or {"type": "object"}}
+    schema = inner.get("parameters") or {"type": "object"}
+    made = {"name": inner.get("name"), "input_schema": schema}
     return {**made, "description": inner["description"]} if "description" in inner else made
 
 

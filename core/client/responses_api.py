@@ -1,4 +1,4 @@
-"""A cloud that speaks OpenAI's Responses API: what it is asked, and its events as chat's; no I/O."""
+"""A cloud that speaks OpenAI's Responses API: what it is asked, its events as chat's; no I/O."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 PATH = "/responses"
 _PASSED_ON = ("temperature", "top_p", "parallel_tool_calls")
 KNOWN = frozenset({*_PASSED_ON, "tools", "tool_choice", "reasoning_effort"})
+_TEXTS = {
+    "response.output_text.delta": "content",
+    "response.refusal.delta": "refusal",
+    "response.reasoning_text.delta": "reasoning_content",
+    "response.reasoning_summary_text.delta": "reasoning_content",
+}
 _CUT = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
@@ -71,37 +77,41 @@ class ResponsesReader:
 
     def chunks(self, event: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The chat chunks that say what ``event`` says."""
-        kind, at = str(event.get("type")), event.get("output_index")
-        at = at if type(at) is int else 0
-        item = event.get("item")
-        response = event.get("response")
+        kind, response = str(event.get("type")), event.get("response")
+        if name := _TEXTS.get(kind):
+            return _delta(**{name: event.get("delta")})
+        if type(response) is dict:
+            return self._told(kind, response)
+        if kind == "error":
+            return [{"error": event.get("error") or dict(event)}]
+        call = self._call(kind, event)
+        return _delta(tool_calls=[call]) if call else []
+
+    def _told(self, kind: str, response: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What an event says that holds the response as a whole."""
         match kind:
-            case "response.created" if type(response) is dict:
+            case "response.created":
                 return [{"model": response.get("model"), "choices": []}]
-            case "response.output_text.delta":
-                return _delta(content=event.get("delta"))
-            case "response.refusal.delta":
-                return _delta(refusal=event.get("delta"))
-            case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
-                return _delta(reasoning_content=event.get("delta"))
-            case "response.output_item.added" if type(item) is dict:
-                call = self.called(at, item, "")
-                return _delta(tool_calls=[call]) if call else []
+            case "response.completed" | "response.incomplete":
+                return [self.ended(response)]
+            case "response.failed":
+                return [{"error": response.get("error") or {"message": "the response failed"}}]
+        return []
+
+    def _call(self, kind: str, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The part of a tool call that an event holds."""
+        at, item = event.get("output_index"), event.get("item")
+        at = at if type(at) is int else 0
+        match kind:
             case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
                 self._filled.add(at)
-                section = "custom" if "custom" in kind else "function"
-                return _delta(tool_calls=[_part(at, section, event.get("delta"))])
+                return _part(at, "custom" if "custom" in kind else "function", event.get("delta"))
+            case "response.output_item.added" if type(item) is dict:
+                return self.called(at, item, "")
             case "response.output_item.done" if type(item) is dict and at not in self._filled:
                 # Some servers send a call's arguments at its end only.
-                call = self.called(at, item, item.get("arguments") or item.get("input"))
-                return _delta(tool_calls=[call]) if call else []
-            case "response.completed" | "response.incomplete" if type(response) is dict:
-                return [self.ended(response)]
-            case "response.failed" if type(response) is dict:
-                return [{"error": response.get("error") or {"message": "the response failed"}}]
-            case "error":
-                return [{"error": event.get("error") or dict(event)}]
-        return []
+                return self.called(at, item, item.get("arguments") or item.get("input"))
+        return None
 
     def called(self, at: int, item: Mapping[str, Any], text: object) -> dict[str, Any] | None:
         """The call that an item is; None where it is none that an agent carries out."""
@@ -153,7 +163,9 @@ def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     if content:
         kind = "output_text" if role == "assistant" else "input_text"
         parts = content if type(content) is list else [{"type": "text", "text": content}]
-        items.append({"type": "message", "role": role, "content": [_content(kind, p) for p in parts]})
+        items.append(
+            {"type": "message", "role": role, "content": [_content(kind, p) for p in parts]}
+        )
     for call in message.get("tool_calls") or ():
         inner = _inner(call)
         made = {"call_id": call.get("id"), "name": inner.get("name")}

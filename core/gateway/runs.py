@@ -96,4 +96,4 @@ class _Run:
 
 
 def _content(settings: Settings) -> tuple[object, ...]:
-    return settings.reflex, settings.cloud, settings.source
+    return settings.reflex, settings.cloud, settings.serve, settings.source

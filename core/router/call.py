@@ -80,7 +80,7 @@ class RoutedCall:
         self._options = options or CallOptions()
         self._started = run.clock.monotonic()
         self._attempts = Attempts(
-            Call(self.call_id, stage, run.origin),
+            Call(self.call_id, stage, run.origin, self._options.caller),
             run.evidence,
             run.clock,
             failure_count=lambda: run.breakers[PRIMARY].view().failure_count,
@@ -122,7 +122,7 @@ class RoutedCall:
         return Stream(self.answer)
 
     async def _first_answer(self) -> Answer:
-        decision = await self._run.state.decide(self._stage)
+        decision = await self._run.state.decide(self._stage, self._request)
         if decision.mode is Mode.REFLEX and PRIMARY in self._options.given_up:
             self._left_behind = True
             decision = RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, ATTEMPTS_FAILED)
@@ -204,6 +204,8 @@ class RoutedCall:
             self._run.state.monitor.invalidate()
         if outcome is None or outcome.reply is None:
             return None
+        if backend.name == PRIMARY:
+            self._run.state.fit.learn(request, outcome.reply.prompt_tokens)
         await attempts.recorded()
         return self._answer(backend, why, outcome.reply)
 

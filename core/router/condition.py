@@ -12,7 +12,8 @@ from core.stages import Reason
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from core.client.server import EngineIdentity, EngineLoad
+    from core.client.load import EngineLoad
+    from core.client.server import EngineIdentity
 
 
 class Cause(StrEnum):

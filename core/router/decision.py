@@ -14,12 +14,26 @@ from core.router.lapses import Explanation, explained
 from core.stages import Mode, Reason, Stage
 
 if TYPE_CHECKING:
+    from core.client.tokens import Overflow
     from core.router.condition import Health
     from core.settings.policy import PolicySnapshot
 
 
 ATTEMPTS_FAILED = "attempts_failed"
 """The detail of a decision made because replies came and were of no use to the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as far as an agent says so: its session and its subagent.
+
+    ``stage_rule`` is the gateway's rule by which the call is of its stage; None where the caller
+    named it, or none applied.
+    """
+
+    stage_rule: str | None = None
+    session: str | None = None
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,7 @@ class CallOptions:
     given_up: frozenset[str] = frozenset()
     local_sampling: bool = False
     needs_cloud: str | None = None
+    caller: Caller = Caller()
 
 
 class BreakerState(StrEnum):
@@ -106,10 +121,13 @@ def decide(  # noqa: PLR0911  one return a row of the table
     health: Health | None,
     breaker: BreakerView | None,
     gate: GateView | None,
+    *,
+    overflow: Overflow | None = None,
 ) -> RoutingDecision:
     """The first rule of the table that applies; what was not looked at may be None.
 
-    A missing health, gate or breaker counts as bad: the gate fails closed.
+    A missing health, gate or breaker counts as bad: the gate fails closed. ``overflow`` says that
+    the call surely does not fit into the server's context.
     """
     if stage is not Stage.IMPLEMENT:
         return RoutingDecision(Mode.CLOUD, Reason.NOT_IMPLEMENT_STAGE)
@@ -126,4 +144,6 @@ def decide(  # noqa: PLR0911  one return a row of the table
     if breaker is None or not breaker.lets_through:
         detail = str(breaker.state) if breaker else "unknown"
         return RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, detail)
+    if overflow is not None:
+        return RoutingDecision(Mode.CLOUD, Reason.PROMPT_EXCEEDS_CONTEXT, overflow.detail)
     return _EARNED

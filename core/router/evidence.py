@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.client.apis import left_out
-from core.capsule.capture import Capture, redact
+from core.capsule.capture import Capture
 from core.capsule.events import (
     BreakerStateChangedEvent,
     Event,
@@ -16,8 +15,11 @@ from core.capsule.events import (
     PolicySnapshotRefEvent,
     RoutingDecisionEvent,
 )
+from core.capsule.redaction import redact
+from core.client.apis import left_out
 from core.errors import BackendError, CapsuleError, CutReply, NotCompliant, StatusError
 from core.plain import plain
+from core.router.decision import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator
@@ -41,6 +43,7 @@ class Call:
     call_id: str
     stage: Stage
     origin: str
+    caller: Caller = field(default_factory=Caller)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +141,15 @@ class Evidence:
                 failure_count=failure_count,
                 call_id=call.call_id,
                 origin=call.origin,
+                stage_rule=call.caller.stage_rule,
+                session=self._kept_id(call.caller.session),
+                agent=self._kept_id(call.caller.agent),
             )
         )
+
+    def _kept_id(self, given: str | None) -> str | None:
+        """An agent's own id: hashed, unless replies are kept as they are."""
+        return None if given is None else str(self._capture.response(given))
 
     def begin_call_record(
         self,

@@ -15,11 +15,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from core.client.fetch import open_http
+from core.client.load import EngineLoad, MetricsReader
 from core.client.server import (
     Engine,
     EngineIdentity,
-    EngineLoad,
-    MetricsReader,
     ModelEntry,
     check_ready,
     find_model,

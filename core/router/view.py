@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
-from core.client.server import MetricsReader
+from core.client.load import MetricsReader
+from core.client.tokens import ContextFit
 from core.clock import Clock, SystemClock
 from core.plain import plain
 from core.router.backends import primary
@@ -21,12 +22,12 @@ from core.router.decision import BreakerView, GateView, RoutingDecision, decide
 from core.router.health import HealthMonitor, probe
 from core.router.promotion import GateWatch
 from core.settings.policy import PolicySnapshot
-from core.stages import Stage
+from core.stages import Mode, Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.client.backend import Backend
+    from core.client.backend import Backend, ChatRequest
     from core.router.condition import Health
     from core.settings import Settings
 
@@ -94,6 +95,7 @@ class RoutingState:
             self.backend, timeout_ms=self._probe_timeout_ms, clock=self._clock
         )
         self.breaker = breaker_of(settings, self.backend)
+        self.fit = ContextFit(self.backend)
         self._gates = GateWatch(
             self.log,
             self.policy,
@@ -103,15 +105,21 @@ class RoutingState:
         )
         self._load = MetricsReader(self.backend, clock=self._clock)
 
-    async def decide(self, stage: Stage = Stage.IMPLEMENT) -> RoutingDecision:
-        """Look at what the rule needs for ``stage``, and no more, and apply it.
+    async def decide(
+        self, stage: Stage = Stage.IMPLEMENT, request: ChatRequest | None = None
+    ) -> RoutingDecision:
+        """Look at what the rule needs for ``stage``, and no more, and apply it to ``request``.
 
         Raises:
             CapsuleError: the evidence cannot be read.
         """
         if stage is not Stage.IMPLEMENT or not self.policy.reflex.enabled:
             return decide(self.policy, stage, None, None, None)
-        return (await self.view()).decision
+        seen = await self.view()
+        if request is None or seen.decision.mode is not Mode.REFLEX:
+            return seen.decision
+        overflow = await self.fit.overflow(request, seen.health.engine)
+        return decide(self.policy, stage, seen.health, seen.breaker, seen.gate, overflow=overflow)
 
     async def view(self) -> RoutingView:
         """The picture by the server's health as remembered; raises as ``decide``."""
@@ -140,6 +148,7 @@ class RoutingState:
     async def aclose(self) -> None:
         """Stop probing in the background, and close connections and files."""
         await self.monitor.aclose()
+        await self.fit.aclose()
         self.breaker.close()
         self.log.close()
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from core.stages import CLOUD, PRIMARY
+from core.stages import CLOUD, PRIMARY, Stage
 
 _LONGEST_NAME = 253  # that the domain name system has
 
@@ -41,6 +41,8 @@ Endpoint = Annotated[str, Field(max_length=2048), AfterValidator(_endpoint)]
 Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+Pattern = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
 
@@ -186,7 +188,8 @@ class Cloud(ConfigSection):
     )
     model: Name = Field(default="gpt-5-mini", description="The cloud model's id.")
     api: Literal["chat", "responses", "messages"] = Field(
-        default="chat", description="The API that the cloud speaks; an agent's own is not translated."
+        default="chat",
+        description="The API that the cloud speaks; an agent's own passes as is.",
     )
     auth: Literal["key", "caller"] = Field(
         default="key",
@@ -207,8 +210,41 @@ class Cloud(ConfigSection):
     )
 
 
+class StageRule(ConfigSection):
+    """``[serve.stages.NAME]``: of which stage a request is that meets all that is given here."""
+
+    stage: Stage = Field(strict=False, description="The stage of such requests.")
+    header: HeaderName | None = Field(default=None, description="A header that it has.")
+    value: Pattern | None = Field(
+        default=None, description="What that header says, with * and ? as in file names."
+    )
+    model: Pattern | None = Field(
+        default=None, description="The model it asks for, with * and ? as in file names."
+    )
+    tools: bool | None = Field(default=None, description="Whether it offers tools.")
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if self.value is not None and self.header is None:
+            raise ValueError("value: needs a header to be the value of")
+        if self.header is None and self.model is None and self.tools is None:
+            raise ValueError("header: one of header, model and tools is needed")
+        return self
+
+
+class Serve(ConfigSection):
+    """``[serve]``: the gateway for agents."""
+
+    stages: dict[Name, StageRule] = Field(
+        default={},
+        max_length=64,
+        description="Rules in order, before the built-in ones; the header X-Speckit-Stage wins.",
+    )
+
+
 class Document(ConfigSection):
-    """Both tables together."""
+    """All tables together."""
 
     reflex: Reflex = Reflex()
     cloud: Cloud = Cloud()
+    serve: Serve = Serve()

@@ -15,7 +15,17 @@ from pydantic import BaseModel, ValidationError
 from core.errors import ConfigError
 from core.plain import plain
 from core.settings.find import Source, find
-from core.settings.model import Cloud, Document, Fallback, LocalBackend, Reflex, Shadow, Thresholds
+from core.settings.model import (
+    Cloud,
+    Document,
+    Fallback,
+    LocalBackend,
+    Reflex,
+    Serve,
+    Shadow,
+    StageRule,
+    Thresholds,
+)
 from core.settings.thresholds import DEFAULTS, accepted, effective_thresholds, loosened
 
 if TYPE_CHECKING:
@@ -86,6 +96,7 @@ class Settings:
     source: Source
     lines: dict[tuple[str, ...], int] = field(default_factory=dict, repr=False)
     refused: Thresholds | None = None
+    serve: Serve = field(default_factory=Serve)
 
     @property
     def state_dir(self) -> Path:
@@ -134,7 +145,8 @@ def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Setti
     consent = source.trusted or not loosened(asked) or accepted(source.root, asked)
     effective = effective_thresholds(asked, consent=consent)
     reflex = reflex.model_copy(update={"thresholds": effective})
-    return Settings(reflex, document.cloud, source, lines, None if consent else asked)
+    refused = None if consent else asked
+    return Settings(reflex, document.cloud, source, lines, refused, document.serve)
 
 
 def read_text(path: Path) -> str:
@@ -218,7 +230,10 @@ def _fields_at(path: tuple[str, ...]) -> dict[str, Any]:
         ("reflex", "thresholds"): Thresholds,
         ("reflex", "shadow"): Shadow,
         ("cloud",): Cloud,
+        ("serve",): Serve,
     }
+    if path[:2] == ("serve", "stages"):
+        return dict(StageRule.model_fields)
     return dict(tables.get(path, LocalBackend).model_fields)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from random import Random
@@ -208,7 +208,10 @@ class SuiteAnswerer:
 
     def answer(self, question: Question) -> str | None:
         """See ``Answerer``; silent where no edits are asked for, or no task's prompt was quoted."""
-        task = next((task for task in self._tasks if task.prompt in question.text), None)
+        named = [task for task in self._tasks if task.prompt in question.text]
+        # Mutants of one file have the same prompt: the file as it is shown tells them apart.
+        shown = [task for task in named if _all_in(task.broken.values(), question.text)]
+        task = next(iter(shown or named), None)
         if task is None or (question.schema is None and not _BLOCKS.search(question.text)):
             return None
         occurrence = self._asked[task.task_id]
@@ -219,6 +222,10 @@ class SuiteAnswerer:
         if question.schema is None:
             return fenced_reply(task.broken, after, headings=_HEADINGS in question.text)
         return self._form(question.schema, task.broken, after)
+
+
+def _all_in(texts: Iterable[str], question: str) -> bool:
+    return all(text.strip() in question for text in texts)
 
 
 def _instance(schema: Mapping[str, Any]) -> str:

@@ -112,6 +112,7 @@ class Script:
 
     model: str = DEFAULT_MODEL
     owned_by: str = "scripted"
+    context: int | None = None
     ttft_ms: float = 350.0
     tokens_per_s: float = 80.0
     jitter: float = 0.0

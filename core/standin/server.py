@@ -140,6 +140,8 @@ class ScriptedServer:
 
     def _models(self) -> dict[str, Any]:
         model = {"object": "model", "created": 0, "owned_by": self.script.owned_by}
+        if self.script.context:
+            model["max_model_len"] = self.script.context
         return {"object": "list", "data": [{"id": self.script.model, **model}]}
 
     async def _control(self, connection: ServerConnection, request: HttpRequest) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
     from core.client.backend import Backend
+    from core.client.load import EngineLoad
     from core.router.condition import Health
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     backend = primary(settings)
     timeout_ms = arguments.timeout or backend.timeout_ms
     if arguments.watch is None:
-        found = asyncio.run(probe(backend, timeout_ms=timeout_ms, deep=arguments.deep))
+        found = asyncio.run(probe(backend, timeout_ms=timeout_ms, deep=arguments.deep, load=True))
         return _show(found, settings, as_json=arguments.json)
     return asyncio.run(_watch(backend, timeout_ms, arguments))
 
@@ -132,6 +133,7 @@ def _figures(found: Health) -> list[tuple[str, str]]:
     """What the server tells of itself, and what a deep look measured."""
     context = found.engine.setup.context_tokens if found.engine and found.ok else None
     rows = [("context", f"{context:,} tokens")] if context else []
+    rows += [("load", _load(found.load))] if found.load else []
     deep = found.deep
     if deep is None or deep.error is not None:
         return rows
@@ -144,6 +146,21 @@ def _figures(found: Health) -> list[tuple[str, str]]:
         ("schema", "kept" if deep.schema_held else "not kept"),
         ("tools", _TOOLS[deep.tools] if deep.tools else "–"),
     ]
+
+
+def _load(load: EngineLoad) -> str:
+    from core.figures import percent
+    from core.plain import plain
+
+    shares = (
+        ("cache", load.cache_hit_rate),
+        ("KV in use", load.kv_cache_usage),
+        ("drafts kept", load.draft_acceptance),
+    )
+    parts = [f"{load.running} running", f"{load.queued} queued"]
+    parts += [f"{name} {percent(100 * share)}" for name, share in shares if share is not None]
+    refused = [f"{count} refused ({plain(why, 40)})" for why, count in load.rejected.items()]
+    return ", ".join(parts + refused)
 
 
 def _explain(found: Health, settings: Settings) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "look": ("health", "models", "status", "events", "replay", "tui"),
-    "evaluate": ("bakeoff", "check", "report"),
+    "evaluate": ("bakeoff", "check", "report", "suite"),
     "work": ("implement", "launch", "serve", "mcp"),
     "configure": ("init", "enable", "disable", "trust"),
     "run locally": ("engine", "demo", "completion"),

@@ -93,7 +93,7 @@ class _OneLine:
     def event(self, event: Progress) -> None:
         self._tally.event(event)
         if isinstance(event, Started):
-            for line in event.left_out:
+            for line in (*event.left_out, *event.notices):
                 self.say(line)
         if isinstance(event, TrialStarted):
             self._now = f"{plain(event.arm, 40)}: {plain(event.task, 64)}"
@@ -134,7 +134,7 @@ class _Lines:
                 f"{event.suite}: {len(event.tasks)} tasks × {event.trials}, "
                 f"{' against '.join(event.arms)}: {event.total} trials{kept}, seed {event.seed}"
             )
-            for line in event.left_out:
+            for line in (*event.left_out, *event.notices):
                 self.say(line)
         elif isinstance(event, TrialEnded):
             tally, trial = self._tally, event.trial

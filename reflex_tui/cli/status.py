@@ -72,6 +72,8 @@ def _shadow(settings: Settings) -> ShadowSummary:
 
 
 def _document(seen: RoutingView) -> dict[str, Any]:
+    from core.gateway.stages import rules_of
+
     settings = seen.settings
     return {
         "config": str(settings.source.path) if settings.source.path else None,
@@ -81,11 +83,17 @@ def _document(seen: RoutingView) -> dict[str, Any]:
             ".".join(path): {"value": value, "source": settings.origin(*path)}
             for path, value in _values(settings)
         },
+        "stages": [
+            {"name": name, "built_in": name not in settings.serve.stages}
+            | rule.model_dump(mode="json", exclude_none=True)
+            for name, rule in rules_of(settings.serve.stages).items()
+        ],
         **seen.as_json(),
     }
 
 
 def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
+    from core.router.notices import too_few_requests
     from reflex_tui.model.first_config import config_place
 
     health = seen.health
@@ -100,6 +108,8 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
         f"shadow    {_shadow_words(seen, shadow)}",
         f"next Implement call → {coloured(str(decision.mode), 'bold')}: {why}",
     ]
+    few = too_few_requests(health.engine, seen.settings.reflex.candidates, 1)
+    lines += [f"{coloured('▲', 'yellow')} {each}" for each in (*health.notices, few) if each]
     if not health.ok:
         lines += ["", *health.remedy]
     settings = seen.settings
@@ -113,7 +123,24 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
     rows = [
         (".".join(path), _shown(value), settings.origin(*path)) for path, value in _values(settings)
     ]
-    return lines + columns(rows)
+    return lines + columns(rows) + ["", "stages of agents' requests, first match:"] + _rules(seen)
+
+
+def _rules(seen: RoutingView) -> list[str]:
+    """Of which stage the gateway takes a request to be, a line a rule."""
+    from core.gateway.stages import conditions, rules_of
+
+    settings = seen.settings
+    return columns(
+        (f"serve.stages.{name}", rule.stage, conditions(rule), _rule_origin(settings, name))
+        for name, rule in rules_of(settings.serve.stages).items()
+    )
+
+
+def _rule_origin(settings: Settings, name: str) -> str:
+    if name not in settings.serve.stages:
+        return "built in"
+    return settings.origin("serve", "stages", name, "stage")
 
 
 def _breaker(seen: RoutingView) -> str:

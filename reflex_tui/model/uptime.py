@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 
 MINUTES = 60
-_UP = frozenset({Reason.HEALTHY_AND_THRESHOLDS_MET, Reason.THRESHOLDS_NOT_MET})
+_UP = frozenset(
+    {
+        Reason.HEALTHY_AND_THRESHOLDS_MET,
+        Reason.PROMPT_EXCEEDS_CONTEXT,
+        Reason.THRESHOLDS_NOT_MET,
+    }
+)
 _DOWN = frozenset({Reason.SERVER_UNHEALTHY, Reason.MODEL_NOT_AVAILABLE})
 _UNREACHED = frozenset({"connect_failed"})
 

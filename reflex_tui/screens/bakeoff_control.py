@@ -12,6 +12,7 @@ from textual.widgets import OptionList
 
 from core.errors import ReflexError
 from core.plain import plain
+from core.stages import Mode
 from reflex_tui.model.estimate import plan_to_resume
 from reflex_tui.model.live import BakeoffKeys, Live, error_words, finished_words, unfinished_words
 from reflex_tui.panes.bakeoff import BakeoffPane
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from core.harness.bakeoff.progress import Finished
     from core.router.view import RoutingView
     from core.settings import Settings
-    from core.stages import Mode
     from reflex_tui.model.estimate import Unfinished
     from reflex_tui.model.latencies import Figures
     from reflex_tui.model.live import BannerText
@@ -78,6 +78,7 @@ class BakeoffControl(Vertical):
         self._settings: Settings | None = None
         self._outlook: RoutingView | None = None
         self._live_ms: dict[str, float | None] = {}
+        self._live: Figures | None = None
         self._changed = False
         self._details: dict[Path, Detail] = {}
         self.run: BakeoffRun | None = None
@@ -138,6 +139,7 @@ class BakeoffControl(Vertical):
         if outlook is not None:
             self._outlook = outlook
         if figures is not None:
+            self._live = figures.get(Mode.REFLEX)
             typical = {str(mode): figures[mode].total.p50 for mode in figures}
             self._live_ms = {
                 mode: None if p50 is None or math.isinf(p50) else p50
@@ -211,7 +213,7 @@ class BakeoffControl(Vertical):
         from reflex_tui.screens.promote import PromoteScreen  # when it is wanted
 
         if self._settings is not None:
-            self.app.push_screen(PromoteScreen(self._settings, on=on))
+            self.app.push_screen(PromoteScreen(self._settings, on=on, live=self._live))
 
     def on_bakeoff_pane_compare_wanted(self, message: BakeoffPane.CompareWanted) -> None:
         """Compare them."""

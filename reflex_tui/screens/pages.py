@@ -171,8 +171,13 @@ def models_page(outlook: RoutingView | None, width: int) -> list[Content]:
     return lines
 
 
-def check_page(outlook: RoutingView | None, width: int) -> list[Content]:
-    """Whether the gate holds now, its table, and what to do when it does not."""
+def check_page(
+    outlook: RoutingView | None, width: int, live: Figures | None = None
+) -> list[Content]:
+    """Whether the gate holds now, its table, and what to do when it does not.
+
+    A gate that holds says nothing of a server whose calls fail now: ``live`` is what those took.
+    """
     if outlook is None:
         return [line((WAIT, MUTED))]
     gate, thresholds = outlook.gate, outlook.policy.reflex.thresholds
@@ -181,6 +186,10 @@ def check_page(outlook: RoutingView | None, width: int) -> list[Content]:
     lines = [line((state.label, f"bold {state.style}"), age)]
     if not gate.valid:
         lines.append(line(why(gate)))
+    server = server_condition(outlook, live)
+    if server.style != GOOD:
+        why_not = (f", {server.why}" if server.why else "", MUTED)
+        lines.append(line(("server  ", MUTED), (server.label, f"bold {server.style}"), why_not))
     lines += [line(""), *(criterion_line(each, width) for each in criteria(gate.event, thresholds))]
     if not gate.valid:
         lines += [line(""), line((next_step(gate), "$reflex"))]

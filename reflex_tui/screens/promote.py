@@ -41,15 +41,18 @@ if TYPE_CHECKING:
     from core.router.enable import Done, Proposal, SettingChange
     from core.router.view import RoutingView
     from core.settings import Settings
+    from reflex_tui.model.latencies import Figures
 
 
-def proposal_lines(proposal: Proposal, width: int, key: str) -> list[Content]:
+def proposal_lines(
+    proposal: Proposal, width: int, key: str, live: Figures | None = None
+) -> list[Content]:
     """The gate, the line that would change, what the next call would do then; or the refusal.
 
-    ``key`` begins a bakeoff on the pane below.
+    ``key`` begins a bakeoff on the pane below; ``live`` is what real calls took.
     """
     outlook = proposal.outlook
-    lines = [_gate(outlook), _server(outlook), line("")]
+    lines = [_gate(outlook), _server(outlook, live), line("")]
     if proposal.refused:
         return [*lines, *_refusal(outlook, width, key)]
     if not proposal.changes:
@@ -64,14 +67,14 @@ def proposal_lines(proposal: Proposal, width: int, key: str) -> list[Content]:
     return lines
 
 
-def done_lines(done: Done, width: int, *, on: bool) -> list[Content]:
+def done_lines(done: Done, width: int, *, on: bool, live: Figures | None = None) -> list[Content]:
     """What was written, and the new state."""
     said = f"enabled = {'true' if on else 'false'}"
     return [
         line((f"✓ written   {plain(done.path.name, 80)}:{done.line}: ", f"bold {GOOD}"), said),
         line(""),
         _gate(done.outlook),
-        _server(done.outlook),
+        _server(done.outlook, live),
         _next("next call ", done.outlook),
         line(""),
         *_told("Runs already started keep their policy.", width),
@@ -92,8 +95,8 @@ def _gate(outlook: RoutingView) -> Content:
     return line(("gate".ljust(LABEL), MUTED), label, (f"   {state.why}   {suite}".rstrip(), MUTED))
 
 
-def _server(outlook: RoutingView) -> Content:
-    state = server_condition(outlook)
+def _server(outlook: RoutingView, live: Figures | None) -> Content:
+    state = server_condition(outlook, live)
     told = line(("server".ljust(LABEL), MUTED), (state.label, f"bold {state.style}"))
     model, reason = plain(outlook.settings.reflex.model, 80), plain(state.why, 200)
     return line(told, (f"   {model}   {reason}", MUTED))
@@ -160,9 +163,10 @@ class PromoteScreen(ModalScreen[None]):
             super().__init__()
             self.found = found
 
-    def __init__(self, settings: Settings, *, on: bool) -> None:
+    def __init__(self, settings: Settings, *, on: bool, live: Figures | None = None) -> None:
         super().__init__()
         self._settings = settings
+        self._live = live
         self._on = on
         self._writing = False
         self.found: Proposal | Done | ReflexError | None = None
@@ -216,9 +220,9 @@ class PromoteScreen(ModalScreen[None]):
                 lines = [line(("◌ checking the gate and the file", MUTED))]
             case enable.Proposal() as proposal:
                 key = shown_key(self.app, "bakeoff.new", "n")
-                lines = proposal_lines(proposal, width, key)
+                lines = proposal_lines(proposal, width, key, self._live)
             case enable.Done() as done:
-                lines = done_lines(done, width, on=self._on)
+                lines = done_lines(done, width, on=self._on, live=self._live)
             case error:
                 lines = error_lines(error, width)
         text.update(line("\n").join(left(each, width) for each in lines))

@@ -249,6 +249,8 @@ def _load(health: Health) -> list[str | tuple[str, str]]:
         pieces += [_GAP, f"cache {percent(round(100 * load.cache_hit_rate))}"]
     if load.tokens_per_s is not None:
         pieces += [_GAP, f"{load.tokens_per_s:.0f} tok/s"]
+    if load.draft_acceptance is not None:
+        pieces += [_GAP, f"drafts {percent(round(100 * load.draft_acceptance))}"]
     return pieces
 
 

@@ -10,6 +10,7 @@ import pytest
 from core.errors import ConfigError, ReflexError, UntrustedEndpoint
 from core.harness import run_bakeoff
 from core.harness.bakeoff.arms import choose_arms
+from core.harness.bakeoff.progress import Started
 from tests.support.bakeoff.arena import LITTLE, arena
 
 if TYPE_CHECKING:
@@ -121,3 +122,15 @@ async def test_an_unusable_suite_is_told(project: Path) -> None:
                 pass
         with pytest.raises(ReflexError, match="no suite or path"):
             await a.run(suite="nonesuch")
+
+
+async def test_tasks_over_the_context_are_told_before_the_first_trial(project: Path) -> None:
+    """A server of 4 tokens can answer none of them; which, the first event says."""
+    async with arena(project, tasks=2) as a:
+        a.reflex_is(context=4)
+        _, events = await a.run()
+    started = events[0]
+    assert isinstance(started, Started)
+    (notice,) = started.notices
+    assert notice.startswith("the reflex arm: 2 of 2 tasks are longer than its context")
+    assert all(task in notice for task in started.tasks)

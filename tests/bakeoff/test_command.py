@@ -8,123 +8,43 @@ import os
 import pty
 import signal
 import subprocess
-import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core.harness.report.files import read
-from core.settings import load_settings
-from core.settings.thresholds import accept
-from core.standin.server import start_scripted
-from tests.support.bakeoff.arena import LITTLE, make_suite
+from tests.support.bakeoff.arena import make_suite
+from tests.support.bakeoff.bench import BAKEOFF, CODE, PATIENCE_S, bench
+from tests.support.command import reflex
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-CODE = Path(sys.executable).parent / "code"
 TASKS = 5
-PATIENCE_S = 60
-
-
-class Bench:
-    """A workspace over two stand-ins in processes of their own."""
-
-    def __init__(self, root: Path, suite: Path) -> None:
-        self.root = root
-        self.suite = suite
-
-    @property
-    def eval(self) -> Path:
-        """Where reports lie."""
-        return self.root / ".speckit" / "eval"
-
-    def command(self, *arguments: str) -> list[str]:
-        """The command line, in the order that seed 1 gives."""
-        return [str(CODE), "reflex", "bakeoff", "--suite", "suite", "--seed", "1", *arguments]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
-        return subprocess.run(
-            self.command(*arguments), cwd=self.root, capture_output=True, text=True, check=False
-        )
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start it with both streams as pipes."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.root,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def until_some_trials_are_done(self, count: int) -> Path:
-        """Wait for the journal to hold so many; returns it."""
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            for journal in self.eval.glob("*.journal.jsonl"):
-                if journal.read_bytes().count(b"\n") > count:
-                    return journal
-            time.sleep(0.02)
-        pytest.fail("no trial ended")
-
-
-@contextmanager
-def bench(project: Path, *, reflex: float, ttft_ms: float = 0) -> Iterator[Bench]:
-    """Reflex solves this share of the times it is asked, the cloud all."""
-    suite = make_suite(project / "suite", TASKS)
-    at_once: dict[str, Any] = {"ttft_ms": ttft_ms, "tokens_per_s": 0, "suite": suite}
-    with (
-        start_scripted(model="a", owned_by="test", success_rate=reflex, **at_once) as a,
-        start_scripted(model="b", owned_by="test", **at_once) as b,
-    ):
-        (project / "stage0.toml").write_text(
-            f'[reflex]\nendpoint = "{a.endpoint}"\nmodel = "a"\n'
-            f'[cloud]\nendpoint = "{b.endpoint}"\nmodel = "b"\n{LITTLE}',
-            encoding="utf-8",
-        )
-        refused = load_settings(project / "stage0.toml").refused
-        assert refused
-        accept(project, refused)
-        yield Bench(project, suite)
 
 
 def test_enable_takes_a_valid_pass(project: Path) -> None:
     """Refused before the bakeoff and again once the pass has lapsed; the file stays as it is."""
     config = project / "stage0.toml"
 
-    def enable() -> subprocess.CompletedProcess[str]:
-        command = [str(CODE), "reflex", "enable"]
-        return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-
     with bench(project, reflex=1) as b:
         before = config.read_text(encoding="utf-8")
-        refused = enable()
+        refused = reflex(project, "enable")
         assert (refused.returncode, "(no_bakeoff)" in refused.stderr) == (1, True)
         assert config.read_text(encoding="utf-8") == before
         assert b.run().returncode == 0
         other = before.replace("[reflex]\n", "[reflex]\ncandidates = 2\n")
         config.write_text(other, encoding="utf-8")
-        lapsed = enable()
+        lapsed = reflex(project, "enable")
         assert (lapsed.returncode, "(candidates_changed)" in lapsed.stderr) == (1, True)
         assert config.read_text(encoding="utf-8") == other
         config.write_text(before, encoding="utf-8")
-        assert enable().returncode == 0
+        assert reflex(project, "enable").returncode == 0
     assert "enabled = true" in config.read_text(encoding="utf-8")
 
 
 def test_status_names_the_sandbox(project: Path) -> None:
     """Its tier, as an attack on it finds out, for people and in JSON."""
-    command = [str(CODE), "reflex", "status"]
-    words = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    words = reflex(project, "status")
     (line,) = [one for one in words.stdout.splitlines() if one.startswith("sandbox ")]
-    found = subprocess.run(
-        [*command, "--json"], cwd=project, capture_output=True, text=True, check=True
-    )
+    found = reflex(project, "status", "--json")
     sandbox = json.loads(found.stdout)["sandbox"]
     assert sandbox["tier"] in {"bubblewrap", "namespaces", "sandbox_exec", "none"}
     assert sandbox["reason"] in line
@@ -209,10 +129,10 @@ def test_kill_loses_nothing_that_was_done(project: Path) -> None:
 
 def test_a_terminal_sees_one_line_written_over(project: Path) -> None:
     """Place, rate, time left, what was solved, who is at what; never wider than the terminal."""
-    with bench(project, reflex=1) as b:
+    with bench(project, reflex=1):
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
-            b.command("--tasks", "t0[12]"),
+            [CODE, "reflex", *BAKEOFF, "--tasks", "t0[12]"],
             cwd=project,
             stdout=subprocess.DEVNULL,
             stderr=theirs,
@@ -255,13 +175,7 @@ def test_usage(project: Path, arguments: list[str], told: str) -> None:
         '[reflex]\nendpoint = "http://127.0.0.1:9/v1"\n[cloud]\nendpoint = "http://127.0.0.1:9/v1"\n',
         encoding="utf-8",
     )
-    ended = subprocess.run(
-        [CODE, "reflex", "bakeoff", "--suite", "suite", *arguments],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = reflex(project, "bakeoff", "--suite", "suite", *arguments)
     assert ended.returncode == 2, ended.stderr
     assert told in ended.stderr
     assert not (project / ".speckit" / "capsule").exists()
@@ -273,12 +187,6 @@ def test_shards_are_merged(project: Path) -> None:
         for part in ("1/2", "2/2"):
             assert b.run("--shard", part, "--out", "shards").returncode in {0, 3}
         shards = sorted(map(str, (project / "shards").glob("*.json")))
-        merged = subprocess.run(
-            [CODE, "reflex", "bakeoff", "merge", *shards, "--json"],
-            cwd=project,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        merged = reflex(project, "bakeoff", "merge", *shards, "--json")
     assert merged.returncode == 0, merged.stderr
     assert json.loads(merged.stdout)["gate"]["verdict"] == "pass"

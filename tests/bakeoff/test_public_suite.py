@@ -10,7 +10,7 @@ from core.settings import load_settings
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
-from tests.suite.test_humanevalpack import ROW, dump
+from tests.support.suite.humanevalpack import ROW, dump
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ from reflex_tui.cli.completion import Outline, outline
 from reflex_tui.cli.parser import build_parser
 
 CODE = Path(sys.executable).parent / "code"
-PATIENCE_S = 8
+PATIENCE_S = 60
 ROOT = outline(build_parser("code reflex"))
 COMMANDS = {action.name for action in ROOT.actions}
 
 
+@cache
 def script(shell: str) -> str:
     """What the command prints."""
     done = subprocess.run(

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-CODE = Path(sys.executable).with_name("code")
+from tests.support.command import reflex
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def reflex(here: Path, *arguments: str) -> tuple[int, str]:
+def told_by(here: Path, *arguments: str) -> tuple[int, str]:
     """The exit status, and what was written on both streams."""
-    done = subprocess.run(
-        [CODE, "reflex", *arguments],
-        cwd=here,
-        env=os.environ | {"NO_COLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    done = reflex(here, *arguments)
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -43,7 +34,7 @@ def reflex(here: Path, *arguments: str) -> tuple[int, str]:
 )
 def test_it_says_what_can_be_done(tmp_path: Path, command: str, status: int, says: str) -> None:
     """A command, or a line, that can be pasted; and nothing is left behind."""
-    ended, told = reflex(tmp_path, *command.split())
+    ended, told = told_by(tmp_path, *command.split())
     assert ended == status, told
     assert says in told
     assert "Traceback" not in told
@@ -56,7 +47,7 @@ def test_without_a_configuration_it_shows_one(tmp_path: Path, command: str) -> N
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", 3009)) == 0:
             pytest.skip("something listens at the default endpoint")
-    ended, told = reflex(tmp_path, command)
+    ended, told = told_by(tmp_path, command)
     assert ended == 1
     assert told.startswith("✖ down  nothing listens at 127.0.0.1:3009")
     assert "code reflex engine --port 3009" in told
@@ -64,7 +55,7 @@ def test_without_a_configuration_it_shows_one(tmp_path: Path, command: str) -> N
     assert place
     assert tomllib.loads(lines)["reflex"].keys() == {"endpoint", "model"}
     (tmp_path / "stage0.toml").write_text(lines)
-    ended, told = reflex(tmp_path, command)
+    ended, told = told_by(tmp_path, command)
     assert ended == 1
     assert told.startswith("✖ down  nothing listens at 127.0.0.1:8000")
     assert "built-in defaults" not in told
@@ -72,5 +63,5 @@ def test_without_a_configuration_it_shows_one(tmp_path: Path, command: str) -> N
 
 def test_status_says_where_a_configuration_would_be(tmp_path: Path) -> None:
     """None is there, and it is said which file would be read."""
-    _, told = reflex(tmp_path, "status")
+    _, told = told_by(tmp_path, "status")
     assert f"built-in defaults; yours would be {tmp_path / 'stage0.toml'}" in told

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.command import reflex
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,13 +23,6 @@ CODE = Path(sys.executable).parent / "code"
 TIMEOUT_MS = 700
 HANG_S = 30
 MODELS = {"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "someone"}]}
-
-
-def reflex(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run ``code reflex …``."""
-    return subprocess.run(
-        [CODE, "reflex", *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
 
 
 @contextmanager
@@ -71,10 +66,12 @@ def test_healthy_is_zero(project: Path) -> None:
     """A server that serves the model is up, in words and in JSON."""
     with answering(200, json.dumps(MODELS)) as endpoint:
         configure(project, endpoint)
-        done = reflex("health", cwd=project)
+        done = subprocess.run(
+            [CODE, "reflex", "health"], cwd=project, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0
         assert done.stdout.startswith("● up")
-        document = json.loads(reflex("health", "--json", cwd=project).stdout)
+        document = json.loads(reflex(project, "health", "--json").stdout)
         assert document["ok"]
         assert document["models"] == ["m"]
 
@@ -96,7 +93,7 @@ def test_unhealthy_is_one_and_says_what_to_do(
     """Each way to be ill has its own remedy."""
     with answering(status, body) as endpoint:
         configure(project, endpoint, model)
-        done = reflex("health", cwd=project)
+        done = reflex(project, "health")
     assert done.returncode == 1
     assert done.stdout.startswith("✖ down")
     assert "Traceback" not in done.stderr
@@ -109,7 +106,7 @@ def test_nothing_listening_gives_the_start_lines(project: Path) -> None:
     with answering(200, "") as endpoint:
         pass
     configure(project, endpoint)
-    done = reflex("health", cwd=project)
+    done = reflex(project, "health")
     port = endpoint.rpartition(":")[2].removesuffix("/v1")
     assert done.returncode == 1
     for words in ("nothing listens", "sglang serve", "vllm serve", "code reflex engine", port):
@@ -121,7 +118,7 @@ def test_a_server_that_never_answers_ends_long_before_it(project: Path) -> None:
     with answering(200, "", hang_s=HANG_S) as endpoint:
         configure(project, endpoint)
         started = time.monotonic()
-        done = reflex("health", cwd=project)
+        done = reflex(project, "health")
         elapsed_s = time.monotonic() - started
     assert done.returncode == 1
     assert f"in {TIMEOUT_MS} ms" in done.stdout
@@ -131,7 +128,7 @@ def test_a_server_that_never_answers_ends_long_before_it(project: Path) -> None:
 def test_a_broken_file_is_two_with_file_and_line(project: Path) -> None:
     """A configuration that cannot be used is told apart from a sick server."""
     (project / "stage0.toml").write_text("[reflex]\nenabled = flase\n")
-    done = reflex("health", cwd=project)
+    done = reflex(project, "health")
     assert done.returncode == 2
     assert "stage0.toml:2" in done.stderr
     assert "Traceback" not in done.stderr
@@ -140,7 +137,7 @@ def test_a_broken_file_is_two_with_file_and_line(project: Path) -> None:
 def test_an_untrusted_server_is_two_and_not_contacted(project: Path) -> None:
     """The refusal comes before any connection, even to resolve the name."""
     (project / "stage0.toml").write_text('[reflex]\nendpoint = "https://evil.invalid/v1"\n')
-    done = reflex("health", "--json", cwd=project)
+    done = reflex(project, "health", "--json")
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "untrusted_endpoint"
     assert "code reflex trust https://evil.invalid:443" in done.stderr
@@ -151,7 +148,7 @@ def test_an_untrusted_server_is_two_and_not_contacted(project: Path) -> None:
 )
 def test_wrong_usage_is_two_without_a_traceback(project: Path, arguments: list[str]) -> None:
     """One clear line, whatever was typed."""
-    done = reflex(*arguments, cwd=project)
+    done = reflex(project, *arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr

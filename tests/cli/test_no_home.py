@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import pty
+import pwd
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.command import reflex
 from tests.support.terminal import until_end
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Nobody = Callable[[str], subprocess.CompletedProcess[str]]
 
 HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 # ``setpriv --reuid`` needs root, and an interpreter that everybody may read.
@@ -32,27 +37,25 @@ def homeless() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in HOMES}
 
 
-def nobody(here: Path, *line: str) -> subprocess.CompletedProcess[str]:
-    """Run it as a user whom the machine does not know."""
-    (here / "stage0.toml").write_text(
+@pytest.fixture
+def nobody(project: Path, monkeypatch: pytest.MonkeyPatch) -> Nobody:
+    """Runs a line as a user whom the machine does not know."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    (project / "stage0.toml").write_text(
         '[reflex]\nendpoint = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
         '[cloud]\nendpoint = "http://127.0.0.1:9/v1"\n'
     )
-    return subprocess.run(
-        [sys.executable, "-c", NOBODY, *line],
-        cwd=here,
-        env=homeless(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return lambda line: reflex(project, *line.split(), environ=homeless())
 
 
 @pytest.mark.parametrize("line", ["trust http://llm.example:1", "bakeoff", "engine --port 0"])
-def test_what_keeps_files_with_the_user_names_the_variable(project: Path, line: str) -> None:
+def test_what_keeps_files_with_the_user_names_the_variable(nobody: Nobody, line: str) -> None:
     """In a line, with what to set, and status 2."""
-    done = nobody(project, *line.split())
+    done = nobody(line)
     assert done.returncode == 2, done.stderr
     error, remedy = done.stderr.splitlines()[-2:]
     assert error.startswith("error: ")
@@ -74,9 +77,9 @@ def test_what_keeps_files_with_the_user_names_the_variable(project: Path, line: 
         "events verify",
     ],
 )
-def test_looking_needs_no_home(project: Path, line: str) -> None:
+def test_looking_needs_no_home(nobody: Nobody, line: str) -> None:
     """Nor does switching off."""
-    done = nobody(project, *line.split())
+    done = nobody(line)
     assert "HOME" not in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.docs.play.network import UNSHARE, can_unshare
 from tests.docs.play.tables import EXCEPTED, TUTORIAL, exception
-from tests.docs.test_tutorial import steps
 from tests.support.docs.pages import COMMAND_PAGES, ROOT, Line, blocks, lines
+from tests.support.docs.tutorial import steps
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,17 +13,11 @@ import pytest
 
 from core.harness.bakeoff.plan import DEFAULT_SUITE
 from core.standin.server import start_scripted
-from tests.support.docs.pages import ROOT, blocks, commands
+from tests.support.docs.pages import ROOT
+from tests.support.docs.tutorial import steps
 
-PAGE = ROOT / "docs" / "tutorial.md"
 PATIENCE_S = 100
 EXPECTED = {"code reflex bakeoff --tasks 'ca*'": 3}
-
-
-def steps() -> list[str]:
-    """The tutorial's own commands in their order."""
-    lines = [line for block in blocks(PAGE) for line in commands(block)]
-    return [line for line in lines if line.startswith("code reflex ")]
 
 
 def run(line: str, project: Path) -> subprocess.CompletedProcess[str]:

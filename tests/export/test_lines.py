@@ -12,7 +12,8 @@ from core.capsule import EventLog
 from core.capsule.record import decode_line
 from core.export.lines import Range, range_since
 from tests.support.capsule.making import QuickDisk, decision
-from tests.support.export.running import PROMPT, QUOTED, REPLY, capsule, code, three_events
+from tests.support.command import reflex
+from tests.support.export.capsule import PROMPT, QUOTED, REPLY, capsule, three_events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def test_raw_input_and_output_stay_here(project: Path) -> None:
     """Nothing that a user, model or server said is in it; the chain's fields are."""
     hashes = three_events(project)
-    done = code(project, "events", "export")
+    done = reflex(project, "events", "export")
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["hash"] for line in lines] == hashes
@@ -37,7 +38,7 @@ def test_raw_input_and_output_stay_here(project: Path) -> None:
 def test_with_io_gives_the_logs_own_bytes(project: Path) -> None:
     """Each line's hash can be checked by whoever gets it."""
     three_events(project)
-    done = code(project, "events", "export", "--with-io")
+    done = reflex(project, "events", "export", "--with-io")
     lines = done.stdout.splitlines()
     for line in lines:
         decode_line(line.encode(), 1, 0)
@@ -50,7 +51,7 @@ def test_the_export_itself_is_on_record(project: Path, *, with_io: bool) -> None
     """Who took what, where to; and the export does not hold its own record."""
     three_events(project)
     arguments = ["events", "export", "--out", "copy.jsonl", "--json"]
-    done = code(project, *arguments, *(["--with-io"] if with_io else []))
+    done = reflex(project, *arguments, *(["--with-io"] if with_io else []))
     assert done.returncode == 0, done.stderr
     out = project / "copy.jsonl"
     assert json.loads(done.stdout) == {
@@ -76,7 +77,7 @@ def test_what_cannot_be_recorded_is_not_exported(project: Path) -> None:
     with segment.open("r+b") as file:
         file.seek(-10, 2)
         file.write(b"x")
-    done = code(project, "events", "export", "--out", "copy.jsonl")
+    done = reflex(project, "events", "export", "--out", "copy.jsonl")
     assert done.returncode == 1
     assert not (project / "copy.jsonl").exists()
 
@@ -86,7 +87,7 @@ def test_a_damaged_record_leaves_no_half_file(project: Path) -> None:
     three_events(project)
     segment = next((project / ".speckit" / "capsule").glob("*.jsonl"))
     segment.write_bytes(segment.read_bytes().replace(QUOTED.encode(), QUOTED.upper().encode()))
-    done = code(project, "events", "export", "--out", "copy.jsonl")
+    done = reflex(project, "events", "export", "--out", "copy.jsonl")
     assert done.returncode == 1
     assert "hash" in done.stderr
     assert [path.name for path in project.glob("*.jsonl*")] == []
@@ -95,7 +96,7 @@ def test_a_damaged_record_leaves_no_half_file(project: Path) -> None:
 
 def test_an_empty_capsule_exports_nothing(project: Path) -> None:
     """Said, and no event of it."""
-    done = code(project, "events", "export")
+    done = reflex(project, "events", "export")
     assert (done.returncode, done.stdout) == (0, "")
     assert "nothing to export" in done.stderr
     assert capsule(project) == []
@@ -114,7 +115,7 @@ def test_an_empty_capsule_exports_nothing(project: Path) -> None:
 def test_wrong_usage_is_two(project: Path, arguments: list[str], told: str) -> None:
     """One clear line."""
     three_events(project)
-    done = code(project, "events", "export", *arguments)
+    done = reflex(project, "events", "export", *arguments)
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
@@ -151,6 +152,6 @@ def test_actions_share_the_commands_options(project: Path) -> None:
     """--json counts before and after the action's name, and verify still verifies."""
     three_events(project)
     for arguments in (["events", "--json", "verify"], ["events", "verify", "--json"]):
-        assert json.loads(code(project, *arguments).stdout)["ok"]
-    done = code(project, "events", "verify", "--head", "sha256:0")
+        assert json.loads(reflex(project, *arguments).stdout)["ok"]
+    done = reflex(project, "events", "verify", "--head", "sha256:0")
     assert done.returncode == 1

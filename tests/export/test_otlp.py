@@ -6,27 +6,30 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleError, ConfigError, ExportError, UntrustedEndpoint
-from core.export import shipping
+from core.export import otlp, shipping
 from core.export.otlp import Collector, traces_url
 from core.export.shipping import cursor_for, ship_batch
-from tests.replay.test_offline import record
+from tests.support.capsule.calls import record
 from tests.support.capsule.making import decision
+from tests.support.command import reflex
+from tests.support.export.capsule import PROMPT, QUOTED, REPLY, capsule, three_events
 from tests.support.export.receiver import receiver
-from tests.support.export.running import CODE, PROMPT, QUOTED, REPLY, capsule, code, three_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from core.export.genai import SpanFields
     from tests.support.export.receiver import Receiver
 
+CODE = Path(sys.executable).with_name("code")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
@@ -40,7 +43,7 @@ def collector() -> Iterator[Receiver]:
 def test_records_arrive_as_genai_spans(project: Path, collector: Receiver) -> None:
     """Names, times, ids and status as the conventions have them; nothing raw."""
     hashes = three_events(project)
-    done = code(project, "events", "export", "--otlp", collector.url)
+    done = reflex(project, "events", "export", "--otlp", collector.url)
     assert done.returncode == 0, done.stderr
     assert collector.requests == ["/v1/traces"]
     chosen, failed, good = collector.spans
@@ -103,7 +106,7 @@ def test_every_genai_name_is_one_of_the_conventions() -> None:
 def test_with_io_the_messages_go_too(project: Path, collector: Receiver) -> None:
     """In the conventions' form."""
     three_events(project)
-    code(project, "events", "export", "--otlp", collector.url, "--with-io")
+    reflex(project, "events", "export", "--otlp", collector.url, "--with-io")
     attributes = collector.spans[-1]["attributes"]
     assert json.loads(attributes["gen_ai.input.messages"]) == [
         {"role": "user", "parts": [{"type": "text", "content": PROMPT}]}
@@ -121,12 +124,12 @@ def test_with_io_the_messages_go_too(project: Path, collector: Receiver) -> None
 def test_the_cursor_goes_on_where_it_ended(project: Path, collector: Receiver) -> None:
     """The next export ships what came since, the record of the first export included."""
     three_events(project)
-    code(project, "events", "export", "--otlp", collector.url)
+    reflex(project, "events", "export", "--otlp", collector.url)
     audit = capsule(project)[-1]
     assert (audit.event_type, audit.body["last_seq"]) == ("CapsuleExported", 3)
     assert audit.body["destination"] == f"{collector.url}/v1/traces"
     record(project, decision("c2"))
-    done = code(project, "events", "export", "--otlp", collector.url, "--json")
+    done = reflex(project, "events", "export", "--otlp", collector.url, "--json")
     assert json.loads(done.stdout)["first_seq"] == 4
     assert [span["attributes"]["reflex.seq"] for span in collector.spans] == [1, 2, 3, 4, 5]
 
@@ -135,11 +138,11 @@ def test_a_redirect_is_no_success(project: Path, collector: Receiver) -> None:
     """The exporter would count a 302 as taken; the records would be lost."""
     three_events(project)
     collector.statuses = [302]
-    done = code(project, "events", "export", "--otlp", collector.url)
+    done = reflex(project, "events", "export", "--otlp", collector.url)
     assert done.returncode == 1
     assert "302" in done.stderr
     assert "/elsewhere" not in collector.requests
-    assert code(project, "events", "export", "--otlp", collector.url).returncode == 0
+    assert reflex(project, "events", "export", "--otlp", collector.url).returncode == 0
     assert [span["attributes"]["reflex.seq"] for span in collector.spans] == [1, 2, 3, 4]
 
 
@@ -175,7 +178,7 @@ def test_following_ships_what_is_appended(project: Path, collector: Receiver) ->
     three_events(project)
     collector.statuses = [400]
     with subprocess.Popen(
-        [sys.executable, "-c", CODE, "events", "export", "-f", "--otlp", collector.url],
+        [CODE, "reflex", "events", "export", "-f", "--otlp", collector.url],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -258,7 +261,7 @@ def test_evidence_goes_only_where_the_user_trusts(
 ) -> None:
     """Refused before anything is recorded or sent; one word of the user's allows it."""
     three_events(project)
-    done = code(project, "events", "export", "--otlp", url)
+    done = reflex(project, "events", "export", "--otlp", url)
     assert done.returncode == 2
     assert "code reflex trust" in done.stderr
     assert len(capsule(project)) == 3
@@ -274,23 +277,13 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
     assert not isinstance(caught.value, UntrustedEndpoint)
 
 
-def test_nobody_there_is_one_clear_line(project: Path) -> None:
+def test_nobody_there_is_one_clear_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which URL it was, what is tried next time, and the usual mistake."""
     three_events(project)
     with receiver() as gone:
         pass
-    script = CODE.replace(
-        "sys.exit(",
-        "import core.export.otlp as o; o.Collector.__init__.__kwdefaults__['timeout_s'] = 0.5;"
-        "sys.exit(",
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, "events", "export", "--otlp", gone.url],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    monkeypatch.setattr(otlp, "Collector", partial(Collector, timeout_s=0.5))
+    done = reflex(project, "events", "export", "--otlp", gone.url)
     assert done.returncode == 1
     assert done.stderr.startswith("error: the collector did not take 3 records")
     assert "4318" in done.stderr

@@ -169,7 +169,7 @@ async def test_what_only_the_cloud_can_do_goes_there(project: Path) -> None:
 
 
 async def test_a_whole_turn_of_claude_code_stays_local(project: Path) -> None:
-    """Its own request, tools and all, to a local server that answers; nothing of it is refused."""
+    """A subagent's request, tools and all, to a local server; nothing of it is refused."""
     seen: list[Seen] = []
     answering = streams(event(delta({"content": "Done."})), event(delta({}, "stop")))
 
@@ -183,7 +183,9 @@ async def test_a_whole_turn_of_claude_code_stays_local(project: Path) -> None:
         await promote(settings)
         async with fronted(settings) as http:
             answer = await http.post(
-                sibling(http, claude.path), json=claude.body, headers=claude.headers
+                sibling(http, claude.path),
+                json=claude.body,
+                headers=claude.headers | {"x-claude-code-agent-id": "a1"},
             )
     assert (answer.status_code, answer.headers["x-reflex-mode"]) == (200, "reflex")
     events.valid_messages(events.events_of(answer.content))

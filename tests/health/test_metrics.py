@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.client.fetch import open_http
-from core.client.server import EngineLoad, MetricsReader, load_between, parse_metrics
+from core.client.load import EngineLoad, MetricsReader, load_between, parse_metrics
 from core.errors import LimitExceeded
 from tests.support.health.clocks import FakeClock
 from tests.support.health.servers import NOT_FOUND, Reply, local, recorded, serving
+from tests.support.recorded import load as load_recording
 
 
 def text_of(engine: str) -> str:
@@ -41,20 +42,81 @@ def test_sglang_as_recorded() -> None:
     """Everything is a gauge, also its own throughput."""
     load = load_of(text_of("sglang"))
     assert load is not None
-    assert (load.running, load.queued, load.cache_hit_rate) == (2, 1, 0.3)
+    assert (load.running, load.queued) == (2, 1)
     assert load.tokens_per_s == pytest.approx(86.249, abs=0.001)
 
 
 def test_vllm_as_recorded() -> None:
     """Rates come from counters, so that the first sample has no throughput."""
     load = load_of(text_of("vllm"))
-    assert load == EngineLoad(running=1, queued=1, cache_hit_rate=0.0, tokens_per_s=None)
+    assert load is not None
+    assert (load.running, load.queued, load.cache_hit_rate) == (1, 1, 0.0)
+    assert (load.tokens_per_s, load.rejected) == (None, {"max_num_queued_reqs": 6})
 
 
 def test_an_idle_sglang_generates_nothing() -> None:
     """Its throughput gauge stays at the last value, which is not the load now."""
     text = "sglang:num_running_reqs 0\nsglang:gen_throughput 118.0\n"
     assert load_of(text) == EngineLoad(0, 0, None, 0.0)
+
+
+def told(name: str) -> EngineLoad:
+    """The load that a recording of the second round shows."""
+    load = load_of(recorded_text(name))
+    assert load is not None
+    return load
+
+
+def recorded_text(name: str) -> str:
+    """The body of a recording."""
+    return load_recording(name).body.decode()
+
+
+def test_priorities_are_not_counted_twice() -> None:
+    """SGLang with priority scheduling publishes each priority and, without a name, their total."""
+    load = told("sglang-0.5.23-qwen3/metrics_priority")
+    assert (load.running, load.queued) == (2, 3)
+    assert load.cache_hit_rate == pytest.approx(2292 / 4665)  # 0.98 is the last batch's
+    assert load.kv_cache_usage == 0.19
+    assert load.draft_acceptance is None  # it publishes zeros where it does not draft
+
+
+def test_drafts_as_recorded() -> None:
+    """VLLM counts drafted and accepted tokens, and what it refused by the limit that did it."""
+    load = told("vllm-0.32.0-ngram-qwen3/metrics_ngram")
+    assert load.draft_acceptance == 1.0
+    assert load.rejected == {"max_num_queued_reqs": 100}
+    assert load.kv_cache_usage == pytest.approx(0.0078, abs=1e-4)
+    busy = told("vllm-0.32.0/metrics_busy")
+    assert (busy.rejected, busy.draft_acceptance) == ({"max_num_queued_reqs": 5}, None)
+    assert busy.cache_hit_rate == pytest.approx(3840 / 6106)
+
+
+def test_sglang_s_drafts() -> None:
+    """Its rate is a gauge, sound where it drafts at all."""
+    text = "sglang:num_running_reqs 1\nsglang:spec_num_draft_tokens 16\n"
+    load = load_of(f"{text}sglang:spec_accept_rate 0.625\n")
+    assert load is not None
+    assert load.draft_acceptance == 0.625
+
+
+async def test_sglang_without_metrics_tells_its_loads() -> None:
+    """Started without --enable-metrics it has no /metrics; /v1/loads says most of it."""
+    loads = Reply(body=load_recording("sglang-0.5.23/v1_loads_busy").body)
+    routes = {"/v1/loads": loads}
+    async with serving(routes) as server, open_http(local(server.endpoint)) as http:
+        load = await MetricsReader(local(server.endpoint)).read(http)
+        assert load == EngineLoad(1, 1, 0.2222, 145.81, kv_cache_usage=0.0088)
+
+
+@pytest.mark.parametrize("body", [{}, {"loads": []}, {"loads": [7]}, {"loads": "x"}, [], "x", None])
+async def test_other_loads_are_none(body: object) -> None:
+    """A server without them is asked no second time."""
+    routes = {"/v1/loads": Reply.of(body)}
+    async with serving(routes) as server, open_http(local(server.endpoint)) as http:
+        reader = MetricsReader(local(server.endpoint))
+        assert [await reader.read(http), await reader.read(http)] == [None, None]
+        assert server.paths == ["/metrics", "/v1/loads", "/metrics"]
 
 
 def test_replicas_are_summed() -> None:

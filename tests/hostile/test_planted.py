@@ -13,8 +13,8 @@ from core.errors import ReflexError
 from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Stage
-from tests.capsule.test_capture import PLANTED
 from tests.support.behaviours import MODEL, Seen, said, streams, whole
+from tests.support.capsule.secrets import PLANTED
 from tests.support.faultserver import FaultServer
 from tests.support.hostile.canary import files_below
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from core.errors import ConfigError
 from core.implement.command import Ran, run, words_of
 from core.patchloop.output import gist, neutral
+from tests.support.engine.processes import gone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,19 +149,3 @@ def test_of_a_long_output_both_ends_are_kept() -> None:
 def test_the_gist(output: str, words: str) -> None:
     """One line for a person who watches."""
     assert gist(output) == words
-
-
-async def gone(*pids: int) -> None:
-    """Wait until these processes are no more."""
-    deadline = time.monotonic() + 20
-    while any(_runs(pid) for pid in pids):
-        assert time.monotonic() < deadline, pids
-        await asyncio.sleep(0.02)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -13,7 +13,7 @@ import pytest
 from core.errors import ConfigError, UnsafeFile
 from core.implement.files import FileChange
 from core.implement.undo import undo_recorded, write_undoable
-from tests.implement.test_command import gone
+from tests.support.engine.processes import gone
 from tests.support.implement.scene import (
     BROKEN,
     CHECK,
@@ -24,6 +24,7 @@ from tests.support.implement.scene import (
     at_terminal,
     implement,
     mend,
+    refused_or_undone,
     scene,
     solve,
     start,
@@ -68,7 +69,7 @@ async def test_a_person_is_asked_twice(
 async def test_without_a_terminal_nothing_is_run(tmp_path: Path) -> None:
     """Nobody can be asked: 2, and what to do."""
     async with scene(tmp_path / "repo") as found:
-        ended = await implement(found.root, *TASK)
+        ended = await refused_or_undone(found.root, *TASK)
         assert (ended.status, ended.out) == (2, "")
         assert "--yes" in ended.err
         assert found.world.reflex.requests == 0
@@ -82,7 +83,7 @@ async def test_undo_and_its_limits(tmp_path: Path) -> None:
         kept = found.root / ".speckit" / "implement" / "undo.json"
         assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
         assert ".speckit/implement" not in found.git("status", "--short", "-uall")
-        back = await implement(found.root, "--undo")
+        back = await refused_or_undone(found.root, "--undo")
         assert (back.status, back.err) == (0, "")
         assert "+    return a - b" in back.out
         assert found.calc == BROKEN
@@ -90,7 +91,7 @@ async def test_undo_and_its_limits(tmp_path: Path) -> None:
         (applied,) = found.world.events("PatchApplied")
         (undone,) = found.world.events("PatchUndone")
         assert (undone["call_id"], undone["files"]) == (applied["call_id"], ["calc.py"])
-        again = await implement(found.root, "--undo")
+        again = await refused_or_undone(found.root, "--undo")
         assert (again.status, again.out) == (2, "")
         assert "nothing to undo" in again.err
 
@@ -100,7 +101,7 @@ async def test_undo_overwrites_nobodys_work(tmp_path: Path) -> None:
     async with scene(tmp_path / "repo", reflex=[GOOD]) as found:
         assert (await solve(found)).changes
         (found.root / "calc.py").write_text(GOOD + "# mine\n")
-        refused = await implement(found.root, "--undo")
+        refused = await refused_or_undone(found.root, "--undo")
         assert refused.status == 2
         assert "changed since: calc.py" in refused.err
         assert found.calc == GOOD + "# mine\n"
@@ -167,7 +168,6 @@ async def test_work_of_the_persons_own_meanwhile_is_kept(tmp_path: Path) -> None
         ((), "missing: PROMPT, --file F, --check CMD"),
         ((PROMPT,), "missing: --file F, --check CMD"),
         ((PROMPT, "--file", "calc.py", "--check", "a && b", "--yes"), "is for a shell"),
-        ((PROMPT, "--file", "calc.py", "--check", "./none", "--yes"), "cannot be started"),
         ((PROMPT, "--file", "../x", "--check", "true", "--yes"), "not inside the repository"),
         ((PROMPT, "--file", "calc.py", "--check", "true", "--yes", "--also", "no"), "--also 'no'"),
         (("--undo", "--file", "calc.py"), "--undo takes no task"),
@@ -178,9 +178,19 @@ async def test_what_cannot_be_worked_on(
 ) -> None:
     """2, one clear line, and nobody was asked anything."""
     async with scene(tmp_path / "repo") as found:
-        ended = await implement(found.root, *arguments)
+        ended = await refused_or_undone(found.root, *arguments)
         assert (ended.status, ended.out) == (2, "")
         assert says in ended.err
+        assert found.reflex.asked == found.cloud.asked == []
+
+
+async def test_a_check_that_is_no_program(tmp_path: Path) -> None:
+    """It is found out by running it, and the same is said."""
+    async with scene(tmp_path / "repo") as found:
+        task = (PROMPT, "--file", "calc.py", "--check", "./none", "--yes")
+        ended = await implement(found.root, *task)
+        assert (ended.status, ended.out) == (2, "")
+        assert "cannot be started" in ended.err
         assert found.reflex.asked == found.cloud.asked == []
 
 

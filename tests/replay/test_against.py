@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +15,8 @@ from core.router.evidence import _as_sent
 from core.router.resend import request_of
 from core.settings import load_settings
 from core.stages import Stage
-from tests.replay.test_offline import llm_call, record
+from tests.support.capsule.calls import llm_call, record
+from tests.support.command import reflex
 from tests.support.router.world import QUESTION, SCHEMA, world
 
 if TYPE_CHECKING:
@@ -24,17 +24,9 @@ if TYPE_CHECKING:
 
 
 async def replay(project: Path, *arguments: str) -> tuple[int, str, str]:
-    """``code reflex replay …`` as a process; status, stdout, stderr."""
-    script = "import sys; from reflex_tui.cli.main import run; sys.exit(run(sys.argv[1:], 'x'))"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", script, "replay", *arguments),
-        cwd=project,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    """``code reflex replay …`` beside the servers; status, stdout, stderr."""
+    done = await asyncio.to_thread(reflex, project, "replay", *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
 def keep_all(project: Path) -> None:

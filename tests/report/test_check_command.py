@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,8 +15,7 @@ from reflex_tui.cli import github
 from tests.support.report.synthetic import HOSTILE, arm, planted, run_settings
 from tests.support.report.workspace import Workspace
 
-if TYPE_CHECKING:
-    from pathlib import Path
+CODE = Path(sys.executable).with_name("code")
 
 
 @pytest.fixture
@@ -35,6 +36,14 @@ def test_a_pass_is_zero_and_shows_its_figures(workspace: Workspace) -> None:
     assert lines[5].split()[:4] == ["✓", "P95", "latency", "160"]
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
+
+
+def test_a_shell_sees_the_same(workspace: Workspace) -> None:
+    """The streams and the status of a process of its own; those below are this one's."""
+    workspace.written(planted(lost=20))
+    command = [str(CODE), "reflex", "check"]
+    done = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, workspace.reflex("check").stdout, "")
 
 
 def test_a_fail_is_one_and_inconclusive_three(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.client.tokens import Overflow
 from core.router.condition import Cause, Health
 from core.router.decision import (
     BreakerState,
@@ -109,6 +110,7 @@ def test_the_whole_truth_table() -> None:
         seen.add((got.mode, got.reason, got.detail))
     reasons = {reason for _, reason, _ in seen}
     past_the_rule = {Reason.BACKEND_FAILED, Reason.BAKEOFF, Reason.SHADOW, Reason.REPLAY}
+    past_the_rule |= {Reason.PROMPT_EXCEEDS_CONTEXT}  # of one call, tested below
     assert reasons == set(Reason) - past_the_rule
     assert {d for _, r, d in seen if r is Reason.THRESHOLDS_NOT_MET} == set(DETAILS)
 
@@ -141,3 +143,15 @@ def test_no_bakeoff_fails_closed() -> None:
         None,
     )
     assert got == RoutingDecision(Mode.CLOUD, Reason.THRESHOLDS_NOT_MET, "no_bakeoff")
+
+
+def test_an_overflow_matters_to_calls_that_reflex_would_serve() -> None:
+    """It comes last: a server that is down is the better reason."""
+    enabled, overflow = policy(enabled=True), Overflow(5_000, 4_096)
+    good = (health(Cause.HEALTHY), BREAKERS[1][0], GateView(valid=True))
+    decision = decide(enabled, Stage.IMPLEMENT, *good, overflow=overflow)
+    assert decision == RoutingDecision(
+        Mode.CLOUD, Reason.PROMPT_EXCEEDS_CONTEXT, "5000_of_4096_tokens"
+    )
+    down = (health(Cause.TIMEOUT), *good[1:])
+    assert decide(enabled, Stage.IMPLEMENT, *down, overflow=overflow).detail == "timeout"

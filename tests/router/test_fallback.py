@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -127,6 +128,21 @@ async def test_a_bad_request_goes_straight_on_and_is_not_counted(
         assert w.reflex.requests == 5
     assert (answer.reason, answer.detail) == ("backend_failed", "bad_request")
     assert {d["failure_count"] for d in w.events("RoutingDecision")} == {0}
+
+
+async def test_a_prompt_over_the_context_is_not_sent(project: Path) -> None:
+    """The server would refuse it, or cut it; the cloud answers, and nothing has failed."""
+    long: list[Any] = [{"role": "user", "content": "word " * 2_000}]
+    async with world(project) as w:
+        w.reflex.script = replace(w.reflex.script, context=1_000)
+        async with w.implementer() as implementer:
+            answers = [await implementer.complete(asked) for asked in (QUESTION, long, QUESTION)]
+        assert (w.reflex.requests, w.cloud.requests) == (2, 1)
+    assert [answer.mode for answer in answers] == [Mode.REFLEX, Mode.CLOUD, Mode.REFLEX]
+    assert answers[1].reason == "prompt_exceeds_context"
+    assert answers[1].detail is not None
+    assert answers[1].detail.endswith("_of_1000_tokens")
+    assert not answers[1].is_fallback
 
 
 async def test_success_sets_the_count_back(project: Path) -> None:

@@ -18,9 +18,10 @@ from core.harness import run_bakeoff
 from core.harness.bakeoff import orders
 from core.harness.bakeoff.conclusion import environment
 from core.harness.bakeoff.progress import Finished, TrialEnded
-from tests.health.test_deep import stream
 from tests.support.bakeoff.arena import arena, solution
+from tests.support.bakeoff.bench import bench
 from tests.support.health.servers import models, serving
+from tests.support.health.streams import stream
 from tests.support.scale.cluster import KEY_OF_THE_WORKERS, Cluster, cluster
 
 if TYPE_CHECKING:
@@ -248,8 +249,6 @@ async def test_workers_and_schedulers_die(project: Path, tmp_path: Path) -> None
 
 def test_the_command(project: Path, two: Cluster) -> None:
     """As a user runs it, with progress and a verdict."""
-    from tests.bakeoff.test_command import bench
-
     with bench(project, reflex=1) as b:
         ended = b.run("--executor", two.executor)
     assert ended.returncode == 0, ended.stderr

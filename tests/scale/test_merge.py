@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.harness.report.files import read
-from tests.bakeoff.test_command import CODE, bench
+from tests.support.bakeoff.bench import bench
+from tests.support.command import reflex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +24,6 @@ def outcome(trial: Trial) -> tuple[str, str, int, bool, str]:
     return trial.task, trial.arm, trial.trial, trial.solved, trial.diff
 
 
-def code(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """``code reflex …`` in the project."""
-    return subprocess.run(
-        [CODE, "reflex", *arguments], cwd=project, capture_output=True, text=True, check=False
-    )
-
-
 def test_two_shards_are_the_whole(project: Path) -> None:
     """The same trials and verdict, whichever way round the options stand."""
     with bench(project, reflex=1) as b:
@@ -39,10 +32,10 @@ def test_two_shards_are_the_whole(project: Path) -> None:
             assert b.run("--shard", part, "--out", "shards").returncode in {0, 3}
         shards = sorted(map(str, (project / "shards").glob("*.json")))
         assert len(shards) == 2
-        first = code(project, "bakeoff", "merge", *shards, "--out", "one")
-        second = code(project, "bakeoff", "merge", "--out", "two", "--json", *shards)
-        third = code(project, "bakeoff", "--json", "merge", *shards)
-        checked = code(project, "check", "--json")
+        first = reflex(project, "bakeoff", "merge", *shards, "--out", "one")
+        second = reflex(project, "bakeoff", "merge", "--out", "two", "--json", *shards)
+        third = reflex(project, "bakeoff", "--json", "merge", *shards)
+        checked = reflex(project, "check", "--json")
     assert first.returncode == 0, first.stderr
     assert first.stdout.startswith("✓ pass")
     assert second.returncode == 0, second.stderr
@@ -60,12 +53,12 @@ def test_two_shards_are_the_whole(project: Path) -> None:
 
 def test_usage(project: Path) -> None:
     """The action has a help of its own, and wants at least one report that is one."""
-    helped = code(project, "bakeoff", "merge", "--help")
+    helped = reflex(project, "bakeoff", "merge", "--help")
     assert helped.returncode == 0
     assert "bakeoff merge shards/*.json" in helped.stdout
     assert "--trials" not in helped.stdout
-    assert code(project, "bakeoff", "merge").returncode == 2
+    assert reflex(project, "bakeoff", "merge").returncode == 2
     (project / "x.json").write_text("{}", encoding="utf-8")
-    refused = code(project, "bakeoff", "merge", "x.json")
+    refused = reflex(project, "bakeoff", "merge", "x.json")
     assert refused.returncode == 2
     assert "x.json" in refused.stderr

@@ -11,31 +11,12 @@ from hypothesis import strategies as st
 
 from core.errors import SuiteError
 from core.harness.suites.find import Suite, load_suite
-from tests.support.suite.making import write
+from tests.support.suite.humanevalpack import DECLARATION, ROW, dump
 from tests.support.suite.variants import try_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DECLARATION = "from typing import List\n\n\ndef total(numbers: List[int]) -> int:\n"
-ROW: dict[str, Any] = {
-    "task_id": "Python/0",
-    "prompt": f'{DECLARATION}    """ Sum of the numbers.\n    >>> total([1, 2])\n    3\n    """\n',
-    "declaration": DECLARATION,
-    "canonical_solution": "    return sum(numbers)\n",
-    "buggy_solution": "    return sum(numbers[1:])\n",
-    "bug_type": "missing logic",
-    "failure_symptoms": "incorrect output",
-    "entry_point": "total",
-    "import": "",
-    "test_setup": "",
-    "test": "\n\ndef check(total):\n    assert total([]) == 0\n    assert total([4]) == 4\n\n"
-    "check(total)",
-    "example_test": "def check(total):\n    pass\n",
-    "signature": "total(numbers: List[int]) -> int",
-    "docstring": "",
-    "instruction": "Write a function.",
-}
 HELPED: dict[str, Any] = ROW | {
     "task_id": "Python/1",
     "import": "import math",
@@ -50,11 +31,6 @@ HELPED: dict[str, Any] = ROW | {
     "    number = random.Random(1).randint(50, 99)\n"
     "    assert candidate(number) == half(half(number))\n",
 }
-
-
-def dump(path: Path, *rows: dict[str, Any]) -> Path:
-    """A JSON Lines file."""
-    return write(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def sound(suite: Suite, directory: Path) -> bool:

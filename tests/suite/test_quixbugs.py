@@ -9,6 +9,7 @@ import pytest
 from core.errors import SuiteError
 from core.harness.suites.find import Suite, load_suite
 from tests.support.suite.making import write
+from tests.support.suite.quixbugs import HALVE, JSON_TEST
 from tests.support.suite.variants import try_tasks
 
 if TYPE_CHECKING:
@@ -29,10 +30,6 @@ def countdown(start, step):
         yield [start, (start, step)]
         start -= step
 """
-HALVE = """
-def halve(number, error):
-    return number / {divisor}
-"""
 TAIL = """
 def tail(node):
     while node.successor{more}:
@@ -44,24 +41,6 @@ class Node:
     def __init__(self, value=None, successor=None):
         self.value = value
         self.successor = successor
-"""
-JSON_TEST = """
-import pytest
-from load_testdata import load_json_testcases
-
-if pytest.use_correct:
-    from correct_python_programs.{name} import {name}
-else:
-    from python_programs.{name} import {name}
-
-testdata = load_json_testcases({name}.__name__)
-
-
-@pytest.mark.parametrize("input_data,expected", testdata)
-def test_{name}(input_data, expected):
-    if not pytest.run_slow and input_data == [7, -1000000, 7]:
-        pytest.skip("takes minutes")
-    assert {name}(*input_data) == expected
 """
 GRAPH_TEST = """
 import pytest

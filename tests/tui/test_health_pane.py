@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule.index import Totals
-from core.client.server import Engine, EngineIdentity, load_between, parse_metrics
+from core.client.load import load_between, parse_metrics
+from core.client.server import Engine, EngineIdentity
 from core.errors import UntrustedEndpoint
 from core.router.condition import Cause, DeepProbe
 from core.router.decision import GateView

@@ -10,6 +10,8 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt
+from core.router.enable import Done, Proposal
+from reflex_tui.screens.promote import PromoteScreen
 from reflex_tui.watch.messages import (
     CapsuleBroken,
     CommandWanted,
@@ -53,8 +55,29 @@ async def test_a_server_that_fails_calls_is_not_up(tmp_path: Path, size: tuple[i
         assert "27 of 110 failed" in shown
         assert "∞" in shown
         assert "582 ms" in shown
-        await bench.tell(CommandWanted.named("status"))
-        assert "27 of 110 failed" in bench.shown()
+        for sheet in ("status", "check"):
+            await bench.tell(CommandWanted.named(sheet))
+            assert "27 of 110 failed" in bench.shown(), sheet
+            await bench.press("escape")
+
+
+async def test_enabling_shows_what_live_calls_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is confirmed, and after."""
+    monkeypatch.setattr(PromoteScreen, "_look", lambda _: None)
+    async with dashboard() as bench:
+        await bench.tell(came(calls(tmp_path, 83, 27)), ViewSeen(outlook()))
+        bench.app.dashboard.bakeoff.promote(on=True)
+        await bench.drawn()
+        for found in (
+            Proposal(True, tmp_path / "stage0.toml", (), outlook()),  # noqa: FBT003
+            Done(tmp_path / "stage0.toml", 2, outlook()),
+        ):
+            bench.app.screen.post_message(PromoteScreen.Looked(found))
+            await bench.drawn()
+            assert "27 of 110 failed" in bench.shown()
+            assert "● up" not in bench.shown()
 
 
 async def test_one_failure_of_many_is_no_verdict(tmp_path: Path) -> None:

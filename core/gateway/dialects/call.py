@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from core.gateway.dialects.refusals import ErrorReply
 from core.gateway.dialects.tools import ToolNames
-from core.stages import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.client.backend import ChatRequest, Reply
+    from core.gateway.dialects.refusals import ErrorReply
     from core.router.answer import Answer
 
 
@@ -65,23 +64,11 @@ class Dialect(Protocol):
     def read(self, given: object) -> AgentCall:
         """Read a request's body, parsed; ErrorReply where it cannot be used."""
 
+    def native(self, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The body for a cloud of this dialect, without what only we have said; None: as chat."""
+
     def writer(self, call: AgentCall, call_id: str, created: int) -> AnswerWriter:
         """For the answer to ``call``; ``created`` is the time, Unix seconds."""
 
     def error(self, refusal: ErrorReply) -> dict[str, Any]:
         """An error's document."""
-
-
-def read_stage(header: str | None, default: Stage) -> Stage:
-    """The stage that the header ``X-Speckit-Stage`` names; 400 where there is no such."""
-    if header is None:
-        return default
-    try:
-        return Stage(header.strip().lower())
-    except ValueError:
-        raise ErrorReply(
-            400,
-            f"unknown stage; known are {', '.join(Stage)}",
-            param="X-Speckit-Stage",
-            code="unknown_stage",
-        ) from None

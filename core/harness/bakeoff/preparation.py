@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
 from core.capsule.keys import seal_holds, user_key
+from core.client.backend import ChatRequest
+from core.client.tokens import ContextFit
 from core.clock import Clock, SystemClock
 from core.errors import SandboxError
 from core.harness.bakeoff.arms import check_key, choose_arms, identified
@@ -16,6 +18,7 @@ from core.harness.report.files import read_hashed
 from core.harness.report.merge import Reusable, reusable_cloud_trials
 from core.harness.sandbox import SelfTest, Tier, choose_tier
 from core.plain import plain
+from core.router.notices import too_few_requests
 from core.router.promotion import in_demo
 from core.settings.thresholds import loosened
 from core.stages import CLOUD, PRIMARY
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from core.harness.bakeoff.plan import Plan
     from core.patchloop.trial import Trial
     from core.settings import Settings
+
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class Reused:
 class PreparedRun:
     """A bakeoff ready to run.
 
-    ``arms`` are both, the candidate first; of these ``asked`` have trials to make.
+    ``arms`` are both, the candidate first; of these ``asked`` have trials to make. ``over_context``
+    names, by local arm, the tasks of which the first question does not fit.
     """
 
     scope: Scope
@@ -52,6 +58,7 @@ class PreparedRun:
     asked: tuple[str, ...]
     self_test: SelfTest
     reused: Reused | None
+    over_context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def candidate(self) -> Arm:
@@ -73,6 +80,28 @@ class PreparedRun:
         stamps |= {"scripted"} if any(arm.scripted for arm in self.arms.values()) else set()
         stamps |= {"loosened"} if loosened(self.scope.settings.reflex.thresholds) else set()
         return stamps | ({"aa"} if self.scope.plan.aa else set())
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the servers of local arms will refuse of this run, in sentences."""
+        found = []
+        for arm in self.arms.values():
+            calls = self.scope.plan.concurrency
+            few = too_few_requests(arm.identity, self.scope.candidates, calls)
+            words = [few, self._over_context(arm)] if arm.local else []
+            found += [f"the {arm.name} arm: {said}" for said in words if said]
+        return tuple(found)
+
+    def _over_context(self, arm: Arm) -> str:
+        """Which tasks are known to exceed the arm's context."""
+        over = self.over_context.get(arm.name, ())
+        if not over:
+            return ""
+        named = ", ".join(over[:_NAMED]) + (" …" if len(over) > _NAMED else "")
+        return (
+            f"{len(over)} of {len(self.scope.tasks)} tasks are longer than its context, and will "
+            f"fail: {named}"
+        )
 
     def conditions(self) -> dict[str, Any]:
         """All that a trial's outcome depends on, in JSON: what a resumed run must agree with."""
@@ -119,6 +148,31 @@ class PreparedRun:
             ),
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+async def _too_long(scope: Scope, arm: Arm) -> tuple[str, ...]:
+    """The tasks of which the first question surely does not fit into the arm's context."""
+    fit = ContextFit(arm.backend)
+    try:
+        over = [
+            task.id
+            for task in scope.tasks
+            # Without the words around them.
+            if await fit.overflow(
+                ChatRequest(
+                    [
+                        {
+                            "role": "user",
+                            "content": "\n".join([task.prompt, *task.workspace.values()]),
+                        }
+                    ]
+                ),
+                arm.identity,
+            )
+        ]
+    finally:
+        await fit.aclose()
+    return tuple(over)
 
 
 async def prepare(
@@ -173,8 +227,9 @@ async def check_arms(
             remedy="Install bubblewrap, or pass --allow-unsandboxed; such a run is marked and "
             "cannot promote.",
         )
+    over = {arm.name: await _too_long(scope, arm) for arm in known if arm.local}
     return PreparedRun(
-        scope, {**arms, **{arm.name: arm for arm in known}}, asked, self_test, reused
+        scope, {**arms, **{arm.name: arm for arm in known}}, asked, self_test, reused, over
     )
 
 

@@ -18,7 +18,8 @@ class Started:
     """The run starts: ``total`` trials, of which ``done`` are kept from an interrupted run.
 
     ``kept`` are those trials, then any reused from an earlier report. ``left_out`` says of tasks
-    that cannot be run on this machine why.
+    that cannot be run on this machine why. ``notices`` say of a local arm's server what it will
+    refuse: more requests at once than it takes, prompts over its context.
     """
 
     run_id: str
@@ -31,6 +32,7 @@ class Started:
     done: int = 0
     kept: tuple[Trial, ...] = ()
     left_out: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

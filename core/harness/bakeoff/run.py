@@ -97,6 +97,7 @@ class TrialRunner:
             done=len(self._journal.trials),
             kept=(*self._journal.trials, *self._prepared.reused_trials),
             left_out=self._scope.unusable,
+            notices=self._prepared.notices,
         )
 
     async def work(self, maker: TrialMaker, stop: asyncio.Event) -> str:

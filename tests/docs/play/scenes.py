@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.standin.answers import SolvedTask
 from tests.docs.play.network import SUITE
-from tests.suite.test_quixbugs import HALVE, JSON_TEST
+from tests.support.suite.quixbugs import HALVE, JSON_TEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -27,6 +28,12 @@ def running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def gone(*pids: int) -> None:
+    """Wait until these processes are no more; the test's own time limit ends it otherwise."""
+    while any(map(running, pids)):
+        await asyncio.sleep(0.02)
 
 
 def listening(port: int) -> bool:

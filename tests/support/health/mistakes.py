@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.health.test_deep import ANSWER, stream
 from tests.support.health.servers import (
     Reply,
     free_port,
@@ -24,6 +23,7 @@ from tests.support.health.servers import (
     recorded_chat,
     serving,
 )
+from tests.support.health.streams import ANSWER, stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping

@@ -21,6 +21,7 @@ from core.settings import load_settings
 from core.standin.answers import edit_reply
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
+from tests.support.command import reflex
 from tests.support.router.world import World, promote
 
 if TYPE_CHECKING:
@@ -170,6 +171,12 @@ async def implement(here: Path, *arguments: str, **environ: str) -> Ended:
     assert process.returncode is not None
     assert b"Traceback" not in err, err.decode()
     return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def refused_or_undone(here: Path, *arguments: str) -> Ended:
+    """The same beside the servers, where nothing is run: that needs a process's signals."""
+    done = await asyncio.to_thread(reflex, here, "implement", *arguments)
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 async def mend(here: Path, *more: str, check: str = CHECK, **environ: str) -> Ended:

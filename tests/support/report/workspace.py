@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.fingerprint import PROMPTS, SCHEMAS, tree_hash
 from core.harness.report.files import write
+from tests.support.command import reflex
 from tests.support.report.synthetic import made, planted, suite
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from subprocess import CompletedProcess
+
     from core.harness.report.model import Report
     from core.patchloop.trial import Trial
-
-CODE = Path(sys.executable).parent / "code"
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,7 @@ class Workspace:
         """``made``, written where ``check`` looks."""
         return write(self.made(trials, **values), self.reports)[0]
 
-    def reflex(self, *arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    def reflex(self, *arguments: str | Path, **environ: str) -> CompletedProcess[str]:
         """Run ``code reflex …`` there, in an environment of nothing but ``environ``."""
-        return subprocess.run(
-            [CODE, "reflex", *arguments],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"HOME": str(self.root), "PATH": "/usr/bin:/bin", **environ},
-        )
+        around = {"HOME": str(self.root), "PATH": "/usr/bin:/bin", **environ}
+        return reflex(self.root, *arguments, environ=around)

@@ -15,7 +15,8 @@ from core.capsule.events import (
     PolicySnapshotRefEvent,
     RoutingDecisionEvent,
 )
-from core.client.server import Engine, EngineIdentity, EngineLoad
+from core.client.load import EngineLoad
+from core.client.server import Engine, EngineIdentity
 from core.router.backends import primary
 from core.router.condition import Cause, Health
 from core.router.decision import BreakerState, BreakerView, GateView, decide

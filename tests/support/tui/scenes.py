@@ -82,3 +82,8 @@ class Scene:
         async with self.app.run_test(size=size) as pilot:
             await self.play(pilot)
             return shown(self.app)
+
+
+def says(shown: str, *words: str) -> None:
+    """Each of them is on the screen."""
+    assert [each for each in words if each not in shown] == [], shown

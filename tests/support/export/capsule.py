@@ -1,13 +1,11 @@
-"""``code reflex …`` as a process, and a capsule to export."""
+"""A capsule to export."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
-from tests.replay.test_offline import llm_call, record
+from tests.support.capsule.calls import llm_call, record
 from tests.support.capsule.making import decision
 
 if TYPE_CHECKING:
@@ -15,21 +13,9 @@ if TYPE_CHECKING:
 
     from core.capsule import Record
 
-CODE = "import sys; from reflex_tui.cli.main import run; sys.exit(run(sys.argv[1:], 'x'))"
 PROMPT = "the secret of the prompt"
 REPLY = "the secret of the reply"
 QUOTED = "the server quoted the prompt"
-
-
-def code(project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
-    return subprocess.run(
-        [sys.executable, "-c", CODE, *arguments],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def three_events(project: Path) -> list[str]:

@@ -1,0 +1,383 @@
+"""Makes a suite within a budget: history first, then mutants, several candidates at once.
+
+Whoever stops it keeps what is found by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from core.clock import SystemClock, rfc3339
+from core.errors import ConfigError, SandboxError, SuiteError
+from core.harness.commands.toolchain import find_toolchain
+from core.harness.mining.candidates import MOST_SHOWN_BYTES, TaskCandidate, slug
+from core.harness.mining.history import candidate_of, worth_a_look
+from core.harness.mining.layout import (
+    find_check,
+    for_tests,
+    given_check,
+    is_source,
+    language,
+    map_tests,
+    takes_tests,
+)
+from core.harness.mining.line_mutants import line_mutants
+from core.harness.mining.mutants import Mutant, mutants, probe
+from core.harness.mining.repository import Repository
+from core.harness.mining.verifying import Passing, Verified, Verifier
+from core.harness.mining.writing import place_for, write_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from core.harness.mining.candidates import Origin
+    from core.harness.mining.repository import Commit
+    from core.harness.sandbox import Sandbox
+    from core.harness.suites.model import CheckCommand, ResultKind, WorkTree
+
+_MOST_COMMITS = 500
+_TRIES_A_FUNCTION = 3
+_HISTORYS_SHARE = 0.5  # of the time, where mutants are wanted as well
+DUPLICATE = "near-duplicate of another"
+NOT_REACHED = "no test reaches the function"
+UNSOUND = "its tests do not pass as the code is"
+_PROMPT = (
+    "Something in {path} has stopped working: tests fail, as shown. Make the code do again what "
+    "its names, docstrings and tests say, and keep what already works."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteWish:
+    """What the user asks for; ``check`` are the command's words, None to find it.
+
+    ``tasks`` and ``time_s`` are the budget, ``check_s`` the longest that one run of the check may
+    take, ``at_once`` how many run in parallel.
+    """
+
+    name: str
+    check: tuple[str, ...] | None = None
+    result: ResultKind | None = None
+    bind: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ("history", "mutation")
+    tasks: int = 40
+    time_s: float = 600.0
+    check_s: float = 60.0
+    at_once: int = 2
+    replace: bool = False
+
+
+@dataclass(slots=True)
+class MakingTally:
+    """How far it has come: what was kept of the candidates looked at, and why not the others."""
+
+    commits: int = 0
+    tried: Counter[Origin] = field(default_factory=Counter)
+    kept: Counter[Origin] = field(default_factory=Counter)
+    dropped: Counter[tuple[Origin, str]] = field(default_factory=Counter)
+    now: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSuite:
+    """The suite that was written; ``place`` is None when no task was found."""
+
+    place: Path | None
+    tasks: tuple[Verified, ...]
+    tally: MakingTally
+    check: CheckCommand
+    runs: int
+    seconds: float
+    stopped: bool
+
+
+async def make_suite(
+    root: Path,
+    wanted: SuiteWish,
+    sandbox: Sandbox,
+    *,
+    stop: asyncio.Event,
+    tell: Callable[[MakingTally], None] = lambda _: None,
+) -> MadeSuite:
+    """Make the suite from the repository at ``root`` and write it below its ``.speckit``.
+
+    Raises:
+        ConfigError: There is no repository, or no check command can be found.
+        SuiteError: A program is missing, or there is such a suite already.
+        SandboxError: No sandbox could be set up.
+    """
+    place = place_for(root, wanted.name, replace=wanted.replace)
+    with Repository(root) as repository:
+        tree = repository.tree(repository.head)
+        check = given_check(wanted.check, tree, wanted.result) if wanted.check else find_check(tree)
+        if check is None:
+            raise ConfigError(
+                "no command that checks this project was found",
+                remedy="Name it, for example: --check 'make test'",
+            )
+        find_toolchain(check, root)
+        verifier = Verifier(sandbox, root, limit_s=wanted.check_s, bind=wanted.bind)
+        maker = _Maker(wanted, _Ground(repository, tree, check), verifier, tell)
+        stopped = await maker.work(stop)
+        made = {
+            "commit": repository.head,
+            "at": rfc3339(SystemClock().now()),
+            "check": " ".join(check.command)[:200],
+        }
+    tasks = tuple(maker.kept)
+    if tasks:
+        await asyncio.to_thread(write_suite, place, wanted.name, tasks, made, wanted.bind)
+    return MadeSuite(
+        place if tasks else None,
+        tasks,
+        maker.tally,
+        check,
+        verifier.runs,
+        maker.elapsed_s,
+        stopped,
+    )
+
+
+class _Ground(NamedTuple):
+    """What tasks are made of: the repository, its work tree as it is now, and its check."""
+
+    repository: Repository
+    tree: WorkTree
+    check: CheckCommand
+
+
+class _Maker:
+    """One making, from its first candidate to its last."""
+
+    def __init__(
+        self,
+        wanted: SuiteWish,
+        ground: _Ground,
+        verifier: Verifier,
+        tell: Callable[[MakingTally], None],
+    ) -> None:
+        self._wanted = wanted
+        self._repository, self._tree, self._check = ground
+        self._verifier = verifier
+        self._tests = map_tests(self._tree) if takes_tests(self._check) else None
+        self._tell = tell
+        self._started = time.monotonic()
+        self._baselines: dict[tuple[str, ...], asyncio.Task[Passing | str]] = {}
+        self._operators: Counter[str] = Counter()
+        self._shapes: set[tuple[str, str]] = set()
+        self.kept: list[Verified] = []
+        self.tally = MakingTally()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._started
+
+    async def work(self, stop: asyncio.Event) -> bool:
+        """Work until the budget is used up or all was tried; True when ``stop`` ended it."""
+        origins = self._wanted.origins
+        share = _HISTORYS_SHARE if "mutation" in origins else 1.0
+        try:
+            if "history" in origins:
+                jobs: Iterator[Callable[[], Awaitable[None]]] = (
+                    self._job_of_commit(each) for each in self._commits()
+                )
+                await self._all(jobs, self._wanted.time_s * share, stop)
+            if "mutation" in origins:
+                jobs = (self._job_of_function(*each) for each in self._functions())
+                await self._all(jobs, self._wanted.time_s, stop)
+        finally:
+            for task in self._baselines.values():
+                task.cancel()
+            await asyncio.gather(*self._baselines.values(), return_exceptions=True)
+        return stop.is_set()
+
+    async def _all(
+        self,
+        jobs: Iterator[Callable[[], Awaitable[None]]],
+        until_s: float,
+        stop: asyncio.Event,
+    ) -> None:
+        """Work on jobs in parallel; at the end of the time those at work are given up."""
+
+        async def worker() -> None:
+            for job in jobs:
+                if len(self.kept) >= self._wanted.tasks:
+                    return
+                await job()
+                self._tell(self.tally)
+
+        async def work() -> None:
+            await asyncio.gather(*(worker() for _ in range(self._wanted.at_once)))
+
+        working, stopping = asyncio.create_task(work()), asyncio.create_task(stop.wait())
+        left_s = max(0.0, until_s - self.elapsed_s)
+        try:
+            both: set[asyncio.Task[Any]] = {working, stopping}
+            await asyncio.wait(both, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+        finally:
+            stopping.cancel()
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError, SandboxError, SuiteError, ConfigError):
+                await working
+
+    def _ended(self, origin: Origin, found: Verified | str) -> None:
+        """Count a candidate, and keep it if it is a task and there is room."""
+        if isinstance(found, str):
+            self.tally.dropped[origin, found] += 1
+        elif len(self.kept) < self._wanted.tasks:
+            self.kept.append(found)
+            self.tally.kept[origin] += 1
+
+    # From history.
+
+    def _commits(self) -> Iterator[Commit]:
+        for commit in self._repository.commits(_MOST_COMMITS):
+            self.tally.commits += 1
+            if worth_a_look(commit):
+                yield commit
+
+    def _job_of_commit(self, commit: Commit) -> Callable[[], Awaitable[None]]:
+        async def job() -> None:
+            self.tally.now = f"commit {commit.id[:8]}"
+            self._tell(self.tally)
+            self.tally.tried["history"] += 1
+            candidate = await asyncio.to_thread(candidate_of, commit, self._repository, self._check)
+            if isinstance(candidate, str):
+                self._ended("history", candidate)
+            else:
+                self._ended("history", await self._verifier.verify(candidate))
+
+        return job
+
+    # From mutation.
+
+    def _functions(self) -> Iterator[tuple[str, str, list[Mutant]]]:
+        """Path, function and mutants; files take turns, so that a budget spreads over all."""
+        by_file = [each for path in self._sources() if (each := self._by_function(path))]
+        by_file.sort(key=len, reverse=True)
+        while by_file:
+            for functions in by_file:
+                yield functions.pop(0)
+            by_file = [functions for functions in by_file if functions]
+
+    def _sources(self) -> list[str]:
+        return [
+            path
+            for path, (content, _) in sorted(self._tree.files.items())
+            if is_source(path) and len(content) <= MOST_SHOWN_BYTES
+        ]
+
+    def _by_function(self, path: str) -> list[tuple[str, str, list[Mutant]]]:
+        try:
+            source = self._tree.files[path][0].decode()
+        except UnicodeDecodeError:
+            return []
+        find = mutants if path.endswith(".py") else line_mutants
+        found: dict[str, list[Mutant]] = defaultdict(list)
+        for mutant in find(path, source):
+            found[mutant.function].append(mutant)
+        return [(path, function, each) for function, each in found.items()]
+
+    def _job_of_function(
+        self, path: str, function: str, found: list[Mutant]
+    ) -> Callable[[], Awaitable[None]]:
+        async def job() -> None:
+            self.tally.now = f"{path}: {function}"
+            self._tell(self.tally)
+            await self._break(path, function, found)
+
+        return job
+
+    async def _break(self, path: str, function: str, found: list[Mutant]) -> None:
+        """Keep one mutant of a function, of the operator that was used least."""
+        check = self._check
+        if takes_tests(check):
+            tests = self._tests.of(path) if self._tests and path.endswith(".py") else ()
+            if not tests:
+                self._drop_all("no test imports the file")
+                return
+            check = for_tests(check, tests)
+        right = await self._baseline(check)
+        if isinstance(right, str):
+            self._drop_all(f"{UNSOUND} ({right})")
+            return
+        source = self._tree.files[path][0].decode()
+        reached: frozenset[str] | None = None
+        control: dict[str, str] = {}
+        probed = probe(source, function) if path.endswith(".py") else None
+        if probed is not None:
+            report = await self._verifier.run(check, self._tree, {path: probed})
+            reached = right.tests - report.outcomes.passed
+            if report.solves(right.tests) or (right.tests and reached == right.tests):
+                self._drop_all(NOT_REACHED if report.solves(right.tests) else "all tests need it")
+                return
+            control = {path: probed}
+        for mutant in self._in_turn(found):
+            candidate = self._mutation(mutant, check, control, reached)
+            self.tally.tried["mutation"] += 1
+            verified = await self._verifier.verify(candidate, right)
+            self._ended("mutation", verified)
+            self._tell(self.tally)
+            if not isinstance(verified, str):
+                self._operators[mutant.operator] += 1
+                return
+
+    def _mutation(
+        self,
+        mutant: Mutant,
+        check: CheckCommand,
+        control: dict[str, str],
+        reached: frozenset[str] | None,
+    ) -> TaskCandidate:
+        return TaskCandidate(
+            id=slug(PurePosixPath(mutant.path).stem, mutant.function, mutant.operator),
+            origin="mutation",
+            title=f"Repair {mutant.path}"[:110],
+            prompt=_PROMPT.format(path=mutant.path),
+            category=slug(mutant.operator),
+            language=language(mutant.path),
+            check=check,
+            tree=self._tree,
+            broken={mutant.path: mutant.text},
+            solution={mutant.path: self._tree.files[mutant.path][0].decode()},
+            control=control,
+            notice=reached,
+        )
+
+    def _drop_all(self, why: str) -> None:
+        """A function that no mutant of can be a task is one candidate."""
+        self.tally.tried["mutation"] += 1
+        self._ended("mutation", why)
+
+    def _in_turn(self, found: Sequence[Mutant]) -> Iterator[Mutant]:
+        """A few mutants, those of rare operators first, none like one that was tried."""
+        tried: set[str] = set()
+        order = sorted(found, key=lambda each: (self._operators[each.operator], each.line % 7))
+        for mutant in order:
+            shape = (mutant.before, mutant.after)
+            if mutant.operator in tried or len(tried) == _TRIES_A_FUNCTION:
+                continue
+            tried.add(mutant.operator)
+            if shape in self._shapes:
+                self.tally.tried["mutation"] += 1
+                self._ended("mutation", DUPLICATE)
+                continue
+            self._shapes.add(shape)
+            yield mutant
+
+    async def _baseline(self, check: CheckCommand) -> Passing | str:
+        """What passes as the code is; found out once for each choice of tests."""
+        if check.command not in self._baselines:
+            self._baselines[check.command] = asyncio.ensure_future(
+                self._verifier.passing(check, self._tree, {})
+            )
+        return await asyncio.shield(self._baselines[check.command])

@@ -1,0 +1,165 @@
+"""A suite from a project's own history and source, and a bakeoff on it to its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import ConfigError, SuiteError
+from core.harness import Plan, run_bakeoff
+from core.harness.bakeoff.progress import Finished
+from core.harness.mining.facts import all_suites
+from core.harness.mining.making import MakingTally, SuiteWish, make_suite
+from core.harness.mining.soundness import check_tasks, spread_of
+from core.harness.mining.verifying import NOT_NOTICED
+from core.harness.suites.find import load_suite
+from core.settings import load_settings
+from core.settings.thresholds import accept
+from core.standin.answers import suite_answerer
+from core.standin.script import Script
+from core.standin.server import ScriptedServer
+from tests.support.suite.making import write
+from tests.support.suite.repository import CHECK, commit, git, make_repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.harness.mining.making import MadeSuite
+    from core.harness.sandbox import SelfTest
+
+WANTED = SuiteWish("mine", check=CHECK, result="tap", tasks=4, time_s=240)
+
+
+async def made_from(root: Path, self_test: SelfTest, **changes: object) -> MadeSuite:
+    """A suite of the repository at ``root``."""
+    wanted = replace(WANTED, **changes)  # type: ignore[arg-type]
+    return await make_suite(root, wanted, self_test.sandbox(), stop=asyncio.Event())
+
+
+async def test_from_a_repository_to_a_verdict(tmp_path: Path, self_test: SelfTest) -> None:
+    """Tasks of both kinds are kept, stay sound on disk, and a bakeoff judges by them."""
+    root = make_repository(tmp_path)
+    made = await made_from(root, self_test)
+    assert made.tally.kept["history"] == 1
+    assert made.tally.kept["mutation"] >= 1
+    assert ("mutation", "no test reaches the function") in made.tally.dropped
+    suite = load_suite("mine", root)
+    (fix,) = [task for task in suite.tasks if task.tags["kind"] == "history"]
+    assert fix.prompt == ("Up to two kilograms ship for free\n\nCustomers paid for small parcels.")
+    assert fix.workspace["cart.py"].endswith("return weight * 3\n")
+    assert "test_cart.test_small_parcels" in fix.expected
+    states = [state async for state in check_tasks(suite, self_test.sandbox(), root)]
+    assert [state.problem for state in states] == [""] * len(suite.tasks)
+
+    strong = suite_answerer(str(suite.root), success_rate=1, seed=1)
+    weak = suite_answerer(str(suite.root), success_rate=0, seed=1)
+    script = Script(model="local", ttft_ms=0, tokens_per_s=0, owned_by="local-test")
+    async with (
+        ScriptedServer(script, [weak]) as reflex,
+        ScriptedServer(replace(script, model="distant"), [strong]) as cloud,
+    ):
+        write(
+            root / "stage0.toml",
+            f'[reflex]\nendpoint = "{reflex.endpoint}"\nmodel = "local"\n'
+            f'[cloud]\nendpoint = "{cloud.endpoint}"\nmodel = "distant"\n'
+            "[reflex.thresholds]\nconfidence = 0.0\n",
+        )
+        settings = load_settings(root / "stage0.toml")
+        assert settings.refused is not None
+        accept(root, settings.refused)
+        plan = Plan(suite="mine", attempts=1, seed=1, concurrency=2)
+        events = [each async for each in run_bakeoff(load_settings(root / "stage0.toml"), plan)]
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    solved = dict.fromkeys(("reflex", "cloud"), 0)
+    for trial in finished.report.trials:
+        solved[trial.arm] += trial.solved
+    assert solved == {"reflex": 0, "cloud": len(suite.tasks)}
+    assert finished.report.suite.root == "./.speckit/suites/mine"
+    spread = spread_of(finished.report, suite)
+    assert len(spread.between) == len(suite.tasks)
+    assert spread.verdict == "It tells models apart."
+
+
+async def test_a_flaky_test_makes_no_task(tmp_path: Path, self_test: SelfTest) -> None:
+    """What does not end alike twice is dropped, and counted."""
+    root = make_repository(tmp_path)
+    flaky = "import os\n\n\ndef test_chance():\n    assert os.urandom(1)[0] < 128\n"
+    names = "".join(flaky.replace("chance", f"chance{number}") for number in range(24))
+    write(root / "tests/test_chance.py", names)
+    commit(root, "Chance")
+    made = await made_from(root, self_test, origins=("mutation",))
+    assert made.tasks == ()
+    assert made.place is None
+    assert any("flaky" in why for _, why in made.tally.dropped)
+
+
+async def test_whoever_stops_keeps_what_is_found(tmp_path: Path, self_test: SelfTest) -> None:
+    """The first task that is kept ends the work; it is on disk, and nothing half-written is."""
+    root = make_repository(tmp_path)
+    stop = asyncio.Event()
+
+    def tell(tally: MakingTally) -> None:
+        if tally.kept:
+            stop.set()
+
+    wanted = replace(WANTED, origins=("mutation",), at_once=1)
+    made = await make_suite(root, wanted, self_test.sandbox(), stop=stop, tell=tell)
+    assert made.stopped
+    assert len(load_suite("mine", root).tasks) == len(made.tasks) >= 1
+    assert [each.name for each in (root / ".speckit/suites").iterdir()] == ["mine"]
+    with pytest.raises(SuiteError, match="there is a suite mine already"):
+        await made_from(root, self_test)
+
+
+async def test_other_languages_are_broken_line_by_line(tmp_path: Path, self_test: SelfTest) -> None:
+    """Their own compiler drops what does not parse; a passing mutant is dropped as not noticed."""
+    write(tmp_path / "limit.sh", "function over() {\n  if [[ $1 == 3 ]]; then echo 1; fi\n}\n")
+    write(tmp_path / "tests/run.sh", '. ./limit.sh; [ "$(over 3)" = 1 ] && [ "$(over 2)" = "" ]\n')
+    git(tmp_path, "init", "-q")
+    commit(tmp_path, "A limit")
+    made = await made_from(tmp_path, self_test, check=("bash", "tests/run.sh"), result=None)
+    (task,) = made.tasks
+    assert (task.candidate.language, task.candidate.category) == ("shell", "comparison")
+    assert "!= 3" in task.candidate.broken["limit.sh"]
+    write(tmp_path / "tests/run.sh", ". ./limit.sh\n")
+    commit(tmp_path, "Test nothing")
+    made = await made_from(
+        tmp_path, self_test, check=("bash", "tests/run.sh"), result=None, replace=True
+    )
+    assert made.tally.dropped["mutation", NOT_NOTICED] == 2
+
+
+async def test_the_list_says_how_far_the_code_has_moved(
+    tmp_path: Path, self_test: SelfTest
+) -> None:
+    """Age and commits since; a suite that cannot be read is named with its problem."""
+    root = make_repository(tmp_path)
+    await made_from(root, self_test, tasks=1)
+    write(root / ".speckit/suites/odd/suite.toml", "name = 1\n")
+    write(root / "new.txt", "x")
+    commit(root, "New")
+    mine, odd = [one for one in all_suites(root) if one.own]
+    assert (mine.name, mine.tasks, mine.moved) == ("mine", 1, 1)
+    assert mine.kinds == {"history": 1}
+    assert mine.age is not None
+    assert odd.problem
+
+
+async def test_without_a_repository_or_a_check_there_is_a_remedy(
+    tmp_path: Path, self_test: SelfTest
+) -> None:
+    """No task is invented."""
+    with pytest.raises(ConfigError, match="git refused"):
+        await made_from(tmp_path, self_test)
+    git(tmp_path, "init", "-q")
+    with pytest.raises(ConfigError, match="no commit yet"):
+        await made_from(tmp_path, self_test)
+    write(tmp_path / "notes.txt", "x")
+    commit(tmp_path, "Notes")
+    with pytest.raises(ConfigError, match="no command that checks") as caught:
+        await made_from(tmp_path, self_test, check=None, result=None)
+    assert "--check" in caught.value.remedy
