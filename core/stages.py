@@ -59,3 +59,15 @@ class Reason(StrEnum):
     BAKEOFF = "bakeoff"
     SHADOW = "shadow"
     REPLAY = "replay"
+
+
+# How the patch loop's edits may be written; ``core.patchloop.formats`` says what each is.
+EDIT_FORMATS = (
+    "auto",
+    "code",
+    "function",
+    "whole_file",
+    "search_replace",
+    "line_range",
+    "fence",
+)

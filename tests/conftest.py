@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from core.harness.sandbox import selftest
+from tests.support.sandbox.known import attack_once
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -53,6 +56,12 @@ def _own_home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(variable, str(home / variable.lower()))
     for variable in ("SPECKIT_CONFIG", "REFLEX_TRUSTED_ENDPOINTS", "OPENAI_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _attacked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the sandbox holds takes longer to find out than most commands take; see sandbox/."""
+    monkeypatch.setattr(selftest, "attack", attack_once)
 
 
 @pytest.fixture

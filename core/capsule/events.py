@@ -177,6 +177,7 @@ class GateDecisionEvent(Event):
         default=True, description="The server was held to the schema; false: only validated."
     )
     candidates: int = Field(default=1, description="Replies asked for at once.")
+    edit_format: str = Field(default="auto", description="How edits were written.")
     thresholds: dict[str, float] = Field(description="The thresholds it was judged by.")
     metrics: dict[str, CriterionMetric] = Field(
         default_factory=dict,
@@ -238,6 +239,28 @@ class EnableForcedEvent(Event):
     detail: str = Field(description="Why there is no valid pass: no_bakeoff, stale, …")
     endpoint: str = Field(description="Reflex's base URL.")
     model: str = Field(description="Reflex's model.")
+
+
+class FailedAttemptRecord(BaseModel):
+    """One attempt that failed: how the task was asked, and what went wrong first."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    rung: str = Field(description="rewrite, mask, feedback or variant.")
+    failure: str = Field(description="transport, timeout, format, apply, compile, unchanged, test.")
+    lines_changed: int | None = Field(default=None, description="Added plus removed; null: none.")
+
+
+class BackendGivenUpEvent(Event):
+    """A backend has failed an ``implement`` task as often as it may; the next one is asked.
+
+    What was asked and answered is in the run's LLMCalls, as far as ``capture_mode`` keeps it.
+    """
+
+    event_type: ClassVar[str] = "BackendGivenUp"
+
+    backend: str = Field(description="The backend's name.")
+    attempts: list[FailedAttemptRecord] = Field(description="Its attempts at this task, in order.")
 
 
 class PatchAppliedEvent(Event):

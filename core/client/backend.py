@@ -82,16 +82,18 @@ class ChatRequest:
     """One question to a model.
 
     ``schema`` is what the reply must meet, and is sent along unless ``constrain`` is false: then
-    the reply is only validated. ``extra`` holds further OpenAI fields (tools, stop, …) that are
-    passed on as they are. ``response_format`` is the caller's own wording of ``schema``, where
-    there is one; the router sends it to a cloud unchanged. ``dialect`` is the wire format that the
-    caller spoke, and ``dropped`` names what its translation into these fields had to leave out;
-    ``native`` is the request as it came. ``credential`` holds the caller's own authentication
-    headers, for a cloud that is asked in his name; it is neither shown nor kept.
+    the reply is only validated. ``grammar`` (GBNF) constrains a reply that is no JSON: only local
+    servers are sent it, and whoever asks validates. ``extra`` holds further OpenAI fields (tools,
+    stop, …) that are passed on as they are. ``response_format`` is the caller's own wording of
+    ``schema``, where there is one; the router sends it to a cloud unchanged. ``dialect`` is the
+    wire format that the caller spoke, and ``dropped`` names what its translation into these fields
+    had to leave out; ``native`` is the request as it came. ``credential`` holds the caller's own
+    authentication headers, for a cloud that is asked in his name; it is neither shown nor kept.
     """
 
     messages: Sequence[Message]
     schema: Mapping[str, Any] | None = None
+    grammar: str | None = None
     constrain: bool = True
     schema_name: str = "reply"
     max_tokens: int | None = None

@@ -327,7 +327,8 @@ _OPENAI = "api.openai.com"
 _REFUSALS = frozenset({400, 405, 415, 422, 501})
 _LIMITS = ("max_tokens", "max_completion_tokens")
 # Ours alone or worded by us, so that whatever a server says of them is a reason to leave them out.
-_OURS = ("stream_options", "stream", "reasoning_effort")
+_GRAMMAR = ("grammar", "ebnf", "structured_outputs")
+_OURS = ("stream_options", "stream", "reasoning_effort", *_GRAMMAR)
 _ASKED = ("temperature", "seed", *_LIMITS)
 _UNSUPPORTED = re.compile(r"support|unknown|unrecogni[sz]ed|unexpected|extra|permitted|deprecated")
 
@@ -357,7 +358,7 @@ class Options:
         }
         options = further | {
             name: value
-            for name, value in given.items()
+            for name, value in (given | _grammar_fields(request)).items()
             if value is not None and name not in self._refused
         }
         if "stream" in self._refused:
@@ -380,3 +381,14 @@ class Options:
                 self._refused.add(name)
                 return True
         return False
+
+
+def _grammar_fields(request: ChatRequest) -> dict[str, Any]:
+    """A grammar under the name that each engine knows it by: llama.cpp, SGLang, vLLM.
+
+    They all take the same notation, and pass over each other's fields.
+    """
+    if request.grammar is None or not request.constrain:
+        return {}
+    values = (request.grammar, request.grammar, {"grammar": request.grammar})
+    return dict(zip(_GRAMMAR, values, strict=True))

@@ -13,19 +13,18 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.capsule import EventLog
 from core.capsule.events import PatchAppliedEvent, PatchUndoneEvent
 from core.capsule.keys import seal, seal_holds, user_key
-from core.errors import CapsuleError, ConfigError
+from core.errors import ConfigError
 from core.files import read_state, write_private
 from core.implement.files import FileChange, read_one, write_all
+from core.implement.recording import recorded
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from core.capsule.events import Event
     from core.implement.work import Solved
     from core.settings import Settings
 
@@ -155,7 +154,7 @@ def apply_solution(settings: Settings, root: Path, solved: Solved) -> str | None
     assert solved.answer is not None
     call_id = solved.answer.call_id
     write_undoable(settings, root, solved.changes, call_id=call_id, run_id=solved.run_id)
-    return _recorded(
+    return recorded(
         settings,
         PatchAppliedEvent(
             run_id=solved.run_id,
@@ -176,18 +175,9 @@ def undo_recorded(settings: Settings, root: Path) -> tuple[Undone, str | None]:
         call_id=undone.call_id,
         files=_names(settings, root, undone.changes),
     )
-    return undone, _recorded(settings, event)
+    return undone, recorded(settings, event)
 
 
 def _names(settings: Settings, root: Path, changes: Iterable[FileChange]) -> list[str]:
     """The paths as evidence has them: relative to the workspace, which may lie below ``root``."""
     return [os.path.relpath(root / one.path, settings.source.root) for one in changes]
-
-
-def _recorded(settings: Settings, event: Event) -> str | None:
-    try:
-        with EventLog(settings.state_dir / "capsule") as log:
-            log.append(event)
-    except CapsuleError as error:
-        return f"this is not in the capsule: {error.message}"
-    return None

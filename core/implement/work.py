@@ -6,10 +6,12 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.capsule.events import BackendGivenUpEvent, FailedAttemptRecord
 from core.clock import SystemClock
 from core.errors import ConfigError, NoBackend
 from core.implement.checking import CopyCheck, Scratch
 from core.implement.files import FileChange, FilePlace, Original, read_named, relative
+from core.implement.recording import recorded
 from core.implement.routed import RoutedAsk
 from core.patchloop.formats import EditFormat
 from core.patchloop.loop import Job, fewest_questions, repair
@@ -18,7 +20,7 @@ from core.router.implementer import Implementer
 from core.stages import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from core.implement.command import Ran
     from core.patchloop.loop import Repair
@@ -33,6 +35,7 @@ class Wanted:
     """What a person asks for; ``names`` are as typed, ``check`` in words.
 
     ``attempts`` are at most so many in all; None is ``max_failures`` for each backend there is.
+    ``edit_format`` None is the configured one.
     """
 
     prompt: str
@@ -43,7 +46,7 @@ class Wanted:
     stage: Stage = Stage.IMPLEMENT
     attempts: int | None = None
     candidates: int | None = None
-    edit_format: EditFormat = EditFormat.AUTO
+    edit_format: EditFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +148,18 @@ async def work(
             def note(attempt: Attempt) -> bool:
                 asked, given_up = ask.ended(passed=attempt.failure is None)
                 tried.append(Tried(len(tried) + 1, asked, attempt, given_up))
+                for name in sorted(given_up):
+                    event = _given_up(name, tried, implementer)
+                    ask.warnings += filter(None, [recorded(settings, event)])
                 on_tried(tried[-1])
                 return bool(given_up)
 
             failing = "" if before.passed else check.feedback(before)
             repaired, left = None, ""
             try:
-                repaired = await repair(_job(settings, task, failing), ask, check, on_attempt=note)
+                edit_format = wanted.edit_format or await _edit_format(settings, implementer)
+                job = _job(settings, task, failing, edit_format)
+                repaired = await repair(job, ask, check, on_attempt=note)
             except NoBackend as error:
                 if not tried:
                     raise
@@ -173,7 +181,34 @@ async def work(
     )
 
 
-def _job(settings: Settings, task: RepairTask, failing: str) -> Job:
+def _given_up(name: str, tried: Sequence[Tried], implementer: Implementer) -> BackendGivenUpEvent:
+    return BackendGivenUpEvent(
+        run_id=implementer.run_id,
+        policy_hash=implementer.policy.policy_hash,
+        backend=name,
+        attempts=[
+            FailedAttemptRecord(
+                rung=one.attempt.rung,
+                failure=one.attempt.failure or "",
+                lines_changed=one.attempt.lines_changed,
+            )
+            for one in tried
+            if one.asked and one.asked.backend == name
+        ],
+    )
+
+
+async def _edit_format(settings: Settings, implementer: Implementer) -> EditFormat:
+    """The configured format; for ``auto`` the one in which reflex has earned the work."""
+    configured = EditFormat(settings.reflex.edit_format)
+    if configured is not EditFormat.AUTO:
+        return configured
+    gate = (await implementer.view()).gate
+    passed = str((gate.event or {}).get("edit_format")) if gate.valid else ""
+    return EditFormat(passed) if passed in set(EditFormat) else EditFormat.AUTO
+
+
+def _job(settings: Settings, task: RepairTask, failing: str, edit_format: EditFormat) -> Job:
     wanted, reflex = task.wanted, settings.reflex
     # Reflex, the cloud and each further backend may fail as often; then nobody is left.
     most = reflex.fallback.max_failures * (2 + len(reflex.backends))
@@ -182,7 +217,7 @@ def _job(settings: Settings, task: RepairTask, failing: str) -> Job:
         files={path: one.text for path, one in task.originals.items()},
         editable=tuple(task.originals),
         failing=failing,
-        edit_format=wanted.edit_format,
+        edit_format=edit_format,
         attempts=wanted.attempts or most,
         candidates=wanted.candidates or reflex.candidates,
     )

@@ -63,10 +63,12 @@ class EditFormat(StrEnum):
     """How changes are written; ``AUTO`` is ``CODE`` or ``SEARCH_REPLACE``, by the files' length.
 
     ``CODE`` is a whole file as a list of its lines, ``WHOLE_FILE`` as one string, both in JSON;
-    ``FENCE`` is a whole file in a Markdown block, without JSON.
+    ``FUNCTION`` is a Python function alone, as a list of its lines in JSON; ``FENCE`` is a whole
+    file in a Markdown block, without JSON.
     """
 
     CODE = "code"
+    FUNCTION = "function"
     WHOLE_FILE = "whole_file"
     SEARCH_REPLACE = "search_replace"
     LINE_RANGE = "line_range"
@@ -75,6 +77,8 @@ class EditFormat(StrEnum):
 
 
 WHOLE_FORMATS = frozenset({EditFormat.CODE, EditFormat.WHOLE_FILE, EditFormat.FENCE})
+# Others quote the text that would be hidden.
+MASKABLE = WHOLE_FORMATS | {EditFormat.FUNCTION}
 
 
 def resolve(edit_format: EditFormat, files: Mapping[str, str]) -> EditFormat:
@@ -152,10 +156,20 @@ class LineRange:
     text: str
 
 
-Edit = WholeFile | SearchReplace | LineRange
+@dataclass(frozen=True, slots=True)
+class FunctionBody:
+    """``function`` of ``path``, ``CLASS.NAME`` for a method, becomes ``code``."""
+
+    path: str
+    function: str
+    code: str
+
+
+Edit = WholeFile | FunctionBody | SearchReplace | LineRange
 
 _KINDS: Mapping[EditFormat, type[Edit]] = {
     EditFormat.CODE: WholeFile,
+    EditFormat.FUNCTION: FunctionBody,
     EditFormat.WHOLE_FILE: WholeFile,
     EditFormat.SEARCH_REPLACE: SearchReplace,
     EditFormat.LINE_RANGE: LineRange,
@@ -178,24 +192,25 @@ def parse(edit_format: EditFormat, data: object) -> tuple[Edit, ...]:
         raise EditRejected('"edits" must be a list with at least one edit.')
     if len(rows) > _MOST_EDITS:
         raise EditRejected(f"{len(rows)} edits are too many; at most {_MOST_EDITS}.")
-    if edit_format is EditFormat.CODE:
-        rows = [_joined(row, number) for number, row in enumerate(rows, 1)]
+    if renamed := _LISTS.get(edit_format):
+        rows = [_joined(row, number, renamed) for number, row in enumerate(rows, 1)]
     return tuple(_edit(_KINDS[edit_format], row, number) for number, row in enumerate(rows, 1))
 
 
-def _joined(row: object, number: int) -> dict[str, Any]:
-    """A row of ``CODE`` as one of ``WHOLE_FILE``."""
-    if not isinstance(row, dict) or row.keys() != {"path", "code"}:
-        raise EditRejected(
-            f'Edit {number} must be an object with the keys "path", "code", and no other.'
-        )
+# Formats whose "code" is a list of lines, and what it is called once they are joined.
+_LISTS = {EditFormat.CODE: "content", EditFormat.FUNCTION: "code"}
+
+
+def _joined(row: object, number: int, renamed: str) -> object:
+    """A row with its lines joined into one text; what is not such a row is refused later."""
+    if not isinstance(row, dict) or "code" not in row or renamed in row.keys() - {"code"}:
+        wanted = '"path", "function", "code"' if renamed == "code" else '"path", "code"'
+        raise EditRejected(f"Edit {number} must be an object with the keys {wanted}, and no other.")
     lines = row["code"]
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         raise EditRejected(f'Edit {number}: "code" must be a list of lines of text.')
-    return {
-        "path": row["path"],
-        "content": "".join(line.removesuffix("\n") + "\n" for line in lines),
-    }
+    text = "".join(line.removesuffix("\n") + "\n" for line in lines)
+    return {name: value for name, value in row.items() if name != "code"} | {renamed: text}
 
 
 _HEADING = re.compile(r"#{1,6} (?:File:? )?`?([^`\n]+?)`?:?")

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.client.backend import ChatRequest
 from core.patchloop.attempt import Try
-from core.patchloop.formats import WHOLE_FORMATS, EditFormat, resolve, schema
+from core.patchloop.formats import MASKABLE, EditFormat, resolve, schema
+from core.patchloop.grammar import fence_for, fence_grammar
 from core.patchloop.ladder import FailedAttempt, Rung, next_rung
-from core.patchloop.masking import masked
-from core.patchloop.prompt import hints, opening, reply_tokens, retry
-from core.patchloop.trial import UNANSWERED, Attempt, Candidate, FailureKind
-from core.plain import plain
+from core.patchloop.masking import focused, masked
+from core.patchloop.prompt import hints, info_of, opening, reply_tokens, retry
+from core.patchloop.trial import MOST_DIFF, UNANSWERED, Attempt, Candidate, FailureKind
+from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -157,15 +158,21 @@ class _Questions:
         texts = {path: job.files.get(path, "") for path in job.editable}
         self.edit_format = resolve(job.edit_format, texts)
         self._job = job
-        self._masked = None
-        if self.edit_format in WHOLE_FORMATS:  # others quote the text that would be hidden
-            self._masked = masked(job.files, job.editable, job.failing)
+        self._files, self._masked = job.files, None
+        if self.edit_format is EditFormat.FUNCTION:
+            self._files = focused(job.files, job.editable, job.failing)
+        if self.edit_format in MASKABLE:
+            self._masked = masked(self._files, job.editable, job.failing)
+        fenced = self.edit_format is EditFormat.FENCE
         self._request = ChatRequest(
             messages=(),
-            schema=None
-            if self.edit_format is EditFormat.FENCE
-            else schema(self.edit_format, job.editable),
+            schema=None if fenced else schema(self.edit_format, job.editable),
             schema_name="edits",
+            grammar=fence_grammar(
+                job.editable, info=info_of(job.editable), fence=fence_for(texts.values())
+            )
+            if fenced
+            else None,
             max_tokens=reply_tokens(self.edit_format, list(texts.values())),
         )
         self._past: list[FailedAttempt] = []
@@ -219,7 +226,7 @@ class _Questions:
         job = self._job
         return opening(
             job.instruction,
-            job.files,
+            self._files,
             job.editable,
             self.edit_format,
             job.failing,
@@ -270,6 +277,7 @@ def _attempt(chosen: Try, tries: Sequence[Try], rung: Rung, *, solved: bool) -> 
         lines_changed=chosen.applied.lines_changed if chosen.applied else None,
         lint_passed=chosen.lint_passed,
         rung=rung,
+        diff="" if solved or not chosen.applied else plain_block(chosen.applied.diff)[:MOST_DIFF],
         candidates=tuple(_candidate(index, one) for index, one in enumerate(tries))
         if several
         else (),

@@ -29,6 +29,31 @@ def parsed(text: str) -> ast.Module | None:
         return None
 
 
+def first_line(node: Function) -> int:
+    """Where a function begins, decorators included; from 1."""
+    return min([node.lineno, *(each.lineno for each in node.decorator_list)])
+
+
+def functions_by_name(tree: ast.AST) -> dict[str, Function]:
+    """The functions of a file by name, methods as ``CLASS.NAME``; of two alike the last."""
+    return {f"{owner}.{one.name}" if owner else one.name: one for owner, one in _functions(tree)}
+
+
+def focused(files: Mapping[str, str], editable: Sequence[str], failing: str) -> dict[str, str]:
+    """``files`` without the bodies of ``editable`` ones that the failing check does not reach.
+
+    For replies that hold single functions: of the rest the signatures and docstrings are enough.
+    """
+    trees = {path: parsed(files.get(path, "")) for path in editable if path.endswith(".py")}
+    functions = {path: list(_functions(tree)) for path, tree in trees.items() if tree}
+    reached = _reached([one for found in functions.values() for one in found], failing)
+    shown = dict(files)
+    for path, found in functions.items():
+        rest = [node for _, node in found if id(node) not in reached]
+        shown[path] = _without(files[path], rest, "pass  # not shown")
+    return shown
+
+
 def masked(
     files: Mapping[str, str], editable: Sequence[str], failing: str
 ) -> dict[str, str] | None:
@@ -76,7 +101,7 @@ def _reached(functions: Sequence[tuple[str, Function]], failing: str) -> set[int
     return reached
 
 
-def _without(text: str, functions: Sequence[Function]) -> str:
+def _without(text: str, functions: Sequence[Function], instead: str = "...") -> str:
     """``text`` with each body replaced, from the last to the first so that line numbers hold."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", text)
     for node in sorted(functions, key=lambda one: -one.lineno):
@@ -91,5 +116,5 @@ def _without(text: str, functions: Sequence[Function]) -> str:
             before = " " * body[0].col_offset
             if body is not node.body:  # a comment below the docstring may tell of the fault
                 first = (node.body[0].end_lineno or first - 1) + 1
-        lines[first - 1 : body[-1].end_lineno] = [f"{before}...\n"]
+        lines[first - 1 : body[-1].end_lineno] = [f"{before}{instead}\n"]
     return "".join(lines)

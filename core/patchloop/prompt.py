@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.fingerprint import PROMPTS
 from core.patchloop.formats import WHOLE_FORMATS, EditFormat, numbered
+from core.patchloop.grammar import fence_for
 from core.patchloop.trial import FailureKind
 from core.plain import plain_block
 
@@ -52,7 +53,6 @@ def opening(
     ``edit_format`` is one that has been resolved. ``masked`` are the files without the bodies to
     be written; ``tried`` is what another backend has failed with; ``hint`` is added at the end.
     """
-    python = all(path.endswith(".py") for path in editable)
     parts = [instruction]
     parts += [_file("reference", path, files[path]) for path in files if path not in editable]
     for path in editable:
@@ -66,15 +66,19 @@ def opening(
     if failing.strip():
         parts.append(f"{_phrase('fails')}\n{_block(_ends(_tidy(failing), MOST_FAILING))}")
     parts.append(_package(tried))
-    write = _phrase("whole" if masked else "anew", paths=_listed(editable))
+    whole_file = edit_format is not EditFormat.FUNCTION
+    paths = _listed(editable) if whole_file else _phrase("functions")
+    write = _phrase("whole" if masked else "anew", paths=paths)
     several = edit_format is EditFormat.FENCE and len(editable) > 1
     parts.append(
         _text("fences" if several else edit_format.value).substitute(
-            write=write, info="python" if python else ""
+            write=write,
+            fence=fence_for(files.get(path, "") for path in editable),
+            info=info_of(editable),
         )
     )
     parts.append(hint)
-    system = _text("system").substitute(language="Python " if python else "")
+    system = _text("system").substitute(language="Python " if info_of(editable) else "")
     return (
         {"role": "system", "content": system.strip()},
         {"role": "user", "content": "\n\n".join(part.strip() for part in parts if part.strip())},
@@ -90,6 +94,11 @@ def retry(reply: str, failure: FailureKind, detail: str) -> tuple[Message, ...]:
         {"role": "assistant", "content": _cut(reply or "…", MOST_QUOTED)},
         {"role": "user", "content": f"{feedback}\n\n{_phrase('closing')}"},
     )
+
+
+def info_of(editable: Sequence[str]) -> str:
+    """The language that a block about these files is marked with; empty where it is no Python."""
+    return "python" if all(path.endswith(".py") for path in editable) else ""
 
 
 def hints() -> Sequence[str]:
@@ -118,7 +127,8 @@ def _file(kind: str, path: str, text: str) -> str:
 
 
 def _block(text: str) -> str:
-    return f"```\n{text.removesuffix(chr(10))}\n```"
+    fence = fence_for((text,))
+    return f"{fence}\n{text.removesuffix(chr(10))}\n{fence}"
 
 
 def _package(tried: Sequence[FailedAttempt]) -> str:

@@ -32,10 +32,13 @@ def fitted(
     """``request`` as ``backend`` is sent it.
 
     A cloud gets the schema in the caller's own ``response_format`` where there is one. A local
-    server gets it as a constraint if ``json_schema``, else as an instruction in words, once. With
+    server gets it as a constraint if ``json_schema``, else as an instruction in words, once; a
+    grammar it gets if ``json_schema``, and no cloud does. With
     ``local_sampling``, temperature, seed and ``max_tokens`` are meant for local servers alone:
     cloud models refuse the first, and think before they answer within the last.
     """
+    if request.grammar is not None and (backend.mode is Mode.CLOUD or not json_schema):
+        request = replace(request, grammar=None)
     if backend.mode is Mode.CLOUD:
         request = _without_reasoning(request)
         if local_sampling:

@@ -133,6 +133,9 @@ def changes(then: Mapping[str, Any], reflex: Reflex, present: GateContext) -> li
     compare("schema_changed", "json_schema", reflex.json_schema, words)
     words = "candidates was {was} and is {now}"
     compare("candidates_changed", "candidates", reflex.candidates, words)
+    if reflex.edit_format != "auto":  # which follows the pass
+        words = "edits were written as {was} and are as {now}"
+        compare("format_changed", "edit_format", reflex.edit_format, words)
     return found
 
 

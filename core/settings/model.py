@@ -128,6 +128,11 @@ class LocalBackend(ConfigSection):
     )
 
 
+EditFormatName = Literal[
+    "auto", "code", "function", "whole_file", "search_replace", "line_range", "fence"
+]
+
+
 class Reflex(ConfigSection):
     """``[reflex]``: the local server and whether it may serve the Implement stage."""
 
@@ -152,6 +157,11 @@ class Reflex(ConfigSection):
         ge=1,
         le=64,
         description="Parallel replies per local call in the patch loop; first pass wins.",
+    )
+    edit_format: EditFormatName = Field(
+        default="auto",
+        description="How the patch loop's edits are written; auto: as in the suite and the newest"
+        " pass, else by the files.",
     )
     capture_mode: Literal["none", "prompts_only", "full_io"] = Field(
         default="prompts_only", description="What the capsule keeps of requests and responses."

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from random import Random
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.client.bounded import parse_now, plain_schema
 from core.errors import BadRequest, NotCompliant
+from core.patchloop.masking import first_line, functions_by_name, parsed
 from core.standin.sample import UnsampleableError, sample
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def edit_reply(
 
 
 # How the patch loop's prompt asks for Markdown blocks instead of JSON.
-_BLOCKS = re.compile(r"in one ```\w* block")
+_BLOCKS = re.compile(r"in one `{3,}\w* block")
 _HEADINGS = '"### FILE"'
 
 
@@ -68,6 +70,8 @@ def _edits(fields: frozenset[str], path: str, old: str, new: str) -> list[dict[s
         return [{"path": path, "content": new}]
     if fields == {"path", "code"}:
         return [{"path": path, "code": new.removesuffix("\n").split("\n") if new else []}]
+    if fields == {"path", "function", "code"}:
+        return _functions(path, old, new)
     lines, others = old.splitlines(keepends=True), new.splitlines(keepends=True)
     changes = _changes(lines, others)
     if fields == {"path", "search", "replace"}:
@@ -84,6 +88,26 @@ def _edits(fields: frozenset[str], path: str, old: str, new: str) -> list[dict[s
             for change in changes
         ]
     raise UnsampleableError(f"no edit form has the fields {', '.join(sorted(fields))}")
+
+
+def _functions(path: str, old: str, new: str) -> list[dict[str, Any]]:
+    """Each function whose text differs, whole; changes outside of functions cannot be told so."""
+    before, after = _sources(old), _sources(new)
+    changed = [name for name in after if name in before and before[name] != after[name]]
+    return [
+        {"path": path, "function": name, "code": after[name].split("\n")}
+        for name in changed or list(before)[:1]
+    ]
+
+
+def _sources(text: str) -> dict[str, str]:
+    """The text of each function of a Python file by its name, decorators included."""
+    tree, lines = parsed(text), text.split("\n")
+    found = functions_by_name(tree) if tree else {}
+    return {
+        name: dedent("\n".join(lines[first_line(node) - 1 : node.end_lineno]))
+        for name, node in found.items()
+    }
 
 
 class _Change(NamedTuple):

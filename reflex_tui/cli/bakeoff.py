@@ -9,6 +9,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from core.stages import EDIT_FORMATS
 from reflex_tui.cli.kinds import count, from_one, path, shard
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def add(commands: Commands) -> None:
     )
     add(
         "--edit-format",
-        choices=["auto", "code", "whole_file", "search_replace", "line_range", "fence"],
-        help="the format of the edits asked for (default: the suite's)",
+        choices=EDIT_FORMATS,
+        help="format of the edits (default: edit_format of [reflex], else the suite's)",
     )
     add(
         "--concurrency",

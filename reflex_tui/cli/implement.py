@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from core.plain import plain
-from core.stages import Stage
+from core.stages import EDIT_FORMATS, Stage
 from reflex_tui.cli.kinds import from_one, positive
 from reflex_tui.cli.output import print_json
 from reflex_tui.cli.parser import UsageError
@@ -95,9 +95,8 @@ def add(commands: Commands) -> None:
     )
     add(
         "--edit-format",
-        choices=["auto", "code", "whole_file", "search_replace", "line_range", "fence"],
-        default="auto",
-        help="the format of the edits asked for (default: by the files' length)",
+        choices=EDIT_FORMATS,
+        help="format of the edits (default: edit_format of [reflex])",
     )
     add("--yes", action="store_true", help="run the check and write without asking")
     add("--undo", action="store_true", help="undo the last change")
@@ -194,7 +193,7 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
         stage=Stage(arguments.stage),
         attempts=arguments.attempts,
         candidates=arguments.candidates,
-        edit_format=EditFormat(arguments.edit_format),
+        edit_format=EditFormat(arguments.edit_format) if arguments.edit_format else None,
     )
 
 

@@ -51,7 +51,7 @@ def tried_lines(one: Tried) -> list[str]:
     else:
         said = gist(attempt.detail) if attempt.failure is FailureKind.TEST else attempt.detail
         what = f"{_FAILED.get(attempt.failure, attempt.failure)}{_said(said)}"
-    lines = [f"attempt {one.number}  {who}  {took}  {what}"]
+    lines = [f"attempt {one.number}  {who}  {attempt.rung}  {took}  {what}"]
     lines += [
         f"{name} has reached max_failures for this task: it is not asked again"
         for name in sorted(one.given_up)
@@ -124,6 +124,8 @@ def _attempt(one: Tried) -> dict[str, Any]:
         "latency_ms": one.attempt.latency_ms,
         "failure": one.attempt.failure,
         "detail": one.attempt.detail,
+        "rung": one.attempt.rung,
+        "diff": one.attempt.diff,
         "given_up": sorted(one.given_up),
     }
 

@@ -235,6 +235,7 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
         "PolicySnapshotRef": ("policy", f"a run began under {say('policy_hash')[:19]}"),
         "PatchApplied": ("patch", f"{say('lines_changed')} lines changed, {solved}"),
         "PatchUndone": ("patch", "undone"),
+        "BackendGivenUp": ("patch", f"{say('backend')} is given up for this task"),
         "CapsuleExported": (
             "export",
             f"{say('first_seq')}-{say('last_seq')} to {say('destination')}",

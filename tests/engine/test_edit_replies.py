@@ -15,7 +15,9 @@ from core.patchloop.formats import EditFormat, parse, schema
 from core.standin.answers import edit_reply, suite_answerer
 from core.standin.sample import UnsampleableError
 
-FORMATS = [one for one in EditFormat if one not in {EditFormat.AUTO, EditFormat.FENCE}]
+FORMATS = [
+    one for one in EditFormat if one not in {EditFormat.AUTO, EditFormat.FENCE, EditFormat.FUNCTION}
+]
 LINES = st.lists(st.sampled_from(["a", "b", "b", "", "  c"]), min_size=1, max_size=8)
 FILES = st.tuples(LINES, LINES).filter(lambda pair: pair[0] != pair[1])
 

@@ -226,3 +226,43 @@ def test_an_overflow_is_said_so_that_agents_compact(words: str, figures: str) ->
     [*_, failed] = events.events_of(writer_for("responses").failure(refusal))
     assert failed["type"] == "response.failed"
     assert failed["response"]["error"]["code"] == "context_length_exceeded"
+
+
+def test_tools_that_stand_in_the_input_are_offered() -> None:
+    """Newer models of Codex have them there, in a namespace, and none in ``tools``."""
+    given = {
+        "model": "gpt-6.2-sol",
+        "input": [
+            {
+                "type": "additional_tools",
+                "role": "developer",
+                "tools": [
+                    {
+                        "type": "namespace",
+                        "name": "functions",
+                        "tools": [
+                            {"type": "custom", "name": "exec", "description": "Run a script"}
+                        ],
+                    },
+                    {"type": "web_search"},
+                ],
+            },
+            {"type": "message", "role": "user", "content": "Fix it."},
+        ],
+        "tool_choice": "auto",
+        "stream": True,
+    }
+    asked = DIALECTS["responses"].read(given)
+    [offered] = asked.request.extra["tools"]
+    assert asked.needs_cloud is None
+    assert asked.request.dropped == ("tools.web_search",)
+    writer = DIALECTS["responses"].writer(asked, "call-1", 0)
+    made = call(0, offered["function"]["name"], '{"input": "ls"}', "call_1")
+    stream = written(writer, [made], reply(finish="tool_calls", calls=(made,)))
+    [item] = [one["item"] for one in stream if one["type"] == "response.output_item.done"]
+    assert (item["type"], item["name"], item["namespace"]) == (
+        "custom_tool_call",
+        "exec",
+        "functions",
+    )
+    assert item["input"] == "ls"

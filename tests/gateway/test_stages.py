@@ -165,7 +165,7 @@ async def test_the_decision_says_who_asked(project: Path) -> None:
     hashed, same, main, unknown = kept["prompts_only"]
     assert (hashed["stage"], hashed["stage_rule"]) == ("implement", "claude-subagent")
     assert hashed["session"] == same["session"] != "session-1"
-    assert "a1" not in hashed["agent"]
+    assert hashed["agent"].startswith("hmac-sha256:")
     assert (main["stage"], main["stage_rule"], main["agent"]) == ("plan", "claude-main", None)
     assert (unknown["stage_rule"], unknown["session"]) == (None, None)
     assert (kept["full_io"][0]["session"], kept["full_io"][0]["agent"]) == ("session-1", "a1")

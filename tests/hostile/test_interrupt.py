@@ -26,11 +26,8 @@ _PATIENCE_S = 60
 # The command line, and what it writes when it is well under way.
 UNDER_WAY = {
     "health --watch 0.05": "down",
-    "health --watch 0.05 --json": "not_listening",
-    "events -f": "RoutingDecision",
     "events -f --json": "RoutingDecision",
     "engine --port 0": "serving",
-    "engine --port 0 --json": "endpoint",
     "demo --headless": "llama.cpp",
     "serve --port 0": "http://",
 }
@@ -54,7 +51,7 @@ def test_ctrl_c_while_a_command_is_under_way(project: Path, line: str) -> None:
 
 @pytest.mark.engine
 @needs_namespaces
-@pytest.mark.parametrize("line", [line for line in UNDER_WAY if "--json" not in line])
+@pytest.mark.parametrize("line", UNDER_WAY)
 def test_sigterm_to_a_command_that_is_a_containers_first_process(project: Path, line: str) -> None:
     """``docker stop`` has not to wait, and then to kill it; ``serve`` ends well, having drained."""
     status = _ended_by(signal.SIGTERM, project, line, FIRST)

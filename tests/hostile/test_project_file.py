@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from tests.support.hostile.guarded import Ended
 
-# Nothing is looked at for these: the one makes its own configuration, the other takes no file.
-_ON_THEIR_OWN = {"demo", "trust"}
+# Nothing is looked at for these: one makes its own configuration, one takes no file, one writes it.
+_ON_THEIR_OWN = {"demo", "trust", "init"}
 _MOST_S = 0.1
 
 SYNTAX: dict[str, bytes] = {

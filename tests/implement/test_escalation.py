@@ -8,8 +8,10 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import ConnectFailed
+from core.patchloop.formats import EditFormat
 from core.stages import Stage
-from tests.support.implement.scene import GOOD, WRONG, mend, scene, solve
+from tests.support.implement.scene import BROKEN, GOOD, WRONG, mend, scene, solve
+from tests.support.router.world import promote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +30,10 @@ async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
         ]
         calls = found.world.events("LLMCall")
         assert [call["fallback_reason"] for call in calls] == [None] * 3 + ["attempts_failed"]
+        (given_up,) = found.world.events("BackendGivenUp")
+        assert given_up["backend"] == "reflex"
+        assert [one["rung"] for one in given_up["attempts"]] == ["rewrite", "mask", "feedback"]
+        assert {one["failure"] for one in given_up["attempts"]} == {"test"}
         (applied,) = found.world.events("PatchApplied")
         assert applied["call_id"] == calls[-1]["call_id"]
         assert (applied["files"], applied["lines_changed"]) == (["calc.py"], 2)
@@ -38,10 +44,24 @@ async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
         assert (document["backend"], document["reason"]) == ("cloud", "max_failures_reached")
         assert [one["failure"] for one in document["attempts"]] == ["test"] * 3 + [None]
         assert [one["given_up"] for one in document["attempts"]] == [[], [], ["reflex"], []]
+        assert [one["rung"] for one in document["attempts"]][2:] == ["feedback", "rewrite"]
+        assert "+    return b - a\n" in document["attempts"][0]["diff"]
+        assert document["attempts"][-1]["diff"] == ""
         assert "-    return a - b\n+    return a + b\n" in document["diff"]
         (told,) = found.cloud.asked
         assert "Others have tried this before" in told
         assert "AssertionError: 1" in told
+
+
+async def test_it_is_asked_in_the_format_it_has_earned(tmp_path: Path) -> None:
+    """``auto`` follows the pass; a word in the configuration or on the command line comes first."""
+    async with scene(tmp_path / "repo", reflex=[GOOD], promoted=False) as found:
+        await promote(found.world.settings, edit_format="line_range")
+        assert (await solve(found)).changes
+        assert "Lines start to end" in found.reflex.asked[0]
+        (found.root / "calc.py").write_text(BROKEN)
+        await solve(found, edit_format=EditFormat.SEARCH_REPLACE)
+        assert "Copy the old lines" in found.reflex.asked[1]
 
 
 async def test_reflex_solves_it_and_the_cloud_hears_nothing(tmp_path: Path) -> None:
@@ -176,7 +196,7 @@ async def test_a_cloud_that_is_busy_is_asked_again(tmp_path: Path) -> None:
     async with scene(tmp_path / "repo") as found:
         found.world.cloud.script = found.world.cloud.script.changed({"faults": "status:503"})
         ended = await solve(found, stage=Stage.PLAN, attempts=2)
-        assert [one.attempt.failure for one in ended.tried] == ["transport"] * 2
+        assert [one.attempt.failure for one in ended.tried] == ["busy"] * 2
         assert [one.asked.backend for one in ended.tried if one.asked] == ["cloud"] * 2
 
 

@@ -102,7 +102,11 @@ def test_a_summary_says_what_an_arm_did() -> None:
     reflex, cloud = summaries(made(trials)).values()
     assert (reflex.solved, reflex.solved_first, reflex.trials) == (3, 2, 4)
     assert reflex.solved_percent == 75
-    assert reflex.by_level == {1: (1, 2), 2: (1, 1), 3: (1, 1)}
+    levels = {level: (one.solved, one.trials) for level, one in reflex.by_level.items()}
+    assert levels == {1: (1, 2), 2: (1, 1), 3: (1, 1)}
+    assert (reflex.by_level[2].tokens, reflex.by_level[2].took_ms) == (62, math.inf)
+    assert (reflex.by_level[3].tokens, reflex.by_level[3].took_ms) == (31, 102)
+    assert reflex.by_rung == {}
     assert reflex.failures == {FailureKind.TEST: 2, FailureKind.TIMEOUT: 1}
     assert (reflex.calls, reflex.replies, reflex.fences_stripped) == (6, 5, 1)
     assert (reflex.total_p50_ms, reflex.total_p95_ms) == (102, math.inf)

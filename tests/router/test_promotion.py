@@ -96,6 +96,19 @@ async def test_it_grows_stale(project: Path) -> None:
         assert await detail(w.settings, clock=Later(-2)) == "stale"
 
 
+async def test_another_edit_format_lapses_it(project: Path) -> None:
+    """But for ``auto``, which follows the pass."""
+    async with world(project, promoted=False) as w:
+        await promote(w.settings, edit_format="code")
+        assert await detail(w.settings) is None
+        path = w.settings.source.path
+        assert path
+        before = path.read_text()
+        for name, expected in (("code", None), ("fence", "format_changed")):
+            path.write_text(before.replace("[reflex]\n", f'[reflex]\nedit_format = "{name}"\n', 1))
+            assert await detail(load_settings(path)) == expected
+
+
 async def test_thresholds_changed_in_the_file_lapse_it(project: Path) -> None:
     """What was judged by other thresholds was not judged by these."""
     async with world(project) as w:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 TIERS = available_tiers()
 
 
+@pytest.fixture(autouse=True)
+def _attacked_once() -> None:
+    """Here every attack is made: it is what these tests are about."""
+
+
 @pytest.fixture(params=TIERS or [Tier.NONE], ids=str)
 def tier(request: pytest.FixtureRequest) -> Tier:
     """Each tier worth trying on this machine."""

@@ -1,13 +1,15 @@
-"""Each task of our own suite is sound: broken fails, solved passes, a wrong fix fails."""
+"""Each task of our own suites is sound: broken fails, solved passes, a wrong fix fails."""
 
 from __future__ import annotations
 
 import ast
 import asyncio
+import io
 import json
 import subprocess
 import sys
 from collections import Counter
+from tokenize import generate_tokens
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUITE = load_suite("reflex_patchloop_v1")
+SECOND = load_suite("reflex_patchloop_v2")
+# Its other levels are the first suite's tasks, byte for byte.
+EASIEST = tuple(task for task in SECOND.tasks if task.level == 0)
+TASKS = (*SUITE.tasks, *EASIEST)
+IN_SANDBOX = (*SUITE.tasks, *EASIEST[::6])
 # Tests that need the code in their own process: they patch, fork or derive from its classes.
 MOST_IN_ONE_PROCESS = 8
 # Faults that a linter sees: they are what these two tasks are about.
@@ -29,12 +36,12 @@ LINT_FINDS_THE_FAULT = {("menu-callbacks", "B023"), ("note-tags-default", "B006"
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Ended]]:
     """All tests of all tasks, run in all variants."""
-    return try_tasks(SUITE.tasks, tmp_path_factory.mktemp("tasks"))
+    return try_tasks(TASKS, tmp_path_factory.mktemp("tasks"))
 
 
 def each_task() -> pytest.MarkDecorator:
     """Run a test once a task."""
-    return pytest.mark.parametrize("task", SUITE.tasks, ids=lambda task: task.id)
+    return pytest.mark.parametrize("task", TASKS, ids=lambda task: task.id)
 
 
 @each_task()
@@ -67,8 +74,8 @@ def test_wrong_fix_fails(task: Task, ended: dict[str, dict[str, Ended]]) -> None
 def test_sandbox_agrees(part: str, tmp_path: Path) -> None:
     """As a bakeoff runs them, references are solved and broken workspaces are not."""
     solved, separate = asyncio.run(in_sandbox(part, tmp_path))
-    assert solved == ({task.id for task in SUITE.tasks} if part == "solution" else set())
-    assert len(SUITE.tasks) - len(separate) <= MOST_IN_ONE_PROCESS
+    assert solved == ({task.id for task in IN_SANDBOX} if part == "solution" else set())
+    assert len(IN_SANDBOX) - len(separate) <= MOST_IN_ONE_PROCESS
 
 
 async def in_sandbox(part: str, directory: Path) -> tuple[set[str], set[str]]:
@@ -85,8 +92,8 @@ async def in_sandbox(part: str, directory: Path) -> tuple[set[str], set[str]]:
         async with free:
             return await run_tests(sandbox, workspace=workspace, tests=tests)
 
-    reports = await asyncio.gather(*map(run, SUITE.tasks))
-    ran = [*zip((task.id for task in SUITE.tasks), reports, strict=True)]
+    reports = await asyncio.gather(*map(run, IN_SANDBOX))
+    ran = [*zip((task.id for task in IN_SANDBOX), reports, strict=True)]
     return {name for name, report in ran if report.solved}, {
         name for name, report in ran if report.separate
     }
@@ -128,11 +135,45 @@ def test_there_are_enough_tasks_of_each_level() -> None:
     assert len({task.title for task in SUITE.tasks}) == len(SUITE.tasks)
 
 
+def test_the_second_suite_has_four_levels() -> None:
+    """Enough of each to tell small, middle and large models apart."""
+    assert Counter(task.level for task in SECOND.tasks) == {0: 24, 1: 24, 2: 20, 3: 12}
+    assert len({task.title for task in SECOND.tasks}) == len(SECOND.tasks)
+    assert len({task.category for task in SECOND.tasks}) >= 30
+    first = {task.id: task for task in SUITE.tasks}
+    for task in SECOND.tasks:
+        if task.level:
+            assert task == first[task.id]
+            assert (task.solution, task.control) == (
+                first[task.id].solution,
+                first[task.id].control,
+            )
+
+
+@pytest.mark.parametrize("task", EASIEST, ids=lambda task: task.id)
+def test_level_0_is_one_function_with_one_wrong_token(task: Task) -> None:
+    """The reference differs from the workspace in one place of one line."""
+    ((path, right),) = task.solution.items()
+    wrong = task.workspace[path]
+    assert sum(isinstance(node, ast.FunctionDef) for node in ast.parse(wrong).body) == 1
+    assert wrong.count("\n") <= 20
+    shorter, longer = sorted((tokens(wrong), tokens(right)), key=len)
+    missing = len(longer) - len(shorter)  # such as "not" or a minus
+    assert missing in {0, 1}
+    at = next(at for at, token in enumerate(longer) if token != [*shorter, ""][at])
+    assert shorter[at + 1 - missing :] == longer[at + 1 :]
+
+
+def tokens(text: str) -> list[str]:
+    """The words and signs of a program."""
+    return [one.string for one in generate_tokens(io.StringIO(text).readline) if one.string.strip()]
+
+
 def test_code_is_clean_but_for_faults_that_a_linter_sees() -> None:
     """Workspace, tests and reference of every task pass the linter as the patch loop runs it."""
     found = {
         (task_id, code)
-        for part, task_id, code in lint(SUITE)
+        for part, task_id, code in (*lint(SUITE), *lint(SECOND))
         if part in {"workspace", "solution", "tests"}
         and (part != "workspace" or (task_id, code) not in LINT_FINDS_THE_FAULT)
     }
@@ -166,8 +207,10 @@ def lint(suite: Suite) -> list[tuple[str, str, str]]:
 
 def test_own_suite_is_known_by_name() -> None:
     """Its facts are those of suite.toml."""
-    assert (SUITE.name, SUITE.edit_format, SUITE.attempts) == ("reflex_patchloop_v1", "auto", 3)
-    assert SUITE.left_out == ()
+    for number, suite in ((1, SUITE), (2, SECOND)):
+        name = f"reflex_patchloop_v{number}"
+        assert (suite.name, suite.edit_format, suite.attempts) == (name, "auto", 3)
+        assert suite.left_out == ()
 
 
 def test_hash_does_not_depend_on_where_it_lies(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ async def test_a_flood_in_the_engines_log_stays_there(
             (root / "go").touch()
             events = 6000
             with EventLog(capsule) as writer:
-                while not done.exists() or events < 6020:
+                while not done.exists() or events < 6005:
                     writer.append(decision(f"flood-{events}"))
                     events += 1
                     await until(lambda: bench.dashboard.events >= events)  # noqa: B023  awaited

@@ -74,7 +74,7 @@ class _Reader:
         given = self._given
         if given.get("background"):
             raise ErrorReply(400, "background is not supported", param="background")
-        offered = self._offered(given.get("tools"))
+        offered = self._offered([*_list(given.get("tools")), *_added(given.get("input"))])
         extra = {name: given[name] for name in _PASSED_ON if given.get(name) is not None}
         if offered:
             extra["tools"] = offered
@@ -132,6 +132,8 @@ class _Reader:
                 self._called(kind, item)
             case "function_call_output" | "custom_tool_call_output":
                 self._result(item)
+            case "additional_tools":
+                pass  # offered already
             case _:
                 # Of a tool that a server carries out itself, or sealed for it.
                 self._note("server_tool", f"input.{str(kind)[:60]}")
@@ -270,6 +272,17 @@ def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is not None and not isinstance(value, dict):
         raise ErrorReply(400, "must be an object", param=name)
     return value or {}
+
+
+def _added(items: object) -> list[Any]:
+    """Tools in the input: Codex puts them there for newer models, and none into ``tools``."""
+    added = [one for one in _list(items) if isinstance(one, dict)]
+    return [
+        tool
+        for item in added
+        if item.get("type") == "additional_tools"
+        for tool in _list(item.get("tools"))
+    ]
 
 
 def _list(value: object) -> list[Any]:

@@ -227,6 +227,7 @@ class Conclusion:
             schema_hash=report.schema_hash,
             json_schema=report.settings.json_schema,
             candidates=report.settings.candidates,
+            edit_format=report.settings.edit_format,
             thresholds=thresholds_of(self._policy),
             metrics={one["name"]: _metric(one) for one in gate["criteria"]},
             report_path=finished.report_path,

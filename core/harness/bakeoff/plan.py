@@ -174,7 +174,14 @@ class Scope:
     @property
     def edit_format(self) -> EditFormat:
         """How edits are written."""
-        return self.plan.edit_format or EditFormat(self.suite.edit_format)
+        return self.plan.edit_format or self.configured_format
+
+    @property
+    def configured_format(self) -> EditFormat:
+        """How edits are written where the plan does not say: the user's word before the suite's."""
+        configured = EditFormat(self.settings.reflex.edit_format)
+        own = EditFormat(self.suite.edit_format)
+        return own if configured is EditFormat.AUTO else configured
 
     def run_settings(self, candidate: Arm, seed: int) -> RunSettings:
         """The settings as the report has them."""

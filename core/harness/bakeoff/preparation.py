@@ -141,7 +141,9 @@ class PreparedRun:
                 len(scope.tasks) < len(suite.tasks)
             ),
             "the attempts are not the suite's own": scope.attempts != suite.attempts,
-            "the edit format is not the suite's own": scope.edit_format != suite.edit_format,
+            f"the edit format is not the configured {scope.configured_format.value}": (
+                scope.edit_format is not scope.configured_format
+            ),
             f"[reflex] has candidates = {configured}": scope.candidates != configured,
             "the reused report is not one that this workspace's capsule vouches for": (
                 self.reused and not self.reused.vouched

@@ -160,6 +160,7 @@ def _changed(report: Report, settings: Settings, present: GateContext) -> list[L
         "schema_hash": report.schema_hash,
         "json_schema": report.settings.json_schema,
         "candidates": report.settings.candidates,
+        "edit_format": report.settings.edit_format,
     }
     return changes(then, settings.reflex, present)
 

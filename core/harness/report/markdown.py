@@ -120,8 +120,15 @@ def _column(one: ArmSummary) -> dict[str, str]:
         "solved": _share(one.solved, one.trials, one.solved_percent),
         "solved at first attempt": _share(one.solved_first, one.trials, one.solved_first_percent),
     }
-    for level, (won, tried) in one.by_level.items():
-        column[f"solved at level {level}"] = _share(won, tried, 100 * won / tried)
+    for level, at in one.by_level.items():
+        column[f"solved at level {level}"] = _share(
+            at.solved, at.trials, 100 * at.solved / at.trials
+        )
+        column[f"level {level}: tokens, time per trial, P50"] = (
+            f"{'–' if at.tokens is None else f'{at.tokens:,.0f}'}, {duration(at.took_ms)}"
+        )
+    for rung, (won, asked) in one.by_rung.items():
+        column[f"solved at {rung}, of those asked so"] = _share(won, asked, 100 * won / asked)
     rate = "–" if one.tokens_per_s is None else f"{one.tokens_per_s:.0f}"
     return column | {
         "TTFT, P50 / P95": f"{duration(one.ttft_p50_ms)} / {duration(one.ttft_p95_ms)}",

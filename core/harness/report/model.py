@@ -130,7 +130,7 @@ class SuiteRecord(ReportPart):
     tasks: Count = Field(description="How many tasks the suite has.")
     glob: Text = Field(default="*", description="What the tasks were chosen by.")
     selected: tuple[Name, ...] = Field(description="Ids of the tasks that were to be run.")
-    levels: dict[Name, int] = Field(default={}, description="Difficulty of each task, from 1.")
+    levels: dict[Name, int] = Field(default={}, description="Difficulty of each task, from 0 to 3.")
     left_out: tuple[Text, ...] = Field(
         default=(), description="Tasks of a public suite that cannot be used, each with why."
     )

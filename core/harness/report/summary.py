@@ -39,12 +39,28 @@ class CandidateGain:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelFigures:
+    """What an arm did with a level's tasks: trials, those solved, and what one took.
+
+    ``tokens`` is the median of a trial's completion tokens, ``took_ms`` that of its attempts' time
+    together, ∞ when a reply never came.
+    """
+
+    solved: int
+    trials: int
+    tokens: float | None
+    took_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ArmSummary:
     """One arm's figures; percent, ms, tokens, USD. None where there is nothing to take it from.
 
     ``ttft_…`` and ``total_…`` count a call that got no reply as ∞. ``failures`` counts attempts by
-    what first went wrong. ``lines_changed`` is the median of the solving edits, ``lint_percent``
-    the share of them that lint accepts. ``tokens_per_s`` is the median rate of generation.
+    what first went wrong. ``by_rung`` has for each way of asking how many of its attempts solved
+    their task, and how many there were. ``lines_changed`` is the median of the solving edits,
+    ``lint_percent`` the share of them that lint accepts. ``tokens_per_s`` is the median rate of
+    generation.
     """
 
     arm: str
@@ -63,7 +79,8 @@ class ArmSummary:
     total_p50_ms: float | None
     total_p95_ms: float | None
     failures: dict[FailureKind, int]
-    by_level: dict[int, tuple[int, int]]
+    by_level: dict[int, LevelFigures]
+    by_rung: dict[str, tuple[int, int]]
     prompt_tokens: int | None
     completion_tokens: int | None
     cached_tokens: int | None
@@ -120,6 +137,7 @@ def _summary(report: Report, arm: ArmRecord) -> ArmSummary:
             sorted(Counter(one.failure for one in attempts if one.failure is not None).items())
         ),
         by_level=_by_level(report.suite.levels, trials, good),
+        by_rung=_by_rung(attempts, good),
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         cached_tokens=_sum(one.cached_tokens for one in attempts),
@@ -158,11 +176,37 @@ def _rates(attempt: Attempt) -> list[float]:
 
 def _by_level(
     levels: Mapping[str, int], trials: Sequence[Trial], good: Sequence[Trial]
-) -> dict[int, tuple[int, int]]:
-    """Solved and tried at each level."""
-    tried = Counter(levels[one.task] for one in trials if one.task in levels)
+) -> dict[int, LevelFigures]:
+    """What was tried at each level, and what came of it."""
     won = Counter(levels[one.task] for one in good if one.task in levels)
-    return {level: (won[level], tried[level]) for level in sorted(tried)}
+    groups: dict[int, list[Trial]] = {}
+    for one in trials:
+        if one.task in levels:
+            groups.setdefault(levels[one.task], []).append(one)
+    return {
+        level: LevelFigures(
+            solved=won[level],
+            trials=len(group),
+            tokens=nearest_rank(_tokens_of(group), 50),
+            took_ms=nearest_rank(
+                [sum(each.answered_ms for each in one.attempts) for one in group], 50
+            ),
+        )
+        for level, group in sorted(groups.items())
+    }
+
+
+def _tokens_of(trials: Sequence[Trial]) -> list[int]:
+    """Each trial's completion tokens, where they were counted."""
+    sums = (_sum(_completion_tokens(each) for each in one.attempts) for one in trials)
+    return [tokens for tokens in sums if tokens is not None]
+
+
+def _by_rung(attempts: Sequence[Attempt], good: Sequence[Trial]) -> dict[str, tuple[int, int]]:
+    """Solved and asked at each rung, in the order in which they were first used."""
+    won = Counter(one.attempts[-1].rung for one in good)
+    asked = Counter(one.rung for one in attempts if one.rung)
+    return {rung: (won[rung], count) for rung, count in asked.items()}
 
 
 def _cost(arm: ArmRecord, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from core.errors import SuiteError
 from core.harness.suites import exercism, humanevalpack, native, quixbugs
-from core.harness.suites.model import EditFormat, Suite, Task, lay_out
+from core.harness.suites.model import Suite, Task, lay_out
 from core.harness.suites.reading import TASK_ID
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EditFormat", "Suite", "Task", "available_suites", "lay_out", "load_suite", "own_suites"]
+__all__ = ["Suite", "Task", "available_suites", "lay_out", "load_suite", "own_suites"]
 
 _BUILT_IN = Path(__file__).parent
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Suite]], ...] = tuple(

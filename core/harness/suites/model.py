@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-EditFormat = Literal["auto", "code", "whole_file", "search_replace", "line_range", "fence"]
+    from core.settings.model import EditFormatName
+
 Answers = Literal["solution", "control"]
 
 ResultKind = Literal["exit", "junit", "tap", "cargo", "go"]
@@ -50,9 +51,9 @@ class Task:
     """One repair task; all files are mappings of relative path to text.
 
     ``editable`` are those of ``workspace`` that a patch may change; ``tests`` are protected.
-    ``level`` runs from 1 (one line) to 3 (several files, or a subtle fault). ``tags`` say of what
-    kind it is (``language``, ``kind``, ``size``, ``origin``); a ``golden`` task must never be lost
-    again once it is solved.
+    ``level`` runs from 0 (a wrong token in one function) by 1 (one line) to 3 (several files, or a
+    subtle fault). ``tags`` say of what kind it is (``language``, ``kind``, ``size``, ``origin``); a
+    ``golden`` task must never be lost again once it is solved.
 
     A task with a ``check`` is judged by that command. It runs in the work tree ``base``, if there
     is one, with ``workspace`` and then ``tests`` laid over it, and ``expected`` are the tests that
@@ -111,7 +112,7 @@ class Suite:
     version: str
     tasks: tuple[Task, ...]
     hash: str
-    edit_format: EditFormat
+    edit_format: EditFormatName
     attempts: int
     root: Path
     description: str = ""

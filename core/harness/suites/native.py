@@ -14,7 +14,6 @@ from core.harness.suites.model import (
     MAX_TASKS,
     Answers,
     CheckCommand,
-    EditFormat,
     ResultKind,
     Suite,
     Task,
@@ -35,6 +34,7 @@ from core.harness.suites.reading import (
 )
 from core.harness.suites.trees import DIRECTORY, read_tree_of, tree_files
 from core.plain import plain, plain_block
+from core.settings.model import EditFormatName  # noqa: TC001  pydantic reads it
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ class _SuiteToml(Strict):
     name: _Label
     version: Annotated[str, Field(pattern=r"^[0-9A-Za-z.+-]{1,32}$")]
     description: Annotated[str, Field(max_length=1000)] = ""
-    edit_format: EditFormat = "auto"
+    edit_format: EditFormatName = "auto"
     attempts: Annotated[int, Field(ge=1, le=20)] = DEFAULT_ATTEMPTS
     check: _CheckToml | None = None
     made: dict[_Label, Annotated[str, Field(max_length=200)]] = Field(default={})
@@ -90,7 +90,7 @@ class _TaskToml(Strict):
     id: _Label
     title: Annotated[str, Field(min_length=1, max_length=120)]
     prompt: Annotated[str, Field(min_length=1, max_length=8000)]
-    level: Annotated[int, Field(ge=1, le=3)]
+    level: Annotated[int, Field(ge=0, le=3)]
     category: _Label
     editable: Annotated[list[str], Field(min_length=1, max_length=16)]
     time_limit_s: Annotated[float, Field(gt=0, le=120)] = DEFAULT_TIME_LIMIT_S

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_MOST_S = 20
+_MOST_S = 60
 # Reserved for documentation, and the port for what is to be discarded.
 _NOBODY = ("192.0.2.1", 9)
 
@@ -82,7 +82,7 @@ def guarded(lines: Sequence[Line]) -> list[Ended]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=1500 if FULL else 60,
+        timeout=1500 if FULL else 240,
     )
     return [Ended(**one) for one in json.loads(done.stdout)]
 
@@ -103,7 +103,11 @@ def main() -> None:
 
     sys.addaudithook(watch)
     signal.signal(signal.SIGALRM, _too_long)
-    from reflex_tui.cli.main import run  # under the guard's eyes
+    from core.harness.sandbox import selftest  # under the guard's eyes, as all that follows
+    from reflex_tui.cli.main import run
+    from tests.support.sandbox.known import attack_once
+
+    selftest.attack = attack_once
 
     ended = []
     before = dict(os.environ)

@@ -1,0 +1,310 @@
+"""What the patch loop as it ships makes of a small model: solved at which rung, tokens and time.
+
+Serves a model with the embedded engine and puts tasks to it through ``core.patchloop``, with the
+tests in the sandbox as a bakeoff runs them. Temperature 0 and long timeouts, so that the machine's
+speed changes seconds and never a result. Each trial is one line of ``DIR/trials.jsonl``, written
+when it ends; a run that is started again goes on with what is missing, and a changed prompt,
+schema, suite or model is another run. At the end: a table, and ``loop.json``, ``loop.md`` in DIR.
+
+    python benchmarks/loop.py MODEL.gguf [--humanevalfix FILE.jsonl] [--suite NAME] [--tasks GLOB]
+        [--formats code,fence] [--attempts N] [--threads N] [--at-once N] [--no-drafts] [--out DIR]
+
+Of HumanEvalFix only the tasks 0, 7, 14, … are asked: prompts are tuned on those. The others are
+kept for the day when somebody wants to know whether a gain is real.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import sys
+import time
+from collections import deque
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from table import machine
+
+from core.client.backend import Backend
+from core.client.chat import ChatClient
+from core.engine.local import start_engine
+from core.errors import BackendError
+from core.fingerprint import PROMPTS, SCHEMAS, tree_hash
+from core.harness.bakeoff.checker import Checks
+from core.harness.sandbox import Tier, choose_tier
+from core.harness.suites.find import load_suite
+from core.patchloop.formats import EditFormat
+from core.patchloop.loop import Job, repair
+from core.router.evidence import Outcome
+from core.stages import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from core.client.backend import ChatRequest
+    from core.harness.suites.find import Suite, Task
+    from core.patchloop.loop import Repair
+
+TUNED_EVERY = 7
+PATIENCE_MS = 1_800_000
+CONTEXT = 4096
+SHOWN_CHARACTERS = 8000
+
+
+@dataclass(frozen=True)
+class Question:
+    """One trial to make: a task in a format, and what its result depends on."""
+
+    suite: str
+    task: Task
+    edit_format: EditFormat
+    conditions: str
+
+    @property
+    def key(self) -> str:
+        """The same for the same trial on any day."""
+        return f"{self.conditions}:{self.suite}:{self.task.id}:{self.edit_format.value}"
+
+
+class Asker:
+    """Asks the engine, and keeps what it said."""
+
+    def __init__(self, client: ChatClient) -> None:
+        self._client = client
+        self.replies: list[str] = []
+
+    async def __call__(self, request: ChatRequest) -> Outcome:
+        """As ``core.patchloop.loop.Ask``."""
+        since = time.perf_counter()
+        try:
+            reply = await self._client.complete(request)
+        except BackendError as error:
+            self.replies.append(getattr(error, "text", "") or error.message)
+            return Outcome(1000 * (time.perf_counter() - since), error=error)
+        self.replies.append(reply.text)
+        return Outcome(reply.latency_ms, reply=reply)
+
+
+def questions(given: argparse.Namespace) -> Iterator[Question]:
+    """All trials of a run, task by task."""
+    conditions = hashlib.sha256()
+    for part in (
+        f"{given.model.name}:{given.model.stat().st_size}",
+        tree_hash(PROMPTS),
+        tree_hash(SCHEMAS),
+        str(given.attempts),
+    ):
+        conditions.update(part.encode())
+    for name, tasks in _suites(given):
+        for task in tasks:
+            for edit_format in given.formats:
+                yield Question(name, task, edit_format, conditions.hexdigest()[:16])
+
+
+def _suites(given: argparse.Namespace) -> Iterator[tuple[str, Sequence[Task]]]:
+    if given.humanevalfix:
+        tasks = load_suite(given.humanevalfix).tasks
+        tuned = [task for task in tasks if int(task.id.removeprefix("python-")) % TUNED_EVERY == 0]
+        yield "humanevalfix", sorted(tuned, key=lambda task: int(task.id.removeprefix("python-")))
+    if given.suite:
+        suite: Suite = load_suite(given.suite).select(given.tasks)
+        yield suite.name, suite.tasks
+
+
+async def run(given: argparse.Namespace) -> int:
+    """Make what is missing, and tell what there is."""
+    given.out.mkdir(parents=True, exist_ok=True)
+    trials = given.out / "trials.jsonl"
+    asked = list(questions(given))
+    done = _done(trials)
+    missing = [one for one in asked if one.key not in done]
+    if missing:
+        chosen = await choose_tier()
+        if chosen.tier is Tier.NONE:
+            print(f"no sandbox for the model's code: {chosen.reason}", file=sys.stderr)
+            return 1
+        async with AsyncExitStack() as stack:
+            server = await asyncio.to_thread(
+                start_engine,
+                gguf=given.model,
+                n_threads=given.threads,
+                n_parallel=given.at_once,
+                n_ctx=CONTEXT * given.at_once,
+                drafts=given.drafts,
+            )
+            stack.callback(server.stop)
+            backend = Backend("reflex", Mode.REFLEX, server.endpoint, server.model, PATIENCE_MS)
+            client = await stack.enter_async_context(ChatClient(backend))
+            checks = await stack.enter_async_context(Checks(chosen.sandbox()))
+            waiting = deque(missing)
+
+            async def work() -> None:
+                while waiting:
+                    question = waiting.popleft()
+                    row = await _trial(question, client, checks, given)
+                    done[question.key] = row
+                    with trials.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(row) + "\n")
+                    print(_line(row), flush=True)
+
+            await asyncio.gather(*(work() for _ in range(given.at_once)))
+    rows = [done[one.key] for one in asked]
+    summaries = _summaries(rows)
+    text = _markdown(summaries, given.model.name)
+    told = {"model": given.model.name, "machine": machine(), "summaries": summaries}
+    (given.out / "loop.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    (given.out / "loop.md").write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+async def _trial(
+    question: Question, client: ChatClient, checks: Checks, given: argparse.Namespace
+) -> dict[str, Any]:
+    task = question.task
+    check, failing = await checks.of(task)
+    asker = Asker(client)
+    job = Job(
+        instruction=task.prompt,
+        files=task.workspace,
+        editable=task.editable,
+        failing=failing,
+        edit_format=question.edit_format,
+        attempts=given.attempts,
+    )
+    since = time.perf_counter()
+    result = await repair(job, asker, check)
+    return {
+        "key": question.key,
+        "suite": question.suite,
+        "task": task.id,
+        "level": task.level,
+        "format": question.edit_format.value,
+        "solved": result.solved,
+        "seconds": round(time.perf_counter() - since, 1),
+        "drafts": given.drafts,
+        "threads": given.threads,
+        "at_once": given.at_once,
+        "attempts": _attempts(result, asker.replies),
+        "diff": result.diff,
+    }
+
+
+def _attempts(result: Repair, replies: Sequence[str]) -> list[dict[str, Any]]:
+    rows = []
+    for attempt, reply in zip(result.attempts, replies, strict=True):
+        row = asdict(attempt)
+        wanted = "rung failure detail compliant prompt_tokens completion_tokens cached_tokens"
+        kept = {name: row[name] for name in wanted.split()}
+        for name in ("ttft_ms", "latency_ms"):
+            kept[name] = None if row[name] is None else round(row[name])
+        rows.append(kept | {"reply": reply[:SHOWN_CHARACTERS]})
+    return rows
+
+
+def _done(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.exists():
+        return {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    return {row["key"]: row for row in rows}
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    attempts = row["attempts"]
+    how = " ".join(f"{one['rung']}:{one['failure'] or 'passed'}" for one in attempts)
+    state = "solved" if row["solved"] else "failed"
+    return f"{row['format']:>8} {row['task']:<28} {state} {row['seconds']:>6.1f} s  {how}"
+
+
+def _summaries(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, int, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["suite"], row["level"], row["format"]), []).append(row)
+    return [
+        {"suite": suite, "level": level, "format": edit_format} | _summary(group)
+        for (suite, level, edit_format), group in sorted(groups.items())
+    ]
+
+
+def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    attempts = [one for row in rows for one in row["attempts"]]
+    solved = [row["attempts"][-1]["rung"] for row in rows if row["solved"]]
+    failures = [one["failure"] for one in attempts if one["failure"]]
+    tokens = sum(one["completion_tokens"] or 0 for one in attempts)
+    decoding_ms = sum(one["latency_ms"] - (one["ttft_ms"] or 0) for one in attempts)
+    return {
+        "tasks": len(rows),
+        "solved_first": sum(row["solved"] and len(row["attempts"]) == 1 for row in rows),
+        "solved": len(solved),
+        "solved_at": {rung: solved.count(rung) for rung in dict.fromkeys(solved)},
+        "failures": {kind: failures.count(kind) for kind in sorted(set(failures))},
+        "replies": len(attempts),
+        "completion_tokens": tokens,
+        "tokens_per_reply": round(tokens / len(attempts), 1) if attempts else None,
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+        "tokens_per_s": round(1000 * tokens / decoding_ms, 1) if decoding_ms else None,
+    }
+
+
+def _markdown(summaries: Sequence[Mapping[str, Any]], model: str) -> str:
+    lines = [
+        f"Model: `{model}`, embedded engine, temperature 0, default attempts unless said.",
+        "",
+        (
+            "| suite | level | format | solved at first | solved | at rung | replies that failed "
+            "| tokens a reply | seconds a task | tokens/s |"
+        ),
+        "| --- | --: | --- | --: | --: | --- | --- | --: | --: | --: |",
+    ]
+    for one in summaries:
+        rungs, kinds = (
+            ", ".join(f"{name} {count}" for name, count in one[part].items()) or "–"
+            for part in ("solved_at", "failures")
+        )
+        cells = (
+            one["suite"],
+            one["level"],
+            f"`{one['format']}`",
+            one["solved_first"],
+            f"{one['solved']} of {one['tasks']}",
+            rungs,
+            kinds,
+            one["tokens_per_reply"] or "–",
+            f"{one['seconds'] / one['tasks']:.0f}",
+            one["tokens_per_s"] or "–",
+        )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
+    parser.add_argument("model", type=Path, help="the model file, GGUF")
+    parser.add_argument("--humanevalfix", type=Path, help="HumanEvalPack's Python file or folder")
+    parser.add_argument("--suite", default="", help="a suite of the package, or a path")
+    parser.add_argument("--tasks", default="*", help="those of --suite, as a glob")
+    parser.add_argument(
+        "--formats",
+        type=lambda text: [EditFormat(name) for name in text.split(",")],
+        default=[EditFormat.CODE, EditFormat.FENCE],
+        help="edit formats, with commas; default code,fence",
+    )
+    parser.add_argument("--attempts", type=int, default=3, help="per trial; default %(default)s")
+    parser.add_argument("--threads", type=int, default=2, help="that compute")
+    parser.add_argument(
+        "--at-once", type=int, default=1, help="trials in parallel: less for each, more in all"
+    )
+    parser.add_argument("--no-drafts", dest="drafts", action="store_false", help="token by token")
+    parser.add_argument("--out", type=Path, default=Path("build/loop"), help="where results go")
+    given = parser.parse_args()
+    if not (given.humanevalfix or given.suite):
+        parser.error("nothing to ask: give --humanevalfix or --suite")
+    return given
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(run(_arguments())))

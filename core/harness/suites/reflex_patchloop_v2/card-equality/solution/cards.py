@@ -1,0 +1,28 @@
+"""Business cards in the address book."""
+
+
+class Card:
+    """A name and an e-mail address; the address alone tells cards apart."""
+
+    def __init__(self, name, email):
+        self.name = name
+        self.email = email
+
+    def __repr__(self):
+        return f"Card({self.name!r}, {self.email!r})"
+
+    def _key(self):
+        return self.email.strip().lower()
+
+    def __eq__(self, other):
+        if not isinstance(other, Card):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self):
+        return hash(self._key())
+
+
+def unique(cards):
+    """Each card once, in order of first appearance."""
+    return list(dict.fromkeys(cards))

@@ -1,0 +1,14 @@
+"""Configuration of API clients."""
+
+DEFAULTS = {
+    "timeout": 10,
+    "headers": {"Accept": "application/json"},
+    "retry": {"attempts": 3, "on": [502, 503]},
+}
+
+
+def new_client(**options):
+    """A configuration of its own: the defaults with ``options`` put over the top level."""
+    config = DEFAULTS.copy()
+    config.update(options)
+    return config

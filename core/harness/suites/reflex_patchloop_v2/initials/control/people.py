@@ -1,0 +1,3 @@
+def initials(name):
+    """The first letters of all parts of a name, as capitals."""
+    return "".join(part[0] for part in name.split())

@@ -1,0 +1,31 @@
+"""A queue of jobs by urgency."""
+
+import heapq
+import itertools
+
+
+class JobQueue:
+    """Gives out the most urgent job first (lowest priority number)."""
+
+    def __init__(self):
+        self._heap = []
+        self._numbers = itertools.count()
+
+    def __len__(self):
+        return len(self._heap)
+
+    def push(self, priority, job):
+        """Put a job in; any object will do."""
+        heapq.heappush(self._heap, (priority, next(self._numbers), job))
+
+    def pop(self):
+        """Take the most urgent job out.
+
+        Raises:
+            IndexError: the queue is empty.
+        """
+        return heapq.heappop(self._heap)[-1]
+
+    def peek(self):
+        """The most urgent job, left in the queue; None when the queue is empty."""
+        return self._heap[0][-1] if self._heap else None

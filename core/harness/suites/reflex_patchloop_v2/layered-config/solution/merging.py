@@ -1,0 +1,17 @@
+"""Merges nested settings."""
+
+import copy
+
+
+def merge(base, over):
+    """The settings of ``base`` with those of ``over`` on top."""
+    merged = copy.deepcopy(base)
+    for key, value in over.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            below = merged.get(key)
+            merged[key] = merge(below if isinstance(below, dict) else {}, value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged

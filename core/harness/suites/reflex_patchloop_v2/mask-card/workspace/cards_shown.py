@@ -1,0 +1,3 @@
+def masked(number):
+    """A card number with all but its last four digits as stars."""
+    return "*" * (len(number) - 4) + number[4:]

@@ -1,0 +1,3 @@
+def reduced(price, percent):
+    """The price in cents with ``percent`` taken off, rounded down to a cent."""
+    return price - percent

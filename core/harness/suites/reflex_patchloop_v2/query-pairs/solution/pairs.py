@@ -1,0 +1,3 @@
+def read(text):
+    """The settings in a text such as ``a=1;b=2``, by name; a value may hold equals signs."""
+    return dict(pair.split("=", 1) for pair in text.split(";") if pair)

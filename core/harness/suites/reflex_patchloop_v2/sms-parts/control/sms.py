@@ -1,0 +1,25 @@
+"""Splits text messages for the gateway."""
+
+LONGEST_CHARACTER = 4
+
+
+def parts(message, limit):
+    """The message in parts of at most ``limit`` bytes of UTF-8, as strings.
+
+    Raises:
+        ValueError: ``limit`` is less than 4.
+    """
+    if limit < LONGEST_CHARACTER:
+        raise ValueError("limit must be at least 4 bytes")
+    data = message.encode()
+    return [data[at : at + limit].decode(errors="ignore") for at in range(0, len(data), limit)]
+
+
+def size(message):
+    """Length of the message in bytes, as the gateway counts it."""
+    return len(message.encode())
+
+
+def cost(message, limit, cents_a_part):
+    """What sending the message costs, in cents."""
+    return len(parts(message, limit)) * cents_a_part
