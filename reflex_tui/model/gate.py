@@ -73,7 +73,10 @@ def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Cr
         "json_compliance": thresholds.json_schema_compliance_percent,
     }
     found = []
-    for key, name, at, say, sign in _TABLE:
+    for key, usual, at, say, sign in _TABLE:
+        # As in ``core.patchloop.formats``, which costs the first paint.
+        fenced = key == "json_compliance" and (gate or {}).get("edit_format") == "fence"
+        name = "reply compliance" if fenced else usual
         entry = entries.get(key, {})
         judged_by = number(entry, "threshold")
         limit = limits[key] if judged_by is None else judged_by

@@ -84,6 +84,7 @@ def verdict_over(
         cloud=baseline,
         thresholds=GateThresholds(**thresholds_of(policy)),
         timeout_ms=prepared.arms[candidate].backend.timeout_ms,
+        edit_format=prepared.scope.edit_format,
     )
 
 

@@ -14,6 +14,7 @@ from core.harness.gate.statistics import (
     p95_passes,
     proven_rate,
 )
+from core.patchloop.formats import compliance_title
 from core.patchloop.trial import STRICT
 
 if TYPE_CHECKING:
@@ -73,11 +74,12 @@ class Criterion:
     note: str
     needed: int | None = None
     remedy: str = ""
+    called: str = ""
 
     @property
     def title(self) -> str:
         """The criterion's name in words."""
-        return TITLES[self.name]
+        return self.called or TITLES[self.name]
 
     @property
     def misses(self) -> bool:
@@ -211,8 +213,10 @@ def _parity_remedy(table: PairedTable, wanted: float, confidence: float) -> tupl
     return total - table.tasks, f"about {total - table.tasks} more tasks ({total} in all)"
 
 
-def judge_compliance(replies: Sequence[bool], thresholds: GateThresholds) -> Criterion:
-    """The share of replies that are the JSON asked for, at least the threshold; it has no bound."""
+def judge_compliance(
+    replies: Sequence[bool], thresholds: GateThresholds, edit_format: str = "auto"
+) -> Criterion:
+    """The share of replies in the format asked for, at least the threshold; it has no bound."""
     wanted, confidence = thresholds.json_schema_compliance_percent, thresholds.confidence
     n, good = len(replies), sum(replies)
     note, remedy = f"{n - good} of {n} replies failed", ""
@@ -236,6 +240,7 @@ def judge_compliance(replies: Sequence[bool], thresholds: GateThresholds) -> Cri
         state=state,
         note=note,
         remedy=remedy,
+        called=compliance_title(edit_format),
     )
 
 

@@ -72,12 +72,14 @@ def judge(
     cloud: str,
     thresholds: GateThresholds,
     timeout_ms: float,
+    edit_format: str = "auto",
 ) -> GateResult:
     """Compare the arm named ``reflex`` with the arm named ``cloud``, as the thresholds say.
 
     It fails when a point estimate misses, passes when every point and every bound clears, and is
     inconclusive otherwise: never a pass for lack of evidence. A trial solved by a reflex reply
-    later than ``timeout_ms`` is not solved, whatever it says of itself.
+    later than ``timeout_ms`` is not solved, whatever it says of itself. ``edit_format`` is that of
+    the replies.
 
     Raises:
         ReportError: A task, arm and trial occur twice.
@@ -96,7 +98,9 @@ def judge(
             thresholds,
         ),
         judge_parity(table, thresholds, len(own) + len(other) - 2 * table.pairs),
-        judge_compliance([good for one in attempts for good in one.replies], thresholds),
+        judge_compliance(
+            [good for one in attempts for good in one.replies], thresholds, edit_format
+        ),
     )
     return conclude(criteria)
 

@@ -30,6 +30,7 @@ def rederive(
         cloud=baseline,
         thresholds=thresholds or report.thresholds,
         timeout_ms=timeout_ms or deadline_ms(report),
+        edit_format=report.settings.edit_format,
     )
     if "mixed_hardware" not in report.stamps:
         return gate
