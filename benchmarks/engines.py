@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def engine(*, n_parallel: int = 2) -> Iterator[ServerProcess | None]:
+def engine(*, n_parallel: int = 2, drafts: bool = True) -> Iterator[ServerProcess | None]:
     """The engine with one computing thread; None where it or its weights are not installed."""
     try:
-        server = start_engine(n_threads=1, n_parallel=n_parallel)
+        server = start_engine(n_threads=1, n_parallel=n_parallel, drafts=drafts)
     except EngineError as error:
         print(f"no engine: {error.message}")
         yield None

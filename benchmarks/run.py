@@ -19,6 +19,7 @@ BENCHMARKS = (
     "ttft_accuracy",
     "throughput",
     "first_tokens",
+    "drafts",
     "deciding",
     "routing_cost",
     "fallback",

@@ -175,12 +175,14 @@ def parse_metrics(text: str) -> Sample | None:
         cached = series.total("llamacpp:prompt_tokens_cached_total")
         computed = series.total("llamacpp:prompt_tokens_total")
         known = cached is not None and computed is not None
+        drafted = "llamacpp:spec_decode_num_draft_tokens_total"
         return Sample(
             running=running,
             queued=series.total("llamacpp:requests_deferred") or 0,
             cached=Share(cached or 0, (cached or 0) + (computed or 0)) if known else None,
             generated=series.total("llamacpp:tokens_predicted_total"),
             kv_cache_usage=series.mean("llamacpp:kv_cache_usage_ratio"),
+            accepted=series.share("llamacpp:spec_decode_num_accepted_tokens_total", drafted),
         )
     return None
 

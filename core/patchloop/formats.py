@@ -81,6 +81,11 @@ WHOLE_FORMATS = frozenset({EditFormat.CODE, EditFormat.WHOLE_FILE, EditFormat.FE
 MASKABLE = WHOLE_FORMATS | {EditFormat.FUNCTION}
 
 
+def compliance_title(edit_format: object) -> str:
+    """What the share of replies in their format is called; ``FENCE`` alone is no JSON."""
+    return "reply compliance" if edit_format == EditFormat.FENCE else "JSON compliance"
+
+
 def resolve(edit_format: EditFormat, files: Mapping[str, str]) -> EditFormat:
     """The format to use for these editable files: ``AUTO`` becomes one of the others."""
     if edit_format is not EditFormat.AUTO:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,7 +20,9 @@ from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive, solved
 from core.harness.suites.find import available_suites, load_suite
 from core.plain import plain
-from reflex_tui.model.rows import parse_time, word
+from core.stages import CLOUD
+from reflex_tui.model.gate import figures_of
+from reflex_tui.model.rows import number, parse_time, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +48,7 @@ class ListedReport:
     """One report; ``problem`` says why it cannot be read, and then the rest is empty.
 
     ``gate`` is what the gate table is drawn from; ``decides`` is what an inconclusive one lacks.
+    Of the candidate there are its ``model`` and how many ``tasks`` it tried and ``solved``.
     """
 
     path: Path
@@ -56,6 +60,9 @@ class ListedReport:
     gate: dict[str, Any] | None = None
     decides: str = ""
     problem: str = ""
+    model: str = ""
+    solved: int | None = None
+    tasks: int | None = None
 
     @property
     def name(self) -> str:
@@ -113,6 +120,47 @@ def read_report(path: Path) -> ListedReport:
         stamps=_names(document.get("stamps")),
         gate={key: gate.get(key) for key in _GATE},
         decides=word(gate, "decides"),
+        **_candidate(document),
+    )
+
+
+def _candidate(document: dict[str, Any]) -> dict[str, Any]:
+    """The model of the first arm that is no cloud, and its tasks with at least one solved trial."""
+    arms, trials = document.get("arms"), document.get("trials")
+    name = next((arm for arm in arms if arm != CLOUD), None) if isinstance(arms, dict) else None
+    if name is None or not isinstance(trials, list):
+        return {}
+    mine = [each for each in trials if isinstance(each, dict) and each.get("arm") == name]
+    solved = {str(each.get("task")) for each in mine if each.get("solved") is True}
+    of = arms[name] if isinstance(arms, dict) else {}
+    return {
+        "model": word(of, "model") if isinstance(of, dict) else "",
+        "solved": len(solved),
+        "tasks": len({str(each.get("task")) for each in mine}),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A report's figures: percentages, and the P95 in ms (∞: calls without a reply)."""
+
+    parity: float | None
+    parity_bound: float | None
+    p95: float | None
+    json: float | None
+
+
+def measured(report: ListedReport) -> Measured:
+    """The gate's figures of a report, whatever else its gate has."""
+    found = figures_of(report.gate or {})
+    parity = found.get("success_parity", {})
+    p95 = found.get("p95_latency", {})
+    endless = number(p95, "value") is None and p95.get("state") == "fail"
+    return Measured(
+        number(parity, "value"),
+        number(parity, "bound"),
+        math.inf if endless else number(p95, "value"),
+        number(found.get("json_compliance", {}), "value"),
     )
 
 

@@ -120,7 +120,7 @@ def _column(one: ArmSummary) -> dict[str, str]:
         "TTFT, P95": duration(one.ttft_p95_ms),
         "total, P50": duration(one.total_p50_ms),
         "total, P95": duration(one.total_p95_ms),
-        "JSON compliance": percent(one.compliance_percent),
+        one.compliance_title: percent(one.compliance_percent),
         "rate, median": rate,
         "calls": count(one.calls),
         "prompt tokens": count(one.prompt_tokens),

@@ -92,6 +92,19 @@ def test_drafts_as_recorded() -> None:
     assert busy.cache_hit_rate == pytest.approx(3840 / 6106)
 
 
+def test_llama_cpp_s_drafts() -> None:
+    """It counts drafted and accepted tokens, since the last look where there was one."""
+    name = "llamacpp:spec_decode_num_{}_tokens_total {}\n"
+    before, after = (
+        parse_metrics(llamacpp(1, 9, 0, 9) + name.format("draft", a) + name.format("accepted", b))
+        for a, b in ((96, 43), (196, 93))
+    )
+    assert before
+    assert after
+    assert load_between(None, before, 1.0).draft_acceptance == pytest.approx(43 / 96)
+    assert load_between(before, after, 1.0).draft_acceptance == 0.5
+
+
 def test_sglang_s_drafts() -> None:
     """Its rate is a gauge, sound where it drafts at all."""
     text = "sglang:num_running_reqs 1\nsglang:spec_num_draft_tokens 16\n"

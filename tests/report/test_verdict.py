@@ -151,3 +151,14 @@ def test_what_several_replies_bought_is_measured_at_the_first_attempt() -> None:
     assert (gain.first_solved, gain.first_unknown, gain.any_solved) == (1, 1, 3)
     assert (gain.tokens_first, gain.tokens_all) == (155, 310)
     assert (gain.first_p50_ms, gain.winner_p50_ms) == (100, 150)
+
+
+def test_compliance_is_called_by_what_replies_are() -> None:
+    """It is the JSON schema's unless replies are Markdown blocks."""
+    for edit_format, called in (("fence", "reply compliance"), ("code", "JSON compliance")):
+        report = made(planted(4))
+        report = report.model_copy(
+            update={"settings": report.settings.model_copy(update={"edit_format": edit_format})}
+        )
+        assert rederive(report).criteria[2].title == called
+        assert {one.compliance_title for one in summaries(report).values()} == {called}

@@ -98,6 +98,7 @@ def verdict_over(
         plan=plan,
         latency_calls=latency_calls,
         golden=prepared.scope.golden,
+        edit_format=prepared.scope.edit_format,
     )
 
 

@@ -14,6 +14,7 @@ from core.harness.gate.statistics import (
     latency_proven,
     proven_rate,
 )
+from core.patchloop.formats import compliance_title
 from core.patchloop.trial import STRICT
 
 if TYPE_CHECKING:
@@ -75,11 +76,12 @@ class Criterion:
     note: str
     needed: int | None = None
     remedy: str = ""
+    called: str = ""
 
     @property
     def title(self) -> str:
         """The criterion's name in words."""
-        return TITLES[self.name]
+        return self.called or TITLES[self.name]
 
     @property
     def misses(self) -> bool:
@@ -156,8 +158,10 @@ def judge_latency(
     )
 
 
-def judge_compliance(replies: Sequence[bool], thresholds: GateThresholds) -> Criterion:
-    """The share of replies that are the JSON asked for, at least the threshold; it has no bound."""
+def judge_compliance(
+    replies: Sequence[bool], thresholds: GateThresholds, edit_format: str = "auto"
+) -> Criterion:
+    """The share of replies in the format asked for, at least the threshold; it has no bound."""
     wanted, confidence = thresholds.json_schema_compliance_percent, thresholds.confidence
     n, good = len(replies), sum(replies)
     note, remedy = f"{n - good} of {n} replies failed", ""
@@ -181,6 +185,7 @@ def judge_compliance(replies: Sequence[bool], thresholds: GateThresholds) -> Cri
         state=state,
         note=note,
         remedy=remedy,
+        called=compliance_title(edit_format),
     )
 
 

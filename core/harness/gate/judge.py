@@ -125,15 +125,16 @@ def judge(
     latency_calls: Sequence[Trial] = (),
     golden: Sequence[str] = (),
     trials_each: int | None = None,
+    edit_format: str = "auto",
 ) -> GateResult:
     """Compare the arm named ``reflex`` with the arm named ``cloud``, as the thresholds say.
 
     It fails when a point estimate misses, passes when every point and every bound clears, and is
     inconclusive otherwise: never a pass for lack of evidence. A trial solved by a reflex reply
-    later than ``timeout_ms`` is not solved, whatever it says of itself. ``plan`` is how it is to
-    be judged (default: one look at the end), ``latency_calls`` are reflex's for latency alone, and
-    ``golden`` names the tasks that must work; where there is no plan, trials beyond ``trials_each``
-    are theirs alone.
+    later than ``timeout_ms`` is not solved, whatever it says of itself. ``edit_format`` is that of
+    the replies. ``plan`` is how it is to be judged (default: one look at the end),
+    ``latency_calls`` are reflex's for latency alone, and ``golden`` names the tasks that must work;
+    where there is no plan, trials beyond ``trials_each`` are theirs alone.
 
     Raises:
         ReportError: A task, arm and trial occur twice.
@@ -166,7 +167,9 @@ def judge(
             extra=sum(1 for one in latency_calls if one.attempts),
         ),
         parity.criterion,
-        judge_compliance([good for one in attempts for good in one.replies], thresholds),
+        judge_compliance(
+            [good for one in attempts for good in one.replies], thresholds, edit_format
+        ),
     ]
     if golden:
         criteria.append(judge_golden(golden, ours, theirs, thresholds))

@@ -211,7 +211,7 @@ def _column(one: ArmSummary) -> dict[str, str]:
     return column | {
         "TTFT, P50 / P95": f"{duration(one.ttft_p50_ms)} / {duration(one.ttft_p95_ms)}",
         "total, P50 / P95": f"{duration(one.total_p50_ms)} / {duration(one.total_p95_ms)}",
-        "JSON compliance": _share(one.compliant, one.replies, one.compliance_percent),
+        one.compliance_title: _share(one.compliant, one.replies, one.compliance_percent),
         "solutions that lint accepts": percent(one.lint_percent),
         "lines changed, median": "–" if one.lines_changed is None else f"{one.lines_changed:g}",
         "code fences taken off": f"{one.fences_stripped:,}" if one.fences_stripped else "–",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.figures import nearest_rank, share
 from core.harness.report.verdict import deadline_ms, solved
+from core.patchloop.formats import compliance_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +61,7 @@ class ArmSummary:
     what first went wrong. ``by_rung`` has for each way of asking how many of its attempts solved
     their task, and how many there were. ``lines_changed`` is the median of the solving edits,
     ``lint_percent`` the share of them that lint accepts. ``tokens_per_s`` is the median rate of
-    generation.
+    generation, ``compliance_title`` what compliance is called where it is shown.
     """
 
     arm: str
@@ -89,6 +90,7 @@ class ArmSummary:
     lines_changed: float | None
     fences_stripped: int
     gain: CandidateGain | None
+    compliance_title: str = "JSON compliance"
 
     def as_json(self) -> dict[str, Any]:
         """The summary in RFC JSON; ∞ is null."""
@@ -146,6 +148,7 @@ def _summary(report: Report, arm: ArmRecord) -> ArmSummary:
         lines_changed=nearest_rank(changed, 50),
         fences_stripped=sum(one.fences_stripped for one in attempts),
         gain=_gain(report, trials),
+        compliance_title=compliance_title(report.settings.edit_format),
     )
 
 

@@ -34,6 +34,7 @@ def rederive(
         latency_calls=report.latency_calls,
         golden=report.suite.golden,
         trials_each=report.settings.trials,
+        edit_format=report.settings.edit_format,
     )
     if "mixed_hardware" not in report.stamps:
         return gate
