@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MAX_TOKENS = 48
 
 
-class Verdict(StrEnum):
+class KeywordVerdict(StrEnum):
     """What became of a keyword."""
 
     KEPT = "kept"
@@ -61,7 +61,7 @@ class Keyword:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class KeywordRow:
     """One keyword's verdict.
 
     ``sent`` says whether calls send the keyword; ``said`` is what the server answered where there
@@ -69,7 +69,7 @@ class Row:
     """
 
     keyword: str
-    verdict: Verdict
+    verdict: KeywordVerdict
     sent: bool
     said: str = ""
 
@@ -111,14 +111,14 @@ KEYWORDS = (
 )
 
 
-async def schema_rows(backend: Backend, clock: Clock | None = None) -> AsyncIterator[Row]:
+async def schema_rows(backend: Backend, clock: Clock | None = None) -> AsyncIterator[KeywordRow]:
     """One row after the other, as the server answers."""
     async with ChatClient(backend, clock=clock) as client:
         for keyword in KEYWORDS:
             yield await _row(client, keyword)
 
 
-async def _row(client: ChatClient, keyword: Keyword) -> Row:
+async def _row(client: ChatClient, keyword: Keyword) -> KeywordRow:
     described = {"name": "keyword", "strict": True, "schema": keyword.whole}
     wish = f'Repeat exactly this JSON and nothing else: {{"a": {keyword.forbidden}}}'
     request = ChatRequest(
@@ -131,9 +131,13 @@ async def _row(client: ChatClient, keyword: Keyword) -> Row:
         reply = await client.complete(request)
         parse(reply.text, keyword.whole)
     except BadRequest as error:
-        return Row(keyword.name, Verdict.REFUSED, keyword.sent, plain(error.message, 200))
+        return KeywordRow(
+            keyword.name, KeywordVerdict.REFUSED, keyword.sent, plain(error.message, 200)
+        )
     except NotCompliant:
-        return Row(keyword.name, Verdict.IGNORED, keyword.sent)
+        return KeywordRow(keyword.name, KeywordVerdict.IGNORED, keyword.sent)
     except BackendError as error:  # cut, late, broken off: nobody knows
-        return Row(keyword.name, Verdict.UNCLEAR, keyword.sent, plain(error.message, 200))
-    return Row(keyword.name, Verdict.KEPT, keyword.sent)
+        return KeywordRow(
+            keyword.name, KeywordVerdict.UNCLEAR, keyword.sent, plain(error.message, 200)
+        )
+    return KeywordRow(keyword.name, KeywordVerdict.KEPT, keyword.sent)

@@ -112,7 +112,7 @@ def run_models(arguments: argparse.Namespace) -> int:
 
 async def _schema(backend: Backend, *, as_json: bool) -> int:
     """One line a keyword as it is asked; 0, or 1 where the server refuses one that calls send."""
-    from core.router.schema_table import Verdict, schema_rows
+    from core.router.schema_table import KeywordVerdict, schema_rows
 
     rows = []
     async for row in schema_rows(backend):
@@ -123,7 +123,7 @@ async def _schema(backend: Backend, *, as_json: bool) -> int:
             sys.stdout.flush()
     if as_json:
         print_json({"endpoint": backend.endpoint, "keywords": [row.as_json() for row in rows]})
-    return 1 if any(row.sent and row.verdict is Verdict.REFUSED for row in rows) else 0
+    return 1 if any(row.sent and row.verdict is KeywordVerdict.REFUSED for row in rows) else 0
 
 
 async def _watch(backend: Backend, timeout_ms: float, arguments: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from core.client.schema import compiled
-from core.router.schema_table import KEYWORDS, Keyword, Verdict, schema_rows
+from core.router.schema_table import KEYWORDS, Keyword, KeywordVerdict, schema_rows
 from tests.health.test_deep import stream
 from tests.support.health.servers import Reply, in_turn, local, recorded_chat, serving
 
@@ -64,7 +64,7 @@ async def test_refusals_are_told() -> None:
     async with serving({"/v1/chat/completions": REFUSED}) as server:
         rows = [row async for row in schema_rows(local(server.endpoint))]
         assert len(server.paths) == len(KEYWORDS)  # each asked once, as it is
-    assert {row.verdict for row in rows} == {Verdict.REFUSED}
+    assert {row.verdict for row in rows} == {KeywordVerdict.REFUSED}
     assert all("uniqueItems" in row.said for row in rows)
     assert rows[0].as_json()["verdict"] == "refused"
 
