@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from core.client.backend import NativePiece
 from core.client.body import BodyReader, decoder
 from core.client.bounded import TookTooLong, parse_json, parse_json_now
 from core.client.faults import (
@@ -22,6 +23,7 @@ from core.errors import AttemptTimeout, ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+    from core.client.apis import Api
     from core.client.backend import Backend
     from core.client.body import Decode
     from core.client.faults import Quote
@@ -43,6 +45,7 @@ _LAST_STATUS = 599
 class Exchange:
     """Sends one request and reads its answer into ``assembly``.
 
+    ``on_delta`` gets the reply's deltas, or with ``native`` its bytes, as ``NativePiece``.
     ``sent_at`` and ``last_at`` are the moments the request had left and the last byte of the reply
     arrived, in seconds of the clock.
     """
@@ -54,13 +57,17 @@ class Exchange:
         clock: Clock,
         quote: Quote,
         on_delta: OnDelta | None = None,
+        *,
+        api: Api | None = None,
+        native: bool = False,
     ) -> None:
         self._backend = backend
+        self._on_bytes = on_delta if native else None
         self._send = send
         self._clock = clock
         self._quote = quote
         self._reader: BodyReader | None = None
-        self.assembly = Assembly(backend, quote, on_delta)
+        self.assembly = Assembly(backend, quote, None if native else on_delta, api)
         self.sent_at = 0.0
 
     @property
@@ -112,13 +119,16 @@ class Exchange:
             raise await self._refused(response, decode)
         if status >= 300:  # noqa: PLR2004  redirects
             raise self._redirected(response)
-        reader = BodyReader(response.headers.get("content-type", ""), self.assembly)
+        content_type = response.headers.get("content-type", "")
+        reader = BodyReader(content_type, self.assembly)
         self._reader = reader
         loop = asyncio.get_running_loop()
         turn_began = loop.time()
         async for raw in response.body:
             at = wire.arrived_at if wire is not None else self._clock.monotonic()
             for piece in _pieces(decode(raw)):
+                if self._on_bytes is not None:
+                    self._on_bytes(NativePiece(content_type, piece))
                 reader.feed(piece, at)
                 # What has arrived already can be much; others want their turn, and so does the
                 # deadline.

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
+from core.stages import Mode
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from core.stages import Mode
 
 
 class Message(TypedDict, total=False):
@@ -27,6 +27,8 @@ class Backend:
     """A server that can answer: ``name`` is ``reflex``, ``cloud`` or a ``[reflex.backends]`` key.
 
     ``endpoint`` is the API's base, usually ending in ``/v1``; ``api_key`` never shows in ``repr``.
+    ``api`` is the dialect that it speaks (``chat``, ``responses``, ``messages``); with ``auth``
+    ``caller`` it is sent the credential that came with the request, and no key of ours.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Backend:
     model: str
     timeout_ms: int
     api_key: str | None = field(default=None, repr=False)
+    api: str = "chat"
+    auth: str = "key"
 
     @property
     def root(self) -> str:
@@ -53,6 +57,27 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeRequest:
+    """A request in the caller's own words, for a cloud that speaks them.
+
+    ``query`` and ``headers`` are those that change what is answered, such as ``anthropic-beta``.
+    """
+
+    body: Mapping[str, Any]
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class NativePiece(dict[str, Any]):
+    """Bytes of a cloud's reply in the caller's own dialect, to be passed on as they are."""
+
+    def __init__(self, content_type: str, data: bytes) -> None:
+        super().__init__()
+        self.content_type = content_type
+        self.data = data
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One question to a model.
 
@@ -62,7 +87,8 @@ class ChatRequest:
     stop, …) that are passed on as they are. ``response_format`` is the caller's own wording of
     ``schema``, where there is one; the router sends it to a cloud unchanged. ``dialect`` is the
     wire format that the caller spoke, and ``dropped`` names what its translation into these fields
-    had to leave out.
+    had to leave out; ``native`` is the request as it came. ``credential`` holds the caller's own
+    authentication headers, for a cloud that is asked in his name; it is neither shown nor kept.
     """
 
     messages: Sequence[Message]
@@ -77,6 +103,13 @@ class ChatRequest:
     response_format: Mapping[str, Any] | None = None
     dialect: str = "chat"
     dropped: tuple[str, ...] = ()
+    native: NativeRequest | None = field(default=None, repr=False)
+    credential: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def native_for(self, backend: Backend) -> NativeRequest | None:
+        """The request as the caller worded it, where ``backend`` is a cloud of that dialect."""
+        fits = backend.mode is Mode.CLOUD and backend.api == self.dialect
+        return self.native if fits else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ import asyncio
 import json
 import re
 from contextlib import suppress
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from core.client import bounded
 from core.client import schema as structured
+from core.client.apis import CHAT_PATH, api_of, authentication
 from core.client.attempt import Exchange
 from core.client.backend import Reply
 from core.client.faults import hidden, quoting, shed
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from core.client.backend import Backend, ChatRequest
+    from core.client.faults import Quote
     from core.client.replies import OnDelta
     from core.clock import Clock
 
@@ -57,6 +59,7 @@ class ChatClient:
         self._quote = quoting(backend.api_key)
         self._options = Options(backend)
         self._plainly = False
+        self._api = api_of(backend)
         self._transport = open_transport(backend.endpoint, self._clock.monotonic)
 
     async def complete(
@@ -83,21 +86,35 @@ class ChatClient:
                 status=401,
                 remedy="Check the environment variable that api_key_env names.",
             )
-        await self._check_schemas(request)
+        if self._backend.auth == "caller" and not request.credential:
+            raise Misconfigured(
+                "the agent sent no credential of its own to pass on",
+                status=401,
+                remedy='With [cloud] auth = "caller" the agent needs a key or a login.',
+            )
+        native = request.native_for(self._backend)
+        if native is None:
+            await self._check_schemas(request)
         limit_ms = self._backend.timeout_ms if timeout_ms is None else timeout_ms
         deadline = asyncio.get_running_loop().time() + limit_ms / 1000
         while True:
             body = self._body(request)
             attempt = Exchange(
-                self._backend, self._transport.send, self._clock, self._quote, on_delta
+                self._backend,
+                self._transport.send,
+                self._clock,
+                self._quoting(request),
+                on_delta,
+                api=self._api,
+                native=native is not None,
             )
             try:
                 return await self._asked(attempt, request, body, deadline, limit_ms)
             except StatusError as error:
                 begun = attempt.assembly.first_chunk_at is not None
-                if begun or not (
-                    self._options.learn(error, body) or self._simplify(error, request)
-                ):
+                if begun or native:
+                    raise
+                if not (self._options.learn(error, body) or self._simplify(error, request)):
                     raise
 
     async def make_ready(self) -> None:
@@ -135,8 +152,10 @@ class ChatClient:
         loop = asyncio.get_running_loop()
         try:
             left_ms = max(0.0, deadline - loop.time()) * 1000
-            await attempt.run(self._message(body), limit_ms, left_ms=left_ms)
+            await attempt.run(self._message(request, body), limit_ms, left_ms=left_ms)
             attempt.assembly.judge()
+            if request.native_for(self._backend):
+                return self._reply(attempt)
             left_s = max(_LEAST_CHECK_S, deadline - loop.time())
             data = await self._checked_within(min(left_s, bounded.LIMIT_S), attempt, request)
             return self._reply(attempt, data)
@@ -151,8 +170,12 @@ class ChatClient:
             error.__traceback__ = None  # as the errors of ours shed theirs
             raise
 
-    def _message(self, body: Mapping[str, Any]) -> Request:
-        url = f"{self._backend.endpoint.rstrip('/')}/chat/completions"
+    def _message(self, request: ChatRequest, body: Mapping[str, Any]) -> Request:
+        url = f"{self._backend.endpoint.rstrip('/')}{self._api.path if self._api else CHAT_PATH}"
+        headers = _HEADERS | authentication(request, self._backend)
+        if native := request.native_for(self._backend):
+            headers |= native.headers
+            url += f"?{native.query}" if native.query else ""
         try:
             content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
@@ -161,15 +184,31 @@ class ChatClient:
                 status=400,
                 remedy="Messages and extra fields hold JSON values and whole characters only.",
             ) from error
-        return Request("POST", url, self._headers, content)
+        return Request("POST", url, headers, content)
 
-    @cached_property
-    def _headers(self) -> dict[str, str]:
-        return _headers(self._backend)
+    def _quoting(self, request: ChatRequest) -> Quote:
+        """Hides the caller's credential too, should a server echo it."""
+        if not request.credential:
+            return self._quote
+        secrets = [value.rpartition(" ")[2] for value in request.credential.values()]
+
+        def quote(words: str) -> str:
+            for secret in secrets:
+                words = hidden(words, secret)
+            return self._quote(words)
+
+        return quote
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
+        if native := request.native_for(self._backend):
+            return {**native.body, "model": self._backend.model}
+        options = self._options.of(request)
+        if self._api:
+            refused = set(request.extra) - set(options)
+            extra = {name: one for name, one in request.extra.items() if name not in refused}
+            return self._api.encoded(replace(request, extra=extra), self._backend.model)
         body = {
-            **self._options.of(request),
+            **options,
             "model": self._backend.model,
             "messages": list(request.messages),
         }
@@ -292,18 +331,12 @@ def _sendable(key: str) -> bool:
     return key.isascii() and key.isprintable() and " " not in key
 
 
-def _headers(backend: Backend) -> dict[str, str]:
-    headers = {
-        "Content-Type": "application/json",
-        "Accept": "text/event-stream, application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": "speckit-reflex",
-    }
-    if backend.api_key and backend.mode is Mode.CLOUD:  # a local server is never sent one
-        headers["Authorization"] = f"Bearer {backend.api_key}"
-    return headers
-
-
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "text/event-stream, application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "speckit-reflex",
+}
 _OPENAI = "api.openai.com"
 _REFUSALS = frozenset({400, 405, 415, 422, 501})
 _LIMITS = ("max_tokens", "max_completion_tokens")

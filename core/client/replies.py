@@ -13,6 +13,7 @@ from core.errors import CutReply, IncompleteReply, OnlyReasoning, ProtocolError,
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from core.client.apis import Api
     from core.client.backend import Backend
     from core.client.faults import Quote
 
@@ -30,10 +31,19 @@ class Assembly:
     Feed it with ``chunk`` or ``body``; ``judge`` then raises unless the reply is whole, after which
     ``text``, ``tool_calls``, the counts and the fields hold. ``on_delta`` is called with each
     delta, in OpenAI's form, as it comes, before it is known whether the reply will be whole.
+    ``api`` puts a reply of another API into chat's words first.
     """
 
-    def __init__(self, backend: Backend, quote: Quote, on_delta: OnDelta | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        quote: Quote,
+        on_delta: OnDelta | None = None,
+        api: Api | None = None,
+    ) -> None:
         self._backend = backend
+        self._api = api
+        self._reader = api.reader() if api else None
         self._quote = quote
         self._on_delta = on_delta
         self._parts: list[str] = []
@@ -58,10 +68,17 @@ class Assembly:
             StatusError: it reports an error.
             ProtocolError: it is not a chunk.
         """
-        self._take(_parsed(text), "delta", at)
+        payload = _parsed(text)
+        if self._reader is None:
+            self._take(payload, "delta", at)
+        elif type(payload) is dict:
+            for chunk in self._reader.chunks(payload):
+                self._take(chunk, "delta", at)
 
     def body(self, payload: Any, at: float) -> None:
         """Take a whole ``chat.completion``, parsed, complete at ``at``; raises as ``chunk``."""
+        if self._api and type(payload) is dict:
+            payload = self._api.whole(payload)
         choices = self._take(payload, "message", at)
         if choices is None:
             raise ProtocolError(

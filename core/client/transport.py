@@ -72,7 +72,10 @@ class Request:
         headers = {"Host": name if port == _PORTS[scheme] else f"{name}:{port}", **self.headers}
         if self.body:
             headers["Content-Length"] = str(len(self.body))
-        target = quote(urlsplit(self.url).path or "/", safe="/%:@!$&'()*+,;=~")
+        parts = urlsplit(self.url)
+        target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+        if parts.query:
+            target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
         return h11.Request(method=self.method, target=target, headers=list(headers.items()))
 
 

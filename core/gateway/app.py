@@ -99,7 +99,8 @@ class _Guarded:
         except ErrorReply as refusal:
             await _refused(refusal, self._metrics, scope)(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            headers = self._guard.without_token(scope["headers"])
+            await self._app({**scope, "headers": headers}, receive, send)
 
 
 def _refused(refusal: ErrorReply, metrics: Metrics, scope: Scope) -> Response:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
+from core.client.backend import NativePiece
 from core.errors import ReflexError
 from core.gateway.body import ClientLeft, read_body, read_json
 from core.gateway.dialects.blocks import portions
 from core.gateway.dialects.refusals import ErrorReply, error_reply
+from core.gateway.native import for_cloud
 from core.gateway.stages import Placed, caller_of, placed
 from core.router.decision import CallOptions
 from core.stages import Mode, Stage
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 PING_EVERY_S = 10.0
 """How long a stream may be silent. Until then an error keeps its own status."""
 _PORTIONS_A_TURN = 64
+_UNSTORED = {"cache-control": "no-store"}
 
 
 class ReplySender:
@@ -55,6 +58,7 @@ class ReplySender:
         self._writer: AnswerWriter = dialect.writer(asked, call.call_id, int(time.time()))
         self._writer.model = "reflex"
         self._begun = False
+        self._untranslated = False
         self._sending = asyncio.Lock()
         self._sent_at = asyncio.get_running_loop().time()
 
@@ -63,7 +67,9 @@ class ReplySender:
         try:
             await (self._stream() if self._asked.stream else self._whole())
         except ReflexError as error:
-            if (partial := self._as_it_is(error)) is not None:
+            if self._untranslated:
+                await self._last(b"")  # as it came: cut, refused, or without its ending
+            elif (partial := self._as_it_is(error)) is not None:
                 await self._pass_on(partial)
             else:
                 await self._fail(error_reply(error))
@@ -75,14 +81,28 @@ class ReplySender:
         return "answered"
 
     async def _whole(self) -> None:
-        self.answer = await self._call.answer()
-        await self._document(200, self._format().whole(self.answer), {})
+        if self._asked.request.native is None:
+            self.answer = await self._call.answer()
+        else:
+            async with self._call.stream() as stream:
+                async for piece in stream:
+                    if isinstance(piece, NativePiece):
+                        await self._as_it_comes(piece)
+                self.answer = stream.answer
+        if self._untranslated:
+            await self._last(b"")
+        else:
+            await self._document(200, self._format().whole(self.answer), {})
 
     async def _stream(self) -> None:
         pinging = asyncio.create_task(self._ping())
         try:
             async with self._call.stream() as stream:
                 async for piece in stream:
+                    if isinstance(piece, NativePiece):
+                        pinging.cancel()  # the cloud sends its own
+                        await self._as_it_comes(piece)
+                        continue
                     await self._open(stream.known)
                     for nth, portion in enumerate(portions(piece), 1):
                         await self._more(self._format().piece(portion))
@@ -93,6 +113,13 @@ class ReplySender:
             pinging.cancel()
             await asyncio.wait((pinging,))
         await self._close(self.answer)
+
+    async def _as_it_comes(self, piece: NativePiece) -> None:
+        """Pass on what a cloud says in the agent's own dialect."""
+        if not self._begun:
+            await self._start(200, piece.content_type or "application/json", _UNSTORED)
+        self._untranslated = True
+        await self._more(piece.data)
 
     async def _ping(self) -> None:
         """Whenever nothing has been sent for a while, show that the call is not dead."""
@@ -133,9 +160,12 @@ class ReplySender:
 
     async def _headers_of_a_stream(self) -> None:
         if not self._begun:
-            await self._start(200, "text/event-stream", {"cache-control": "no-store"})
+            await self._start(200, "text/event-stream", _UNSTORED)
 
     async def _close(self, said: Answer | backend.Reply) -> None:
+        if self._untranslated:
+            await self._last(b"")
+            return
         await self._last(self._format().ending(said))
 
     async def _document(self, status: int, document: Any, headers: dict[str, str]) -> None:
@@ -191,7 +221,15 @@ class AgentCalls:
         except ClientLeft:
             return
         async with self._runs.current() as implementer:
-            if asked.native_only:
+            asked = for_cloud(
+                asked,
+                self._dialect,
+                given,
+                headers=headers,
+                query=scope["query_string"].decode("latin-1"),
+                cloud=implementer.settings.cloud,
+            )
+            if asked.native_only and asked.request.native is None:
                 raise ErrorReply(
                     400,
                     f"{asked.native_only} refers to what another server keeps",

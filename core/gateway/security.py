@@ -56,6 +56,17 @@ class Guard:
                 headers={"www-authenticate": "Bearer", "x-should-retry": "false"},
             )
 
+    def without_token(self, headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """The headers without those that carry this server's own token: it goes nowhere else."""
+        if self.token is None:
+            return list(headers)
+        return [(name, value) for name, value in headers if not self._carries(name, value)]
+
+    def _carries(self, name: bytes, value: bytes) -> bool:
+        if name not in (b"authorization", b"x-api-key") or self.token is None:
+            return False
+        return hmac.compare_digest(value.rpartition(b" ")[2].strip(), self.token)
+
     def _ours(self, host: str | None) -> bool:
         if host is None:
             return False

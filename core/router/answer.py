@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from core.client.backend import NativePiece
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -125,7 +127,12 @@ class Stream:
 
 
 def piece_of(delta: Mapping[str, Any]) -> dict[str, Any]:
-    """What a chunk's delta says, without role and empty fields; empty when that is nothing."""
+    """What a chunk's delta says, without role and empty fields; empty when that is nothing.
+
+    Bytes in the caller's own dialect stay what they are.
+    """
+    if isinstance(delta, NativePiece):
+        return delta
     piece = {name: value for name, value in delta.items() if value and name != "role"}
     if isinstance(calls := piece.get("tool_calls"), list):
         # Whole messages number no calls, and some servers no deltas.

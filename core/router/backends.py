@@ -39,6 +39,8 @@ def cloud(settings: Settings, environ: Mapping[str, str] | None = None) -> Backe
     """The ``[cloud]`` server, with its key if it may have it; raises as ``primary``."""
     cloud = settings.cloud
     _check(settings, cloud.endpoint, "cloud", "endpoint")
+    if cloud.auth == "caller":
+        return _for_callers(settings)
     may_have_it = trust.may_send_key(
         cloud.endpoint, cloud.api_key_env, named_by_user=settings.source.trusted
     )
@@ -51,7 +53,9 @@ def cloud(settings: Settings, environ: Mapping[str, str] | None = None) -> Backe
                 f"may not send ${cloud.api_key_env} to {cloud.endpoint}",
                 remedy=trust.remedy(cloud.endpoint),
             )
-    return Backend(CLOUD, Mode.CLOUD, cloud.endpoint, cloud.model, cloud.timeout_ms, key)
+    return Backend(
+        CLOUD, Mode.CLOUD, cloud.endpoint, cloud.model, cloud.timeout_ms, key, api=cloud.api
+    )
 
 
 def all_backends(
@@ -61,6 +65,27 @@ def all_backends(
     servers = [primary(settings), cloud(settings, environ)]
     servers += [local(settings, name) for name in settings.reflex.backends]
     return {server.name: server for server in servers}
+
+
+def _for_callers(settings: Settings) -> Backend:
+    """The cloud as it is asked in its callers' names, without a key of ours."""
+    cloud = settings.cloud
+    if not trust.may_send_credential(cloud.endpoint, named_by_user=settings.source.trusted):
+        is_private = cloud.endpoint.startswith("https:")
+        raise UntrustedEndpoint(
+            f"{settings.origin('cloud', 'auth')}: cloud.auth: an agent's own credential may not be "
+            f"sent to {cloud.endpoint}",
+            remedy=trust.remedy(cloud.endpoint) if is_private else "It goes over https:// only.",
+        )
+    return Backend(
+        CLOUD,
+        Mode.CLOUD,
+        cloud.endpoint,
+        cloud.model,
+        cloud.timeout_ms,
+        api=cloud.api,
+        auth=cloud.auth,
+    )
 
 
 def _check(settings: Settings, endpoint: str, *path: str) -> None:

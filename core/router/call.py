@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.client.backend import NativePiece
 from core.errors import BackendError, CapsuleError, Counting, NoBackend
 from core.router.answer import Answer, Stream, piece_of
 from core.router.attempts import AskedBackend, Attempts, Why
@@ -210,7 +211,8 @@ class RoutedCall:
 
     def _pass_on(self, delta: Mapping[str, Any]) -> None:
         assert self._listener is not None
-        if piece := piece_of(delta):
+        piece = piece_of(delta)
+        if piece or isinstance(piece, NativePiece):
             self._passed_on = True
             self._listener(piece)
 

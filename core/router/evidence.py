@@ -16,6 +16,7 @@ from core.capsule.events import (
     RoutingDecisionEvent,
 )
 from core.capsule.redaction import redact
+from core.client.apis import left_out
 from core.errors import BackendError, CapsuleError, CutReply, NotCompliant, StatusError
 from core.plain import plain
 from core.router.decision import Caller
@@ -188,7 +189,7 @@ class Evidence:
                 call_id=call.call_id,
                 capture_mode=self._policy.capture_mode,
                 dialect=request.dialect,
-                dropped=list(request.dropped),
+                dropped=list(left_out(request, backend)),
                 origin=call.origin,
             )
         )

@@ -197,6 +197,14 @@ class Cloud(ConfigSection):
         description="Base URL of the cloud's OpenAI-compatible API.",
     )
     model: Name = Field(default="gpt-5-mini", description="The cloud model's id.")
+    api: Literal["chat", "responses", "messages"] = Field(
+        default="chat",
+        description="The API that the cloud speaks; an agent's own passes as is.",
+    )
+    auth: Literal["key", "caller"] = Field(
+        default="key",
+        description="key: our API key; caller: the agent's own credential, https only.",
+    )
     api_key_env: EnvName = Field(
         default="OPENAI_API_KEY", description="The environment variable that holds the API key."
     )

@@ -122,6 +122,15 @@ def may_send_key(endpoint: str, key_env: str, *, named_by_user: bool) -> bool:
     return defaults and key_env == _DEFAULT.api_key_env
 
 
+def may_send_credential(endpoint: str, *, named_by_user: bool) -> bool:
+    """Whether an agent's own credential may go to ``endpoint``: over TLS, to whom the user trusts.
+
+    Not even the built-in cloud is, when a project's file says so: it is another vendor's key.
+    """
+    is_private = urlsplit(endpoint).scheme == "https"
+    return is_private and (named_by_user or origin(endpoint) in trusted())
+
+
 def _origins(endpoints: list[str]) -> list[str]:
     found = []
     for endpoint in endpoints:

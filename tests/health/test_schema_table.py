@@ -8,8 +8,8 @@ import pytest
 
 from core.client.schema import compiled
 from core.router.schema_table import KEYWORDS, Keyword, KeywordVerdict, schema_rows
-from tests.health.test_deep import stream
 from tests.support.health.servers import Reply, in_turn, local, recorded_chat, serving
+from tests.support.health.streams import stream
 
 REFUSED = recorded_chat("sglang-0.5.23/unsupported_keyword")
 

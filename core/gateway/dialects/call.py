@@ -64,6 +64,9 @@ class Dialect(Protocol):
     def read(self, given: object) -> AgentCall:
         """Read a request's body, parsed; ErrorReply where it cannot be used."""
 
+    def native(self, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The body for a cloud of this dialect, without what only we have said; None: as chat."""
+
     def writer(self, call: AgentCall, call_id: str, created: int) -> AnswerWriter:
         """For the answer to ``call``; ``created`` is the time, Unix seconds."""
 

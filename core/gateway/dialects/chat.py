@@ -50,6 +50,10 @@ class Chat:
         """Read a request's body, parsed; ErrorReply 400, as OpenAI's API would say it."""
         return read_chat(given)
 
+    def native(self, given: Mapping[str, Any]) -> Mapping[str, Any] | None:  # noqa: ARG002
+        """None: a chat request is passed on as it is anyway."""
+        return None
+
     def writer(self, call: AgentCall, call_id: str, created: int) -> AnswerWriter:
         """For the answer to ``call``."""
         return ChatWriter(call_id, created, include_usage=call.include_usage)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.client.backend import ChatRequest
 from core.gateway.dialects.call import AgentCall
-from core.gateway.dialects.messages_events import MessageWriter, error_document
+from core.gateway.dialects.messages_events import OURS, MessageWriter, error_document
 from core.gateway.dialects.refusals import ErrorReply
 from core.gateway.dialects.tools import ToolName, ToolNames, function
 from core.gateway.dialects.turns import Conversation, joined
@@ -44,6 +44,11 @@ class Messages:
         if type(limit) is not int or limit < 1:
             raise ErrorReply(400, "max_tokens: must be a positive integer", param="max_tokens")
         return _Reader(_object(given)).call()
+
+    def native(self, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Without thoughts of a local model, whose signature Anthropic's servers would refuse."""
+        turns = [_without_our_thoughts(turn) for turn in _list(given.get("messages"))]
+        return {**given, "messages": turns}
 
     def writer(self, call: AgentCall, call_id: str, created: int) -> AnswerWriter:  # noqa: ARG002  it tells no time
         """For the answer to ``call``."""
@@ -249,6 +254,20 @@ class _Reader:
                 extra["tool_choice"] = kind
         if choice.get("disable_parallel_tool_use") is True and "tools" in extra:
             extra["parallel_tool_calls"] = False
+
+
+def _without_our_thoughts(turn: object) -> object:
+    content = turn.get("content") if isinstance(turn, dict) else None
+    if not isinstance(turn, dict) or not isinstance(content, list):
+        return turn
+    kept = [block for block in content if not _is_our_thought(block)]
+    return turn if len(kept) == len(content) else {**turn, "content": kept}
+
+
+def _is_our_thought(block: object) -> bool:
+    if not isinstance(block, dict) or block.get("type") != "thinking":
+        return False
+    return str(block.get("signature")).startswith(OURS)
 
 
 def _schema(config: object) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.client.backend import ChatRequest
 from core.gateway.dialects.call import AgentCall
 from core.gateway.dialects.refusals import ErrorReply
-from core.gateway.dialects.responses_events import ResponseWriter
+from core.gateway.dialects.responses_events import OURS, ResponseWriter
 from core.gateway.dialects.tools import ToolName, ToolNames, freeform, function
 from core.gateway.dialects.turns import Conversation, joined
 
@@ -43,6 +43,13 @@ class Responses:
     def read(self, given: object) -> AgentCall:
         """Read a request's body, parsed; ErrorReply 400, as OpenAI's API would say it."""
         return _Reader(_object(given)).call()
+
+    def native(self, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Without reasoning of a local model, which OpenAI's servers do not find."""
+        items = given.get("input")
+        if not isinstance(items, list):
+            return given
+        return {**given, "input": [item for item in items if not _is_our_reasoning(item)]}
 
     def writer(self, call: AgentCall, call_id: str, created: int) -> AnswerWriter:
         """For the answer to ``call``."""
@@ -246,6 +253,12 @@ class _Reader:
             case {"type": "json_schema", "schema": dict(schema)}:
                 return schema, str(form.get("name") or "reply")
         raise ErrorReply(400, "must be text, json_object or json_schema", param="text.format")
+
+
+def _is_our_reasoning(item: object) -> bool:
+    if not isinstance(item, dict) or item.get("type") != "reasoning":
+        return False
+    return str(item.get("id")).startswith(f"rs_{OURS}")
 
 
 def _object(given: object) -> Mapping[str, Any]:

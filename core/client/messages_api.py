@@ -1,0 +1,236 @@
+"""A cloud that speaks Anthropic's Messages API: what it is asked, its events as chat's; no I/O."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.client.backend import ChatRequest
+
+PATH = "/messages"
+VERSION = "2023-06-01"
+_PASSED_ON = ("temperature", "top_p")
+KNOWN = frozenset(
+    {*_PASSED_ON, "tools", "tool_choice", "parallel_tool_calls", "stop", "reasoning_effort"}
+)
+_MOST_TOKENS = 8192  # where the caller sets no limit, which this API wants
+_REASONS = {
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+}
+
+
+def encoded(request: ChatRequest, model: str) -> dict[str, Any]:
+    """The body of a streamed request for ``model``."""
+    extra = request.extra
+    turns: list[dict[str, Any]] = []
+    for message in request.messages:
+        _add(turns, message)
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": request.max_tokens or _MOST_TOKENS,
+        "messages": turns,
+        "stream": True,
+        **{name: extra[name] for name in _PASSED_ON if name in extra},
+    }
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if system := "\n\n".join(filter(None, map(_system, request.messages))):
+        body["system"] = system
+    if stop := extra.get("stop"):
+        body["stop_sequences"] = [stop] if type(stop) is str else stop
+    config: dict[str, Any] = {}
+    if "reasoning_effort" in extra:
+        config["effort"] = extra["reasoning_effort"]
+    if request.schema is not None:
+        config["format"] = {"type": "json_schema", "schema": request.schema}
+    if config:
+        body["output_config"] = config
+    if tools := extra.get("tools"):
+        body["tools"] = [_tool(tool) for tool in tools]
+        body["tool_choice"] = _choice(extra)
+    return body
+
+
+def whole(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A ``message`` as a ``chat.completion``; an error's document stays what it is."""
+    content = document.get("content")
+    if type(content) is not list:
+        return dict(document)
+    message: dict[str, Any] = {"role": "assistant", "content": "", "tool_calls": []}
+    for nth, block in enumerate(content):
+        match block:
+            case {"type": "text", "text": str(text)}:
+                message["content"] += text
+            case {"type": "thinking", "thinking": str(text)}:
+                message["reasoning_content"] = message.get("reasoning_content", "") + text
+            case {"type": "tool_use"}:
+                arguments = json.dumps(block.get("input") or {})
+                message["tool_calls"].append(_call(nth, block, arguments))
+    reader = MessagesReader()
+    end = reader.ended(document, document.get("usage"))
+    choice = {"index": 0, "message": message, **end["choices"][0]}
+    return {"model": document.get("model"), **end, "choices": [choice]}
+
+
+class MessagesReader:
+    """Puts one stream's events into chat's words."""
+
+    def __init__(self) -> None:
+        self._usage: dict[str, Any] = {}
+
+    def chunks(self, event: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The chat chunks that say what ``event`` says."""
+        at = event.get("index")
+        at = at if type(at) is int else 0
+        match event:
+            case {"type": "message_start", "message": dict(message)}:
+                self._count(message.get("usage"))
+                return [{"model": message.get("model"), "choices": []}]
+            case {"type": "content_block_start", "content_block": dict(block)}:
+                return _begun(at, block)
+            case {"type": "content_block_delta", "delta": dict(delta)}:
+                return _said(at, delta)
+            case {"type": "message_delta", "delta": dict(delta)}:
+                return [self.ended(delta, event.get("usage"))]
+            case {"type": "error"}:
+                return [{"error": event.get("error") or {"message": "an error without words"}}]
+        return []
+
+    def ended(self, end: Mapping[str, Any], usage: object) -> dict[str, Any]:
+        """The chunk that tells why it ended, and what it took."""
+        self._count(usage)
+        reason = _REASONS.get(str(end.get("stop_reason")), "stop")
+        choice = {"index": 0, "delta": {}, "finish_reason": reason}
+        return {
+            "choices": [{**choice, "stop_reason": end.get("stop_sequence")}],
+            "usage": self._told(),
+        }
+
+    def _count(self, usage: object) -> None:
+        if type(usage) is dict:
+            self._usage |= {name: value for name, value in usage.items() if type(value) is int}
+
+    def _told(self) -> dict[str, Any]:
+        used = self._usage
+        cached = used.get("cache_read_input_tokens", 0)
+        prompt = used.get("input_tokens", 0) + cached + used.get("cache_creation_input_tokens", 0)
+        output = used.get("output_tokens", 0)
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": output,
+            "total_tokens": prompt + output,
+            "prompt_tokens_details": {"cached_tokens": cached},
+        }
+
+
+def _begun(at: int, block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if block.get("type") == "tool_use":
+        return _delta(tool_calls=[_call(at, block, "")])
+    return _delta(content=block["text"]) if block.get("text") else []
+
+
+def _said(at: int, delta: Mapping[str, Any]) -> list[dict[str, Any]]:
+    match delta:
+        case {"type": "text_delta", "text": str(text)}:
+            return _delta(content=text)
+        case {"type": "thinking_delta", "thinking": str(text)}:
+            return _delta(reasoning_content=text)
+        case {"type": "input_json_delta", "partial_json": str(text)}:
+            return _delta(tool_calls=[{"index": at, "function": {"arguments": text}}])
+    return []
+
+
+def _delta(**said: Any) -> list[dict[str, Any]]:
+    return [{"choices": [{"index": 0, "delta": said, "finish_reason": None}]}]
+
+
+def _call(at: int, block: Mapping[str, Any], arguments: str) -> dict[str, Any]:
+    inner = {"name": block.get("name"), "arguments": arguments}
+    return {"index": at, "id": block.get("id"), "type": "function", "function": inner}
+
+
+def _system(message: Mapping[str, Any]) -> str:
+    if message.get("role") not in ("system", "developer"):
+        return ""
+    return "\n\n".join(
+        block["text"] for block in _blocks(message.get("content")) if "text" in block
+    )
+
+
+def _add(turns: list[dict[str, Any]], message: Mapping[str, Any]) -> None:
+    """Add a message to the turns, which alternate."""
+    role = str(message.get("role"))
+    if role in ("system", "developer"):
+        return
+    blocks = _blocks(message.get("content"))
+    if role == "tool":
+        result = {"tool_use_id": message.get("tool_call_id"), "content": blocks}
+        blocks = [{"type": "tool_result", **result}]
+    for call in message.get("tool_calls") or ():
+        inner = call.get("function") or {}
+        made = {"id": call.get("id"), "name": inner.get("name")}
+        blocks.append({"type": "tool_use", **made, "input": _object(inner.get("arguments"))})
+    role = "assistant" if role == "assistant" else "user"
+    if turns and turns[-1]["role"] == role:
+        turns[-1]["content"] += blocks
+    elif blocks:
+        turns.append({"role": role, "content": blocks})
+
+
+def _blocks(content: object) -> list[dict[str, Any]]:
+    if type(content) is not list:
+        return [{"type": "text", "text": content}] if content else []
+    return [block for block in map(_block, content) if block]
+
+
+def _block(part: object) -> dict[str, Any] | None:
+    match part:
+        case {"type": "image_url", "image_url": {"url": str(url)}}:
+            return {"type": "image", "source": _source(url)}
+        case {"type": "file", "file": {"file_data": str(url)}}:
+            return {"type": "document", "source": _source(url)}
+        case {"text": str(text)} if text:
+            return {"type": "text", "text": text}
+    return None
+
+
+def _source(url: str) -> dict[str, Any]:
+    head, comma, data = url.partition(";base64,")
+    if head.startswith("data:") and comma:
+        return {"type": "base64", "media_type": head.removeprefix("data:"), "data": data}
+    return {"type": "url", "url": url}
+
+
+def _object(arguments: object) -> dict[str, Any]:
+    try:
+        value = json.loads(str(arguments or "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return value if type(value) is dict else {}
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    inner = tool.get("function") or {}
+    schema = inner.get("parameters") or {"type": "object"}
+    made = {"name": inner.get("name"), "input_schema": schema}
+    return {**made, "description": inner["description"]} if "description" in inner else made
+
+
+def _choice(extra: Mapping[str, Any]) -> dict[str, Any]:
+    choice: dict[str, Any] = {"type": "auto"}
+    match extra.get("tool_choice"):
+        case {"function": {"name": str(name)}}:
+            choice = {"type": "tool", "name": name}
+        case "required":
+            choice = {"type": "any"}
+        case "none":
+            return {"type": "none"}
+    if extra.get("parallel_tool_calls") is False:
+        choice["disable_parallel_tool_use"] = True
+    return choice

@@ -1,0 +1,200 @@
+"""A cloud that speaks OpenAI's Responses API: what it is asked, its events as chat's; no I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.client.backend import ChatRequest
+
+PATH = "/responses"
+_PASSED_ON = ("temperature", "top_p", "parallel_tool_calls")
+KNOWN = frozenset({*_PASSED_ON, "tools", "tool_choice", "reasoning_effort"})
+_TEXTS = {
+    "response.output_text.delta": "content",
+    "response.refusal.delta": "refusal",
+    "response.reasoning_text.delta": "reasoning_content",
+    "response.reasoning_summary_text.delta": "reasoning_content",
+}
+_CUT = {"max_output_tokens": "length", "content_filter": "content_filter"}
+
+
+def encoded(request: ChatRequest, model: str) -> dict[str, Any]:
+    """The body of a request for ``model``, streamed and kept by nobody."""
+    extra = request.extra
+    body: dict[str, Any] = {
+        "model": model,
+        "input": [item for message in request.messages for item in _items(message)],
+        "stream": True,
+        "store": False,
+        **{name: extra[name] for name in _PASSED_ON if name in extra},
+    }
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.max_tokens is not None:
+        body["max_output_tokens"] = request.max_tokens
+    if "reasoning_effort" in extra:
+        body["reasoning"] = {"effort": extra["reasoning_effort"]}
+    if tools := extra.get("tools"):
+        body["tools"] = [{"type": "function", "strict": False, **_inner(tool)} for tool in tools]
+        body["tool_choice"] = _choice(extra.get("tool_choice", "auto"))
+    if request.schema is not None:
+        form = {"type": "json_schema", "name": request.schema_name, "schema": request.schema}
+        body["text"] = {"format": {**form, "strict": False}}
+    return body
+
+
+def whole(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A ``response`` as a ``chat.completion``; an error's document stays what it is."""
+    if "output" not in document:
+        return dict(document)
+    reader = ResponsesReader()
+    message: dict[str, Any] = {"role": "assistant", "content": "", "tool_calls": []}
+    for nth, item in enumerate(document["output"] if type(document["output"]) is list else ()):
+        if type(item) is not dict:
+            continue
+        for part in item["content"] if type(item.get("content")) is list else ():
+            if type(part) is dict and type(part.get("text")) is str:
+                name = "reasoning_content" if item.get("type") == "reasoning" else "content"
+                message[name] = message.get(name, "") + part["text"]
+            elif type(part) is dict and part.get("type") == "refusal":
+                message["refusal"] = part.get("refusal")
+        if call := reader.called(nth, item, item.get("arguments") or item.get("input")):
+            message["tool_calls"].append(call)
+    end = reader.ended(document)
+    choice = {"index": 0, "message": message, **end["choices"][0]}
+    return {"model": document.get("model"), **end, "choices": [choice]}
+
+
+class ResponsesReader:
+    """Puts one stream's events into chat's words."""
+
+    def __init__(self) -> None:
+        self._calls: set[int] = set()
+        self._filled: set[int] = set()
+
+    def chunks(self, event: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The chat chunks that say what ``event`` says."""
+        kind, response = str(event.get("type")), event.get("response")
+        if name := _TEXTS.get(kind):
+            return _delta(**{name: event.get("delta")})
+        if type(response) is dict:
+            return self._told(kind, response)
+        if kind == "error":
+            return [{"error": event.get("error") or dict(event)}]
+        call = self._call(kind, event)
+        return _delta(tool_calls=[call]) if call else []
+
+    def _told(self, kind: str, response: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What an event says that holds the response as a whole."""
+        match kind:
+            case "response.created":
+                return [{"model": response.get("model"), "choices": []}]
+            case "response.completed" | "response.incomplete":
+                return [self.ended(response)]
+            case "response.failed":
+                return [{"error": response.get("error") or {"message": "the response failed"}}]
+        return []
+
+    def _call(self, kind: str, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The part of a tool call that an event holds."""
+        at, item = event.get("output_index"), event.get("item")
+        at = at if type(at) is int else 0
+        match kind:
+            case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
+                self._filled.add(at)
+                return _part(at, "custom" if "custom" in kind else "function", event.get("delta"))
+            case "response.output_item.added" if type(item) is dict:
+                return self.called(at, item, "")
+            case "response.output_item.done" if type(item) is dict and at not in self._filled:
+                # Some servers send a call's arguments at its end only.
+                return self.called(at, item, item.get("arguments") or item.get("input"))
+        return None
+
+    def called(self, at: int, item: Mapping[str, Any], text: object) -> dict[str, Any] | None:
+        """The call that an item is; None where it is none that an agent carries out."""
+        kind = item.get("type")
+        if kind not in ("function_call", "custom_tool_call"):
+            return None
+        self._calls.add(at)
+        part = _part(at, "custom" if kind == "custom_tool_call" else "function", text)
+        part[part["type"]]["name"] = item.get("name")
+        return {**part, "id": item.get("call_id")}
+
+    def ended(self, response: Mapping[str, Any]) -> dict[str, Any]:
+        """The chunk that tells why it ended, and what it took."""
+        details = response.get("incomplete_details")
+        cut = details.get("reason") if type(details) is dict else None
+        reason = _CUT.get(str(cut)) or ("tool_calls" if self._calls else "stop")
+        usage = response.get("usage")
+        return {
+            "choices": [{"index": 0, "delta": {}, "finish_reason": reason}],
+            "usage": _usage(usage) if type(usage) is dict else None,
+        }
+
+
+def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.get("input_tokens"),
+        "completion_tokens": usage.get("output_tokens"),
+        "total_tokens": usage.get("total_tokens"),
+        "prompt_tokens_details": usage.get("input_tokens_details") or {},
+        "completion_tokens_details": usage.get("output_tokens_details") or {},
+    }
+
+
+def _delta(**said: Any) -> list[dict[str, Any]]:
+    return [{"choices": [{"index": 0, "delta": said, "finish_reason": None}]}]
+
+
+def _part(at: int, section: str, text: object) -> dict[str, Any]:
+    payload = "input" if section == "custom" else "arguments"
+    return {"index": at, "type": section, section: {payload: text}}
+
+
+def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    role, content = str(message.get("role")), message.get("content")
+    if role == "tool":
+        output = {"call_id": message.get("tool_call_id"), "output": _text(content)}
+        return [{"type": "function_call_output", **output}]
+    items: list[dict[str, Any]] = []
+    if content:
+        kind = "output_text" if role == "assistant" else "input_text"
+        parts = content if type(content) is list else [{"type": "text", "text": content}]
+        items.append(
+            {"type": "message", "role": role, "content": [_content(kind, p) for p in parts]}
+        )
+    for call in message.get("tool_calls") or ():
+        inner = _inner(call)
+        made = {"call_id": call.get("id"), "name": inner.get("name")}
+        items.append({"type": "function_call", **made, "arguments": inner.get("arguments") or "{}"})
+    return items
+
+
+def _content(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    match part:
+        case {"type": "image_url", "image_url": {"url": str(url)}}:
+            return {"type": "input_image", "image_url": url, "detail": "auto"}
+        case {"type": "file", "file": dict(file)}:
+            return {"type": "input_file", **file}
+    return {"type": kind, "text": str(part.get("text") or "")}
+
+
+def _text(content: object) -> str:
+    if type(content) is list:
+        return "\n".join(str(part.get("text") or "") for part in content if type(part) is dict)
+    return str(content or "")
+
+
+def _choice(choice: object) -> object:
+    match choice:
+        case {"type": "function", "function": {"name": str(name)}}:
+            return {"type": "function", "name": name}
+    return choice
+
+
+def _inner(tool: Mapping[str, Any]) -> dict[str, Any]:
+    inner = tool.get("function")
+    return inner if type(inner) is dict else {}
