@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +23,7 @@ from reflex_tui.model.slash import COMMANDS, SlashCall
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.watch.messages import (
+    CallsWanted,
     CommandWanted,
     ConfigBroken,
     ConfigRead,
@@ -30,11 +33,10 @@ from reflex_tui.watch.messages import (
     PageWanted,
     TimeWanted,
     WatcherDied,
-    WindowWanted,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from textual.binding import BindingType
@@ -51,6 +53,10 @@ _HUNG_UP = 129  # as a shell tells of SIGHUP
 _LOOKED_AT_EVERY_S = 2.0
 # A first look that takes longer waits for the server, and the other panes need not.
 _FIRST_LOOK_S = 0.3
+_TOLD_S = 14
+_PICTURE = "Screenshot"  # as Textual names its command
+
+Beside = Callable[[Callable[[str], object]], AbstractContextManager[object]]
 
 
 class ReflexApp(App[None]):
@@ -79,8 +85,11 @@ class ReflexApp(App[None]):
         watch: bool = True,
         theme_file: Path | None = None,
         keymap_file: Path | None = None,
+        beside: Beside | None = None,
     ) -> None:
         super().__init__()
+        self._beside = beside
+        self._entered = ExitStack()
         self.settings = settings
         self._read = read or partial(_read_again, settings)
         self._clock = clock or SystemClock()
@@ -104,14 +113,15 @@ class ReflexApp(App[None]):
         mine = self.current_theme in theme.THEMES
         return {} if mine else theme.derived(self.current_theme)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
-        """The slash commands, in the palette as well."""
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The slash commands, in the palette as well, and Textual's screenshot."""
         for command in COMMANDS:
             yield SystemCommand(
                 command.name.capitalize(),
                 command.does,
                 partial(self._run_command, SlashCall(command)),
             )
+        yield from (each for each in super().get_system_commands(screen) if each.title == _PICTURE)
 
     def notify(
         self,
@@ -150,6 +160,8 @@ class ReflexApp(App[None]):
     def on_dashboard_ready(self) -> None:
         """All panes are there: watch what they show."""
         self._use_keymap()
+        if self._beside is not None:
+            self._entered.enter_context(self._beside(self._told_beside))
         if not self._watch:
             return
         if self._watchers is not None:
@@ -168,8 +180,9 @@ class ReflexApp(App[None]):
             return
         self.exit()
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """Let the threads end."""
+        await asyncio.to_thread(self._entered.close)
         if self._config is not None:
             self._config.stop()
             self._config.join()
@@ -215,16 +228,11 @@ class ReflexApp(App[None]):
         if self._watchers is not None:
             self._watchers.outlook.look_now(deep=message.deep)
 
-    def on_window_wanted(self, message: WindowWanted) -> None:
-        """Chart another window."""
-        if self._watchers is not None:
-            self._watchers.windows.show(message.window)
-
-    def _ask_archive(self, message: CountWanted | PageWanted | TimeWanted) -> None:
+    def _ask_archive(self, message: CallsWanted | CountWanted | PageWanted | TimeWanted) -> None:
         if self._watchers is not None:
             self._watchers.archive.ask(message)
 
-    on_count_wanted = on_page_wanted = on_time_wanted = _ask_archive
+    on_calls_wanted = on_count_wanted = on_page_wanted = on_time_wanted = _ask_archive
 
     def on_copy_wanted(self, message: CopyWanted) -> None:
         """To the clipboard; what is too long for it goes to a file."""
@@ -256,6 +264,10 @@ class ReflexApp(App[None]):
         cause = error.error if isinstance(error, WorkerFailed) else error
         if self.return_code is None or not isinstance(cause, (NoMatches, MountError)):
             super()._handle_exception(error)
+
+    def _told_beside(self, words: str) -> None:
+        """What goes on beside has something to say; called from its thread."""
+        self.call_from_thread(self.notify, words, title="Demo", timeout=_TOLD_S)
 
     def _leave_when_alone(self) -> None:
         if terminal.is_gone():
@@ -366,15 +378,22 @@ class ReflexApp(App[None]):
         self.push_screen(Sheet(name.capitalize(), built[name]))
 
 
-def run(settings: Settings | None = None, *, read: Callable[[], Settings] | None = None) -> int:
+def run(
+    settings: Settings | None = None,
+    *,
+    read: Callable[[], Settings] | None = None,
+    beside: Beside | None = None,
+) -> int:
     """Open the dashboard; returns the exit status when it is left, 128 + n by a signal n.
 
     Args:
         settings: The configuration; None to have it read after the first paint, where what is
             wrong with it is shown until the file is fixed.
         read: How to read it, then and when it changes; by default as ``settings`` was found.
+        beside: What is to go on while the dashboard is open, such as a demo's story: it is made
+            with a way to say something there, entered once there is a picture, and left at its end.
     """
-    app = ReflexApp(settings, read=read)
+    app = ReflexApp(settings, read=read, beside=beside)
     asyncio.run(_run(app))
     return app.return_code or 0
 

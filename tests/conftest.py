@@ -31,6 +31,11 @@ pytest_plugins = ["tests.support.fixtures_engine"]
 _HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that at the end no worker is left alone with it."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What fixtures of whole modules make does not land in the user's own home either."""

@@ -1,6 +1,7 @@
 """Real calls of all stages, one after another, so that the dashboard has something to show.
 
-Run as ``python -m core.demo.traffic STAGE0_TOML``; ends when its standard input does.
+Run as ``python -m core.demo.traffic STAGE0_TOML TOKENS``, with the most tokens of a reply; ends
+when its standard input does.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _FAULTS = (
 _PAUSE_S = (0.3, 1.2)
 
 
-async def flow(settings_path: Path) -> None:
+async def flow(settings_path: Path, reply_tokens: int) -> None:
     """Call for ever: mostly Implement, now and then another stage."""
     choose = random.Random(0)  # noqa: S311  variety, not secrecy
     stages = itertools.cycle([*[Stage.IMPLEMENT] * 4, Stage.PLAN, Stage.IMPLEMENT, Stage.VALIDATE])
@@ -51,7 +52,7 @@ async def flow(settings_path: Path) -> None:
                     ],
                     stage=stage,
                     schema=EDIT,
-                    max_tokens=160,
+                    max_tokens=reply_tokens,
                     temperature=0.2,
                     seed=choose.randrange(1 << 30),
                 )
@@ -62,4 +63,4 @@ async def flow(settings_path: Path) -> None:
 
 if __name__ == "__main__":
     end_with_parent()
-    asyncio.run(flow(Path(sys.argv[1])))
+    asyncio.run(flow(Path(sys.argv[1]), int(sys.argv[2])))

@@ -32,7 +32,7 @@ _CONFIGURATION = """\
 enabled = true
 endpoint = "{engine}"
 model = "{engine_model}"
-timeout_ms = 5000
+timeout_ms = {timeout_ms}
 capture_mode = "full_io"
 
 [reflex.fallback]
@@ -65,14 +65,24 @@ def make_workspace() -> Path:
 
 
 def configure(
-    workspace: Path, *, engine: str, engine_model: str, cloud: str, cloud_model: str
+    workspace: Path,
+    *,
+    engine: str,
+    engine_model: str,
+    cloud: str,
+    cloud_model: str,
+    timeout_ms: int = 5000,
 ) -> Path:
     """Write the workspace's stage0.toml for the two servers; returns its path."""
     path = workspace / "stage0.toml"
     write_private(
         path,
         _CONFIGURATION.format(
-            engine=engine, engine_model=engine_model, cloud=cloud, cloud_model=cloud_model
+            engine=engine,
+            engine_model=engine_model,
+            cloud=cloud,
+            cloud_model=cloud_model,
+            timeout_ms=timeout_ms,
         ),
     )
     return path

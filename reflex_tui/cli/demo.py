@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core.figures import duration, plural
 from core.files import open_state
 from core.plain import plain_block
 from core.start import python_module
@@ -21,9 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from core.demo.calibration import Calibration
     from core.router.answer import Answer
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
+
+
+# Model weights may have to be read, by a machine that is busy.
+_PROBE_MS = 60_000.0
 
 
 def add(commands: Commands) -> None:
@@ -44,18 +52,41 @@ def run(arguments: argparse.Namespace) -> int:
     headless = arguments.headless or not (sys.stdin.isatty() and sys.stdout.isatty())
     signal.signal(signal.SIGHUP, _end)
     with ExitStack() as running:
-        settings = _prepare(running, quiet=arguments.json)
+        ready = _prepare(running, quiet=arguments.json)
+        settings = ready.settings
         if headless:
             return _one_call(settings, as_json=arguments.json)
-        assert settings.source.path is not None
-        running.enter_context(_traffic(settings.source.path, settings.state_dir / "traffic.log"))
+        path, logs = settings.source.path, settings.state_dir
+        assert path is not None
+        running.enter_context(_traffic(path, ready.calibration.reply_tokens, logs / "traffic.log"))
+        from core.demo.story import Story
         from reflex_tui.app import run as show  # Textual costs start-up
 
-        return show(settings)
+        status = show(
+            settings,
+            beside=lambda say: Story(ready.engine_pid, path, logs / "bakeoff.log", say=say),
+        )
+        print(_closing(settings))
+        return status
 
 
-def _prepare(running: ExitStack, *, quiet: bool) -> Settings:
-    from core.demo.workspace import SUITE, configure, make_workspace, plant_gate
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A demo whose servers run."""
+
+    settings: Settings
+    engine_pid: int
+    calibration: Calibration
+
+
+def _prepare(running: ExitStack, *, quiet: bool) -> Ready:
+    from core.demo.calibration import calibrated
+    from core.demo.workspace import (
+        SUITE,
+        configure,
+        make_workspace,
+        plant_gate,
+    )
     from core.engine.local import start_engine
     from core.errors import EngineError
     from core.router.backends import primary
@@ -83,29 +114,61 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Settings:
     say("starting the embedded llama.cpp engine …")
     # One thread: the demo's own processes need the rest, and llama.cpp's threads wait by spinning.
     engine = running.enter_context(start_engine(log=logs / "engine.log", n_threads=1))
-    path = configure(
+    write = partial(
+        configure,
         workspace,
         engine=engine.endpoint,
         engine_model=engine.model,
         cloud=cloud.endpoint,
         cloud_model=cloud.model,
     )
-    settings = load_settings(path)
-    backend = primary(settings)
-    health = asyncio.run(probe(backend, timeout_ms=backend.timeout_ms))
-    if not health.ok or health.engine is None:
+    settings = load_settings(write())
+    say("measuring how fast this machine is …")
+    health = asyncio.run(probe(primary(settings), timeout_ms=_PROBE_MS, deep=True))
+    if not health.ok or health.engine is None or engine.pid is None:
         raise EngineError(f"the engine started but failed its health check: {health.summary}")
+    limit_ms = settings.reflex.thresholds.p95_latency_ms
+    calibration = calibrated(health.deep, limit_ms)
+    settings = load_settings(write(timeout_ms=calibration.timeout_ms))
     plant_gate(settings, health.engine.fingerprint)
-    return settings
+    say(_calibration_words(calibration, limit_ms))
+    return Ready(settings, engine.pid, calibration)
+
+
+def _calibration_words(found: Calibration, limit_ms: float) -> str:
+    words = (
+        f"a reply of {found.reply_tokens} tokens takes about {duration(found.reply_ms)} here; "
+        f"calls time out after {duration(float(found.timeout_ms))}"
+    )
+    if found.reply_ms >= limit_ms:
+        return f"{words}. That is over the gate's limit of {duration(limit_ms)}, and will be shown."
+    return words
+
+
+def _closing(settings: Settings) -> str:
+    """Three lines: what was seen, where the evidence lies, what to do next."""
+    from core.capsule import EventLog
+    from core.demo.closing import tour_of
+
+    capsule = settings.state_dir / "capsule"
+    with EventLog(capsule) as log:
+        tour = tour_of(log)
+    bakeoff = ", and a bakeoff begun" if tour.bakeoffs else ""
+    return (
+        f"Seen       {plural(tour.calls, 'call')}, {tour.by_reflex} answered by reflex, "
+        f"{tour.fell_back} fell back to the cloud{bakeoff}\n"
+        f"Evidence   {capsule}\n"
+        f"Next       {_program()} init   finds your own server and writes its configuration"
+    )
 
 
 @contextmanager
-def _traffic(config: Path, log: Path) -> Iterator[None]:
+def _traffic(config: Path, reply_tokens: int, log: Path) -> Iterator[None]:
     """Calls of a process of its own, which ends with this one."""
     descriptor = open_state(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with os.fdopen(descriptor, "wb") as output:
         process = subprocess.Popen(
-            [*python_module("core.demo.traffic"), str(config)],
+            [*python_module("core.demo.traffic"), str(config), str(reply_tokens)],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,

@@ -95,18 +95,19 @@ def _document(seen: RoutingView) -> dict[str, Any]:
 def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
     from core.router.notices import too_few_requests
     from reflex_tui.model.first_config import config_place
+    from reflex_tui.model.next_call import next_call
 
     health = seen.health
     state = coloured("● up", "green") if health.ok else coloured("✖ down", "red")
-    decision = seen.decision
-    why = f"{decision.reason}" + (f" ({decision.detail})" if decision.detail else "")
+    found = next_call(seen)
     lines = [
         f"server    {state}  {health.summary}",
         f"breaker   {_breaker(seen)}",
         *_gate(seen),
         f"sandbox   {plain(sandbox.reason, 1000)}",
         f"shadow    {_shadow_words(seen, shadow)}",
-        f"next Implement call → {coloured(str(decision.mode), 'bold')}: {why}",
+        coloured(found.sentence, "bold"),
+        f"reason    {found.code}",
     ]
     few = too_few_requests(health.engine, seen.settings.reflex.candidates, 1)
     lines += [f"{coloured('▲', 'yellow')} {each}" for each in (*health.notices, few) if each]

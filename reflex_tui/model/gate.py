@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.figures import ago, duration, percent, plural
+from core.figures import NONE, ago, duration, percent, plural
 from core.plain import plain
 from core.stages import Mode
 from reflex_tui.model.rows import number
@@ -14,7 +14,7 @@ from reflex_tui.model.rows import number
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from core.router.decision import BreakerView, GateView, RoutingDecision
+    from core.router.decision import BreakerView, GateView
     from core.router.view import RoutingView
     from core.settings import Thresholds
     from reflex_tui.model.latencies import Figures
@@ -38,8 +38,20 @@ MODE_STYLE = {Mode.REFLEX: "$reflex", Mode.CLOUD: "$cloud"}
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """A criterion as shares (0 to 1) of a bar: what was measured, what is proven, the limit."""
+
+    value: float
+    bound: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class CriterionRow:
-    """One line of the gate table; ``verdict`` is ``pass``, ``fail``, ``inconclusive`` or empty."""
+    """One line of the gate table; ``verdict`` is ``pass``, ``fail``, ``inconclusive`` or empty.
+
+    ``bar`` is None where there is nothing measured.
+    """
 
     key: str
     name: str
@@ -47,6 +59,7 @@ class CriterionRow:
     bound: str
     threshold: str
     verdict: str
+    bar: Bar | None = None
 
 
 def why(gate: GateView) -> str:
@@ -66,20 +79,25 @@ def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Cr
     ``metrics`` (``CriterionMetric`` by name). What is missing or of another kind is shown as a
     dash.
     """
-    entries = _entries(gate or {})
+    entries = figures_of(gate or {})
     limits = {
         "p95_latency": thresholds.p95_latency_ms,
         "success_parity": thresholds.success_parity_percent,
         "json_compliance": thresholds.json_schema_compliance_percent,
     }
     found = []
-    for key, usual, at, say, sign in _TABLE:
+    further = tuple(
+        (key, key.replace("_", " "), "at least", _plain_number, "≥")
+        for key in entries
+        if key not in limits and key.isidentifier()
+    )
+    for key, usual, at, say, sign in (*_TABLE, *further):
         # As in ``core.patchloop.formats``, which costs the first paint.
         fenced = key == "json_compliance" and (gate or {}).get("edit_format") == "fence"
         name = "reply compliance" if fenced else usual
         entry = entries.get(key, {})
         judged_by = number(entry, "threshold")
-        limit = limits[key] if judged_by is None else judged_by
+        limit = limits.get(key) if judged_by is None else judged_by
         state = _state(gate or {}, entry, key)
         value = number(entry, "value")
         endless = value is None and state == "fail"
@@ -89,14 +107,31 @@ def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Cr
                 name,
                 value="∞" if endless else say(value),
                 bound=_bound(entry, at, say),
-                threshold=f"{sign} {say(limit)}",
+                threshold="" if limit is None else f"{sign} {say(limit)}",
                 verdict=state,
+                bar=_bar(value, number(entry, "bound"), limit, low_is_good=sign == "<"),
             )
         )
     return tuple(found)
 
 
-def _entries(gate: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _plain_number(value: float | None) -> str:
+    return NONE if value is None else f"{value:g}"
+
+
+def _bar(
+    value: float | None, bound: float | None, limit: float | None, *, low_is_good: bool
+) -> Bar | None:
+    """Percentages on a scale to 100; what is to be low on one that leaves room beyond the limit."""
+    if value is None or not limit:
+        return None
+    proven = value if bound is None else bound
+    whole = max(limit * 1.25, value, proven) if low_is_good else max(100.0, value, limit)
+    return Bar(value / whole, max(0.0, proven / whole), limit / whole)
+
+
+def figures_of(gate: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The criteria of a GateDecision or of a report's ``gate`` by name, each with its ``state``."""
     given = gate.get("criteria")
     if not isinstance(given, list):
         from core.capsule.events import criterion_metrics  # pydantic costs the first paint
@@ -158,7 +193,7 @@ def server_condition(outlook: RoutingView | None, live: Figures | None = None) -
 
 def _over_limit(limit_ms: float, live: Figures | None) -> Condition | None:
     """What real calls show: too many without an answer, or answers that take too long."""
-    p95 = live.total.p95 if live and live.calls >= _ENOUGH_CALLS else None
+    p95 = live.p95 if live and live.calls >= _ENOUGH_CALLS else None
     if live is None or p95 is None or p95 < limit_ms:
         return None
     if math.isinf(p95):
@@ -197,8 +232,3 @@ def breaker_condition(breaker: BreakerView | None) -> Condition:
         case BreakerState.HALF_OPEN:
             due = "trying the next call" if breaker.lets_through else "trying reflex now"
             return Condition("▲", "half-open", POOR, f"{failures}, {due}")
-
-
-def reason_text(decision: RoutingDecision) -> str:
-    """``thresholds_not_met (no_bakeoff)``."""
-    return f"{decision.reason} ({decision.detail})" if decision.detail else str(decision.reason)

@@ -6,21 +6,23 @@ A report that cannot be read is listed with the reason.
 from __future__ import annotations
 
 import fnmatch
+import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
 from core.errors import SuiteError, UnsafeFile
 from core.files import names_in, read_state
-from core.harness import bounded_json
-from core.harness.report.files import MAX_BYTES, read
+from core.harness.report.files import read
 from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive, solved
 from core.harness.suites.find import available_suites, load_suite
 from core.plain import plain
-from reflex_tui.model.rows import parse_time, word
+from core.stages import CLOUD
+from reflex_tui.model.gate import figures_of
+from reflex_tui.model.rows import number, parse_time, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 PATTERN = "reflex-bakeoff-*.json"
 MOST = 200
+_MAX_BYTES = 16 << 20
 _GATE = ("verdict", "misses", "criteria", "metrics")
 _STEM = "reflex-bakeoff-%Y%m%dT%H%M%SZ"
 
@@ -45,6 +48,7 @@ class ListedReport:
     """One report; ``problem`` says why it cannot be read, and then the rest is empty.
 
     ``gate`` is what the gate table is drawn from; ``decides`` is what an inconclusive one lacks.
+    Of the candidate there are its ``model`` and how many ``tasks`` it tried and ``solved``.
     """
 
     path: Path
@@ -56,6 +60,9 @@ class ListedReport:
     gate: dict[str, Any] | None = None
     decides: str = ""
     problem: str = ""
+    model: str = ""
+    solved: int | None = None
+    tasks: int | None = None
 
     @property
     def name(self) -> str:
@@ -67,8 +74,8 @@ class ListedReport:
         if self.problem:
             return {"problem": self.problem}
         try:
-            return bounded_json.loads(read_state(self.path, limit=MAX_BYTES))
-        except (OSError, ValueError) as error:
+            return json.loads(read_state(self.path, limit=_MAX_BYTES))
+        except (OSError, ValueError, RecursionError) as error:
             return {"problem": plain(error, 200)}
 
 
@@ -92,15 +99,13 @@ def read_report(path: Path) -> ListedReport:
     """The report in ``path``; never raises."""
     at = _time_in_name(path)
     try:
-        document = bounded_json.loads(read_state(path, limit=MAX_BYTES))
+        document = json.loads(read_state(path, limit=_MAX_BYTES))
     except UnsafeFile as error:
         return ListedReport(path, at, problem=error.message)
     except OSError as error:
         return ListedReport(path, at, problem=error.strerror or "cannot be read")
-    except (JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return ListedReport(path, at, problem="not JSON")
-    except ValueError as error:
-        return ListedReport(path, at, problem=plain(error, 100))
     if not isinstance(document, dict):
         return ListedReport(path, at, problem="not a report")
     gate = document.get("gate")
@@ -115,6 +120,47 @@ def read_report(path: Path) -> ListedReport:
         stamps=_names(document.get("stamps")),
         gate={key: gate.get(key) for key in _GATE},
         decides=word(gate, "decides"),
+        **_candidate(document),
+    )
+
+
+def _candidate(document: dict[str, Any]) -> dict[str, Any]:
+    """The model of the first arm that is no cloud, and its tasks with at least one solved trial."""
+    arms, trials = document.get("arms"), document.get("trials")
+    name = next((arm for arm in arms if arm != CLOUD), None) if isinstance(arms, dict) else None
+    if name is None or not isinstance(trials, list):
+        return {}
+    mine = [each for each in trials if isinstance(each, dict) and each.get("arm") == name]
+    solved = {str(each.get("task")) for each in mine if each.get("solved") is True}
+    of = arms[name] if isinstance(arms, dict) else {}
+    return {
+        "model": word(of, "model") if isinstance(of, dict) else "",
+        "solved": len(solved),
+        "tasks": len({str(each.get("task")) for each in mine}),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A report's figures: percentages, and the P95 in ms (∞: calls without a reply)."""
+
+    parity: float | None
+    parity_bound: float | None
+    p95: float | None
+    json: float | None
+
+
+def measured(report: ListedReport) -> Measured:
+    """The gate's figures of a report, whatever else its gate has."""
+    found = figures_of(report.gate or {})
+    parity = found.get("success_parity", {})
+    p95 = found.get("p95_latency", {})
+    endless = number(p95, "value") is None and p95.get("state") == "fail"
+    return Measured(
+        number(parity, "value"),
+        number(parity, "bound"),
+        math.inf if endless else number(p95, "value"),
+        number(found.get("json_compliance", {}), "value"),
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule import Record
-    from core.capsule.index import End, ListedRow
+    from core.capsule.index import End, IndexedAttempt, ListedRow
 
 
 DECISION = "RoutingDecision"
@@ -145,6 +145,25 @@ def _indexed_end(row: Row, attempts: int, end: End) -> CallRow:
         latency_ms=end.latency_ms,
         ttft_ms=end.ttft_ms,
         tokens=end.tokens,
+        error=plain(kind.error, 200),
+    )
+
+
+def indexed_call(found: IndexedAttempt) -> CallRow:
+    """An attempt's end as the index has it; its call goes by a hash of its id."""
+    kind = found.kind
+    return CallRow(
+        seq=found.seq,
+        at=datetime.fromtimestamp(found.time_ms / 1000, UTC),
+        mode=Mode(kind.mode) if kind.mode in _MODES else None,
+        backend=plain(kind.backend, 200),
+        call_id="" if found.call is None else f"{found.call:x}",
+        origin=plain(kind.origin, 200),
+        success=kind.success is True,
+        attempt=1,
+        latency_ms=found.latency_ms,
+        ttft_ms=found.ttft_ms,
+        tokens=found.tokens,
         error=plain(kind.error, 200),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core.stages import PRIMARY, Reason
+from core.stages import LIVE_ORIGINS, PRIMARY, Reason, Stage
 from reflex_tui.model.rows import CALL, DECISION
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ def verdict(kind: Kind) -> bool | None:
             return True
         return False if kind.error in _UNREACHED else None
     return None
+
+
+def is_first(kind: Kind) -> bool:
+    """Whether an event of that kind is the first decision about an Implement call of an agent's."""
+    return (
+        kind.event_type == DECISION
+        and not kind.is_fallback
+        and kind.stage == Stage.IMPLEMENT
+        and kind.origin in LIVE_ORIGINS
+    )
 
 
 def minute_of(moment: datetime) -> int:

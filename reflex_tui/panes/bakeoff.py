@@ -11,12 +11,12 @@ from textual.reactive import reactive
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from core.figures import NONE, day_time, duration, percent
+from core.figures import duration, percent
 from core.plain import plain
 from core.settings.model import Thresholds
-from reflex_tui.model.gate import BAD, MAKE_FIRST
-from reflex_tui.widgets.gate import VERDICTS
+from reflex_tui.model.gate import MAKE_FIRST
 from reflex_tui.widgets.keymap import shown_key
+from reflex_tui.widgets.league import TrendSection, report_header, report_line
 from reflex_tui.widgets.lines import MUTED, left, line
 from reflex_tui.widgets.report import ArmLatency, OneSideSection, ReportSection
 from reflex_tui.widgets.section import Banner, Notice
@@ -32,38 +32,10 @@ if TYPE_CHECKING:
     from reflex_tui.model.reports import Detail, ListedReport
 
 
-_WHEN, _VERDICT, _SUITE, _ARMS = 18, 16, 21, 18
-# Narrower than this there are no arms, which are nearly always the same two.
-_LEAST_FOR_ARMS = 100
 _LEAST_CELL = 25
 
 _MOST_LISTED = 200
 _TALL_ROWS = 4
-
-
-def report_header(width: int) -> Content:
-    """Names of the columns of ``report_line``."""
-    arms = [("ARMS", _ARMS)] * (width >= _LEAST_FOR_ARMS)
-    names = ("WHEN", _WHEN), ("VERDICT", _VERDICT), ("SUITE", _SUITE), *arms, ("MARKED", 6)
-    return line(*(left(name, size) for name, size in names)).stylize(MUTED)
-
-
-def report_line(report: ListedReport, width: int, *, marked: bool = False) -> Content:
-    """A report in columns; ``marked`` is the baseline of comparisons."""
-    when = left(day_time(report.at) if report.at else NONE, _WHEN)
-    if report.problem:
-        return line(when, (f"✖ {report.problem}", BAD), (f"   {report.name}", MUTED))
-    word, style = VERDICTS.get(report.verdict) or (report.verdict or "unknown", MUTED)
-    stamps = ", ".join(report.stamps)
-    mark = "◆ baseline  " if width >= _LEAST_FOR_ARMS or not stamps else "◆ "
-    return line(
-        when,
-        left(line((word, style)), _VERDICT),
-        left(report.suite or NONE, _SUITE - 1) + " ",
-        left(" / ".join(report.arms) or NONE, _ARMS if width >= _LEAST_FOR_ARMS else 0),
-        (mark if marked else "", "$reflex"),
-        (stamps, "$warning"),
-    )
 
 
 def _columns(width: int, arms: int) -> tuple[int, int]:
@@ -214,6 +186,7 @@ class BakeoffPane(Vertical, can_focus=True):
         with Vertical(id="reported"):
             yield Static(id="report-header")
             yield ReportList(id="reports", markup=False, compact=True)
+            yield TrendSection()
             with VerticalScroll(id="report-scroll", can_focus=False):
                 yield ReportSection()
                 yield ArmLatency()
@@ -306,6 +279,8 @@ class BakeoffPane(Vertical, can_focus=True):
         if isinstance(event.option_list, ReportList) and event.option_index < len(self.reports):
             report = self.reports[event.option_index]
             self.query_one(ReportSection).report = report
+            trend = self.query_one(TrendSection)
+            trend.reports, trend.report = self.reports, report
             self._show_detail()
             self.refresh_bindings()
             self.post_message(self.Chosen(report))

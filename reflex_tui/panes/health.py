@@ -6,19 +6,18 @@ from collections import deque
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.reactive import reactive
 
 from core.errors import ReflexError, UntrustedEndpoint
-from core.stages import Mode
 from reflex_tui.model.benefits import benefits_of
-from reflex_tui.model.latencies import DEFAULT
 from reflex_tui.model.uptime import Looks
-from reflex_tui.watch.messages import LookWanted
-from reflex_tui.widgets.benefits import BenefitsSection, RecentSection
+from reflex_tui.watch.messages import LookWanted, WindowWanted
+from reflex_tui.widgets.benefits import BenefitsSection, ReasonsSection, RecentSection
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
 from reflex_tui.widgets.keymap import shown_key
-from reflex_tui.widgets.latency import LatencyCharts
+from reflex_tui.widgets.latency import BackendsSection, show_calls
+from reflex_tui.widgets.plot import PlotSection
 from reflex_tui.widgets.section import Notice
 from reflex_tui.widgets.server import RemedySection, ServerSection, copy_wanted, pastable
 
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from core.router.view import RoutingView
-    from reflex_tui.model.latencies import Figures, Window, Windowed
+    from reflex_tui.model.latencies import Figures, Windowed
     from reflex_tui.model.rows import Row
+    from reflex_tui.widgets.latency import ShownCalls
 
 _PROBES_KEPT = 120
 
@@ -52,12 +52,11 @@ class HealthPane(VerticalScroll):
     blocked: reactive[ReflexError | None] = reactive(None, repaint=False)
 
     outlook: reactive[RoutingView | None] = reactive(None, repaint=False)
-    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)
+    live: reactive[Figures | None] = reactive(None, repaint=False)
     now: reactive[datetime | None] = reactive(None, repaint=False)
     charting: reactive[bool] = reactive(
         default=False, init=False, repaint=False, toggle_class="-charting"
     )
-    window: reactive[Window] = reactive(DEFAULT, repaint=False)
 
     def __init__(self) -> None:
         super().__init__(id="health")
@@ -66,19 +65,24 @@ class HealthPane(VerticalScroll):
         self._probes: deque[float | None] = deque(maxlen=_PROBES_KEPT)
 
     def compose(self) -> ComposeResult:
-        """Server, then charts or remedy, then gate, breaker, evidence, and benefits."""
+        """The backends and the gate over the whole width, then two columns, then the remedy."""
         yield Notice()
-        yield ServerSection()
-        yield LatencyCharts(id="latency")
-        yield RemedySection()
+        yield BackendsSection()
         yield GateSection()
-        yield BreakerSection()
-        yield EvidenceSection()
-        yield RecentSection()
-        yield BenefitsSection()
+        with Container(id="columns"):
+            with Vertical(id="facts"):
+                yield ServerSection()
+                yield BreakerSection()
+                yield BenefitsSection()
+                yield ReasonsSection()
+                yield EvidenceSection()
+                yield RecentSection()
+            with Vertical(id="latency"):
+                yield PlotSection()
+        yield RemedySection()
 
     def watch_outlook(self, outlook: RoutingView | None) -> None:
-        """Pass a new look on; the remedy of a server that is down takes the place of the charts."""
+        """Pass a new look on; the remedy of a server that is down takes the lower half."""
         ill = outlook is not None and not outlook.health.ok
         self.set_class(ill, "-down")
         if outlook is None:
@@ -105,7 +109,9 @@ class HealthPane(VerticalScroll):
         if remedy.outlook is None or remedy.outlook.health.cause != outlook.health.cause:
             remedy.copied = None
         remedy.outlook = outlook
-        self._charts.limit_ms = outlook.policy.reflex.thresholds.p95_latency_ms
+        limit_ms = outlook.policy.reflex.thresholds.p95_latency_ms
+        self.query_one(BackendsSection).limit_ms = limit_ms
+        self.query_one(PlotSection).limit_ms = limit_ms
         self.query_one(GateSection).outlook = outlook
         breaker = self.query_one(BreakerSection)
         breaker.outlook, breaker.seen_at = outlook, self.now
@@ -115,10 +121,17 @@ class HealthPane(VerticalScroll):
         self._show_benefits()
         self.refresh_bindings()
 
-    def watch_figures(self, figures: dict[Mode, Figures]) -> None:
-        """Pass new figures on."""
-        self._charts.figures = figures
-        self.query_one(ServerSection).live = figures.get(Mode.REFLEX)
+    def watch_live(self, live: Figures | None) -> None:
+        """What calls took of late."""
+        self.query_one(ServerSection).live = live
+
+    def show_calls(self, shown: ShownCalls) -> None:
+        """Table and chart of these calls."""
+        show_calls(self.query_one(BackendsSection), self.query_one(PlotSection), shown)
+
+    def show_gpu(self, words: str) -> None:
+        """How busy the graphics card is."""
+        self.query_one(ServerSection).gpu = words
 
     def watch_now(self, now: datetime | None) -> None:
         """Ages grow."""
@@ -130,9 +143,11 @@ class HealthPane(VerticalScroll):
 
     def show_window(self, seen: Windowed | None, share: float) -> None:
         """What the capsule's index shows, or how much of the log it has read so far."""
-        self._charts.show_window(seen, share)
+        benefits = self.query_one(BenefitsSection)
         if seen is None:
+            benefits.share = share
             return
+        self.query_one(ReasonsSection).reasons = seen.reasons
         self._seen = seen
         self._show_hour()
         self._show_benefits()
@@ -176,12 +191,8 @@ class HealthPane(VerticalScroll):
             case "chart":
                 return self.blocked is None
             case "window":
-                return self.blocked is None and self._charts.offers_windows
+                return self.blocked is None
         return True
-
-    def watch_window(self, window: Window) -> None:
-        """Another window is charted."""
-        self._charts.window = window
 
     def watch_charting(self) -> None:
         """The keys change with what is seen."""
@@ -193,8 +204,8 @@ class HealthPane(VerticalScroll):
         self.scroll_home(animate=False)
 
     def action_window(self) -> None:
-        """Chart the next longer window; after the longest the shortest."""
-        self._charts.turn()
+        """Show the next longer window; after the longest as much as there is."""
+        self.post_message(WindowWanted())
 
     def action_look(self, deep: bool) -> None:  # noqa: FBT001  Textual calls it by position
         """Ask for a look at the server."""
@@ -206,10 +217,6 @@ class HealthPane(VerticalScroll):
             remedy = self.query_one(RemedySection)
             remedy.copied = 0 if remedy.copied is None else (remedy.copied + 1) % len(found)
             self.post_message(copy_wanted(found, remedy.copied))
-
-    @property
-    def _charts(self) -> LatencyCharts:
-        return self.query_one(LatencyCharts)
 
     def _show_hour(self) -> None:
         if self.now is not None:

@@ -9,9 +9,8 @@ from textual.containers import Container, Vertical
 from textual.reactive import reactive
 
 from reflex_tui.model.filters import FilterError, LogFilter, parse_filter
-from reflex_tui.model.latencies import DEFAULT
 from reflex_tui.model.log import LogListing, NewestRows
-from reflex_tui.watch.messages import CountWanted, IndexGrew, PageWanted, TimeWanted
+from reflex_tui.watch.messages import CountWanted, IndexGrew, PageWanted, TimeWanted, WindowWanted
 from reflex_tui.widgets.latency import LatencyCharts
 from reflex_tui.widgets.log_bars import FilterBar, TimeBar, typed_time
 from reflex_tui.widgets.log_view import LogHeader, LogView
@@ -25,10 +24,9 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from core.errors import CapsuleError
-    from core.stages import Mode
-    from reflex_tui.model.latencies import Figures, Window, Windowed
     from reflex_tui.model.log import Added
     from reflex_tui.watch.messages import PageCame, RowsCounted, TimeFound
+    from reflex_tui.widgets.latency import ShownCalls
 
 EMPTY = (
     "No decision yet",
@@ -60,7 +58,6 @@ class RoutingPane(Vertical, can_focus=True):
         Binding("escape", "unfilter", "Clear filter", id="routing.unfilter"),
     ]
 
-    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)
     limit_ms: reactive[float] = reactive(2000.0, repaint=False)
     now: reactive[datetime | None] = reactive(None, repaint=False)
     patience_s: reactive[float] = reactive(60.0, repaint=False)
@@ -69,7 +66,6 @@ class RoutingPane(Vertical, can_focus=True):
     charting: reactive[bool] = reactive(
         default=False, init=False, repaint=False, toggle_class="-charting"
     )
-    window: reactive[Window] = reactive(DEFAULT, repaint=False)
 
     def __init__(self, newest: NewestRows | None = None) -> None:
         super().__init__(id="routing")
@@ -193,21 +189,13 @@ class RoutingPane(Vertical, can_focus=True):
             self.query_one(LogView).shifted(-lost)
             self._older = None
 
-    def watch_figures(self, figures: dict[Mode, Figures]) -> None:
-        """Pass new figures on."""
-        self._charts.figures = figures
-
     def watch_limit_ms(self, limit_ms: float) -> None:
         """Pass the limit on."""
         self._charts.limit_ms = limit_ms
 
-    def watch_window(self, window: Window) -> None:
-        """Another window is charted."""
-        self._charts.window = window
-
-    def show_window(self, seen: Windowed | None, share: float) -> None:
-        """What the capsule's index shows, or how much of the log it has read so far."""
-        self._charts.show_window(seen, share)
+    def show_calls(self, shown: ShownCalls) -> None:
+        """Table and chart of these calls."""
+        self._charts.show(shown)
 
     def watch_charting(self) -> None:
         """The keys change with what is seen."""
@@ -292,8 +280,8 @@ class RoutingPane(Vertical, can_focus=True):
         self.charting = not self.charting
 
     def action_window(self) -> None:
-        """Chart the next longer window; after the longest the shortest."""
-        self._charts.turn()
+        """Show the next longer window; after the longest as much as there is."""
+        self.post_message(WindowWanted())
 
     def action_unfilter(self) -> None:
         """Show all rows again."""
@@ -307,7 +295,7 @@ class RoutingPane(Vertical, can_focus=True):
         if action == "chart":
             return bool(len(self.newest))
         if action == "window":
-            return bool(len(self.newest)) and self._charts.offers_windows
+            return bool(len(self.newest))
         if action == "unfilter":
             bar = self.query_one(FilterBar)
             return bar.editing or bool(bar.state.text)

@@ -12,7 +12,7 @@ from textual.widgets import OptionList
 
 from core.errors import ReflexError
 from core.plain import plain
-from core.stages import Mode
+from core.stages import PRIMARY
 from reflex_tui.model.estimate import plan_to_resume
 from reflex_tui.model.live import BakeoffKeys, Live, error_words, finished_words, unfinished_words
 from reflex_tui.panes.bakeoff import BakeoffPane
@@ -24,7 +24,7 @@ from reflex_tui.widgets.lines import left
 from reflex_tui.widgets.section import Banner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -132,18 +132,15 @@ class BakeoffControl(Vertical):
         self.pane.thresholds = settings.reflex.thresholds
         self.pane.enabled = settings.reflex.enabled
 
-    def see(
-        self, outlook: RoutingView | None, figures: Mapping[Mode, Figures] | None = None
-    ) -> None:
+    def see(self, outlook: RoutingView | None, figures: Sequence[Figures] | None = None) -> None:
         """How the server is now, and what live calls took; either may be left out."""
         if outlook is not None:
             self._outlook = outlook
         if figures is not None:
-            self._live = figures.get(Mode.REFLEX)
-            typical = {str(mode): figures[mode].total.p50 for mode in figures}
+            self._live = next((of for of in figures if of.backend == PRIMARY), None)
             self._live_ms = {
-                mode: None if p50 is None or math.isinf(p50) else p50
-                for mode, p50 in typical.items()
+                of.backend: None if of.p50 is None or math.isinf(of.p50) else of.p50
+                for of in figures
             }
 
     def show_reports(self, reports: tuple[ListedReport, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -13,14 +14,25 @@ from textual.widgets import Input, Static
 
 from core.errors import UntrustedEndpoint
 from core.plain import plain
-from core.stages import Mode
+from core.stages import PRIMARY, Mode
 from reflex_tui.model.gate import BAD, Condition
-from reflex_tui.model.latencies import Latencies
+from reflex_tui.model.latencies import (
+    AUTO,
+    CHOICES,
+    STATE_WINDOW_S,
+    Calls,
+    Figures,
+    Window,
+    figures,
+)
 from reflex_tui.model.rows import parse_time
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.watch.messages import (
+    CallsCame,
+    CallsWanted,
     CapsuleBroken,
     CommandWanted,
+    GpuSeen,
     IndexGrew,
     LookWanted,
     PageCame,
@@ -37,6 +49,7 @@ from reflex_tui.watch.messages import (
 )
 from reflex_tui.widgets.benefits import KEPT
 from reflex_tui.widgets.key_bar import KeyBar
+from reflex_tui.widgets.latency import ShownCalls
 from reflex_tui.widgets.masthead import Masthead
 
 if TYPE_CHECKING:
@@ -51,7 +64,6 @@ if TYPE_CHECKING:
     from core.errors import CapsuleError
     from core.router.view import RoutingView
     from core.settings import Settings
-    from reflex_tui.model.latencies import Figures
     from reflex_tui.model.rows import Row
     from reflex_tui.panes.routing import RoutingPane
     from reflex_tui.screens.bakeoff_control import BakeoffControl
@@ -102,7 +114,10 @@ class Dashboard(Screen[None]):
         self.settings = settings
         self.outlook: RoutingView | None = None
         self._clock = clock
-        self._latencies = Latencies()
+        self._calls = Calls()
+        self._chosen: Window = AUTO
+        self._auto: Window | None = None
+        self._older: CallsWanted | None = None
         self.events = 0
         self._newest: datetime | None = None
         self._figures_wait = False
@@ -209,11 +224,13 @@ class Dashboard(Screen[None]):
         routing = self.routing
         if message.fresh:
             routing.newest.clear()
-            self._latencies.clear()
+            self._calls.clear()
             self.events, self._newest = 0, None
         added = routing.newest.append(message.entries)
         for call in added.calls:
-            self._latencies.add(call)
+            self._calls.add(call)
+        if message.fresh:
+            self._want_older(message.records[0].seq if message.records else 1)
         self._note_broken(None)
         if message.fresh:
             self._loaded = True
@@ -225,6 +242,17 @@ class Dashboard(Screen[None]):
         self._figures_wait = not message.fresh
         if message.fresh:
             self._show_figures()
+
+    def on_calls_came(self, message: CallsCame) -> None:
+        """The calls of a day before those in memory."""
+        if message.question is self._older:
+            self._older = None
+            self._calls.add_older(message.calls)
+            self._show_figures()
+
+    def on_gpu_seen(self, message: GpuSeen) -> None:
+        """How busy the graphics card is."""
+        self.query_one(HealthPane).show_gpu(message.words)
 
     def on_index_grew(self, message: IndexGrew) -> None:
         """More of the capsule can be reached."""
@@ -250,11 +278,12 @@ class Dashboard(Screen[None]):
     def on_window_seen(self, message: WindowSeen) -> None:
         """What the capsule shows over stretches of time."""
         self.query_one(HealthPane).show_window(message.seen, message.share)
-        self.routing.show_window(message.seen, message.share)
 
     def on_window_wanted(self, message: WindowWanted) -> None:
-        """Both panes chart the same window; the application has it asked for."""
-        self.query_one(HealthPane).window = self.routing.window = message.window
+        """Table and chart of both panes are over the same window."""
+        following = CHOICES[(CHOICES.index(self._chosen) + 1) % len(CHOICES)]
+        self._chosen = message.window or following
+        self._show_figures()
 
     def on_reports_seen(self, message: ReportsSeen) -> None:
         """The bakeoff reports there are."""
@@ -377,16 +406,33 @@ class Dashboard(Screen[None]):
             if self.is_broken and self.pane == "health":
                 health.show_evidence(0, None, broken=True)
             return
-        now = self._clock.now()
-        figures = {mode: self._latencies.figures(mode, now) for mode in Mode}
-        self.query_one(Masthead).live = self.live = figures[Mode.REFLEX]
-        self.bakeoff.see(None, figures)
+        now_s = self._clock.now().timestamp()
+        state = figures(self._calls.within(STATE_WINDOW_S, now_s))
+        primary = next((of for of in state if of.backend == PRIMARY), None)
+        self.live = primary or Figures(PRIMARY, Mode.REFLEX)
+        self.query_one(Masthead).live = health.live = self.live
+        self.bakeoff.see(None, state)
         if self.pane == "routing":
-            routing.figures = figures
+            routing.show_calls(self._shown(now_s))
         if self.pane == "health":
-            health.figures = figures
+            health.show_calls(self._shown(now_s))
             health.show_evidence(self.events, self._newest, broken=self.is_broken)
             health.show_decisions(self._latest(), routing.patience_s)
+
+    def _shown(self, now_s: float) -> ShownCalls:
+        """The calls of the chosen window; with ``auto`` of as much as there is."""
+        self._auto = self._calls.auto(now_s, self._auto)
+        window = self._auto if self._chosen is AUTO else self._chosen
+        found = tuple(self._calls.within(window.seconds, now_s))
+        cut = self._calls.is_full and len(found) == len(self._calls)
+        return ShownCalls(found, window, now_s, auto=self._chosen is AUTO, cut=cut)
+
+    def _want_older(self, edge: int) -> None:
+        """Have the calls before the event ``edge`` looked up: those of a day may be shown."""
+        self._older = None
+        if edge > 1:
+            self._older = CallsWanted(self._clock.now() - timedelta(days=1), edge)
+            self.app.post_message(self._older)
 
     def _latest(self) -> tuple[Row, ...]:
         newest = self.routing.newest

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.binding import Binding
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
@@ -15,18 +16,18 @@ from textual.widgets.option_list import Option
 from core.errors import CapsuleError
 from core.plain import plain
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
-from reflex_tui.model.rows import Step, timeline
+from reflex_tui.model.rows import CALL, Step, timeline
+from reflex_tui.model.transcript import transcript
 from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.key_bar import KeyBar
-from reflex_tui.widgets.lines import MUTED, left, line, right, spread
+from reflex_tui.widgets.lines import MUTED, TITLE, left, line, right, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
-    from textual.content import Content
 
     from core.capsule import Record
     from reflex_tui.model.rows import Row
@@ -43,6 +44,7 @@ class DetailScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Back", id="detail.close"),
+        Binding("j", "json", "JSON / text", id="detail.json"),
         Binding("c", "copy", "Copy JSON", id="detail.copy"),
         Binding("tab", "app.focus_next", "Timeline / JSON", id="detail.focus"),
     ]
@@ -69,6 +71,7 @@ class DetailScreen(Screen[None]):
         self._fetch = fetch
         self._steps: list[Step] = []
         self._linked: tuple[bool, ...] = ()
+        self._as_json = False
 
     def compose(self) -> ComposeResult:
         """Heading, timeline, the event's own line, its JSON."""
@@ -130,6 +133,13 @@ class DetailScreen(Screen[None]):
             what = f"event {step.record.seq}"
             self.post_message(CopyWanted(indented(step.record.body), what))
 
+    def action_json(self) -> None:
+        """From what was asked and answered to the event as it is stored, and back."""
+        self._as_json = not self._as_json
+        at = self.query_one(OptionList).highlighted
+        if at is not None and at < len(self._steps):
+            self._show(at)
+
     def _chosen(self) -> Step | None:
         at = self.query_one(OptionList).highlighted
         return self._steps[at] if at is not None and at < len(self._steps) else None
@@ -165,8 +175,19 @@ class DetailScreen(Screen[None]):
                 (f"   {record.hash[:19]}", MUTED),
             )
         )
-        self.query_one("#detail-json", Static).update(json_text(record.body))
+        as_text = record.event_type == CALL and not self._as_json
+        shown = transcript_text(record.body) if as_text else json_text(record.body)
+        self.query_one("#detail-json", Static).update(shown)
         self.query_one("#detail-scroll").scroll_home(animate=False)
+
+
+def transcript_text(body: Mapping[str, Any]) -> Content:
+    """An attempt's prompt and reply, each under the name of who said it."""
+    parts = []
+    for who, said in transcript(body):
+        style = "bold $cloud" if who == "reply" else TITLE
+        parts += [line((who, style)), line(said), line("")]
+    return Content("\n").join(parts)
 
 
 def step_line(step: Step, width: int) -> Content:

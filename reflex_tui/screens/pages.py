@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding
@@ -15,21 +16,19 @@ from reflex_tui.model.first_config import config_place
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
-    MODE_STYLE,
     breaker_condition,
     criteria,
     gate_condition,
     next_step,
-    reason_text,
     server_condition,
     why,
 )
+from reflex_tui.model.next_call import next_call
 from reflex_tui.model.slash import COMMANDS
 from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.gate import criterion_line
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, labelled, left, line, right, title
-from reflex_tui.widgets.masthead import NOTHING_SENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -212,7 +211,11 @@ def status_page(
         return [line(("There is no usable configuration.", MUTED))]
     source = settings.source
     lines = [
-        *(_next_call(outlook, live, no_evidence=no_evidence) if outlook else [line((WAIT, MUTED))]),
+        *(
+            _next_call(outlook, live, width, no_evidence=no_evidence)
+            if outlook
+            else [line((WAIT, MUTED))]
+        ),
         line(""),
         *labelled(title("workspace"), line(plain(source.root, 500)), width),
         *labelled(title("config"), line(config_place(settings)), width),
@@ -267,18 +270,18 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else plain(value, 200)
 
 
-def _next_call(outlook: RoutingView, live: Figures | None, *, no_evidence: bool) -> list[Content]:
-    decision = outlook.decision
-    mode = (str(decision.mode), f"bold {MODE_STYLE[decision.mode]}")
+def _next_call(
+    outlook: RoutingView, live: Figures | None, width: int, *, no_evidence: bool
+) -> list[Content]:
+    found = next_call(outlook, no_evidence=no_evidence)
     states = (
         ("server", server_condition(outlook, live)),
         ("gate", gate_condition(outlook.gate)),
         ("breaker", breaker_condition(outlook.breaker)),
     )
     return [
-        line((NOTHING_SENT, BAD))
-        if no_evidence
-        else line("next Implement call → ", mode, (f": {reason_text(decision)}", MUTED)),
+        *(line((row, f"bold {found.style}")) for row in wrap(found.sentence, max(20, width))),
+        line((found.code, MUTED)),
         line(""),
         *(
             title(name, (left(state.label, 16).plain, state.style), (state.why, MUTED))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,13 +26,13 @@ from reflex_tui.model.gate import (
     POOR,
     gate_condition,
     next_step,
-    reason_text,
     server_condition,
     why,
 )
+from reflex_tui.model.next_call import next_call
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.keymap import shown_key
-from reflex_tui.widgets.lines import LABEL, MUTED, left, line
+from reflex_tui.widgets.lines import LABEL, MUTED, labelled, left, line
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -126,10 +127,10 @@ def _afterwards(outlook: RoutingView, width: int) -> list[Content]:
     enabled = settings.reflex.model_copy(update={"enabled": True})
     policy = PolicySnapshot.capture(type(settings)(enabled, settings.cloud, settings.source))
     decision = decide(policy, Stage.IMPLEMENT, outlook.health, outlook.breaker, outlook.gate)
-    mode = (str(decision.mode), f"bold {MODE_STYLE[decision.mode]}")
-    reason = (f": {reason_text(decision)}", MUTED)
-    said = line("Then the next Implement call → ", mode, reason)
-    lines = [said if said.cell_length <= width else line("The next call then → ", mode, reason)]
+    found = next_call(replace(outlook, policy=policy, decision=decision))
+    lines = labelled(
+        line("Then "), line((found.sentence, f"bold {MODE_STYLE[decision.mode]}")), width
+    )
     stamps = (outlook.gate.event or {}).get("stamps")
     if stamps:
         lines.append(line((f"marked {plain(', '.join(map(str, stamps)), 80)}", POOR)))
@@ -140,7 +141,8 @@ def _afterwards(outlook: RoutingView, width: int) -> list[Content]:
 def _next(label: str, outlook: RoutingView) -> Content:
     decision = outlook.decision
     mode = (str(decision.mode), f"bold {MODE_STYLE[decision.mode]}")
-    return line((label.ljust(LABEL), MUTED), "→ ", mode, (f": {reason_text(decision)}", MUTED))
+    because = next_call(outlook).because
+    return line((label.ljust(LABEL), MUTED), "→ ", mode, (f": {because}", MUTED))
 
 
 def _told(text: str, width: int) -> list[Content]:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from core.errors import CapsuleCorrupt, CapsuleError
 from core.start import python_module
 from reflex_tui.model.filters import LogFilter
+from reflex_tui.model.latencies import MOST_CALLS
 from reflex_tui.model.log import PAGE
-from reflex_tui.model.rows import listed_row
+from reflex_tui.model.rows import indexed_call, listed_row
 from reflex_tui.watch.messages import (
+    CallsCame,
+    CallsWanted,
     CountWanted,
     IndexGrew,
     PageCame,
@@ -37,7 +40,7 @@ MUCH_BYTES = 8 << 20
 # While rows fly past, only what is looked at now is worth fetching.
 _MOST_PAGES = 6
 
-Question = CountWanted | PageWanted | TimeWanted
+Question = CallsWanted | CountWanted | PageWanted | TimeWanted
 
 
 class Archive(Watcher):
@@ -49,6 +52,7 @@ class Archive(Watcher):
         self._lock = threading.Condition()
         self._count: CountWanted | None = None
         self._time: TimeWanted | None = None
+        self._calls: CallsWanted | None = None
         self._pages: list[PageWanted] = []
         self._indexed = -1
         self._ended = False
@@ -62,6 +66,8 @@ class Archive(Watcher):
                     self._count = question
                 case TimeWanted():
                     self._time = question
+                case CallsWanted():
+                    self._calls = question
                 case PageWanted():
                     self._pages = [*self._pages[1 - _MOST_PAGES :], question]
             self._lock.notify()
@@ -150,6 +156,8 @@ class Archive(Watcher):
                         self._post(_page(index, question))
                     case TimeWanted():
                         self._post(_found(index, question))
+                    case CallsWanted():
+                        self._post(_called(index, question))
         except CapsuleError:
             pass  # another process holds the index for long: asked again when looked at again
 
@@ -161,6 +169,10 @@ class Archive(Watcher):
                 return count
             if self._pages:
                 return self._pages.pop()
+            calls = self._calls
+            if calls and (self._ended or self._indexed >= calls.edge - 1):
+                self._calls = None
+                return calls
             found, self._time = self._time, None
             return found
 
@@ -190,3 +202,8 @@ def _found(index: Index, question: TimeWanted) -> TimeFound:
     seq = index.seq_at(question.at)
     number = 0 if seq is None else index.number(_listed(question.filter), seq)
     return TimeFound(question, seq, number)
+
+
+def _called(index: Index, question: CallsWanted) -> CallsCame:
+    found = index.attempts(question.since, question.edge, MOST_CALLS)
+    return CallsCame(question, tuple(map(indexed_call, found)))

@@ -125,6 +125,22 @@ class TimeFound(Message):
 
 
 @dataclass(eq=False, repr=False)
+class CallsWanted(Message):
+    """Which calls ended since ``since``, of the events before ``edge``?"""
+
+    since: datetime
+    edge: int
+
+
+@dataclass(eq=False, repr=False)
+class CallsCame(Message):
+    """The answer, oldest first: the newest of them, at most ``latencies.MOST_CALLS``."""
+
+    question: CallsWanted
+    calls: tuple[CallRow, ...]
+
+
+@dataclass(eq=False, repr=False)
 class CapsuleBroken(Message):
     """The capsule cannot be read; it is tried again, and events follow once it can."""
 
@@ -187,10 +203,17 @@ class WindowSeen(Message):
 
 
 @dataclass(eq=False, repr=False)
-class WindowWanted(Message):
-    """The user wants the chart over another window."""
+class GpuSeen(Message):
+    """How busy the graphics cards are, in words; empty when nothing was told."""
 
-    window: Window
+    words: str
+
+
+@dataclass(eq=False, repr=False)
+class WindowWanted(Message):
+    """The user wants table and chart over another window; None: over the next one."""
+
+    window: Window | None = None
 
 
 @dataclass(eq=False, repr=False)

@@ -1,4 +1,4 @@
-"""The thread that asks the capsule's index about stretches of time: a chart, a day, an hour."""
+"""The thread that asks the capsule's index about stretches of time: a day, and the last hour."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleError
-from core.stages import Mode
+from core.plain import plain
 from reflex_tui.model.benefits import QUICK_MS
-from reflex_tui.model.latencies import DEFAULT, Window, Windowed
-from reflex_tui.model.uptime import MINUTES, counted, minute_of, verdict
+from reflex_tui.model.latencies import Windowed
+from reflex_tui.model.uptime import MINUTES, counted, is_first, minute_of, verdict
 from reflex_tui.watch.messages import WindowSeen
 from reflex_tui.watch.watcher import Post, Watcher
 
@@ -42,15 +42,9 @@ class WindowWatcher(Watcher):
         super().__init__("windows", post)
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._window = DEFAULT
         self._wake = threading.Event()
         self._index: Index | None = None
         self._shadow: tuple[object, ShadowSummary | None] = (None, None)
-
-    def show(self, window: Window) -> None:
-        """Look at this window from now on."""
-        self._window = window
-        self._wake.set()
 
     def use(self, settings: Settings) -> None:
         """Go by another configuration of the same workspace."""
@@ -92,9 +86,7 @@ class WindowWatcher(Watcher):
                 return
             index.update(self._tell_progress, self._stopping)
         if not self._stopping.is_set():
-            self._post(
-                WindowSeen(look(index, self._window, self._clock.now(), self._seen(log, index)))
-            )
+            self._post(WindowSeen(look(index, self._clock.now(), self._seen(log, index))))
 
     def _tell_progress(self, _seq: int, share: float) -> None:
         if share < 1:
@@ -116,17 +108,10 @@ class WindowWatcher(Watcher):
         return self._shadow[1]
 
 
-def look(
-    index: Index, window: Window, now: datetime, shadow: ShadowSummary | None = None
-) -> Windowed:
+def look(index: Index, now: datetime, shadow: ShadowSummary | None = None) -> Windowed:
     """What the index shows at ``now``; today begins at the user's midnight."""
     from core.capsule.index import Stretch
 
-    # Slices stand still while time moves on through them: the chart does not shimmer.
-    length = timedelta(seconds=window.seconds / window.slices)
-    at = -(-now.timestamp() // length.total_seconds()) * length.total_seconds()
-    until = now.fromtimestamp(at, now.tzinfo)
-    charted = Stretch(until - length * window.slices, until, window.slices)
     midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     end = now + timedelta(seconds=1)
     first = minute_of(now) - MINUTES + 1
@@ -136,13 +121,11 @@ def look(
         MINUTES,
     )
     seen: Counter[tuple[int, bool]] = Counter()
-    for each in index.seen(hour, lambda kind: verdict(kind) is not None):
-        seen[first + each.number, bool(verdict(each.kind))] += each.events
-    return Windowed(
-        window,
-        until,
-        index.totals(Stretch(midnight, end), quick_ms=QUICK_MS),
-        {mode: tuple(index.slices(charted, mode)) for mode in Mode},
-        counted(seen),
-        shadow,
-    )
+    reasons: Counter[str] = Counter()
+    for each in index.seen(hour, lambda kind: verdict(kind) is not None or is_first(kind)):
+        if (up := verdict(each.kind)) is not None:
+            seen[first + each.number, up] += each.events
+        if is_first(each.kind):
+            reasons[plain(each.kind.reason, 60)] += each.events
+    totals = index.totals(Stretch(midnight, end), quick_ms=QUICK_MS)
+    return Windowed(totals, counted(seen), shadow, dict(reasons.most_common()))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reflex_tui.watch.archive import Archive
 from reflex_tui.watch.capsule import CapsuleWatcher
 from reflex_tui.watch.files import ReportsWatcher
+from reflex_tui.watch.gpu import GpuWatcher
 from reflex_tui.watch.server import ViewWatcher
 from reflex_tui.watch.windows import WindowWatcher
 
@@ -33,7 +34,7 @@ class WorkspaceWatchers:
         self.archive = Archive(settings.state_dir / "capsule", post)
         self.reports = ReportsWatcher(settings.state_dir / "eval", post)
         self.windows = WindowWatcher(settings, post, clock)
-        self._followers = (self.archive, self.reports, self.windows)
+        self._followers = (self.archive, self.reports, self.windows, GpuWatcher(post))
         self._follow = threading.Event()
         self._stopped = threading.Event()
         self._starter = threading.Thread(target=self._start, name="reflex-starter", daemon=True)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from textual.reactive import reactive
 
 from core.figures import NONE, clock_time, duration, percent, plural, usd
-from core.stages import Mode
+from core.stages import Mode, Reason
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
 from reflex_tui.model.rows import RowOutcome
-from reflex_tui.widgets.lines import LABEL, MUTED, fitting, left, line, right, title
+from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, fitting, left, line, right, title
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from textual.content import Content
@@ -29,26 +30,32 @@ PRICES = "price_input_per_million and price_output_per_million"
 
 KEPT = 40
 _TIME, _MODE, _TOTAL = 14, 8, 9
+_FIGURE, _SHARE, _LEAST_BAR, _MOST_BAR, _MOST_REASONS = 7, 7, 4, 24, 5
 
 
 class BenefitsSection(Section):
     """``benefits`` of today's calls (None: not read yet) and the ``shadow`` summary, if any.
 
-    ``sample`` is the share (0 to 1) of the cloud's calls that are shadowed now.
+    ``sample`` is the share (0 to 1) of the cloud's calls that are shadowed now, ``share`` how much
+    of the evidence has been read while there are no benefits yet.
     """
 
     benefits: reactive[Benefits | None] = reactive(None, layout=True)
     shadow: reactive[ShadowSummary | None] = reactive(None, layout=True)
     sample: reactive[float] = reactive(0.0, layout=True)
+    share: reactive[float] = reactive(0.0)
 
     def lines(self, width: int) -> list[Content]:
         """The strip, what would complete it where there is room, and the shadow calls."""
         if self.benefits is None:
-            return [left(title("BENEFITS", ("◌ reading the evidence …", MUTED)), width)]
-        lines = [fitting(_strips(self.benefits), width)]
+            read = f", {percent(round(100 * self.share))}" if self.share else ""
+            return [left(title("TODAY", (f"◌ reading the evidence{read} …", MUTED)), width)]
+        tall = self.screen.has_class("-tall")
+        rows = _rows(self.benefits, width)
+        lines = rows if tall else [fitting(_strips(self.benefits), width)]
         if not self.benefits.priced and self.benefits.calls:
             hint = f"to see the cost saved, set {PRICES} in [cloud]"
-            short = "to see the cost saved, set the prices in [cloud]"
+            short = "set the prices in [cloud] to see savings"
             lines.append(
                 fitting([line(" " * LABEL, (text, MUTED)) for text in (hint, short)], width)
             )
@@ -60,7 +67,7 @@ class BenefitsSection(Section):
 def _strips(benefits: Benefits) -> list[Content]:
     """The strip, the longest first."""
     if not benefits.calls:
-        none = title("BENEFITS", ("today   no calls yet", MUTED))
+        none = title("TODAY", ("no calls yet", MUTED))
         return [
             none + line(f"{_GAP}parity ", _figure(percent(_whole(benefits.parity_percent)))),
             none,
@@ -77,14 +84,44 @@ def _strips(benefits: Benefits) -> list[Content]:
     if benefits.parity_percent is None:
         against, solved = "success against the cloud: no valid gate pass", ("", "")
     return [
-        title("BENEFITS", (f"today, {calls}", MUTED), _GAP, "under a second ", quick, _GAP,
+        title("TODAY", (calls, MUTED), _GAP, "under a second ", quick, _GAP,
               at_least, saved, _GAP, kept, f" of tokens {where}", _GAP, against, solved),
-        title("BENEFITS", ("today", MUTED), _GAP, "under a second ", quick, _GAP,
+        title("TODAY", "under a second ", quick, _GAP,
               "saved ", saved, _GAP, kept, f" of tokens {short}", _GAP, "parity ", parity),
-        title("BENEFITS", "under a second ", quick, "  ", "saved ", saved, "  ",
+        title("TODAY", "under a second ", quick, "  ", "saved ", saved, "  ",
               kept, f" {short}  ", "parity ", parity),
-        title("BENEFITS", "< 1 s ", quick, "  ", saved, " saved  ", kept, " local"),
+        title("TODAY", "< 1 s ", quick, "  ", saved, " saved  ", kept, " local"),
     ]  # fmt: skip
+
+
+def _rows(benefits: Benefits, width: int) -> list[Content]:
+    """The same, a row for each: what a narrow column has room for."""
+    if not benefits.calls:
+        return [fitting(_strips(benefits), width)]
+    quick = _figure(percent(_whole(benefits.quick_percent)))
+    saved = _figure(usd(benefits.saved_usd) if benefits.priced else NONE)
+    kept = _figure(percent(_whole(benefits.kept_percent)))
+    parity = _figure(percent(_whole(benefits.parity_percent)))
+    where = "stayed local" if benefits.on_machine else "stayed off the cloud"
+    least = " at least" if benefits.uncounted and benefits.priced else ""
+    none = "" if benefits.parity_percent is not None else ": no valid gate pass"
+    rows = (
+        (quick, f"of {plural(benefits.calls, 'call')} took under a second"),
+        (saved, f"saved{least}, at the cloud's prices"),
+        (kept, f"of all tokens {where}"),
+        (parity, f"success against the cloud{none}"),
+    )
+    return [
+        left(
+            line(
+                (("TODAY" if number == 0 else "").ljust(LABEL), TITLE),
+                right(line(figure), _FIGURE),
+                f"  {words}",
+            ),
+            width,
+        )
+        for number, (figure, words) in enumerate(rows)
+    ]
 
 
 def _shadows(shadow: ShadowSummary, sample: float) -> list[Content]:
@@ -101,6 +138,7 @@ def _shadows(shadow: ShadowSummary, sample: float) -> list[Content]:
         line(start, agreed, f" of {calls} agreed with the cloud", _GAP, failed, _GAP, times, now),
         line(start, agreed, f" of {calls} agreed", _GAP, failed, _GAP, times),
         line(start, agreed, f" of {calls} agreed", "  ", times),
+        line(start, agreed, f" of {calls} agreed"),
         line(start, agreed, " agreed"),
     ]
 
@@ -116,6 +154,32 @@ def _whole(value: float | None) -> float | None:
     return min(round(value), 99) if value < 100 else round(value)  # noqa: PLR2004
 
 
+class ReasonsSection(Section):
+    """Why the last hour's Implement calls went where they went: ``reasons`` with their counts."""
+
+    reasons: reactive[Mapping[str, int] | None] = reactive(None, layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """A bar for each reason, the most frequent first; nothing without calls."""
+        counted = dict(self.reasons or {})
+        whole = sum(counted.values())
+        if not whole:
+            return [title("WHY, 1 h", ("no Implement call yet", MUTED))]
+        shown = sorted(counted.items(), key=lambda item: -item[1])[:_MOST_REASONS]
+        name = max(len(reason) for reason, _ in shown)
+        bar = min(_MOST_BAR, width - LABEL - _SHARE - name - 4)
+        lines = []
+        for number, (reason, calls) in enumerate(shown):
+            style = GOOD if reason == Reason.HEALTHY_AND_THRESHOLDS_MET else POOR
+            share = percent(min(99, round(100 * calls / whole)) if calls < whole else 100)
+            cells = max(1, round(bar * calls / whole)) if bar >= _LEAST_BAR else 0
+            told = reason.ljust(name)
+            start = (("WHY, 1 h" if number == 0 else "").ljust(LABEL), TITLE)
+            row = line(start, told, right(share, _SHARE), "  ", ("━" * cells, style))
+            lines.append(left(row, width))
+        return lines
+
+
 class RecentSection(Section):
     """As many of ``rows`` (oldest first; None: not read yet) as there is room for, newest last."""
 
@@ -127,7 +191,7 @@ class RecentSection(Section):
         """A title, and a line for each decision."""
         room = max(0, self.content_size.height - 1)
         shown = self.rows[-room:] if self.rows and room else ()
-        hint = "newest last" if shown else "no decision yet"
+        hint = "no decision yet" if self.rows == () else "newest last"
         if self.rows is None:
             hint = "◌ reading …"
         return [title("DECISIONS", (hint, MUTED)), *(self._row(row, width) for row in shown)]

@@ -1,85 +1,91 @@
-"""A latency chart as styled lines, drawn by plotext: round ticks, the failures in a lane below.
+"""A scatter of calls as styled lines, drawn by plotext: a dot a call, at the height of its latency.
 
-Without colour both modes can still be told apart: reflex is a line of braille dots, the cloud one
-of bullets. Plotext has one figure per process, hence the lock and the clearing, and writes ANSI
-colours: each thing drawn gets a code of its own, which is read back as a style of the theme.
+Heights are on a logarithmic scale with round ticks, the limit always one of them. Where several
+calls lie close together, shading reaches from their P50 to their P95; where there are none, there
+is nothing. Failed calls are counted in a lane below: a call without an answer has no height.
+
+Without colour the modes can be told apart by their dots. Plotext has one figure per process, hence
+the lock and the clearing, and writes ANSI colours: each thing drawn gets a code of its own, which
+is read back as a style of the theme.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from core.figures import duration
+from core.figures import duration, nearest_rank
 from core.stages import Mode
 from reflex_tui.model.gate import BAD, MODE_STYLE, POOR
 from reflex_tui.widgets.lines import MUTED, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-MARKS = {Mode.REFLEX: "⠒", Mode.CLOUD: "•"}
-TAILS = {Mode.REFLEX: "▴", Mode.CLOUD: "▵"}
-_MARKERS = MARKS | {Mode.REFLEX: "braille"}
+MARKS = {Mode.REFLEX: "•", Mode.CLOUD: "◦"}
+BAND = "░"
+FAILED_LANE = "failed"
 _CODES = {Mode.CLOUD: 1, Mode.REFLEX: 2}  # in the order of drawing
 _LIMIT, _FAILED, _SILENT = 3, 4, 5
-_STYLES = {_LIMIT: POOR, _FAILED: BAD, _SILENT: "$rule"} | {
-    code: MODE_STYLE[mode] for mode, code in _CODES.items()
-}
+_BANDS = {Mode.CLOUD: 6, Mode.REFLEX: 7}
+_STYLES = (
+    {_LIMIT: POOR, _FAILED: BAD, _SILENT: "$rule"}
+    | {code: MODE_STYLE[mode] for mode, code in _CODES.items()}
+    | {code: f"{MODE_STYLE[mode]} 25%" for mode, code in _BANDS.items()}
+)
 _ESCAPE = re.compile(r"\x1b\[(?:38;5;(\d+)|0)m")
 _FIGURE = Lock()
 _LABEL = 8
-# From this height on there is room for the tail and for more ticks.
-_ROOMY = 10
-_TAIL = 1.1  # a P95 nearer to the P50 would only hide it
-_STEPS = (1.0, 2.0, 5.0)
+_STEPS = (1, 2, 5)
+# Of fewer calls than this a P95 is only the slowest.
+_LEAST_IN_BAND = 4
+_BANDS_ACROSS = 12
 _MOST_DIGIT = 9
-_LANE = "failed"
+_LEAST_MS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """A slice of the chart: typical and tail latency in ms, None where no call was answered."""
+class Dot:
+    """A call: when it ended, 0 (the left end) to 1, and what it took in ms; None: it failed."""
 
-    slice: int
-    p50: float | None
-    p95: float | None
-    failed: int = 0
+    at: float
+    ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Plotted:
-    """What is drawn: points by mode over ``slices``, the limit in ms, names for both ends.
+    """What is drawn: dots by mode, the limit in ms, names of points in time (0 to 1)."""
 
-    ``least`` is the least latency in ms that the axis reaches to.
-    """
-
-    points: Mapping[Mode, Sequence[Point]]
-    slices: int
+    dots: Mapping[Mode, Sequence[Dot]]
     limit: float | None
-    ticks: Sequence[tuple[float, str]]
-    least: float
+    names: Sequence[tuple[float, str]]
 
 
 def plot(plotted: Plotted, width: int, height: int) -> list[Content]:
     """``height`` lines of ``width`` cells, axes included; failures take a line where any are."""
     import plotext as figure  # not for the first paint: it takes a tenth of a second
 
-    failed = [one for points in plotted.points.values() for one in points if one.failed]
+    failed = [dot for dots in plotted.dots.values() for dot in dots if dot.ms is None]
     rows, columns = height - 1 - bool(failed), width - _LABEL - 1
-    if rows < 1 or columns < 2:  # noqa: PLR2004  nothing can be drawn
+    if rows < 2 or columns < 2:  # noqa: PLR2004  nothing can be drawn
         return [Content(" " * width)] * height
-    roomy, last = height >= _ROOMY, max(1, plotted.slices - 1)
-    levels = ticks(_highest(plotted), 5 if roomy else 3)
-    top = levels[-1]
-    low = -top / max(1, rows - 1) if failed else 0.0  # the lane is one row below zero
-    names = {level: duration(level) if level else "0" for level in levels}
+    answered = {
+        mode: [(_column(dot.at, columns), dot.ms) for dot in dots if dot.ms is not None]
+        for mode, dots in plotted.dots.items()
+    }
+    heights = [ms for dots in answered.values() for _, ms in dots]
+    levels = ticks([*heights, *([plotted.limit] if plotted.limit else [])], rows // 2)
+    low, top = math.log10(levels[0]), math.log10(levels[-1])
+    step = (top - low) / (rows - 1)
+    lane = low - step
+    bands = {mode: _band(answered.get(mode, ()), columns, low, step) for mode in Mode}
+    names = {math.log10(level): duration(level) for level in levels}
     with _FIGURE:
         figure.clear_figure()
         figure.limit_size(width=False, height=False)  # not by the process's own terminal
@@ -87,65 +93,90 @@ def plot(plotted: Plotted, width: int, height: int) -> list[Content]:
         figure.theme("clear")
         figure.frame(frame=False)
         figure.yaxes(left=True)
-        figure.xlim(0, last)
+        figure.xlim(0, columns - 1)
         figure.xticks([])
-        figure.ylim(low, top)
+        figure.ylim(lane if failed else low, top)
+        for mode, code in _BANDS.items():
+            cells = sorted(bands[mode])
+            ys = [low + row * step for _, row in cells]
+            figure.scatter([x for x, _ in cells], ys, marker=BAND, color=code)
         if failed:
-            names[low] = _LANE
-            figure.plot([0, last], [low, low], marker="·", color=_SILENT)
-            for at, calls in _by_column(failed, columns, last).items():
+            names[lane] = FAILED_LANE
+            figure.plot([0, columns - 1], [lane, lane], marker="·", color=_SILENT)
+            for at, calls in Counter(_column(dot.at, columns) for dot in failed).items():
                 sign = str(calls) if calls <= _MOST_DIGIT else "+"
-                figure.scatter([at], [low], marker=sign, color=_FAILED)
+                figure.scatter([at], [lane], marker=sign, color=_FAILED)
         if (limit := plotted.limit) is not None:
-            names.pop(limit, None)  # to be the last
-            names[limit] = duration(limit)
-            figure.plot([0, last], [limit, limit], marker="╌", color=_LIMIT)
+            height_of = math.log10(limit)
+            names.pop(height_of, None)  # to be the last
+            names[height_of] = duration(limit)
+            figure.plot([0, columns - 1], [height_of, height_of], marker="╌", color=_LIMIT)
         # Plotext picks at random among ticks in one row, so a row gets one, the last.
-        by_row = {int((at - low) / (top - low) * (height - 2) + 0.5): at for at in names}
+        bottom = lane if failed else low
+        by_row = {round((at - bottom) / step): at for at in names}
         figure.yticks(list(by_row.values()), [names[at].rjust(_LABEL) for at in by_row.values()])
-        for mode, color in _CODES.items():
-            points = plotted.points.get(mode, ())
-            answered = [(p.slice, p.p50, p.p95 or 0.0) for p in points if p.p50 is not None]
-            slow = {at: min(p95, top) for at, p50, p95 in answered if roomy and p95 > _TAIL * p50}
-            figure.scatter(list(slow), list(slow.values()), marker=TAILS[mode], color=color)
-            # No line goes across what is not a number: slices in which nobody was answered.
-            known = {at: min(p50, top) for at, p50, _ in answered}
-            typical = [known.get(at, math.nan) for at in range(last + 1)]
-            figure.plot(range(last + 1), typical, marker=_MARKERS[mode], color=color)
+        for mode, code in _CODES.items():
+            dots = answered.get(mode, ())
+            ys = [min(max(math.log10(max(ms, _LEAST_MS)), low), top) for _, ms in dots]
+            figure.scatter([x for x, _ in dots], ys, marker=MARKS[mode], color=code)
         lines = figure.build().splitlines()
-    styles = {_LANE: BAD} | ({names[limit]: POOR} if limit is not None else {})
-    below = Content.styled(_below(plotted.ticks, width, last), MUTED)
-    return [*(_styled(line, styles) for line in lines), below]
+    styles = {FAILED_LANE: BAD} | ({duration(limit): POOR} if limit is not None else {})
+    below = Content.styled(_below(plotted.names, width), MUTED)
+    tints = [_tints(bands, rows - 1 - number) for number in range(len(lines))]
+    return [*(_styled(*each, styles) for each in zip(lines, tints, strict=True)), below]
 
 
-def ticks(highest: float, most: int) -> list[float]:
-    """Round values from 0 to the first that ``highest`` does not exceed, ``most`` + 1 at most."""
-    power = 10.0 ** (math.floor(math.log10(highest)) - 1)
-    sizes = (power * scale * step for scale in (1, 10, 100) for step in _STEPS)
-    step = next(size for size in sizes if math.ceil(highest / size - 1e-9) <= most)
-    return [step * number for number in range(math.ceil(highest / step - 1e-9) + 1)]
+def ticks(values: Iterable[float], most: int) -> list[float]:
+    """Round values, ascending: the first under all of ``values``, the last over all of them.
+
+    At most ``most`` + 2, by steps of 1, 2, 5, 10 or of 1, 10, 100.
+    """
+    known = [max(value, _LEAST_MS) for value in values] or [100.0]
+    lowest, highest = min(known), max(known)
+    for steps in (_STEPS, (1, 3), (1,)):
+        first, last = math.floor(math.log10(lowest)), math.ceil(math.log10(highest)) + 1
+        series = [step * 10.0**power for power in range(first - 1, last + 1) for step in steps]
+        below = [value for value in series if value <= lowest * 1.0001]
+        above = [value for value in series if value >= highest * 0.9999]
+        between = [value for value in series if below[-1] < value < above[0]]
+        found = sorted({below[-1], *between, above[0]})
+        if len(found) <= max(2, most):
+            break
+    return found if len(found) > 1 else [found[0], found[0] * 10]
 
 
-def _highest(plotted: Plotted) -> float:
-    points = [one for of_mode in plotted.points.values() for one in of_mode]
-    known = [ms for one in points for ms in (one.p50, one.p95) if ms is not None]
-    finite = [ms for ms in known if math.isfinite(ms)]
-    return max([*finite, plotted.least, plotted.limit or 0.0])
+def _column(at: float, columns: int) -> int:
+    return min(columns - 1, max(0, round(at * (columns - 1))))
 
 
-def _by_column(failed: Sequence[Point], columns: int, last: int) -> Counter[float]:
-    """How many calls failed by their place on the axis, of which each column has one."""
-    found: Counter[float] = Counter()
-    for one in failed:
-        found[round(one.slice / last * (columns - 1)) * last / (columns - 1)] += one.failed
-    return found
+def _band(
+    dots: Sequence[tuple[int, float]], columns: int, low: float, step: float
+) -> set[tuple[int, int]]:
+    """The cells (column, row from below) between P50 and P95 of those that lie close together."""
+    wide = max(1, columns // _BANDS_ACROSS)
+    near: dict[int, list[float]] = defaultdict(list)
+    for column, ms in dots:
+        near[column // wide].append(ms)
+    cells: set[tuple[int, int]] = set()
+    for group, values in near.items():
+        if len(values) < _LEAST_IN_BAND:
+            continue
+        p50, p95 = nearest_rank(values, 50), nearest_rank(values, 95)
+        assert p50 is not None and p95 is not None  # noqa: PT018  there are values
+        first, last = (round((math.log10(max(ms, _LEAST_MS)) - low) / step) for ms in (p50, p95))
+        cells |= {
+            (column, row)
+            for column in range(group * wide, min(columns, (group + 1) * wide))
+            for row in range(max(0, first), last + 1)
+        }
+    return cells
 
 
-def _below(ticks: Sequence[tuple[float, str]], width: int, last: int) -> str:
+def _below(names: Sequence[tuple[float, str]], width: int) -> str:
     """The names of points in time, each below its place, none cut; one without room is left out."""
     cells = " " * width
-    for at, name in ticks:
-        middle = _LABEL + 1 + round(at / last * (width - _LABEL - 2))
+    for at, name in names:
+        middle = _LABEL + 1 + round(at * (width - _LABEL - 2))
         start = max(_LABEL + 1, min(middle - len(name) // 2, width - len(name)))
         end = start + len(name)
         if end <= width and not cells[start - 1 : end + 1].strip():
@@ -153,13 +184,28 @@ def _below(ticks: Sequence[tuple[float, str]], width: int, last: int) -> str:
     return cells
 
 
-def _styled(row: str, styles: Mapping[str, str]) -> Content:
+def _tints(bands: Mapping[Mode, set[tuple[int, int]]], row: int) -> dict[int, str]:
+    """The background of each column of a row that a band goes through."""
+    return {
+        column: f" on {MODE_STYLE[mode]} 18%"
+        for mode in _CODES
+        for column, at in bands[mode]
+        if at == row
+    }
+
+
+def _styled(row: str, tints: Mapping[int, str], styles: Mapping[str, str]) -> Content:
     """A row of the figure: a label of eight cells, the axis, and what is drawn."""
     start, *parts = _ESCAPE.split(row)
-    label, axis = start[:_LABEL], start[_LABEL:]
+    label, rest = start[:_LABEL], start[_LABEL:]
     drawn = [
-        (text, _STYLES[int(code)] if code else "")
-        for code, text in zip(parts[::2], parts[1::2], strict=True)
+        (text, _STYLES[int(code)] if code else "$rule")
+        for code, text in zip([None, *parts[::2]], [rest, *parts[1::2]], strict=True)
     ]
-    pieces = [(label, styles.get(label.strip(), MUTED)), (axis, "$rule"), *drawn]
+    cells = [(cell, style) for text, style in drawn for cell in text]
+    tinted = [
+        (cell, style + tints.get(column, ""))
+        for column, (cell, style) in enumerate(cells, -1)  # the axis is before the first column
+    ]
+    pieces = [(label, styles.get(label.strip(), MUTED)), *tinted]
     return Content.assemble(*joined(pieces))

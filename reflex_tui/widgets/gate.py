@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from textual.content import Content
 from textual.reactive import reactive
 
 from core.figures import ago, count
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from textual.content import Content
-
     from core.router.view import RoutingView
 
 VERDICTS = {
@@ -44,7 +43,8 @@ _STORES = {
     "prompts_only": "prompts, not replies",
     "none": "neither prompts nor replies",
 }
-_NAME, _VALUE, _THRESHOLD, _VERDICT = 15, 7, 9, 12
+_NAME, _VALUE, _THRESHOLD, _VERDICT = 15, 9, 10, 12
+_BOUND, _LEAST_BAR, _MOST_BAR = 19, 8, 48
 
 
 class GateSection(Section):
@@ -97,17 +97,44 @@ def criterion_line(criterion: CriterionRow, width: int) -> Content:
     verdict, style = VERDICTS[criterion.verdict]
     fixed = _NAME + _VALUE + _THRESHOLD + _VERDICT
     room = max(0, width - fixed)
+    bar = min(_MOST_BAR, room - _BOUND)
+    drawn = Content("")
+    if bar >= _LEAST_BAR:
+        drawn, room = line("  ", _drawn(criterion, bar - 2)), room - bar
     # What a bound proves comes after a comma: it is left out before words are cut.
     short = criterion.bound.partition(",")[0]
-    words = [criterion.bound, short, short.replace(" first calls", "")]
+    words = [criterion.bound, short, short.replace(" first calls", "").replace(" replies", "")]
     bound = fitting([line((f"  {each}", MUTED)) for each in words], room)
     return line(
         left(criterion.name, _NAME),
-        right(criterion.value, _VALUE),
+        line((right(criterion.value, _VALUE).plain, "bold")),
+        drawn,
         left(bound, room),
         right(line((criterion.threshold, MUTED)), _THRESHOLD),
         right(line((verdict, style)), _VERDICT),
     )
+
+
+def _drawn(criterion: CriterionRow, width: int) -> Content:
+    """What is proven is solid, what was measured beyond it shaded; a stroke marks the limit."""
+    bar, style = criterion.bar, VERDICTS[criterion.verdict][1]
+    if bar is None:
+        return line(("·" * width, "$rule"))
+    # The limit's stroke stands between two cells' worth: what clears it ends before or behind it.
+    limit = min(width - 1, round(bar.limit * (width - 1)))
+    solid, shaded = sorted((bar.value, bar.bound))
+    cells = []
+    for cell in range(width):
+        at = (cell + 0.5) / width
+        if cell == limit:
+            cells.append(("│", "bold $foreground"))
+        elif at <= solid:
+            cells.append(("━", style))
+        elif at <= shaded:
+            cells.append(("╍", style))
+        else:
+            cells.append(("─", "$rule"))
+    return line(*cells)
 
 
 class BreakerSection(Section):
@@ -151,8 +178,9 @@ class EvidenceSection(Section):
         if self.outlook is None:
             return [left(first, width), line("")]
         policy = self.outlook.policy
-        kept = (f"   stores {_STORES.get(policy.capture_mode, policy.capture_mode)}", MUTED)
-        second = line(" " * LABEL, (policy.policy_hash[:19], MUTED), kept)
+        kept = f"stores {_STORES.get(policy.capture_mode, policy.capture_mode)}"
+        policy_hash = (f"   policy {policy.policy_hash[7:15]}", MUTED)
+        second = line(" " * LABEL, (kept, MUTED), policy_hash)
         return [left(first, width), left(second, width)]
 
     def _state(self) -> tuple[str, str]:

@@ -1,25 +1,27 @@
-"""Live latency of both modes: TTFT and total from zero, P50 and P95, beside the limit.
+"""The backends side by side over one window: how many calls, how well, how fast; the chart below.
 
-``LatencyCharts`` puts the chart of a window of time below, for the health and the routing pane.
+``LatencyCharts`` puts table and chart together for the health and the routing pane.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from math import isinf
 from typing import TYPE_CHECKING
 
 from textual.containers import Container
-from textual.content import Content
 from textual.reactive import reactive
+from textual.style import Style
 
-from core.figures import duration, plural
-from core.stages import Mode
+from core.figures import NONE, count, duration, percent
+from core.plain import plain
+from core.stages import PRIMARY, Mode
 from reflex_tui.model.gate import BAD, MODE_STYLE, POOR
-from reflex_tui.model.latencies import DEFAULT, WINDOW_S, WINDOWS, Figures, Series
+from reflex_tui.model.latencies import AUTO, CHOICES, WINDOWS, EndedCall, Figures, Window, figures
 from reflex_tui.watch.messages import WindowWanted
+from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import (
-    LABEL,
     MUTED,
     TITLE,
     bars,
@@ -34,27 +36,26 @@ from reflex_tui.widgets.plot import PlotSection
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from textual.app import ComposeResult
-
-    from reflex_tui.model.latencies import Window, Windowed
+    from textual.content import Content
+    from textual.events import Click
 
 
 FAILED = "×"
 _THICKEST = 3
-
-_NUMBER = 9
-_LIMIT = 10
+_BACKEND = 12
+_LEAST_SPARK, _MOST_SPARK = 8, 40
 _LEAST_TTFT_MS = 100.0
 _LEAST_TOTAL_MS = 500.0
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """What is drawn: values in ms (None: the call failed), up to ``top``, coloured ``style``.
+class Sparkline:
+    """Bars of values in ms (None: the call failed) from zero up to ``top``, coloured ``style``.
 
-    ``limit`` is drawn as a line where there is more than one row, and columns over it stand out.
+    Those at or over ``limit`` stand out.
     """
 
     values: Sequence[float | None]
@@ -62,151 +63,200 @@ class Chart:
     style: str
     limit: float | None = None
 
-    def lines(self, width: int, rows: int) -> list[Content]:
-        """``rows`` lines of ``width`` cells, highest first; few values make thicker columns."""
-        thick = 1 if rows == 1 else max(1, min(_THICKEST, width // max(1, len(self.values))))
-        newest = self.values[-(width // thick) :] if width > 0 else []
-        shown = [value for value in newest for _ in range(thick)]
+    def line(self, width: int) -> Content:
+        """One line of ``width`` cells, the newest at the right."""
+        shown = list(self.values[-width:]) if width > 0 else []
+        drawn = bars(shown, self.top, width)[0]
         blank = width - len(shown)
-        drawn = bars(shown, self.top, width, rows)
-        at = self._limit_row(rows)
-        return [
-            self._styled(drawn[index], shown, blank, level=rows - 1 - index, ruled=index == at)
-            for index in range(rows)
-        ]
 
-    def _limit_row(self, rows: int) -> int | None:
-        if self.limit is None or rows < 2 or self.limit > self.top:  # noqa: PLR2004
-            return None
-        return min(rows - 1, rows - max(1, round(self.limit / self.top * rows)))
-
-    def _styled(
-        self, drawn: str, shown: Sequence[float | None], blank: int, *, level: int, ruled: bool
-    ) -> Content:
         def cells() -> Iterator[tuple[str, str]]:
             for index, cell in enumerate(drawn):
                 value = shown[index - blank] if index >= blank else 0.0
-                if value is None and level == 0:
-                    yield FAILED, "bold $error"
-                elif cell != " ":
-                    over = self.limit is not None and value is not None and value >= self.limit
-                    yield cell, "$warning" if over else self.style
-                elif ruled:
-                    yield "╌", "$rule"
-                elif level == 0:
-                    yield "·" if index < blank else " ", "$rule"
+                if index < blank:
+                    yield "·", "$rule"
+                elif value is None:
+                    yield FAILED, f"bold {BAD}"
                 else:
-                    yield " ", ""
+                    over = self.limit is not None and value >= self.limit
+                    yield cell, POOR if over else self.style
 
         runs = groupby(cells(), key=lambda cell: cell[1])
-        return Content.assemble(*(("".join(cell for cell, _ in run), style) for style, run in runs))
+        return line(*(("".join(cell for cell, _ in run), style) for style, run in runs))
 
 
-class LatencySection(Section):
-    """``figures`` of each mode, none while the evidence is being read, and the limit in ms."""
+class BackendsSection(Section):
+    """A row for each backend over ``window``; ``calls`` are None while they are read.
 
-    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True)
+    ``auto`` says that the window was chosen by itself, ``cut`` that older calls had to go.
+    """
+
+    calls: reactive[tuple[EndedCall, ...] | None] = reactive(None, layout=True)
+    window: reactive[Window] = reactive(WINDOWS[2])
+    auto: reactive[bool] = reactive(default=True)
+    cut: reactive[bool] = reactive(default=False)
     limit_ms: reactive[float] = reactive(2000.0)
 
     def lines(self, width: int) -> list[Content]:
-        """A heading, and for each mode a line of TTFT and one of the total."""
-        heading = self._heading(width - _column_names().cell_length)
-        lines = [spread(heading, _column_names(), width)]
-        for mode in Mode:
-            known = self.figures.get(mode)
-            figures = known or Figures()
-            name = line((str(mode), f"bold {MODE_STYLE[mode]}"))
-            calls = line(("◌ reading", MUTED)) if known is None else _calls(figures)
-            lines.append(self._row(mode, "TTFT", figures.ttft, width, prefix=name))
-            lines.append(self._row(mode, "total", figures.total, width, prefix=calls))
+        """A title with the windows, the columns' names, a row for each backend, a footnote."""
+        rows = _both(figures(self.calls or ()))
+        columns = _columns(self.limit_ms, width)
+        used = _BACKEND + sum(size for _, size, _ in columns)
+        sparks = self._sparks(width - used)
+        names = [(left("BACKEND", _BACKEND)), *(right(name, size) for name, size, _ in columns)]
+        head = line(*names, *(f"  {left(name, size - 2).plain}" for name, size in sparks))
+        lines = [self._title(width), left(head.stylize(MUTED), width)]
+        for row in rows:
+            style = MODE_STYLE[row.mode]
+            cells = [right(tell(row), size) for _, size, tell in columns]
+            drawn = [line("  ", self._spark(row, name, size - 2)) for name, size in sparks]
+            name = left(line((plain(row.backend, 40), f"bold {style}")), _BACKEND)
+            lines.append(left(line(name, *cells, *drawn), width))
+        if any(row.p95 is not None and isinf(row.p95) for row in rows):
+            told = "∞: more than 5 % of the calls failed; a failed call counts as over the limit"
+            short = "∞: more than 5 % of the calls failed"
+            lines.append(fitting([line((told, MUTED)), line((short, MUTED))], width))
         return lines
 
-    def _heading(self, width: int) -> Content:
-        window = f"last {WINDOW_S / 60:.0f} min"
-        return fitting(
-            [
-                line(("LATENCY".ljust(LABEL), TITLE), (f"{window}, newest at the right", MUTED)),
-                line(("LATENCY".ljust(LABEL), TITLE), (window, MUTED)),
-            ],
-            width,
-        )
+    def on_click(self, event: Click) -> None:
+        """A window's name was clicked."""
+        if (at := event.style.meta.get("window")) is not None:
+            self.post_message(WindowWanted(CHOICES[int(at)]))
 
-    def _row(
-        self, mode: Mode, label: str, series: Series, width: int, *, prefix: Content
-    ) -> Content:
-        room = width - LABEL - 6 - 2 * _NUMBER - _LIMIT
-        chart = self._chart(mode, label, series).lines(max(0, room), 1)[0]
-        start = line(left(prefix, LABEL), (label.ljust(6), MUTED))
-        return line(start, chart, self._numbers(mode, label, series))
+    def _title(self, width: int) -> Content:
+        name = line(("BACKENDS", TITLE))
+        if self.calls is None:
+            return left(line(name, ("  ◌ reading …", MUTED)), width)
+        of = f"newest {count(len(self.calls))} calls" if self.cut else "last"
+        span = line(name, (f"  {of} {self.window.words}", MUTED))
+        key = line((shown_key(self.app, "health.window", "w"), "bold $reflex"), (" window ", MUTED))
+        choices = line(*(self._choice(number) for number in range(len(CHOICES))))
+        room = width - 2
+        if span.cell_length + key.cell_length + choices.cell_length <= room:
+            return spread(span, line(key, choices), width)
+        if span.cell_length + choices.cell_length <= room:
+            return spread(span, choices, width)
+        return spread(span, key, width)
 
-    def _chart(self, mode: Mode, label: str, series: Series) -> Chart:
-        limit = self.limit_ms if self._is_limited(mode, label) else None
-        least = limit or (_LEAST_TTFT_MS if label == "TTFT" else _LEAST_TOTAL_MS)
-        top = ceiling(series.values, least=least)
-        return Chart(series.values, top, MODE_STYLE[mode], limit)
+    def _choice(self, number: int) -> Content:
+        choice = CHOICES[number]
+        chosen = self.auto if choice is AUTO else not self.auto and choice is self.window
+        piece = line((f" {choice.name} ", "bold $foreground on $cursor" if chosen else MUTED))
+        return piece.stylize(Style.from_meta({"window": str(number)}))
 
-    def _numbers(self, mode: Mode, label: str, series: Series) -> Content:
-        limited = self._is_limited(mode, label)
-        over = limited and series.p95 is not None and series.p95 >= self.limit_ms
-        p95 = line((duration(series.p95), f"bold {POOR}" if over else ""))
-        limit = line((f"< {duration(self.limit_ms)}" if limited else "", MUTED))
-        return right(duration(series.p50), _NUMBER) + right(p95, _NUMBER) + right(limit, _LIMIT)
+    def _sparks(self, room: int) -> list[tuple[str, int]]:
+        """The sparklines there is room for, and their cells with a gap before each."""
+        if room >= 2 * (_LEAST_SPARK + 6):
+            return [("TTFT", min(room // 2, _MOST_SPARK)), ("TOTAL", min(room // 2, _MOST_SPARK))]
+        return [("TOTAL", min(room, _MOST_SPARK))] if room >= _LEAST_SPARK else []
 
-    def _is_limited(self, mode: Mode, label: str) -> bool:
-        return mode is Mode.REFLEX and label == "total"
+    def _spark(self, row: Figures, name: str, width: int) -> Content:
+        newest = [call for call in self.calls or () if call.backend == row.backend][-width:]
+        total = name == "TOTAL"
+        values = [
+            None if not call.answered else call.waited_ms if total else call.ttft_ms
+            for call in newest
+        ]
+        limit = self.limit_ms if total and row.backend == PRIMARY else None
+        least = limit or (_LEAST_TOTAL_MS if total else _LEAST_TTFT_MS)
+        top = ceiling(values, least=least)
+        return Sparkline(values, top, MODE_STYLE[row.mode], limit).line(width)
 
 
-def _column_names() -> Content:
-    names = ("P50", _NUMBER), ("P95", _NUMBER), ("limit", _LIMIT)
-    return Content("").join(right(line((name, MUTED)), size) for name, size in names)
+def _both(rows: tuple[Figures, ...]) -> tuple[Figures, ...]:
+    """Reflex and the cloud are always there, also without calls."""
+    there = {row.mode for row in rows}
+    missing = [Figures(str(mode), mode) for mode in Mode if mode not in there]
+    return tuple(sorted((*rows, *missing), key=lambda row: row.mode is Mode.CLOUD))
 
 
-def _calls(figures: Figures) -> Content:
-    """How many calls there were, or how many of them failed: in the label's few cells."""
-    if figures.failed:
-        return line((f"{figures.failed} failed", BAD))
-    return line((plural(figures.calls, "call") if figures.calls else "no calls", MUTED))
+_Column = tuple[str, int, "Callable[[Figures], Content]"]
+
+
+def _columns(limit_ms: float, width: int) -> list[_Column]:
+    """The columns of figures that the width allows."""
+
+    def told(text: str, style: str = "") -> Content:
+        return line((text, MUTED if text == NONE else style))
+
+    def p95(row: Figures) -> Content:
+        if row.p95 is not None and isinf(row.p95):
+            return told("∞", f"bold {BAD}")
+        over = row.backend == PRIMARY and row.p95 is not None and row.p95 >= limit_ms
+        return told(duration(row.p95), f"bold {POOR}" if over else "")
+
+    def ok(row: Figures) -> Content:
+        return told(percent(row.ok_percent), POOR if row.failed else "")
+
+    limited: Callable[[Figures], Content] = lambda row: line(  # noqa: E731
+        (f"< {duration(limit_ms)}" if row.backend == PRIMARY else "", MUTED)
+    )
+    speed: Callable[[Figures], Content] = lambda row: told(  # noqa: E731
+        NONE if row.tokens_per_s is None else f"{row.tokens_per_s:.0f}"
+    )
+    failed: Callable[[Figures], Content] = lambda row: line(  # noqa: E731
+        (count(row.failed) if row.failed else "", BAD)
+    )
+    columns: list[_Column] = [
+        ("CALLS", 7, lambda row: told(count(row.calls), "" if row.calls else MUTED)),
+        ("FAILED", 7, failed),
+        ("OK", 8, ok),
+        ("P50", 9, lambda row: told(duration(row.p50))),
+        ("P95", 9, p95),
+        ("LIMIT", 10, limited),
+        ("TTFT P50", 10, lambda row: told(duration(row.ttft_p50))),
+        ("P95", 9, lambda row: told(duration(row.ttft_p95))),
+        ("TOK/S", 7, speed),
+    ]
+    left_out = (7, 8, 6, 1, 5)
+    for at in left_out:
+        if _BACKEND + _LEAST_SPARK + sum(size for _, size, _ in columns if size) <= width:
+            break
+        columns[at] = ("", 0, columns[at][2])
+    return [column for column in columns if column[1]]
 
 
 class LatencyCharts(Container):
-    """``figures`` of each mode now, the reflex limit in ms, and the ``window`` that is charted."""
+    """``calls`` of ``window`` up to ``now_s``: the table, and the chart below where there is room.
 
-    figures: reactive[dict[Mode, Figures]] = reactive(dict, always_update=True, repaint=False)
+    They are set together by ``show``, so that figures and chart are of the same calls.
+    """
+
     limit_ms: reactive[float] = reactive(2000.0, repaint=False)
-    window: reactive[Window] = reactive(DEFAULT, repaint=False)
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's name
         super().__init__(id=id)
-        self.live, self.plot = LatencySection(), PlotSection()
+        self.table, self.plot = BackendsSection(), PlotSection()
 
     def compose(self) -> ComposeResult:
         """Both; the stylesheet decides whether there is room for the chart."""
-        yield self.live
+        yield self.table
         yield self.plot
 
-    @property
-    def offers_windows(self) -> bool:
-        """Whether there is a chart in sight whose window can be turned."""
-        return self.display and self.plot.display
-
-    def show_window(self, seen: Windowed | None, share: float) -> None:
-        """What the capsule's index shows, or how much of the log it has read so far (0 to 1)."""
-        self.plot.share = share
-        if seen is not None and seen.window is self.window:  # not a question before the last
-            self.plot.shown = seen
-
-    def turn(self) -> None:
-        """Ask for the next longer window; after the longest for the shortest."""
-        self.post_message(WindowWanted(WINDOWS[(WINDOWS.index(self.window) + 1) % len(WINDOWS)]))
-
-    def watch_figures(self, figures: dict[Mode, Figures]) -> None:
-        """Pass new figures on."""
-        self.live.figures = figures
+    def show(self, shown: ShownCalls) -> None:
+        """Show these calls."""
+        show_calls(self.table, self.plot, shown)
 
     def watch_limit_ms(self, limit_ms: float) -> None:
         """Pass the threshold on."""
-        self.live.limit_ms = self.plot.limit_ms = limit_ms
+        self.table.limit_ms = self.plot.limit_ms = limit_ms
 
-    def watch_window(self) -> None:
-        """What is charted is of another window."""
-        self.plot.shown = None
+
+@dataclass(frozen=True, slots=True)
+class ShownCalls:
+    """The calls of one window up to ``now_s`` (s since 1970); None while they are read."""
+
+    calls: tuple[EndedCall, ...] | None
+    window: Window
+    now_s: float
+    auto: bool = True
+    cut: bool = False
+
+
+def show_calls(table: BackendsSection, plot: PlotSection, shown: ShownCalls) -> None:
+    """Table and chart of the same calls, over the same window."""
+    table.window, table.auto, table.cut = shown.window, shown.auto, shown.cut
+    table.calls = shown.calls
+    plot.set_reactive(PlotSection.window, shown.window)
+    plot.set_reactive(PlotSection.now_s, shown.now_s)
+    plot.set_reactive(PlotSection.calls, shown.calls)
+    plot.refresh()

@@ -102,6 +102,11 @@ class FilterBar(Horizontal):
         yield FilterInput(placeholder=FILTER_EXAMPLE, compact=True, id="filter-input")
         yield FilterState()
 
+    def on_click(self) -> None:
+        """A click lets it be typed."""
+        if not self.editing:
+            self.edit()
+
     def edit(self) -> None:
         """Let the filter be typed."""
         self.editing = True

@@ -1,4 +1,4 @@
-"""The top three lines: whose workspace, how it is, what the next call would do, and the tabs."""
+"""The top three lines: whose workspace and the tabs, who answers the next call and why, a rule."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from textual.widget import Widget
 from reflex_tui.model.gate import (
     BAD,
     GOOD,
-    MODE_STYLE,
     Condition,
     breaker_condition,
     gate_condition,
-    reason_text,
     server_condition,
 )
+from reflex_tui.model.next_call import NextCall, next_call
 from reflex_tui.watch.messages import TabClicked
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import MUTED, fitting, line, spread
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.events import Click
 
     from core.router.view import RoutingView
@@ -31,14 +32,7 @@ if TYPE_CHECKING:
 
 _GAP = "   "
 _EDGE = 1
-_TAB_GAP = 3
-_LEAST_NAME = 26
-NOTHING_SENT = "✖ the next call is not sent: the evidence cannot be read"
-_NOTHING_SENT = (
-    NOTHING_SENT,
-    "✖ not sent: evidence cannot be read",
-    "✖ not sent",
-)
+_LEAST_NAME = 8
 
 
 class Masthead(Widget):
@@ -71,43 +65,45 @@ class Masthead(Widget):
         """Three lines of the widget's width."""
         width = self.content_size.width
         room = max(0, width - 2 * _EDGE)
-        rows = [self._state_line(room), self._tab_line(room)]
         edge = " " * _EDGE
-        text = Content("\n").join([*(line(edge, row) for row in rows), self._rule(width)])
-        return Content.assemble(text)
+        rows = line(edge, self._tab_line(room)), line(edge, self._verdict_line(room))
+        return Content("\n").join([*rows, line(("─" * width, "$rule"))])
 
     def on_click(self, event: Click) -> None:
         """A tab was clicked."""
         if tab := event.style.meta.get("tab"):
             self.post_message(TabClicked(str(tab)))
 
-    def _state_line(self, width: int) -> Content:
-        name = line(("Reflex", "bold $reflex"), "  ", (self.workspace, MUTED))
+    def _tab_line(self, width: int) -> Content:
+        """The name, the tabs, and at the right how server, gate and breaker are."""
+        tabs = Content(" ").join(self._tab(number) for number in range(len(self.TABS)))
+        states = fitting(self._states(), width - tabs.cell_length - len("Reflex") - 2 * len(_GAP))
+        room = width - tabs.cell_length - states.cell_length - 2 * len(_GAP)
+        name = line(("Reflex", "bold $reflex"))
+        if room - name.cell_length > _LEAST_NAME:
+            place = Content(self.workspace).truncate(room - name.cell_length - 2, ellipsis=True)
+            name = line(name, "  ", place.stylize(MUTED))
+        return spread(line(name, _GAP, tabs), states, width)
+
+    def _states(self) -> Sequence[Content]:
         state = self.blocked or server_condition(self.outlook, self.live)
-        gate = gate_condition(self.outlook.gate if self.outlook else None)
-        breaker = breaker_condition(self.outlook.breaker if self.outlook else None)
         server = (state.label, f"bold {state.style}")
         if self.blocked or self.outlook is None:
-            return spread(name, line(server), width)
+            return [line(server)]
+        gate = gate_condition(self.outlook.gate)
+        breaker = breaker_condition(self.outlook.breaker)
         verdict = ("gate ", MUTED), (gate.label, gate.style)
         age = (f", {gate.why}" if gate.why else "", MUTED)
         quiet = breaker.style == GOOD
         fuse = ("breaker ", MUTED), (breaker.word if quiet else breaker.label, breaker.style)
-        told = fitting(
-            [
-                line(server, _GAP, *verdict, age, _GAP, *fuse),
-                line(server, _GAP, *verdict, _GAP, *fuse),
-                line(server, _GAP, *verdict),
-                line(server),
-            ],
-            width - min(name.cell_length, _LEAST_NAME) - len(_GAP),
-        )
-        return spread(name, told, width, gap=len(_GAP))
-
-    def _tab_line(self, width: int) -> Content:
-        tabs = Content(" " * _TAB_GAP).join(self._tab(number) for number in range(len(self.TABS)))
-        room = width - tabs.cell_length - len(_GAP)
-        return spread(tabs, self._next_call(room), width)
+        why = (f" {state.why}" if state.word in {"failing", "slow"} else "", state.style)
+        return [
+            line(server, why, _GAP, *verdict, age, _GAP, *fuse),
+            line(server, _GAP, *verdict, age, _GAP, *fuse),
+            line(server, _GAP, *verdict, _GAP, *fuse),
+            line(server, _GAP, *verdict),
+            line(server),
+        ]
 
     def _key(self, number: int) -> str:
         return shown_key(self.app, f"pane.{self.TABS[number][0]}", str(number + 1))
@@ -116,42 +112,53 @@ class Masthead(Widget):
         name, text = self.TABS[number]
         active = name == self.active
         label = line(
-            (self._key(number), "bold $reflex" if active else MUTED),
-            " ",
-            (text, "bold" if active else MUTED),
+            (f" {self._key(number)} ", "bold $reflex on $cursor" if active else MUTED),
+            (f"{text} ", "bold $foreground on $cursor" if active else MUTED),
         )
         return label.stylize(Style.from_meta({"tab": name}))
 
-    def _next_call(self, width: int) -> Content:
+    def _verdict_line(self, width: int) -> Content:
+        """Who answers the next call, why, and where there is room the rule with its ticks."""
         if self.blocked is not None:
-            return fitting([line((self.blocked.why, BAD)), line("")], width)
-        if self.no_evidence:
-            return fitting([line((text, BAD)) for text in _NOTHING_SENT], width)
+            return fitting([line((f"✖ {self.blocked.why}", BAD)), line("")], width)
         if self.outlook is None:
-            return line("")
-        decision = self.outlook.decision
-        mode = (str(decision.mode), f"bold {MODE_STYLE[decision.mode]}")
-        full, short = reason_text(decision), str(decision.reason)
-        return fitting(
-            [
-                line(("next Implement call → ", MUTED), mode, (f": {full}", MUTED)),
-                line(("next Implement call → ", MUTED), mode, (f": {short}", MUTED)),
-                line(("next → ", MUTED), mode, (f": {full}", MUTED)),
-                line(("next → ", MUTED), mode, (f": {short}", MUTED)),
-                line(("→ ", MUTED), mode),
-            ],
-            width,
+            return line(("◌ looking at server, gate and breaker", MUTED))
+        found = next_call(self.outlook, no_evidence=self.no_evidence)
+        ticks = line(
+            *(
+                piece
+                for check in found.checks
+                for piece in ((f"  {check.glyph} ", check.style), (check.words, MUTED))
+            )
         )
+        short_ticks = line(
+            *(
+                piece
+                for check in found.checks
+                for piece in ((f"  {check.glyph} ", check.style), (check.short, MUTED))
+            )
+        )
+        said = _said(found)
+        met = all(check.met for check in found.checks) and bool(found.who)
+        # What all the ticks say already needs no words beside them.
+        whole = [said[-2]] if met else said[:2]
+        for sentence in whole:
+            for end in (ticks, short_ticks):
+                if sentence.cell_length + end.cell_length + len(_GAP) <= width:
+                    return spread(sentence, end, width)
+        return fitting(said, width)
 
-    def _rule(self, width: int) -> Content:
-        before = _EDGE
-        for number, (name, text) in enumerate(self.TABS):
-            length = len(self._key(number)) + 1 + len(text)
-            if name == self.active:
-                return line(
-                    ("─" * before, "$rule"),
-                    ("━" * length, "$reflex"),
-                    ("─" * max(0, width - before - length), "$rule"),
-                )
-            before += length + _TAB_GAP
-        return line(("─" * width, "$rule"))
+
+def _said(found: NextCall) -> list[Content]:
+    """The sentence, the longest first."""
+    because = (f": {found.because}" if found.because else "", "")
+    if not found.who:
+        said = line((f"{found.glyph} {found.sentence}", f"bold {BAD}"))
+        return [said, line((f"✖ not sent: {found.because}", BAD)), line(("✖ not sent", BAD))]
+    glyph, who = (f"{found.glyph} ", found.style), (found.who, f"bold {found.style}")
+    return [
+        line(glyph, ("next Implement call → ", MUTED), who, because),
+        line(glyph, ("next → ", MUTED), who, because),
+        line(glyph, ("next Implement call → ", MUTED), who),
+        line(glyph, ("→ ", MUTED), who),
+    ]

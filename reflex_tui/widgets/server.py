@@ -17,7 +17,7 @@ from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR, server_condition
 from reflex_tui.model.uptime import share_up, squeezed
 from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.keymap import shown_key
-from reflex_tui.widgets.latency import Chart
+from reflex_tui.widgets.latency import Sparkline
 from reflex_tui.widgets.lines import LABEL, MUTED, ceiling, labelled, left, line, title
 from reflex_tui.widgets.section import Section
 
@@ -140,7 +140,7 @@ class ServerSection(Section):
 
     ``deep`` is the last deep probe, which is kept while the server stays healthy, ``deep_advice``
     what to do when it failed; ``generating`` while one is running. ``hour`` holds the last
-    hour's minutes, oldest first.
+    hour's minutes, oldest first. ``gpu`` is how busy the graphics card is, empty without one.
     """
 
     outlook: reactive[RoutingView | None] = reactive(None, layout=True)
@@ -151,13 +151,22 @@ class ServerSection(Section):
     deep_advice: reactive[str] = reactive("", layout=True)
     generating: reactive[bool] = reactive(default=False, layout=True)
     hour: reactive[tuple[Minute, ...]] = reactive(())
+    gpu: reactive[str] = reactive("", layout=True)
 
     def lines(self, width: int) -> list[Content]:
         """A title and five lines, and what the deep probe found."""
         if self.outlook is None:
             return [title("SERVER"), line(("◌ probing the server …", MUTED)), *_blank(4)]
         lines = [title("SERVER"), *self._state(width), self._model(width), self._probe(width)]
-        lines.append(_row("load", *_load(self.outlook.health)))
+        busy, shares = _load(self.outlook.health)
+        one = line(*busy, _GAP if shares else "", shares)
+        label = line(("load".ljust(LABEL), MUTED))
+        if one.cell_length <= width - LABEL or not shares:
+            lines += labelled(label, one, width)
+        else:
+            lines += [line(label, *busy), _row("", shares)]
+        if self.gpu:
+            lines.append(_row("GPU", plain(self.gpu, 200)))
         lines.append(self._last_hour(width))
         if self.generating:
             lines.append(_row("deep", ("◌ one short, constrained generation …", MUTED)))
@@ -200,7 +209,7 @@ class ServerSection(Section):
         seen = f"{ago(max(0.0, age))}"
         room = max(0, min(60, width - LABEL - 8 - len(_GAP) - 9))
         top = ceiling(self.probes, least=_LEAST_TOP_MS)
-        spark = Chart(self.probes, top, GOOD).lines(room, 1)[0]
+        spark = Sparkline(self.probes, top, GOOD).line(room)
         return _row("probe", took, spark, _GAP, (seen, MUTED))
 
     def _last_hour(self, width: int) -> Content:
@@ -237,21 +246,24 @@ def _row(label: str, *pieces: Content | str | tuple[str, str]) -> Content:
     return line((label.ljust(LABEL), MUTED), *pieces)
 
 
-def _load(health: Health) -> list[str | tuple[str, str]]:
+def _load(health: Health) -> tuple[list[str | tuple[str, str]], str]:
+    """Requests and speed, and the shares the engine publishes: KV cache, prefix hits, drafts."""
     load = health.load
     if load is None:
         option = _METRICS.get(health.engine.engine) if health.engine else None
         hint = f"not published; start it with {option} to see it" if option else "not published"
-        return [(hint if health.ok else "–", MUTED)]
+        return [(hint if health.ok else "–", MUTED)], ""
     queued = (f"{count(load.queued)} queued", POOR if load.queued else "")
-    pieces: list[str | tuple[str, str]] = [f"{count(load.running)} running", _GAP, queued]
-    if load.cache_hit_rate is not None:
-        pieces += [_GAP, f"cache {percent(round(100 * load.cache_hit_rate))}"]
+    busy: list[str | tuple[str, str]] = [f"{count(load.running)} running", _GAP, queued]
     if load.tokens_per_s is not None:
-        pieces += [_GAP, f"{load.tokens_per_s:.0f} tok/s"]
-    if load.draft_acceptance is not None:
-        pieces += [_GAP, f"drafts {percent(round(100 * load.draft_acceptance))}"]
-    return pieces
+        busy += [_GAP, f"{load.tokens_per_s:.0f} tok/s"]
+    shares = (
+        ("KV", load.kv_cache_usage),
+        ("prefix hits", load.cache_hit_rate),
+        ("drafts kept", load.draft_acceptance),
+    )
+    known = (f"{name} {percent(round(100 * of))}" for name, of in shares if of is not None)
+    return busy, _GAP.join(known)
 
 
 def _deep(deep: DeepProbe) -> list[str | tuple[str, str]]:

@@ -32,7 +32,7 @@ from tests.support.acceptance.workplace import PATIENT_MS, configure, events
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 CODE = Path(sys.executable).parent / "code"
 # All of the suite takes some ten minutes here; three of its shortest tasks show the same.
 TASKS = "*" if os.environ.get("REFLEX_TORTURE") else "[bcp][rl]*[th]-[cdn]*"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.engine
+@pytest.mark.long
 async def test_the_embedded_engine_fails_honestly(engine: ServerProcess, project: Path) -> None:
     """Its replies meet the schema, as a grammar makes them; they do not mend the code."""
     solver = suite_answerer(DEFAULT_SUITE, success_rate=1.0, seed=0)

@@ -37,6 +37,7 @@ def _namespaces() -> None:
         pytest.skip("this machine lets nobody have namespaces (unshare), and ports may be taken")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(_PATIENCE_S)
 @pytest.mark.usefixtures("_namespaces")
 @pytest.mark.parametrize("chosen", GROUPS, ids=":".join)

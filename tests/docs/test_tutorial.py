@@ -33,6 +33,7 @@ def run(line: str, project: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(PATIENCE_S * 3)
 def test_from_nothing_to_a_promoted_model(project: Path) -> None:
     """Each command ends as the tutorial says, and after ``enable`` the next call goes to reflex."""

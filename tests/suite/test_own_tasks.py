@@ -70,6 +70,7 @@ def test_wrong_fix_fails(task: Task, ended: dict[str, dict[str, Ended]]) -> None
     assert not all(outcomes)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", ["workspace", "solution"])
 def test_sandbox_agrees(part: str, tmp_path: Path) -> None:
     """As a bakeoff runs them, references are solved and broken workspaces are not."""

@@ -16,7 +16,7 @@ from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.watch.messages import BakeoffProgressed, CommandWanted, ReportsSeen
 from tests.support.tui.bakeoffs import events, trials
 from tests.support.tui.bench import dashboard
-from tests.support.tui.making import NOW, ROOT, StillClock, passed
+from tests.support.tui.making import NOW, ROOT, StillClock, figure, passed
 
 if TYPE_CHECKING:
     from tests.support.tui.bench import Bench
@@ -104,17 +104,43 @@ async def test_at_80_columns_every_key_of_the_pane_is_in_the_foot() -> None:
             assert word in foot
 
 
-@pytest.mark.parametrize("columns", [80, 99, 100, 101, 102, 120])
-async def test_the_names_of_columns_stand_over_them(columns: int) -> None:
-    """At each width, arms are named where they are shown."""
+@pytest.mark.parametrize("columns", [80, 116, 160])
+async def test_the_league_table_says_who_solved_what_and_whether_it_counts(columns: int) -> None:
+    """The names of the columns stand over them; what narrow terminals lack is one key away."""
+    good = replace(one(1), model="qwen", solved=66, tasks=68, gate=passed())
+    demo = replace(one(2), stamps=("demo", "scripted", "subset"))
     async with dashboard(size=(columns, 30)) as bench:
-        await bench.tell(ReportsSeen((replace(one(1), stamps=("demo",)),)))
+        await bench.tell(ReportsSeen((good, demo)))
         await bench.press("3")
         rows = bench.shown().splitlines()
-        (names,) = [row for row in rows if "MARKED" in row]
-        (report,) = [row for row in rows if "  demo" in row and "pass" in row]
-        assert names.index("MARKED") == report.index("demo")
-        assert ("ARMS" in names) == ("reflex / cloud" in report)
+        (names,) = [row for row in rows if "SOLVED" in row]
+        (row,) = [row for row in rows if "66/68" in row]
+        for name, cell in (("MODEL", "qwen"), ("VERDICT", "✓ pass")):
+            assert names.index(name) == row.index(cell)
+        for name, cell in (("SOLVED", "66/68"), ("P95", "1.31 s")):
+            assert names.index(name) + len(name) == row.index(cell) + len(cell)
+        wide = columns > 80
+        assert ("96 % (≥ 88)" in row) == wide
+        assert ("yes" in row) == wide
+        assert any("no: only some of the" in row for row in rows) == (columns == 160)
+
+
+async def test_a_model_has_a_trend_once_there_are_two_reports() -> None:
+    """Of the same suite, the oldest first; another model's reports are not in it."""
+    slow = figure(2310.0, 2540.0, 2000.0, "fail")
+    older = passed(metrics=passed()["metrics"] | {"p95_latency": slow})
+    new = replace(one(3), model="qwen", solved=66, tasks=68, gate=passed())
+    old = replace(one(2), model="qwen", solved=60, tasks=68, gate=older)
+    other = replace(one(1), model="other", solved=6, tasks=68, gate=older)
+    async with dashboard() as bench:
+        await bench.tell(ReportsSeen((new, old, other)))
+        await bench.press("3")
+        (trend,) = [row for row in bench.shown().splitlines() if "TREND" in row]
+        assert "2 reports" in trend
+        assert "P95" in trend
+        assert "2.31 s → 1.31 s" in trend
+        await bench.press("down", "down")
+        assert "TREND" not in bench.shown()
 
 
 @pytest.mark.parametrize(

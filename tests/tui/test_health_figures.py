@@ -19,7 +19,8 @@ from core.settings.model import LocalBackend
 from core.stages import Mode
 from reflex_tui.model.benefits import benefits_of
 from reflex_tui.model.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict
-from reflex_tui.widgets.chart import Plotted, Point, plot, ticks
+from reflex_tui.watch.gpu import gpu_words
+from reflex_tui.widgets.chart import Dot, Plotted, plot, ticks
 from tests.support.tui.health_states import priced
 from tests.support.tui.making import NO_GATE, NOW, passed, settings
 
@@ -160,83 +161,95 @@ def test_a_failed_shadow_call_is_told_apart() -> None:
     assert ShadowSummary(1, 1, 0.0, None, None) != ShadowSummary(1, 0, 0.0, None, None)
 
 
-def drawn(points: Sequence[Point], limit: float | None = 2000.0) -> str:
+def drawn(dots: Sequence[Dot], limit: float | None = 2000.0, width: int = 80) -> str:
     """A chart of one mode as text."""
-    given = Plotted({Mode.REFLEX: points}, 90, limit, [(0, "ago"), (89, "now")], 2100.0)
-    return "\n".join(line.plain for line in plot(given, 80, 12))
+    given = Plotted({Mode.REFLEX: dots}, limit, [(0, "ago"), (1, "now")])
+    return "\n".join(line.plain for line in plot(given, width, 12))
 
 
-def test_the_chart_has_the_line_the_limit_and_named_ends() -> None:
-    """From zero, with round ticks of which the limit is one."""
-    text = drawn([Point(number, 400.0, 900.0) for number in range(90)])
-    assert "╌╌╌" in text
-    assert "▴" in text
-    assert "now" in text
+def steady(ms: float, calls: int = 90) -> list[Dot]:
+    """So many calls, evenly spread, that all took as long."""
+    return [Dot(number / (calls - 1), ms) for number in range(calls)]
+
+
+def test_the_chart_has_the_dots_the_limit_and_named_ends() -> None:
+    """On round ticks, of which the limit is one; a dot a call at its height."""
+    text = drawn(steady(400.0, 20))
     assert "2.00 s┤╌" in text
-    assert [label in text for label in ("2.50 s", "1.50 s", "1.00 s", "500 ms", "0┤")] == [True] * 5
-    assert "╌" not in drawn([Point(0, 400.0, 900.0)], None)
+    assert all(f"{label}┤" in text for label in ("500 ms", "1.00 s", "200 ms"))
+    assert text.count("•") == 20
+    assert "now" in text
+    assert "╌" not in drawn(steady(400.0), None)
+    odd = drawn(steady(400.0), 1700.0)
+    assert "1.70 s┤╌" in odd
 
 
 def test_failures_have_a_lane_of_their_own() -> None:
     """It counts the failed calls, and what was answered is drawn as without them."""
-    answered = [Point(number, 400.0, 400.0) for number in range(90)]
-    with_failures = [
-        Point(one.slice, one.p50, one.p95, {40: 1, 70: 12}.get(one.slice, 0)) for one in answered
-    ]
-    *chart, lane, names = drawn(with_failures).splitlines()
+    failed = [Dot(0.5, None), *[Dot(0.8, None)] * 12]
+    *chart, lane, names = drawn([*steady(400.0, 20), *failed]).splitlines()
     assert [sign for sign in lane if sign in "0123456789+"] == ["1", "+"]
-    assert "failed" not in drawn(answered)
+    assert "failed" not in drawn(steady(400.0))
     assert not any("×" in each for each in chart)
-    assert sum(map(_is_braille, "".join(chart))) == sum(map(_is_braille, drawn(answered)))
+    assert "\n".join(chart).count("•") == drawn(steady(400.0, 20)).count("•")
     assert "now" in names
 
 
-@pytest.mark.parametrize("highest", [0.4, 99.0, 100.0, 2100.0, 2500.0, 61_000.0])
-def test_ticks_are_round_and_reach_the_highest(highest: float) -> None:
-    """One, two or five of a power of ten apart; the last is the first that is not exceeded."""
-    found = ticks(highest, 5)
-    step = found[1]
-    assert len(found) <= 6
-    assert found[-1] >= highest - 1e-6 > found[-2] - 1e-6
-    assert f"{step:e}"[0] in "125"
+def test_a_band_goes_from_p50_to_p95_and_not_across_silence() -> None:
+    """Where several calls lie together; a gap stays a gap."""
+    busy = [Dot(0.02 + 0.001 * number, 200.0 * (1 + number % 6)) for number in range(60)]
+    shaded = [row for row in drawn(busy).splitlines() if "░" in row]
+    assert shaded
+    assert all("░" not in row[9 + 20 :] for row in shaded)
+    assert "░" not in drawn([Dot(0.1, 400.0), Dot(0.5, 400.0)])
+
+
+@pytest.mark.parametrize("values", [[0.4], [99.0, 100.0], [61.0, 2500.0], [5.0, 61_000.0]])
+def test_ticks_are_round_and_reach_over_all(values: list[float]) -> None:
+    """One, two, three or five times a power of ten, not many, from under the least on."""
+    found = ticks(values, 6)
+    assert 2 <= len(found) <= 8
+    assert found == sorted(found)
+    assert found[0] <= max(1.0, min(values))
+    assert found[-1] >= max(values)
+    assert all(f"{each:e}"[0] in "1235" for each in found)
 
 
 def test_charts_do_not_mix() -> None:
     """Plotext has one figure per process: what was in it goes, and threads take turns."""
-    points = {limit: [Point(number, limit / 4, limit) for number in range(90)] for limit in SOME}
-    alone = [drawn(points[limit], limit) for limit in SOME]
+    alone = [drawn(steady(limit / 2), limit) for limit in SOME]
     plotext.subplots(2, 2)
     plotext.scatter([1, 2, 3])
     plotext.title("another")
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda limit: drawn(points[limit], limit), SOME)) == alone
+        assert list(pool.map(lambda limit: drawn(steady(limit / 2), limit), SOME)) == alone
 
 
 def test_names_without_room_are_left_out() -> None:
     """In a narrow chart the ends keep theirs, uncut."""
-    ends = [(0, "15 min ago"), (44.5, "7.5 min ago"), (89, "now")]
-    given = Plotted({Mode.REFLEX: [Point(3, 1.0, 2.0)]}, 90, None, ends, 100.0)
+    ends = [(0, "15 min ago"), (1, "now"), (0.5, "7.5 min ago")]
+    given = Plotted({Mode.REFLEX: [Dot(0.1, 1.0)]}, None, ends)
     assert plot(given, 60, 6)[-1].plain.split() == ["15", "min", "ago", "7.5", "min", "ago", "now"]
     assert plot(given, 30, 6)[-1].plain.split() == ["15", "min", "ago", "now"]
-
-
-def test_no_line_goes_across_silence() -> None:
-    """Where nobody called, or nobody was answered, there is no line: not over one slice."""
-    points = [
-        Point(number, 400.0, 400.0) for number in range(90) if number % 45 not in {20, 21, 22}
-    ]
-    line = next(row for row in drawn(points).splitlines() if any(map(_is_braille, row)))
-    assert len(line[9:].rstrip().split()) == 3
-
-
-def _is_braille(char: str) -> bool:
-    return "\u2801" <= char <= "\u28ff"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 2), (30, 3), (236, 40)])
 def test_a_chart_has_the_size_asked_for(size: tuple[int, int]) -> None:
     """Whatever the terminal of the process is."""
-    given = Plotted({Mode.CLOUD: [Point(3, 1.0, 2.0)]}, 90, 2000.0, [(0, "a")], 100.0)
+    given = Plotted({Mode.CLOUD: [Dot(0.3, 1.0), Dot(0.4, None)]}, 2000.0, [(0, "a")])
     lines = plot(given, *size)
     assert len(lines) <= size[1]
     assert {line.cell_length for line in lines} == {size[0]}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("62, 14541, 24576\n", "62 %, 14.2 of 24.0 GB"),
+        ("0, 1, 1024\n5, 2048, 4096\n", "0 %, 0.0 of 1.0 GB   5 %, 2.0 of 4.0 GB"),
+        ("[N/A], 1, 2\nNo devices were found\n", ""),
+    ],
+)
+def test_a_graphics_card_is_told_in_words(told: str, words: str) -> None:
+    """As ``nvidia-smi`` tells it, a card each; what it cannot tell is left out."""
+    assert gpu_words(told) == words

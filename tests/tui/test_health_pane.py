@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,24 +17,24 @@ from core.errors import UntrustedEndpoint
 from core.router.condition import Cause, DeepProbe
 from core.router.decision import GateView
 from core.router.shadow import ShadowSummary
-from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
 from reflex_tui.model.latencies import WINDOWS
+from reflex_tui.model.rows import call_end
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.watch.messages import (
+    CallsCame,
     CommandWanted,
     LookWanted,
     ViewBlocked,
     ViewSeen,
     WindowSeen,
-    WindowWanted,
 )
-from reflex_tui.widgets.plot import PlotSection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.health_states import priced, windowed
 from tests.support.tui.making import (
+    NOW,
     OPEN,
     StillClock,
     figure,
@@ -65,13 +67,17 @@ async def test_the_four_reasons_are_in_sight_at_every_size(
     """Quick, saved, kept here, parity; and what the shadow calls showed."""
     async with dashboard(size=size) as bench:
         await bench.tell(ViewSeen(outlook(configured=priced())), WindowSeen(seen))
-        (row,) = [row for row in bench.shown().splitlines() if "BENEFITS" in row]
-        for figure in ("under a second 74 %", "saved $0.02", "74 %"):
-            assert figure in row
-        assert "parity" in row or "success against the cloud" in row
-        assert row.rstrip().endswith("96 %")
-        assert "94 % of 120 calls agreed" in bench.shown()
-        assert "P95 1.24 s" in bench.shown()
+        shown = " ".join(bench.shown().split())
+        one_row = ("under a second 74 %", "saved $0.02", "74 % stayed local", "parity 96 %")
+        rows = (
+            "74 % of 120 calls took under a second",
+            "$0.02 saved, at the cloud's prices",
+            "74 % of all tokens stayed local",
+            "96 % success against the cloud",
+        )
+        for figure in one_row if size == SIZES[0] else rows:
+            assert figure in shown
+        assert "94 % of 120 calls agreed" in shown
 
 
 async def test_without_prices_it_says_what_to_set(seen: Windowed) -> None:
@@ -79,9 +85,7 @@ async def test_without_prices_it_says_what_to_set(seen: Windowed) -> None:
     async with dashboard() as bench:
         await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
         assert "$" not in bench.shown()
-        assert "set price_input_per_million and price_output_per_million in [cloud]" in (
-            bench.shown()
-        )
+        assert "set the prices in [cloud]" in bench.shown()
 
 
 async def test_a_lapsed_gate_has_no_parity(seen: Windowed) -> None:
@@ -97,12 +101,12 @@ async def test_before_the_evidence_is_read_nothing_is_claimed(seen: Windowed) ->
     async with dashboard() as bench:
         await bench.tell(ViewSeen(outlook()), WindowSeen(None, 0.42))
         assert "◌ reading the evidence, 42 %" in bench.shown()
-        nothing = dict.fromkeys(Mode, ())
-        await bench.tell(WindowSeen(replace(seen, today=Totals(0, 0), slices=nothing)))
-        assert "today   no calls yet" in bench.shown()
+        assert "LATENCY   ◌ reading" in bench.shown()
+        await bench.tell(WindowSeen(replace(seen, today=Totals(0, 0))), came(()))
+        assert "TODAY     no calls yet" in bench.shown()
         assert "no calls in the last 15 min" in bench.shown()
         await bench.tell(WindowSeen(seen))
-        assert "TOTAL" in bench.shown()
+        assert "took under a second" in bench.shown()
 
 
 async def test_the_hour_shows_outages_and_what_nobody_saw(seen: Windowed) -> None:
@@ -144,7 +148,7 @@ async def test_every_threshold_has_value_bound_and_verdict_at_every_size() -> No
     for size in SIZES:
         async with dashboard(size=size) as bench:
             await bench.tell(ViewSeen(outlook(gate=gate)))
-            (row,) = [row for row in bench.shown().splitlines() if "P95 latency" in row]
+            (row,) = [row for row in bench.shown().splitlines() if "P95 latency  " in row]
             for text in ("2.31 s", "at most 2.54 s", "< 2.00 s", "✖ fail"):
                 assert text in row
             assert "at least 88 %" in bench.shown()
@@ -178,7 +182,7 @@ async def test_an_engine_that_publishes_no_load_says_how_it_would(
     quiet = replace(healthy(), load=None, engine=EngineIdentity(engine, "1", "m"))
     async with dashboard() as bench:
         await bench.tell(ViewSeen(outlook(quiet)))
-        assert told in bench.shown()
+        assert told in " ".join(bench.shown().split())
 
 
 class Asked(ReflexApp):
@@ -195,23 +199,18 @@ class Asked(ReflexApp):
         self.asked.append(message.deep)
         super().on_look_wanted(message)
 
-    def on_window_wanted(self, message: WindowWanted) -> None:
-        """``w``."""
-        self.asked.append(message.window.name)
 
-
-async def test_probes_and_windows_are_asked_for() -> None:
+async def test_probes_are_asked_for() -> None:
     """Keys and commands post what the watching threads need."""
     app = Asked()
     async with app.run_test(size=(120, 40)) as pilot:
         while not app.dashboard.is_whole:
             await pilot.pause()
-        await pilot.press("r", "d", "w", "w", "w")
+        await pilot.press("r", "d")
         app.dashboard.post_message(CommandWanted(parse("health --deep")))
         await pilot.pause()
         await pilot.pause()
-    names = [WINDOWS[2].name, WINDOWS[0].name, WINDOWS[1].name]
-    assert app.asked == [False, True, *names, True]
+    assert app.asked == [False, True, True]
 
 
 async def test_a_deep_probe_is_seen_to_run_and_its_result_stays() -> None:
@@ -248,31 +247,49 @@ async def test_a_failed_generation_says_why_and_what_to_do() -> None:
         assert "up 100 %" in row
 
 
-async def test_the_window_turns_and_a_late_answer_is_not_shown(seen: Windowed) -> None:
-    """``w`` asks for another; what was asked before does not come back."""
+async def test_figures_and_chart_are_of_the_same_window(a_day: tuple[Record, ...]) -> None:
+    """``w`` turns both, a click on a name too; older calls are asked for and put before."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
-        plot = bench.dashboard.query_one(PlotSection)
-        await bench.press("w")
-        assert plot.shown is None
-        await bench.tell(WindowSeen(seen))
-        assert plot.shown is None
-        await bench.tell(WindowSeen(replace(seen, window=WINDOWS[2])))
-        assert "last 24 h" in bench.shown()
-        assert "24 h ago" in bench.shown()
+        await bench.tell(came(a_day), ViewSeen(outlook()))
+        assert "BACKENDS  last 5 min" in bench.shown()
+        assert "5 min ago" in bench.shown()
+        for window in WINDOWS:
+            await bench.press("w")
+            assert f"BACKENDS  last {window.words}" in bench.shown()
+            assert f"{window.words} ago" in bench.shown()
+        one_minute = next(row for row in bench.shown().splitlines() if " 1m " in row)
+        at = bench.shown().splitlines().index(one_minute)
+        await bench.pilot.click(offset=(one_minute.index(" 1m ") + 1, at))
+        await bench.drawn()
+        assert "BACKENDS  last 1 min" in bench.shown()
 
 
-async def test_the_chart_is_one_key_away_where_it_has_no_room(
-    seen: Windowed, a_day: tuple[Record, ...]
-) -> None:
-    """At 80 by 24 ``l`` gives it the pane, with a key for the window; ``l`` takes it back."""
+async def test_calls_before_the_first_page_are_asked_for(a_day: tuple[Record, ...]) -> None:
+    """The window of a day is as long for the table as for the log."""
+    later = tuple(replace(each, seq=each.seq + 5000) for each in a_day)
+    old = replace(
+        call_end(next(each for each in a_day if each.event_type == "LLMCall")),
+        at=NOW - timedelta(hours=5),
+        call_id="old",
+    )
+    async with dashboard() as bench:
+        await bench.tell(came(later), ViewSeen(outlook()))
+        question = bench.dashboard._older
+        assert question is not None
+        assert question.edge == later[0].seq
+        await bench.press("w", "w", "w", "w", "w")
+        assert re.search(r"reflex +32 ", bench.shown())
+        await bench.tell(CallsCame(question, (old,)))
+        assert re.search(r"reflex +33 ", bench.shown())
+
+
+async def test_the_chart_is_one_key_away_where_it_has_no_room(a_day: tuple[Record, ...]) -> None:
+    """At 80 by 24 ``l`` gives it the pane; ``l`` takes it back."""
     async with dashboard(size=(80, 24)) as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
+        await bench.tell(came(a_day), ViewSeen(outlook()))
         assert "2.00 s┤╌" not in bench.shown()
-        assert "Window" not in bench.offered()
         await bench.press("l")
         assert "2.00 s┤╌" in bench.shown()
-        assert "TTFT      last 15 min" in bench.shown()
         assert "SERVER" not in bench.shown()
         assert "Window" in bench.offered()
         await bench.press("l")
@@ -285,18 +302,17 @@ async def test_an_untrusted_server_bars_the_chart_too(seen: Windowed) -> None:
         await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
         await bench.press("l")
         await bench.tell(ViewBlocked(UntrustedEndpoint("no", remedy="")))
-        assert "TOTAL" not in bench.shown()
+        assert "LATENCY" not in bench.shown()
         assert not {"Chart", "Window"} & bench.offered()
 
 
-async def test_what_is_ill_keeps_its_remedy_and_offers_no_window(seen: Windowed) -> None:
-    """The footer offers only what does something."""
+async def test_what_is_ill_keeps_its_chart_above_the_remedy(a_day: tuple[Record, ...]) -> None:
+    """How it was until then is what one wants to know."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook(ill())), WindowSeen(seen))
-        assert "WHAT TO DO" in bench.shown()
-        assert "Window" not in bench.offered()
-        await bench.press("l")
-        assert "TOTAL" in bench.shown()
+        await bench.tell(came(a_day), ViewSeen(outlook(ill())))
+        shown = bench.shown()
+        assert 0 < shown.index("2.00 s┤╌") < shown.index("WHAT TO DO")
+        assert "code reflex engine" in shown
 
 
 async def test_a_theme_can_be_named() -> None:

@@ -13,7 +13,6 @@ from core.errors import UntrustedEndpoint
 from core.router.condition import DeepProbe
 from core.router.shadow import ShadowSummary
 from core.settings import Source
-from core.stages import Mode
 from reflex_tui.watch.messages import ViewBlocked, ViewSeen, WindowSeen
 from tests.support.tui.bench import came
 from tests.support.tui.health_states import priced, windowed
@@ -62,8 +61,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Windowed:
 
 def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]:
     """What the pane has been told in a state."""
-    no_calls = dict.fromkeys(Mode, ())
-    nothing = replace(seen, today=Totals(0, 0), slices=no_calls, hour={}, shadow=None)
+    nothing = replace(seen, today=Totals(0, 0), hour={}, shadow=None, reasons={})
     configured = priced()
     well = outlook(configured=configured)
     probed = outlook(replace(healthy(configured), deep=PROBE), configured=configured)
@@ -73,7 +71,6 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
     states: dict[str, list[Message]] = {
         "looking": [],
         "well": [came(calls), ViewSeen(well), WindowSeen(seen)],
-        "chart": [came(calls), ViewSeen(well), WindowSeen(seen)],
         "deep": [came(calls), ViewSeen(probed, deep=True), WindowSeen(seen)],
         "down": [came(calls), ViewSeen(down), WindowSeen(seen)],
         "unconfigured": [came(()), ViewSeen(bare)],
@@ -89,14 +86,10 @@ LOOKS = [
     ("well", "dark", MIDDLE),
     ("well", "dark", LARGE),
     ("well", "light", MIDDLE),
-    ("well", "ansi", MIDDLE),
-    ("chart", "dark", MIDDLE),
     ("down", "dark", SMALL),
     ("down", "dark", MIDDLE),
-    ("down", "light", LARGE),
     ("unconfigured", "dark", SMALL),
     ("empty", "dark", MIDDLE),
-    ("untrusted", "dark", SMALL),
 ]
 
 
@@ -113,8 +106,7 @@ def test_health(
     size: tuple[int, int],
 ) -> None:
     """Each is drawn as a person has seen it and found it good."""
-    keys = ["l"] if state == "chart" else []
-    scene = Scene(told(state, calls, seen), keys, f"reflex-{theme}")
+    scene = Scene(told(state, calls, seen), theme=f"reflex-{theme}")
     assert scene.looks_as_before(snap_compare, size)
 
 

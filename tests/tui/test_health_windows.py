@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
 from core.stages import Mode
-from reflex_tui.model.latencies import WINDOWS
 from reflex_tui.model.uptime import Minute, minute_of
 from reflex_tui.watch.messages import WindowSeen
 from reflex_tui.watch.windows import WindowWatcher, look
@@ -24,31 +23,14 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from reflex_tui.model.latencies import Windowed
 
-MINUTE, QUARTER, DAY = WINDOWS
 
-
-def test_a_window_shows_what_lies_in_it(tmp_path: Path) -> None:
-    """The last minute, the quarter of an hour and the day hold more and more calls."""
+def test_today_and_the_reasons_of_the_hour(tmp_path: Path) -> None:
+    """Every call of today, and why each Implement call went where it first went."""
     with indexed(tmp_path / "capsule") as (log, index):
-        found = {window.name: look(index, window, NOW) for window in WINDOWS}
+        found = look(index, NOW)
         calls = [each.body for each in log.tail(1000) if each.event_type == "LLMCall"]
-    counts = [
-        sum(each.answered + each.failed for each in found[window.name].slices[Mode.REFLEX])
-        for window in WINDOWS
-    ]
-    assert counts[0] <= counts[1] <= counts[2]
-    assert counts[2] == sum(body["mode"] == Mode.REFLEX for body in calls)
-    assert found[DAY.name].today.calls == len({body["call_id"] for body in calls}) == 120
-    assert all(each.number < QUARTER.slices for each in found[QUARTER.name].slices[Mode.CLOUD])
-
-
-def test_slices_stand_still_while_time_moves_through_them(tmp_path: Path) -> None:
-    """A second later the same calls lie in the same slices."""
-    with indexed(tmp_path / "capsule") as (_, index):
-        one = look(index, QUARTER, NOW + timedelta(seconds=1))
-        other = look(index, QUARTER, NOW + timedelta(seconds=2))
-    assert one.until == other.until
-    assert one.slices == other.slices
+    assert found.today.calls == len({body["call_id"] for body in calls}) == 120
+    assert found.reasons == {"healthy_and_thresholds_met": 98, "server_unhealthy": 22}
 
 
 def test_the_hour_comes_from_decisions_and_calls(tmp_path: Path) -> None:
@@ -61,7 +43,7 @@ def test_the_hour_comes_from_decisions_and_calls(tmp_path: Path) -> None:
         clock.forward(300)
         log.append(decision("b", Mode.CLOUD))
     with indexed(path, calls=1) as (_, index):
-        hour = look(index, QUARTER, NOW).hour
+        hour = look(index, NOW).hour
     assert hour[minute_of(NOW) - 10] == Minute(2, 0)
     assert hour[minute_of(NOW) - 5] == Minute(0, 1)
     assert minute_of(NOW) - 7 not in hour
@@ -91,7 +73,7 @@ def seen(posted: queue.Queue[WindowSeen]) -> Windowed:
 
 
 def test_it_tells_what_there_is_and_looks_again_when_asked(tmp_path: Path) -> None:
-    """Another window is answered at once, and new events are in it."""
+    """A changed configuration is looked at at once, and new events are counted."""
     configured = settings(tmp_path)
     with EventLog(configured.state_dir / "capsule", clock=(clock := StillClock())) as log:
         write_a_day(log, clock, 20)
@@ -99,9 +81,9 @@ def test_it_tells_what_there_is_and_looks_again_when_asked(tmp_path: Path) -> No
             assert seen(posted).today.calls == 20
             log.append(decision("new"))
             log.append(call("new"))
-            watcher.show(MINUTE)
+            watcher.use(configured)
             found = seen(posted)
-            while found.window is not MINUTE:
+            while found.today.calls == 20:
                 found = seen(posted)
             assert found.today.calls == 21
 

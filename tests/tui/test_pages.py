@@ -14,7 +14,7 @@ from core.router.decision import BreakerState, BreakerView, GateView
 from core.settings.model import Thresholds
 from core.stages import Mode
 from reflex_tui.model.gate import breaker_condition, criteria, gate_condition, server_condition, why
-from reflex_tui.model.latencies import Figures, Series
+from reflex_tui.model.latencies import Figures
 from reflex_tui.model.reports import newest, read_report
 from reflex_tui.model.rows import call_records, decision_row, timeline
 from reflex_tui.screens.pages import models_page, status_page
@@ -38,7 +38,7 @@ HEALTHY = "healthy_and_thresholds_met"
 
 def slow_calls(p95: float, calls: int = 20) -> Figures:
     """Live figures with that P95."""
-    return Figures(calls, 0, Series(), Series((), p95 / 2, p95))
+    return Figures("reflex", Mode.REFLEX, calls, 0, p95 / 2, p95)
 
 
 def test_the_server_is_up_slow_loading_or_down() -> None:
@@ -137,19 +137,6 @@ def test_reports_are_newest_first_and_damage_is_told(tmp_path: Path) -> None:
     assert damaged.read() == {"problem": "not JSON"}
 
 
-@pytest.mark.parametrize(
-    "text", ["[" * 60_000, "[" + "[]," * 2_000_001 + "0]"], ids=["deep", "many"]
-)
-def test_a_report_that_would_take_all_memory_is_not_parsed(tmp_path: Path, text: str) -> None:
-    """A megabyte of brackets becomes a gigabyte of lists."""
-    path = tmp_path / "reflex-bakeoff-20260112T103016Z.json"
-    path.write_text(text)
-    assert read_report(path).problem in {
-        "it is nested too deeply",
-        "it holds over 2,000,000 values",
-    }
-
-
 def test_a_call_is_told_from_decision_to_fallback(tmp_path: Path) -> None:
     """Each step lies where it lay in the call's time, and the chain is checked."""
     log = EventLog(tmp_path, clock=(clock := StillClock()))
@@ -197,4 +184,5 @@ def test_status_says_where_each_value_comes_from() -> None:
     lines = [line.plain.split() for line in status_page(settings(), outlook(), None, 90)]
     assert ["enabled", "true", "stage0.toml:2"] in lines
     assert ["max_failures", "3", "default"] in lines
-    assert ["next", "Implement", "call", "→", f"{Mode.REFLEX}:", HEALTHY] in lines
+    assert lines[0][:5] == ["next", "Implement", "call", "→", f"{Mode.REFLEX}:"]
+    assert lines[1] == [HEALTHY]

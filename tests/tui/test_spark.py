@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflex_tui.widgets.latency import FAILED, Chart
+from reflex_tui.widgets.latency import FAILED, Sparkline
 from reflex_tui.widgets.lines import EIGHTHS, bars, ceiling
 
 latencies = st.one_of(st.none(), st.floats(0, 1e6), st.just(math.nan), st.just(math.inf))
@@ -54,16 +54,10 @@ def test_the_ceiling_is_a_round_number_over_all(values: list[float]) -> None:
     assert round(mantissa, 6) in {1, 2, 5, 10}
 
 
-def test_a_failed_call_is_marked_and_the_limit_drawn() -> None:
-    """A failure is no zero; the limit is a line through the empty cells."""
-    chart = Chart([1000.0, None, 2500.0], 4000.0, "$reflex", limit=2000.0)
-    lines = [line.plain for line in chart.lines(4, 4)]
-    assert lines == ["    ", "   ▄", "╌╌╌█", f"·█{FAILED}█"]
-
-
-def test_few_calls_make_thick_columns() -> None:
-    """A wide chart of two calls is no pair of hairs; one that fills up is a column a call."""
-    chart = Chart([1000.0, 2000.0], 2000.0, "$reflex")
-    assert [line.plain for line in chart.lines(6, 2)] == ["   ███", "██████"]
-    many = Chart([2000.0] * 5, 2000.0, "$reflex")
-    assert [line.plain for line in many.lines(6, 2)] == [" █████", "·█████"]
+def test_a_failed_call_is_marked_and_what_is_over_the_limit_stands_out() -> None:
+    """A failure is no zero; without a call there is a dot."""
+    drawn = Sparkline([1000.0, None, 2500.0], 4000.0, "$reflex", limit=2000.0).line(5)
+    assert drawn.plain == f"··▂{FAILED}▅"
+    assert [(span.start, span.end) for span in drawn.spans if "warning" in str(span.style)] == [
+        (4, 5)
+    ]

@@ -16,13 +16,14 @@ from __future__ import annotations
 from core.capsule.index.columns import Kind, note_of
 from core.capsule.index.projection import Index
 from core.capsule.index.query import End, EventFilter, IndexRow, Latency, ListedRow, ListedRows
-from core.capsule.index.window import Seen, Slice, Stretch, Tokens, Totals
+from core.capsule.index.window import IndexedAttempt, Seen, Slice, Stretch, Tokens, Totals
 
 __all__ = [
     "End",
     "EventFilter",
     "Index",
     "IndexRow",
+    "IndexedAttempt",
     "Kind",
     "Latency",
     "ListedRow",

@@ -28,7 +28,16 @@ from core.capsule.index.query import (
     seq_at,
 )
 from core.capsule.index.store import Places, identity_of, open_store, remove_store, store_file
-from core.capsule.index.window import KeptAnswers, Seen, Slice, Stretch, Totals, seen_in
+from core.capsule.index.window import (
+    IndexedAttempt,
+    KeptAnswers,
+    Seen,
+    Slice,
+    Stretch,
+    Totals,
+    attempts_in,
+    seen_in,
+)
 from core.capsule.segments import RecordPlace, segment_numbers
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleCorrupt, CapsuleError
@@ -205,6 +214,19 @@ class Index:
     def seen(self, stretch: Stretch, wanted: Callable[[Kind], bool]) -> list[Seen]:
         """How many events of each wanted kind lie in each slice of a stretch."""
         return self._answer(lambda db: seen_in(db, self._kinds, stretch, wanted), [])
+
+    def attempts(
+        self, since: datetime, before: int, most: int, *, origins: Collection[str] = LIVE_ORIGINS
+    ) -> list[IndexedAttempt]:
+        """The newest ``most`` attempts that ended since then, older than the event ``before``."""
+        since_ms = round(since.timestamp() * 1000)
+        nothing: list[IndexedAttempt] = []
+        return self._answer(
+            lambda db: attempts_in(
+                db, self._kinds, since_ms=since_ms, before=before, most=most, origins=origins
+            ),
+            nothing,
+        )
 
     def call(self, call_id: str) -> list[Record]:
         """The log's records of one call, oldest first.

@@ -88,6 +88,19 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexedAttempt:
+    """An attempt's end: when (ms since 1970), its kind and call (a hash of the call_id), in ms."""
+
+    seq: int
+    time_ms: int
+    kind: Kind
+    call: int | None
+    latency_ms: float | None
+    ttft_ms: float | None
+    tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """How many events of a kind lie in one slice, ``number`` from 0."""
 
@@ -108,6 +121,27 @@ def seen_in(
     known = list(kinds)
     found = db.execute(sql, asked_of(db, stretch))
     return [Seen(number, known[kind], events) for number, kind, events in found]
+
+
+def attempts_in(
+    db: sqlite3.Connection,
+    kinds: dict[Kind, int],
+    *,
+    since_ms: int,
+    before: int,
+    most: int,
+    origins: Collection[str],
+) -> list[IndexedAttempt]:
+    """The newest ``most`` attempts that ended since a time with a ``seq`` under ``before``."""
+    ours = numbers_of(kinds, lambda kind: kind.event_type == CALL and kind.origin in origins)
+    known = list(kinds)
+    found = db.execute(
+        f"""SELECT seq, time_ms, kind, call, latency_ms, ttft_ms, completion_tokens FROM events
+        WHERE seq >= ? AND seq < ? AND time_ms >= ? AND kind IN ({ours})
+        ORDER BY seq DESC LIMIT ?""",  # noqa: S608  numbers of ours
+        (first_at(db, since_ms), before, since_ms, most),
+    ).fetchall()
+    return [IndexedAttempt(row[0], row[1], known[row[2]], *row[3:]) for row in reversed(found)]
 
 
 def numbers_of(kinds: dict[Kind, int], wanted: Callable[[Kind], bool]) -> str:

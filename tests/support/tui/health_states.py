@@ -10,7 +10,6 @@ from core.capsule import EventLog
 from core.capsule.events import ShadowComparedEvent
 from core.capsule.index import Index
 from core.settings.model import Cloud
-from reflex_tui.model.latencies import DEFAULT, Window, Windowed
 from reflex_tui.model.uptime import Minute, minute_of
 from reflex_tui.watch.windows import look
 from tests.support.tui.making import ENDPOINT, LOCAL, NOW, StillClock, settings, write_a_day
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from core.router.shadow import ShadowSummary
     from core.settings import Settings
+    from reflex_tui.model.latencies import Windowed
 
 PRICED = Cloud(price_input_per_million=0.25, price_output_per_million=2.0)
 
@@ -41,10 +41,10 @@ def indexed(path: Path, calls: int = 120) -> Iterator[tuple[EventLog, Index]]:
         yield log, index
 
 
-def windowed(path: Path, window: Window = DEFAULT, shadow: ShadowSummary | None = None) -> Windowed:
+def windowed(path: Path, shadow: ShadowSummary | None = None) -> Windowed:
     """What the index of such a capsule shows, and an hour with a gap and an outage."""
     with indexed(path) as (_, index):
-        return replace(look(index, window, NOW, shadow), hour=an_hour())
+        return replace(look(index, NOW, shadow), hour=an_hour())
 
 
 def an_hour() -> dict[int, Minute]:
