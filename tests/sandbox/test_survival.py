@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import signal
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from core.harness.sandbox import Limits, Result, Sandbox, Tier
+from core.harness.sandbox import Limits, Result, Sandbox, Tier, cgroup, process
 from core.harness.sandbox.cgroup import group_parent, memory_group
 from core.harness.sandbox.layout import interpreter
 from core.harness.sandbox.limits import MAX_FILES
@@ -251,8 +252,11 @@ time.sleep(60)
     assert result.killed_by == "memory"
 
 
-async def test_memory_in_empty_files(sandbox: Sandbox, workspace: Path) -> None:
-    """Files without a byte in them are limited in number, in each place."""
+async def test_memory_in_empty_files(
+    sandbox: Sandbox, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files without a byte in them are limited in number, without a control group too."""
+    monkeypatch.setattr(process, "memory_group", lambda _: contextlib.nullcontext(None))
     code = """
 import os
 made = 0
@@ -280,6 +284,19 @@ async def test_memory_that_no_process_maps(sandbox: Sandbox, workspace: Path) ->
     with memory_group(40 << 20):  # what was still busy is removed with the next one
         left = list(group_parent().glob(f"reflex-{os.getpid()}-*"))  # type: ignore[union-attr]
     assert len(left) <= 2
+
+
+def test_a_control_group_of_version_2(tmp_path: Path) -> None:
+    """Its files have other names; what it counts includes no swap."""
+    for name in ("memory.max", "memory.swap.max"):
+        (tmp_path / name).touch()
+    cgroup._limit(tmp_path, 40 << 20)
+    assert (tmp_path / "memory.max").read_text() == str(40 << 20)
+    assert (tmp_path / "memory.swap.max").read_text() == "0"
+    group = cgroup.Group(tmp_path)
+    for killed in (0, 1):
+        (tmp_path / "memory.events").write_text(f"low 0\nhigh 0\nmax 9\noom 1\noom_kill {killed}\n")
+        assert group.ran_out() == bool(killed)
 
 
 async def test_workspace_deleted(sandbox: Sandbox, workspace: Path) -> None:
