@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from core.client.replies import OnDelta
     from core.clock import Clock
 
+_SCHEMA_REFUSED = frozenset({400, 422, 500})
+_OF_SCHEMA = re.compile(r"schema|grammar|guided|xgrammar|regex", re.IGNORECASE)
 _LEAST_CHECK_S = 0.1  # a reply that came just in time is checked all the same
 
 
@@ -56,6 +58,7 @@ class ChatClient:
         self._clock = clock or SystemClock()
         self._quote = quoting(backend.api_key)
         self._options = Options(backend)
+        self._plainly = False
         self._api = api_of(backend)
         self._transport = open_transport(backend.endpoint, self._clock.monotonic)
 
@@ -109,7 +112,9 @@ class ChatClient:
                 return await self._asked(attempt, request, body, deadline, limit_ms)
             except StatusError as error:
                 begun = attempt.assembly.first_chunk_at is not None
-                if begun or native or not self._options.learn(error, body):
+                if begun or native:
+                    raise
+                if not (self._options.learn(error, body) or self._simplify(error, request)):
                     raise
 
     async def make_ready(self) -> None:
@@ -209,9 +214,18 @@ class ChatClient:
         }
         if request.schema is not None and request.constrain:
             body["response_format"] = structured.response_format(
-                request.schema_name, request.schema
+                request.schema_name, request.schema, plainly=self._plainly
             )
         return body
+
+    def _simplify(self, error: StatusError, request: ChatRequest) -> bool:
+        """Whether ``error`` refuses a schema of ours; from then on its structure alone is sent."""
+        words = error.message.removeprefix(error.own_words)
+        refused = error.status in _SCHEMA_REFUSED and _OF_SCHEMA.search(words) is not None
+        if self._plainly or request.schema is None or not request.constrain or not refused:
+            return False
+        self._plainly = True
+        return True
 
     async def _check_schemas(self, request: ChatRequest) -> None:
         """Before anything is sent: whether the schema can be used, and a look at the tools'."""

@@ -1,4 +1,4 @@
-"""JSON schemas: what of one is sent to a server, and whether a reply meets all of it.
+"""JSON schemas: how one is sent to a server, and whether a reply meets all of it.
 
 Validating can take for ever: a ``pattern`` backtracks, references multiply. ``cost`` tells the
 ordinary schema, which is used here, from the others, which ``bounded`` uses in another process.
@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from core.client.json_text import NotStrictJSON, loads, size
+from core.client.portable import portable
 from core.errors import BadRequest, NotCompliant
 from core.plain import plain
 
@@ -29,72 +30,17 @@ _REMEDY = (
     "Servers enforce different parts of a schema and some ignore keywords; a larger model, a"
     " simpler schema or a server with grammar support helps."
 )
-_AS_IT_IS = frozenset({"type", "enum", "const", "required", "description"})
-_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-_NAMED = frozenset({"properties", "$defs", "definitions"})
 
 
-def portable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """``schema`` reduced to what may be sent; the reply is validated against the whole of it.
+def response_format(
+    name: str, schema: Mapping[str, Any], *, plainly: bool = False
+) -> dict[str, Any]:
+    """OpenAI's ``response_format`` for ``schema``, which SGLang, vLLM and llama.cpp take alike.
 
-    Kept: ``type enum const required``, ``properties``, ``items``, ``additionalProperties: false``,
-    an anchored ``pattern``, ``maxLength`` where there is no such pattern, bounds of integers,
-    ``minItems maxItems`` of arrays, ``$ref`` into ``$defs`` or ``definitions``, and ``description``
-    for the model to read. What is dropped makes the sent schema looser, never stricter.
+    ``plainly`` is for a server that has refused a schema: the structure alone.
     """
-    names = {
-        f"#/{section}/{name}"
-        for section in ("$defs", "definitions")
-        if isinstance(schema.get(section), dict)
-        for name in schema[section]
-    }
-    return _reduced(dict(schema), names | {"#"})
-
-
-def _reduced(schema: Any, targets: set[str]) -> dict[str, Any]:
-    if not isinstance(schema, dict):
-        return {}
-    if "$ref" in schema:
-        # Engines differ over keywords beside a $ref; alone it means the same to all.
-        kept = {"$ref": schema["$ref"]} if schema["$ref"] in targets else {}
-        return kept | _sections(schema, targets, frozenset({"$defs", "definitions"}))
-    kept = {key: schema[key] for key in schema if key in _AS_IT_IS}
-    kept |= _sections(schema, targets, _NAMED)
-    kind = schema.get("type")
-    if isinstance(schema.get("items"), dict):
-        kept["items"] = _reduced(schema["items"], targets)
-    if schema.get("additionalProperties") is False:
-        kept["additionalProperties"] = False
-    if _anchored(schema.get("pattern")):
-        kept["pattern"] = schema["pattern"]
-    elif "maxLength" in schema:
-        kept["maxLength"] = schema["maxLength"]
-    if kind == "integer":
-        kept |= {key: schema[key] for key in schema if key in _BOUNDS}
-    if kind == "array":
-        kept |= {key: schema[key] for key in ("minItems", "maxItems") if key in schema}
-    return kept
-
-
-def _sections(schema: dict[str, Any], targets: set[str], names: frozenset[str]) -> dict[str, Any]:
-    return {
-        section: {name: _reduced(inner, targets) for name, inner in schema[section].items()}
-        for section in schema
-        if section in names and isinstance(schema[section], dict)
-    }
-
-
-def _anchored(pattern: object) -> bool:
-    if not isinstance(pattern, str) or not pattern.startswith("^") or not pattern.endswith("$"):
-        return False
-    escapes = len(pattern[:-1]) - len(pattern[:-1].rstrip("\\"))
-    return escapes % 2 == 0
-
-
-def response_format(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenAI's ``response_format`` for ``schema``, which SGLang, vLLM and llama.cpp take alike."""
     fit = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "reply"
-    described = {"name": fit, "strict": True, "schema": portable(schema)}
+    described = {"name": fit, "strict": True, "schema": portable(schema, plainly=plainly)}
     return {"type": "json_schema", "json_schema": described}
 
 

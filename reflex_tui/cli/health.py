@@ -39,7 +39,14 @@ def add(commands: Commands) -> None:
         "health --deep",
         "health --watch 5",
     )
-    health.add_argument("--deep", action="store_true", help="also run one constrained generation")
+    health.add_argument(
+        "--deep", action="store_true", help="also generate by a schema, and call a tool"
+    )
+    health.add_argument(
+        "--schema",
+        action="store_true",
+        help="ask what the server makes of each keyword of JSON schema",
+    )
     health.add_argument(
         "--watch",
         type=positive,
@@ -65,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     timeout_ms = arguments.timeout or backend.timeout_ms
     if arguments.watch is None:
         found = asyncio.run(probe(backend, timeout_ms=timeout_ms, deep=arguments.deep, load=True))
+        if arguments.schema and found.ok:
+            return asyncio.run(_schema(backend, as_json=arguments.json))
         return _show(found, settings, as_json=arguments.json)
     return asyncio.run(_watch(backend, timeout_ms, arguments))
 
@@ -99,6 +108,22 @@ def run_models(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         _explain(found, settings)
     return 1
+
+
+async def _schema(backend: Backend, *, as_json: bool) -> int:
+    """One line a keyword as it is asked; 0, or 1 where the server refuses one that calls send."""
+    from core.router.schema_table import KeywordVerdict, schema_rows
+
+    rows = []
+    async for row in schema_rows(backend):
+        rows.append(row)
+        if not as_json:
+            note = "" if row.sent else "not sent"
+            print(f"{row.keyword:<34}  {row.verdict:<8}  {note:<8}  {row.said}".rstrip())
+            sys.stdout.flush()
+    if as_json:
+        print_json({"endpoint": backend.endpoint, "keywords": [row.as_json() for row in rows]})
+    return 1 if any(row.sent and row.verdict is KeywordVerdict.REFUSED for row in rows) else 0
 
 
 async def _watch(backend: Backend, timeout_ms: float, arguments: argparse.Namespace) -> int:

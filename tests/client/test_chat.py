@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
 import subprocess
@@ -38,6 +39,7 @@ from tests.support.behaviours import (
     whole,
 )
 from tests.support.faultserver import FaultServer
+from tests.support.recorded import load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -301,3 +303,20 @@ def test_importing_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == ""
+
+
+async def test_a_refused_schema_is_sent_plainly_from_then_on() -> None:
+    """A grammar backend that knows fewer keywords still holds the structure."""
+    named: Any = SCHEMA["properties"]
+    schema = {**SCHEMA, "properties": {**named, "s": {"type": "string", "maxLength": 9}}}
+    refusal = load("vllm-0.32.0/unsupported_keyword").handler()
+
+    async def outlines(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        sent = json.dumps(seen.json["response_format"])
+        await (refusal if "maxLength" in sent else streams(*said(GOOD)))(seen, writer)
+
+    async with FaultServer(outlines) as server, ChatClient(server.backend()) as client:
+        for _ in range(2):
+            reply = await client.complete(ChatRequest(HELLO, schema=schema))
+            assert reply.data == DATA
+        assert len(server.chats) == 3

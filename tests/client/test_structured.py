@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel, Field
 
-from core.client.schema import compiled, parse, portable, response_format
+from core.client.portable import portable
+from core.client.schema import compiled, parse, response_format
 from core.errors import BadRequest, NotCompliant
 
 SCHEMA: dict[str, Any] = {
@@ -171,7 +174,41 @@ def test_compiled_once() -> None:
         ({"pattern": "^a\\$"}, {}),
         ({"pattern": "^a\\\\$"}, {"pattern": "^a\\\\$"}),
         ({"type": "integer", "minimum": 1}, {"type": "integer", "minimum": 1}),
-        ({"type": "number", "minimum": 1}, {"type": "number"}),
+        ({"type": "number", "minimum": 1}, {"type": "number", "minimum": 1}),
+        ({"type": "number", "maximum": 0.5}, {"type": "number", "maximum": 0.5}),
+        (
+            {"type": "integer", "minimum": 0.5, "maximum": 5.5},
+            {"type": "integer", "minimum": 1, "maximum": 5},
+        ),
+        (
+            {"type": "integer", "exclusiveMinimum": 0.5, "exclusiveMaximum": 5.0},
+            {"type": "integer", "minimum": 1, "exclusiveMaximum": 5},
+        ),
+        ({"type": "integer", "maximum": 10**19}, {"type": "integer"}),
+        ({"pattern": "^(?=a)b$", "maxLength": 9}, {"maxLength": 9}),
+        ({"pattern": "^(?:a|b)$"}, {"pattern": "^(?:a|b)$"}),
+        ({"pattern": r"^(a)\1$"}, {}),
+        ({"pattern": r"^\bword$"}, {}),
+        (
+            {"type": "array", "minItems": 2, "maxItems": 2},
+            {"type": "array", "minItems": 2, "maxItems": 2, "items": {}},
+        ),
+        (
+            {
+                "type": "array",
+                "prefixItems": [{"type": "integer"}, {"type": "null"}],
+                "minItems": 2,
+            },
+            {
+                "type": "array",
+                "prefixItems": [{"type": "integer"}, {"type": "null"}],
+                "minItems": 2,
+            },
+        ),
+        (
+            {"prefixItems": [{"const": 1}], "items": False},
+            {"prefixItems": [{"const": 1}], "items": False},
+        ),
         (
             {"type": "array", "items": {"not": {}}, "minItems": 1, "uniqueItems": True},
             {"type": "array", "items": {}, "minItems": 1},
@@ -181,7 +218,17 @@ def test_compiled_once() -> None:
             {"properties": {"minLength": {"const": 1}, "b": {}}},
         ),
         ({"additionalProperties": {"type": "string"}}, {}),
-        ({"anyOf": [{"type": "string"}], "description": "d"}, {"description": "d"}),
+        (
+            {"type": "object", "additionalProperties": {"type": "string", "format": "date"}},
+            {"type": "object", "additionalProperties": {"type": "string"}},
+        ),
+        (
+            {"anyOf": [{"type": "string", "title": "t"}, {"type": "null"}], "description": "d"},
+            {"description": "d", "anyOf": [{"type": "string"}, {"type": "null"}]},
+        ),
+        ({"oneOf": [{"const": 1}, {"const": 2}]}, {"anyOf": [{"const": 1}, {"const": 2}]}),
+        ({"anyOf": [{"const": 1}, {"not": {}}]}, {}),
+        ({"type": "object", "anyOf": [{"required": ["a"]}]}, {"type": "object"}),
         (
             {
                 "$defs": {"a": {"type": "null", "title": "t"}},
@@ -198,6 +245,76 @@ def test_compiled_once() -> None:
 def test_portable(schema: dict[str, Any], sent: dict[str, Any]) -> None:
     """Only what every engine enforces is sent."""
     assert portable(schema) == sent
+
+
+def test_plainly() -> None:
+    """For a server that refused a schema: no bounds, no patterns, the structure as before."""
+    schema = {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^a$", "maxLength": 3},
+        "minItems": 1,
+    }
+    plain = {"type": "array", "items": {"type": "string"}}
+    assert portable(schema, plainly=True) == plain
+    form = response_format("x", schema, plainly=True)
+    assert form["json_schema"]["schema"] == plain
+
+
+class Edit(BaseModel):
+    """A reply as users of pydantic write it."""
+
+    line: int = Field(ge=1)
+    note: str | None = None
+    span: tuple[int, int]
+    tags: dict[str, int] = {}
+    share: float = Field(default=0.5, ge=0, le=1)
+
+
+def test_a_pydantic_model_survives() -> None:
+    """Optional, tuple, dict and bounds reach the server; the title and the defaults do not."""
+    sent = portable(Edit.model_json_schema())["properties"]
+    assert sent["line"] == {"type": "integer", "minimum": 1}
+    assert sent["note"] == {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    assert sent["span"]["prefixItems"] == [{"type": "integer"}] * 2
+    assert (sent["span"]["minItems"], sent["span"]["maxItems"]) == (2, 2)
+    assert sent["tags"] == {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert sent["share"] == {"type": "number", "minimum": 0, "maximum": 1}
+
+
+VALUES = [-1, 0, 1, 0.5, 1.5, 5, 6, 10**19, "", "a", "abc", None, True, [], [1], [1, "a"], {}]
+VALUES += [{"a": 1}, {"a": "x"}, {"b": [None]}]
+BOUND = st.integers(-3, 7) | st.floats(-3, 7) | st.just(10**19)
+LEAF = st.one_of(
+    st.builds(lambda low: {"type": "integer", "minimum": low}, BOUND),
+    st.builds(lambda high: {"type": "integer", "exclusiveMaximum": high}, BOUND),
+    st.builds(lambda low: {"type": "number", "exclusiveMinimum": low}, BOUND),
+    st.builds(lambda least: {"type": "array", "minItems": least}, st.integers(0, 3)),
+    st.builds(lambda most: {"type": "string", "maxLength": most}, st.integers(0, 3)),
+    st.sampled_from([{"type": "null"}, {"const": 1}, {"enum": ["a", []]}, {}, True, {"not": {}}]),
+)
+
+
+@given(
+    st.recursive(
+        LEAF,
+        lambda inner: st.one_of(
+            st.builds(lambda several: {"anyOf": several}, st.lists(inner, min_size=1, max_size=3)),
+            st.builds(lambda several: {"oneOf": several}, st.lists(inner, min_size=1, max_size=3)),
+            st.builds(lambda one: {"type": "array", "items": one}, inner),
+            st.builds(lambda one: {"type": "array", "prefixItems": [one]}, inner),
+            st.builds(lambda one: {"type": "object", "additionalProperties": one}, inner),
+            st.builds(lambda one: {"properties": {"a": one}, "required": ["a"]}, inner),
+        ),
+        max_leaves=6,
+    )
+)
+def test_what_is_sent_is_looser_never_stricter(schema: Any) -> None:
+    """Whatever meets the schema meets what is sent of it."""
+    whole = {"allOf": [schema]}
+    sent = portable(schema if isinstance(schema, dict) else {})
+    for value in VALUES:
+        if Draft202012Validator(whole).is_valid(value):
+            assert Draft202012Validator(sent).is_valid(value), value
 
 
 def test_response_format() -> None:

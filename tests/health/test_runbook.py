@@ -91,7 +91,7 @@ def test_the_engines_know_the_switches_of_the_text() -> None:
     reflex = {"--deep", "--write", "--gguf", "--hf", "--model", "--identifier", "--ttl", "--arms"}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGE)) - reflex
     assert {"--reasoning-parser", "--tp-size", "--speculative-config"} <= named
-    assert named <= set(everywhere) | {"--against", "--type", "--api-key", "--ctx"}
+    assert named <= set(everywhere) | {"--against", "--type", "--api-key", "--ctx", "--schema"}
 
 
 def test_the_configuration_is_valid() -> None:

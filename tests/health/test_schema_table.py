@@ -1,0 +1,92 @@
+"""The table of keywords: refused, ignored and kept are told apart, by asking."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from core.client.schema import compiled
+from core.router.schema_table import KEYWORDS, Keyword, KeywordVerdict, schema_rows
+from tests.support.health.servers import Reply, in_turn, local, recorded_chat, serving
+from tests.support.health.streams import stream
+
+REFUSED = recorded_chat("sglang-0.5.23/unsupported_keyword")
+
+
+def allowed(keyword: Keyword) -> str:
+    """A value that a server which keeps the keyword writes."""
+    examples = [
+        '"x"',
+        '"abc"',
+        '"hello"',
+        '"123"',
+        '"aaa"',
+        '"aa"',
+        '"2026-01-12"',
+        "3",
+        "1",
+        "0.5",
+    ]
+    examples += ["[1, 2, 3]", '[1, "x"]', "null", "true", "{}"]
+    schema = compiled(keyword.schema)
+    return next(text for text in examples if schema.is_valid(json.loads(text)))
+
+
+async def verdicts(*replies: Reply) -> list[str]:
+    """Of a server whose chats answer so, one after the other."""
+    async with serving({"/v1/chat/completions": in_turn(*replies)}) as server:
+        return [str(row.verdict) async for row in schema_rows(local(server.endpoint))]
+
+
+def test_what_is_forbidden_is_forbidden() -> None:
+    """Each prompt asks for a value that its schema does not allow."""
+    for keyword in KEYWORDS:
+        if keyword.name != "format":  # validators take any text for a date
+            assert not compiled(keyword.whole).is_valid({"a": json.loads(keyword.forbidden)})
+
+
+async def test_a_server_that_keeps_every_keyword() -> None:
+    """It writes something else than it was asked for."""
+    replies = [stream(f'{{"a": {allowed(keyword)}}}') for keyword in KEYWORDS]
+    assert await verdicts(*replies) == ["kept"] * len(KEYWORDS)
+
+
+async def test_a_server_that_ignores_every_keyword() -> None:
+    """It does as the prompt says."""
+    asked = [keyword for keyword in KEYWORDS if keyword.name != "format"]
+    replies = [stream(f'{{"a": {keyword.forbidden}}}') for keyword in KEYWORDS]
+    assert (await verdicts(*replies)).count("ignored") == len(asked)
+
+
+async def test_refusals_are_told() -> None:
+    """As recorded of SGLang, which refuses what it would ignore."""
+    async with serving({"/v1/chat/completions": REFUSED}) as server:
+        rows = [row async for row in schema_rows(local(server.endpoint))]
+        assert len(server.paths) == len(KEYWORDS)  # each asked once, as it is
+    assert {row.verdict for row in rows} == {KeywordVerdict.REFUSED}
+    assert all("uniqueItems" in row.said for row in rows)
+    assert rows[0].as_json()["verdict"] == "refused"
+
+
+@pytest.mark.parametrize("reply", [stream("{", "length"), Reply.of({"error": "gone"}, 500)])
+async def test_what_is_not_known_is_unclear(reply: Reply) -> None:
+    """A reply that was cut, a server that broke."""
+    assert set(await verdicts(reply)) == {"unclear"}
+
+
+def test_calls_send_what_no_engine_refuses() -> None:
+    """The table says of each keyword whether calls send it."""
+    unsent = {keyword.name for keyword in KEYWORDS if not keyword.sent}
+    assert unsent == {
+        "minLength",
+        "pattern with look-around",
+        "pattern with back-reference",
+        "format",
+        "fractional bounds of integers",
+        "multipleOf",
+        "minItems without items",
+        "uniqueItems",
+        "oneOf",
+        "not",
+    }
