@@ -19,7 +19,7 @@ from core.errors import ConfigError, ReflexError
 from core.figures import count, duration, plural
 from core.harness.bakeoff.plan import DEFAULT_SUITE, Plan
 from core.harness.sandbox import choose_tier
-from core.harness.suites.find import available_suites
+from core.harness.suites.find import available_suites, own_names
 from core.plain import plain, plain_block
 from core.stages import CLOUD, PRIMARY
 from reflex_tui.model.estimate import Estimate, PastRuns, estimate, past_of
@@ -183,7 +183,8 @@ class BakeoffStart(ModalScreen["Plan | None"]):
             for name, value, hint in self._fields():
                 with Horizontal(classes="field"):
                     yield Label(name, classes="field-name", markup=False)
-                    known = SuggestFromList(available_suites()) if name == "suite" else None
+                    suites = (*available_suites(), *own_names(self._settings.source.root))
+                    known = SuggestFromList(suites) if name == "suite" else None
                     yield Input(
                         value,
                         id=f"start-{name}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.clock import SystemClock
 from core.errors import ConfigError, SuiteError
 from core.harness.mining.repository import Repository
-from core.harness.suites.find import available_suites, load_suite, own_suites
+from core.harness.suites.find import available_suites, load_suite, own_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,9 +57,7 @@ class SuiteFacts:
 
 def all_suites(workspace: Path) -> list[SuiteFacts]:
     """The package's suites, then those made from this workspace's code; it reads files."""
-    place = own_suites(workspace)
-    names = sorted(each.name for each in place.iterdir()) if place.is_dir() else []
-    own = [name for name in names if not name.startswith(".")][:_MOST_LISTED]
+    own = own_names(workspace)[:_MOST_LISTED]
     return [
         *(_facts(name, workspace, own=False) for name in available_suites()),
         *(_facts(name, workspace, own=True) for name in own),

@@ -16,7 +16,7 @@ from core.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Suite", "Task", "available_suites", "lay_out", "load_suite", "own_suites"]
+__all__ = ["Suite", "Task", "available_suites", "lay_out", "load_suite", "own_names", "own_suites"]
 
 _BUILT_IN = Path(__file__).parent
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Suite]], ...] = tuple(
@@ -32,6 +32,13 @@ def available_suites() -> tuple[str, ...]:
 def own_suites(workspace: Path) -> Path:
     """Where a workspace keeps the suites that were made from its own code."""
     return workspace / ".speckit" / "suites"
+
+
+def own_names(workspace: Path) -> tuple[str, ...]:
+    """Names of the suites made from a workspace's own code; files and hidden names are none."""
+    place = own_suites(workspace)
+    found = sorted(place.iterdir()) if place.is_dir() else []
+    return tuple(path.name for path in found if not path.name.startswith(".") and path.is_dir())
 
 
 def load_suite(name_or_path: str | Path, workspace: Path | None = None) -> Suite:

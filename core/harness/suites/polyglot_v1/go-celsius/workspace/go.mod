@@ -1,0 +1,3 @@
+module go_celsius
+
+go 1.18

@@ -1,0 +1,3 @@
+module go_counter
+
+go 1.18

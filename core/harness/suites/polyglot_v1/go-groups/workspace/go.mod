@@ -1,0 +1,3 @@
+module go_groups
+
+go 1.18

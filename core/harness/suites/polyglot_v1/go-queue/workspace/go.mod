@@ -1,0 +1,3 @@
+module go_queue
+
+go 1.18

@@ -1,0 +1,3 @@
+module go_shapes
+
+go 1.18

@@ -1,0 +1,3 @@
+module go_slug
+
+go 1.18

@@ -1,0 +1,43 @@
+//! A ring of the last readings.
+
+/// Keeps the last `size` readings, the oldest first.
+pub struct Ring {
+    size: usize,
+    kept: Vec<f64>,
+    next: usize,
+}
+
+impl Ring {
+    /// An empty ring; a size of 0 keeps nothing.
+    pub fn new(size: usize) -> Self {
+        Ring { size, kept: Vec::new(), next: 0 }
+    }
+
+    /// Add a reading; the oldest one makes room.
+    pub fn push(&mut self, reading: f64) {
+        if self.size == 0 {
+            return;
+        }
+        if self.kept.len() < self.size {
+            self.kept.push(reading);
+        } else {
+            self.kept[self.next] = reading;
+        }
+        self.next = (self.next + 1) % self.size;
+    }
+
+    /// The readings, the oldest first.
+    pub fn readings(&self) -> Vec<f64> {
+        let start = if self.kept.len() < self.size { 0 } else { self.next };
+        let (new, old) = self.kept.split_at(start);
+        [old, new].concat()
+    }
+
+    /// The mean of what is kept; `None` for nothing.
+    pub fn mean(&self) -> Option<f64> {
+        if self.kept.is_empty() {
+            return None;
+        }
+        Some(self.kept.iter().sum::<f64>() / self.kept.len() as f64)
+    }
+}

@@ -1,0 +1,12 @@
+/** The keys of `T` whose values are of type `V`. */
+type KeysOf<T, V> = { [K in keyof T]: T[K] extends V ? K : never }[keyof T];
+
+/** Groups records by one of their texts, in the order of their first appearance. */
+export function groupBy<T>(records: readonly T[], key: KeysOf<T, string>): Map<string, T[]> {
+  const groups: Record<string, T[]> = {};
+  for (const record of records) {
+    const name = record[key] as string;
+    groups[name] = [...(name in groups ? [groups[name]].flat() : []), record];
+  }
+  return new Map(Object.entries(groups));
+}
