@@ -114,7 +114,7 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
         assert "enabled = false" in (ring.root / "stage0.toml").read_text()
         await bench.press("enter")
         await until(bench, lambda: "✓ written" in bench.shown())
-        assert "→ reflex: healthy_and_thresholds_met" in bench.shown()
+        assert "→ reflex: server healthy" in bench.shown()
         assert load_settings(ring.root / "stage0.toml").reflex.enabled
         assert "Write it" not in bench.offered()
         await bench.press("escape")
