@@ -109,7 +109,13 @@ def test_the_whole_truth_table() -> None:
         assert (got.mode, got.reason) == expected(stage, cause, lets, gate, enabled=enabled)
         seen.add((got.mode, got.reason, got.detail))
     reasons = {reason for _, reason, _ in seen}
-    past_the_rule = {Reason.BACKEND_FAILED, Reason.BAKEOFF, Reason.SHADOW, Reason.REPLAY}
+    past_the_rule = {
+        Reason.BACKEND_FAILED,
+        Reason.NEEDS_CLOUD,
+        Reason.BAKEOFF,
+        Reason.SHADOW,
+        Reason.REPLAY,
+    }
     past_the_rule |= {Reason.PROMPT_EXCEEDS_CONTEXT}  # of one call, tested below
     assert reasons == set(Reason) - past_the_rule
     assert {d for _, r, d in seen if r is Reason.THRESHOLDS_NOT_MET} == set(DETAILS)
