@@ -133,6 +133,8 @@ def test_every_command_that_goes_on_is_interrupted_here() -> None:
     ends_by_itself = {
         *("models", "status", "trust", "enable", "disable", "check", "replay", "completion"),
         *("init", "report"),
+        *("launch", "mcp"),  # with the agent, and with the client's end of the stream
+        "suite",  # making one is stopped in its own tests
         *("bakeoff", "implement"),  # as long as a run takes: interrupted in their own tests
         "tui",  # Ctrl-C is a key there
     }
