@@ -213,7 +213,7 @@ async def test_stopped() -> None:
 
     shown = await Acted(act).text(SMALL)
     says(shown, "▲ stopped at 41 of 136 trials of reflex_patchloop_v1   r resumes it")
-    says(shown, "◆ ", "✖ not JSON", "about 39 more tasks or trials")
+    says(shown, "◆ ", "✖ not JSON", "about 50 more first calls")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
