@@ -52,7 +52,7 @@ async def _bakeoff(project: Path, engine: ServerProcess) -> Finished:
     solver = suite_answerer(DEFAULT_SUITE, success_rate=1.0, seed=0)
     async with ScriptedServer(Script(ttft_ms=0, tokens_per_s=0), [solver]) as cloud:
         settings = load_settings(configure(project, engine, cloud, f"timeout_ms = {PATIENT_MS}\n"))
-        plan = Plan(tasks=TASKS, attempts=1, seed=1)
+        plan = Plan(tasks=TASKS, attempts=1, seed=1, early_stop=False)
         *_, finished = [event async for event in run_bakeoff(settings, plan)]
     assert isinstance(finished, Finished)
     return finished

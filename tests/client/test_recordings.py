@@ -18,10 +18,10 @@ from core.errors import (
     CutReply,
     IncompleteReply,
     Misconfigured,
-    NotCompliant,
     OnlyReasoning,
     StatusError,
     TooLong,
+    UnparsedCall,
 )
 from tests.support.faultserver import FaultServer
 from tests.support.recorded import Recording, load, names
@@ -58,11 +58,11 @@ CHATS: dict[str, tuple[type, object, str]] = {
     "sglang-0.5.23/tool_auto_stream": (Reply, "tool_calls", "get_weather"),
     "sglang-0.5.23/tool_named": (CutReply, "length", ""),
     "sglang-0.5.23/tool_named_stream": (CutReply, "length", ""),
-    "sglang-0.5.23/tool_no_parser_auto": (NotCompliant, None, "did not parse"),
-    "sglang-0.5.23/tool_no_parser_auto_body": (NotCompliant, None, "did not parse"),
-    "sglang-0.5.23/tool_no_parser_named": (NotCompliant, None, "did not parse"),
-    "sglang-0.5.23/tool_no_parser_required": (NotCompliant, None, "did not parse"),
-    "sglang-0.5.23/tool_no_parser_required_stream": (NotCompliant, None, "did not parse"),
+    "sglang-0.5.23/tool_no_parser_auto": (UnparsedCall, None, "did not parse"),
+    "sglang-0.5.23/tool_no_parser_auto_body": (UnparsedCall, None, "did not parse"),
+    "sglang-0.5.23/tool_no_parser_named": (UnparsedCall, None, "did not parse"),
+    "sglang-0.5.23/tool_no_parser_required": (UnparsedCall, None, "did not parse"),
+    "sglang-0.5.23/tool_no_parser_required_stream": (UnparsedCall, None, "did not parse"),
     "sglang-0.5.23/tool_none_text_stream": (Reply, "stop", "Hello there, friend."),
     "sglang-0.5.23/tool_required": (CutReply, "length", ""),
     "sglang-0.5.23/tool_required_stream": (CutReply, "length", ""),
