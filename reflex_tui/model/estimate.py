@@ -105,7 +105,7 @@ def estimate(settings: Settings, plan: Plan, past: PastRuns, self_test: SelfTest
     Raises:
         ConfigError: The plan cannot be run as configured: no such arm, no key for the cloud.
         SuiteError: There is no such suite or task.
-        SandboxError: No sandbox holds.
+        SandboxError: No sandbox passes its self-test.
     """
     scope = Scope.of(plan, settings)
     arms = choose_arms(settings, plan.arms, aa=plan.aa)
