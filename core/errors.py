@@ -353,7 +353,7 @@ class EditUnchanged(EditRejected):
 
 
 class SandboxError(HarnessError):
-    """No sandbox holds, or one could not be started."""
+    """No sandbox passes its self-test, or one could not be started."""
 
     code = "sandbox"
 

@@ -12,6 +12,7 @@ import contextlib
 import os
 import secrets
 import stat
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 STATE = ".speckit"
 MOST_BYTES = 64 * 1024 * 1024
+MOST_NAMES = 50_000
+_REGULAR = "Remove it; state files are regular files and no links."
 _ASIDE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -87,20 +90,22 @@ def names_in(directory: Path) -> list[str]:
     """The names in a state directory; none where there is no such directory.
 
     Raises:
-        UnsafeFile: a part of it from ``.speckit`` on is a link.
+        UnsafeFile: a part of it from ``.speckit`` on is a link, or it holds over ``MOST_NAMES``.
         OSError: it cannot be listed.
     """
     refuse_links(directory)
     try:
-        return os.listdir(directory)  # noqa: PTH208  asked often, names alone
+        with os.scandir(directory) as listing:
+            names = [entry.name for entry in islice(listing, MOST_NAMES + 1)]
     except (FileNotFoundError, NotADirectoryError):
         return []
+    if len(names) > MOST_NAMES:
+        raise _unsafe(directory, f"holds over {MOST_NAMES:,} files", "Move the oldest ones away.")
+    return names
 
 
-def _unsafe(path: Path, what: str) -> UnsafeFile:
-    error = UnsafeFile(
-        f"{plain(path)} {what}", remedy="Remove it; state files are regular files and no links."
-    )
+def _unsafe(path: Path, what: str, remedy: str = _REGULAR) -> UnsafeFile:
+    error = UnsafeFile(f"{plain(path)} {what}", remedy=remedy)
     error.strerror = f"it {what}"  # for those who name the path themselves
     return error
 

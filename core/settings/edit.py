@@ -6,6 +6,7 @@ again before it is written: only the keys that were meant may differ.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from core.settings.model import Document
     from core.settings.read import Settings
+
+
+_LF = re.compile(r"(?<!\r)\n")
 
 
 def set_enabled(settings: Settings, *, on: bool) -> tuple[Path, int]:
@@ -81,9 +85,32 @@ def _edited(text: str, values: Mapping[str, bool | str]) -> str:
     if "reflex" not in document:
         document["reflex"] = tomlkit.table()
     table: Any = document["reflex"]
+    added = [name for name in values if name not in table]
     for name, value in values.items():
         table[name] = value
-    return tomlkit.dumps(document)
+    after = tomlkit.dumps(document)
+    for name in added:
+        after = _beside_the_others(after, name)
+    return _with_its_line_ends(after, text)
+
+
+def _beside_the_others(text: str, name: str) -> str:
+    """The new key above what stands before the next table, which is usually said of that table."""
+    number = key_lines(text).get(("reflex", name))
+    if number is None:
+        return text  # in an inline table
+    lines = text.split("\n")
+    at = number - 1
+    while at and (not lines[at - 1].strip() or lines[at - 1].lstrip().startswith("#")):
+        at -= 1
+    lines.insert(at, lines.pop(number - 1))
+    return "\n".join(lines)
+
+
+def _with_its_line_ends(after: str, before: str) -> str:
+    """``after`` with CRLF throughout where ``before`` has nothing else."""
+    ends = before.count("\n")
+    return _LF.sub("\r\n", after) if ends and before.count("\r\n") == ends else after
 
 
 def _expected(text: str, values: Mapping[str, bool | str], name: str) -> Document:

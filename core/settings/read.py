@@ -39,7 +39,12 @@ MAX_LINE_BYTES = 4 << 10
 _MAX_SHOWN = 60
 # Each part can end in one place only: a line of blanks costs no more than its length.
 _TABLE = re.compile(r"^\s*\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?$")
-_LONG_STRINGS = ('"""', "'''")
+_LONG_STRINGS = {
+    '"""': re.compile(r'(?:[^"\\]|\\.|"(?!""))*+"{3,5}'),
+    "'''": re.compile(r".*?'{3,5}"),
+}
+# What a line is made of, as far as a string of several lines could begin in it.
+_WORDS = re.compile(r"""\"{3}|'{3}|"(?:[^"\\]|\\.)*+"|'[^']*+'|\#.*|[^"'#]++|.""")
 _ONE = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _PART = re.compile(_ONE)
 _KEY = re.compile(rf"^\s*({_ONE}(?:\s*\.\s*{_ONE})*)\s*=")
@@ -48,23 +53,42 @@ _KEY = re.compile(rf"^\s*({_ONE}(?:\s*\.\s*{_ONE})*)\s*=")
 def key_lines(text: str) -> dict[tuple[str, ...], int]:
     """Line (from 1) of each table header and key, by full dotted path; tomllib does not say.
 
-    Best effort: a key inside an inline table is found by its table, and odd strings may mislead a
-    message.
+    A key inside an inline table is found by its table.
     """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     string = ""  # the quotes that will end a string of several lines
-    for number, line in enumerate(text.splitlines(), 1):
-        if string:
-            string = "" if string in line else string
+    for number, line in enumerate(text.split("\n"), 1):
+        within, string = string, _open_string(line, string)
+        if within:
             continue
-        string = next((quotes for quotes in _LONG_STRINGS if line.count(quotes) % 2), "")
         if header := _TABLE.match(line):
             table = _parts(header[1])
             lines.setdefault(table, number)
         elif key := _KEY.match(line):
             lines.setdefault(table + _parts(key[1]), number)
     return lines
+
+
+def _open_string(line: str, string: str) -> str:
+    """The quotes of a string of several lines that is open at the line's end; empty: none is.
+
+    ``string`` is what was open at its beginning.
+    """
+    at = 0
+    while at < len(line):
+        if string:
+            end = _LONG_STRINGS[string].match(line, at)
+            if end is None:
+                return string
+            at, string = end.end(), ""
+            continue
+        word = _WORDS.match(line, at)
+        if word is None:
+            return ""
+        at = word.end()
+        string = word[0] if word[0] in _LONG_STRINGS else ""
+    return string
 
 
 def line_of(path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> int | None:
@@ -77,7 +101,17 @@ def line_of(path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> int | N
 
 
 def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
+    return tuple(map(_named, _PART.findall(dotted)))
+
+
+def _named(part: str) -> str:
+    """The key that ``part`` writes, with its escapes."""
+    if "\\" not in part:
+        return part.strip("\"'")
+    try:
+        return next(iter(tomllib.loads(f"{part} = 0")))
+    except tomllib.TOMLDecodeError:
+        return part
 
 
 _THRESHOLDS = ("reflex", "thresholds")

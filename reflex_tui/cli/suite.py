@@ -196,7 +196,8 @@ async def _sandbox() -> Sandbox:
     found = await choose_tier()
     if found.tier is Tier.NONE:
         raise SandboxError(
-            f"no sandbox holds here: {plain(found.reason, 300)}", remedy="Install bubblewrap."
+            f"no sandbox passes its self-test here: {plain(found.reason, 300)}",
+            remedy="Install bubblewrap.",
         )
     return found.sandbox()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import fnmatch
 import json
 import math
 import os
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ReflexError, SandboxError
 from core.figures import day_time
-from core.files import names_in, open_state
+from core.files import MOST_BYTES, open_state
 from core.harness.bakeoff.arms import check_key, choose_arms
+from core.harness.bakeoff.journal import journals_in
 from core.harness.bakeoff.plan import Scope
 from core.harness.bakeoff.preparation import PreparedRun
 from core.harness.report.files import read
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown yet"
 _MOST_READ = 5
-
-_PATTERN = "reflex-bakeoff-*.journal.jsonl"
-_MAX_BYTES = 64 << 20
 _MOST_HEAD = 1 << 20
 
 
@@ -108,7 +105,7 @@ def estimate(settings: Settings, plan: Plan, past: PastRuns, self_test: SelfTest
     Raises:
         ConfigError: The plan cannot be run as configured: no such arm, no key for the cloud.
         SuiteError: There is no such suite or task.
-        SandboxError: No sandbox holds.
+        SandboxError: No sandbox passes its self-test.
     """
     scope = Scope.of(plan, settings)
     arms = choose_arms(settings, plan.arms, aa=plan.aa)
@@ -259,24 +256,18 @@ class Unfinished:
 
 def newest_unfinished(directory: Path) -> Unfinished | None:
     """The journal that was written to last; None without one that can be read."""
-    found = []
     try:
-        names = fnmatch.filter(names_in(directory), _PATTERN)
-    except OSError:
+        found = journals_in(directory)
+    except ReflexError:
         return None
-    for path in map(directory.joinpath, names):
-        try:
-            found.append((path.lstat().st_mtime_ns, path))
-        except OSError:
-            continue
-    return _read(max(found)[1]) if found else None
+    return _read(found[0]) if found else None
 
 
 def _read(path: Path) -> Unfinished | None:
     try:
         with os.fdopen(open_state(path), "rb") as file:
             under_way = _is_locked(file.fileno())
-            if os.fstat(file.fileno()).st_size > _MAX_BYTES:
+            if os.fstat(file.fileno()).st_size > MOST_BYTES:
                 return None
             about = json.loads(file.readline(_MOST_HEAD)).get("about")
             done = sum(line.endswith(b"\n") for line in file)

@@ -6,16 +6,17 @@ A report that cannot be read is listed with the reason.
 from __future__ import annotations
 
 import fnmatch
-import json
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
 from core.errors import SuiteError, UnsafeFile
 from core.files import names_in, read_state
-from core.harness.report.files import read
+from core.harness import bounded_json
+from core.harness.report.files import MAX_BYTES, read
 from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive, solved
 from core.harness.suites.find import available_suites, load_suite
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 PATTERN = "reflex-bakeoff-*.json"
 MOST = 200
-_MAX_BYTES = 16 << 20
 _GATE = ("verdict", "misses", "criteria", "metrics")
 _STEM = "reflex-bakeoff-%Y%m%dT%H%M%SZ"
 
@@ -74,8 +74,8 @@ class ListedReport:
         if self.problem:
             return {"problem": self.problem}
         try:
-            return json.loads(read_state(self.path, limit=_MAX_BYTES))
-        except (OSError, ValueError, RecursionError) as error:
+            return bounded_json.loads(read_state(self.path, limit=MAX_BYTES))
+        except (OSError, ValueError) as error:
             return {"problem": plain(error, 200)}
 
 
@@ -99,13 +99,15 @@ def read_report(path: Path) -> ListedReport:
     """The report in ``path``; never raises."""
     at = _time_in_name(path)
     try:
-        document = json.loads(read_state(path, limit=_MAX_BYTES))
+        document = bounded_json.loads(read_state(path, limit=MAX_BYTES))
     except UnsafeFile as error:
         return ListedReport(path, at, problem=error.message)
     except OSError as error:
         return ListedReport(path, at, problem=error.strerror or "cannot be read")
-    except (ValueError, RecursionError):
+    except (JSONDecodeError, UnicodeDecodeError):
         return ListedReport(path, at, problem="not JSON")
+    except ValueError as error:
+        return ListedReport(path, at, problem=plain(error, 100))
     if not isinstance(document, dict):
         return ListedReport(path, at, problem="not a report")
     gate = document.get("gate")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core import files
 from core.errors import ReflexError, ReportError
-from core.harness.bakeoff import journal as journals
 from core.harness.bakeoff.journal import Journal, JournalHeader, JournalSeal
 from core.harness.gate.looks import GatePlan
 
@@ -88,6 +88,6 @@ def test_a_directory_full_of_files_is_refused(
     """Looking for the newest has an end."""
     begun(directory).close()
     assert Journal.newest(directory, sealing(directory))
-    monkeypatch.setattr(journals, "MOST_NAMES", 0)
+    monkeypatch.setattr(files, "MOST_NAMES", 0)
     with pytest.raises(ReportError, match="holds over"):
         Journal.newest(directory, sealing(directory))

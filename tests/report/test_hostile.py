@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core import files as state_files
 from core import fingerprint
 from core.errors import ReportError, SuiteError, UnsafeFile
 from core.fingerprint import suite_hash, suite_root, tree_hash
@@ -177,9 +178,13 @@ def test_a_directory_full_of_reports_is_not_read_to_its_end(
     for hours in range(3):
         write(made(stamps=["partial"], finished_at=ENDED + timedelta(hours=hours)), tmp_path)
     assert newest(tmp_path).path is None
-    for limit in ("MOST_NAMES", "MOST_PASSED_OVER", "MOST_PASSED_BYTES"):
+    for home, limit in (
+        (state_files, "MOST_NAMES"),
+        (files, "MOST_PASSED_OVER"),
+        (files, "MOST_PASSED_BYTES"),
+    ):
         with monkeypatch.context() as patched:
-            patched.setattr(files, limit, 2)
+            patched.setattr(home, limit, 2)
             with pytest.raises(ReportError, match=r"too many reports|holds over"):
                 newest(tmp_path)
 

@@ -66,14 +66,27 @@ LONG = '[other]\ntext = """\n[reflex]\nenabled = true\n"""\n'
             2,
         ),
         (f"{LONG}[reflex]\n", f"{LONG}[reflex]\nenabled = true\n", 7),
+        ("[reflex]\r\nmodel = 'm'\r\n", "[reflex]\r\nmodel = 'm'\r\nenabled = true\r\n", 3),
+        (
+            "[reflex]\nmodel = 'm'\n# z\n\n# of the cloud\n[cloud]\nmodel = 'c'\n",
+            "[reflex]\nmodel = 'm'\nenabled = true\n# z\n\n# of the cloud\n[cloud]\nmodel = 'c'\n",
+            3,
+        ),
+        ('# """\n[reflex]\nenabled = false\n', '# """\n[reflex]\nenabled = true\n', 3),
+        (
+            "# a\u2028b\x85c\n[reflex]\nenabled=false\n",
+            "# a\u2028b\x85c\n[reflex]\nenabled=true\n",
+            3,
+        ),
+        ("[\"\\u0072eflex\"]\n'enabled' = false\n", "[\"\\u0072eflex\"]\n'enabled' = true\n", 2),
     ],
 )
 def test_however_a_key_is_written(tmp_path: Path, text: str, after: str, line: int) -> None:
     """Inline tables, dotted keys and strings that look like tables: one key changes."""
     path = tmp_path / "stage0.toml"
-    path.write_text(text)
+    path.write_bytes(text.encode())
     assert set_enabled(load_settings(path), on=True) == (path, line)
-    assert path.read_text() == after
+    assert path.read_bytes().decode() == after
     settings = load_settings(path)
     assert settings.reflex.enabled
     assert settings.origin("reflex", "enabled") == f"stage0.toml:{line}"

@@ -137,6 +137,19 @@ def test_reports_are_newest_first_and_damage_is_told(tmp_path: Path) -> None:
     assert damaged.read() == {"problem": "not JSON"}
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 60_000, "[" + "[]," * 2_000_001 + "0]"], ids=["deep", "many"]
+)
+def test_a_report_that_would_take_all_memory_is_not_parsed(tmp_path: Path, text: str) -> None:
+    """A megabyte of brackets becomes a gigabyte of lists."""
+    path = tmp_path / "reflex-bakeoff-20260112T103016Z.json"
+    path.write_text(text)
+    assert read_report(path).problem in {
+        "it is nested too deeply",
+        "it holds over 2,000,000 values",
+    }
+
+
 def test_a_call_is_told_from_decision_to_fallback(tmp_path: Path) -> None:
     """Each step lies where it lay in the call's time, and the chain is checked."""
     log = EventLog(tmp_path, clock=(clock := StillClock()))

@@ -12,8 +12,8 @@ import os
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from fnmatch import fnmatchcase
-from itertools import count, islice
+from fnmatch import filter as matching
+from itertools import count
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
@@ -22,11 +22,10 @@ from pydantic import TypeAdapter
 from core.capsule.keys import seal, seal_holds
 from core.clock import rfc3339
 from core.errors import ReportError
-from core.files import make_private, open_state, refuse_links
+from core.files import make_private, names_in, open_state
 from core.harness import bounded_json
 from core.harness.bakeoff.plan import MOST_SEED, eval_directory
 from core.harness.gate.looks import GatePlan
-from core.harness.report.files import MOST_NAMES
 from core.harness.report.model import Environment
 from core.patchloop.trial import Trial
 from core.plain import plain
@@ -124,7 +123,7 @@ class Journal:
         Raises:
             ReportError: It is damaged, or not this user's.
         """
-        paths = _journals_in(directory)
+        paths = journals_in(directory)
         return next(filter(None, (cls.read(path, sealing) for path in paths)), None)
 
     @classmethod
@@ -198,27 +197,20 @@ def _create(directory: Path, stem: str) -> tuple[Path, BinaryIO]:
     raise AssertionError("count ended")
 
 
-def _journals_in(directory: Path) -> list[Path]:
+def journals_in(directory: Path) -> list[Path]:
     """The journals there, the one written to last first.
 
     Raises:
         ReportError: The directory is a link, cannot be read, or holds too many files.
     """
     try:
-        refuse_links(directory)
-        with os.scandir(directory) as listing:
-            entries = list(islice(listing, MOST_NAMES + 1))
-        named = [
-            (entry.stat(follow_symlinks=False).st_mtime_ns, directory / entry.name)
-            for entry in entries
-            if fnmatchcase(entry.name, _PATTERN)
-        ]
-    except FileNotFoundError:
-        return []
+        names = matching(names_in(directory), _PATTERN)
     except OSError as error:
         raise _unusable(directory, error) from error
-    if len(entries) > MOST_NAMES:
-        raise ReportError(f"{plain(directory)}: holds over {MOST_NAMES:,} files")
+    named = []
+    for path in map(directory.joinpath, names):
+        with suppress(OSError):  # its run has ended meanwhile
+            named.append((path.lstat().st_mtime_ns, path))
     return [path for _, path in sorted(named, reverse=True)]
 
 

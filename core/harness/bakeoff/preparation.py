@@ -191,7 +191,7 @@ async def prepare(
         ConfigError: The plan, or an arm's configuration, cannot be used.
         SuiteError: There is no such suite or task.
         ReportError: The report to reuse does not fit.
-        SandboxError: No sandbox holds, and the plan does not allow to go without.
+        SandboxError: No sandbox passes its self-test, and the plan allows no run without.
         ReflexError: A server is unhealthy.
     """
     scope = Scope.of(plan, settings)
@@ -209,7 +209,7 @@ async def check_arms(
 
     Raises:
         ConfigError: An arm lacks its key.
-        SandboxError: No sandbox holds, and the plan does not allow to go without.
+        SandboxError: No sandbox passes its self-test, and the plan allows no run without.
         ReflexError: A server is unhealthy.
     """
     allowed = scope.plan.allow_unsandboxed

@@ -11,13 +11,13 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import count
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from core.errors import ReportError, UnsafeFile
-from core.files import make_private, read_state, refuse_links, staged, sync_directory
+from core.files import make_private, names_in, read_state, staged, sync_directory
 from core.harness import bounded_json
 from core.harness.gate.judge import conclude
 from core.harness.report.model import STAMPS, Report
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 << 20
 # A workspace has some dozen reports; whoever plants thousands does not keep us busy with them.
-MOST_NAMES = 10_000
 MOST_PASSED_OVER = 200
 MOST_PASSED_BYTES = 4 * MAX_BYTES
 _NAME = re.compile(r"reflex-bakeoff-(\d{8}T\d{6}Z)(?:-(\d{1,4}))?\.json")
@@ -119,17 +118,11 @@ def _reports_in(directory: Path) -> list[Path]:
         ReportError: The directory is a link, cannot be read, or holds too many files.
     """
     try:
-        refuse_links(directory)
-        with os.scandir(directory) as listing:
-            names = [entry.name for entry in islice(listing, MOST_NAMES + 1)]
-    except FileNotFoundError:
-        return []
+        names = names_in(directory)
     except OSError as error:
         raise ReportError(
             f"{plain(directory)}: cannot be read: {error.strerror or error}"
         ) from None
-    if len(names) > MOST_NAMES:
-        raise ReportError(f"{plain(directory)}: holds over {MOST_NAMES:,} files")
     found = [match for name in names if (match := _NAME.fullmatch(name))]
     found.sort(key=lambda match: (match[1], int(match[2] or 1)), reverse=True)
     return [directory / match[0] for match in found]
