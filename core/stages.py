@@ -31,11 +31,6 @@ class Mode(StrEnum):
     CLOUD = "cloud"
 
 
-# Whose calls live figures count: a bakeoff's calls run to another deadline, and nobody waits for a
-# shadow call.
-LIVE_ORIGINS = frozenset({"live", "demo"})
-
-
 class Role(StrEnum):
     """There is one role; reflex is a mode of it."""
 

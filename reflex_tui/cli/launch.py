@@ -76,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.agent,
             arguments.arguments,
             stage=Stage(arguments.stage),
+            callers_key=settings.cloud.auth == "caller",
             reload=partial(load_settings, arguments.config),
         )
     )
