@@ -157,7 +157,7 @@ async def test_keys_go_to_the_cloud_alone() -> None:
     """No request to a reflex backend carries a key; every one to the cloud does."""
     async with serving({"/v1/models": models("m"), **READY}) as server:
         await probe(local(server.endpoint, api_key="sk-secret"), timeout_ms=2000, load=True)
-        assert len(server.requests) == 4
+        assert len(server.requests) == 5
         assert not any("authorization" in headers for _, headers in server.requests)
         server.requests.clear()
         await probe(cloud(server.endpoint, api_key="sk-secret"), timeout_ms=2000)

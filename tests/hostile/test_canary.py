@@ -210,7 +210,7 @@ async def test_a_bakeoff(project: Path) -> None:
         prompt_ones = [name for name in ECHOES if "hangs" not in name]
         for turncoat in (world.cloud, world.reflex):
             turncoat.turns = itertools.cycle(prompt_ones)
-        command = "bakeoff --tasks c* --attempts 2 --seed 1 --allow-unsandboxed"
+        command = "bakeoff --tasks c* --attempts 2 --seed 1 --no-early-stop --allow-unsandboxed"
         words = [str(Path(sys.executable).with_name("code")), "reflex", *command.split()]
 
         def run_it() -> subprocess.CompletedProcess[str]:
