@@ -68,6 +68,6 @@ def test_from_nothing_to_a_promoted_model(project: Path) -> None:
                 status = json.loads(run("code reflex status --json", project).stdout)
                 assert status["next_implement_call"]["mode"] == "reflex"
     assert said["code reflex bakeoff"].startswith("✓ pass")
-    assert "reflex: healthy_and_thresholds_met" in said["code reflex status"]
+    assert "next Implement call → reflex: " in said["code reflex status"]
     assert "GateDecision" in said["code reflex events --type GateDecision"]
     assert "enabled = false" in said["code reflex disable"]
