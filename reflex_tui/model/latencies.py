@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from reflex_tui.model.rows import CallRow
     from reflex_tui.model.uptime import Minute
 
-MOST_CALLS = 10_000
+# More would hold up the picture: each is drawn, and ranked, several times a second.
+MOST_CALLS = 2_000
 # The state of the server goes by this window, whichever is looked at.
 STATE_WINDOW_S = 15 * 60.0
 _ENOUGH, _FEW = 40, 20

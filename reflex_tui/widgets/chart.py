@@ -117,8 +117,10 @@ def plot(plotted: Plotted, width: int, height: int) -> list[Content]:
         figure.yticks(list(by_row.values()), [names[at].rjust(_LABEL) for at in by_row.values()])
         for mode, code in _CODES.items():
             dots = answered.get(mode, ())
-            ys = [min(max(math.log10(max(ms, _LEAST_MS)), low), top) for _, ms in dots]
-            figure.scatter([x for x, _ in dots], ys, marker=MARKS[mode], color=code)
+            # A cell once, however many calls lie in it: plotext takes its time over each.
+            cells = sorted({(x, _row_of(ms, low, step, rows)) for x, ms in dots})
+            ys = [low + row * step for _, row in cells]
+            figure.scatter([x for x, _ in cells], ys, marker=MARKS[mode], color=code)
         lines = figure.build().splitlines()
     styles = {FAILED_LANE: BAD} | ({duration(limit): POOR} if limit is not None else {})
     below = Content.styled(_below(plotted.names, width), MUTED)
@@ -143,6 +145,10 @@ def ticks(values: Iterable[float], most: int) -> list[float]:
         if len(found) <= max(2, most):
             break
     return found if len(found) > 1 else [found[0], found[0] * 10]
+
+
+def _row_of(ms: float, low: float, step: float, rows: int) -> int:
+    return min(rows - 1, max(0, round((math.log10(max(ms, _LEAST_MS)) - low) / step)))
 
 
 def _column(at: float, columns: int) -> int:

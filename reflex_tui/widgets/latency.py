@@ -90,7 +90,9 @@ class BackendsSection(Section):
     ``auto`` says that the window was chosen by itself, ``cut`` that older calls had to go.
     """
 
-    calls: reactive[tuple[EndedCall, ...] | None] = reactive(None, layout=True)
+    calls: reactive[tuple[EndedCall, ...] | None] = reactive(None)
+    _ranked: tuple[object, tuple[Figures, ...]] = ("", ())
+    _height = 0
     window: reactive[Window] = reactive(WINDOWS[2])
     auto: reactive[bool] = reactive(default=True)
     cut: reactive[bool] = reactive(default=False)
@@ -98,7 +100,7 @@ class BackendsSection(Section):
 
     def lines(self, width: int) -> list[Content]:
         """A title with the windows, the columns' names, a row for each backend, a footnote."""
-        rows = _both(figures(self.calls or ()))
+        rows = self._rows()
         columns = _columns(self.limit_ms, width)
         used = _BACKEND + sum(size for _, size, _ in columns)
         sparks = self._sparks(width - used)
@@ -111,11 +113,25 @@ class BackendsSection(Section):
             drawn = [line("  ", self._spark(row, name, size - 2)) for name, size in sparks]
             name = left(line((plain(row.backend, 40), f"bold {style}")), _BACKEND)
             lines.append(left(line(name, *cells, *drawn), width))
-        if any(row.p95 is not None and isinf(row.p95) for row in rows):
+        if _has_endless(rows):
             told = "∞: more than 5 % of the calls failed; a failed call counts as over the limit"
             short = "∞: more than 5 % of the calls failed"
             lines.append(fitting([line((told, MUTED)), line((short, MUTED))], width))
         return lines
+
+    def watch_calls(self) -> None:
+        """Lay out anew only for another number of lines: that takes the whole screen's time."""
+        rows = self._rows()
+        height = len(rows) + _has_endless(rows)
+        if height != self._height:
+            self._height = height
+            self.refresh(layout=True)
+
+    def _rows(self) -> tuple[Figures, ...]:
+        """Worked out once for the same calls: they are asked for to lay out, and to draw."""
+        if self.calls is not self._ranked[0]:
+            self._ranked = self.calls, _both(figures(self.calls or ()))
+        return self._ranked[1]
 
     def on_click(self, event: Click) -> None:
         """A window's name was clicked."""
@@ -160,6 +176,10 @@ class BackendsSection(Section):
         least = limit or (_LEAST_TOTAL_MS if total else _LEAST_TTFT_MS)
         top = ceiling(values, least=least)
         return Sparkline(values, top, MODE_STYLE[row.mode], limit).line(width)
+
+
+def _has_endless(rows: Sequence[Figures]) -> bool:
+    return any(row.p95 is not None and isinf(row.p95) for row in rows)
 
 
 def _both(rows: tuple[Figures, ...]) -> tuple[Figures, ...]:
@@ -256,7 +276,4 @@ def show_calls(table: BackendsSection, plot: PlotSection, shown: ShownCalls) -> 
     """Table and chart of the same calls, over the same window."""
     table.window, table.auto, table.cut = shown.window, shown.auto, shown.cut
     table.calls = shown.calls
-    plot.set_reactive(PlotSection.window, shown.window)
-    plot.set_reactive(PlotSection.now_s, shown.now_s)
-    plot.set_reactive(PlotSection.calls, shown.calls)
-    plot.refresh()
+    plot.show(shown.calls, shown.window, shown.now_s)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
 _LEAST_CHART_ROWS = 10
+# Drawing takes tens of milliseconds, in which no key is heard.
+_DRAWN_EVERY_S = 2.0
 _MOST_ROWS = 24  # a chart of more rows tells no more
 
 
@@ -112,6 +114,17 @@ class PlotSection(Section):
     window: reactive[Window] = reactive(WINDOWS[2])
     now_s: reactive[float] = reactive(0.0)
     limit_ms: reactive[float] = reactive(2000.0)
+
+    def show(self, calls: tuple[EndedCall, ...] | None, window: Window, now_s: float) -> None:
+        """Draw these; once in a while only, where the same window has merely moved on."""
+        moved_s = now_s - self.now_s
+        same = window is self.window and bool(calls) == bool(self.calls)
+        if same and 0 < moved_s < _DRAWN_EVERY_S:
+            return
+        self.set_reactive(PlotSection.window, window)
+        self.set_reactive(PlotSection.now_s, now_s)
+        self.set_reactive(PlotSection.calls, calls)
+        self.refresh()
 
     def lines(self, width: int) -> list[Content]:
         """As many lines as there is height."""
