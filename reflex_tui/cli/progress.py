@@ -178,7 +178,7 @@ def look_words(event: LookTaken) -> str:
         "futile": "too far below the threshold to go on",
         "open": "nothing decided yet",
     }[look.outcome]
-    ends = "; the other tasks are not needed" if event.ends else ""
+    ends = "; the other tasks are not needed" if event.ends and event.number < event.of else ""
     return (
         f"look {event.number} of {event.of}, after {look.tasks} tasks: reflex solved "
         f"{look.reflex}, {cloud}: {found}{ends}"

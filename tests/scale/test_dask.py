@@ -254,4 +254,4 @@ def test_the_command(project: Path, two: Cluster) -> None:
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith("✓ pass")
     assert "does not count: what workers did was not seen by this process" in ended.stdout
-    assert len(ended.stderr.splitlines()) == 11
+    assert len(ended.stderr.splitlines()) == 12

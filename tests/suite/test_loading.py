@@ -128,7 +128,7 @@ def test_unknown_name_lists_ours() -> None:
     """A suite that is not there is told from one that is broken."""
     error = refusal("reflex_patchlop_v1")
     assert "reflex_patchlop_v1" in error.message
-    assert available_suites()[0] in error.remedy
+    assert any(name in error.remedy for name in available_suites())
 
 
 def test_directory_in_no_known_format(tmp_path: Path) -> None:

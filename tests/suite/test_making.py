@@ -70,7 +70,7 @@ async def test_from_a_repository_to_a_verdict(tmp_path: Path, self_test: SelfTes
         settings = load_settings(root / "stage0.toml")
         assert settings.refused is not None
         accept(root, settings.refused)
-        plan = Plan(suite="mine", attempts=1, seed=1, concurrency=2)
+        plan = Plan(suite="mine", attempts=1, seed=1, concurrency=2, early_stop=False)
         events = [each async for each in run_bakeoff(load_settings(root / "stage0.toml"), plan)]
     finished = events[-1]
     assert isinstance(finished, Finished)

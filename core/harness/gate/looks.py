@@ -260,6 +260,8 @@ def _hopeless_look(
     cloud that solves just that, and, as far as can be, the same ones.
     """
     done, wanted = _done(pairs, plan), thresholds.success_parity_percent / 100
+    if wanted <= 0:
+        return None
     for seen in (one for one in plan.looks if one > done):
         order = plan.order[:seen]
         if any(len(alone.get(task, ())) < plan.trials for task in order):
