@@ -184,7 +184,7 @@ async def test_enter_opens_the_call_and_c_copies_its_event(tmp_path: Path) -> No
         assert "fallback" in bench.shown()
         assert "✓ hash matches" in bench.shown()
         assert f"✓ follows event {records[-2].seq - 1}" in bench.shown()
-        await bench.press("up")
+        await bench.press("up", "j")
         assert '"event_type": "LLMCall"' in bench.shown()
         await bench.press("c")
         assert '"error": "timeout"' in bench.app.clipboard
