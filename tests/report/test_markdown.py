@@ -74,7 +74,7 @@ def test_an_inconclusive_verdict_says_what_would_decide_it() -> None:
     """In calls or tasks."""
     page = render(made(planted(20)))
     assert page.startswith("# ◐ inconclusive")
-    assert "Needed for a verdict: P95 latency: about 39 more tasks or trials" in page
+    assert "Needed for a verdict: P95 latency: about 50 more first calls at this rate" in page
 
 
 def test_the_command_runs_the_same_again() -> None:
