@@ -23,8 +23,10 @@ settings.register_profile("everyday", deadline=None, max_examples=30)
 settings.register_profile("torture", deadline=None, max_examples=500)
 settings.load_profile("torture" if os.environ.get("REFLEX_TORTURE") else "everyday")
 
-# Whoever starts the tests in the background has Ctrl-C ignored, and so would all they start.
+# Whoever starts the tests in the background has Ctrl-C ignored, or with nohup a terminal's end, and
+# so would all they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 pytest_plugins = ["tests.support.fixtures_engine"]
 
