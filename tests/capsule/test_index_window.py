@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.capsule import EventLog
-from core.capsule.index import Index, Seen, Slice, Stretch, Tokens, Totals
+from core.capsule.index import Index, Seen, Stretch, Tokens, Totals
 from core.errors import CapsuleError
 from core.stages import Mode
 from tests.support.capsule.filling import START, Ticking, call, fill, index_file
@@ -45,41 +44,6 @@ def within(body: dict[str, Any]) -> int | None:
     if not STRETCH.since <= at < STRETCH.until:
         return None
     return int((at - STRETCH.since) / (STRETCH.until - STRETCH.since) * STRETCH.slices)
-
-
-def rank(values: list[float], share: float) -> float | None:
-    """Nearest rank."""
-    return sorted(values)[math.ceil(share * len(values)) - 1] if values else None
-
-
-def plainly(bodies: list[dict[str, Any]], mode: Mode) -> list[Slice]:
-    """The slices, counted over the log's events."""
-    found = []
-    for number in range(STRETCH.slices):
-        ours = [
-            body
-            for body in bodies
-            if body["event_type"] == "LLMCall"
-            and (body["mode"], within(body)) == (mode, number)
-            and body["origin"] in LIVE
-        ]
-        good = [body for body in ours if body["success"]]
-        total = [body["latency_ms"] for body in good]
-        ttft = [body["ttft_ms"] for body in good if body["ttft_ms"] is not None]
-        figures = (rank(total, 0.5), rank(total, 0.95), rank(ttft, 0.5), rank(ttft, 0.95))
-        if ours:
-            found.append(Slice(number, len(good), len(ours) - len(good), *figures))
-    return found
-
-
-@pytest.mark.parametrize("mode", Mode)
-def test_slices_agree_with_the_log(
-    index: Index, bodies: tuple[Path, list[dict[str, Any]]], mode: Mode
-) -> None:
-    """Percentiles are nearest rank, slice by slice; bakeoffs and what lies outside do not count."""
-    expected = plainly(bodies[1], mode)
-    assert len(expected) == STRETCH.slices
-    assert index.slices(STRETCH, mode) == expected
 
 
 def test_a_kind_of_event_is_counted_slice_by_slice(
@@ -141,7 +105,6 @@ def test_without_a_capsule_there_is_nothing(tmp_path: Path) -> None:
     """No error, and nothing is made."""
     with Index(EventLog(tmp_path / "none")) as index:
         stretch = Stretch(START, datetime.now(UTC))
-        assert index.slices(stretch, "reflex") == []
         assert index.totals(stretch, quick_ms=1000) == Totals(0, 0)
         assert index.seen(stretch, lambda _: True) == []
     assert not (tmp_path / "none").exists()
@@ -173,8 +136,6 @@ def test_what_is_remembered_agrees_with_counting_anew(
                         remembering.totals(stretch, quick_ms=1000)
             remembering.update()
             with Index(log) as anew:
-                for mode in Mode:
-                    assert remembering.slices(stretch, mode) == anew.slices(stretch, mode)
                 found = remembering.totals(stretch, quick_ms=1000)
                 assert found == anew.totals(stretch, quick_ms=1000)
                 assert found.calls == 40 * (turn + 1)
@@ -195,5 +156,5 @@ def test_a_question_can_be_broken_off(
         before = index_file(path).stat().st_ino
         index.halt()
         with pytest.raises(CapsuleError, match="query cancelled"):
-            index.slices(STRETCH, Mode.REFLEX)
+            index.totals(STRETCH, quick_ms=1000)
     assert index_file(path).stat().st_ino == before

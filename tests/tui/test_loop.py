@@ -42,7 +42,7 @@ def callers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
 
     for name in ("tail", "before", "read", "get", "follow"):
         watch(EventLog, name)
-    for name in ("update", "number", "listed", "behind", "seqs", "slices", "totals"):
+    for name in ("update", "number", "listed", "behind", "seqs", "totals"):
         watch(Index, name)
     return found
 

@@ -4,7 +4,7 @@
 ``growing``     reads the log's new lines into the tables, checking the chain on the way
 ``store``       the SQLite file, in the user's state directory, and reading the log's own records
 ``query``       filters, pages, counts and percentiles
-``window``      latency by slices of time, calls and tokens of a day
+``window``      events by kind in a stretch of time, calls and tokens of a day
 ``projection``  ``Index``: all of that behind one lock, built again whenever it is not sound
 
 The events themselves stay in the log, and no writer waits for the index: it may be removed, damaged
@@ -16,7 +16,7 @@ from __future__ import annotations
 from core.capsule.index.columns import Kind, note_of
 from core.capsule.index.projection import Index
 from core.capsule.index.query import End, EventFilter, IndexRow, Latency, ListedRow, ListedRows
-from core.capsule.index.window import IndexedAttempt, Seen, Slice, Stretch, Tokens, Totals
+from core.capsule.index.window import IndexedAttempt, Seen, Stretch, Tokens, Totals
 
 __all__ = [
     "End",
@@ -29,7 +29,6 @@ __all__ = [
     "ListedRow",
     "ListedRows",
     "Seen",
-    "Slice",
     "Stretch",
     "Tokens",
     "Totals",

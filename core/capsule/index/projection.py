@@ -30,9 +30,8 @@ from core.capsule.index.query import (
 from core.capsule.index.store import Places, identity_of, open_store, remove_store, store_file
 from core.capsule.index.window import (
     IndexedAttempt,
-    KeptAnswers,
+    KeptTotals,
     Seen,
-    Slice,
     Stretch,
     Totals,
     attempts_in,
@@ -84,7 +83,7 @@ class Index:
         self._kinds: dict[Kind, int] = {}
         self._counts: dict[EventFilter | ListedRows, BlockCounts] = {}
         self._seen = 0
-        self._kept = KeptAnswers()
+        self._kept = KeptTotals()
         self._growth.forget()
 
     def update(
@@ -186,18 +185,6 @@ class Index:
             lambda db: latency_of(db, self._kinds, mode, origins, since_ms),
             Latency(0, None, None, None, None),
         )
-
-    def slices(
-        self, stretch: Stretch, mode: str, *, origins: Collection[str] = LIVE_ORIGINS
-    ) -> list[Slice]:
-        """The mode's latency, slice by slice of a stretch; slices without calls are left out."""
-
-        def ask(db: sqlite3.Connection) -> list[Slice]:
-            return self._kept.slices(
-                db, self._kinds, stretch, mode=mode, origins=origins, seq=self._seen
-            )
-
-        return self._answer(ask, [])
 
     def totals(
         self, stretch: Stretch, *, quick_ms: float, origins: Collection[str] = LIVE_ORIGINS

@@ -1,21 +1,17 @@
-"""Questions to the index about a stretch of time: latency slice by slice, calls and tokens.
+"""Questions to the index about a stretch of time: its events by kind, its calls and tokens.
 
-A dashboard asks every second about a whole day. So the answers are kept: of a chart only the slices
-with new calls are counted again, and to a day's totals only what was indexed since is added.
+A dashboard asks every second about a whole day. So a day's totals are kept, and only what was
+indexed since is added.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections import defaultdict
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from core.capsule.index.columns import CALL
 from core.capsule.index.growing import SPAN
 from core.capsule.index.store import BLOCK_BITS
-from core.figures import nearest_rank
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,30 +36,6 @@ class Stretch:
     def bounds_ms(self) -> tuple[int, int]:
         """Both ends in ms since 1970."""
         return round(self.since.timestamp() * 1000), round(self.until.timestamp() * 1000)
-
-    def slice_bounds_ms(self) -> list[tuple[int, int]]:
-        """Each slice's first ms and the first beyond it."""
-        since, until = self.bounds_ms
-        starts = [
-            since - (-number * (until - since) // self.slices) for number in range(self.slices + 1)
-        ]
-        return list(pairwise(starts))
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A mode's calls that ended in one slice, ``number`` from 0; ``failed`` had no answer.
-
-    Percentiles are nearest rank in ms, of those that were answered; None without any.
-    """
-
-    number: int
-    answered: int
-    failed: int
-    p50: float | None = None
-    p95: float | None = None
-    ttft_p50: float | None = None
-    ttft_p95: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,35 +146,14 @@ def first_at(db: sqlite3.Connection, time_ms: int) -> int:
     return _NEVER if block is None else block << BLOCK_BITS
 
 
-# A dashboard asks for three windows of two modes, and one day's totals.
-_CHARTS, _TALLIES = 8, 2
+_TALLIES = 2
 
 
-class KeptAnswers:
-    """Charts and totals of one index as last asked for; ``seq`` is how far it goes now."""
+class KeptTotals:
+    """The totals of one index as last asked for; ``seq`` is how far it goes now."""
 
     def __init__(self) -> None:
-        self._charts: dict[object, LatencySlices] = {}
         self._tallies: dict[object, Tally] = {}
-
-    def slices(
-        self,
-        db: sqlite3.Connection,
-        kinds: dict[Kind, int],
-        stretch: Stretch,
-        *,
-        mode: str,
-        origins: Collection[str],
-        seq: int,
-    ) -> list[Slice]:
-        """The slices that hold calls of a mode, ascending."""
-        key = mode, frozenset(origins), stretch.slices, stretch.until - stretch.since
-        chart = self._charts.pop(key, None) or LatencySlices(mode, frozenset(origins))
-        found = chart.of(db, kinds, stretch, seq)
-        self._charts[key] = chart  # the newest last
-        if len(self._charts) > _CHARTS:
-            self._charts.pop(next(iter(self._charts)))
-        return found
 
     def totals(
         self,
@@ -228,98 +179,6 @@ class KeptAnswers:
             if len(self._tallies) > _TALLIES:
                 self._tallies.pop(next(iter(self._tallies)))
         return tally.totals(kinds)
-
-
-class LatencySlices:
-    """The slices of one mode's calls as they were last asked for."""
-
-    def __init__(self, mode: str, origins: Collection[str]) -> None:
-        self._mode = mode
-        self._origins = origins
-        self._known_to = 0
-        # By their bounds in ms; without calls they are there, with no numbers.
-        self._slices: dict[tuple[int, int], Slice] = {}
-
-    def of(
-        self, db: sqlite3.Connection, kinds: dict[Kind, int], stretch: Stretch, seq: int
-    ) -> list[Slice]:
-        """The slices that hold calls, ascending; the index goes up to ``seq``."""
-        bounds = stretch.slice_bounds_ms()
-        touched = self._touched(db, kinds, stretch) if self._known_to < seq else set()
-        missing = {
-            number
-            for number, each in enumerate(bounds)
-            if number in touched or each not in self._slices
-        }
-        fresh = self._counted(db, kinds, stretch, missing) if missing else {}
-        self._slices = {
-            each: fresh[number] if number in missing else self._slices[each]
-            for number, each in enumerate(bounds)
-        }
-        self._known_to = seq
-        return [
-            Slice(number, each.answered, each.failed, *_figures(each))
-            for number, each in enumerate(self._slices.values())
-            if each.answered or each.failed
-        ]
-
-    def _touched(
-        self, db: sqlite3.Connection, kinds: dict[Kind, int], stretch: Stretch
-    ) -> set[int]:
-        if not self._slices:
-            return set()
-        ours = numbers_of(kinds, self._is_ours)
-        asked = asked_of(db, stretch)
-        asked["first"] = max(asked["first"], self._known_to + 1)
-        sql = f"SELECT DISTINCT slice FROM ({sliced('seq', ours)})"  # noqa: S608  numbers of ours
-        return {number for (number,) in db.execute(sql, asked)}
-
-    def _counted(
-        self, db: sqlite3.Connection, kinds: dict[Kind, int], stretch: Stretch, missing: set[int]
-    ) -> dict[int, Slice]:
-        bounds = stretch.slice_bounds_ms()
-        first_ms, last_ms = bounds[min(missing)][0], bounds[max(missing)][1]
-        good = {number for kind, number in kinds.items() if kind.success is True}
-        ours = numbers_of(kinds, self._is_ours)
-        totals: dict[int, array[float]] = defaultdict(lambda: array("d"))
-        firsts: dict[int, array[float]] = defaultdict(lambda: array("d"))
-        answered, failed = dict.fromkeys(missing, 0), dict.fromkeys(missing, 0)
-        asked = asked_of(db, stretch, first_ms) | {"from": first_ms, "to": last_ms}
-        sql = f"""{sliced("kind, latency_ms, ttft_ms", ours)}
-            AND time_ms >= :from AND time_ms < :to"""
-        for number, kind, latency_ms, ttft_ms in db.execute(sql, asked):
-            if number not in missing:
-                continue
-            if kind not in good:
-                failed[number] += 1
-                continue
-            answered[number] += 1
-            if latency_ms is not None:
-                totals[number].append(latency_ms)
-            if ttft_ms is not None:
-                firsts[number].append(ttft_ms)
-        return {
-            number: Slice(
-                number,
-                answered[number],
-                failed[number],
-                *_percentiles(totals[number]),
-                *_percentiles(firsts[number]),
-            )
-            for number in missing
-        }
-
-    def _is_ours(self, kind: Kind) -> bool:
-        return kind.event_type == CALL and kind.mode == self._mode and kind.origin in self._origins
-
-
-def _figures(of: Slice) -> tuple[float | None, ...]:
-    return of.p50, of.p95, of.ttft_p50, of.ttft_p95
-
-
-def _percentiles(values: array[float]) -> tuple[float | None, float | None]:
-    ordered = sorted(values)
-    return nearest_rank(ordered, 50, ordered=True), nearest_rank(ordered, 95, ordered=True)
 
 
 # A call that further attempts may still belong to: whether it was answered, the ms it waited (None:
