@@ -21,7 +21,7 @@ from core.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from core.agents.profiles import Agent, Told
+    from core.agents.profiles import Agent, AgentSetup
     from core.settings import Settings
     from core.stages import Stage
 
@@ -104,8 +104,8 @@ async def launch(
             status = 0
             if ready.done():
                 access = Access(ready.result().removesuffix("/v1"), token)
-                with _told(agent.tell(access)) as told:
-                    status = await _run(program, told, arguments, environ)
+                with _with_file(agent.setup(access)) as setup:
+                    status = await _run(program, setup, arguments, environ)
         finally:
             stop.set()
             runs = await serving
@@ -113,26 +113,26 @@ async def launch(
 
 
 @contextmanager
-def _told(told: Told) -> Iterator[Told]:
+def _with_file(setup: AgentSetup) -> Iterator[AgentSetup]:
     """With the file, if there is one, for as long as the agent lives; readable by its user only."""
-    if told.file is None:
-        yield told
+    if setup.file is None:
+        yield setup
         return
     with tempfile.TemporaryDirectory(prefix="reflex-") as directory:
         path = Path(directory, "reflex.js")
-        path.write_text(told.file, encoding="utf-8")
-        words = tuple(str(path) if word == "{file}" else word for word in told.arguments)
-        yield type(told)(told.environ, told.unset, words)
+        path.write_text(setup.file, encoding="utf-8")
+        words = tuple(str(path) if word == "{file}" else word for word in setup.arguments)
+        yield type(setup)(setup.environ, setup.unset, words)
 
 
 async def _run(
-    program: str, told: Told, arguments: Sequence[str], environ: Mapping[str, str]
+    program: str, setup: AgentSetup, arguments: Sequence[str], environ: Mapping[str, str]
 ) -> int:
-    kept = {name: value for name, value in environ.items() if name not in told.unset}
+    kept = {name: value for name, value in environ.items() if name not in setup.unset}
     with _signals_left_to_it() as follow:
         try:
             process = await asyncio.create_subprocess_exec(
-                program, *told.arguments, *arguments, env=kept | dict(told.environ)
+                program, *setup.arguments, *arguments, env=kept | dict(setup.environ)
             )
         except (OSError, ValueError) as error:
             reason = plain(getattr(error, "strerror", None) or error)

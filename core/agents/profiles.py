@@ -1,4 +1,4 @@
-"""How each agent is told, for one process alone, to ask the gateway instead of its own provider."""
+"""How one process of each agent is set up to ask the gateway instead of its own provider."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one process of an agent is told.
+class AgentSetup:
+    """What one process of an agent is started with.
 
     ``environ`` is set and ``unset`` removed, ``arguments`` stand before the user's own. ``file`` is
     the text of a file that an argument names with ``{file}``; it is gone with the process.
@@ -47,25 +47,25 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent: its name for users, its program, how to install it, and what tells it."""
+    """An agent: its name for users, its program, how to install it and how to set it up."""
 
     title: str
     program: str
     install: str
-    tell: Callable[[Access], Told]
+    setup: Callable[[Access], AgentSetup]
 
 
-def _claude(access: Access) -> Told:
+def _claude(access: Access) -> AgentSetup:
     if access.token is None:
-        return Told({"ANTHROPIC_BASE_URL": access.root})
+        return AgentSetup({"ANTHROPIC_BASE_URL": access.root})
     # With a key as well, Claude Code asks whether to use it and sends both.
-    return Told(
+    return AgentSetup(
         {"ANTHROPIC_BASE_URL": access.root, "ANTHROPIC_AUTH_TOKEN": access.token},
         unset=("ANTHROPIC_API_KEY",),
     )
 
 
-def _codex(access: Access) -> Told:
+def _codex(access: Access) -> AgentSetup:
     """By options, which win over every configuration file and are written to none."""
     provider = {"name": "Reflex", "base_url": access.api, "wire_api": "responses"}
     options = {f"model_providers.reflex.{key}": json.dumps(text) for key, text in provider.items()}
@@ -76,13 +76,13 @@ def _codex(access: Access) -> Told:
         options["model_providers.reflex.env_key"] = json.dumps(KEY_VARIABLE)
         environ[KEY_VARIABLE] = access.token
     options["model_provider"] = '"reflex"'
-    return Told(
+    return AgentSetup(
         environ,
         arguments=tuple(word for option in options.items() for word in ("-c", "=".join(option))),
     )
 
 
-def _opencode(access: Access) -> Told:
+def _opencode(access: Access) -> AgentSetup:
     """Its agent ``plan`` uses a second provider, whose calls name their stage."""
 
     def provider(**headers: str) -> dict[str, object]:
@@ -104,21 +104,21 @@ def _opencode(access: Access) -> Told:
         "small_model": f"reflex-plan/{_MODEL}",
         "agent": {"plan": {"model": f"reflex-plan/{_MODEL}"}},
     }
-    return Told({"OPENCODE_CONFIG_CONTENT": json.dumps(content)})
+    return AgentSetup({"OPENCODE_CONFIG_CONTENT": json.dumps(content)})
 
 
-def _qwen(access: Access) -> Told:
+def _qwen(access: Access) -> AgentSetup:
     environ = {
         "OPENAI_BASE_URL": access.api,
         "OPENAI_API_KEY": access.token or "",
         "OPENAI_MODEL": _MODEL,
     }
-    return Told(environ, arguments=("--auth-type", "openai"))
+    return AgentSetup(environ, arguments=("--auth-type", "openai"))
 
 
-def _aider(access: Access) -> Told:
+def _aider(access: Access) -> AgentSetup:
     model = f"openai/{_MODEL}"
-    return Told(
+    return AgentSetup(
         {
             "OPENAI_API_BASE": access.api,
             "OPENAI_API_KEY": access.token or "",
@@ -129,7 +129,7 @@ def _aider(access: Access) -> Told:
     )
 
 
-def _pi(access: Access) -> Told:
+def _pi(access: Access) -> AgentSetup:
     """By an extension of its own, since its list of providers is a file of the user's."""
     provider = {
         "baseUrl": access.api,
@@ -148,7 +148,7 @@ def _pi(access: Access) -> Told:
         ],
     }
     text = f'export default (pi) => pi.registerProvider("reflex", {json.dumps(provider)});\n'
-    return Told(
+    return AgentSetup(
         {KEY_VARIABLE: access.token or ""},
         arguments=("-e", "{file}", "--provider", "reflex", "--model", _MODEL),
         file=text,

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from core.capsule import EventLog
     from core.settings.model import Cloud
 
-_MILLION = 1_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -74,10 +72,6 @@ def _counted(
     answered = {call: body for call, body in ends.items() if body.get("success")}
     local = {call: body for call, body in answered.items() if body.get("mode") == Mode.REFLEX}
     prompt, completion = _tokens(local, "prompt_tokens"), _tokens(local, "completion_tokens")
-    prices = cloud.price_input_per_million, cloud.price_output_per_million
-    saved = None
-    if prices[0] is not None and prices[1] is not None:
-        saved = (prompt * prices[0] + completion * prices[1]) / _MILLION
     return Summary(
         local=len(local),
         cloud=len(answered) - len(local),
@@ -85,7 +79,7 @@ def _counted(
         fallbacks=sum(call in retried and call not in local for call in answered),
         local_tokens=prompt + completion,
         tokens=_tokens(answered, "prompt_tokens") + _tokens(answered, "completion_tokens"),
-        saved_usd=saved,
+        saved_usd=cloud.price_usd(prompt, completion),
         events=events,
         damage=damage,
     )

@@ -225,6 +225,13 @@ class Cloud(ConfigSection):
         default=None, ge=0, le=1e6, description="USD for a million completion tokens."
     )
 
+    def price_usd(self, prompt: int, completion: int) -> float | None:
+        """What so many tokens cost here, USD; None without both prices."""
+        prices = self.price_input_per_million, self.price_output_per_million
+        if prices[0] is None or prices[1] is None:
+            return None
+        return (prompt * prices[0] + completion * prices[1]) / 1e6
+
 
 class StageRule(ConfigSection):
     """``[serve.stages.NAME]``: of which stage a request is that meets all that is given here."""

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 
 QUICK_MS = 1000.0
-_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,7 @@ def benefits_of(totals: Totals, settings: Settings, gate: GateView | None) -> Be
     prompt = sum(each.prompt for each in local)
     completion = sum(each.completion for each in local)
     tokens = sum(each.prompt + each.completion for each in totals.backends)
-    cloud = settings.cloud
-    prices = cloud.price_input_per_million, cloud.price_output_per_million
-    saved = None
-    if prices[0] is not None and prices[1] is not None:
-        saved = (prompt * prices[0] + completion * prices[1]) / _MILLION
+    saved = settings.cloud.price_usd(prompt, completion)
     return Benefits(
         calls=totals.calls,
         quick_percent=100 * totals.quick / totals.calls if totals.calls else None,

@@ -1,4 +1,4 @@
-"""``code reflex launch``: an agent over a gateway of its own, told by its process alone."""
+"""``code reflex launch``: an agent over a gateway of its own, set up for its process alone."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def installed(project: Path, name: str, then: str = "sys.exit(7)") -> dict[str, 
 
 
 async def launched(w: World, project: Path, *words: str, then: str = "sys.exit(7)") -> Launched:
-    """How aider ended, which stands for all: they differ by what they are told."""
+    """How aider ended, which stands for all: they differ by their set-up."""
     environ = installed(project, "aider", then)
     return await launch(w.settings, "aider", words, stage=Stage.IMPLEMENT, environ=environ)
 
@@ -152,20 +152,20 @@ def test_an_agent_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize("name", AGENTS)
 def test_each_is_told_address_and_token(name: str) -> None:
     """By environment, options or a file, and by nothing that outlives the process."""
-    told = AGENTS[name].tell(Access("http://127.0.0.1:9", "secret-token"))
-    words = " ".join((*told.environ.values(), *told.arguments, told.file or ""))
+    setup = AGENTS[name].setup(Access("http://127.0.0.1:9", "secret-token"))
+    words = " ".join((*setup.environ.values(), *setup.arguments, setup.file or ""))
     assert "http://127.0.0.1:9" in words
-    assert "secret-token" in told.environ.values() or "secret-token" in words
-    assert "secret-token" not in " ".join(told.arguments)  # which every user of the machine sees
-    assert (told.file is None) == ("{file}" not in told.arguments)
+    assert "secret-token" in setup.environ.values() or "secret-token" in words
+    assert "secret-token" not in " ".join(setup.arguments)  # which every user of the machine sees
+    assert (setup.file is None) == ("{file}" not in setup.arguments)
 
 
 @pytest.mark.parametrize("name", ["claude", "codex"])
 def test_their_own_credential_is_left_alone(name: str) -> None:
     """Where it goes through to the cloud."""
-    told = AGENTS[name].tell(Access("http://127.0.0.1:9", None))
-    assert not told.unset
-    assert set(told.environ) <= {"ANTHROPIC_BASE_URL"}
+    setup = AGENTS[name].setup(Access("http://127.0.0.1:9", None))
+    assert not setup.unset
+    assert set(setup.environ) <= {"ANTHROPIC_BASE_URL"}
 
 
 @pytest.mark.parametrize(
