@@ -84,15 +84,15 @@ async def test_one_reply_off_the_schema_fails(project: Path) -> None:
 async def test_too_slow_fails_though_it_is_waited_for(project: Path) -> None:
     """Replies after ``timeout_ms`` are measured, but nothing they say counts."""
     async with arena(project, tasks=2) as a:
-        a.configure(LITTLE + "p95_latency_ms = 390\n", reflex="timeout_ms = 100")
-        a.reflex_is(ttft_ms=400)
+        a.configure(LITTLE + "p95_latency_ms = 990\n", reflex="timeout_ms = 300")
+        a.reflex_is(ttft_ms=1000)
         finished, _ = await a.run()
     assert finished.report.gate["verdict"] == "fail"
     assert set(finished.report.gate["misses"]) == {"p95_latency", "success_parity"}
     own = [one.attempts[0] for one in finished.report.trials if one.arm == "reflex"]
     assert {one.failure for one in own} == {FailureKind.TIMEOUT}
-    assert any(one.late and one.latency_ms >= 400 and one.compliant for one in own)
-    assert finished.report.settings.request_timeout_ms == 780
+    assert any(one.late and one.latency_ms >= 1000 and one.compliant for one in own)
+    assert finished.report.settings.request_timeout_ms == 1980
 
 
 async def test_a_dead_server_fails(project: Path) -> None:

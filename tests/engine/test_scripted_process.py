@@ -14,6 +14,7 @@ from core.errors import EngineError
 from core.standin.server import start_scripted
 from tests.support.engine.asking import body
 from tests.support.engine.processes import ends_with_its_parent, listening, running
+from tests.support.patience import PATIENCE_S
 
 
 def test_as_a_child_it_starts_serves_and_stops() -> None:
@@ -59,7 +60,7 @@ def test_by_hand_it_says_where_it_serves_and_ends_with_ctrl_c() -> None:
         assert line.startswith("scripted-cloud (scripted) at http://127.0.0.1:")
         assert httpx.get(f"{line.split()[-1]}/models").status_code == 200
         process.send_signal(signal.SIGINT)
-        assert process.wait(5) == 130
+        assert process.wait(PATIENCE_S) == 130
 
 
 @pytest.mark.parametrize("wrong", [["--faults", "cutt"], ["--ttft-ms", "-1"], ["--no-such"]])

@@ -22,6 +22,7 @@ from tests.support.capsule.making import decision
 from tests.support.command import reflex
 from tests.support.export.capsule import PROMPT, QUOTED, REPLY, capsule, three_events
 from tests.support.export.receiver import receiver
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -185,13 +186,13 @@ def test_following_ships_what_is_appended(project: Path, collector: Receiver) ->
         text=True,
     ) as process:
         try:
-            assert collector.came.wait(20)
+            assert collector.came.wait(PATIENCE_S)
             collector.came.clear()
             record(project, decision("later"))
-            assert collector.came.wait(20)
+            assert collector.came.wait(PATIENCE_S)
         finally:
             process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "400" in errors
     sent = [span["attributes"]["reflex.seq"] for span in collector.spans]

@@ -231,7 +231,8 @@ async def test_a_held_reply_shows_that_it_is_alive(
         assert found[-1]["response"]["output"][0]["content"][0]["text"] == "yes"
     else:
         events.valid_messages(found)
-        assert kinds[:4] == ["ping", "ping", "ping", "message_start"]
+        pings = kinds.index("message_start")
+        assert kinds[:pings] == ["ping"] * max(3, pings)
         assert kinds[-1] == "message_stop"
 
 

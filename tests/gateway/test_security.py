@@ -26,6 +26,7 @@ from tests.support.gateway.serving import (
     gateway,
     sibling,
 )
+from tests.support.patience import PATIENCE_S
 from tests.support.router.world import world
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ async def raw(url: str, request: bytes) -> bytes:
     answer = b""
     try:
         writer.write(request)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             with suppress(ConnectionError):  # closed while we still had something to say
                 while piece := await reader.read(1000):
                     answer += piece

@@ -18,7 +18,9 @@ import httpx
 import pytest
 
 from core.standin.server import start_scripted
+from tests.support.engine.processes import eventually
 from tests.support.gateway.serving import ASKED, CHAT, configured
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +79,7 @@ def test_told_to_stop_it_ends_what_is_under_way(
 ) -> None:
     """A streamed call is told to its end, new connections are refused, then it is gone."""
     configured(project, slow_cloud.endpoint)
-    with serving(project) as (process, url), httpx.Client(base_url=url, timeout=10) as http:
+    with serving(project) as (process, url), httpx.Client(base_url=url, timeout=PATIENCE_S) as http:
         with http.stream("POST", CHAT, json=ASKED | {"stream": True}) as response:
             lines = response.iter_lines()
             next(lines)
@@ -85,7 +87,7 @@ def test_told_to_stop_it_ends_what_is_under_way(
             _wait_until_refused(url)
             rest = [line for line in lines if line]
         assert rest[-1] == "data: [DONE]"
-        assert process.wait(10) == status
+        assert process.wait(PATIENCE_S) == status
         assert process.stderr.read() == ""
 
 
@@ -96,13 +98,13 @@ def test_the_grace_is_bounded(project: Path, slow_cloud: ServerProcess) -> None:
     with serving(project, "--grace", "0") as (process, url):
         before = _asked(slow_cloud)
         asking = threading.Thread(
-            target=lambda: got.append(httpx.post(f"{url}/{CHAT}", json=ASKED, timeout=10))
+            target=lambda: got.append(httpx.post(f"{url}/{CHAT}", json=ASKED, timeout=PATIENCE_S))
         )
         asking.start()
         _wait_until_asked(slow_cloud, more_than=before)
         process.send_signal(signal.SIGTERM)
-        asking.join(10)
-        assert process.wait(10) == 0
+        asking.join(PATIENCE_S)
+        assert process.wait(PATIENCE_S) == 0
         errors = process.stderr.read()
     assert got[0].status_code == 503
     assert got[0].json()["error"]["code"] == "shutting_down"
@@ -175,7 +177,8 @@ def test_nothing_else_loads_the_extra() -> None:
 
 
 def _wait_until_refused(url: str) -> None:
-    for _ in range(500):
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
         try:
             httpx.get(f"{url}/models")
         except httpx.TransportError:
@@ -190,8 +193,4 @@ def _asked(server: ServerProcess) -> int:
 
 
 def _wait_until_asked(server: ServerProcess, *, more_than: int) -> None:
-    for _ in range(500):
-        if _asked(server) > more_than:
-            return
-        time.sleep(0.01)
-    raise AssertionError("the call did not arrive")
+    assert eventually(lambda: _asked(server) > more_than), "the call did not arrive"

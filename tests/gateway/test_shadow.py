@@ -17,6 +17,7 @@ from core.router.shadow import ShadowSummary, agrees, compared_by, shadow_summar
 from core.settings import load_settings
 from core.stages import Mode, Reason, Stage
 from reflex_tui.cli.main import run
+from tests.support.patience import PATIENCE_S
 from tests.support.router.world import QUESTION, SCHEMA, World, world
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ EVENTS = ("RoutingDecision", "LLMCall", "ShadowCompared")
 
 @asynccontextmanager
 async def shadowed(
-    project: Path, text: str = ALL, *, promoted: bool = False, **options: Any
+    project: Path, text: str = ALL, *, promoted: bool = False, reflex: str = "", **options: Any
 ) -> AsyncIterator[tuple[Implementer, World]]:
     """An Implementer whose Implement calls go to the cloud, and to reflex in the background."""
     async with (
-        world(project, text, promoted=promoted) as w,
+        world(project, text, promoted=promoted, reflex=reflex) as w,
         w.implementer(**options) as implementer,
     ):
         yield implementer, w
@@ -41,7 +42,7 @@ async def shadowed(
 
 async def settled(implementer: Implementer, w: World, count: int) -> list[dict[str, Any]]:
     """The comparisons, once there are so many."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while sum(implementer.shadow.counts.values()) < count:
             await asyncio.sleep(0.01)
         while implementer.shadow._tasks:
@@ -124,9 +125,10 @@ async def test_a_shadow_s_failure_counts_for_nothing_but_itself(project: Path) -
 
 async def test_the_caller_does_not_wait_and_the_rest_is_left_out(project: Path) -> None:
     """With room for one, a reflex that hangs costs nobody anything; closing ends it on record."""
-    async with shadowed(project, ALL + "concurrency = 1\n") as (implementer, w):
+    patient = f"timeout_ms = {PATIENCE_S * 2000:.0f}\n"
+    async with shadowed(project, ALL + "concurrency = 1\n", reflex=patient) as (implementer, w):
         w.faults("hang")
-        async with asyncio.timeout(1):  # less than reflex's deadline
+        async with asyncio.timeout(PATIENCE_S):  # less than reflex's deadline
             answers = [await implementer.complete(QUESTION) for _ in range(5)]
             while not w.reflex.requests:
                 await asyncio.sleep(0.01)

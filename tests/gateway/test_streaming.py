@@ -30,6 +30,7 @@ from tests.support.gateway.serving import (
     sibling,
     text_of,
 )
+from tests.support.patience import PATIENCE_S
 from tests.support.router.world import promote, world
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def events(settings: Settings, *types: str) -> list[dict[str, Any]]:
 
 async def until_recorded(settings: Settings, count: int) -> list[dict[str, Any]]:
     """The LLMCalls, once there are so many."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(found := events(settings, "LLMCall")) < count:
             await asyncio.sleep(0.01)
     return found
@@ -179,11 +180,11 @@ async def test_a_client_that_leaves_calls_the_request_off(project: Path, *, stre
         settings = configured(project, cloud.endpoint)
         async with fronted(settings) as http:
             asking = asyncio.create_task(http.post(CHAT, json=ASKED | {"stream": stream}))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await cloud.asked.wait()
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await cloud.hung_up.wait()
             await _metrics_say(http, 'outcome="cancelled",reason="reflex_disabled"} 1.0')
     (call,) = events(settings, "LLMCall")
@@ -194,7 +195,7 @@ async def test_a_client_that_reads_slowly_does_not_cost_the_cloud_its_deadline(
     project: Path,
 ) -> None:
     """The deadline is the server's: a reply that came in time is told to its end."""
-    text = "timeout_ms = 2000\n"
+    text = "timeout_ms = 20000\n"
     long = saying(*({"content": "x" * 4000} for _ in range(500)))
     async with FaultServer(long) as cloud:
         settings = configured(project, cloud.endpoint, text)
@@ -277,10 +278,10 @@ def _of_two(project: Path, local: ServerProcess, cloud: ScriptedServer, text: st
 async def _generating(http: httpx.AsyncClient, server: ServerProcess) -> None:
     """Wait until the stand-in is in the middle of its answer."""
     control = server.endpoint.replace("/v1", "/__scripted")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await http.get(control)).json()["requests"] < 1:
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.5)
 
 
 async def _streamed(
@@ -300,6 +301,6 @@ async def _until(lines: AsyncIterator[str], word: str) -> None:
 
 async def _metrics_say(http: httpx.AsyncClient, words: str) -> None:
     """Wait until the metrics hold ``words``."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while words not in (await http.get(sibling(http, "/metrics"))).text:
             await asyncio.sleep(0.01)

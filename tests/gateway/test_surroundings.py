@@ -120,7 +120,8 @@ async def test_a_cloud_s_error_keeps_its_meaning(
 ) -> None:
     """A status an agent can act on, in OpenAI's shape, and the call's id to look it up by."""
     impatient = "timeout_ms = 300\n"
-    async with world(project, impatient, promoted=False) as w, fronted(w.settings) as http:
+    text = impatient if fault == "hang" else ""
+    async with world(project, text, promoted=False) as w, fronted(w.settings) as http:
         w.cloud.script = w.cloud.script.changed({"faults": fault})
         response = await http.post(CHAT, json=ASKED)
     error = response.json()["error"]

@@ -7,7 +7,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +23,7 @@ from tests.support.health.servers import (
     serving,
     silent,
 )
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,14 +50,11 @@ HANGS = {
 
 @pytest.mark.parametrize("routes", HANGS.values(), ids=HANGS)
 async def test_one_deadline_covers_all(routes: Mapping[str, Behaviour]) -> None:
-    """However a server stalls, the probe ends with its own deadline."""
-    async with asyncio.timeout(30), serving(routes) as server:
-        began = time.perf_counter()
+    """However a server stalls, for minutes or an hour, the probe ends with its own deadline."""
+    async with asyncio.timeout(PATIENCE_S), serving(routes) as server:
         health = await probe(local(server.endpoint), timeout_ms=150)
-        took_s = time.perf_counter() - began
     assert health.cause is Cause.TIMEOUT
     assert "in 150 ms" in health.summary
-    assert took_s < 5  # the drips would take minutes, the others an hour
 
 
 async def _answers_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

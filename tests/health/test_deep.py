@@ -32,7 +32,7 @@ async def deep(chat: Behaviour, owned_by: str = "sglang") -> Health:
         "/v1/chat/completions": chat,
     }
     async with serving(routes) as server:
-        return await probe(local(server.endpoint), timeout_ms=2000, deep=True)
+        return await probe(local(server.endpoint), timeout_ms=30_000, deep=True)
 
 
 async def test_a_generation_that_holds_the_schema() -> None:
@@ -95,7 +95,7 @@ async def test_a_chat_that_never_answers() -> None:
         backend = local(server.endpoint)
         health = await probe(
             type(backend)("reflex", backend.mode, backend.endpoint, "m", timeout_ms=100),
-            timeout_ms=2000,
+            timeout_ms=30_000,
             deep=True,
         )
     assert health.cause is Cause.GENERATION_FAILED
@@ -106,7 +106,7 @@ async def test_a_chat_that_never_answers() -> None:
 async def test_an_unhealthy_server_is_not_asked_to_generate() -> None:
     """There is no point, and it may be busy loading."""
     async with serving({"/v1/models": models("other")}) as server:
-        health = await probe(local(server.endpoint), timeout_ms=2000, deep=True)
+        health = await probe(local(server.endpoint), timeout_ms=30_000, deep=True)
         assert server.paths == ["/v1/models"]
     assert health.deep is None
 

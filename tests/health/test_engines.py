@@ -53,7 +53,7 @@ LLAMACPP: dict[str, Reply] = {
 async def look(routes: Mapping[str, Behaviour], model: str, **more: Any) -> tuple[Health, set[str]]:
     """The health of a server that answers so, and the paths it was asked for."""
     async with serving(routes) as server:
-        health = await probe(local(server.endpoint, model), timeout_ms=2000, **more)
+        health = await probe(local(server.endpoint, model), timeout_ms=30_000, **more)
         return health, set(server.paths)
 
 
@@ -279,7 +279,7 @@ async def test_metrics_that_hang_do_not_make_a_server_ill() -> None:
     """The load is extra: without it within the deadline there is none."""
     routes = recording("vllm") | {"/metrics": silent}
     async with serving(routes) as server:
-        health = await probe(local(server.endpoint, "tiny-llama"), timeout_ms=300, load=True)
+        health = await probe(local(server.endpoint, "tiny-llama"), timeout_ms=2000, load=True)
     assert health.ok
     assert health.load is None
 

@@ -226,7 +226,7 @@ async def test_a_monitor_over_a_real_socket_remembers_the_version_and_the_load()
     clock = FakeClock()
     async with serving(recording("sglang")) as server:
         backend = local(server.endpoint, "tiny-sgl")
-        monitor = HealthMonitor(backend, timeout_ms=2000, clock=clock, load=True)
+        monitor = HealthMonitor(backend, timeout_ms=30_000, clock=clock, load=True)
         for _ in range(3):
             health = await monitor.refresh()
             assert health.ok

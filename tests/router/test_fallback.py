@@ -21,6 +21,7 @@ from core.settings import load_settings
 from core.stages import Mode
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
+from tests.support.router.later import pass_time
 from tests.support.router.world import QUESTION, SCHEMA, promote, world
 
 if TYPE_CHECKING:
@@ -156,15 +157,17 @@ async def test_success_sets_the_count_back(project: Path) -> None:
     assert not w.events("BreakerStateChanged")
 
 
-async def test_a_probe_closes_the_breaker_when_it_is_answered(project: Path) -> None:
+async def test_a_probe_closes_the_breaker_when_it_is_answered(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Open, then half-open after recovery_s, then closed by a real answer; each on record."""
-    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 0.3\n"
+    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 30\n"
     async with world(project, text) as w, w.implementer() as implementer:
         w.faults("status:500")
         assert (await implementer.complete(QUESTION)).mode is Mode.CLOUD
         w.faults("")
         assert (await implementer.complete(QUESTION)).reason == "max_failures_reached"
-        await asyncio.sleep(0.4)
+        pass_time(monkeypatch, 100)
         assert (await implementer.complete(QUESTION)).mode is Mode.REFLEX
     changes = [(e["before"], e["after"]) for e in w.events("BreakerStateChanged")]
     assert changes == [("closed", "open"), ("open", "half_open"), ("half_open", "closed")]
@@ -240,14 +243,16 @@ async def test_a_clouds_hang_is_its_own_timeout(project: Path) -> None:
                 await implementer.complete(QUESTION)
 
 
-async def test_one_probe_goes_of_many_at_half_open(project: Path) -> None:
+async def test_one_probe_goes_of_many_at_half_open(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """200 concurrent calls when the probe is due: one request, 200 answers."""
-    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 0.2\n"
+    text = "[reflex.fallback]\nmax_failures = 1\nrecovery_s = 30\n"
     async with world(project, text) as w:
         w.faults("status:500")
         async with w.implementer() as implementer:
             await implementer.complete(QUESTION)
-            await asyncio.sleep(0.3)
+            pass_time(monkeypatch, 100)
             answers = await asyncio.gather(*[implementer.complete(QUESTION) for _ in range(200)])
         assert w.reflex.requests == 2
     assert len({answer.call_id for answer in answers}) == 200

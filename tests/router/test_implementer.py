@@ -24,6 +24,7 @@ from core.settings import load_settings
 from core.stages import Mode
 from tests.support.behaviours import MODEL, Seen, said, streams, whole
 from tests.support.faultserver import FaultServer
+from tests.support.patience import until
 from tests.support.router.world import QUESTION, SCHEMA, promote, world
 
 if TYPE_CHECKING:
@@ -91,14 +92,14 @@ async def test_a_dead_server_sends_calls_to_the_cloud(project: Path) -> None:
 
 async def test_the_decision_is_on_disk_before_its_call_leaves(project: Path) -> None:
     """When the server sees the request, the log already holds the decision and not the call."""
-    async with world(project) as w:
-        w.reflex.script = w.reflex.script.changed({"ttft_ms": 400})
+    async with world(project, reflex="timeout_ms = 60000\n") as w:
+        w.faults("hang")
         async with w.implementer() as implementer:
             call = asyncio.create_task(implementer.complete(QUESTION))
-            while not w.reflex.requests:
-                await asyncio.sleep(0.005)
+            await until(lambda: w.reflex.requests)
             seen = w.events("RoutingDecision", "LLMCall")
-            await call
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
     assert [event["event_type"] for event in seen] == ["RoutingDecision"]
 
 
@@ -136,12 +137,11 @@ async def test_an_answer_outlives_a_failing_record(
 
 async def test_a_cancelled_call_is_on_record_and_not_counted(project: Path) -> None:
     """The caller's change of mind is not the server's failure."""
-    async with world(project) as w:
+    async with world(project, reflex="timeout_ms = 60000\n") as w:
         w.faults("hang")
         async with w.implementer() as implementer:
             call = asyncio.create_task(implementer.complete(QUESTION))
-            while not w.reflex.requests:
-                await asyncio.sleep(0.005)
+            await until(lambda: w.reflex.requests)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call

@@ -32,7 +32,7 @@ def tier(request: pytest.FixtureRequest) -> Tier:
 @pytest.fixture
 def sandbox(tier: Tier) -> Sandbox:
     """A sandbox with small limits."""
-    return Sandbox(tier, Limits(wall_s=10, file_mb=8, processes=24, memory_mb=256))
+    return Sandbox(tier, Limits(wall_s=60, file_mb=8, processes=24, memory_mb=256))
 
 
 @pytest.fixture

@@ -95,10 +95,13 @@ async def test_endless_test_is_named(sandbox: Sandbox, workspace: Path, tests_di
         tests_dir,
         {"test_it.py": "from code_ import f\ndef test_a(): pass\ndef test_b():\n    f()\n"},
     )
-    report = await run_tests(
-        sandbox, workspace=workspace, tests=tests_dir, limits=Limits(wall_s=0.5)
-    )
-    assert report.error == "The tests were stopped after 0.5 s in test_it.py::test_b."
+    for wall_s in (0.5, 5, 30):  # a busy machine is slow to begin
+        report = await run_tests(
+            sandbox, workspace=workspace, tests=tests_dir, limits=Limits(wall_s=wall_s)
+        )
+        if report.passed:
+            break
+    assert report.error == f"The tests were stopped after {wall_s} s in test_it.py::test_b."
     assert report.passed == ("test_it.py::test_a",)
     assert (report.complete, report.solved) == (False, False)
 

@@ -61,7 +61,7 @@ class FaultServer:
             "mode": Mode.REFLEX,
             "endpoint": self.endpoint,
             "model": MODEL,
-            "timeout_ms": 5000,
+            "timeout_ms": 30_000,
         }
         return Backend(**(fields | changes))
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-LIMITS = Limits(wall_s=5.0, file_mb=4, processes=16)
+LIMITS = Limits(wall_s=30.0, file_mb=4, processes=16)
 _VARIABLE = "REFLEX_SELFTEST_SECRET"
 _BAIT_PREFIX = ".reflex-selftest-"
 _STALE_S = 3600

@@ -29,7 +29,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SHARED_BY_EACH = 16 << 20  # program text and libraries, counted in every process that maps them
 _WORST_FIRST = "1000"
 _POLL_S = 0.05
-_END_OF_OUTPUT_S = 0.5
+_END_OF_OUTPUT_S = 5.0  # what was killed closes it; on a busy machine not at once
 _FLOOD = 256  # times what is kept of an output, and the run is ended
 _MAX_REPORT = 4 << 20
 

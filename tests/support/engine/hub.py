@@ -11,6 +11,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tests.support.patience import PATIENCE_S
 from tests.support.threaded import served
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[start:hang_at])
         self.wfile.flush()
         self.hub.hung.set()
-        self.hub.released.wait(30)
+        self.hub.released.wait(PATIENCE_S)
         self.close_connection = True
 
 

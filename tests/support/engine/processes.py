@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.patience import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -43,7 +45,7 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def eventually(condition: Callable[[], bool], within_s: float = 5.0) -> bool:
+def eventually(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> bool:
     """Whether ``condition`` comes true within the time."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -66,4 +68,4 @@ def ends_with_its_parent(start: str) -> bool:
         pid, port = map(int, parent.stdout.readline().split())
         assert listening(port)
         parent.send_signal(signal.SIGKILL)
-    return eventually(lambda: not running(pid) and not listening(port), within_s=2)
+    return eventually(lambda: not running(pid) and not listening(port))

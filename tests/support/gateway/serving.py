@@ -23,6 +23,7 @@ from tests.support.behaviours import (
     streams,
     whole,
 )
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,7 +76,7 @@ async def fronted(settings: Settings, **options: Any) -> AsyncIterator[httpx.Asy
     """A client of a gateway that serves in this process; ``options`` are those of ``gateway``."""
     async with (
         gateway(settings, **options) as url,
-        httpx.AsyncClient(base_url=url, timeout=20) as http,
+        httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as http,
     ):
         yield http
 

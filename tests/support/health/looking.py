@@ -23,7 +23,7 @@ READY = {"/health": Reply(), "/version": Reply.of({"version": "0.32.0"})}
 async def look(routes: Mapping[str, Behaviour] | Behaviour, model: str = "m") -> Health:
     """The health of a server that behaves so."""
     async with serving(routes) as server:
-        return await probe(local(server.endpoint, model), timeout_ms=2000)
+        return await probe(local(server.endpoint, model), timeout_ms=30_000)
 
 
 async def look_at_models(behaviour: Behaviour, model: str = "m") -> Health:

@@ -183,12 +183,12 @@ def recording(engine: str) -> dict[str, Reply]:
 
 def local(endpoint: str, model: str = "m", **more: Any) -> Backend:
     """The ``[reflex]`` backend at ``endpoint``."""
-    return Backend("reflex", Mode.REFLEX, endpoint, model, timeout_ms=2000, **more)
+    return Backend("reflex", Mode.REFLEX, endpoint, model, timeout_ms=30_000, **more)
 
 
 def cloud(endpoint: str, model: str = "m", **more: Any) -> Backend:
     """The ``[cloud]`` backend at ``endpoint``."""
-    return Backend("cloud", Mode.CLOUD, endpoint, model, timeout_ms=2000, **more)
+    return Backend("cloud", Mode.CLOUD, endpoint, model, timeout_ms=30_000, **more)
 
 
 def free_port() -> int:

@@ -22,6 +22,7 @@ from core.standin.answers import edit_reply
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
 from tests.support.command import reflex
+from tests.support.patience import PATIENCE_S
 from tests.support.router.world import World, promote
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ def _at_terminal(here: Path, arguments: Sequence[str], answers: list[str]) -> En
                 os.write(ours, b"\x03" if answer == "^C" else f"{answer}\n".encode())
     finally:
         os.close(ours)
-    status = process.wait(30)
+    status = process.wait(PATIENCE_S)
     return Ended(status, seen.decode().replace("\r\n", "\n"))
 
 

@@ -60,26 +60,31 @@ class World:
 
 
 @asynccontextmanager
-async def world(project: Path, text: str = "", *, promoted: bool = True) -> AsyncIterator[World]:
-    """Two stand-ins that answer at once, and a stage0.toml with ``text`` added."""
+async def world(
+    project: Path, text: str = "", *, promoted: bool = True, reflex: str = ""
+) -> AsyncIterator[World]:
+    """Two stand-ins that answer at once, and a stage0.toml with ``text`` added.
+
+    ``reflex`` goes into the table of that name.
+    """
     at_once = Script(ttft_ms=0, tokens_per_s=0)
     local = replace(at_once, model="local", owned_by="test")
-    async with ScriptedServer(local) as reflex, ScriptedServer(at_once) as cloud:
+    async with ScriptedServer(local) as near, ScriptedServer(at_once) as cloud:
         path = project / "stage0.toml"
         path.write_text(
-            f'[reflex]\nenabled = true\nendpoint = "{reflex.endpoint}"\nmodel = "local"\n'
+            f'[reflex]\nenabled = true\nendpoint = "{near.endpoint}"\nmodel = "local"\n{reflex}'
             f'[cloud]\nendpoint = "{cloud.endpoint}"\nmodel = "{cloud.script.model}"\n{text}'
         )
         settings = load_settings(path)
         if promoted:
             await promote(settings)
-        yield World(reflex, cloud, settings)
+        yield World(near, cloud, settings)
 
 
 async def promote(settings: Settings, **changes: Any) -> None:
     """Put a sealed pass for the configuration as it is into the capsule, as a bakeoff would."""
     policy = PolicySnapshot.capture(settings)
-    health = await probe(primary(settings), timeout_ms=9000)
+    health = await probe(primary(settings), timeout_ms=30_000)
     assert health.engine
     fields: dict[str, Any] = {
         "run_id": uuid.uuid4().hex,
