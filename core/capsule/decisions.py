@@ -50,8 +50,11 @@ def record_decision(
     *,
     now: datetime,
     key_directory: Path | None = None,
-) -> Record:
+    follows: NewestDecision | None = None,
+) -> Record | None:
     """Seal the decision as the newest one, and append it; returns once it is durable.
+
+    With ``follows`` it is made only where that is still the newest decision, else None is returned.
 
     Raises:
         CapsuleError: it cannot be recorded, or the user's directory cannot be written.
@@ -60,6 +63,8 @@ def record_decision(
     with _kept(workspace, key_directory, os.O_RDWR | os.O_CREAT) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         before = _read(descriptor)
+        if follows is not None and before != follows:
+            return None
         ordered = decision.model_copy(
             update={
                 "decided_at": rfc3339(now),
@@ -76,6 +81,16 @@ def record_decision(
         os.pwrite(descriptor, kept.encode() + b"\n", 0)
         os.fsync(descriptor)
     return record
+
+
+def newest_file(workspace: Path, key_directory: Path | None = None) -> Path:
+    """Where the newest decision of a workspace is kept: it changes with every decision.
+
+    Raises:
+        NoHome: there is no directory of the user's own.
+    """
+    directory = (key_directory or own_directory()) / "decisions"
+    return directory / sha256(os.fsencode(workspace.resolve())).hexdigest()[:32]
 
 
 def newest_decision(workspace: Path, key_directory: Path | None = None) -> NewestDecision:
@@ -174,8 +189,8 @@ def _read(descriptor: int) -> NewestDecision:
 
 @contextmanager
 def _kept(workspace: Path, key_directory: Path | None, flags: int) -> Iterator[int]:
-    directory = (key_directory or own_directory()) / "decisions"
-    path = directory / sha256(os.fsencode(workspace.resolve())).hexdigest()[:32]
+    path = newest_file(workspace, key_directory)
+    directory = path.parent
     try:
         if flags & os.O_CREAT:
             make_private(directory)

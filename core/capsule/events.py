@@ -99,6 +99,35 @@ class LLMCallEvent(Event):
         description="What the translation of the request left out; empty when nothing was.",
     )
     origin: str = Field(default="live", description="As in the RoutingDecision.")
+    watched: int = Field(
+        default=0, description="Its number among its run's calls that the monitor counts; 0: none."
+    )
+    seal: str = Field(
+        default="", description="HMAC with the user's key over what the monitor counts of it."
+    )
+
+
+class CallOutcomeEvent(Event):
+    """What became of an answer, as a check or an agent found; the newest of a call has the say."""
+
+    event_type: ClassVar[str] = "CallOutcome"
+
+    call_id: str = Field(description="The call that was answered.")
+    ok: bool = Field(description="The answer did what it was asked for.")
+    source: Literal["gateway", "command", "implement"] = Field(
+        description="POST /v1/outcomes, code reflex outcome, or implement's check."
+    )
+    mode: Mode = Field(description="Who had answered: reflex or cloud.")
+    stage: Stage = Field(description="The call's stage.")
+    backend: str = Field(description="The backend that had answered.")
+    endpoint: str = Field(description="Its base URL.")
+    model: str = Field(description="The model that had answered.")
+    origin: str = Field(default="live", description="As in the RoutingDecision.")
+    answered_seq: int = Field(description="The seq of the LLMCall that answered.")
+    before: bool | None = Field(
+        default=None, description="What was known of it before; null: nothing."
+    )
+    seal: str = Field(default="", description="HMAC with the user's key over all of this.")
 
 
 class ShadowComparedEvent(Event):
@@ -155,8 +184,22 @@ class CriterionMetric(BaseModel):
     verdict: Literal["pass", "fail", "inconclusive"] = Field(description="Of this criterion.")
 
 
+class DriftRecord(BaseModel):
+    """Why a pass was taken away: what live calls showed since it was given."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+    evidence: float = Field(description="How strong the evidence is; 1 is none.")
+    limit: float = Field(description="The evidence from which on the pass is taken away.")
+    calls: int = Field(description="Live calls counted.")
+    bad: int = Field(description="Those that were slow, invalid or wrong.")
+    allowed: float = Field(description="The share that may be bad, 0 to 1.")
+    first_seq: int = Field(description="The record with which the evidence began to rise.")
+    last_seq: int = Field(description="The last record counted.")
+
+
 class GateDecisionEvent(Event):
-    """A bakeoff's verdict, sealed with the user's key: what the router believes."""
+    """A bakeoff's verdict, or a demotion, sealed with the user's key: what the router believes."""
 
     event_type: ClassVar[str] = "GateDecision"
 
@@ -164,7 +207,14 @@ class GateDecisionEvent(Event):
     misses: list[str] = Field(
         default_factory=list,
         description="The criteria that miss: p95_latency, success_parity, json_compliance, "
-        "golden_regression.",
+        "golden_regression; of a demotion its cause.",
+    )
+    cause: str = Field(
+        default="",
+        description="Of a demotion: drift_latency, drift_compliance or drift_outcomes.",
+    )
+    drift: DriftRecord | None = Field(
+        default=None, description="Of a demotion: the evidence, its first and its last call."
     )
     backend: str = Field(default="reflex", description="The reflex arm's backend by name.")
     endpoint: str = Field(description="The reflex arm's base URL.")
@@ -183,6 +233,9 @@ class GateDecisionEvent(Event):
     metrics: dict[str, CriterionMetric] = Field(
         default_factory=dict,
         description="By criterion: value, bound, threshold, unit, note and verdict.",
+    )
+    solved_percent: dict[str, float] = Field(
+        default_factory=dict, description="By arm: the trials whose task it solved; percent."
     )
     report_path: str = Field(default="", description="The JSON report, relative to the workspace.")
     report_sha256: str = Field(default="", description="The report's sha256.")

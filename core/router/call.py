@@ -86,6 +86,7 @@ class RoutedCall:
             failure_count=lambda: run.breakers[PRIMARY].view().failure_count,
         )
         self._left_behind = False
+        self._asked_primary = False
         self._listener: OnDelta | None = None
         self._passed_on = False
 
@@ -113,6 +114,9 @@ class RoutedCall:
         except (BackendError, CapsuleError, NoBackend):
             await self._attempts.recorded()
             raise
+        finally:
+            if self._asked_primary:
+                self._run.state.call_ended()
         if self._run.shadow and not self._options.needs_cloud:
             self._run.shadow.consider(self._request, self._stage, answer)
         return answer
@@ -149,6 +153,7 @@ class RoutedCall:
         Other calls' successes set the count back meanwhile, so this call's own attempts count too.
         """
         backend = self._run.backends[PRIMARY]
+        self._asked_primary = True
         request = self._fitted(backend)
         for number in range(1, self._run.policy.reflex.fallback.max_failures + 1):
             answer = await self._ask(backend, request, decision)

@@ -16,6 +16,7 @@ from core.stages import Mode, Reason, Stage
 if TYPE_CHECKING:
     from core.client.tokens import Overflow
     from core.router.condition import Health
+    from core.router.drift import Watched
     from core.settings.policy import PolicySnapshot
 
 
@@ -82,7 +83,8 @@ class GateView:
     """Whether the last gate pass holds now; ``detail`` says why not.
 
     ``event`` is the GateDecision believed or refused, as the capsule has it; ``marks`` are those
-    of its marks for which it does not count here.
+    of its marks for which it does not count here. ``drift`` is what live calls show of a pass, None
+    where none is watched.
     """
 
     valid: bool
@@ -90,6 +92,7 @@ class GateView:
     event: dict[str, Any] | None = None
     age_days: float | None = None
     marks: tuple[str, ...] = ()
+    drift: tuple[Watched, ...] | None = None
 
     @property
     def explanation(self) -> Explanation:

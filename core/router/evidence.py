@@ -16,15 +16,25 @@ from core.capsule.events import (
     RoutingDecisionEvent,
 )
 from core.capsule.redaction import redact
+from core.capsule.watched import SEALED
 from core.client.apis import left_out
-from core.errors import BackendError, CapsuleError, CutReply, NotCompliant, StatusError
+from core.errors import (
+    BackendError,
+    CapsuleError,
+    Counting,
+    CutReply,
+    NotCompliant,
+    StatusError,
+)
 from core.plain import plain
 from core.router.decision import Caller
+from core.stages import LIVE_ORIGINS, PRIMARY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator
 
     from core.capsule import EventLog
+    from core.capsule.watched import CallSeals
     from core.client.backend import Backend, ChatRequest, Reply
     from core.router.breaker import Transition
     from core.settings import Settings
@@ -85,7 +95,10 @@ class Recording:
 
 
 class Evidence:
-    """One run's writer: knows the run, its policy, what to keep and what to keep out."""
+    """One run's writer: knows the run, its policy, what to keep and what to keep out.
+
+    With ``seals``, live first attempts at reflex are sealed for the monitor.
+    """
 
     def __init__(
         self,
@@ -95,7 +108,10 @@ class Evidence:
         *,
         key: bytes,
         secrets: tuple[str, ...],
+        seals: CallSeals | None = None,
     ) -> None:
+        self._seals = seals
+        self._watched = 0
         self._log = log
         self._policy = policy
         self._run_id = run_id
@@ -168,36 +184,51 @@ class Evidence:
     ) -> Recording:
         """Record an attempt's end; awaited, a failure to do so is a warning and not raised."""
         reply, error = outcome.reply, outcome.error
-        return self._begin(
-            LLMCallEvent(
-                run_id=self._run_id,
-                policy_hash=self._policy.policy_hash,
-                mode=backend.mode,
-                model=backend.model,
-                request=self._capture.request(_as_sent(request)),
-                response=self._capture.response(_as_received(outcome)),
-                latency_ms=round(outcome.latency_ms, 3),
-                fallback_reason=fallback_reason,
-                ttft_ms=_rounded(reply.ttft_ms if reply else getattr(error, "ttft_ms", None)),
-                success=reply is not None,
-                json_compliant=_compliant(request, outcome),
-                error="cancelled" if outcome.cancelled else error.code if error else None,
-                error_message=self._message(error),
-                finish_reason=_finish_reason(reply or error),
-                prompt_tokens=reply.prompt_tokens if reply else None,
-                completion_tokens=reply.completion_tokens if reply else None,
-                cached_tokens=reply.cached_tokens if reply else None,
-                attempt=attempt,
-                stage=call.stage,
-                backend=backend.name,
-                endpoint=backend.endpoint,
-                call_id=call.call_id,
-                capture_mode=self._policy.capture_mode,
-                dialect=request.dialect,
-                dropped=list(left_out(request, backend)),
-                origin=call.origin,
-            )
+        event = LLMCallEvent(
+            run_id=self._run_id,
+            policy_hash=self._policy.policy_hash,
+            mode=backend.mode,
+            model=backend.model,
+            request=self._capture.request(_as_sent(request)),
+            response=self._capture.response(_as_received(outcome)),
+            latency_ms=round(outcome.latency_ms, 3),
+            fallback_reason=fallback_reason,
+            ttft_ms=_rounded(reply.ttft_ms if reply else getattr(error, "ttft_ms", None)),
+            success=reply is not None,
+            json_compliant=_compliant(request, outcome),
+            error="cancelled" if outcome.cancelled else error.code if error else None,
+            error_message=self._message(error),
+            finish_reason=_finish_reason(reply or error),
+            prompt_tokens=reply.prompt_tokens if reply else None,
+            completion_tokens=reply.completion_tokens if reply else None,
+            cached_tokens=reply.cached_tokens if reply else None,
+            attempt=attempt,
+            stage=call.stage,
+            backend=backend.name,
+            endpoint=backend.endpoint,
+            call_id=call.call_id,
+            capture_mode=self._policy.capture_mode,
+            dialect=request.dialect,
+            dropped=list(left_out(request, backend)),
+            origin=call.origin,
         )
+        return self._begin(self._sealed(call, outcome, event))
+
+    def _sealed(self, call: Call, outcome: Outcome, event: LLMCallEvent) -> LLMCallEvent:
+        """The event with its number and seal, if it is one that the monitor counts.
+
+        A retry follows from the attempt before it, and is not; nor is an end that says nothing of
+        the server: the caller's cancellation, a bad request, a full queue.
+        """
+        error = outcome.error
+        counts = event.backend == PRIMARY and event.attempt == 1 and call.origin in LIVE_ORIGINS
+        silent = outcome.cancelled or (error and error.counting is Counting.NOT_COUNTED)
+        if self._seals is None or not counts or silent:
+            return event
+        self._watched += 1
+        fields = event.model_dump(include=set(SEALED)) | {"watched": self._watched}
+        sealed = {"watched": self._watched, "seal": self._seals.seal(fields)}
+        return event.model_copy(update=sealed)
 
     def _message(self, error: BackendError | None) -> str | None:
         """The error's message; quoting the server only where the request is kept."""

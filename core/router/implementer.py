@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 from core.capsule.keys import user_key
+from core.capsule.watched import CallSeals
 from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
 from core.clock import Clock, SystemClock
@@ -53,16 +54,21 @@ class Implementer:
         self.run_id = uuid.uuid4().hex
         self.policy = PolicySnapshot.capture(settings, clock)
         backends = all_backends(settings, environ)
-        self._state = RoutingState(settings, self.policy, clock=clock, key_directory=key_directory)
+        self._state = RoutingState(
+            settings, self.policy, clock=clock, key_directory=key_directory, demotes=True
+        )
         self._breakers = {PRIMARY: self._state.breaker} | {
             name: breaker_of(settings, backends[name]) for name in settings.reflex.backends
         }
+        key = user_key(directory=key_directory)
+        watched = settings.reflex.monitor.enabled
         self._evidence = Evidence(
             self._state.log,
             self.policy,
             self.run_id,
-            key=user_key(directory=key_directory),
+            key=key,
             secrets=tuple(b.api_key for b in backends.values() if b.api_key),
+            seals=CallSeals(settings.source.root, key) if watched else None,
         )
         self._clients: dict[str, ChatClient] = {}
         self._shadow = ShadowCalls(

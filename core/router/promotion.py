@@ -7,18 +7,22 @@ finds the newest sealed one in the capsule. What each reason means is said in ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import os
+import uuid
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.decisions import NewestDecision, newest_decision, out_of_order
+from core.capsule.decisions import NewestDecision, newest_decision, newest_file, out_of_order
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleError, NoHome
 from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, tree_hash
 from core.plain import plain
 from core.router.decision import GateView
-from core.router.lapses import RUN_AGAIN, disqualifying
+from core.router.lapses import LAPSES, RUN_AGAIN, disqualifying
+from core.router.monitor import DriftWatch, demote
 from core.stages import PRIMARY
 from core.userdirs import user_dir
 
@@ -27,11 +31,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule import EventLog
+    from core.router.drift import Drift
     from core.settings.model import Reflex
     from core.settings.policy import PolicySnapshot
 
 
 SECONDS_A_DAY = 86_400
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +186,11 @@ class GateWatch:
         *,
         clock: Clock | None = None,
         key_directory: Path | None = None,
+        demotes: bool = False,
     ) -> None:
         self._log = log
         self._policy = policy
+        self._demotes = demotes
         self._workspace = workspace.resolve()
         self._clock = clock or SystemClock()
         self._key_directory = key_directory
@@ -193,10 +202,34 @@ class GateWatch:
         self._hashed: tuple[float, str] | None = None
         self._view: GateView | None = None
         self._viewed: tuple[float | None, str | None] = (None, None)
+        self._watch = DriftWatch(log, self._workspace, key_directory=key_directory)
+        self._drift: Drift | None = None
+        self._kept = self._kept_file()
+        self._kept_as: tuple[int, int] | None = None
 
     @property
     def _fresh(self) -> bool:
-        return self._read_at is not None and self._clock.monotonic() - self._read_at < FRESH_S
+        """Whether nothing can have changed since it was read, but for the log's own growth.
+
+        A decision that another process makes shows at once, as all keep it in one file.
+        """
+        if self._read_at is None or self._clock.monotonic() - self._read_at >= FRESH_S:
+            return False
+        return self._signature() == self._kept_as
+
+    def _kept_file(self) -> str | None:
+        try:
+            return os.fspath(newest_file(self._workspace, self._key_directory))
+        except NoHome:
+            return None
+
+    def _signature(self) -> tuple[int, int] | None:
+        try:
+            # As text: this is asked before every call.
+            found = os.stat(self._kept) if self._kept else None  # noqa: PTH116
+        except OSError:
+            return None
+        return (found.st_mtime_ns, found.st_ino) if found else None
 
     def remembered(self, server_identity: str | None) -> GateView | None:
         """What ``view`` said of this server a moment ago; None where it would have to look."""
@@ -224,9 +257,56 @@ class GateWatch:
             in_demo=in_demo(self._workspace),
             newest=self._newest,
         )
-        return assess(self._event, self._policy, present)
+        view = assess(self._event, self._policy, present)
+        if self._drift is None:
+            return view
+        view = replace(view, drift=self._drift.watched())
+        broken = self._drift.broken
+        if view.valid and broken and self._policy.reflex.monitor.demote:
+            return replace(view, valid=False, detail=broken.cause)
+        return view
+
+    def noted(self) -> None:
+        """Look at the calls that ended since: the next ``view`` goes by them.
+
+        Raises:
+            CapsuleError: the log cannot be read.
+        """
+        before = self._drift.broken if self._drift else None
+        self._drift = self._watch.grown()
+        if self._drift and self._drift.broken and not before:
+            self._read_at = None
+
+    def _watched(self) -> None:
+        """What live calls show of the pass; a broken one is taken away, and the log read again."""
+        monitor = self._policy.reflex.monitor
+        self._drift = self._watch.read(self._event) if monitor.enabled else None
+        broken = self._drift.broken if self._drift else None
+        if not broken or not self._event or not self._demotes:
+            return
+        if not monitor.demote or out_of_order(self._event, self._newest):
+            return
+        logger.warning("%s: %s", LAPSES[broken.cause].sentence, RUN_AGAIN)
+        try:
+            found = demote(
+                self._log,
+                self._workspace,
+                self._event,
+                broken,
+                run_id=uuid.uuid4().hex,
+                now=self._clock.now(),
+                key_directory=self._key_directory,
+            )
+        except CapsuleError as error:
+            # The view says so all the same; who can write it records it.
+            logger.warning("the demotion is not in the capsule: %s", error)
+            return
+        if found:
+            self._event = found.body
+            self._newest = self._decided_last()
 
     def _read(self) -> None:
+        self._kept_as = self._signature()
         head, _ = self._log.head()
         if head < self._seen:  # another log stands there now
             self._seen, self._event = 0, None
@@ -235,6 +315,7 @@ class GateWatch:
             self._event = found.body if found else self._event
             self._seen = head
         self._newest = self._decided_last()
+        self._watched()
         self._read_at = self._clock.monotonic()
 
     def _decided_last(self) -> NewestDecision:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from core.capsule import EventLog
 from core.client.load import MetricsReader
 from core.client.tokens import ContextFit
 from core.clock import Clock, SystemClock
+from core.errors import CapsuleError
 from core.plain import plain
 from core.router.backends import primary
 from core.router.breaker import Breaker, BreakerRule
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 _LEAST_PROBE_MS = 1000.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,21 @@ class RoutingView:
                 "age_days": self.gate.age_days,
                 "event": self.gate.event,
             },
+            "monitor": {
+                "enabled": self.policy.reflex.monitor.enabled,
+                "demote": self.policy.reflex.monitor.demote,
+                "watched": [one.as_json() for one in self.gate.drift or ()],
+            },
             "policy_hash": self.policy.policy_hash,
         }
 
 
 class RoutingState:
-    """One workspace's primary server, its breaker and its gate pass; belongs to one event loop."""
+    """One workspace's primary server, its breaker and its gate pass; belongs to one event loop.
+
+    With ``demotes`` a pass that live calls have broken is taken away on record; without it that is
+    only seen.
+    """
 
     def __init__(
         self,
@@ -83,6 +96,7 @@ class RoutingState:
         *,
         clock: Clock | None = None,
         key_directory: Path | None = None,
+        demotes: bool = False,
     ) -> None:
         self.settings = settings
         self.policy = policy or PolicySnapshot.capture(settings, clock)
@@ -102,7 +116,9 @@ class RoutingState:
             settings.source.root,
             clock=self._clock,
             key_directory=key_directory,
+            demotes=demotes,
         )
+        self._noting: asyncio.Task[None] | None = None
         self._load = MetricsReader(self.backend, clock=self._clock)
 
     async def decide(
@@ -140,13 +156,35 @@ class RoutingState:
         """Whether the gate pass holds for the server as it is; without one, for the rest."""
         engine = health.engine if health and health.ok else None
         identity = engine.fingerprint if engine else None
+        if self._noting is not None:
+            await asyncio.shield(self._noting)
         known = self._gates.remembered(identity)
         if known is None:
             known = await asyncio.to_thread(self._gates.view, identity)
         return known
 
+    def call_ended(self) -> None:
+        """A call that reflex was asked has ended: the next decision goes by it."""
+        if not self.policy.reflex.monitor.enabled:
+            return
+        before = self._noting
+        self._noting = asyncio.create_task(self._note(before), name="monitor")
+
+    async def _note(self, before: asyncio.Task[None] | None) -> None:
+        try:
+            if before is not None:
+                await before
+            await asyncio.to_thread(self._gates.noted)
+        except CapsuleError as error:
+            logger.warning("the monitor cannot read the capsule: %s", error)
+        finally:
+            if self._noting is asyncio.current_task():
+                self._noting = None
+
     async def aclose(self) -> None:
         """Stop probing in the background, and close connections and files."""
+        if self._noting is not None:
+            await self._noting
         await self.monitor.aclose()
         await self.fit.aclose()
         self.breaker.close()

@@ -9,13 +9,22 @@ result for one run and hashes its content: that hash is in every event.
 """
 
 from core.settings.find import Source, find
-from core.settings.model import Cloud, Fallback, LocalBackend, Reflex, Shadow, Thresholds
+from core.settings.model import (
+    Cloud,
+    Fallback,
+    LocalBackend,
+    Monitor,
+    Reflex,
+    Shadow,
+    Thresholds,
+)
 from core.settings.read import Settings, load_settings
 
 __all__ = [
     "Cloud",
     "Fallback",
     "LocalBackend",
+    "Monitor",
     "Reflex",
     "Settings",
     "Shadow",

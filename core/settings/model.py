@@ -124,6 +124,20 @@ class Shadow(ConfigSection):
     )
 
 
+class Monitor(ConfigSection):
+    """``[reflex.monitor]``: live calls watched after a pass, against what the pass promised.
+
+    A project's file can switch neither off without the user's consent: ``code reflex trust
+    --thresholds``.
+    """
+
+    enabled: bool = Field(default=True, description="Whether live calls are watched at all.")
+    demote: bool = Field(
+        default=True,
+        description="Whether a broken promise takes the pass away; false: only a warning.",
+    )
+
+
 class LocalBackend(ConfigSection):
     """``[reflex.backends.NAME]``: a further local server, for ``fallback.order``."""
 
@@ -175,6 +189,7 @@ class Reflex(ConfigSection):
     fallback: Fallback = Fallback()
     thresholds: Thresholds = Thresholds()
     shadow: Shadow = Shadow()
+    monitor: Monitor = Monitor()
     backends: dict[Name, LocalBackend] = Field(
         default={}, description="Further local servers by name."
     )

@@ -20,13 +20,21 @@ from core.settings.model import (
     Document,
     Fallback,
     LocalBackend,
+    Monitor,
     Reflex,
     Serve,
     Shadow,
     StageRule,
     Thresholds,
 )
-from core.settings.thresholds import DEFAULTS, accepted, effective_thresholds, loosened
+from core.settings.thresholds import (
+    DEFAULTS,
+    accepted,
+    effective_monitor,
+    effective_thresholds,
+    loosened,
+    slackened,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +123,7 @@ def _named(part: str) -> str:
 
 
 _THRESHOLDS = ("reflex", "thresholds")
+_MONITOR = ("reflex", "monitor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,8 @@ class Settings:
     """A configuration as read: values, where they came from, and the workspace's root.
 
     ``refused`` are the file's thresholds where some of them loosen the gate without the user's
-    consent; those in ``reflex`` are the ones that count.
+    consent; those in ``reflex`` are the ones that count. ``unwatched`` is likewise its
+    ``[reflex.monitor]`` where that switches off the watch over live calls.
     """
 
     reflex: Reflex
@@ -131,6 +141,7 @@ class Settings:
     lines: dict[tuple[str, ...], int] = field(default_factory=dict, repr=False)
     refused: Thresholds | None = None
     serve: Serve = field(default_factory=Serve)
+    unwatched: Monitor | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -140,10 +151,15 @@ class Settings:
     def origin(self, *path: str) -> str:
         """Where the value at ``path`` came from: ``default``, or ``file:line``."""
         line = self.lines.get(path)
-        ignored = self.refused and path[:-1] == _THRESHOLDS and path[-1] in loosened(self.refused)
-        if line is None or self.source.path is None or ignored:
+        if line is None or self.source.path is None or self._ignores(path):
             return "default"
         return f"{self.source.path.name}:{line}"
+
+    def _ignores(self, path: tuple[str, ...]) -> bool:
+        if path[:-1] == _THRESHOLDS:
+            return self.refused is not None and path[-1] in loosened(self.refused)
+        off = slackened(self.unwatched) if self.unwatched else {}
+        return path[:-1] == _MONITOR and path[-1] in off
 
     def names(self, *path: str) -> bool:
         """Whether the file itself sets the value at ``path``."""
@@ -151,13 +167,17 @@ class Settings:
 
     @property
     def warning(self) -> str:
-        """Which thresholds of the file do not count, and what to do; empty when all do."""
-        if self.refused is None or self.source.path is None:
+        """What of the file does not count as it loosens the gate, and what to do; else empty."""
+        if self.source.path is None or (self.refused is None and self.unwatched is None):
             return ""
-        wanted = ", ".join(
+        values = loosened(self.refused) if self.refused else {}
+        ignored = [
             f"{name} = {value:g} (default {getattr(DEFAULTS, name):g})"
-            for name, value in loosened(self.refused).items()
-        )
+            for name, value in values.items()
+        ]
+        off = slackened(self.unwatched) if self.unwatched else {}
+        ignored += [f"monitor.{name} = false (default true)" for name in off]
+        wanted = ", ".join(ignored)
         return (
             f"{plain(self.source.path.name)} loosens the gate, which a project's file may not: "
             f"{wanted} ignored. To accept it in this workspace: code reflex trust --thresholds"
@@ -175,12 +195,22 @@ def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Setti
         return Settings(Reflex(), Cloud(), source)
     text = read_text(source.path)
     document, lines = parse(text, str(source.path))
-    reflex, asked = document.reflex, document.reflex.thresholds
-    consent = source.trusted or not loosened(asked) or accepted(source.root, asked)
-    effective = effective_thresholds(asked, consent=consent)
-    reflex = reflex.model_copy(update={"thresholds": effective})
-    refused = None if consent else asked
-    return Settings(reflex, document.cloud, source, lines, refused, document.serve)
+    reflex, asked, watch = document.reflex, document.reflex.thresholds, document.reflex.monitor
+    looser = bool(loosened(asked) or slackened(watch))
+    consent = source.trusted or not looser or accepted(source.root, asked, watch)
+    effective = {
+        "thresholds": effective_thresholds(asked, consent=consent),
+        "monitor": effective_monitor(watch, consent=consent),
+    }
+    return Settings(
+        reflex.model_copy(update=effective),
+        document.cloud,
+        source,
+        lines,
+        refused=asked if not consent and loosened(asked) else None,
+        serve=document.serve,
+        unwatched=watch if not consent and slackened(watch) else None,
+    )
 
 
 def read_text(path: Path) -> str:
@@ -263,6 +293,7 @@ def _fields_at(path: tuple[str, ...]) -> dict[str, Any]:
         ("reflex", "fallback"): Fallback,
         ("reflex", "thresholds"): Thresholds,
         ("reflex", "shadow"): Shadow,
+        ("reflex", "monitor"): Monitor,
         ("cloud",): Cloud,
         ("serve",): Serve,
     }

@@ -3,7 +3,8 @@
 A repository is untrusted input: with a ``confidence`` of 0 in its stage0.toml, a model that solved
 nothing would pass. A threshold looser than the built-in default therefore counts in two cases only:
 in the user's own configuration file, or after the user accepted exactly these values for this
-workspace. That consent is kept with the user's configuration, not with the project.
+workspace. That consent is kept with the user's configuration, not with the project. The same holds
+for switching off the watch over a model that has passed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from core.errors import ConfigError
 from core.files import read_state, write_private
 from core.settings.find import user_config_dir
-from core.settings.model import Thresholds
+from core.settings.model import Monitor, Thresholds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,30 +55,49 @@ def effective_thresholds(
     return project.model_copy(update={name: getattr(defaults, name) for name in refused})
 
 
+WATCHED = Monitor()
+
+
+def slackened(monitor: Monitor) -> dict[str, bool]:
+    """What of the watch over live calls is switched off, by name."""
+    return {name: False for name in ("enabled", "demote") if not getattr(monitor, name)}
+
+
+def effective_monitor(project: Monitor, *, consent: bool = False) -> Monitor:
+    """What live calls are watched by: the project's own with consent, else nothing switched off."""
+    refused = {} if consent else slackened(project)
+    return project.model_copy(update={name: getattr(WATCHED, name) for name in refused})
+
+
 def store() -> Path:
     """The user's own list of accepted thresholds: a digest and the workspace, one a line."""
     return user_config_dir() / "accepted-thresholds"
 
 
-def accepted(workspace: Path, thresholds: Thresholds) -> bool:
-    """Whether the user accepted these loosened thresholds for this workspace."""
-    return _digest(workspace, thresholds) in {line.partition(" ")[0] for line in _lines()}
+def accepted(workspace: Path, thresholds: Thresholds, monitor: Monitor = WATCHED) -> bool:
+    """Whether the user accepted just this loosening for this workspace."""
+    return _digest(workspace, thresholds, monitor) in {line.partition(" ")[0] for line in _lines()}
 
 
-def accept(workspace: Path, thresholds: Thresholds) -> dict[str, float]:
-    """Remember that the user accepts the loosened thresholds here; returns which they are.
+def accept(
+    workspace: Path, thresholds: Thresholds, monitor: Monitor = WATCHED
+) -> dict[str, float | bool]:
+    """Remember that the user accepts what is loosened here; returns which settings they are.
 
     Raises:
         ConfigError: The list cannot be written.
     """
-    path, digest = store(), _digest(workspace, thresholds)
+    path, digest = store(), _digest(workspace, thresholds, monitor)
     try:
-        if not accepted(workspace, thresholds):
+        if not accepted(workspace, thresholds, monitor):
             lines = [*_lines(), f"{digest} {json.dumps(str(workspace.resolve()))}"]
             write_private(path, "".join(f"{line}\n" for line in lines))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    return loosened(thresholds)
+    return {
+        **loosened(thresholds),
+        **{f"monitor.{name}": value for name, value in slackened(monitor).items()},
+    }
 
 
 def _lines() -> list[str]:
@@ -87,6 +107,11 @@ def _lines() -> list[str]:
         return []
 
 
-def _digest(workspace: Path, thresholds: Thresholds) -> str:
-    about = {"workspace": str(workspace.resolve()), "thresholds": loosened(thresholds)}
+def _digest(workspace: Path, thresholds: Thresholds, monitor: Monitor) -> str:
+    about: dict[str, object] = {
+        "workspace": str(workspace.resolve()),
+        "thresholds": loosened(thresholds),
+    }
+    if off := slackened(monitor):
+        about["monitor"] = off
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

@@ -104,6 +104,7 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
         f"server    {state}  {health.summary}",
         f"breaker   {_breaker(seen)}",
         *_gate(seen),
+        *_watched(seen),
         f"sandbox   {plain(sandbox.reason, 1000)}",
         f"shadow    {_shadow_words(seen, shadow)}",
         coloured(found.sentence, "bold"),
@@ -167,6 +168,28 @@ def _gate(seen: RoutingView) -> list[str]:
     marked = f" [{', '.join(marks)}]" if marks else ""
     step = [] if gate.valid else [f"          {next_step(gate)}"]
     return [f"gate      {verdict}{suite}{age}{marked}", *step]
+
+
+def _watched(seen: RoutingView) -> list[str]:
+    """What live calls show of the pass, a line a promise, and a warning where one is broken."""
+    from core.router.lapses import RUN_AGAIN, explained
+    from reflex_tui.model.watched import watched_rows
+
+    monitor = seen.policy.reflex.monitor
+    if not monitor.enabled:
+        return ["live      not watched: [reflex.monitor] enabled = false"]
+    rows = watched_rows(seen.gate)
+    lines = [
+        f"{row.name:9} {row.counted}, {row.allowed}; evidence at {row.percent} of its limit"
+        for row in rows
+    ]
+    broken = next((one for one in seen.gate.drift or () if one.broken), None)
+    if broken and seen.gate.valid:  # with demote = false it is a warning
+        said = explained(broken.cause).sentence
+        lines.append(f"{coloured('▲', 'yellow')} {said}; demote = false. {RUN_AGAIN}")
+    if not rows and seen.gate.valid:
+        return ["live      no calls since the pass"]
+    return [f"{'live' if not place else '':9} {each}" for place, each in enumerate(lines)]
 
 
 def _shadow_words(seen: RoutingView, shadow: ShadowSummary) -> str:

@@ -54,16 +54,22 @@ def _accept_thresholds(arguments: argparse.Namespace) -> int:
 
     settings = load_settings(arguments.config)
     root, given = settings.source.root, settings.refused or settings.reflex.thresholds
-    if not thresholds.loosened(given):
+    watch = settings.unwatched or settings.reflex.monitor
+    if not thresholds.loosened(given) and not thresholds.slackened(watch):
         raise ConfigError(
             "nothing to accept: no threshold is looser than its default",
             remedy="Only thresholds that loosen the gate need it; see docs/gate.md.",
         )
-    now = thresholds.accept(root, given)
+    now = thresholds.accept(root, given, watch)
     if arguments.json:
         print_json({"accepted": now, "workspace": str(root), "file": str(thresholds.store())})
         return 0
-    values = ", ".join(f"{name} = {value:g}" for name, value in now.items())
+    values = ", ".join(f"{name} = {_toml(value)}" for name, value in now.items())
     print(f"accepted for {plain(root)}: {values} (in {plain(thresholds.store())})")
-    print("Reports and gate passes by them are marked loosened.")
+    if thresholds.loosened(given):
+        print("Reports and gate passes by them are marked loosened.")
     return 0
+
+
+def _toml(value: float | bool) -> str:  # noqa: FBT001  a setting's value, not a switch
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"

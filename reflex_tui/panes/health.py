@@ -20,6 +20,7 @@ from reflex_tui.widgets.latency import BackendsSection, show_calls
 from reflex_tui.widgets.plot import PlotSection
 from reflex_tui.widgets.section import Notice
 from reflex_tui.widgets.server import RemedySection, ServerSection, copy_wanted, pastable
+from reflex_tui.widgets.watched import WatchedSection
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,6 +70,7 @@ class HealthPane(VerticalScroll):
         yield Notice()
         yield BackendsSection()
         yield GateSection()
+        yield WatchedSection()
         with Container(id="columns"):
             with Vertical(id="facts"):
                 yield ServerSection()
@@ -113,6 +115,7 @@ class HealthPane(VerticalScroll):
         self.query_one(BackendsSection).limit_ms = limit_ms
         self.query_one(PlotSection).limit_ms = limit_ms
         self.query_one(GateSection).outlook = outlook
+        self.query_one(WatchedSection).outlook = outlook
         breaker = self.query_one(BreakerSection)
         breaker.outlook, breaker.seen_at = outlook, self.now
         self.query_one(EvidenceSection).outlook = outlook

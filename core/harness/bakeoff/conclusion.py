@@ -26,6 +26,7 @@ from core.harness.bakeoff.progress import Finished
 from core.harness.gate.judge import FalseAlarms, GateResult, GateThresholds, false_alarm_rate, judge
 from core.harness.report import files as reports
 from core.harness.report.model import ArmRecord, Environment, SandboxRecord
+from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive
 from core.plain import plain
 from core.router.promotion import thresholds_of
@@ -287,6 +288,11 @@ class Conclusion:
             edit_format=report.settings.edit_format,
             thresholds=thresholds_of(self._policy),
             metrics={one["name"]: _metric(one) for one in gate["criteria"]},
+            solved_percent={
+                name: one.solved_percent
+                for name, one in summaries(report).items()
+                if name in report.pair and one.solved_percent is not None
+            },
             report_path=finished.report_path,
             report_sha256=finished.report_sha256,
             stamps=list(report.stamps),

@@ -4,8 +4,8 @@ A fingerprint is what a verdict is about: model, server, suite, prompts, schemas
 the cloud compared with. Its first run is planned; later ones carry on one evidence. Both are told
 by the sealed ``BakeoffStarted`` and ``BakeoffFinished`` events of the capsule and by nothing else,
 so that a file of a project can neither add evidence nor take a run away. A run counts from its
-start: whoever stops one that looks bad has seen it. Once a pass has grown too old, the question is
-a new one, and so is the count.
+start: whoever stops one that looks bad has seen it. Once a pass has grown too old, or live calls
+have taken it away, the question is a new one, and so is the count.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def fold(
             fresh = _age_days(body, now) <= max_age_days
             passed = own and body.get("verdict") == "pass"
             pass_holds = passed and fresh
-            if passed and not fresh and not started_own:
+            demoted = own and bool(body.get("cause"))
+            # What was seen before a pass that is too old, or was taken away, is no evidence now.
+            if (demoted or (passed and not fresh)) and not started_own:
                 runs.clear()
         elif not own:
             continue

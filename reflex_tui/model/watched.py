@@ -1,0 +1,66 @@
+"""What live calls show of a pass, a row for each promise: how near the evidence is to its limit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.figures import count, percent
+from reflex_tui.model.rows import number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.router.decision import GateView
+
+_WORDS = {
+    "drift_latency": ("latency", "too slow"),
+    "drift_compliance": ("replies", "invalid"),
+    "drift_outcomes": ("outcomes", "wrong"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedRow:
+    """One promise; ``level`` is the evidence on the way to its limit, 0 to 1, on a log scale.
+
+    ``counted`` is what was seen, ``allowed`` what may be, ``short`` the first without its words.
+    """
+
+    name: str
+    level: float
+    counted: str
+    allowed: str
+    short: str
+
+    @property
+    def percent(self) -> str:
+        """The level in words."""
+        return percent(math.floor(100 * self.level))
+
+
+def watched_rows(gate: GateView) -> tuple[WatchedRow, ...]:
+    """A row for each promise of which there are calls; of a demoted pass the one that it broke."""
+    if gate.drift is not None:
+        return tuple(_row(one.as_json()) for one in gate.drift if one.calls)
+    event = gate.event or {}
+    demoted = event.get("drift")
+    if not isinstance(demoted, dict) or event.get("cause") not in _WORDS:
+        return ()
+    return (_row({**demoted, "cause": event["cause"]}),)
+
+
+def _row(one: Mapping[str, Any]) -> WatchedRow:
+    name, bad = _WORDS[str(one["cause"])]
+    calls, worse = (int(number(one, key) or 0) for key in ("calls", "bad"))
+    evidence, limit = number(one, "evidence") or 1.0, number(one, "limit") or math.e
+    allowed = number(one, "allowed")
+    of = f"{count(worse)} of {count(calls)}"
+    return WatchedRow(
+        name,
+        level=min(1.0, max(0.0, math.log(max(evidence, 1.0)) / math.log(max(limit, math.e)))),
+        counted=f"{of} {bad}",
+        allowed="" if allowed is None else f"{percent(100 * allowed)} may be",
+        short=of,
+    )

@@ -1,0 +1,115 @@
+"""The e-CUSUM: rarely wrong about a model that keeps its promise, soon right about another."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.router.drift import _BLOCKS, COMPLIANCE, LATENCY, LEAST_INVALID, OUTCOMES, SLOW_SHARE
+from core.router.ecusum import LIMIT, ECusum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CALLS = 3000
+WRONG = 1 - 0.85 * 0.9  # of a cloud that solves 90 %
+ALLOWED = {LATENCY: SLOW_SHARE, COMPLIANCE: LEAST_INVALID, OUTCOMES: WRONG}
+
+
+def bad_calls(share: float, alike: float, rng: random.Random) -> Iterator[bool]:
+    """Calls of which ``share`` are bad, each as like the one before as ``alike`` says (AR(1))."""
+    limit = NormalDist().inv_cdf(1 - min(share, 0.9999))
+    level, fresh = rng.gauss(0, 1), (1 - alike * alike) ** 0.5
+    while True:
+        level = alike * level + fresh * rng.gauss(0, 1)
+        yield level > limit
+
+
+def calls_until_broken(cause: str, bad: Iterator[bool], most: int = CALLS) -> int | None:
+    """After how many calls the promise is found broken; None: not within ``most``."""
+    chart = ECusum(_BLOCKS[cause])
+    for number in range(1, most + 1):
+        chart.take(number, bad=next(bad), allowed=ALLOWED[cause])
+        if chart.broken:
+            return number
+    return None
+
+
+@pytest.mark.parametrize(
+    ("cause", "share", "alike", "most"),
+    [
+        (LATENCY, SLOW_SHARE, 0.0, 0.1),
+        (LATENCY, SLOW_SHARE, 0.5, 0.1),
+        (LATENCY, SLOW_SHARE, 0.8, 0.2),
+        (LATENCY, 0.02, 0.9, 0.15),
+        (COMPLIANCE, LEAST_INVALID, 0.0, 0.3),
+        (OUTCOMES, WRONG, 0.0, 0.3),
+        (OUTCOMES, 1 - 0.95 * 0.9, 0.0, 0.05),
+    ],
+)
+def test_false_demotions_are_rare(
+    cause: str, share: float, alike: float, most: float, *, torture: bool
+) -> None:
+    """Of stretches of 3,000 calls within the promise few end in a demotion."""
+    rng, runs = random.Random(7), 1000 if torture else 12
+    found = sum(
+        calls_until_broken(cause, bad_calls(share, alike, rng)) is not None for _ in range(runs)
+    )
+    print(  # noqa: T201
+        f"{cause}: {share:.3f} bad, alike {alike}: demoted in {found} of {runs} × {CALLS} calls"
+    )
+    # In the short form a single one may be chance.
+    assert found / runs <= most + (0 if torture else 1 / runs)
+
+
+@pytest.mark.parametrize(
+    ("cause", "share", "most"),
+    [
+        (LATENCY, 0.2, 180),
+        (LATENCY, 0.5, 80),
+        (LATENCY, 1.0, 50),
+        (COMPLIANCE, 0.1, 90),
+        (COMPLIANCE, 0.5, 25),
+        (OUTCOMES, 1 - 0.6 * 0.9, 120),
+        (OUTCOMES, 1 - 0.3 * 0.9, 45),
+    ],
+)
+def test_a_broken_promise_is_found_soon(
+    cause: str, share: float, most: int, *, torture: bool
+) -> None:
+    """The median delay that the documentation states."""
+    rng, runs = random.Random(11), 1000 if torture else 41
+    delays = [calls_until_broken(cause, bad_calls(share, 0.0, rng), 20_000) for _ in range(runs)]
+    found = sorted(delay or 20_000 for delay in delays)
+    middle = statistics.median(found)
+    late = found[int(0.9 * runs)]
+    print(f"{cause}: {share:.2f} bad: median {middle:.0f} calls, P90 {late}")  # noqa: T201
+    assert middle <= most
+
+
+def test_evidence_against_nothing_begins_again_at_one() -> None:
+    """Long good stretches save nothing up for a later bad one."""
+    chart = ECusum()
+    for number in range(1, 1000):
+        chart.take(number, bad=False, allowed=0.05)
+    assert chart.evidence < 1
+    for number in range(1000, 1000 + 20):
+        chart.take(number, bad=True, allowed=0.05)
+    assert chart.evidence > LIMIT
+    assert chart.since == 1000
+
+
+def test_its_state_survives_json() -> None:
+    """To the last bit, in the middle of a block."""
+    rng = random.Random(3)
+    chart = ECusum(10)
+    for number in range(1, 38):
+        chart.take(number, bad=rng.random() < 0.3, allowed=0.05)
+    again = ECusum.restored(10, chart.as_state())
+    for each in (chart, again):
+        each.take(38, bad=True, allowed=0.05)
+    assert again.as_state() == chart.as_state()
