@@ -107,8 +107,8 @@ def add(commands: Commands) -> None:
     add(
         "--no-early-stop",
         action="store_true",
-        help="run all tasks, for complete figures, even when an earlier look has decided; the "
-        "verdict is the same",
+        help="run all tasks, for complete figures, even when an earlier look has decided; a pass "
+        "stays a pass",
     )
     add(
         "--baseline",

@@ -105,9 +105,9 @@ class _OneLine:
         if isinstance(event, TrialStarted):
             self._now = f"{plain(event.arm, 40)}: {plain(event.task, 64)}"
         elif isinstance(event, LookTaken):
-            self.say(look_words(event))
+            self.say(event.words)
         elif isinstance(event, LatencyCall):
-            self._now = f"calls for latency: {event.calls} of at most {event.most}"
+            self._now = event.words
         if not isinstance(event, Finished):
             tally = self._tally
             pace = f"{tally.rate * _MINUTE:.0f}/min, {tally.eta} left"
@@ -147,13 +147,8 @@ class _Lines:
             )
             for line in (*event.left_out, *event.notices):
                 self.say(line)
-        elif isinstance(event, LookTaken):
-            self.say(look_words(event))
-        elif isinstance(event, LatencyCall):
-            self.say(
-                f"call for latency: {event.calls} of at most {event.most} first calls, "
-                f"{event.slow} too slow"
-            )
+        elif isinstance(event, LookTaken | LatencyCall):
+            self.say(event.words)
         elif isinstance(event, TrialEnded):
             tally, trial = self._tally, event.trial
             self.say(
@@ -167,22 +162,6 @@ class _Lines:
 
     def end(self) -> None:
         pass
-
-
-def look_words(event: LookTaken) -> str:
-    """What a look found, and whether the run ends with it."""
-    look = event.look
-    cloud = "the cloud not asked" if look.cloud is None else f"cloud {look.cloud}"
-    found = {
-        "pass": "success parity clears",
-        "futile": "too far below the threshold to go on",
-        "open": "nothing decided yet",
-    }[look.outcome]
-    ends = "; the other tasks are not needed" if event.ends and event.number < event.of else ""
-    return (
-        f"look {event.number} of {event.of}, after {look.tasks} tasks: reflex solved "
-        f"{look.reflex}, {cloud}: {found}{ends}"
-    )
 
 
 def _outcome(trial: Trial) -> str:

@@ -9,6 +9,7 @@ from core.harness.bakeoff.run import INTERRUPTED
 from core.harness.gate.criteria import Verdict
 from core.harness.report.files import rederive
 from core.harness.report.markdown import GLYPHS, bounds
+from core.harness.report.power import power_of
 from core.harness.report.summary import summaries
 from core.plain import plain
 from core.router.lapses import disqualifying, mark
@@ -70,6 +71,8 @@ def bakeoff_lines(finished: Finished, comparison: Comparison | None) -> list[str
         lines.append(f"needed for a verdict: {gate.decides}")
     if gate.standing:
         lines.append(gate.standing.words)
+    if power := power_of(report):
+        lines.append(power.words)
     if comparison:
         worse = [f"significant regression: {plain(one, 400)}" for one in comparison.reasons]
         lines += worse or ["no significant regression against the baseline"]
@@ -110,6 +113,7 @@ def bakeoff_document(finished: Finished, comparison: Comparison | None) -> dict[
     return {
         "verdict": report.gate["verdict"],
         "gate": report.gate,
+        "power": (power := power_of(report)) and power.as_json(),
         "partial": report.partial,
         "stopped": finished.stopped or None,
         "stamps": list(report.stamps),
@@ -174,6 +178,7 @@ def check_document(report: Report, path: Path, sha256: str, found: CheckedReport
         "stamps": list(report.stamps),
         "stored_verdict": found.stored,
         "gate": found.gate.as_json(),
+        "power": (power := power_of(report)) and power.as_json(),
         "lapses": [
             {"code": one.code, "message": one.message, "next_step": one.next_step}
             for one in found.lapses

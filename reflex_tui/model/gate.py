@@ -29,6 +29,7 @@ _TABLE: tuple[tuple[str, str, str, Callable[[float | None], str], str], ...] = (
     ("success_parity", "success parity", "at least", percent, "≥"),
     ("json_compliance", "JSON compliance", "at least", percent, "≥"),
 )
+_GOLDEN = "golden_regression"
 _STATES = frozenset({"pass", "fail", "inconclusive"})
 
 SLOW_PROBE_MS = 500.0
@@ -89,9 +90,11 @@ def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Cr
     further = tuple(
         (key, key.replace("_", " "), "at least", _plain_number, "≥")
         for key in entries
-        if key not in limits and key.isidentifier()
+        if key not in limits and key != _GOLDEN and key.isidentifier()
     )
-    for key, usual, at, say, sign in (*_TABLE, *further):
+    lost = (_GOLDEN, "golden lost", "at most", _plain_number, "≤")
+    golden = (lost,) if _GOLDEN in entries else ()
+    for key, usual, at, say, sign in (*_TABLE, *golden, *further):
         # As in ``core.patchloop.formats``, which costs the first paint.
         fenced = key == "json_compliance" and (gate or {}).get("edit_format") == "fence"
         name = "reply compliance" if fenced else usual
@@ -109,7 +112,7 @@ def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Cr
                 bound=_bound(entry, at, say),
                 threshold="" if limit is None else f"{sign} {say(limit)}",
                 verdict=state,
-                bar=_bar(value, number(entry, "bound"), limit, low_is_good=sign == "<"),
+                bar=_bar(value, number(entry, "bound"), limit, low_is_good=sign != "≥"),
             )
         )
     return tuple(found)

@@ -11,7 +11,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from core.figures import nearest_rank
-from core.harness.bakeoff.progress import AttemptEnded, Finished, Started, TrialEnded, TrialStarted
+from core.harness.bakeoff.progress import (
+    AttemptEnded,
+    Finished,
+    LatencyCall,
+    LookTaken,
+    Started,
+    TrialEnded,
+    TrialStarted,
+)
 from core.harness.gate.judge import solved_in_time
 from core.router.lapses import disqualifying, mark
 
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from core.errors import ReflexError
     from core.harness.bakeoff.progress import Progress
     from core.harness.gate.judge import GateResult
+    from core.harness.gate.looks import Look
     from core.patchloop.trial import Trial
     from reflex_tui.model.estimate import Unfinished
 
@@ -51,7 +60,12 @@ class Score:
 
 
 class Live:
-    """Takes progress events one after another; ``goes`` is the grid's order."""
+    """Takes progress events one after another; ``keys`` is the grid's order.
+
+    ``planned`` says after how many tasks the run is looked at, ``looks`` are those taken, and with
+    ``ended_at_look`` the newest made the other tasks needless. ``latency`` is the newest call for
+    latency alone, ``run`` which run of its fingerprint this is (0: it is not counted).
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -66,6 +80,11 @@ class Live:
         self.trials = 1
         self.done = self.total = self._kept = 0
         self.verdict: GateResult | None = None
+        self.planned: tuple[int, ...] = ()
+        self.looks: list[Look] = []
+        self.ended_at_look = False
+        self.run = 0
+        self.latency: LatencyCall | None = None
         self.finished: Finished | None = None
 
     def take(self, event: Progress) -> None:
@@ -84,6 +103,11 @@ class Live:
                 self._end(event.trial)
                 self.done, self.total = event.done, event.total
                 self.verdict = event.verdict_now or self.verdict
+            case LookTaken():
+                self.looks.append(event.look)
+                self.ended_at_look = event.ends and event.number < event.of
+            case LatencyCall():
+                self.latency = event
             case Finished():
                 self.finished = event
                 self._ended_s = self._clock.monotonic()
@@ -109,6 +133,12 @@ class Live:
         if here <= 0 or self.elapsed_s < _LEAST_SPAN_S:
             return None
         return (self.total - self.done) * self.elapsed_s / here
+
+    @property
+    def looked_at(self) -> tuple[float, ...]:
+        """Where on the bar (0 to 1) the planned looks are; none where there is only the end."""
+        tasks = len({key[0] for key in self.keys})
+        return tuple(at / tasks for at in self.planned) if len(self.planned) > 1 and tasks else ()
 
     @property
     def tasks_done(self) -> int:
@@ -163,6 +193,7 @@ class Live:
         self.keys = tuple((task, n) for task in event.tasks for n in range(event.trials))
         self.done = self._kept = event.done
         self.total = event.total
+        self.planned, self.looks, self.run = event.looks, list(event.taken), event.run
         for trial in event.kept:
             self._end(trial)
             self._calls.setdefault(trial.arm, []).extend(a.answered_ms for a in trial.attempts)

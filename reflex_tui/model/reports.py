@@ -17,7 +17,9 @@ from core.errors import SuiteError, UnsafeFile
 from core.files import names_in, read_state
 from core.harness import bounded_json
 from core.harness.report.files import MAX_BYTES, read
+from core.harness.report.power import power_of
 from core.harness.report.summary import summaries
+from core.harness.report.tags import parity_by_tag
 from core.harness.report.verdict import rederive, solved
 from core.harness.suites.find import available_suites, load_suite
 from core.plain import plain
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 
     from core.harness.gate.judge import GateResult
     from core.harness.report.model import Report
+    from core.harness.report.power import EqualPower
     from core.harness.report.summary import ArmSummary
+    from core.harness.report.tags import TagParity
     from core.patchloop.trial import Trial
 
 
@@ -215,7 +219,11 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """``gate`` is derived from the trials; ``latencies`` are by arm, in ms, ∞ without reply."""
+    """``gate`` is derived from the trials; ``latencies`` are by arm, in ms, ∞ without reply.
+
+    ``power`` is what a model as good as the cloud would get; None where it cannot be said.
+    ``kinds`` is parity for each tag of the tasks.
+    """
 
     path: Path
     report: Report
@@ -224,6 +232,8 @@ class Detail:
     latencies: Mapping[str, tuple[float, ...]]
     tasks: tuple[TaskResult, ...]
     left_out: tuple[str, ...]
+    power: EqualPower | None = None
+    kinds: tuple[TagParity, ...] = ()
 
     @property
     def alone(self) -> tuple[TaskResult, ...]:
@@ -249,6 +259,8 @@ def read_detail(path: Path, workspace: Path) -> Detail:
         },
         tasks=_tasks(report),
         left_out=_left_out(report, workspace),
+        power=power_of(report),
+        kinds=parity_by_tag(report),
     )
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 _NAME, _FIGURE = 24, 18
-_MOST_LEFT_OUT = 20
+_MOST_LEFT_OUT = _MOST_KINDS = 20
 
 _OVERVIEW = "overview"
 _WIDE = 110
@@ -50,12 +50,12 @@ def overview(detail: Detail, width: int) -> list[Content]:
     if gate.decides:
         needed = wrap(f"needed for a verdict: {gate.decides}", width)
         lines += [line((row, MUTED)) for row in needed]
-    if gate.standing:
-        lines += [line((row, MUTED)) for row in wrap(gate.standing.words, width)]
+    for said in (gate.standing, detail.power):
+        lines += [line((row, MUTED)) for row in wrap(said.words, width)] if said else []
     lines += [line(""), title("GATE")]
     table = criteria(gate.as_json(), Thresholds())
     lines += [criterion_line(each, min(width, 90)) for each in table]
-    lines += [line(""), *_figures(detail)]
+    lines += [*_looks(detail), *_kinds(detail), line(""), *_figures(detail)]
     lines += [line(""), *_about(detail, width)]
     for stamp in detail.report.stamps:
         told = wrap(f"{stamp}: {mark(stamp).consequence}", max(20, width - LABEL))
@@ -65,6 +65,37 @@ def overview(detail: Detail, width: int) -> list[Content]:
         ]
     lines += _left_out(detail)
     return [left(each, width) for each in [*lines, line("")]]
+
+
+def _looks(detail: Detail) -> list[Content]:
+    """The planned looks that were taken, where there was more than the one at the end."""
+    plan, looks = detail.report.plan, detail.gate.looks
+    if plan is None or len(plan.looks) == 1 or not looks:
+        return []
+    told = (f"look {number}, {look.words}" for number, look in enumerate(looks, 1))
+    heading = title("LOOKS", f"{len(looks)} of {len(plan.looks)} planned")
+    return [line(""), heading, *(line((each, MUTED)) for each in told)]
+
+
+def _kinds(detail: Detail) -> list[Content]:
+    """Parity for each tag of the tasks; a kind that clearly fails stands out."""
+    if not detail.kinds:
+        return []
+    widest = min(_NAME, max(len(plain(one.tag, _NAME)) for one in detail.kinds))
+    lines = [line(""), title("BY KIND", "a bound far under the parity: few tasks prove little")]
+    for one in detail.kinds[:_MOST_KINDS]:
+        bound = "" if one.bound is None else f"at least {percent(one.bound)}"
+        lines.append(
+            line(
+                left(plain(one.tag, _NAME), widest + 2),
+                (f"reflex {one.reflex}, cloud {one.cloud} at {plural(one.tasks, 'task')}", MUTED),
+                f"   {percent(one.value)}   ",
+                (bound, MUTED),
+                ("   ▲ clearly below" if one.fails else "", POOR),
+            )
+        )
+    rest = len(detail.kinds) - _MOST_KINDS
+    return [*lines, line((f"and {rest} more", MUTED))] if rest > 0 else lines
 
 
 def task_line(one: TaskResult, pair: tuple[str, str]) -> Content:

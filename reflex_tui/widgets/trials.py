@@ -73,6 +73,13 @@ WORDS = {
     CellState.RUNNING: "running",
     CellState.WAITING: "waiting",
 }
+# On the progress bar: a look to come, and what those taken came to.
+_LOOKS = {
+    "": ("┊", "bold $foreground"),
+    "open": ("○", "bold $foreground"),
+    "pass": ("✓", "bold $success"),
+    "futile": ("✖", "bold $error"),
+}
 ARM_STYLE = ("$reflex", "$cloud")
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEAST_BAR = 12
@@ -195,7 +202,7 @@ class TrialGrid(Section):
             lines += _arm(live, arm, style, width, most)
         legend = _legend(live, width)
         lines += [line(""), legend, line("")] if self._is_roomy else [legend]
-        return lines + _verdict(live.verdict, width)
+        return lines + look_lines(live, width) + _verdict(live.verdict, width)
 
     @property
     def _is_roomy(self) -> bool:
@@ -214,7 +221,7 @@ def _progress(live: Live, width: int, *, stopping: bool) -> Content:
     if room < _LEAST_BAR:
         far = line(f"   {live.done} of {live.total} trials")
         room = width - name.cell_length - far.cell_length - state.cell_length - 6
-    bar = _bar(live.done, live.total, room) if room >= _LEAST_BAR else line("")
+    bar = progress_bar(live, room) if room >= _LEAST_BAR else line("")
     return spread(line(name, far, "   ", bar), state, width, gap=1)
 
 
@@ -229,11 +236,17 @@ def _pace(live: Live, *, stopping: bool) -> Content:
     return line(("ETA ", MUTED), (duration(1000 * max(1.0, left_s)), "bold"))
 
 
-def _bar(done: int, total: int, width: int) -> Content:
-    eighths = round(done / max(1, total) * width * 8)
+def progress_bar(live: Live, width: int) -> Content:
+    """How far it is, with a mark at each planned look: what it came to, or that it is to come."""
+    eighths = round(live.done / max(1, live.total) * width * 8)
     full, part = divmod(min(eighths, width * 8), 8)
     filled = "█" * full + (_EIGHTHS[part] if part else "")
-    return line((filled, "$reflex"), ("─" * (width - len(filled)), "$rule"))
+    cells = [(cell, "$reflex") for cell in filled]
+    cells += [("─", "$rule")] * (width - len(filled))
+    for number, at in enumerate(live.looked_at):
+        outcome = live.looks[number].outcome if number < len(live.looks) else ""
+        cells[max(1, round(at * width)) - 1] = _LOOKS[outcome]
+    return Content.assemble(*cells)
 
 
 def _arm(live: Live, arm: str, style: str, width: int, most: int) -> list[Content]:
@@ -277,6 +290,31 @@ def _legend(live: Live, width: int) -> Content:
     whole = Content("   ").join(pieces)
     more = line(whole, (f"   one mark per {'trial' if live.trials > 1 else 'task'}", MUTED))
     return line(" " * LABEL, fitting([more, whole, Content("  ").join(pieces)], width - LABEL))
+
+
+def look_lines(live: Live, width: int) -> list[Content]:
+    """Which planned look was taken last, what it found, and when the next one is."""
+    if not live.looked_at:
+        return []
+    label, taken, of = line(("looks".ljust(_SAID), MUTED)), len(live.looks), len(live.planned)
+    following = f"after {live.planned[taken]} tasks" if taken < of else ""
+    if not taken:
+        told = f"{of} planned, the first {following}"
+    else:
+        begin = "ended at " if live.ended_at_look else ""
+        told = f"{begin}{taken} of {of}, {live.looks[-1].words}"
+        if live.ended_at_look:
+            told += "; the other tasks are not needed"
+        elif following and live.finished is None:
+            told += f"; the next {following}"
+    lines = labelled(label, line(told), width)
+    if live.run > 1:
+        said = f"run {live.run} of this fingerprint adds evidence; a look can only end it early"
+        lines += labelled(line(" " * _SAID), line((said, MUTED)), width)
+    if live.latency is not None:
+        latency = line(("latency".ljust(_SAID), MUTED))
+        lines += labelled(latency, line(live.latency.words), width)
+    return lines
 
 
 def _verdict(verdict: GateResult | None, width: int) -> list[Content]:

@@ -77,6 +77,7 @@ def test_fail_in_one_document(project: Path) -> None:
     assert document["gate"]["misses"] == ["success_parity"]
     assert document["arms"]["reflex"]["solved"] == 0
     assert document["gate_decision"] == {"recorded": True, "reason": None}
+    assert document["power"] is None  # at this confidence there is no bound to speak of
     assert read(Path(document["report"])).gate == document["gate"]
 
 

@@ -114,6 +114,11 @@ def test_json_is_one_document(workspace: Workspace) -> None:
     assert document["finished_at"].endswith("Z")
     assert document["lapses"][0]["code"] == "prompt_changed"
     assert document["arms"]["reflex"]["solved"] == 64
+    assert document["power"] == {
+        "tasks": 64,
+        "cloud_percent": 100.0,
+        "equal_model_clears_percent": 100,
+    }
     assert done.stderr.startswith(
         "::error title=Reflex gate::passed, but does not count: prompt_changed"
     )

@@ -21,6 +21,7 @@ from core.plain import plain
 from tests.support.report.strategies import clean_texts, trials
 from tests.support.report.synthetic import (
     HOSTILE,
+    LIMITS,
     arm,
     attempt,
     candidates,
@@ -29,6 +30,7 @@ from tests.support.report.synthetic import (
     planted,
     run_settings,
     suite,
+    task_ids,
 )
 
 # As GitHub: tables, links made of bare addresses, and HTML that is let through.
@@ -75,6 +77,44 @@ def test_an_inconclusive_verdict_says_what_would_decide_it() -> None:
     page = render(made(planted(20)))
     assert page.startswith("# ◐ inconclusive")
     assert "Needed for a verdict: P95 latency: about 50 more first calls at this rate" in page
+
+
+def test_what_an_equal_model_would_get_is_said() -> None:
+    """With this suite and this cloud; nothing where the cloud is no yardstick."""
+    page = render(made(planted(64, cloud_lost=6)))
+    said = re.findall(
+        r"^With 64 tasks of which this cloud solves 90\.6 %, .* about (\d+)", page, re.MULTILINE
+    )
+    assert 75 < int(said[0]) < 95
+    weaker = render(made(planted(64, cloud_lost=26)))
+    (less,) = re.findall(r"in about (\d+) of 100 first runs", weaker)
+    assert int(less) < 45
+    assert "of 100 first runs" not in render(made(planted(64, cloud_lost=40)))
+    points = replace(LIMITS, confidence=0.0)
+    assert "of 100 first runs" not in render(made(planted(64), thresholds=points))
+
+
+def test_each_kind_has_its_parity_and_a_hidden_failure_is_warned_of() -> None:
+    """The whole passes, and one kind clearly does not, which is warned of."""
+    ids = task_ids(160)
+    tags = {task: ("language:go" if at < 12 else "language:py",) for at, task in enumerate(ids)}
+    tags[ids[0]] = ("language:go", "<b>odd</b>")
+    page = render(made(planted(160, lost=9), suite=suite(ids, tags=tags)))
+    assert page.startswith("# ✓ pass")
+    assert "> ▲ All tasks together pass, but it clearly fails at `language:go`." in page
+    (go,) = [line for line in page.splitlines() if line.startswith("| `language:go` |")]
+    assert go.split(" | ")[1:5] == ["12", "3", "12", "25 %"]
+    assert go.endswith("| clearly below |")
+    (py,) = [line for line in page.splitlines() if line.startswith("| `language:py` |")]
+    assert py.split(" | ")[1:5] == ["148", "148", "148", "100 %"]
+    assert float(py.split("≥ ")[1].split(" ")[0]) > 90
+    assert "clearly below" not in py
+    assert "b" not in _Tags(page).tags
+    # Where the whole fails there is nothing hidden; without tags there is no such part.
+    failed = render(made(planted(160, lost=60), suite=suite(ids, tags=tags)))
+    assert "| clearly below |" in failed
+    assert "All tasks together pass" not in failed
+    assert "By kind" not in render(made(planted(160)))
 
 
 def test_the_command_runs_the_same_again() -> None:

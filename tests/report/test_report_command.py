@@ -42,6 +42,7 @@ def test_the_list_has_a_line_for_each(workspace: Workspace) -> None:
     assert all(line.isprintable() for line in lines)
     listed = json.loads(workspace.reflex("report", "list", "--json").stdout)
     assert [one["verdict"] for one in listed[:2]] == ["fail", "pass"]
+    assert listed[1]["power"]["equal_model_clears_percent"] > 99
     assert listed[2] == {"report": broken.name, "readable": False}
 
 

@@ -10,7 +10,10 @@ import pytest
 
 from core.errors import ConfigError, ReflexError
 from core.harness.bakeoff.plan import Plan
+from core.harness.gate.looks import Look
+from core.harness.report.power import power_of
 from core.harness.report.summary import summaries
+from core.harness.report.tags import parity_by_tag
 from core.harness.report.verdict import rederive
 from core.router.decision import GateView
 from core.router.enable import Done, Proposal, SettingChange
@@ -95,12 +98,16 @@ async def show_run(
     desk.pane.take_focus()
 
 
+LOOK = Look(17, 16, 16, 100.0, 62.5, "open")
+
+
 @pytest.mark.parametrize(("size", "theme"), LOOKS)
 def test_going(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     """A run under way: cells of every state, figures, the verdict so far."""
 
     async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
-        await show_run(pilot, desk, 68, trials(30, lost=(3, 17), later=(5, 8))[:-1])
+        done = trials(30, lost=(3, 17), later=(5, 8))[:-1]
+        await show_run(pilot, desk, 68, done, looks=(17, 34, 51, 68), taken=(LOOK,))
 
     assert seen(snap_compare, act, size, theme)
 
@@ -178,6 +185,8 @@ def detail(made: Report) -> Detail:
         },
         _tasks(made),
         ("task-901: its tests need a network",),
+        power_of(made),
+        parity_by_tag(made),
     )
 
 

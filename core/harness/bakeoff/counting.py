@@ -64,6 +64,7 @@ def fingerprint(prepared: PreparedRun) -> str:
     about = {
         "endpoint": candidate.backend.endpoint,
         "model": plain(candidate.backend.model, 256),
+        "timeout_ms": candidate.backend.timeout_ms,
         "server": candidate.identity.fingerprint if candidate.identity else "",
         "cloud": [baseline.backend.endpoint, plain(baseline.backend.model, 256)],
         "suite": scope.suite_hash,
@@ -71,6 +72,7 @@ def fingerprint(prepared: PreparedRun) -> str:
         "schema": scope.schema_hash,
         "json_schema": reflex.json_schema,
         "candidates": scope.candidates,
+        "edit_format": scope.edit_format.value,
         "thresholds": reflex.thresholds.model_dump(exclude={"max_age_days"}),
     }
     return f"sha256:{hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()}"

@@ -20,9 +20,9 @@ class Started:
 
     ``kept`` are those trials, then any reused from an earlier report. ``left_out`` says of tasks
     that cannot be run on this machine why. ``notices`` say of a local arm's server what it will
-    refuse: more requests at once than it takes, prompts over its context.
-    ``kept`` are those trials, then any reused from an earlier report. ``looks`` says after how many
-    tasks it is looked at, ``run`` which run of its fingerprint this is; 0 when it is not counted.
+    refuse: more requests at once than it takes, prompts over its context. ``looks`` says after how
+    many tasks it is looked at, and ``taken`` are those that the kept trials allow. ``run`` says
+    which run of its fingerprint this is; 0 when it is not counted.
     """
 
     run_id: str
@@ -37,6 +37,7 @@ class Started:
     left_out: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     looks: tuple[int, ...] = ()
+    taken: tuple[Look, ...] = ()
     run: int = 0
 
 
@@ -82,6 +83,12 @@ class LookTaken:
     look: Look
     ends: bool
 
+    @property
+    def words(self) -> str:
+        """What it found, and whether the run ends with it."""
+        ends = "; the other tasks are not needed" if self.ends and self.number < self.of else ""
+        return f"look {self.number} of {self.of}, {self.look.words}{ends}"
+
 
 @dataclass(frozen=True, slots=True)
 class LatencyCall:
@@ -90,6 +97,14 @@ class LatencyCall:
     calls: int
     most: int
     slow: int
+
+    @property
+    def words(self) -> str:
+        """How far these calls are."""
+        return (
+            f"call for latency: {self.calls} of at most {self.most} first calls, "
+            f"{self.slow} too slow"
+        )
 
 
 @dataclass(frozen=True, slots=True)

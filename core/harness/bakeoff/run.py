@@ -105,7 +105,8 @@ class TrialRunner:
     def started(self) -> Started:
         """The run's first event."""
         header = self._journal.header
-        self._looks_told = len(self._verdict().looks)
+        taken = self._verdict().looks
+        self._looks_told = len(taken)
         return Started(
             run_id=header.run_id,
             suite=self._scope.suite.name,
@@ -119,6 +120,7 @@ class TrialRunner:
             left_out=self._scope.unusable,
             notices=self._prepared.notices,
             looks=header.plan.looks,
+            taken=taken,
             run=header.plan.run if header.plan.fingerprint else 0,
         )
 

@@ -83,6 +83,17 @@ class Look:
     bound: float | None
     outcome: str
 
+    @property
+    def words(self) -> str:
+        """What it found: ``after 17 tasks: reflex solved 15, cloud 16: nothing decided yet``."""
+        cloud = "the cloud not asked" if self.cloud is None else f"cloud {self.cloud}"
+        found = {
+            "pass": "success parity clears",
+            "futile": "too far below the threshold to go on",
+            "open": "nothing decided yet",
+        }[self.outcome]
+        return f"after {self.tasks} tasks: reflex solved {self.reflex}, {cloud}: {found}"
+
     def as_json(self) -> dict[str, Any]:
         """The look in RFC JSON."""
         return {

@@ -12,7 +12,7 @@ from core.harness.gate.statistics import PairedTable
 if TYPE_CHECKING:
     from core.harness.gate.criteria import GateThresholds
 
-_ROUNDS = 300
+_ROUNDS = 1000
 _OUTCOMES = ((True, True), (True, False), (False, True), (False, False))
 # As above so many tasks a model as good as the cloud passes, it is not worth the time.
 _MOST_TASKS = 400
@@ -23,7 +23,8 @@ def power_of_an_equal(tasks: int, cloud_share: float, thresholds: GateThresholds
     """The chance (0 to 1) that success parity clears in a planned run of an equal model.
 
     ``cloud_share`` is the share of tasks that the cloud solves; both models are taken to solve the
-    same tasks half as often as they can. Simulated with a fixed seed, right to some 3 percent.
+    same tasks half as often as they can. Simulated with a fixed seed,
+    right to some 3 points of 100.
     """
     tasks = min(tasks, _MOST_TASKS)
     random = Random(1)  # noqa: S311  a simulation
@@ -32,12 +33,17 @@ def power_of_an_equal(tasks: int, cloud_share: float, thresholds: GateThresholds
     alone = cloud_share - both
     weights = (both, alone, alone, max(0.0, 1 - both - 2 * alone))
     plan = GatePlan(tuple(map(str, range(tasks))), looks_of(thresholds.confidence, tasks))
+    # Single trials: what a look comes to depends on the counts alone, and few different ones occur.
+    found: dict[tuple[int, ...], str] = {}
     passed = 0
     for _ in range(_ROUNDS):
-        run = [[pair] for pair in random.choices(_OUTCOMES, weights, k=tasks)]
+        run = random.choices(_OUTCOMES, weights, k=tasks)
         for seen in plan.looks:
-            outcome = look_outcome(PairedTable.of(run[:seen]), thresholds, plan)
-            if outcome != "open":
-                passed += outcome == "pass"
+            counts = tuple(map(run[:seen].count, _OUTCOMES))
+            if counts not in found:
+                table = PairedTable(*counts, tasks=seen, design_effect=1.0)
+                found[counts] = look_outcome(table, thresholds, plan)
+            if found[counts] != "open":
+                passed += found[counts] == "pass"
                 break
     return passed / _ROUNDS

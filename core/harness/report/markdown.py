@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from core.figures import count, duration, percent
 from core.harness.gate.criteria import SUCCESS_PARITY, Criterion, Verdict
 from core.harness.gate.judge import GateResult, false_alarm_rate
-from core.harness.gate.power import power_of_an_equal
-from core.harness.gate.statistics import LEAST_CONFIDENCE
 from core.harness.report.markdown_evidence import (
     failures,
     fingerprint,
@@ -19,9 +17,10 @@ from core.harness.report.markdown_evidence import (
     tasks,
 )
 from core.harness.report.neutral import chart, code, fence, table
+from core.harness.report.power import power_of
 from core.harness.report.summary import ArmSummary, summaries
 from core.harness.report.tags import parity_by_tag
-from core.harness.report.verdict import rederive, solved
+from core.harness.report.verdict import rederive
 from core.router.lapses import mark
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
     from core.harness.report.model import Report
 
-# A cloud that solves fewer is no yardstick.
-_HALF = 0.5
 GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✖", Verdict.INCONCLUSIVE: "◐"}
 
 
@@ -132,24 +129,9 @@ def _looks(gate: GateResult) -> list[str]:
     return ["Looks at success parity:", "", *table(head, rows, "rrrrrrl"), ""]
 
 
-def power_words(report: Report) -> str:
-    """What a model as good as the cloud would get here; empty where it cannot be said."""
-    _, baseline = report.pair
-    own = [one for one in report.trials if one.arm == baseline]
-    share = sum(solved(report, one) for one in own) / len(own) if own else 0.0
-    tasks = len(report.suite.selected)
-    if report.thresholds.confidence < LEAST_CONFIDENCE or share < _HALF or not tasks:
-        return ""
-    power = 100 * power_of_an_equal(tasks, round(share, 2), report.thresholds)
-    return (
-        f"With {tasks} tasks of which this cloud solves {percent(100 * share)}, a model as good as "
-        f"the cloud clears success parity in about {power:.0f} of 100 first runs."
-    )
-
-
 def _power(report: Report) -> list[str]:
-    words = power_words(report)
-    return [words, ""] if words else []
+    power = power_of(report)
+    return [power.words, ""] if power else []
 
 
 def _tags(report: Report, gate: GateResult) -> list[str]:

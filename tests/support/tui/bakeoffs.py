@@ -105,12 +105,25 @@ def name_of(number: int) -> str:
     return NAMES[number] if number < len(NAMES) else f"task-{number:03}"
 
 
-def events(of: int, done: Sequence[Trial], *, kept: int = 0, arms: Any = None) -> list[Progress]:
+def events(
+    of: int, done: Sequence[Trial], *, kept: int = 0, arms: Any = None, **started: Any
+) -> list[Progress]:
     """A run of ``of`` tasks as far as ``done``, the first ``kept`` from before; one more begun."""
     arms = arms or ("reflex", "cloud")
     names = tuple(name_of(number) for number in range(of))
     told: list[Progress] = [
-        Started("run-1", "reflex_patchloop_v1", names, arms, 1, 1, 2 * of, kept, tuple(done[:kept]))
+        Started(
+            "run-1",
+            "reflex_patchloop_v1",
+            names,
+            arms,
+            1,
+            1,
+            2 * of,
+            kept,
+            tuple(done[:kept]),
+            **started,
+        )
     ]
     for number, one in enumerate(done[kept:], kept + 1):
         told.append(TrialStarted(one.task, one.arm, 0))
