@@ -97,7 +97,8 @@ def test_what_an_equal_model_would_get_is_said() -> None:
 def test_each_kind_has_its_parity_and_a_hidden_failure_is_warned_of() -> None:
     """The whole passes, and one kind clearly does not, which is warned of."""
     ids = task_ids(160)
-    tags = {task: ("language:go" if at < 12 else "language:py",) for at, task in enumerate(ids)}
+    tags: dict[str, tuple[str, ...]] = {}
+    tags |= {task: ("language:go" if at < 12 else "language:py",) for at, task in enumerate(ids)}
     tags[ids[0]] = ("language:go", "<b>odd</b>")
     page = render(made(planted(160, lost=9), suite=suite(ids, tags=tags)))
     assert page.startswith("# ✓ pass")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,7 +33,7 @@ PASSED = Look(34, 33, 31, 106.5, 86.0, "pass")
 NOT_ASKED = Look(17, 2, None, 23.5, None, "futile")
 
 
-def told(*more: Progress, done: int = 20, **started: object) -> Live:
+def told(*more: Progress, done: int = 20, **started: Any) -> Live:
     """A run of 68 tasks after ``done`` of them and these events."""
     live = Live(StillClock())
     for event in (*events(68, trials(done), looks=PLANNED, **started), *more):

@@ -34,16 +34,16 @@ def power_of_an_equal(tasks: int, cloud_share: float, thresholds: GateThresholds
     weights = (both, alone, alone, max(0.0, 1 - both - 2 * alone))
     plan = GatePlan(tuple(map(str, range(tasks))), looks_of(thresholds.confidence, tasks))
     # Single trials: what a look comes to depends on the counts alone, and few different ones occur.
-    found: dict[tuple[int, ...], str] = {}
+    found: dict[PairedTable, str] = {}
     passed = 0
     for _ in range(_ROUNDS):
         run = random.choices(_OUTCOMES, weights, k=tasks)
         for seen in plan.looks:
-            counts = tuple(map(run[:seen].count, _OUTCOMES))
-            if counts not in found:
-                table = PairedTable(*counts, tasks=seen, design_effect=1.0)
-                found[counts] = look_outcome(table, thresholds, plan)
-            if found[counts] != "open":
-                passed += found[counts] == "pass"
+            a, b, c, d = map(run[:seen].count, _OUTCOMES)
+            table = PairedTable(a, b, c, d, tasks=seen, design_effect=1.0)
+            if table not in found:
+                found[table] = look_outcome(table, thresholds, plan)
+            if found[table] != "open":
+                passed += found[table] == "pass"
                 break
     return passed / _ROUNDS
