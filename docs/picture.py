@@ -18,7 +18,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,11 +38,15 @@ if TYPE_CHECKING:
     from core.engine.process import ServerProcess
 
 STORY = Path(__file__).with_name("story.svg")
-SIZE = (112, 34)
+SIZE = (112, 36)
 ROWS = 6
 SCENE_S = 3.4
 PATIENCE_S = 600.0
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+_RUN = re.compile(
+    r'<text(?P<before>[^>]*? )x="(?P<x>[\d.]+)"(?P<between>[^>]*? )textLength="(?P<length>[\d.]+)"'
+    r"(?P<after>[^>]*)>(?P<text>[^<]*)</text>"
+)
 _CAPTION_PX = 58
 
 
@@ -75,8 +79,8 @@ class Recorder:
         await self.pilot.pause(0.3)
 
     def rows(self, mode: str) -> int:
-        """How many Implement calls that ``mode`` answered the routing log shows."""
-        return len(re.findall(rf"implement +{mode} ", self.shown()))
+        """How many live Implement calls of ``mode`` the routing log shows."""
+        return len(re.findall(rf"implement +{mode} +(?!bakeoff)", self.shown()))
 
     async def sees(self, text: str) -> None:
         """Wait until ``text`` is on the screen."""
@@ -85,8 +89,27 @@ class Recorder:
     def keep(self, caption: str, seconds: float = SCENE_S) -> None:
         """Keep the screen as it is."""
         self.app.clear_notifications()
-        self.scenes.append(Scene(caption, self.app.export_screenshot(title="Reflex"), seconds))
+        picture = compact(self.app.export_screenshot(title="Reflex"))
+        self.scenes.append(Scene(caption, picture, seconds))
         sys.stderr.write(f"kept: {caption}\n")
+
+
+def compact(svg: str) -> str:
+    """The same picture without blanks at either end of a run of text, which some viewers drop."""
+
+    def shifted(run: re.Match[str]) -> str:
+        text = unescape(run["text"])
+        inner = text.strip("\xa0")
+        if not inner:
+            return ""
+        cell = float(run["length"]) / len(text)
+        x = float(run["x"]) + cell * (len(text) - len(text.lstrip("\xa0")))
+        return (
+            f'<text{run["before"]}x="{x:.1f}"{run["between"]}textLength="{cell * len(inner):.1f}"'
+            f"{run['after']}>{escape(inner)}</text>"
+        )
+
+    return _RUN.sub(lambda run: shifted(run), svg)
 
 
 def traffic(config: Path) -> subprocess.Popen[bytes]:
