@@ -23,10 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.demo.workspace import SUITE, configure, make_workspace
+from core.harness.report.files import newest, read, rederive
 from core.settings import load_settings
 from core.standin.server import start_scripted
 from core.start import python_module
 from reflex_tui.app import ReflexApp
+from reflex_tui.cli.verdict import about, gate_lines
 from reflex_tui.screens.bakeoff_start import BakeoffStart, CostSection
 from reflex_tui.screens.promote import PromoteScreen
 
@@ -109,7 +111,7 @@ def compact(svg: str) -> str:
             f"{run['after']}>{escape(inner)}</text>"
         )
 
-    return _RUN.sub(lambda run: shifted(run), svg)
+    return _RUN.sub(shifted, svg)
 
 
 def traffic(config: Path) -> subprocess.Popen[bytes]:
@@ -151,6 +153,7 @@ async def record(config: Path, reflex: ServerProcess, running: ExitStack) -> lis
             at.keep(words)
         await at.until(lambda: not desk.running)
         await pilot.pause(1)
+        print_gate(newest(config.parent / ".speckit" / "eval").path)
         at.keep("It passes as soon as the evidence is enough: latency, parity, compliance.")
         await pilot.press("p")
         await at.until(lambda: isinstance(app.screen, PromoteScreen))
@@ -174,6 +177,15 @@ async def record(config: Path, reflex: ServerProcess, running: ExitStack) -> lis
         await pilot.pause(1.5)
         at.keep("The health pane says so, and which command starts it again.", SCENE_S + 1)
     return at.scenes
+
+
+def print_gate(path: Path | None) -> None:
+    """What the README quotes of the report."""
+    assert path is not None
+    report = read(path)
+    gate = rederive(report)
+    words = [f"✓ {gate.summary}", about(report), "", *gate_lines(gate)]
+    sys.stdout.write("\n".join(words) + "\n")
 
 
 def together(scenes: list[Scene]) -> str:
