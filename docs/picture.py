@@ -82,7 +82,7 @@ class Recorder:
 
     def rows(self, mode: str) -> int:
         """How many live Implement calls of ``mode`` the routing log shows."""
-        return len(re.findall(rf"implement +{mode} +(?!bakeoff)", self.shown()))
+        return len(re.findall(rf"implement +{mode} +(?!bakeoff| )", self.shown()))
 
     async def sees(self, text: str) -> None:
         """Wait until ``text`` is on the screen."""
