@@ -11,7 +11,7 @@ PARTS ?= capsule router client gate gateway hostile
 # Tests start hundreds of processes, and each would compile the product once more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: bench demo test coverage lock lint types contracts docs site package check torture clean help
+.PHONY: bench demo test coverage lock lint types contracts docs site package wheel sbom check torture clean help
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -52,6 +52,19 @@ site: $(VENV)/.dev ## The documentation as a site, below site/; a warning is an 
 
 package: ## Build sdist and wheel, and use the wheel in a clean environment
 	PYTHON=$(PYTHON) .ci/package
+
+wheel: ## Build sdist and wheel into dist/
+	@$(PYTHON) -m venv build/builder
+	@build/builder/bin/python -m pip install --quiet --disable-pip-version-check build
+	@build/builder/bin/python -m build --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
+
+sbom: wheel ## What the wheel installs, all extras included, as CycloneDX into dist/
+	@$(PYTHON) -m venv build/installed build/sbom
+	@build/installed/bin/python -m pip install --quiet --disable-pip-version-check \
+		"$$(ls dist/*.whl)[local,serve,mcp,otlp,hf,web,dask,parquet]"
+	@build/sbom/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7'
+	@build/sbom/bin/cyclonedx-py environment --output-reproducible -o dist/speckit-reflex.cdx.json \
+		build/installed/bin/python
 
 check: lint types contracts site test package ## Everything CI runs
 

@@ -78,6 +78,16 @@ def announce(
     )
 
 
+def exported_bodies(log: EventLog, span: Range, *, with_io: bool) -> Iterator[Mapping[str, Any]]:
+    """The records of ``span``, with raw input and output or without.
+
+    Raises:
+        CapsuleCorrupt: at a damaged line.
+    """
+    for record in log.read(after=span.first - 1, limit=span.last - span.first + 1):
+        yield record.body if with_io else without_io(record.body)
+
+
 def exported_lines(log: EventLog, span: Range, *, with_io: bool) -> Iterator[bytes]:
     """The records of ``span`` as JSON Lines, LF included.
 

@@ -27,6 +27,7 @@ def add(commands: Commands) -> None:
         "check",
         "check --report .speckit/eval/reflex-bakeoff-20260112T103016Z.json",
         "check --baseline main.json --junit reflex.xml",
+        "check --attestation bakeoff.intoto.json",
         "check --json | jq -r .headline",
     )
     check.add_argument(
@@ -42,6 +43,13 @@ def add(commands: Commands) -> None:
         help="an earlier report of the same suite: fail on a significant regression",
     )
     check.add_argument(
+        "--attestation",
+        type=path,
+        metavar="FILE",
+        help="an in-toto statement or Sigstore bundle: fail unless it is about this report "
+        "(who signed it is for: gh attestation verify)",
+    )
+    check.add_argument(
         "--junit", type=path, metavar="FILE", help="write the reflex arm's trials as JUnit XML"
     )
 
@@ -50,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     """0 when the pass is valid, 1 when not, 3 when undecided; 2 without a readable report."""
     from datetime import UTC, datetime
 
+    from core.harness.report import attestation
     from core.harness.report.checking import check, present
     from core.harness.report.compare import compare
     from core.harness.report.files import read, read_hashed
@@ -71,14 +80,19 @@ def run(arguments: argparse.Namespace) -> int:
         confidence = settings.reflex.thresholds.confidence
         baseline = compare(report, read(arguments.baseline), confidence=confidence)
     now = present(report, root, datetime.now(UTC), in_demo=in_demo(root))
-    found = check(report, settings, now, baseline)
+    attested = arguments.attestation and attestation.read(arguments.attestation)
+    differs = attestation.differences(attested, report, sha256) if attested else ()
+    found = check(report, settings, now, baseline, differs)
     if arguments.junit:
         write_junit(report, arguments.junit)
     if arguments.json:
         document = check_document(report, path, sha256, found)
-        print_json(document | {"passed_over": list(passed_over)})
+        names_it = attested and {"matches": not differs, "signature_seen": attested.signed}
+        print_json(document | {"passed_over": list(passed_over), "attestation": names_it})
     else:
         print("\n".join(map(github.defused, check_lines(report, path, found, passed_over))))
+        if attested and not differs:
+            print(f"attestation: {attested.words}")
     if github.on_github():
         _tell_github(report, found)
     return found.exit_status

@@ -1,4 +1,4 @@
-"""``events export``: evidence as JSON Lines, or sent to a collector; the capsule records it."""
+"""``events export``: evidence as JSON Lines or Parquet, or to a collector; it is recorded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reflex_tui.cli.kinds import path
 from reflex_tui.cli.output import print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from core.capsule import EventLog
@@ -35,13 +35,15 @@ def add(actions: Commands) -> None:
     export = actions.add(
         "export",
         run,
-        "write events as JSON Lines, or send them to an OpenTelemetry collector; recorded",
+        "write events as JSON Lines or Parquet, or send them to a collector; recorded",
         "events export --out events.jsonl",
+        "events export --parquet events.parquet",
         "events export --since 7d --with-io > week.jsonl",
         "events export --otlp http://127.0.0.1:4318 -f",
     )
     add = export.add_argument
     add("--out", type=path, metavar="FILE", help="the file (default: standard output)")
+    add("--parquet", type=path, metavar="FILE", help="as a Parquet table, for DuckDB and others")
     add("--with-io", action="store_true", help="include requests, replies and server messages")
     add("--since", metavar="WHEN", default=argparse.SUPPRESS, help=SINCE)
     add("--otlp", metavar="URL", help="send spans to the collector at URL, from the last one sent")
@@ -79,14 +81,17 @@ def _check(arguments: argparse.Namespace) -> None:
         )
     if arguments.otlp is not None and arguments.out is not None:
         raise UsageError("--otlp and --out exclude each other")
-    if arguments.json and arguments.otlp is None and arguments.out is None:
+    if arguments.parquet is not None and (arguments.otlp or arguments.out) is not None:
+        raise UsageError("--parquet excludes --out and --otlp")
+    if arguments.json and not (arguments.otlp or arguments.out or arguments.parquet):
         raise UsageError("--json prints one document about the export: it needs --out FILE")
 
 
 def _write(log: EventLog, span: Range, arguments: argparse.Namespace) -> int:
-    from core.export.lines import announce, exported_lines
+    from core.export import parquet
+    from core.export.lines import announce, exported_bodies, exported_lines
 
-    out: Path | None = arguments.out
+    out: Path | None = arguments.parquet or arguments.out
     if not span:
         sys.stderr.write("there is nothing to export\n")
     else:
@@ -99,7 +104,10 @@ def _write(log: EventLog, span: Range, arguments: argparse.Namespace) -> int:
             destination=destination,
         )
         lines = exported_lines(log, span, with_io=arguments.with_io)
-        if out is None and sys.stdout.isatty():
+        if arguments.parquet:
+            bodies = exported_bodies(log, span, with_io=arguments.with_io)
+            _replace(arguments.parquet, lambda file: parquet.write(file, bodies))
+        elif out is None and sys.stdout.isatty():
             for line in lines:
                 print(plain_block(line.decode(errors="replace")), end="")
         elif out is None:
@@ -107,7 +115,7 @@ def _write(log: EventLog, span: Range, arguments: argparse.Namespace) -> int:
             sys.stdout.buffer.writelines(lines)
             sys.stdout.buffer.flush()
         else:
-            _replace(out, lines)
+            _replace(out, lambda file: _write_lines(file, lines))
     if arguments.json:
         _tell_json(span, str(out), arguments)
     elif span and out:
@@ -115,8 +123,13 @@ def _write(log: EventLog, span: Range, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _replace(path: Path, lines: Iterable[bytes]) -> None:
-    """Write the file whole or not at all, for its owner only."""
+def _write_lines(file: Path, lines: Iterable[bytes]) -> None:
+    with file.open("wb") as opened:
+        opened.writelines(lines)
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Have ``write`` make the file, whole or not at all, for its owner only."""
     import tempfile
     from pathlib import Path
 
@@ -126,9 +139,9 @@ def _replace(path: Path, lines: Iterable[bytes]) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    os.close(descriptor)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(lines)
+        write(Path(temporary))
         Path(temporary).replace(path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""``report``: lists this workspace's bakeoff reports, shows one, and compares two."""
+"""``report``: lists bakeoff reports, shows one, compares two, states a verdict to be signed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,19 @@ def add(commands: Commands) -> None:
         "report compare reflex-bakeoff-20260112T103016Z.json",
     )
     compare.add_argument("baseline", type=path, metavar="BASELINE", help="the earlier report")
-    for action in (show, compare):
+    attest = actions.add(
+        "attest",
+        run_attest,
+        "state a report's verdict as an in-toto statement, for others to sign",
+        "report attest > bakeoff.intoto.json",
+        "report attest --predicate > predicate.json",
+    )
+    attest.add_argument(
+        "--predicate",
+        action="store_true",
+        help="the predicate alone, as GitHub's attest action takes it",
+    )
+    for action in (show, compare, attest):
         action.add_argument(
             "report",
             nargs="?",
@@ -71,9 +83,10 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     """The report's page, made again from its trials."""
+    from core.harness.report.files import read
     from core.harness.report.markdown import render
 
-    report = _read(arguments.report, _directory(arguments))
+    report = read(_named(arguments.report, _directory(arguments)))
     if arguments.json:
         print_json(report.model_dump(mode="json"))
     else:
@@ -84,16 +97,28 @@ def run_show(arguments: argparse.Namespace) -> int:
 def run_compare(arguments: argparse.Namespace) -> int:
     """0 without a significant regression, 1 with one, 2 for reports of different suites."""
     from core.harness.report.compare import compare
+    from core.harness.report.files import read
 
     directory = _directory(arguments)
-    baseline = _read(arguments.baseline, directory)
-    report = _read(arguments.report, directory)
+    baseline = read(_named(arguments.baseline, directory))
+    report = read(_named(arguments.report, directory))
     found = compare(report, baseline)
     if arguments.json:
         print_json(found.as_json())
     else:
         print("\n".join(_compared(report, baseline, found)))
     return 1 if found.regressed else 0
+
+
+def run_attest(arguments: argparse.Namespace) -> int:
+    """The statement, or its predicate alone; the same with ``--json``, since it is JSON."""
+    from core.harness.report.attestation import predicate, statement
+    from core.harness.report.files import read_hashed
+
+    path = _named(arguments.report, _directory(arguments))
+    report, sha256 = read_hashed(path)
+    print_json(predicate(report) if arguments.predicate else statement(report, path.name, sha256))
+    return 0
 
 
 def _directory(arguments: argparse.Namespace) -> Path:
@@ -114,9 +139,9 @@ def _all(directory: Path) -> Iterator[tuple[Path, Report | None]]:
             yield file, None
 
 
-def _read(named: Path | None, directory: Path) -> Report:
+def _named(named: Path | None, directory: Path) -> Path:
+    """The report that was asked for: by its path, its name there, or the newest."""
     from core.errors import ReportError
-    from core.harness.report.files import read
 
     if named is None:
         named = max(directory.glob(_NAMES), default=None)
@@ -126,7 +151,7 @@ def _read(named: Path | None, directory: Path) -> Report:
             )
     elif named.name == str(named) and not named.exists():
         named = directory / named
-    return read(named)
+    return named
 
 
 def _row(file: Path, report: Report | None) -> tuple[object, ...]:

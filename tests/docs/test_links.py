@@ -41,6 +41,14 @@ def test_the_index_leads_to_every_page() -> None:
     assert {page for page in PAGES if page.parent.name == "docs"} - {index} <= linked
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_begins_with_its_title(page: Path) -> None:
+    """A page whose beginning is lost reads as if it were whole."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    first = next(line for line in lines if line and not line.startswith("<!--"))
+    assert first.startswith("# ")
+
+
 def test_readme_leads_to_the_index() -> None:
     """It is where a newcomer begins."""
     assert (ROOT / "README.md", "docs/index.md") in LINKS

@@ -13,10 +13,11 @@ import pytest
 
 from core.harness.bakeoff.plan import DEFAULT_SUITE
 from core.standin.server import start_scripted
-from tests.support.docs.pages import ROOT
-from tests.support.docs.tutorial import steps
+from tests.support.docs.pages import blocks
+from tests.support.docs.tutorial import PAGE, steps
 
 PATIENCE_S = 100
+INIT = "code reflex init"
 EXPECTED = {"code reflex bakeoff --tasks 'ca*'": 3}
 
 
@@ -31,6 +32,16 @@ def run(line: str, project: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def add_cloud(file: Path, endpoint: str) -> None:
+    """What the page has somebody write at the end of the file, with the stand-in for the cloud."""
+    (written,) = [block.text for block in blocks(PAGE) if block.language == "toml"]
+    for old, new in (("https://api.openai.com/v1", endpoint), ("gpt-5-mini", "distant")):
+        assert old in written
+        written = written.replace(old, new)
+    with file.open("a", encoding="utf-8") as opened:
+        opened.write(f"\n{written}")
 
 
 @pytest.mark.long
@@ -49,19 +60,11 @@ def test_from_nothing_to_a_promoted_model(project: Path) -> None:
         start_scripted(model="local", **at_once) as local,  # type: ignore[arg-type]
         start_scripted(model="distant", **at_once) as distant,  # type: ignore[arg-type]
     ):
-        sample = (ROOT / "stage0.toml.sample").read_text(encoding="utf-8")
-        for old, new in (
-            ("http://127.0.0.1:3009/v1", local.endpoint),
-            ("qwen2.5-coder-7b-instruct", "local"),
-            ("https://api.openai.com/v1", distant.endpoint),
-            ("gpt-5-mini", "distant"),
-        ):
-            assert old in sample
-            sample = sample.replace(old, new)
-        (project / "stage0.toml").write_text(sample, encoding="utf-8")
         said: dict[str, str] = {}
         for line in rest:
-            told = run(line, project)
+            told = run(f"{line} --port {local.port}" if line == INIT else line, project)
+            if line == INIT:
+                add_cloud(project / "stage0.toml", distant.endpoint)
             assert told.returncode == EXPECTED.get(line, 0), f"{line}: {told.stdout}{told.stderr}"
             said[line] = told.stdout
             if line == "code reflex enable":

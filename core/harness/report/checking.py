@@ -15,6 +15,7 @@ from core.router.promotion import SECONDS_A_DAY, GateContext, Lapse, changes, to
 from core.stages import PRIMARY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 
+_ATTEST = "Check the report that was attested, or attest this one: code reflex report attest"
 _PAST = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "undecided"}
 
 
@@ -98,9 +100,16 @@ def _suite_hash(named: str, workspace: Path) -> str | None:
 
 
 def check(
-    report: Report, settings: Settings, present: GateContext, comparison: Comparison | None = None
+    report: Report,
+    settings: Settings,
+    present: GateContext,
+    comparison: Comparison | None = None,
+    disputed: Iterable[str] = (),
 ) -> CheckedReport:
-    """Derive the verdict from the trials by the configuration; say what changed since the run."""
+    """Derive the verdict from the trials by the configuration; say what changed since the run.
+
+    ``disputed`` is what an attestation says of the report that is not so.
+    """
     reflex, candidate = settings.reflex, report.arms.get(report.pair[0])
     limits = GateThresholds(
         p95_latency_ms=reflex.thresholds.p95_latency_ms,
@@ -119,6 +128,7 @@ def check(
         gate=gate,
         stored=str(report.gate["verdict"]),
         lapses=(
+            *(Lapse("attestation_differs", words, _ATTEST) for words in disputed),
             *_marked(report, present),
             *_changed(report, settings, present),
             *([stale] if stale else []),

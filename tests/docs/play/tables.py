@@ -27,7 +27,7 @@ EXCEPTED = {
     r"aider ": "another project's program, which is not among our dependencies",
     r"claude ": "another project's program, which is not among our dependencies",
     r"llm -m ": "wants its models file; tests/gateway/test_other_clients.py runs it with one",
-    r"code reflex report (show|compare)": "wants earlier reports; tests/report has some",
+    r"code reflex report (show|compare|attest)": "wants earlier reports; tests/report has some",
     r"code reflex suite (make|show|check)": "wants a project with checks; tests/suite makes one",
     r"code reflex init": "wants no configuration; tests/cli/test_init.py has none",
     r"specify ": "another project's program; tests/integrations reads what it would add",
