@@ -37,6 +37,7 @@ from tests.support.gate.campaigns import (
     evidence_of,
     naive_campaign,
     planned_run,
+    stopped_and_resumed,
 )
 from tests.support.gate.tables import cells
 
@@ -114,6 +115,26 @@ def test_broken_off_and_started_anew(cloud: float, overlap: float, repeats: floa
 
 @torture
 @pytest.mark.parametrize(("cloud", "overlap"), NUISANCES)
+def test_stopped_and_resumed(cloud: float, overlap: float) -> None:
+    """However often: what is judged in between has no looks of its own."""
+    what = f"stopped 8 times and resumed: cloud {cloud}, overlap {overlap}"
+    rate = rate_of(what, partial(stopped_and_resumed, World(cloud, overlap), 8), 1_000)
+    assert rate <= most_seen(1_000)
+
+
+@pytest.mark.parametrize("repeats", [0.0, 0.5, 1.0] if TORTURE else [0.5])
+@pytest.mark.parametrize(("cloud", "overlap"), HERE)
+def test_several_trials_a_task(cloud: float, overlap: float, repeats: float) -> None:
+    """Three trials of each task, which resemble each other or not: one run, then five reruns."""
+    rounds = 1_500 if TORTURE else 60
+    world = World(cloud, overlap, repeats, trials=3)
+    for reruns in (0, 5) if TORTURE else (0,):
+        what = f"3 trials, {reruns} reruns: cloud {cloud}, overlap {overlap}, repeats {repeats}"
+        assert rate_of(what, partial(campaign, world, reruns), rounds) <= most_seen(rounds)
+
+
+@torture
+@pytest.mark.parametrize(("cloud", "overlap"), NUISANCES)
 def test_merged_shards(cloud: float, overlap: float) -> None:
     """They are looked at once, together."""
     world = World(cloud, overlap)
@@ -147,7 +168,7 @@ def test_power_and_calls_beside_the_fixed_design(ratio: float, cloud: float) -> 
         looked = planned_run(run)
         planned, pairs = planned + looked.passed, pairs + looked.tasks
         fixed += planned_run(run, looks=(world.tasks,)).passed
-        own, may_pass = evidence_of(run, 1)
+        own, may_pass = evidence_of(run)
         rerun += may_pass and rerun_weight(1) * own >= evidence_needed(0.95)
     print(  # noqa: T201
         f"cloud {cloud}, ratio {ratio}: planned {100 * planned / rounds:.1f} % with "
