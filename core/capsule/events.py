@@ -301,6 +301,9 @@ class BakeoffFinishedEvent(Event):
     evidence: float = Field(
         default=0.0, description="What this run's bets on success parity came to, unweighted."
     )
+    against: float = Field(
+        default=0.0, description="What this run's bets against reflex came to, unweighted."
+    )
     slow: int = Field(default=0, description="First calls at or over the latency threshold.")
     calls: int = Field(default=0, description="First calls in all.")
     seal: str = Field(default="", description="HMAC with the user's key, where it is counted.")

@@ -131,6 +131,8 @@ def test_every_start_counts_and_evidence_is_weighted() -> None:
     events = [*run(1, evidence=9e9), *run(2, evidence=12.0, calls=70, slow=1), *run(3, evidence=6)]
     found = folded(events)
     assert (found.runs, found.evidence, found.slow, found.calls) == (3, 7.0, 1, 70)
+    # The bets against reflex are of all runs, the first included.
+    assert folded([*run(1, against=6.0), *run(2, against=12.0)]).against == 5.0
     # One that never ended counts; one that broke off before its first trial does not.
     assert folded(run(1)[:1]).runs == 1
     assert folded(run(1, trials=0)).runs == 0
@@ -144,6 +146,7 @@ def test_every_start_counts_and_evidence_is_weighted() -> None:
 def test_malformed_evidence_is_none(evidence: object) -> None:
     """Sealed or not, what cannot be is not counted."""
     assert folded([*run(1), *run(2, evidence=evidence)]).evidence == 0
+    assert folded([*run(1), *run(2, against=evidence)]).against == 0
     assert folded([*run(1), *run(2, slow=5, calls=1)]).calls == 0
 
 

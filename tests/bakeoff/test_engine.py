@@ -1,4 +1,4 @@
-"""A run against a real model that is far too weak: an honest fail, with its reasons."""
+"""A run against a real model that is far too weak: an honest fail at its first look."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff.plan import DEFAULT_SUITE
-from core.harness.bakeoff.progress import Finished
+from core.harness.bakeoff.progress import Finished, LookTaken
 from core.settings import load_settings
 from core.settings.thresholds import accept
 from core.standin.answers import suite_answerer
@@ -23,20 +23,25 @@ if TYPE_CHECKING:
 
 @pytest.mark.engine
 @pytest.mark.long
-async def test_the_embedded_engine_fails_honestly(engine: ServerProcess, project: Path) -> None:
-    """Its replies meet the schema, as a grammar makes them; they do not mend the code."""
+async def test_the_embedded_engine_fails_at_its_first_look(
+    engine: ServerProcess, project: Path
+) -> None:
+    """Its replies meet the schema, as a grammar makes them; they do not mend the code.
+
+    So after two of six tasks the run ends, says why, and the cloud was never asked.
+    """
     solver = suite_answerer(DEFAULT_SUITE, success_rate=1.0, seed=0)
     async with ScriptedServer(Script(ttft_ms=0, tokens_per_s=0), [solver]) as cloud:
         (project / "stage0.toml").write_text(
             f'[reflex]\nendpoint = "{engine.endpoint}"\nmodel = "{engine.model}"\n'
-            "timeout_ms = 30000\n[reflex.thresholds]\nconfidence = 0\np95_latency_ms = 30000\n"
+            "timeout_ms = 10000\n[reflex.thresholds]\np95_latency_ms = 10000\n"
             f'[cloud]\nendpoint = "{cloud.endpoint}"\nmodel = "{cloud.script.model}"\n',
             encoding="utf-8",
         )
         refused = load_settings(project / "stage0.toml").refused
         assert refused
         accept(project, refused)
-        plan = Plan(tasks="ca[rs]*-[cr]*", attempts=1, seed=3)
+        plan = Plan(tasks="p*", attempts=1, seed=3)
         events = [
             event async for event in run_bakeoff(load_settings(project / "stage0.toml"), plan)
         ]
@@ -47,7 +52,16 @@ async def test_the_embedded_engine_fails_honestly(engine: ServerProcess, project
     assert "success_parity" in report.gate["misses"]
     assert report.stamps == ("scripted", "subset", "loosened")
     assert report.arms["reflex"].label.startswith("llama.cpp")
-    own = [one.attempts[0] for one in report.trials if one.arm == "reflex"]
+    (look,) = [one for one in events if isinstance(one, LookTaken)]
+    assert look.ends
+    assert look.words == (
+        "look 1 of 4, after 2 tasks: reflex solved 0, the cloud not asked: too far below the "
+        "threshold to go on; the other tasks are not needed"
+    )
+    assert {one.arm for one in report.trials} == {"reflex"}
+    own = [one.attempts[0] for one in report.trials]
+    assert len(own) == 2
     assert all(one.failure is not None for one in own)
     assert all(one.ttft_ms is not None and one.completion_tokens for one in own if one.compliant)
-    assert all(one.solved for one in report.trials if one.arm == "cloud")
+    page = finished.md_path.read_text(encoding="utf-8")
+    assert "reflex solved 0 at its first 2 tasks; the cloud was not asked further" in page

@@ -223,6 +223,38 @@ def test_a_promising_parity_says_how_many_tasks_would_decide() -> None:
     assert evidence(needed * 3 // 4) < 100 <= evidence(needed + 11)
 
 
+def test_once_the_bets_against_it_have_won_no_further_run_is_advised() -> None:
+    """A lucky run after weak ones stays undecided, but nobody is told to run it again."""
+
+    def after(against: float, weak: int = 6) -> GateResult:
+        """A third run, and what the first two had against reflex."""
+        order = tuple(f"t{n:03}" for n in range(64))
+        plan = GatePlan(order, (64,), run=3, rerun=2, against=against, fingerprint="sha256:f")
+        return judge(
+            bakeoff(64, reflex=lambda t, _n: t >= weak),
+            reflex="reflex",
+            cloud="cloud",
+            thresholds=THRESHOLDS,
+            timeout_ms=1500,
+            plan=plan,
+        )
+
+    won, open_still = after(30.0), after(1.0)
+    assert won.verdict is open_still.verdict is Verdict.INCONCLUSIVE
+    assert criterion(won, "success_parity").needed is None
+    assert "success parity: all runs together say that it is below the threshold" in won.decides
+    assert won.standing
+    assert won.standing.words.endswith("below the threshold: take a stronger model.")
+    assert criterion(open_still, "success_parity").needed is not None
+    assert open_still.standing
+    assert "below the threshold" not in open_still.standing.words
+    # What this run adds is weighed as its number says: a twelfth for the third.
+    clear = after(0.0, weak=40).standing
+    assert clear
+    assert clear.against == pytest.approx(clear.own_against / 12)
+    assert clear.against > clear.against_needed == pytest.approx(20)
+
+
 def test_a_cloud_arm_that_solves_under_half_decides_nothing() -> None:
     """31 of 64 is no yardstick, however well reflex does; 32 of 64 is one."""
     weak = judged(bakeoff(64, cloud=lambda t, _n: t < 31))

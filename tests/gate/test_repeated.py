@@ -17,10 +17,12 @@ import pytest
 
 from core.harness.gate.statistics import repeated
 from core.harness.gate.statistics.repeated import (
+    against_needed,
     betting_bound,
     betting_evidence,
     calls_for_power,
     calls_until_proven,
+    evidence_against,
     evidence_needed,
     latency_evidence,
     look_confidence,
@@ -37,6 +39,7 @@ from tests.support.gate.campaigns import (
     evidence_of,
     naive_campaign,
     planned_run,
+    said_to_be_below,
     stopped_and_resumed,
 )
 from tests.support.gate.tables import cells
@@ -200,6 +203,34 @@ def test_a_fair_bet_stays_at_one(cloud: float, overlap: float) -> None:
         for chance, (first, second) in zip(cells(cloud, overlap), OUTCOMES, strict=True)
     )
     assert mean == pytest.approx(1)
+    against = sum(
+        chance * evidence_against([(float(first), float(second))], RATIO)
+        for chance, (first, second) in zip(cells(cloud, overlap), OUTCOMES, strict=True)
+    )
+    assert against == pytest.approx(1)
+
+
+def test_the_bet_against_grows_while_reflex_solves_less() -> None:
+    """By its formula: each task that the cloud alone solves wins 0.85 of the stake."""
+    lost = [(0.0, 1.0)] * 6
+    stakes = [(i - 0.5) / 20 for i in range(1, 21)]
+    expected = sum((1 + 0.85 * stake) ** 6 for stake in stakes) / 20
+    assert evidence_against(lost, RATIO) == pytest.approx(expected)
+    assert evidence_against([(1.0, 1.0)] * 60, RATIO) < 1
+    assert evidence_against([(1.0, 0.0)] * 60, RATIO) < 0.1
+    assert against_needed(0.95) == pytest.approx(20)
+
+
+def test_who_is_good_enough_is_hardly_ever_said_to_be_below() -> None:
+    """At just the threshold, over ten runs together."""
+    rounds = ROUNDS if TORTURE else 60
+    for cloud, overlap in HERE:
+        what = f"said to be below, 10 runs: cloud {cloud}, overlap {overlap}"
+        rate = rate_of(what, partial(said_to_be_below, World(cloud, overlap, 0.5), 10), rounds)
+        assert rate <= most_seen(rounds)
+    if TORTURE:
+        weak = World(0.9, 0.5, ratio=0.6)
+        assert rate_of("said to be below at 0.6, one run", partial(said_to_be_below, weak, 1)) > 0.5
 
 
 def test_reruns_share_one_hundredth() -> None:

@@ -202,6 +202,7 @@ class Conclusion:
         firsts = [one.attempts[0] for one in (*own, *report.latency_calls) if one.attempts]
         evidence = {
             "evidence": min(standing.own_evidence, _MOST_EVIDENCE),
+            "against": min(standing.own_against, _MOST_EVIDENCE),
             "slow": sum(1 for one in firsts if one.answered_ms >= limit),
             "calls": len(firsts),
         }

@@ -36,20 +36,33 @@ if TYPE_CHECKING:
 
 _STARTED, _FINISHED, _DECIDED = "BakeoffStarted", "BakeoffFinished", "GateDecision"
 _MOST_CALLS = 1 << 31
+_MOST_EVIDENCE = 1e300
 
 _CountedEvent = TypeVar("_CountedEvent", "BakeoffStartedEvent", "BakeoffFinishedEvent")
 
 
 @dataclass(frozen=True, slots=True)
-class EarlierRuns:
-    """Runs of a fingerprint before one of them; ``evidence`` is weighted and summed over reruns.
+class LeftEvidence:
+    """What one run left: its bets for and against reflex, and ``slow`` of ``calls`` first calls."""
 
-    ``slow`` of ``calls`` first calls were too slow. ``pass_holds``: the newest decision of all is
-    a pass of this fingerprint that is not too old.
+    evidence: float = 0.0
+    against: float = 0.0
+    slow: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRuns:
+    """Runs of a fingerprint before one of them.
+
+    ``evidence`` is weighted and summed over reruns, ``against`` (of the bets against reflex) over
+    all runs. ``slow`` of ``calls`` first calls were too slow. ``pass_holds``: the newest decision
+    of all is a pass of this fingerprint that is not too old.
     """
 
     runs: int = 0
     evidence: float = 0.0
+    against: float = 0.0
     slow: int = 0
     calls: int = 0
     pass_holds: bool = False
@@ -116,7 +129,7 @@ def fold(
     max_age_days: float,
 ) -> EarlierRuns:
     """``earlier_runs`` over sealed events, oldest first."""
-    runs: dict[str, tuple[float, int, int]] = {}
+    runs: dict[str, LeftEvidence] = {}
     started_own = pass_holds = False
     for body in sealed:
         kind, own = body.get("event_type"), body.get("fingerprint") == fingerprint
@@ -134,19 +147,20 @@ def fold(
         elif which == run_id:
             started_own = True
         elif kind == _STARTED and not started_own:
-            runs.setdefault(which, (0.0, 0, 0))
+            runs.setdefault(which, LeftEvidence())
         elif kind == _FINISHED and which in runs:
             runs[which] = _left(body)
             if body.get("trials") == 0:
                 del runs[which]  # it broke off before anybody could see anything
-    evidence = sum(
-        rerun_weight(number) * left for number, (left, _, _) in enumerate(runs.values()) if number
-    )
+    left = list(runs.values())
+    evidence = sum(rerun_weight(number) * one.evidence for number, one in enumerate(left) if number)
+    against = sum(rerun_weight(number) * one.against for number, one in enumerate(left, 1))
     return EarlierRuns(
-        runs=len(runs),
-        evidence=min(evidence, 1e300),
-        slow=sum(slow for _, slow, _ in runs.values()),
-        calls=sum(calls for _, _, calls in runs.values()),
+        runs=len(left),
+        evidence=min(evidence, _MOST_EVIDENCE),
+        against=min(against, _MOST_EVIDENCE),
+        slow=sum(one.slow for one in left),
+        calls=sum(one.calls for one in left),
         pass_holds=pass_holds,
     )
 
@@ -167,20 +181,25 @@ def planned(prepared: PreparedRun, seed: int, fingerprint: str, earlier: Earlier
         run=earlier.runs + 1,
         rerun=earlier.runs if counted else 0,
         evidence=earlier.evidence if counted else 0.0,
+        against=earlier.against if counted else 0.0,
         slow=earlier.slow if counted else 0,
         calls=earlier.calls if counted else 0,
         fingerprint=fingerprint,
     )
 
 
-def _left(body: Mapping[str, Any]) -> tuple[float, int, int]:
+def _left(body: Mapping[str, Any]) -> LeftEvidence:
     """What a finished run left; whatever is malformed leaves nothing."""
-    evidence, slow, calls = body.get("evidence"), body.get("slow"), body.get("calls")
-    if not isinstance(evidence, int | float) or not math.isfinite(evidence) or evidence < 0:
-        return 0.0, 0, 0
+    evidence, against = _figure(body.get("evidence")), _figure(body.get("against"))
+    slow, calls = body.get("slow"), body.get("calls")
     if not isinstance(slow, int) or not isinstance(calls, int) or not 0 <= slow <= calls:
-        return float(evidence), 0, 0
-    return float(evidence), slow, calls if calls < _MOST_CALLS else 0
+        return LeftEvidence(evidence, against)
+    return LeftEvidence(evidence, against, slow, calls if calls < _MOST_CALLS else 0)
+
+
+def _figure(value: object) -> float:
+    good = isinstance(value, int | float) and math.isfinite(value) and value >= 0
+    return float(value) if good else 0.0  # type: ignore[arg-type]
 
 
 def _age_days(body: Mapping[str, Any], now: datetime) -> float:

@@ -17,9 +17,9 @@ from core.harness.gate.criteria import (
     judge_latency,
 )
 from core.harness.gate.golden import judge_golden
-from core.harness.gate.looks import GatePlan, Look, judge_parity, parity_clears
+from core.harness.gate.looks import AGAINST, GatePlan, Look, judge_parity, parity_clears
 from core.harness.gate.statistics import PairedTable
-from core.harness.gate.statistics.repeated import evidence_needed
+from core.harness.gate.statistics.repeated import against_needed, evidence_needed
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Standing:
 
     ``promoted_by`` is ``planned``, ``evidence``, or empty where parity did not clear.
     ``own_evidence`` is what this run's bets came to, ``evidence`` what all reruns have together,
-    of ``evidence_needed``; both are 0 for a planned run.
+    of ``evidence_needed``; both are 0 for a planned run. ``own_against`` and ``against`` are the
+    bets against reflex of this run and of all, of ``against_needed``.
     """
 
     run: int
@@ -58,6 +59,9 @@ class Standing:
     own_evidence: float
     evidence: float
     evidence_needed: float
+    own_against: float
+    against: float
+    against_needed: float
 
     def as_json(self) -> dict[str, Any]:
         """In RFC JSON; ∞ is null."""
@@ -68,11 +72,19 @@ class Standing:
             "own_evidence": _finite(self.own_evidence),
             "evidence": _finite(self.evidence),
             "evidence_needed": _finite(self.evidence_needed),
+            "own_against": _finite(self.own_against),
+            "against": _finite(self.against),
+            "against_needed": _finite(self.against_needed),
         }
 
     @property
     def words(self) -> str:
-        """What a person should know of it, in one or two sentences."""
+        """What a person should know of it, in one to three sentences."""
+        below = self.against >= self.against_needed and not self.promoted_by
+        return self._standing + (f" {AGAINST[:1].upper()}{AGAINST[1:]}." if below else "")
+
+    @property
+    def _standing(self) -> str:
         if self.planned:
             clears = " Success parity cleared by its planned looks." if self.promoted_by else ""
             return f"Run {self.run} of this fingerprint, a planned one.{clears}"
@@ -180,6 +192,9 @@ def judge(
         own_evidence=parity.own_evidence,
         evidence=parity.evidence,
         evidence_needed=evidence_needed(thresholds.confidence),
+        own_against=parity.own_against,
+        against=parity.against,
+        against_needed=against_needed(thresholds.confidence),
     )
     return replace(
         conclude(tuple(criteria)),

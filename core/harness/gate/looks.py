@@ -17,8 +17,10 @@ from core.harness.gate.criteria import SUCCESS_PARITY, Criterion, GateThresholds
 from core.harness.gate.statistics import LEAST_CONFIDENCE, PairedTable, ratio_score
 from core.harness.gate.statistics.repeated import (
     FUTILE_Z,
+    against_needed,
     betting_bound,
     betting_evidence,
+    evidence_against,
     evidence_needed,
     look_confidence,
     look_sizes,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Pair = tuple[bool, bool]
+# What to say once the bets against reflex have won.
+AGAINST = "all runs together say that it is below the threshold: take a stronger model"
 _Count = Annotated[int, Field(ge=0)]
 _Evidence = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -41,8 +45,8 @@ class GatePlan:
 
     ``order`` is the random order of the tasks, ``looks`` after how many of them it is looked at.
     ``run`` counts the runs of this ``fingerprint``; ``rerun`` is 0 for a planned run, else which
-    unplanned one it is, from 1. ``evidence`` is what earlier reruns have gathered, ``slow`` of
-    ``calls`` first calls what earlier runs saw of latency.
+    unplanned one it is, from 1. ``evidence`` is what earlier reruns have gathered, ``against`` what
+    all earlier runs have against reflex, ``slow`` of ``calls`` what they saw of latency.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -53,6 +57,7 @@ class GatePlan:
     run: Annotated[int, Field(ge=1)] = 1
     rerun: _Count = 0
     evidence: _Evidence = 0.0
+    against: _Evidence = 0.0
     slow: _Count = 0
     calls: _Count = 0
     fingerprint: str = ""
@@ -112,7 +117,8 @@ class ParityJudgement:
 
     ``own_evidence`` is what this run alone adds to that of later runs, ``evidence`` what all
     reruns have gathered, of ``evidence_needed``; ``promoted_by`` is ``planned``, ``evidence``, or
-    empty where parity did not clear.
+    empty where parity did not clear. ``own_against`` and ``against`` are the same of the bet
+    against reflex, over all runs.
     """
 
     criterion: Criterion
@@ -120,6 +126,8 @@ class ParityJudgement:
     own_evidence: float
     evidence: float
     promoted_by: str
+    own_against: float
+    against: float
 
     @property
     def decided(self) -> bool:
@@ -146,9 +154,11 @@ def judge_parity(
     within = plan.order[: looks[-1].tasks] if passed else tuple(pairs)
     table = PairedTable.of([pairs[task] for task in within if task in pairs])
     if not passed and (hopeless := _hopeless_look(pairs, alone or {}, thresholds, plan)):
-        return _not_asked((*looks, hopeless), thresholds)
+        return _not_asked((*looks, hopeless), thresholds, plan)
     means = _means(pairs, plan)
     own = betting_evidence(means, wanted / 100) if wanted and plan.rerun else 0.0
+    own_against = evidence_against(means, wanted / 100) if means else 0.0
+    against = plan.against + rerun_weight(plan.run) * own_against
     evidence = plan.evidence + (rerun_weight(plan.rerun) * own if plan.rerun else 0.0)
     state, by = _state(table, thresholds), ""
     if state is Verdict.INCONCLUSIVE and 2 * (table.a + table.c) >= table.pairs > 0:
@@ -163,6 +173,8 @@ def judge_parity(
     needed, remedy = None, ""
     if state is Verdict.INCONCLUSIVE:
         needed, remedy = _remedy(table, means, thresholds, plan, evidence)
+        if needed is not None and against >= against_needed(thresholds.confidence):
+            needed, remedy = None, AGAINST
     criterion = Criterion(
         name=SUCCESS_PARITY,
         value=None if table.ratio is None else 100 * table.ratio,
@@ -174,7 +186,7 @@ def judge_parity(
         needed=needed,
         remedy=remedy,
     )
-    return ParityJudgement(criterion, looks, own, evidence, by)
+    return ParityJudgement(criterion, looks, own, evidence, by, own_against, against)
 
 
 def parity_clears(table: PairedTable, thresholds: GateThresholds) -> Verdict:
@@ -290,7 +302,9 @@ def _hopeless_look(
     return None
 
 
-def _not_asked(looks: tuple[Look, ...], thresholds: GateThresholds) -> ParityJudgement:
+def _not_asked(
+    looks: tuple[Look, ...], thresholds: GateThresholds, plan: GatePlan
+) -> ParityJudgement:
     last = looks[-1]
     criterion = Criterion(
         name=SUCCESS_PARITY,
@@ -302,7 +316,7 @@ def _not_asked(looks: tuple[Look, ...], thresholds: GateThresholds) -> ParityJud
         note=f"reflex solved {last.reflex} at its first {last.tasks} tasks; the cloud was not "
         f"asked further, as parity would be at most {last.value:.1f} % even if it solved half",
     )
-    return ParityJudgement(criterion, looks, 0.0, 0.0, "")
+    return ParityJudgement(criterion, looks, 0.0, plan.evidence, "", 0.0, plan.against)
 
 
 def _means(pairs: Mapping[str, Sequence[Pair]], plan: GatePlan) -> list[tuple[float, float]]:

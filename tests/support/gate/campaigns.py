@@ -15,7 +15,9 @@ from core.harness.gate.criteria import GateThresholds, Verdict
 from core.harness.gate.looks import GatePlan, judge_parity, look_outcome, looks_of
 from core.harness.gate.statistics import PairedTable
 from core.harness.gate.statistics.repeated import (
+    against_needed,
     betting_evidence,
+    evidence_against,
     evidence_needed,
     rerun_weight,
 )
@@ -151,6 +153,17 @@ def campaign(world: World, reruns: int, random: Random) -> bool:
         own, may_pass = evidence_of(world.run(suite, random, clouds))
         evidence += rerun_weight(rerun) * own
         if may_pass and evidence >= evidence_needed(LIMITS.confidence):
+            return True
+    return False
+
+
+def said_to_be_below(world: World, runs: int, random: Random) -> bool:
+    """Whether the bets against reflex of so many whole runs ever win together."""
+    suite, against = world.suite(random), 0.0
+    for number in range(1, runs + 1):
+        means = [(float(task[0][0]), float(task[0][1])) for task in world.run(suite, random)]
+        against += rerun_weight(number) * evidence_against(means, RATIO)
+        if against >= against_needed(LIMITS.confidence):
             return True
     return False
 

@@ -15,7 +15,8 @@ or runs again until it passes, errs far more often. Two remedies share the 5 % t
   with a weight, which holds whatever they have in common (Vovk and Wang, Annals of Statistics 49,
   2021: only the average merges dependent e-values). The weights 1/2, 1/6, 1/12, … sum to 1.
 
-The 95th percentile of latency has one such bet for ever, calls being new each time: at 20 it is
+A bet against reflex, over all runs together, says when running again has become pointless; it only
+advises. The 95th percentile of latency has one bet for ever, calls being new each time: at 20 it is
 proven. Everything here is a pure function of counts.
 """
 
@@ -104,6 +105,11 @@ def evidence_needed(confidence: float) -> float:
     return 1 / max(1e-12, (1 - PLANNED_SHARE) * (1 - confidence))
 
 
+def against_needed(confidence: float) -> float:
+    """What the weighted evidence of all runs against reflex must reach: 20 at 0.95."""
+    return 1 / max(1e-12, 1 - confidence)
+
+
 def betting_evidence(results: Iterable[tuple[float, float]], ratio: float) -> float:
     """What a bet of 1 on reflex has become, fair if its share is just ``ratio`` of the cloud's.
 
@@ -120,6 +126,23 @@ def _stake_log(alike: Counter[tuple[float, float]], ratio: float, stake: float) 
         number * math.log1p(stake * (first / ratio - second))
         for (first, second), number in alike.items()
     )
+
+
+def evidence_against(results: Iterable[tuple[float, float]], ratio: float) -> float:
+    """What a bet of 1 *against* reflex has become, fair if its share is just ``ratio``.
+
+    The other side of ``betting_evidence``, with the same ``results``: it grows while reflex solves
+    less than that share of what the cloud solves.
+    """
+    alike = Counter(results)
+    logs = [
+        sum(
+            number * math.log1p(-stake * (first - ratio * second))
+            for (first, second), number in alike.items()
+        )
+        for stake in _STAKES
+    ]
+    return _mean_of_exponentials(logs)
 
 
 def betting_bound(results: Sequence[tuple[float, float]], needed: float) -> float:
