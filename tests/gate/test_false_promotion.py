@@ -16,7 +16,7 @@ from tests.support.gate.tables import Clusters, cells, clustered, promotion_rate
 
 TORTURE = os.environ.get("REFLEX_TORTURE") == "1"
 torture = pytest.mark.skipif(not TORTURE, reason="REFLEX_TORTURE=1 runs the whole grid")
-REPETITIONS = 20_000 if TORTURE else 2_000
+REPETITIONS = 5_000 if TORTURE else 2_000
 MOST = 0.06
 
 # A cloud arm that solves all, nearly all, three quarters, and just over half.

@@ -85,8 +85,9 @@ def test_one_planned_run(cloud: float, overlap: float) -> None:
 def test_twenty_reruns(cloud: float, overlap: float, repeats: float) -> None:
     """Until it passes, with runs that are independent, half alike, and all the same."""
     what = f"20 reruns: cloud {cloud}, overlap {overlap}, repeats {repeats}"
-    rate = rate_of(what, partial(campaign, World(cloud, overlap, repeats), 20))
-    assert rate <= most_seen(ROUNDS)
+    rounds = 1_500 if TORTURE else ROUNDS
+    rate = rate_of(what, partial(campaign, World(cloud, overlap, repeats), 20), rounds)
+    assert rate <= most_seen(rounds)
 
 
 def test_judging_every_run_as_the_first_would_promote_far_too_often() -> None:
@@ -121,15 +122,15 @@ def test_broken_off_and_started_anew(cloud: float, overlap: float, repeats: floa
 def test_stopped_and_resumed(cloud: float, overlap: float) -> None:
     """However often: what is judged in between has no looks of its own."""
     what = f"stopped 8 times and resumed: cloud {cloud}, overlap {overlap}"
-    rate = rate_of(what, partial(stopped_and_resumed, World(cloud, overlap), 8), 1_000)
-    assert rate <= most_seen(1_000)
+    rate = rate_of(what, partial(stopped_and_resumed, World(cloud, overlap), 8), 800)
+    assert rate <= most_seen(800)
 
 
 @pytest.mark.parametrize("repeats", [0.0, 0.5, 1.0] if TORTURE else [0.5])
 @pytest.mark.parametrize(("cloud", "overlap"), HERE)
 def test_several_trials_a_task(cloud: float, overlap: float, repeats: float) -> None:
     """Three trials of each task, which resemble each other or not: one run, then five reruns."""
-    rounds = 1_500 if TORTURE else 60
+    rounds = 1_000 if TORTURE else 60
     world = World(cloud, overlap, repeats, trials=3)
     for reruns in (0, 5) if TORTURE else (0,):
         what = f"3 trials, {reruns} reruns: cloud {cloud}, overlap {overlap}, repeats {repeats}"
@@ -155,8 +156,8 @@ def test_merged_shards(cloud: float, overlap: float) -> None:
 def test_reused_clouds(cloud: float, overlap: float) -> None:
     """The cloud's results are those of one report, in the first run and in all reruns."""
     what = f"reused cloud, 20 reruns: cloud {cloud}, overlap {overlap}"
-    rate = rate_of(what, partial(campaign, World(cloud, overlap, reused=True), 20), 1_500)
-    assert rate <= most_seen(1_500)
+    rate = rate_of(what, partial(campaign, World(cloud, overlap, reused=True), 20), 1_000)
+    assert rate <= most_seen(1_000)
 
 
 @torture
@@ -223,14 +224,17 @@ def test_the_bet_against_grows_while_reflex_solves_less() -> None:
 
 def test_who_is_good_enough_is_hardly_ever_said_to_be_below() -> None:
     """At just the threshold, over ten runs together."""
-    rounds = ROUNDS if TORTURE else 60
+    rounds = 1_000 if TORTURE else 60
     for cloud, overlap in HERE:
         what = f"said to be below, 10 runs: cloud {cloud}, overlap {overlap}"
         rate = rate_of(what, partial(said_to_be_below, World(cloud, overlap, 0.5), 10), rounds)
         assert rate <= most_seen(rounds)
     if TORTURE:
         weak = World(0.9, 0.5, ratio=0.6)
-        assert rate_of("said to be below at 0.6, one run", partial(said_to_be_below, weak, 1)) > 0.5
+        assert (
+            rate_of("said to be below at 0.6, one run", partial(said_to_be_below, weak, 1), 500)
+            > 0.5
+        )
 
 
 def test_reruns_share_one_hundredth() -> None:
