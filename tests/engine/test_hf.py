@@ -19,6 +19,7 @@ import pytest
 from core.engine.hub import Listing, chosen, parts
 from core.engine.weights import default_weights
 from core.errors import ConfigError, EngineError
+from core.extras import how_to_install
 from core.settings import load_settings
 from tests.support.engine.hub import Hub, hub_of
 from tests.support.patience import PATIENCE_S
@@ -225,7 +226,7 @@ def test_without_the_library_the_extra_is_named(project: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "speckit-reflex[hf]" in done.stderr
+    assert how_to_install("hf") in done.stderr
 
 
 def test_a_split_model_needs_all_its_parts() -> None:
