@@ -302,6 +302,13 @@ class NotReplayable(CapsuleError):
     exit_code = 2
 
 
+class UnknownCall(CapsuleError):
+    """An outcome of a call that the capsule does not hold, or that was never answered."""
+
+    code = "unknown_call"
+    exit_code = 2
+
+
 class CapsulePoisoned(CapsuleError):
     """An earlier sync failed, so nothing this writer says can be trusted to be durable."""
 

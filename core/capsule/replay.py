@@ -24,11 +24,15 @@ _KEPT = {
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """All that the capsule holds of one call: bodies of its events, oldest first."""
+    """All that the capsule holds of one call: bodies of its events, oldest first.
+
+    ``events`` are all of them, ``decisions`` and ``attempts`` those of two types.
+    """
 
     call_id: str
     decisions: tuple[Mapping[str, Any], ...]
     attempts: tuple[Mapping[str, Any], ...]
+    events: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def last(self) -> Mapping[str, Any]:
@@ -126,7 +130,8 @@ def _call(call_id: str, bodies: list[Mapping[str, Any]]) -> RecordedCall | None:
         tuple(body for body in bodies if body.get("event_type") == event_type)
         for event_type in ("RoutingDecision", "LLMCall")
     )
-    return RecordedCall(call_id, decisions, attempts) if decisions or attempts else None
+    known = decisions or attempts
+    return RecordedCall(call_id, decisions, attempts, tuple(bodies)) if known else None
 
 
 def _not_one(prefix: str, call_ids: list[str]) -> NotReplayable:

@@ -10,7 +10,8 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from core.errors import ReflexError
+from core.errors import ReflexError, UnknownCall
+from core.gateway.body import ClientLeft, read_body, read_json
 from core.gateway.dialects.chat import Chat
 from core.gateway.dialects.messages import Messages
 from core.gateway.dialects.messages_events import error_document
@@ -18,6 +19,7 @@ from core.gateway.dialects.refusals import ErrorReply, error_reply
 from core.gateway.dialects.responses import Responses
 from core.gateway.listing import APIS, Models, counted, hello
 from core.gateway.metrics import Metrics
+from core.gateway.outcomes import MOST_OUTCOME_BYTES, outcome_asked
 from core.gateway.relay import AgentCalls
 
 if TYPE_CHECKING:
@@ -50,6 +52,24 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
             body, content_type = metrics.exposition(seen, implementer.shadow, accept)
         return Response(body, headers={"content-type": content_type})
 
+    async def outcome(request: Request) -> Response:
+        try:
+            call_id, ok = outcome_asked(
+                await read_json(
+                    await read_body(request.scope, request.receive, max_body=MOST_OUTCOME_BYTES)
+                )
+            )
+        except ClientLeft:
+            return Response()
+        async with runs.current() as implementer:
+            try:
+                event = await implementer.outcome(call_id, ok=ok)
+            except UnknownCall as error:
+                raise ErrorReply(404, error.message, code=error.code) from error
+        return JSONResponse(
+            {"call_id": event.call_id, "ok": event.ok, "mode": event.mode, "before": event.before}
+        )
+
     def route(path: str, endpoint: Any, *methods: str) -> list[Route]:
         return [Route(f"{base}{path}", endpoint, methods=list(methods)) for base in _BASES]
 
@@ -62,6 +82,7 @@ def build_app(runs: Runs, guard: Guard, *, default_stage: Stage) -> Starlette:
             *route("/responses", calls(Responses()), "POST"),
             *route("/messages", calls(Messages()), "POST"),
             *route("/messages/count_tokens", counted, "POST"),
+            *route("/outcomes", outcome, "POST"),
             *route("/models", models.all, "GET"),
             *route("/models/{model:path}", models.one, "GET"),
             # What agents look at before they ask.

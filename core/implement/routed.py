@@ -69,6 +69,11 @@ class RoutedAsk:
         """The backends that have failed this task as often as they may."""
         return frozenset(name for name, n in self._failed.items() if n >= self._max_failures)
 
+    def last_answers(self, backend: str) -> list[str]:
+        """The id of the newest call that ``backend`` answered; none where it answered none."""
+        answered = [one.call_id for one in self.answers.values() if one.backend == backend]
+        return answered[-1:]
+
     def ended(self, *, passed: bool) -> tuple[AskedBackend | None, frozenset[str]]:
         """Close the attempt under way: who was asked, the first first, and who is given up now."""
         before, asked = self.given_up, self._asked

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.capsule.events import BackendGivenUpEvent, FailedAttemptRecord
 from core.clock import SystemClock
-from core.errors import ConfigError, NoBackend
+from core.errors import CapsuleError, ConfigError, NoBackend
 from core.implement.checking import CopyCheck, Scratch
 from core.implement.files import FileChange, FilePlace, Original, read_named, relative
 from core.implement.recording import recorded
@@ -20,7 +20,7 @@ from core.router.implementer import Implementer
 from core.stages import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from core.implement.command import Ran
     from core.patchloop.loop import Repair
@@ -151,9 +151,11 @@ async def work(
                 for name in sorted(given_up):
                     event = _given_up(name, tried, implementer)
                     ask.warnings += filter(None, [recorded(settings, event)])
+                    outcomes.update(dict.fromkeys(ask.last_answers(name), False))
                 on_tried(tried[-1])
                 return bool(given_up)
 
+            outcomes: dict[str, bool] = {}
             failing = "" if before.passed else check.feedback(before)
             repaired, left = None, ""
             try:
@@ -164,10 +166,13 @@ async def work(
                 if not tried:
                     raise
                 left = _EXHAUSTED if ask.given_up else error.message
-    solved = repaired is not None and repaired.solved
+            solved = repaired is not None and repaired.solved
+            call_id = repaired.outcome.call_id if repaired and repaired.outcome else None
+            if solved and call_id:
+                outcomes[call_id] = True
+            ask.warnings += await _reported(implementer, outcomes)
     if not solved and not wanted.attempts:
         left = left or _EXHAUSTED
-    call_id = repaired.outcome.call_id if repaired and repaired.outcome else None
     return Solved(
         before,
         tuple(tried),
@@ -179,6 +184,17 @@ async def work(
         policy_hash=implementer.policy.policy_hash,
         warnings=tuple(dict.fromkeys(ask.warnings)),
     )
+
+
+async def _reported(implementer: Implementer, outcomes: Mapping[str, bool]) -> list[str]:
+    """Put the check's word on record: of the task, once for each backend that was asked for it."""
+    warnings = []
+    for call_id, ok in outcomes.items():
+        try:
+            await implementer.outcome(call_id, ok=ok, source="implement")
+        except CapsuleError as error:
+            warnings.append(f"an outcome is not in the capsule: {error.message}")
+    return warnings
 
 
 def _given_up(name: str, tried: Sequence[Tried], implementer: Implementer) -> BackendGivenUpEvent:

@@ -17,6 +17,7 @@ from core.router.answer import Answer
 from core.router.backends import all_backends
 from core.router.call import RoutedCall, RunContext
 from core.router.evidence import Evidence
+from core.router.outcomes import bare_id, outcome_event, recent_call
 from core.router.shadow import ShadowCalls
 from core.router.view import RoutingState, breaker_of
 from core.settings.policy import PolicySnapshot
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from core.capsule import EventLog
+    from core.capsule.events import CallOutcomeEvent
+    from core.capsule.index import Index
     from core.router.decision import CallOptions, RoutingDecision
+    from core.router.outcomes import Source
     from core.router.view import RoutingView
     from core.settings import Settings
 
@@ -70,6 +75,8 @@ class Implementer:
             secrets=tuple(b.api_key for b in backends.values() if b.api_key),
             seals=CallSeals(settings.source.root, key) if watched else None,
         )
+        self._key_directory = key_directory
+        self._index: Index | None = None
         self._clients: dict[str, ChatClient] = {}
         self._shadow = ShadowCalls(
             self.policy,
@@ -125,6 +132,8 @@ class Implementer:
         await self._state.aclose()
         for breaker in self._breakers.values():
             breaker.close()
+        if self._index:
+            self._index.close()
 
     async def decide(self, stage: Stage = Stage.IMPLEMENT) -> RoutingDecision:
         """What a call of ``stage`` would do now; nothing is sent or recorded.
@@ -148,6 +157,45 @@ class Implementer:
     def shadow(self) -> ShadowCalls:
         """The calls that reflex is asked in the background as well."""
         return self._shadow
+
+    async def outcome(
+        self, call_id: str, *, ok: bool, source: Source = "gateway"
+    ) -> CallOutcomeEvent:
+        """Put on record what became of an answer; the monitor counts it for its backend.
+
+        Args:
+            call_id: of the answer, or how an agent's API wrote it (``chatcmpl-…``).
+            ok: the answer did what it was asked for.
+            source: who says so.
+
+        Raises:
+            UnknownCall: the capsule holds no such answered call.
+            CapsuleError: it could not be recorded.
+        """
+        self._check_loop()
+        known = bare_id(call_id)
+        log, root = self._state.log, self.settings.source.root
+        find = recent_call if source == "implement" else self._indexed_call
+        event = outcome_event(
+            await asyncio.to_thread(find, log, known),
+            known,
+            ok=ok,
+            source=source,
+            run_id=self.run_id,
+            policy_hash=self.policy.policy_hash,
+            workspace=root,
+            key_directory=self._key_directory,
+        )
+        await self._evidence.append(event)
+        self._state.call_ended()
+        return event
+
+    def _indexed_call(self, log: EventLog, call_id: str) -> list[Mapping[str, Any]]:
+        from core.capsule.index import Index  # SQLite, for those who report outcomes only
+
+        self._index = self._index or Index(log)
+        self._index.update()
+        return [record.body for record in self._index.call(call_id)]
 
     async def complete(
         self,

@@ -297,7 +297,7 @@ def look_lines(live: Live, width: int) -> list[Content]:
     if not live.looked_at:
         return []
     label, taken, of = line(("looks".ljust(_SAID), MUTED)), len(live.looks), len(live.planned)
-    following = f"after {live.planned[taken]} tasks" if taken < of else ""
+    following = f"after {plural(live.planned[taken], 'task')}" if taken < of else ""
     if not taken:
         told = f"{of} planned, the first {following}"
     else:

@@ -48,6 +48,7 @@ class WatchedSection(Section):
                     _told(rows, lambda row: f"{row.counted}, {row.allowed}"),
                     _told(rows, lambda row: row.counted),
                     _told(rows, lambda row: row.short),
+                    _told(rows),
                     _told([worst], lambda row: row.counted),
                     _told([worst], lambda row: row.short),
                 ],
@@ -56,9 +57,14 @@ class WatchedSection(Section):
         ]
 
 
-def _told(rows: Iterable[WatchedRow], words: Callable[[WatchedRow], str]) -> Content:
+def _told(rows: Iterable[WatchedRow], words: Callable[[WatchedRow], str] | None = None) -> Content:
     parts = [
-        line(f"{row.name} ", _bar(row), f" {row.percent} ", (f"({words(row)})", MUTED))
+        line(
+            f"{row.name} ",
+            _bar(row),
+            f" {row.percent}",
+            (f" ({words(row)})" if words else "", MUTED),
+        )
         for row in rows
     ]
     shown = title("LIVE")

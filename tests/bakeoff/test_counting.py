@@ -165,6 +165,20 @@ def test_a_pass_that_is_too_old_begins_a_new_count(days: int, runs: int, holds: 
     assert not failed.pass_holds
 
 
+def test_after_a_demotion_the_count_begins_anew() -> None:
+    """What was seen of the model before live calls broke its promise is no evidence of it now."""
+    demoted = {
+        "event_type": "GateDecision",
+        "fingerprint": F,
+        "verdict": "fail",
+        "cause": "drift_latency",
+        "decided_at": NOW.isoformat(),
+    }
+    found = folded([*run(1), *run(2, evidence=9e9), demoted, *run(3)])
+    assert (found.runs, found.evidence, found.pass_holds) == (1, 0.0, False)
+    assert folded([*run(1), demoted | {"fingerprint": "sha256:other"}]).runs == 1
+
+
 def test_looks_are_planned_where_confidence_protects() -> None:
     """Below one half there is one look at the end."""
     assert looks_of(0.95, 68) == (17, 34, 51, 68)

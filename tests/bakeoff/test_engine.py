@@ -28,7 +28,7 @@ async def test_the_embedded_engine_fails_at_its_first_look(
 ) -> None:
     """Its replies meet the schema, as a grammar makes them; they do not mend the code.
 
-    So after two of six tasks the run ends, says why, and the cloud was never asked.
+    So after one of four tasks the run ends, says why, and the cloud was never asked.
     """
     solver = suite_answerer(DEFAULT_SUITE, success_rate=1.0, seed=0)
     async with ScriptedServer(Script(ttft_ms=0, tokens_per_s=0), [solver]) as cloud:
@@ -41,7 +41,8 @@ async def test_the_embedded_engine_fails_at_its_first_look(
         refused = load_settings(project / "stage0.toml").refused
         assert refused
         accept(project, refused)
-        plan = Plan(tasks="p*", attempts=1, seed=3)
+        # By this seed the first of them is recent-files, whose files are short.
+        plan = Plan(tasks="re[cdnt]*", attempts=1, seed=5)
         events = [
             event async for event in run_bakeoff(load_settings(project / "stage0.toml"), plan)
         ]
@@ -55,13 +56,13 @@ async def test_the_embedded_engine_fails_at_its_first_look(
     (look,) = [one for one in events if isinstance(one, LookTaken)]
     assert look.ends
     assert look.words == (
-        "look 1 of 4, after 2 tasks: reflex solved 0, the cloud not asked: too far below the "
+        "look 1 of 4, after 1 task: reflex solved 0, the cloud not asked: too far below the "
         "threshold to go on; the other tasks are not needed"
     )
     assert {one.arm for one in report.trials} == {"reflex"}
     own = [one.attempts[0] for one in report.trials]
-    assert len(own) == 2
+    assert len(own) == 1
     assert all(one.failure is not None for one in own)
     assert all(one.ttft_ms is not None and one.completion_tokens for one in own if one.compliant)
     page = finished.md_path.read_text(encoding="utf-8")
-    assert "reflex solved 0 at its first 2 tasks; the cloud was not asked further" in page
+    assert "reflex solved 0 at its first 1 task; the cloud was not asked further" in page

@@ -53,6 +53,7 @@ async def test_the_decision_names_the_report(project: Path) -> None:
     assert gate["suite"] == report.suite.root == "./suite"
     assert gate["suite_hash"] == started["suite_hash"] == report.suite.hash
     assert gate["metrics"]["success_parity"]["value"] == 100
+    assert gate["solved_percent"] == {"reflex": 100.0, "cloud": 100.0}
     assert gate["verdict"] == report.gate["verdict"]
 
 

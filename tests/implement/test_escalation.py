@@ -37,6 +37,11 @@ async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
         (applied,) = found.world.events("PatchApplied")
         assert applied["call_id"] == calls[-1]["call_id"]
         assert (applied["files"], applied["lines_changed"]) == (["calc.py"], 2)
+        outcomes = found.world.events("CallOutcome")
+        assert [(one["call_id"], one["ok"], one["source"]) for one in outcomes] == [
+            (calls[2]["call_id"], False, "implement"),
+            (calls[3]["call_id"], True, "implement"),
+        ]
         with EventLog(found.world.settings.state_dir / "capsule") as log:
             assert log.verify().ok
         document = ended.document

@@ -16,6 +16,7 @@ from core.client.server import Engine, EngineIdentity
 from core.errors import UntrustedEndpoint
 from core.router.condition import Cause, DeepProbe
 from core.router.decision import GateView
+from core.router.drift import Watched
 from core.router.shadow import ShadowSummary
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
@@ -153,6 +154,33 @@ async def test_every_threshold_has_value_bound_and_verdict_at_every_size() -> No
                 assert text in row
             assert "at least 88 %" in bench.shown()
             assert "0 of 198 failed" in bench.shown()
+
+
+def drifted(**evidence: float) -> tuple[Watched, ...]:
+    """The three promises, of 120 calls each, with some evidence against them."""
+    return tuple(
+        Watched(f"drift_{name}", 120, 9, 0.05, evidence.get(name, 0.2), 3000.0, 40, 300)
+        for name in ("latency", "compliance", "outcomes")
+    )
+
+
+async def test_a_demotion_is_seen_coming() -> None:
+    """Nothing before the first call; bars that fill; then why, and the way back."""
+    async with dashboard() as bench:
+        await bench.tell(ViewSeen(outlook()))
+        assert "LIVE" not in bench.shown()
+        gate = GateView(valid=True, event=passed(), drift=drifted(latency=400.0))
+        await bench.tell(ViewSeen(outlook(gate=gate)))
+        (row,) = [row for row in bench.shown().splitlines() if "LIVE" in row]
+        assert "latency ━━━━━━━───│ 74 %" in row
+        assert "replies ──────────│ 0 %" in row
+        fallen = passed(verdict="fail", misses=["drift_latency"], cause="drift_latency")
+        fallen["drift"] = {**drifted(latency=3100.0)[0].as_json()}
+        gone = GateView(valid=False, detail="drift_latency", event=fallen)
+        await bench.tell(ViewSeen(outlook(gate=gone)))
+        assert "✖ live calls have become slower than the threshold" in bench.shown()
+        assert "latency ━━━━━━━━━━│ 100 % (9 of 120 too slow, 5 % may be)" in bench.shown()
+        assert "next:  Run a new bakeoff: code reflex bakeoff" in bench.shown()
 
 
 @pytest.mark.parametrize("engine", ["sglang", "vllm"])

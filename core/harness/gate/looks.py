@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from core.figures import plural
 from core.harness.gate.criteria import SUCCESS_PARITY, Criterion, GateThresholds, Verdict
 from core.harness.gate.statistics import LEAST_CONFIDENCE, PairedTable, ratio_score
 from core.harness.gate.statistics.repeated import (
@@ -97,7 +98,7 @@ class Look:
             "futile": "too far below the threshold to go on",
             "open": "nothing decided yet",
         }[self.outcome]
-        return f"after {self.tasks} tasks: reflex solved {self.reflex}, {cloud}: {found}"
+        return f"after {plural(self.tasks, 'task')}: reflex solved {self.reflex}, {cloud}: {found}"
 
     def as_json(self) -> dict[str, Any]:
         """The look in RFC JSON."""
@@ -313,8 +314,8 @@ def _not_asked(
         threshold=thresholds.success_parity_percent,
         unit="%",
         state=Verdict.FAIL,
-        note=f"reflex solved {last.reflex} at its first {last.tasks} tasks; the cloud was not "
-        f"asked further, as parity would be at most {last.value:.1f} % even if it solved half",
+        note=f"reflex solved {last.reflex} at its first {plural(last.tasks, 'task')}; the cloud was "
+        f"not asked further, as parity would be at most {last.value:.1f} % even if it solved half",
     )
     return ParityJudgement(criterion, looks, 0.0, plan.evidence, "", 0.0, plan.against)
 
