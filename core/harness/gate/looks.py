@@ -314,8 +314,9 @@ def _not_asked(
         threshold=thresholds.success_parity_percent,
         unit="%",
         state=Verdict.FAIL,
-        note=f"reflex solved {last.reflex} at its first {plural(last.tasks, 'task')}; the cloud was "
-        f"not asked further, as parity would be at most {last.value:.1f} % even if it solved half",
+        note=f"reflex solved {last.reflex} at its first {plural(last.tasks, 'task')}; the cloud "
+        f"was not asked further, as parity would be at most {last.value:.1f} % even if it solved "
+        "half",
     )
     return ParityJudgement(criterion, looks, 0.0, plan.evidence, "", 0.0, plan.against)
 
