@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.docs.play.ground import Ground
 
-_DATED = r"\.speckit/eval/reflex-bakeoff-\d+T\d+Z\.json"
+_DATED = r"(?:\.speckit/eval/)?reflex-bakeoff-\d+T\d+Z\.json"
 _SLOW_MS = 1000
 _EARLIER = ("main.json", "reflex-baseline.json")
 
@@ -33,6 +33,8 @@ def prepare(ground: Ground, command: str) -> str:
     for name in _EARLIER:
         if name in command:
             shutil.copy(ground.root / ground.newest_report(), ground.root / name)
+    if attested := re.search(r"--attestation (\S+)", command):
+        (ground.root / attested[1]).write_text(_done(ground, "code reflex report attest"))
     if "--resume" in command:
         _stopped(ground)
     if " merge " in command:
@@ -44,20 +46,22 @@ def prepare(ground: Ground, command: str) -> str:
 def _filled_in(ground: Ground, command: str) -> str:
     if re.search(_DATED, command):
         command = re.sub(_DATED, str(ground.newest_report()), command)
-    if re.search(r"\breplay (CALL_ID|3f2a)\b", command):
+    if re.search(r"\b(replay|outcome) (CALL_ID|3f2a)\b", command):
         command = re.sub(r"CALL_ID|3f2a", ground.newest_call()[:12], command)
     return command.replace("sha256:…", ground.head()) if "sha256:…" in command else command
 
 
-def _done(ground: Ground, command: str) -> None:
-    """Run what the reader has run before."""
+def _done(ground: Ground, command: str) -> str:
+    """Run what the reader has run before; what it wrote."""
     ended = within(command, ground.root)
     if ended.status:
         raise Unlike(f"before it, {command} ended with {ended.status}:\n{ended.output}")
+    return ended.output
 
 
 def _report(ground: Ground) -> None:
-    if not [*(ground.root / ".speckit").glob("eval/reflex-bakeoff-*.json")]:
+    """Of the default suite, and the newest there is."""
+    if not ground.ends_with_a_report():
         _done(ground, "code reflex bakeoff")
 
 

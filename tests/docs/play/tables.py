@@ -30,6 +30,7 @@ EXCEPTED = {
     r"code reflex report (show|compare|attest)": "wants earlier reports; tests/report has some",
     r"code reflex suite (make|show|check)": "wants a project with checks; tests/suite makes one",
     r"code reflex init": "wants no configuration; tests/cli/test_init.py has none",
+    r"gh ": "another project's program, which asks GitHub",
     r"specify ": "another project's program; tests/integrations reads what it would add",
 }
 """Patterns of how a command begins, each with the reason for which no test runs it."""
