@@ -13,6 +13,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReflexError
+from core.extras import how_to_install
 from core.start import python_module
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _GRACE_S = 0.5  # for open pages to end
 _EXTRA = frozenset({"textual_serve", "aiohttp", "aiohttp_jinja2", "jinja2"})
-_INSTALL = "pip install 'speckit-reflex[web]'"
 # Textual's page leaves the terminal without focus, so that no key counts until it is clicked.
 _FOCUS = """<script>
 new MutationObserver((_, seen) => {
@@ -102,7 +102,8 @@ def _server(config: Path | None, listening: socket.socket) -> Any:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
         raise WebUnavailable(
-            f"`tui --web` needs the package {error.name}, which is not installed", remedy=_INSTALL
+            f"`tui --web` needs the package {error.name}, which is not installed",
+            remedy=how_to_install("web"),
         ) from error
     port = listening.getsockname()[1]
 

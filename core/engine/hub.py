@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core.engine.weights import check_gguf, holds, user_cache_dir
 from core.errors import ConfigError, EngineError, ReflexError
+from core.extras import how_to_install
 from core.files import make_private
 from core.plain import plain
 
@@ -53,7 +54,7 @@ def fetch(spec: str, *, cache_dir: Path | None = None) -> Path:
         import huggingface_hub as hub  # an extra, and heavy
     except ImportError as error:
         raise ConfigError(
-            "huggingface_hub is not installed", remedy="pip install 'speckit-reflex[hf]'"
+            "huggingface_hub is not installed", remedy=how_to_install("hf")
         ) from error
     repo, _, file = spec.partition(":")
     try:

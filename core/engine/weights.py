@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import EngineError, UnusableModel
+from core.extras import how_to_install
 from core.files import write_private
 from core.plain import plain
 from core.userdirs import user_dir
@@ -51,7 +52,7 @@ def require_xllamacpp(package: str = "xllamacpp") -> None:
     if not have_xllamacpp(package):
         raise EngineError(
             "the embedded engine (xllamacpp) is not installed",
-            remedy="pip install 'speckit-reflex[local]'",
+            remedy=how_to_install("local"),
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import ConfigError, ExportError, UntrustedEndpoint
+from core.extras import how_to_install
 from core.plain import plain
 from core.settings import trust
 from core.settings.model import Endpoint
@@ -65,7 +66,7 @@ class Collector:
         except ImportError as error:
             raise ConfigError(
                 "OpenTelemetry's exporter is not installed",
-                remedy="pip install 'speckit-reflex[otlp]'",
+                remedy=how_to_install("otlp"),
             ) from error
         self._words = _LastWords()
         self._logger = logging.getLogger("opentelemetry")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from core.capsule import events
 from core.errors import ConfigError
+from core.extras import how_to_install
 from core.plain import plain_json
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def write(path: Path, bodies: Iterable[Mapping[str, Any]]) -> int:
     except ImportError as error:
         raise ConfigError(
             "--parquet needs the package pyarrow, which is not installed",
-            remedy="pip install 'speckit-reflex[parquet]'",
+            remedy=how_to_install("parquet"),
         ) from error
     kinds = columns()
     schema = pyarrow.schema([(name, _arrow(pyarrow, kind)) for name, kind in kinds.items()])

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError, ReflexError
+from core.extras import how_to_install
 from core.plain import plain
 from reflex_tui.cli.kinds import positive
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
 
-_INSTALL = "pip install 'speckit-reflex[mcp]'"
 _DESCRIPTION = """\
 Serve tools for a coding agent over MCP, on standard input and output, in the current directory.
 
@@ -93,7 +93,8 @@ def server(
         from mcp_types import ToolAnnotations
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"`mcp` needs the package {error.name}, which is not installed", remedy=_INSTALL
+            f"`mcp` needs the package {error.name}, which is not installed",
+            remedy=how_to_install("mcp"),
         ) from error
 
     from core.settings import load_settings

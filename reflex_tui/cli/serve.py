@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
+from core.extras import how_to_install
 from core.plain import plain
 from core.stages import Stage
 from reflex_tui.cli.kinds import count, port
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from reflex_tui.cli.parser import Commands
 
 _EXTRA = frozenset({"starlette", "uvicorn", "prometheus_client"})
-_INSTALL = "pip install 'speckit-reflex[serve]'"
 
 
 def add(commands: Commands) -> None:
@@ -134,7 +134,8 @@ def gateway() -> Any:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
         raise ConfigError(
-            f"the gateway needs the package {error.name}, which is not installed", remedy=_INSTALL
+            f"the gateway needs the package {error.name}, which is not installed",
+            remedy=how_to_install("serve"),
         ) from error
     return server
 

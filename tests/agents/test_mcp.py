@@ -14,6 +14,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from core.client.backend import ChatRequest
 from core.errors import ConfigError
+from core.extras import how_to_install
 from core.stages import Stage
 from reflex_tui.cli.main import run
 from reflex_tui.cli.mcp import server
@@ -111,4 +112,4 @@ def test_without_the_extra_it_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
     with pytest.raises(ConfigError, match="is not installed") as caught:
         server()
-    assert "speckit-reflex[mcp]" in caught.value.remedy
+    assert caught.value.remedy == how_to_install("mcp")

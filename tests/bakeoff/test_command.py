@@ -20,6 +20,7 @@ from tests.support.command import reflex
 TASKS = 5
 
 
+@pytest.mark.usefixtures("no_sandbox")
 def test_enable_takes_a_valid_pass(project: Path) -> None:
     """Refused before the bakeoff and again once the pass has lapsed; the file stays as it is."""
     config = project / "stage0.toml"
@@ -67,6 +68,7 @@ def test_pass_says_what_follows_from_it(project: Path) -> None:
     assert "<testsuite" in (project / "junit.xml").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("no_sandbox")
 def test_fail_in_one_document(project: Path) -> None:
     """``--json`` writes one document to stdout, whatever is told meanwhile."""
     with bench(project, reflex=0) as b:
@@ -81,6 +83,7 @@ def test_fail_in_one_document(project: Path) -> None:
     assert read(Path(document["report"])).gate == document["gate"]
 
 
+@pytest.mark.usefixtures("no_sandbox")
 def test_inconclusive_and_no_decision(project: Path) -> None:
     """A part of the tasks decides nothing, and the command says so."""
     with bench(project, reflex=1) as b:
@@ -90,6 +93,7 @@ def test_inconclusive_and_no_decision(project: Path) -> None:
     assert "does not count: 1 of the suite's 5 tasks" in ended.stdout
 
 
+@pytest.mark.usefixtures("no_sandbox")
 def test_ctrl_c_leaves_a_partial_report_and_resume_goes_on(project: Path) -> None:
     """130 and where it lies; the next run makes what was left and ends as usual."""
     with bench(project, reflex=1, ttft_ms=100) as b:
@@ -111,6 +115,7 @@ def test_ctrl_c_leaves_a_partial_report_and_resume_goes_on(project: Path) -> Non
         assert not list(b.eval.glob("*.journal.jsonl"))
 
 
+@pytest.mark.usefixtures("no_sandbox")
 def test_kill_loses_nothing_that_was_done(project: Path) -> None:
     """Kill -9 leaves the journal; resumed, only what it lacks is made."""
     with bench(project, reflex=1, ttft_ms=100) as b:
@@ -184,6 +189,7 @@ def test_usage(project: Path, arguments: list[str], told: str) -> None:
     assert not (project / ".speckit" / "capsule").exists()
 
 
+@pytest.mark.usefixtures("no_sandbox")
 def test_shards_are_merged(project: Path) -> None:
     """Two halves and ``bakeoff merge`` come to what one run comes to."""
     with bench(project, reflex=1) as b:

@@ -33,6 +33,7 @@ async def detail(settings: Settings) -> str | None:
     return decision.detail
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_a_pass_promotes_until_something_changes(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ async def test_the_newest_verdict_counts(project: Path, solved: int, expected: s
         assert await detail(a.settings) == expected
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_a_stand_in_promotes_nothing(project: Path) -> None:
     """Its pass is recorded, stamped, and not believed outside of the demo."""
     async with arena(project, owned_by="scripted") as a:

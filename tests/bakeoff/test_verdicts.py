@@ -41,6 +41,7 @@ async def test_a_pass(project: Path) -> None:
     assert ended[-1].verdict_now.as_json() == finished.report.gate
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_one_task_fewer_is_inconclusive(project: Path) -> None:
     """Four calls in time prove too little even at this confidence."""
     async with arena(project, tasks=4) as a:
@@ -50,6 +51,7 @@ async def test_one_task_fewer_is_inconclusive(project: Path) -> None:
 
 
 @pytest.mark.parametrize(("reflex", "verdict"), [(4, "fail"), (5, "pass")])
+@pytest.mark.usefixtures("no_sandbox")
 async def test_parity(project: Path, reflex: int, verdict: str) -> None:
     """80 % of what the cloud solves is under 85 %."""
     async with arena(project) as a:
@@ -60,6 +62,7 @@ async def test_parity(project: Path, reflex: int, verdict: str) -> None:
     assert finished.recorded
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_a_weak_cloud_is_no_yardstick(project: Path) -> None:
     """Better than an arm that solves two of five says nothing."""
     async with arena(project) as a:
@@ -68,6 +71,7 @@ async def test_a_weak_cloud_is_no_yardstick(project: Path) -> None:
     assert finished.report.gate["verdict"] == "inconclusive"
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_one_reply_off_the_schema_fails(project: Path) -> None:
     """100 % is asked for; the failed attempt is told apart, and the next one may still solve."""
     async with arena(project, attempts=3) as a:
@@ -81,6 +85,7 @@ async def test_one_reply_off_the_schema_fails(project: Path) -> None:
     assert all(one.solved for one in own)
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_too_slow_fails_though_it_is_waited_for(project: Path) -> None:
     """Replies after ``timeout_ms`` are measured, but nothing they say counts."""
     async with arena(project, tasks=2) as a:
@@ -95,6 +100,7 @@ async def test_too_slow_fails_though_it_is_waited_for(project: Path) -> None:
     assert finished.report.settings.request_timeout_ms == 1980
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_a_dead_server_fails(project: Path) -> None:
     """Reflex refuses every call: that is no reply in time, and nothing solved."""
     async with arena(project, tasks=2) as a:
@@ -104,6 +110,7 @@ async def test_a_dead_server_fails(project: Path) -> None:
     assert set(finished.report.gate["misses"]) >= {"p95_latency", "success_parity"}
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_trials_count_as_calls(project: Path) -> None:
     """Two goes at three tasks are six first calls."""
     async with arena(project, tasks=3) as a:
@@ -113,6 +120,7 @@ async def test_trials_count_as_calls(project: Path) -> None:
     assert latency["note"].startswith("0 of 6 first calls")
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_a_server_that_does_not_constrain_is_told_the_schema(project: Path) -> None:
     """With ``json_schema = false`` the same replies are only validated."""
     async with arena(project, tasks=1) as a:

@@ -8,30 +8,40 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from core.engine.hub import Listing, chosen, parts
 from core.engine.weights import default_weights
 from core.errors import ConfigError, EngineError
+from core.extras import how_to_install
 from core.settings import load_settings
-from tests.support.engine.hub import hub_of
+from tests.support.engine.hub import Hub, hub_of
 from tests.support.patience import PATIENCE_S
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 MODEL = b"GGUF" + bytes(range(256)) * 8192
+# Fetches what each line of standard input asks for, into the cache that it names.
 FETCH = """
-import sys
-from pathlib import Path
+import json, os, sys
 from core.engine.hub import fetch
 from core.errors import ReflexError
-try:
-    print(fetch(sys.argv[1]))
-except ReflexError as error:
-    print(error.message, error.remedy, sep="\\n")
-    sys.exit(error.exit_code)
+for line in sys.stdin:
+    spec, os.environ["XDG_CACHE_HOME"] = json.loads(line)
+    try:
+        ended = 0, str(fetch(spec))
+    except ReflexError as error:
+        ended = error.exit_code, f"{error.message}\\n{error.remedy}"
+    print(json.dumps(ended), flush=True)
 """
+SERVE = ("engine", "--json", "--port", "0", "--threads", "1")
 CODE = "import sys; from reflex_tui.cli.main import run; sys.exit(run(sys.argv[1:], 'x'))"
 
 needs_library = pytest.mark.skipif(
@@ -39,8 +49,7 @@ needs_library = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def surroundings(tmp_path: Path) -> dict[str, str]:
     """A hub cache of its own, and nothing of the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     return kept | {
@@ -50,29 +59,84 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def fetch(spec: str, environment: dict[str, str], url: str) -> tuple[int, str]:
-    """``fetch`` in a process of its own, as HF_ENDPOINT counts at import; status and output."""
-    done = subprocess.run(
-        [sys.executable, "-c", FETCH, spec],
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process of this test's own."""
+    return surroundings(tmp_path)
+
+
+@dataclass
+class Fetcher:
+    """``fetch`` in a process whose hub stays the same, as HF_ENDPOINT counts at import."""
+
+    process: subprocess.Popen[str]
+    cache: str = ""
+
+    def ask(self, spec: str) -> None:
+        """Ask for a model."""
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps([spec, self.cache]) + "\n")
+        self.process.stdin.flush()
+
+    def fetch(self, spec: str) -> tuple[int, str]:
+        """Exit status and output."""
+        assert self.process.stdout
+        self.ask(spec)
+        line = self.process.stdout.readline()
+        assert line, "the process ended; what it said is above"
+        status, said = json.loads(line)
+        return status, said
+
+
+@contextmanager
+def fetcher_of(environment: dict[str, str], url: str) -> Iterator[Fetcher]:
+    """A fetcher that asks the hub at ``url``."""
+    with subprocess.Popen(
+        [sys.executable, "-c", FETCH],
         env=environment | {"HF_ENDPOINT": url},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout.strip()
+    ) as process:
+        try:
+            yield Fetcher(process, environment["XDG_CACHE_HOME"])
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, Fetcher]]:
+    own = tmp_path_factory.mktemp("hub")
+    with hub_of({}) as hub, fetcher_of(surroundings(own), hub.url) as fetcher:
+        yield hub, fetcher
+
+
+@pytest.fixture
+def hub(_shared: tuple[Hub, Fetcher]) -> Hub:
+    """A hub without files."""
+    shared, _ = _shared
+    shared.files, shared.listed, shared.fetched = {}, {}, []
+    return shared
+
+
+@pytest.fixture
+def fetcher(_shared: tuple[Hub, Fetcher], tmp_path: Path) -> Fetcher:
+    """What fetches from ``hub`` into a cache of its own."""
+    _, shared = _shared
+    shared.cache = str(tmp_path / "cache")
+    return shared
 
 
 @needs_library
-def test_the_only_model_is_fetched_once(environment: dict[str, str]) -> None:
+def test_the_only_model_is_fetched_once(hub: Hub, fetcher: Fetcher) -> None:
     """The second time it is taken from the cache."""
-    with hub_of({"README.md": b"x", "m-q4.gguf": MODEL}) as hub:
-        for _ in range(2):
-            status, path = fetch("someone/m-GGUF", environment, hub.url)
-            assert status == 0, path
-            assert path.endswith("/m-q4.gguf")
-            assert Path(path).read_bytes() == MODEL
-        assert hub.fetched == [("m-q4.gguf", None)]
+    hub.files = {"README.md": b"x", "m-q4.gguf": MODEL}
+    for _ in range(2):
+        status, path = fetcher.fetch("someone/m-GGUF")
+        assert status == 0, path
+        assert path.endswith("/m-q4.gguf")
+        assert Path(path).read_bytes() == MODEL
+    assert hub.fetched == [("m-q4.gguf", None)]
 
 
 @needs_library
@@ -81,20 +145,16 @@ def test_what_broke_off_is_resumed(environment: dict[str, str]) -> None:
     model = b"GGUF" + bytes(24 << 20)
     with hub_of({"m.gguf": model}) as hub:
         hub.hang_at = 16 << 20
-        with subprocess.Popen(
-            [sys.executable, "-c", FETCH, "someone/m"],
-            env=environment | {"HF_ENDPOINT": hub.url},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
+        with fetcher_of(environment, hub.url) as killed:
+            killed.ask("someone/m")
             assert hub.hung.wait(PATIENCE_S)
             models = Path(environment["XDG_CACHE_HOME"]).rglob("*.part")
             while not any(part.stat().st_size for part in models):
                 models = Path(environment["XDG_CACHE_HOME"]).rglob("*.part")
                 time.sleep(0.02)
-            process.kill()
         hub.hang_at = None
-        status, path = fetch("someone/m", environment, hub.url)
+        with fetcher_of(environment, hub.url) as fetcher:
+            status, path = fetcher.fetch("someone/m")
         assert status == 0, path
         assert Path(path).read_bytes() == model
         assert [wanted for _, wanted in hub.fetched] == [None, f"bytes={10 << 20}-"]
@@ -102,16 +162,16 @@ def test_what_broke_off_is_resumed(environment: dict[str, str]) -> None:
 
 
 @needs_library
-def test_a_file_that_is_not_what_was_listed_is_removed(environment: dict[str, str]) -> None:
+def test_a_file_that_is_not_what_was_listed_is_removed(hub: Hub, fetcher: Fetcher) -> None:
     """Neither served nor kept; the right one is fetched when it is there."""
-    with hub_of({"m.gguf": MODEL}) as hub:
-        hub.listed["m.gguf"] = "0" * 64
-        status, said = fetch("someone/m", environment, hub.url)
-        assert status == 1
-        assert "sha256 differs" in said
-        del hub.listed["m.gguf"]
-        status, said = fetch("someone/m", environment, hub.url)
-        assert status == 0, said
+    hub.files = {"m.gguf": MODEL}
+    hub.listed["m.gguf"] = "0" * 64
+    status, said = fetcher.fetch("someone/m")
+    assert status == 1
+    assert "sha256 differs" in said
+    del hub.listed["m.gguf"]
+    status, said = fetcher.fetch("someone/m")
+    assert status == 0, said
 
 
 @needs_library
@@ -127,20 +187,19 @@ def test_a_file_that_is_not_what_was_listed_is_removed(environment: dict[str, st
     ],
 )
 def test_what_cannot_be_served_is_said(
-    environment: dict[str, str], files: dict[str, bytes], spec: str, status: int, told: str
+    hub: Hub, fetcher: Fetcher, *, files: dict[str, bytes], spec: str, status: int, told: str
 ) -> None:
     """One clear message, with the names that would work."""
-    with hub_of(files) as hub:
-        assert (found := fetch(spec, environment, hub.url))[0] == status, found
+    hub.files = files
+    assert (found := fetcher.fetch(spec))[0] == status, found
     assert told in found[1]
 
 
 @needs_library
-def test_a_file_without_a_hash_is_refused(environment: dict[str, str]) -> None:
+def test_a_file_without_a_hash_is_refused(hub: Hub, fetcher: Fetcher) -> None:
     """What cannot be checked is not served."""
-    with hub_of({"m.gguf": MODEL}) as hub:
-        hub.listed["m.gguf"] = None
-        status, said = fetch("o/m", environment, hub.url)
+    hub.files, hub.listed = {"m.gguf": MODEL}, {"m.gguf": None}
+    status, said = fetcher.fetch("o/m")
     assert status == 1
     assert "no sha256" in said
 
@@ -150,7 +209,8 @@ def test_nobody_there_is_one_clear_line(environment: dict[str, str]) -> None:
     """Offline, and nothing in the cache."""
     with hub_of({}) as hub:
         pass
-    status, said = fetch("o/m", environment, hub.url)
+    with fetcher_of(environment, hub.url) as fetcher:
+        status, said = fetcher.fetch("o/m")
     assert status == 1
     assert "cannot be fetched" in said
 
@@ -166,7 +226,7 @@ def test_without_the_library_the_extra_is_named(project: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "speckit-reflex[hf]" in done.stderr
+    assert how_to_install("hf") in done.stderr
 
 
 def test_a_split_model_needs_all_its_parts() -> None:
@@ -191,7 +251,7 @@ def test_a_hostile_listing_shows_no_control_characters() -> None:
 def serve(project: Path, environment: dict[str, str], *arguments: str) -> str:
     """``code reflex engine …`` until it serves, then Ctrl-C; its first JSON document."""
     with subprocess.Popen(
-        [sys.executable, "-c", CODE, "engine", "--json", "--port", "0", *arguments],
+        [sys.executable, "-c", CODE, *SERVE, *arguments],
         cwd=project,
         env=environment,
         stdout=subprocess.PIPE,

@@ -30,6 +30,7 @@ from tests.support.engine.processes import ends_with_its_parent, listening, runn
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess
 
+SMALL: dict[str, Any] = {"n_ctx": 512, "n_parallel": 1, "n_threads": 1}
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -102,7 +103,7 @@ def test_web_pages_are_not_let_in(engine: ServerProcess) -> None:
 @pytest.mark.engine
 def test_stop_leaves_no_process_and_no_port(tmp_path: Path) -> None:
     """After stop both are gone; a restart after traffic takes the same port again."""
-    with start_engine(n_ctx=512, n_parallel=1, model="mine", log=tmp_path / "log") as server:
+    with start_engine(**SMALL, model="mine", log=tmp_path / "log") as server:
         pid, port = server.pid, server.port
         assert pid is not None
         reply = httpx.post(
@@ -119,24 +120,14 @@ def test_stop_leaves_no_process_and_no_port(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_a_file_of_ones_own_is_served_under_its_name(tmp_path: Path) -> None:
-    """Another GGUF file's model is called by the file's name in lower case."""
-    own = tmp_path / "My-Model.Q4.gguf"
+    """The file's name in lower case; neither an option of the child's, nor controls."""
+    assert model_name(tmp_path / "My-Model.Q4.gguf") == "my-model.q4"
+    own = tmp_path / "-Q\x1b[31m.Q4.gguf"
     own.symlink_to(default_weights())
-    assert model_name(own) == "my-model.q4"
-    with start_engine(gguf=own, n_ctx=512, n_parallel=1) as server:
-        (model,) = httpx.get(f"{server.endpoint}/models").json()["data"]
-        assert model["id"] == server.model == "my-model.q4"
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("name", ["-q.gguf", "a\x1b[31mb.gguf"])
-def test_a_files_odd_name_is_only_a_name(tmp_path: Path, name: str) -> None:
-    """Neither an option of the child's, nor controls on a terminal."""
-    own = tmp_path / name
-    own.symlink_to(default_weights())
-    with start_engine(gguf=own, n_ctx=512, n_parallel=1) as server:
+    with start_engine(gguf=own, **SMALL) as server:
         (model,) = httpx.get(f"{server.endpoint}/models").json()["data"]
     assert model["id"] == server.model
+    assert server.model.startswith("-q")
     assert server.model.isprintable()
 
 
@@ -144,35 +135,40 @@ FOX = "The quick brown fox jumps over the lazy dog and runs away. "
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("constrained", [False, True])
-def test_drafts_change_nothing_but_the_time(constrained: bool) -> None:  # noqa: FBT001  a case
+def test_drafts_change_nothing_but_the_time() -> None:
     """At temperature 0 a reply that copies is the same with and without, under a grammar too."""
     schema = {"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]}
-    body = {
-        "messages": [{"role": "user", "content": f"Copy this text word for word:\n{FOX * 2}"}],
+    form = {"name": "r", "strict": True, "schema": schema}
+    plain = {
+        "messages": [{"role": "user", "content": f"Copy this text word for word:\n{FOX}"}],
         "temperature": 0,
-        "max_tokens": 32,
+        "max_tokens": 24,
+        "cache_prompt": False,
     }
-    if constrained:
-        form = {"name": "r", "strict": True, "schema": schema}
-        body["response_format"] = {"type": "json_schema", "json_schema": form}
-    said = []
-    drafted = []
-    for drafts in (True, False):
-        with start_engine(drafts=drafts, n_parallel=1, n_threads=1) as server:
-            answer = httpx.post(f"{server.endpoint}/chat/completions", json=body, timeout=100)
-        said.append(answer.json()["choices"][0]["message"]["content"])
-        drafted.append(answer.json()["timings"].get("draft_n", 0))
-    assert said[0] == said[1] != ""
-    assert drafted[1] == 0
-    assert drafted[0] > 0 or constrained  # few words of so short a reply repeat within JSON
+    bound = plain | {"response_format": {"type": "json_schema", "json_schema": form}}
+    with (
+        start_engine(n_parallel=1, n_threads=1) as drafting,
+        start_engine(drafts=False, n_parallel=1, n_threads=1) as without,
+    ):
+        for body in (plain, bound):
+            said = []
+            drafted = []
+            for server in (drafting, without):
+                answer = httpx.post(f"{server.endpoint}/chat/completions", json=body, timeout=100)
+                said.append(answer.json()["choices"][0]["message"]["content"])
+                drafted.append(answer.json()["timings"].get("draft_n", 0))
+            assert said[0] == said[1] != ""
+            assert drafted[1] == 0
+            # Few words of so short a reply repeat within JSON.
+            assert drafted[0] > 0 or body is bound
 
 
 @pytest.mark.engine
 def test_the_engine_ends_when_its_parent_is_killed() -> None:
     """``kill -9`` of the parent leaves neither process nor port."""
     assert ends_with_its_parent(
-        "from core.engine.local import start_engine; start_engine(n_ctx=512, n_parallel=1)"
+        "from core.engine.local import start_engine;"
+        " start_engine(n_ctx=512, n_parallel=1, n_threads=1)"
     )
 
 

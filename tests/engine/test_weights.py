@@ -20,6 +20,7 @@ from core.engine.weights import (
     require_xllamacpp,
 )
 from core.errors import EngineError
+from core.extras import how_to_install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +114,7 @@ def test_an_absent_engine_says_how_to_install_it() -> None:
     assert not have_xllamacpp("no_such_engine")
     with pytest.raises(EngineError, match="not installed") as caught:
         require_xllamacpp("no_such_engine")
-    assert caught.value.remedy == "pip install 'speckit-reflex[local]'"
+    assert caught.value.remedy == how_to_install("local")
 
 
 @pytest.mark.parametrize("content", [b"", b"GGU", b"<!doctype html>"])

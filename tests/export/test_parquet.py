@@ -9,6 +9,7 @@ import pytest
 from pyarrow import parquet as read_back
 
 from core.export import parquet
+from core.extras import how_to_install
 from tests.support.command import reflex
 from tests.support.export.capsule import PROMPT, QUOTED, REPLY, capsule, three_events
 
@@ -76,5 +77,5 @@ def test_without_the_library_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     done = reflex(project, "events", "export", "--parquet", "x.parquet")
     assert done.returncode == 2
-    assert "speckit-reflex[parquet]" in done.stderr
+    assert how_to_install("parquet") in done.stderr
     assert list(project.glob("*parquet*")) == []

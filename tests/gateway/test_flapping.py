@@ -26,7 +26,7 @@ MOST_GROWN_KIB = 24 << 10
 
 async def test_every_call_is_answered_once(project: Path, *, torture: bool) -> None:
     """Streamed and not, at concurrency 32: one answer each, a chain that holds, memory flat."""
-    calls = 10_000 if torture else 300
+    calls = 10_000 if torture else 120
     text = "[reflex.fallback]\nrecovery_s = 0.05\n"
     async with world(project, text) as w, fronted(w.settings) as http:
         warmed_up = asyncio.Event()

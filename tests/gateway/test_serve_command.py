@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from core.extras import how_to_install
 from core.standin.server import start_scripted
 from tests.support.engine.processes import eventually
 from tests.support.gateway.serving import ASKED, CHAT, configured
@@ -159,7 +160,7 @@ def test_without_the_extra_it_says_what_to_install(project: Path, package: str) 
         [sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "pip install 'speckit-reflex[serve]'" in done.stderr
+    assert how_to_install("serve") in done.stderr
 
 
 def test_nothing_else_loads_the_extra() -> None:

@@ -284,12 +284,20 @@ KNOWS = {
 }
 
 
-@pytest.mark.parametrize("base", ["object", "int", "str", "list", "dict", "float"])
+BASES = ("object", "int", "str", "list", "dict", "float")
+
+
+@pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("knows", KNOWS)
 async def test_object_that_learns_from_comparisons(
-    sandbox: Sandbox, workspace: Path, tests_dir: Path, knows: str, base: str
+    sandbox: Sandbox, workspace: Path, tests_dir: Path, knows: str, base: str, *, torture: bool
 ) -> None:
-    """Whatever it makes of what it is compared with, it does not pass."""
+    """Whatever it makes of what it is compared with, it does not pass.
+
+    Each way and each base once every day, all of both with the torture.
+    """
+    if not torture and list(KNOWS).index(knows) % len(BASES) != BASES.index(base):
+        pytest.skip("one of each kind is tried every day")
     code = BASE.format(base="" if base == "object" else base)
     code += f"    def __eq__(self, other):\n        {KNOWS[knows]}\n"
     report = await check(

@@ -45,10 +45,14 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 async def test_it_comes_to_what_one_process_comes_to(project: Path, two: Cluster) -> None:
-    """The same trials and verdict; one capsule has all the evidence, the workers' has it too."""
-    async with arena(project, tasks=5) as a:
-        a.solve(4, 5)
+    """The same trials and verdict, made by both at once; one capsule has all the evidence.
+
+    The workers' capsule has it too.
+    """
+    async with arena(project, tasks=3) as a:
+        a.solve(2, 3)
         alone, _ = await a.run()
+        a.reflex_is(ttft_ms=300)
         finished, events = await a.run(executor=two.executor, concurrency=1)
         of_workers = [one for one in a.capsule() if one["run_id"] == finished.report.run_id]
     report = finished.report
@@ -57,13 +61,14 @@ async def test_it_comes_to_what_one_process_comes_to(project: Path, two: Cluster
     assert report.stamps == alone.report.stamps
     assert not finished.recorded
     assert "workers" in finished.unrecorded
-    assert len([one for one in events if isinstance(one, TrialEnded)]) == 10
+    assert len([one for one in events if isinstance(one, TrialEnded)]) == 6
+    assert most_at_once(events) == 2
 
     calls = {one["call_id"]: one["seq"] for one in of_workers if one["event_type"] == "LLMCall"}
     decided = {
         one["call_id"]: one["seq"] for one in of_workers if one["event_type"] == "RoutingDecision"
     }
-    assert len(calls) == 10
+    assert len(calls) == 6
     assert calls.keys() == decided.keys()
     assert all(decided[call] < seq for call, seq in calls.items())
     theirs = next(path for path in two.capsules if report.run_id in str(path))
@@ -78,17 +83,14 @@ def outcome(trial: Trial) -> tuple[str, str, int, bool, str]:
     return trial.task, trial.arm, trial.trial, trial.solved, trial.diff
 
 
-async def test_both_workers_work(project: Path, two: Cluster) -> None:
-    """As many goes are under way as there are workers."""
-    async with arena(project, tasks=4) as a:
-        a.reflex_is(ttft_ms=300)
-        _, events = await a.run(executor=two.executor, concurrency=1)
+def most_at_once(events: list[Progress]) -> int:
+    """How many trials were under way at once."""
     begun = ended = most = 0
     for event in events:
         begun += type(event).__name__ == "TrialStarted"
         ended += isinstance(event, TrialEnded)
         most = max(most, begun - ended)
-    assert most == 2
+    return most
 
 
 async def test_keys_stay_where_they_are(
@@ -132,7 +134,7 @@ async def test_keys_stay_where_they_are(
 
 async def test_stopped_and_resumed(project: Path, two: Cluster) -> None:
     """What has not begun is taken back; resumed, no trial is missing or made twice."""
-    async with arena(project, tasks=5) as a:
+    async with arena(project, tasks=3) as a:
         a.reflex_is(ttft_ms=100)
         stop = asyncio.Event()
         events: list[Progress] = []
@@ -146,13 +148,13 @@ async def test_stopped_and_resumed(project: Path, two: Cluster) -> None:
         assert isinstance(partial, Finished)
         assert partial.stopped == "interrupted"
         assert partial.report.partial
-        assert 2 <= len(partial.report.trials) < 10
+        assert 2 <= len(partial.report.trials) < 6
         with pytest.raises(Exception, match="other executor"):
             await a.run(resume=True, concurrency=1)
         whole, _ = await a.run(executor=two.executor, concurrency=1, resume=True)
     assert whole.report.run_id == partial.report.run_id
     slots = [(one.task, one.arm, one.trial) for one in whole.report.trials]
-    assert len(slots) == len(set(slots)) == 10
+    assert len(slots) == len(set(slots)) == 6
 
 
 async def test_another_version_is_refused(
@@ -218,7 +220,7 @@ async def test_no_worker(project: Path, tmp_path: Path) -> None:
 
 async def test_workers_and_schedulers_die(project: Path, tmp_path: Path) -> None:
     """A dead worker's trial is made by the other; a dead scheduler ends a run that can go on."""
-    async with arena(project, tasks=3) as a:
+    async with arena(project, tasks=2) as a:
         a.reflex_is(ttft_ms=300)
         with cluster(tmp_path, workers=2) as mortal:
             told: list[Progress] = []
@@ -229,7 +231,7 @@ async def test_workers_and_schedulers_die(project: Path, tmp_path: Path) -> None
                     mortal.workers[0].kill()
             whole = told[-1]
             assert isinstance(whole, Finished)
-            assert len(whole.report.trials) == 6
+            assert len(whole.report.trials) == 4
             assert not whole.report.partial
 
             async def until_the_scheduler_dies() -> None:
@@ -248,10 +250,10 @@ async def test_workers_and_schedulers_die(project: Path, tmp_path: Path) -> None
 
 
 def test_the_command(project: Path, two: Cluster) -> None:
-    """As a user runs it, with progress and a verdict."""
-    with bench(project, reflex=1) as b:
+    """As a user runs it, with progress and a verdict: one task proves too little."""
+    with bench(project, reflex=1, tasks=1) as b:
         ended = b.run("--executor", two.executor)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("✓ pass")
+    assert ended.returncode == 3, ended.stderr
+    assert ended.stdout.startswith("◐ inconclusive")
     assert "does not count: what workers did was not seen by this process" in ended.stdout
-    assert len(ended.stderr.splitlines()) == 12
+    assert len(ended.stderr.splitlines()) == 4

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.extras import how_to_install
 from reflex_tui import web
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(web.WebUnavailable) as caught:
         web.serve(None, 0)
-    assert caught.value.remedy == "pip install 'speckit-reflex[web]'"
+    assert caught.value.remedy == how_to_install("web")
     assert caught.value.exit_code == 2
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from core.capsule.events import LLMCallEvent, RoutingDecisionEvent
 from core.errors import ConfigError, ReflexError, ReportError, WorkerError
+from core.extras import how_to_install
 from core.harness.bakeoff import worker
 from core.harness.bakeoff.asker import ORIGIN
 from core.harness.bakeoff.conclusion import environment
@@ -79,9 +80,7 @@ def _connect(address: str) -> Client:
     try:
         from distributed import Client  # an extra, and half a second
     except ImportError:
-        raise ConfigError(
-            "there is no Dask here", remedy="pip install 'speckit-reflex[dask]'"
-        ) from None
+        raise ConfigError("there is no Dask here", remedy=how_to_install("dask")) from None
     try:
         return Client(address, timeout=_CONNECT_S, set_as_default=False, name="reflex-bakeoff")
     except (OSError, TimeoutError) as error:

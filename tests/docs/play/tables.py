@@ -9,7 +9,7 @@ from dataclasses import dataclass
 TUTORIAL = "docs/tutorial.md"  # its own commands are played by test_tutorial.py
 
 EXCEPTED = {
-    r"make (demo|test|coverage|lint|contracts|check|lock|torture|bench)\b": (
+    r"make (demo|test|coverage|lint|contracts|check|lock|torture|bench|wheel)\b": (
         "makes an environment or runs tests"
     ),
     r"\.venv/bin/python -m pytest .*--snapshot-update": "writes the snapshots of this tree",
@@ -31,6 +31,7 @@ EXCEPTED = {
     r"code reflex suite (make|show|check)": "wants a project with checks; tests/suite makes one",
     r"code reflex init": "wants no configuration; tests/cli/test_init.py has none",
     r"gh ": "another project's program, which asks GitHub",
+    r"docker ": "fetches an image; a job of CI builds it and runs it",
     r"specify ": "another project's program; tests/integrations reads what it would add",
 }
 """Patterns of how a command begins, each with the reason for which no test runs it."""
