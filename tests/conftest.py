@@ -28,7 +28,7 @@ settings.load_profile("torture" if os.environ.get("REFLEX_TORTURE") else "everyd
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-pytest_plugins = ["tests.support.fixtures_engine"]
+pytest_plugins = ["tests.support.fixtures_bakeoff", "tests.support.fixtures_engine"]
 
 _HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 

@@ -7,6 +7,8 @@ from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 500
 SUITES = ROOT / "core" / "harness" / "suites"
@@ -71,6 +73,26 @@ def test_no_file_outgrows_one_thought() -> None:
             if lines > MOST_LINES:
                 long[path.relative_to(ROOT).as_posix()] = lines
     assert long == {}
+
+
+@pytest.mark.parametrize(
+    ("library", "where"),
+    [
+        ("httpx", {"core.client.proxies", "core.client.transport"}),
+        ("plotext", {"reflex_tui.screens.dashboard", "reflex_tui.widgets.chart"}),
+        ("pyarrow", {"core.export.parquet"}),
+    ],
+)
+def test_a_library_that_may_be_replaced_has_few_users(library: str, where: set[str]) -> None:
+    """So that another one in its place is a day's work."""
+    users = {
+        name
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Import) and any(a.name == library for a in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == library)
+    }
+    assert users == where
 
 
 def test_no_two_folders_import_each_other() -> None:

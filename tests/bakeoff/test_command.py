@@ -187,15 +187,3 @@ def test_usage(project: Path, arguments: list[str], told: str) -> None:
     assert ended.returncode == 2, ended.stderr
     assert told in ended.stderr
     assert not (project / ".speckit" / "capsule").exists()
-
-
-@pytest.mark.usefixtures("no_sandbox")
-def test_shards_are_merged(project: Path) -> None:
-    """Two halves and ``bakeoff merge`` come to what one run comes to."""
-    with bench(project, reflex=1) as b:
-        for part in ("1/2", "2/2"):
-            assert b.run("--shard", part, "--out", "shards").returncode in {0, 3}
-        shards = sorted(map(str, (project / "shards").glob("*.json")))
-        merged = reflex(project, "bakeoff", "merge", *shards, "--json")
-    assert merged.returncode == 0, merged.stderr
-    assert json.loads(merged.stdout)["gate"]["verdict"] == "pass"

@@ -28,6 +28,7 @@ ELSEWHERE = HERE.model_copy(update={"cpu": "another", "cpus": HERE.cpus + 1})
 
 
 @pytest.mark.parametrize("second", [HERE, ELSEWHERE], ids=["same", "other"])
+@pytest.mark.usefixtures("no_sandbox")
 async def test_resumed_on_another_machine(
     project: Path, monkeypatch: pytest.MonkeyPatch, second: object
 ) -> None:

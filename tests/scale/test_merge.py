@@ -24,6 +24,7 @@ def outcome(trial: Trial) -> tuple[str, str, int, bool, str]:
     return trial.task, trial.arm, trial.trial, trial.solved, trial.diff
 
 
+@pytest.mark.usefixtures("no_sandbox")
 def test_two_shards_are_the_whole(project: Path) -> None:
     """The same trials and verdict, whichever way round the options stand."""
     with bench(project, reflex=1) as b:

@@ -60,7 +60,8 @@ def cluster(directory: Path, *, workers: int) -> Iterator[Cluster]:
         for number in range(workers):
             given = ("worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny",
                      "--host", "127.0.0.1", "--name", str(number),
-                     "--local-directory", str(directory / "scratch"))  # fmt: skip
+                     "--local-directory", str(directory / "scratch"),
+                     "--preload", str(Path(__file__).with_name("once.py")))  # fmt: skip
             made.workers.append(_start(stack, directory, made.environment(), *given))
         _until(lambda: _workers(directory) == workers, "the workers did not come")
         yield made
