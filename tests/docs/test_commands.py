@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING
 
 import pytest
 
 from reflex_tui.cli.completion import outline
 from reflex_tui.cli.parser import build_parser
 from tests.support.docs.pages import PAGES, ROOT, blocks, commands, prose
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OURS = re.compile(r"\b(?:code reflex|speckit-reflex) ([^|;&>)`#\n]+)")
 INLINE = re.compile(r"`(?:code reflex|speckit-reflex) ([a-z][a-z-]*)")
@@ -36,35 +32,31 @@ def test_there_are_commands() -> None:
     assert {place.partition(":")[0] for place, _, _ in WRITTEN} >= {"README.md", "docs/tutorial.md"}
 
 
-@pytest.mark.parametrize(
-    ("place", "arguments"),
-    sorted({(place.partition(":")[0], given) for place, _, given in WRITTEN}),
-)
-def test_a_command_of_a_block_parses(place: str, arguments: str) -> None:
+def test_each_command_of_a_block_parses() -> None:
     """With each option spelt as the parser has it; --help and --version end well at once."""
     parser = build_parser("code reflex")
-    words = shlex.split(arguments)
-    if words[-1] in {"--help", "--version"}:
-        with pytest.raises(SystemExit, match="0"):
-            parser.parse_args(words)
-    else:
-        assert parser.parse_args(words).handler, place
+    for arguments in {given: place for place, _, given in WRITTEN}:
+        words = shlex.split(arguments)
+        if words[-1] in {"--help", "--version"}:
+            with pytest.raises(SystemExit, match="0"):
+                parser.parse_args(words)
+        else:
+            assert parser.parse_args(words).handler, arguments
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_named_in_prose_exist(page: Path) -> None:
+def test_commands_named_in_prose_exist() -> None:
     """``code reflex NAME`` in the text names a command."""
     known = {action.name for action in outline(build_parser("code reflex")).actions}
-    assert set(INLINE.findall(prose(page))) <= known
+    assert {name for page in PAGES for name in INLINE.findall(prose(page))} <= known
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_make_targets_exist(page: Path) -> None:
+def test_make_targets_exist() -> None:
     """``make NAME`` is a target of the Makefile."""
-    written = [command for block in blocks(page) for command in commands(block)]
-    inline = re.findall(r"`(make [a-z]+)`", prose(page))
-    named = {name for line in [*written, *inline] for name in _made(line)}
-    assert named <= TARGETS
+    for page in PAGES:
+        written = [command for block in blocks(page) for command in commands(block)]
+        inline = re.findall(r"`(make [a-z]+)`", prose(page))
+        named = {name for line in [*written, *inline] for name in _made(line)}
+        assert named <= TARGETS, page
 
 
 def _made(line: str) -> list[str]:

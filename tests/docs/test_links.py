@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.support.docs.pages import PAGES, ROOT, anchors, prose
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?: \"[^\"]*\")?\)")
 LINKS = [
@@ -21,17 +15,14 @@ LINKS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("page", "target"), LINKS, ids=[f"{page.name}:{target}" for page, target in LINKS]
-)
-def test_a_link_leads_to_a_file_and_heading(page: Path, target: str) -> None:
-    """Within the repository, and to an anchor that the page has."""
-    name, _, anchor = target.partition("#")
-    path = (page.parent / name).resolve() if name else page
-    assert path.exists()
-    assert path.is_relative_to(ROOT)
-    if anchor:
-        assert anchor in anchors(path)
+def test_links_lead_to_files_and_headings() -> None:
+    """Within the repository, and to anchors that their pages have."""
+    for page, target in LINKS:
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.exists(), (page.name, target)
+        assert path.is_relative_to(ROOT), (page.name, target)
+        assert not anchor or anchor in anchors(path), (page.name, target)
 
 
 def test_the_index_leads_to_every_page() -> None:
@@ -41,12 +32,12 @@ def test_the_index_leads_to_every_page() -> None:
     assert {page for page in PAGES if page.parent.name == "docs"} - {index} <= linked
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_begins_with_its_title(page: Path) -> None:
+def test_each_page_begins_with_its_title() -> None:
     """A page whose beginning is lost reads as if it were whole."""
-    lines = page.read_text(encoding="utf-8").splitlines()
-    first = next(line for line in lines if line and not line.startswith("<!--"))
-    assert first.startswith("# ")
+    for page in PAGES:
+        lines = page.read_text(encoding="utf-8").splitlines()
+        first = next(line for line in lines if line and not line.startswith("<!--"))
+        assert first.startswith("# "), page
 
 
 def test_readme_leads_to_the_index() -> None:

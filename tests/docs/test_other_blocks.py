@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +13,6 @@ from reflex_tui.app import every_binding
 from reflex_tui.model.slash import COMMANDS, PREFIX
 from reflex_tui.widgets.keymap import checked
 from tests.support.docs.pages import PAGES, ROOT, Block, blocks, commands, prose
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOCS = ROOT / "docs"
 EVERY = [block for page in PAGES for block in blocks(page)]
@@ -57,11 +53,10 @@ def test_the_tables_of_keys_are_the_dashboards() -> None:
     assert named <= ids
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_slash_commands_exist(page: Path) -> None:
+def test_slash_commands_exist() -> None:
     """``/speckit.reflex NAME`` wherever it is told."""
-    text = prose(page)
-    named = set(re.findall(rf"`{re.escape(PREFIX)} ([a-z]+)", text))
+    told = re.compile(rf"`{re.escape(PREFIX)} ([a-z]+)")
+    named = {name for page in PAGES for name in told.findall(prose(page))}
     assert named <= {command.name for command in COMMANDS}
 
 
@@ -98,9 +93,8 @@ def test_dasks_own_commands_take_the_options(program: str) -> None:
         assert {word for word in words if word.startswith("--")} <= known, at
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_files_that_are_named_exist(page: Path) -> None:
+def test_files_that_are_named_exist() -> None:
     """Paths of this repository; what stands in capitals is for the reader to fill in."""
-    text = prose(page)
-    named = {one for one in PATH.findall(text) if not re.search(r"/[A-Z]+\.", one)}
-    assert {one for one in named if not (ROOT / one).exists()} == set()
+    named = {(page.name, one) for page in PAGES for one in PATH.findall(prose(page))}
+    wanted = {found for found in named if not re.search(r"/[A-Z]+\.", found[1])}
+    assert {found for found in wanted if not (ROOT / found[1]).exists()} == set()

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def standin(script: Script, answerers: Sequence[Answerer] = ()) -> Iterator[ScriptedServer]:
+def standin(
+    script: Script, answerers: Sequence[Answerer] = (), *, port: int = 0
+) -> Iterator[ScriptedServer]:
     """One in this process, on the loop of a thread of its own."""
+    serving = ScriptedServer(script, answerers, port=port)
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(ScriptedServer(script, answerers)) as server,
+        portal.wrap_async_context_manager(serving) as server,
     ):
         yield server

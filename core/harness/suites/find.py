@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import SuiteError
+from core.fingerprint import SUITES
 from core.harness.suites import exercism, humanevalpack, native, quixbugs
 from core.harness.suites.model import Suite, Task, lay_out
 from core.harness.suites.reading import TASK_ID
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Suite", "Task", "available_suites", "lay_out", "load_suite", "own_names", "own_suites"]
 
-_BUILT_IN = Path(__file__).parent
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Suite]], ...] = tuple(
     (reader.detect, reader.read) for reader in (native, quixbugs, exercism, humanevalpack)
 )
@@ -26,7 +26,7 @@ _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Suite]], ...] = t
 
 def available_suites() -> tuple[str, ...]:
     """Names of the suites that come with the package."""
-    return tuple(sorted(path.parent.name for path in _BUILT_IN.glob("*/suite.toml")))
+    return tuple(sorted(path.parent.name for path in SUITES.glob("*/suite.toml")))
 
 
 def own_suites(workspace: Path) -> Path:
@@ -54,7 +54,7 @@ def load_suite(name_or_path: str | Path, workspace: Path | None = None) -> Suite
     shown = plain(name_or_path, 200)
     try:
         if str(name_or_path) in available_suites():
-            return native.read(_BUILT_IN / str(name_or_path))
+            return native.read(SUITES / str(name_or_path))
         if workspace and re.fullmatch(TASK_ID, str(name_or_path)):
             own = own_suites(workspace) / str(name_or_path)
             if own.is_dir():

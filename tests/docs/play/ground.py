@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
 from core.engine.weights import default_weights
+from core.harness.bakeoff.plan import DEFAULT_SUITE
 from core.router.implementer import Implementer
 from core.settings import Reflex, load_settings
 from core.settings.thresholds import accept
 from core.standin.answers import SuiteAnswerer, edit_reply, suite_answerer
 from core.standin.script import DEFAULT_MODEL, Script
-from core.standin.server import ScriptedServer
 from tests.docs.play import scenes
 from tests.docs.play.network import instead_of_the_default_suite
 from tests.support.router.world import QUESTION, promote
+from tests.support.standin import standin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
     from core.standin.answers import Answerer
+    from core.standin.server import ScriptedServer
 
 ENDPOINT, MODEL = Reflex().endpoint, Reflex().model
 _PORT = 3009
@@ -57,16 +61,17 @@ class Ground:
     root: Path
     answerers: list[Answerer]
     local: ScriptedServer | None = None
+    _serving: ExitStack = field(default_factory=ExitStack)
 
-    async def let_serve(self, *, local: bool) -> None:
+    def let_serve(self, *, local: bool) -> None:
         """Start or stop the local stand-in: the embedded engine wants its port."""
         if local and not self.local:
             # Named as a server of its own kind: what a stand-in passes promotes nothing.
             script = Script(model=MODEL, ttft_ms=0, tokens_per_s=0, owned_by="somebody")
-            self.local = ScriptedServer(script, self.answerers, port=_PORT)
-            await self.local.__aenter__()
+            server = standin(script, self.answerers, port=_PORT)
+            self.local = self._serving.enter_context(server)
         elif self.local and not local:
-            await self.local.__aexit__(None, None, None)
+            self._serving.close()
             self.local = None
 
     def set_scene(self, command: str) -> None:
@@ -90,9 +95,17 @@ class Ground:
             return [record.hash for record in log.read()][-1]
 
     def newest_report(self) -> Path:
-        """The last bakeoff's report, seen from the workspace."""
-        reports = (self.root / ".speckit" / "eval").glob("reflex-bakeoff-*.json")
-        return max(reports, key=lambda path: path.name).relative_to(self.root)
+        """The last report of the default suite's whole, seen from the workspace."""
+        of_it = [path for path in self._reports() if _is_of_the_default_suite(path)]
+        return of_it[-1].relative_to(self.root)
+
+    def ends_with_a_report(self) -> bool:
+        """Whether the last report is such a one."""
+        return any(map(_is_of_the_default_suite, self._reports()[-1:]))
+
+    def _reports(self) -> list[Path]:
+        found = (self.root / ".speckit" / "eval").glob("reflex-bakeoff-*.json")
+        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
 
 def at_home(home: Path) -> None:
@@ -107,83 +120,91 @@ def at_home(home: Path) -> None:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "NO_COLOR": "1",
         "TERM": "xterm-256color",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **{f"GIT_{who}_NAME": "n" for who in ("AUTHOR", "COMMITTER")},
+        **{f"GIT_{who}_EMAIL": "n@example.org" for who in ("AUTHOR", "COMMITTER")},
     }
 
 
-@asynccontextmanager
-async def ground(home: Path, text: str, *, promoted: bool) -> AsyncIterator[Ground]:
-    """A workspace below ``home`` with the suites that the commands in ``text`` name.
+class Grounds:
+    """Workspaces below ``home``, alike at first, with all suites that the pages name."""
 
-    Promoted, it is as after a bakeoff, ``enable`` and one call.
-    """
-    root = home / "project"
-    own = _laid_out(root, text)
-    suites = [
-        scenes.small_suite(home / "small"),
-        scenes.quixbugs(home / "src" / "QuixBugs"),
-        *own,
-    ]
-    instead_of_the_default_suite(suites[0])
-    known: list[Answerer] = [suite_answerer(str(s), success_rate=1, seed=0) for s in suites]
-    tasks = [scene.task() for scene in scenes.SCENES]
-    wrong = [task for task in tasks if task.prompt == _TOLD_TO_FAIL]
-    right = [task for task in tasks if task not in wrong]
-    local: list[Answerer] = [
-        SuiteAnswerer(wrong, edit_reply, success_rate=0, seed=0),
-        SuiteAnswerer(right, edit_reply, success_rate=1, seed=0),
-    ]
-    distant = SuiteAnswerer(tasks, edit_reply, success_rate=1, seed=0)
-    at_once = Script(model=DEFAULT_MODEL, ttft_ms=0, tokens_per_s=0, owned_by="somebody")
-    async with ScriptedServer(at_once, [distant, *known]) as cloud:
-        here = Ground(root, [*local, *known])
-        (root / "stage0.toml").write_text(
-            _CONFIGURATION.format(
-                endpoint=ENDPOINT,
-                model=MODEL,
-                enabled=str(promoted).lower(),
-                cloud=cloud.endpoint,
-                cloud_model=DEFAULT_MODEL,
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._number = count(1)
+        self._first = home / "first"
+        _laid_out(self._first)
+        suites = [
+            scenes.small_suite(home / "small"),
+            scenes.own_suite(self._first / "my-suite", task="billing-cents"),
+            scenes.own_suite(self._first / "suite12", task="cash-rounding"),
+            scenes.quixbugs(home / "src" / "QuixBugs"),
+            scenes.quixbugs(self._first / "path" / "to" / "QuixBugs"),
+        ]
+        git(self._first, "add", "--all")
+        git(self._first, "commit", "--quiet", "--message", "begun")
+        instead_of_the_default_suite(suites[0])
+        known = [suite_answerer(str(s), success_rate=1, seed=0) for s in suites]
+        tasks = [scene.task() for scene in scenes.SCENES]
+        wrong = [task for task in tasks if task.prompt == _TOLD_TO_FAIL]
+        right = [task for task in tasks if task not in wrong]
+        self._local: list[Answerer] = [
+            SuiteAnswerer(wrong, edit_reply, success_rate=0, seed=0),
+            SuiteAnswerer(right, edit_reply, success_rate=1, seed=0),
+            *known,
+        ]
+        self._distant = [SuiteAnswerer(tasks, edit_reply, success_rate=1, seed=0), *known]
+
+    @contextmanager
+    def new(self, *, promoted: bool) -> Iterator[Ground]:
+        """One more. Promoted, it is as after a bakeoff, ``enable`` and one call."""
+        root = self._home / f"project-{next(self._number)}"
+        shutil.copytree(self._first, root, symlinks=True)
+        at_once = Script(model=DEFAULT_MODEL, ttft_ms=0, tokens_per_s=0, owned_by="somebody")
+        with standin(at_once, self._distant) as cloud:
+            (root / "stage0.toml").write_text(
+                _CONFIGURATION.format(
+                    endpoint=ENDPOINT,
+                    model=MODEL,
+                    enabled=str(promoted).lower(),
+                    cloud=cloud.endpoint,
+                    cloud_model=DEFAULT_MODEL,
+                )
             )
-        )
-        (root / "path").mkdir(exist_ok=True)
-        shutil.copy(root / "stage0.toml", root / "path")
-        for workspace in (root, root / "path"):
-            if refused := load_settings(workspace / "stage0.toml").refused:
-                accept(workspace, refused)
-        await here.let_serve(local=True)
-        try:
-            if promoted:
-                settings = load_settings(root / "stage0.toml")
-                await promote(settings)
-                async with Implementer.from_settings(settings) as implementer:
-                    await implementer.complete(QUESTION)  # type: ignore[arg-type]
-            yield here
-        finally:
-            await here.let_serve(local=False)
+            (root / "path").mkdir(exist_ok=True)
+            shutil.copy(root / "stage0.toml", root / "path")
+            for workspace in (root, root / "path"):
+                if refused := load_settings(workspace / "stage0.toml").refused:
+                    accept(workspace, refused)
+            here = Ground(root, self._local)
+            here.let_serve(local=True)
+            try:
+                if promoted:
+                    asyncio.run(_promoted(root))
+                yield here
+            finally:
+                here.let_serve(local=False)
 
 
-def _laid_out(root: Path, text: str) -> list[Path]:
-    """The repository with what stays in it; the suites that are its own."""
+async def _promoted(root: Path) -> None:
+    settings = load_settings(root / "stage0.toml")
+    await promote(settings)
+    async with Implementer.from_settings(settings) as implementer:
+        await implementer.complete(QUESTION)  # type: ignore[arg-type]
+
+
+def _laid_out(root: Path) -> None:
+    """A repository with what stays in it."""
     root.mkdir()
     git(root, "init", "--quiet")
-    for key, value in (("user.name", "n"), ("user.email", "n@example.org")):
-        git(root, "config", key, value)
-    # Only those: a check by pytest would find the tests of all.
-    own = [
-        make(root / name)
-        for name, make in (
-            ("my-suite", partial(scenes.own_suite, task="billing-cents")),
-            ("suite12", partial(scenes.own_suite, task="cash-rounding")),
-            ("path/to/QuixBugs", scenes.quixbugs),
-        )
-        if name in text
-    ]
     (root / "qwen2.5-coder-7b-instruct-q4_k_m.gguf").symlink_to(default_weights())
     (root / ".gitignore").write_text(".speckit/\n*.gguf\n__pycache__/\n")
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", "begun")
-    return own
+    # A check by pytest finds the tests of the project alone, not those of the suites.
+    (root / "pytest.ini").write_text("[pytest]\nnorecursedirs = my-suite suite12 path .*\n")
+
+
+def _is_of_the_default_suite(report: Path) -> bool:
+    document = json.loads(report.read_text())
+    return document["suite"]["name"] == DEFAULT_SUITE and document["stamps"] == ["loosened"]
 
 
 def git(root: Path, *arguments: str) -> None:

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import struct
 import subprocess
@@ -15,11 +16,12 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.command import reflex
 
+if TYPE_CHECKING:
     from tests.docs.play.tables import Lasting
 
 _PATIENCE_S = 120
@@ -118,6 +120,34 @@ class Shell:
             chunk = b""
         self._seen += chunk
         return bool(chunk)
+
+
+def needs_no_shell(command: str) -> bool:
+    """Whether it is our command, its options and names of files, at most with a pipe to jq."""
+    ours, _, _ = command.partition(" | jq ")
+    return bool(re.match(r"(code reflex|speckit-reflex) ", ours)) and not re.search(
+        r"[|<>$`;&\n]", ours
+    )
+
+
+def within(command: str, here: Path) -> Ended:
+    """Run a line that needs no shell in this process, which is spared another one's start."""
+    command, _, filtered = command.partition(" | ")
+    words: list[str] = []
+    for word in shlex.split(command):
+        is_pattern = "*" in word and f"'{word}'" not in command
+        found = (
+            sorted(str(path.relative_to(here)) for path in here.glob(word)) if is_pattern else []
+        )
+        words += found or [str(Path(word).expanduser()) if word.startswith("~") else word]
+    ours = words[2:] if words[0] == "code" else words[1:]
+    done = reflex(here, *ours)
+    if filtered:
+        piped = subprocess.run(
+            shlex.split(filtered), input=done.stdout, capture_output=True, text=True, check=False
+        )
+        return Ended(done.returncode or piped.returncode, piped.stdout + piped.stderr)
+    return Ended(done.returncode, done.stdout + done.stderr)
 
 
 def answers(url: str) -> None:

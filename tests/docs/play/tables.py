@@ -30,10 +30,25 @@ EXCEPTED = {
     r"code reflex report (show|compare|attest)": "wants earlier reports; tests/report has some",
     r"code reflex suite (make|show|check)": "wants a project with checks; tests/suite makes one",
     r"code reflex init": "wants no configuration; tests/cli/test_init.py has none",
+    r"gh ": "another project's program, which asks GitHub",
     r"docker ": "fetches an image; a job of CI builds it and runs it",
     r"specify ": "another project's program; tests/integrations reads what it would add",
 }
 """Patterns of how a command begins, each with the reason for which no test runs it."""
+
+COSTLY = {
+    r"dask |code reflex bakeoff --executor dask:": "tests/scale has a scheduler and workers",
+    r"code reflex bakeoff --resume": "tests/bakeoff stops runs and resumes them",
+    r"code reflex engine --(threads|port|gguf)": "README starts one; tests/engine has options",
+    r"code reflex demo": "tests/hostile/test_interrupt.py starts it, and ends it with a signal",
+    r"code reflex tui --config": "README opens one, and every command takes --config",
+    r"code reflex serve --port": "README serves; tests/gateway gives the options",
+    r"code reflex implement 'Round half up, also": "README has the same files and check",
+}
+"""Patterns of commands that take seconds and show what others show.
+
+They are played in the full form alone, with ``REFLEX_TORTURE=1``; each with who shows it else.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,11 @@ _PROGRAMS = {
 def exception(text: str) -> str | None:
     """The pattern by which a command is excepted."""
     return next((one for one in EXCEPTED if re.match(one, text)), None)
+
+
+def costly(text: str) -> str | None:
+    """The pattern by which a command is played in the full form alone."""
+    return next((one for one in COSTLY if re.match(one, bare(text))), None)
 
 
 def lasting(text: str) -> Lasting | None:
