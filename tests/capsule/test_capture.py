@@ -160,7 +160,7 @@ HOSTILE = sorted(
 def test_hostile_text_takes_linear_time() -> None:
     """Anything repeated costs milliseconds; a quadratic pattern would run into the time limit."""
     for text in HOSTILE:
-        redact((text * 20_000)[:30_000])
+        redact((text * 20_000)[:10_000])
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=str)
+@pytest.mark.parametrize("wanted", FILTERS, ids=range(len(FILTERS)))
 def test_pages_are_what_the_log_holds(
     filled: tuple[EventLog, list[Record]], index: Index, wanted: EventFilter
 ) -> None:

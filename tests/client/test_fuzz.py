@@ -32,7 +32,7 @@ from tests.support.behaviours import (
 from tests.support.faultserver import FaultServer
 from tests.support.recorded import load, names
 
-TIMES = 100_000 if os.environ.get("REFLEX_TORTURE") else 1500
+TIMES = 100_000 if os.environ.get("REFLEX_TORTURE") else 500
 SEED = int(os.environ.get("REFLEX_FUZZ_SEED", "1"))
 AT_ONCE = 8
 TIMEOUT_MS = 2000

@@ -16,6 +16,7 @@ from core.capsule.replay import find_call, kept_reply
 from core.errors import CapsuleCorrupt, NotReplayable
 from tests.support.capsule.calls import TEXT, llm_call, record
 from tests.support.capsule.making import decision
+from tests.support.command import reflex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,13 @@ def denied(project: Path, *argv: str, before: str = "") -> subprocess.CompletedP
     return subprocess.run(
         [sys.executable, "-c", script], cwd=project, capture_output=True, check=False
     )
+
+
+def replayed(project: Path, *argv: str) -> subprocess.CompletedProcess[bytes]:
+    """``code reflex …`` within this process."""
+    done = reflex(project, *argv)
+    streams = done.stdout.encode(), done.stderr.encode()
+    return subprocess.CompletedProcess(argv, done.returncode, *streams)
 
 
 def test_the_reply_comes_back_to_the_byte_with_the_network_denied(project: Path) -> None:
@@ -84,7 +92,7 @@ def test_a_failed_call_fails_again(project: Path) -> None:
         "c1", success=False, error="not_compliant", error_message="no JSON", finish_reason=None
     )
     record(project, failed)
-    done = denied(project, "replay", "c1")
+    done = replayed(project, "replay", "c1")
     assert done.returncode == 1
     assert done.stdout == TEXT.encode()
     assert b"no JSON" in done.stderr
@@ -94,7 +102,7 @@ def test_the_attempt_that_ended_the_call_is_given(project: Path) -> None:
     """A fallback's reply, not the failed attempt before it."""
     first = llm_call("c1", success=False, error="timeout", response=None)
     record(project, first, llm_call("c1", attempt=2, response={"text": "good"}))
-    assert denied(project, "replay", "c1").stdout == b"good"
+    assert replayed(project, "replay", "c1").stdout == b"good"
 
 
 def test_tool_calls_are_given_as_json(project: Path) -> None:
@@ -114,7 +122,7 @@ def test_tool_calls_are_given_as_json(project: Path) -> None:
 def test_what_was_not_kept_is_said(project: Path, mode: str, request_: Any, kept: str) -> None:
     """Which mode it was, what it kept, and the line that keeps more."""
     record(project, llm_call("c1", capture_mode=mode, request=request_, response="hmac-sha256:11"))
-    done = denied(project, "replay", "c1")
+    done = replayed(project, "replay", "c1")
     assert (done.returncode, done.stdout) == (2, b"")
     said = done.stderr.decode()
     assert f"capture mode {mode} kept {kept}" in said
@@ -145,7 +153,7 @@ def test_an_id_inside_a_prompt_is_no_call(project: Path) -> None:
 def test_a_decision_alone_has_no_known_outcome(project: Path) -> None:
     """What was never recorded is not made up."""
     record(project, decision("c1"))
-    done = denied(project, "replay", "c1")
+    done = replayed(project, "replay", "c1")
     assert done.returncode == 2
     assert b"how it ended was not recorded" in done.stderr
 

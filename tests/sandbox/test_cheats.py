@@ -300,9 +300,21 @@ def lay(root: Path, files: dict[str, str]) -> None:
 @pytest.mark.parametrize("one_process", [False, True], ids=["separate", "one_process"])
 @pytest.mark.parametrize("name", CHEATS)
 async def test_cheat_is_not_solved(
-    sandbox: Sandbox, workspace: Path, tests_dir: Path, name: str, *, one_process: bool
+    sandbox: Sandbox,
+    workspace: Path,
+    tests_dir: Path,
+    name: str,
+    *,
+    one_process: bool,
+    torture: bool,
 ) -> None:
-    """A workspace that cheats instead of adding is not solved, wherever its code runs."""
+    """A workspace that cheats instead of adding is not solved, wherever its code runs.
+
+    Each where tests mostly run, and every third in one process with its tests; with the torture,
+    all in both.
+    """
+    if one_process and not torture and list(CHEATS).index(name) % 3:
+        pytest.skip("tried with the torture")
     lay(workspace, {"calc.py": BROKEN} | CHEATS[name])
     lay(tests_dir, {"test_calc.py": TESTS})
     report = await run_tests(sandbox, workspace=workspace, tests=tests_dir, one_process=one_process)

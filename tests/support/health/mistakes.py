@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support.command import reflex
 from tests.support.health.servers import (
     Reply,
     free_port,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
 MODEL = "qwen2.5-coder-7b-instruct"
 PORT = "3009"
-_CODE = "import sys; from reflex_tui.cli.main import run; sys.exit(run(sys.argv[1:], 'x'))"
 _BLOCK = re.compile(r"(<!-- health: (\S+) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 _LOADING = Reply.of({"error": {"message": "Loading model", "code": 503}}, 503)
 
@@ -161,14 +161,9 @@ async def _health(endpoint: str, *arguments: str) -> str:
             f"[reflex]\nendpoint = {json.dumps(endpoint)}\nmodel = {json.dumps(MODEL)}\n"
         )
         Path(directory, "stage0.toml").write_text(configuration, encoding="utf-8")
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _CODE, "health", "--timeout", "5000", *arguments),
-            cwd=directory,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said, _ = await process.communicate()
-    return said.decode()
+        given = ("health", "--timeout", "5000", *arguments)
+        done = await asyncio.to_thread(reflex, Path(directory), *given)
+    return done.stdout + done.stderr
 
 
 async def _write(line: Callable[[str], object]) -> None:
