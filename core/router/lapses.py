@@ -52,8 +52,8 @@ LAPSES = {
         "Use a stronger model, then run a new bakeoff",
     ),
     "json_compliance": Explanation(
-        "replies miss the JSON schema",
-        "Start the server with its JSON grammar, then run a new bakeoff",
+        "replies miss the format that was asked for",
+        "Start the server with its grammar backend, then run a new bakeoff",
     ),
     "inconclusive": Explanation(
         "too little evidence for a verdict",
@@ -64,7 +64,9 @@ LAPSES = {
         "Use a stronger model, then run a new bakeoff",
     ),
     "drift_latency": Explanation("live calls have become slower than the threshold"),
-    "drift_compliance": Explanation("live replies miss the JSON schema more often than allowed"),
+    "drift_compliance": Explanation(
+        "live replies miss the format that was asked for more often than allowed"
+    ),
     "drift_outcomes": Explanation("live replies solve less than the bakeoff promised"),
 }
 # These say how the newest bakeoff ended; the others, that none speaks of reflex as it is now.

@@ -211,13 +211,14 @@ def _compared(report: Report, baseline: Report, found: Comparison) -> list[str]:
     from core.harness.report.summary import summaries
     from reflex_tui.cli.output import coloured
 
-    sides = []
+    sides, title = [], "JSON compliance"
     for one in (baseline, report):
         arm = summaries(one).get(one.pair[0])
         figures = (arm.solved_percent, arm.compliance_percent) if arm else (None, None)
         p95_ms = arm.total_p95_ms if arm else None
+        title = arm.compliance_title if arm else title
         sides.append((_candidate(one), *map(percent, figures), duration(p95_ms)))
-    names = ("model", "solved", "JSON compliance", "P95")
+    names = ("model", "solved", title, "P95")
     rows = [("", "baseline", "report"), *zip(names, *sides, strict=True)]
     verdict = [f"✖ significant regression: {plain(one, 400)}" for one in found.reasons]
     return [

@@ -72,7 +72,7 @@ def _figures(one: ArmSummary) -> dict[str, str]:
         "solved": percent(one.solved_percent),
         "P50": duration(one.total_p50_ms),
         "P95": duration(one.total_p95_ms),
-        "JSON compliance": percent(one.compliance_percent),
+        one.compliance_title: percent(one.compliance_percent),
     }
 
 

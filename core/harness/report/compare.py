@@ -10,6 +10,7 @@ from core.errors import ReportError
 from core.figures import duration, nearest_rank
 from core.harness.gate.statistics import Regression, binomial_cdf, paired_regression
 from core.harness.report.verdict import solved
+from core.patchloop.formats import compliance_title
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ def compare(report: Report, baseline: Report, *, confidence: float | None = None
         success=success,
         compliance=compliance,
         latency=latency,
-        reasons=tuple(_reasons(success, compliance, latency)),
+        reasons=tuple(
+            _reasons(success, compliance, latency, compliance_title(report.settings.edit_format))
+        ),
         notes=tuple(_notes(report, baseline, success, latency)),
     )
 
@@ -174,12 +177,14 @@ def _own(report: Report) -> list[Trial]:
     return [one for one in report.trials if one.arm == report.pair[0]]
 
 
-def _reasons(success: Regression, compliance: Regression, latency: Slowdown | None) -> list[str]:
+def _reasons(
+    success: Regression, compliance: Regression, latency: Slowdown | None, title: str
+) -> list[str]:
     reasons = []
     if success.worse:
         reasons.append(_fall("success", success))
     if compliance.worse:
-        reasons.append(_fall("JSON compliance", compliance))
+        reasons.append(_fall(title, compliance))
     if latency and latency.worse:
         reasons.append(
             f"latency rose: {latency.slower} of {latency.tasks} tasks take over a tenth longer, "
