@@ -48,6 +48,7 @@ class Reason(StrEnum):
     THRESHOLDS_NOT_MET = "thresholds_not_met"
     MAX_FAILURES_REACHED = "max_failures_reached"
     PROMPT_EXCEEDS_CONTEXT = "prompt_exceeds_context"
+    HOLDOUT = "holdout"
     HEALTHY_AND_THRESHOLDS_MET = "healthy_and_thresholds_met"
     # Not the table's: a fallback after an attempt that failed, and calls that bypass the rule.
     BACKEND_FAILED = "backend_failed"

@@ -134,6 +134,7 @@ _REASONS = (
     ("backend_failed", "one call failed there, so the cloud answered", "Nothing, if it is rare"),
     ("needs_cloud", "it holds what no local server takes, as an image", "Nothing"),
     ("prompt_exceeds_context", "the prompt is too long for it", "Start it with a longer context"),
+    ("holdout", "the cloud answers a share of the calls, for comparison", "Nothing: you set it"),
 )
 
 _WHY = """

@@ -8,7 +8,7 @@ failed too often, then goes down ``fallback.order``. How one attempt is made and
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.client.backend import NativePiece
@@ -18,6 +18,7 @@ from core.router.attempts import AskedBackend, Attempts, Why
 from core.router.decision import ATTEMPTS_FAILED, CallOptions, RoutingDecision
 from core.router.evidence import Call, Evidence
 from core.router.fitting import corrected, fitted
+from core.router.holdout import NOT_COMPARED, held_out
 from core.stages import CLOUD, PRIMARY, Mode, Reason
 
 if TYPE_CHECKING:
@@ -126,14 +127,16 @@ class RoutedCall:
         return Stream(self.answer)
 
     async def _first_answer(self) -> Answer:
-        decision = await self._run.state.decide(self._stage, self._request)
+        decision = await self._run.state.decide(
+            self._stage, self._request, holdout=self._is_held_out()
+        )
         if decision.mode is Mode.REFLEX and PRIMARY in self._options.given_up:
             self._left_behind = True
             decision = RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, ATTEMPTS_FAILED)
         elif self._options.needs_cloud and decision.reason not in _CLOUD_WORK:
             decision = RoutingDecision(Mode.CLOUD, Reason.NEEDS_CLOUD, self._options.needs_cloud)
         elif decision.mode is Mode.REFLEX:
-            answer = await self._ask_primary(decision)
+            answer = await self._ask_primary(self._earned(decision))
             if answer:
                 return answer
             decision = self._after_primary()
@@ -143,9 +146,18 @@ class RoutedCall:
                 return answer
             if self._passed_on:
                 break
-        if self._attempts.error:
-            raise self._attempts.error
-        raise _no_backend(decision)
+        answer = await self._instead_of_cloud(decision)
+        if answer:
+            return answer
+        raise self._attempts.error or _no_backend(decision)
+
+    async def _instead_of_cloud(self, decision: RoutingDecision) -> Answer | None:
+        """Reflex's answer to a held-out call that the cloud failed: a comparison costs no call."""
+        if decision.reason is not Reason.HOLDOUT or self._passed_on:
+            return None
+        error = self._attempts.error
+        detail = error.code if error else None
+        return await self._ask_primary(RoutingDecision(Mode.REFLEX, Reason.BACKEND_FAILED, detail))
 
     async def _ask_primary(self, decision: RoutingDecision) -> Answer | None:
         """Ask the primary until it answers, or its failure count reaches the limit.
@@ -164,6 +176,17 @@ class RoutedCall:
                 break
             request = corrected(request, error)
         return None
+
+    def _is_held_out(self) -> bool:
+        """Whether the cloud shall answer for comparison; both sides must be free to."""
+        reflex = self._run.policy.reflex
+        may = reflex.fallback.to_cloud and not {PRIMARY, CLOUD} & self._options.given_up
+        return may and held_out(self.call_id, reflex.monitor.holdout)
+
+    def _earned(self, decision: RoutingDecision) -> RoutingDecision:
+        """The decision for reflex; on record is where no comparison could have been made."""
+        compares = self._run.policy.reflex.monitor.holdout and CLOUD in self._options.given_up
+        return replace(decision, detail=NOT_COMPARED) if compares else decision
 
     def _after_primary(self) -> RoutingDecision:
         breaker, error = self._run.breakers[PRIMARY].view(), self._attempts.error

@@ -126,11 +126,13 @@ def decide(  # noqa: PLR0911  one return a row of the table
     gate: GateView | None,
     *,
     overflow: Overflow | None = None,
+    holdout: bool = False,
 ) -> RoutingDecision:
     """The first rule of the table that applies; what was not looked at may be None.
 
     A missing health, gate or breaker counts as bad: the gate fails closed. ``overflow`` says that
-    the call surely does not fit into the server's context.
+    the call surely does not fit into the server's context, ``holdout`` that it is one of those
+    which the cloud answers for comparison.
     """
     if stage is not Stage.IMPLEMENT:
         return RoutingDecision(Mode.CLOUD, Reason.NOT_IMPLEMENT_STAGE)
@@ -149,4 +151,6 @@ def decide(  # noqa: PLR0911  one return a row of the table
         return RoutingDecision(Mode.CLOUD, Reason.MAX_FAILURES_REACHED, detail)
     if overflow is not None:
         return RoutingDecision(Mode.CLOUD, Reason.PROMPT_EXCEEDS_CONTEXT, overflow.detail)
+    if holdout:
+        return RoutingDecision(Mode.CLOUD, Reason.HOLDOUT)
     return _EARNED

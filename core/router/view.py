@@ -122,9 +122,15 @@ class RoutingState:
         self._load = MetricsReader(self.backend, clock=self._clock)
 
     async def decide(
-        self, stage: Stage = Stage.IMPLEMENT, request: ChatRequest | None = None
+        self,
+        stage: Stage = Stage.IMPLEMENT,
+        request: ChatRequest | None = None,
+        *,
+        holdout: bool = False,
     ) -> RoutingDecision:
         """Look at what the rule needs for ``stage``, and no more, and apply it to ``request``.
+
+        ``holdout`` says that the cloud shall answer where reflex could.
 
         Raises:
             CapsuleError: the evidence cannot be read.
@@ -135,7 +141,15 @@ class RoutingState:
         if request is None or seen.decision.mode is not Mode.REFLEX:
             return seen.decision
         overflow = await self.fit.overflow(request, seen.health.engine)
-        return decide(self.policy, stage, seen.health, seen.breaker, seen.gate, overflow=overflow)
+        return decide(
+            self.policy,
+            stage,
+            seen.health,
+            seen.breaker,
+            seen.gate,
+            overflow=overflow,
+            holdout=holdout,
+        )
 
     async def view(self) -> RoutingView:
         """The picture by the server's health as remembered; raises as ``decide``."""

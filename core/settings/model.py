@@ -136,6 +136,12 @@ class Monitor(ConfigSection):
         default=True,
         description="Whether a broken promise takes the pass away; false: only a warning.",
     )
+    holdout: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="Share of reflex's calls given to the cloud, to compare both; 0 = off.",
+    )
 
 
 class LocalBackend(ConfigSection):

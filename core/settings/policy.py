@@ -12,6 +12,7 @@ from core.errors import CapsuleError
 from core.files import read_state, write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from core.settings import Cloud, Reflex, Settings
@@ -34,12 +35,11 @@ class PolicySnapshot:
     def capture(cls, settings: Settings, clock: Clock | None = None) -> PolicySnapshot:
         """The snapshot of ``settings`` as they are now."""
         content = _content(settings.reflex, settings.cloud)
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return cls(
             settings.reflex,
             settings.cloud,
             rfc3339((clock or SystemClock()).now()),
-            "sha256:" + hashlib.sha256(canonical.encode()).hexdigest(),
+            content_hash(content),
         )
 
     @property
@@ -85,6 +85,12 @@ class PolicySnapshot:
         if not isinstance(kept, dict):
             return False
         return {**kept, "created_at": ""} == {**self.as_json(), "created_at": ""}
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    """The ``policy_hash`` of a document's ``routing`` and ``capture``."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _content(reflex: Reflex, cloud: Cloud) -> dict[str, Any]:

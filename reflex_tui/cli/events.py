@@ -111,16 +111,18 @@ def _refuse(option: str, given: str, known: Iterable[str]) -> None:
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """Check the whole chain and the order of gate decisions: 0 when both hold, else 1."""
+    """Check the chain, the order of gate decisions, and who was held out: 0 when all hold."""
     from core.capsule import EventLog
     from core.capsule.decisions import check_decisions
+    from core.router.holdout import check_holdouts
     from core.settings import load_settings
 
     settings = load_settings(arguments.config)
     with EventLog(settings.state_dir / "capsule") as log:
         found = log.verify(head=arguments.head)
         disorder = check_decisions(log, settings.source.root) if found.ok else []
-    sound = found.ok and not disorder
+        chosen = check_holdouts(log, settings.state_dir / "policies") if found.ok else []
+    sound = found.ok and not disorder and not chosen
     if arguments.json:
         problem = found.problem
         print_json(
@@ -135,6 +137,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
                     "line": problem.line,
                 },
                 "decisions": disorder,
+                "holdouts": chosen,
             }
         )
     elif disorder:
@@ -142,6 +145,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
         for each in disorder[1:]:
             print(each)
         print("Gate decisions were changed after they were made. Run a new bakeoff.")
+    elif chosen:
+        print(f"{coloured('✖ hold-out not by chance', 'red')}  {chosen[0]}")
+        print("\n".join((*chosen[1:], "Savings of these calls prove nothing.")))
     elif found.ok:
         print(f"{coloured('✓ holds', 'green')}  {found.records:,} records, head {found.head}")
     else:

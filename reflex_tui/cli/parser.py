@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 GROUPS = {
-    "look": ("health", "models", "status", "events", "replay", "outcome", "tui"),
+    "look": ("health", "models", "status", "events", "replay", "savings", "outcome", "tui"),
     "evaluate": ("bakeoff", "check", "report", "suite"),
     "work": ("implement", "launch", "serve", "mcp"),
     "configure": ("init", "enable", "disable", "trust"),

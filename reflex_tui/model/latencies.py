@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from core.capsule.index import Totals
+    from core.router.savings import Savings
     from core.router.shadow import ShadowSummary
     from reflex_tui.model.rows import CallRow
     from reflex_tui.model.uptime import Minute
@@ -102,6 +103,7 @@ class Figures:
 class Windowed:
     """What the capsule's index shows: today's totals, the last hour, the shadow calls.
 
+    ``saved`` is what today's hold-out proves, None without one.
     ``reasons`` counts the last hour's Implement calls by the reason of their first decision.
     """
 
@@ -109,6 +111,7 @@ class Windowed:
     hour: Mapping[int, Minute]
     shadow: ShadowSummary | None = None
     reasons: Mapping[str, int] | None = None
+    saved: Savings | None = None
 
 
 class Calls:

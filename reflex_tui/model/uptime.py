@@ -25,6 +25,7 @@ _UP = frozenset(
     {
         Reason.HEALTHY_AND_THRESHOLDS_MET,
         Reason.PROMPT_EXCEEDS_CONTEXT,
+        Reason.HOLDOUT,
         Reason.THRESHOLDS_NOT_MET,
     }
 )

@@ -232,6 +232,7 @@ class HealthPane(VerticalScroll):
             return
         section.benefits = benefits_of(self._seen.today, self.outlook.settings, self.outlook.gate)
         section.shadow = self._seen.shadow
+        section.saved = self._seen.saved
 
     def _copyable(self) -> tuple[str, ...]:
         if self.blocked is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 
     from core.capsule import EventLog
     from core.capsule.index import Index
+    from core.router.savings import Savings
     from core.router.shadow import ShadowSummary
     from core.settings import Settings
 
 
 LOOK_EVERY_S = 2.0
+_SAVINGS_EVERY_S = 60.0
 _CACHE_BYTES = 4 << 20
 # Over a large capsule a question takes longer: it may have at most this share of a core.
 _BUSY_SHARE = 0.1
@@ -45,6 +48,7 @@ class WindowWatcher(Watcher):
         self._wake = threading.Event()
         self._index: Index | None = None
         self._shadow: tuple[object, ShadowSummary | None] = (None, None)
+        self._saved: tuple[float, Savings | None] = (0.0, None)
 
     def use(self, settings: Settings) -> None:
         """Go by another configuration of the same workspace."""
@@ -86,7 +90,8 @@ class WindowWatcher(Watcher):
                 return
             index.update(self._tell_progress, self._stopping)
         if not self._stopping.is_set():
-            self._post(WindowSeen(look(index, self._clock.now(), self._seen(log, index))))
+            seen = look(index, self._clock.now(), self._seen(log, index))
+            self._post(WindowSeen(replace(seen, saved=self._savings(log, index))))
 
     def _tell_progress(self, _seq: int, share: float) -> None:
         if share < 1:
@@ -106,6 +111,23 @@ class WindowWatcher(Watcher):
                 found = shadow_summary(log, endpoint=reflex.endpoint, model=reflex.model)
             self._shadow = key, found
         return self._shadow[1]
+
+    def _savings(self, log: EventLog, index: Index) -> Savings | None:
+        """What today's hold-out proves, looked at once a minute; None without a hold-out."""
+        if not self._settings.reflex.monitor.holdout:
+            return None
+        from core.router.facts import facts_of
+        from core.router.savings import savings_of
+
+        due, known = self._saved
+        now = self._clock.monotonic()
+        if known is None or now >= due:
+            midnight = self._clock.now().astimezone().replace(hour=0, minute=0, second=0)
+            first = index.seq_at(midnight) or log.head()[0] + 1
+            calls = facts_of(log, self._settings.source.root, after=first - 1)
+            known = savings_of("today", calls, self._settings.cloud.price_usd)
+            self._saved = now + _SAVINGS_EVERY_S, known
+        return known
 
 
 def look(index: Index, now: datetime, shadow: ShadowSummary | None = None) -> Windowed:

@@ -8,6 +8,7 @@ from textual.reactive import reactive
 
 from core.figures import NONE, clock_time, duration, percent, plural, usd
 from core.stages import Mode, Reason
+from reflex_tui.model import savings
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
 from reflex_tui.model.rows import RowOutcome
 from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, fitting, left, line, right, title
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from textual.content import Content
     from textual.geometry import Size
 
+    from core.router.savings import Savings
     from core.router.shadow import ShadowSummary
     from reflex_tui.model.benefits import Benefits
     from reflex_tui.model.rows import Row
@@ -37,12 +39,14 @@ class BenefitsSection(Section):
     """``benefits`` of today's calls (None: not read yet) and the ``shadow`` summary, if any.
 
     ``sample`` is the share (0 to 1) of the cloud's calls that are shadowed now, ``share`` how much
-    of the evidence has been read while there are no benefits yet.
+    of the evidence has been read while there are no benefits yet. ``saved`` is what the hold-out
+    proves of today, if there is one.
     """
 
     benefits: reactive[Benefits | None] = reactive(None, layout=True)
     shadow: reactive[ShadowSummary | None] = reactive(None, layout=True)
     sample: reactive[float] = reactive(0.0, layout=True)
+    saved: reactive[Savings | None] = reactive(None, layout=True)
     share: reactive[float] = reactive(0.0)
 
     def lines(self, width: int) -> list[Content]:
@@ -59,6 +63,8 @@ class BenefitsSection(Section):
             lines.append(
                 fitting([line(" " * LABEL, (text, MUTED)) for text in (hint, short)], width)
             )
+        if self.saved is not None:
+            lines.append(fitting(_proven(self.saved), width))
         if self.shadow is not None and self.shadow.calls:
             lines.append(fitting(_shadows(self.shadow, self.sample), width))
         return lines
@@ -122,6 +128,19 @@ def _rows(benefits: Benefits, width: int) -> list[Content]:
         )
         for number, (figure, words) in enumerate(rows)
     ]
+
+
+def _proven(saved: Savings) -> list[Content]:
+    """What the comparison with the held-out calls shows, the longest first."""
+    start = line(("proven".ljust(LABEL), MUTED))
+    held = (f"{saved.held_out} held out, {saved.compared} compared", MUTED)
+    if saved.seconds is None:
+        few = f"too few calls yet: {saved.held_out} held out, {saved.compared} compared"
+        return [line(start, (few, MUTED)), line(start, ("too few calls yet", MUTED))]
+    waiting = line("waiting ", _figure(savings.seconds(saved)))
+    money = None if saved.usd is None else line("saved ", _figure(savings.usd(saved)))
+    both = waiting if money is None else line(money, _GAP, waiting)
+    return [line(start, both, _GAP, held), line(start, both), line(start, money or waiting)]
 
 
 def _shadows(shadow: ShadowSummary, sample: float) -> list[Content]:

@@ -116,7 +116,7 @@ def test_the_whole_truth_table() -> None:
         Reason.SHADOW,
         Reason.REPLAY,
     }
-    past_the_rule |= {Reason.PROMPT_EXCEEDS_CONTEXT}  # of one call, tested below
+    past_the_rule |= {Reason.PROMPT_EXCEEDS_CONTEXT, Reason.HOLDOUT}  # of one call, tested below
     assert reasons == set(Reason) - past_the_rule
     assert {d for _, r, d in seen if r is Reason.THRESHOLDS_NOT_MET} == set(DETAILS)
 
@@ -159,5 +159,8 @@ def test_an_overflow_matters_to_calls_that_reflex_would_serve() -> None:
     assert decision == RoutingDecision(
         Mode.CLOUD, Reason.PROMPT_EXCEEDS_CONTEXT, "5000_of_4096_tokens"
     )
+    held = decide(enabled, Stage.IMPLEMENT, *good, holdout=True)
+    assert held == RoutingDecision(Mode.CLOUD, Reason.HOLDOUT)
     down = (health(Cause.TIMEOUT), *good[1:])
+    assert decide(enabled, Stage.IMPLEMENT, *down, holdout=True).detail == "timeout"
     assert decide(enabled, Stage.IMPLEMENT, *down, overflow=overflow).detail == "timeout"

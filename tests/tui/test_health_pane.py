@@ -17,6 +17,7 @@ from core.errors import UntrustedEndpoint
 from core.router.condition import Cause, DeepProbe
 from core.router.decision import GateView
 from core.router.drift import Watched
+from core.router.savings import SavedFigure, Savings
 from core.router.shadow import ShadowSummary
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
@@ -181,6 +182,22 @@ async def test_a_demotion_is_seen_coming() -> None:
         assert "✖ live calls have become slower than the threshold" in bench.shown()
         assert "latency ━━━━━━━━━━│ 100 % (9 of 120 too slow, 5 % may be)" in bench.shown()
         assert "next:  Run a new bakeoff: code reflex bakeoff" in bench.shown()
+
+
+async def test_what_the_hold_out_proves_is_told(seen: Windowed) -> None:
+    """With its interval, or that there are too few calls yet; without a hold-out nothing."""
+    proven = Savings(
+        "today", 420, 400, 400, 20, 9000, 0,
+        SavedFigure(1.2, 0.9, 1.5), "holdout", SavedFigure(1240.0, 900.0, 1580.0), None, (0, 0),
+    )  # fmt: skip
+    async with dashboard(size=(160, 48)) as bench:
+        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
+        assert "proven" not in bench.shown()
+        await bench.tell(WindowSeen(replace(seen, saved=proven)))
+        assert "proven    saved $1.20 ($0.90 to $1.50)" in bench.shown()
+        few = replace(proven, held_out=3, usd=None, seconds=None)
+        await bench.tell(WindowSeen(replace(seen, saved=few)))
+        assert "proven    too few calls yet: 3 held out, 400 compared" in bench.shown()
 
 
 @pytest.mark.parametrize("engine", ["sglang", "vllm"])

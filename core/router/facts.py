@@ -1,0 +1,170 @@
+"""What became of each live Implement call, read from the log in one go, prompts left unread.
+
+The log may come from anybody: a field counts only where it is of its kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import SchemaValidator, ValidationError, core_schema
+
+from core.capsule.keys import seal_holds
+from core.capsule.segments import lines_from, place_of
+from core.router.holdout import NOT_COMPARED
+from core.stages import LIVE_ORIGINS, Mode, Reason, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from core.capsule import EventLog
+
+_MOST_TOKENS = 1 << 40
+_MOST_MS = 1e9
+# As plain text: a comparison with an enum takes several times as long.
+_IMPLEMENT, _CLOUD = Stage.IMPLEMENT.value, Mode.CLOUD.value
+
+
+def _parser(*names: str) -> Any:
+    field = core_schema.typed_dict_field(core_schema.any_schema(), required=False)
+    schema = core_schema.typed_dict_schema(dict.fromkeys(names, field), extra_behavior="ignore")
+    return SchemaValidator(schema).validate_json
+
+
+_DECISION = b'{"event_type":"RoutingDecision"'
+_CALL = b'{"event_type":"LLMCall"'
+_OUTCOME = b'{"event_type":"CallOutcome"'
+_decision = _parser(
+    "call_id", "time", "stage", "origin", "reason", "detail", "session", "is_fallback"
+)
+_call = _parser("call_id", "mode", "success", "latency_ms", "prompt_tokens", "completion_tokens")
+
+
+@dataclass(slots=True)
+class CallFacts:
+    """One call: why its first backend was asked, who answered (None: nobody), what it took.
+
+    Tokens are those of the attempts that answered, by mode; ``waited_ms`` all attempts together.
+    ``counted`` says that the server told the tokens of the answer. ``ok`` is the newest outcome.
+    """
+
+    time: str
+    reason: str
+    detail: str | None
+    session: str | None
+    answered: str | None = None
+    waited_ms: float = 0.0
+    cloud_prompt: int = 0
+    cloud_completion: int = 0
+    local_prompt: int = 0
+    local_completion: int = 0
+    counted: bool = False
+    ok: bool | None = None
+
+    @property
+    def eligible(self) -> bool:
+        """Reflex was chosen, and the cloud might have been by the hold-out."""
+        return self.reason == Reason.HEALTHY_AND_THRESHOLDS_MET and self.detail != NOT_COMPARED
+
+    @property
+    def held_out(self) -> bool:
+        """The cloud was chosen by the hold-out."""
+        return self.reason == Reason.HOLDOUT
+
+
+def facts_of(
+    log: EventLog, workspace: Path, *, since: str = "", after: int = 0, key: bytes | None = None
+) -> list[CallFacts]:
+    """Each live Implement call decided since then (RFC 3339, UTC), oldest first.
+
+    Records up to the ``seq`` ``after`` are not looked at.
+    Outcomes count where they carry the seal of the user whose ``key`` it is.
+
+    Raises:
+        CapsuleCorrupt: the log's framing is damaged.
+    """
+    calls: dict[object, CallFacts] = {}
+    for _, line in lines_from(log.path, place_of(log.path, after + 1)):
+        try:
+            if line.startswith(_CALL):
+                _take_call(calls, _call(line))
+            elif line.startswith(_DECISION):
+                _take_decision(calls, _decision(line), since)
+            elif line.startswith(_OUTCOME) and key:
+                _take_outcome(calls, line, workspace, key)
+        except (ValidationError, TypeError):
+            continue  # nobody's record
+    return list(calls.values())
+
+
+def _take_decision(calls: dict[object, CallFacts], body: Mapping[str, Any], since: str) -> None:
+    call_id, time, session = body.get("call_id"), body.get("time"), body.get("session")
+    if call_id in calls or body.get("is_fallback") or not isinstance(time, str) or time < since:
+        return
+    if body.get("stage") != _IMPLEMENT or body.get("origin") not in LIVE_ORIGINS:
+        return
+    calls[call_id] = CallFacts(
+        time,
+        str(body.get("reason")),
+        body.get("detail"),
+        session if isinstance(session, str) else None,
+    )
+
+
+def _take_call(calls: dict[object, CallFacts], body: Mapping[str, Any]) -> None:
+    call = calls.get(body.get("call_id"))
+    if call is None:
+        return
+    latency_ms = body.get("latency_ms")
+    if isinstance(latency_ms, int | float) and 0 <= latency_ms < _MOST_MS:
+        call.waited_ms += latency_ms
+    if body.get("success") is not True:
+        return
+    prompt, completion = _tokens(body.get("prompt_tokens")), _tokens(body.get("completion_tokens"))
+    call.counted = prompt is not None and completion is not None
+    if body.get("mode") == _CLOUD:
+        call.answered = Mode.CLOUD
+        call.cloud_prompt += prompt or 0
+        call.cloud_completion += completion or 0
+    else:
+        call.answered = Mode.REFLEX
+        call.local_prompt += prompt or 0
+        call.local_completion += completion or 0
+
+
+def _take_outcome(calls: dict[object, CallFacts], line: bytes, workspace: Path, key: bytes) -> None:
+    import json
+
+    try:
+        body = json.loads(line)
+    except (ValueError, RecursionError):
+        return
+    call = calls.get(body.get("call_id"))
+    if call is not None and seal_holds(body, workspace, key):
+        call.ok = body.get("ok") is True
+
+
+def _tokens(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _MOST_TOKENS else None
+
+
+def day_of(time: str) -> str:
+    """The day, local: ``2026-01-12``; empty where it is no time."""
+    try:
+        return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d")
+    except (ValueError, OverflowError):
+        return ""
+
+
+def week_of(time: str) -> str:
+    """The ISO week, local: ``2026-W03``; empty where it is no time."""
+    try:
+        year, week, _ = datetime.fromisoformat(time).astimezone().isocalendar()
+    except (ValueError, OverflowError):
+        return ""
+    return f"{year}-W{week:02}"

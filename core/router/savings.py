@@ -1,0 +1,139 @@
+"""What reflex saves, against "all calls to the cloud": money, time and tokens, with intervals.
+
+What a call would have cost in the cloud is known only where calls are given to it at random: the
+hold-out. Then the mean of those calls less the mean of reflex's, fallbacks included, is what a call
+saves, and its interval is Welch's. Without a hold-out the tokens that stayed local are counted, and
+priced as if the cloud had needed as many; time and success are not known. Pure figures.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from statistics import NormalDist, fmean, variance
+from typing import TYPE_CHECKING, Any
+
+from core.stages import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from core.router.facts import CallFacts
+
+CONFIDENCE = 0.95
+LEAST_HELD_OUT = 10
+"""So few calls say nothing of the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFigure:
+    """A figure and the interval in which it lies with 95 % confidence; None: not known."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What one stretch of calls saved; ``name`` is its day, week or session, ``all`` for all.
+
+    ``calls`` are Implement calls, ``local`` those that reflex answered, ``compared`` and
+    ``held_out`` the two sides of the comparison. ``tokens_local`` were counted by local servers,
+    for all but ``uncounted`` local calls. ``usd`` is saved; ``usd_by`` says by what: ``holdout``,
+    or ``tokens``, priced as they are. ``seconds`` of waiting are saved. ``parity`` is the success
+    of reflex's calls relative to the cloud's, of ``known`` outcomes each; 1 is the same.
+    """
+
+    name: str
+    calls: int
+    local: int
+    compared: int
+    held_out: int
+    tokens_local: int
+    uncounted: int
+    usd: SavedFigure | None
+    usd_by: str
+    seconds: SavedFigure | None
+    parity: SavedFigure | None
+    known: tuple[int, int]
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+
+def savings_of(
+    name: str, calls: Iterable[CallFacts], price: Callable[[int, int], float | None]
+) -> Savings:
+    """The savings of these calls; ``price`` is what prompt and completion tokens cost, in USD."""
+    every = list(calls)
+    ours = [one for one in every if one.eligible]
+    theirs = [one for one in every if one.held_out]
+    local = [one for one in every if one.answered == Mode.REFLEX]
+    proven = len(theirs) >= LEAST_HELD_OUT and len(ours) >= LEAST_HELD_OUT
+    usd: SavedFigure | None = None
+    usd_by = ""
+    if price(0, 0) is not None:
+        if proven:
+            usd_by = "holdout"
+            usd = _saved([_usd(one, price) for one in ours], [_usd(one, price) for one in theirs])
+        else:
+            usd_by = "tokens"
+            usd = SavedFigure(
+                sum(price(one.local_prompt, one.local_completion) or 0.0 for one in local)
+            )
+    seconds = None
+    if proven:
+        seconds = _saved(
+            [one.waited_ms / 1000 for one in ours], [one.waited_ms / 1000 for one in theirs]
+        )
+    ended = [[one.ok for one in side if one.ok is not None] for side in (ours, theirs)]
+    return Savings(
+        name,
+        calls=len(every),
+        local=len(local),
+        compared=len(ours),
+        held_out=len(theirs),
+        tokens_local=sum(one.local_prompt + one.local_completion for one in local),
+        uncounted=sum(not one.counted for one in local),
+        usd=usd,
+        usd_by=usd_by,
+        seconds=seconds,
+        parity=_ratio(*ended),
+        known=(len(ended[0]), len(ended[1])),
+    )
+
+
+def grouped(
+    calls: Iterable[CallFacts], key: Callable[[CallFacts], str]
+) -> dict[str, list[CallFacts]]:
+    """The calls by what ``key`` says of each, in the order of their first."""
+    groups: dict[str, list[CallFacts]] = {}
+    for one in calls:
+        groups.setdefault(key(one), []).append(one)
+    return groups
+
+
+def _usd(call: CallFacts, price: Callable[[int, int], float | None]) -> float:
+    return price(call.cloud_prompt, call.cloud_completion) or 0.0
+
+
+def _saved(ours: Sequence[float], theirs: Sequence[float]) -> SavedFigure:
+    """What all of ``ours`` together saved, were each ``theirs`` but for chance."""
+    each = fmean(theirs) - fmean(ours)
+    error = math.sqrt(variance(theirs) / len(theirs) + variance(ours) / len(ours))
+    reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * error
+    many = len(ours)
+    return SavedFigure(many * each, many * (each - reach), many * (each + reach))
+
+
+def _ratio(ours: Sequence[bool], theirs: Sequence[bool]) -> SavedFigure | None:
+    """The ratio of two success rates (Katz's interval); None where a side has too few outcomes."""
+    if min(len(ours), len(theirs)) < LEAST_HELD_OUT or not any(ours) or not any(theirs):
+        return None
+    a, n, b, m = sum(ours), len(ours), sum(theirs), len(theirs)
+    value = (a / n) / (b / m)
+    error = math.sqrt(1 / a - 1 / n + 1 / b - 1 / m)
+    reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * error
+    return SavedFigure(value, value * math.exp(-reach), value * math.exp(reach))

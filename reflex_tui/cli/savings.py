@@ -1,0 +1,140 @@
+"""``savings``: what reflex saves against sending every call to the cloud, and how sure that is."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from core.errors import ConfigError, NoHome
+from core.plain import plain
+from reflex_tui.cli.kinds import words
+from reflex_tui.cli.output import columns, print_json
+from reflex_tui.cli.since import moment
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from core.router.facts import CallFacts
+    from core.router.savings import Savings
+    from core.settings import Settings
+    from reflex_tui.cli.parser import Commands
+
+_BY = ("day", "week", "session")
+_ESTIMATES = ("usd", "seconds", "parity")
+_PLAIN = ("name", "calls", "local", "compared", "held_out", "tokens_local", "uncounted", "usd_by")
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    savings = commands.add(
+        "savings",
+        run,
+        "money, time and tokens saved against the cloud, with intervals",
+        "savings",
+        "savings --by day --since 30d",
+        "savings --by session --csv",
+        "savings --json | jq .all.usd",
+    )
+    savings.add_argument("--by", choices=_BY, help="a line for each day, week or session too")
+    savings.add_argument(
+        "--since", type=words, metavar="TIME", help="only calls from then on: 7d, or a date"
+    )
+    savings.add_argument(
+        "--csv", action="store_true", help="comma-separated values, a header first"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0, whatever was saved."""
+    from core.capsule import EventLog
+    from core.capsule.keys import user_key
+    from core.router.facts import facts_of
+    from core.router.savings import grouped, savings_of
+    from core.settings import load_settings
+
+    if arguments.csv and arguments.json:
+        raise ConfigError("--csv and --json exclude each other", remedy="Leave one of them out.")
+    settings = load_settings(arguments.config)
+    root = settings.source.root
+    with EventLog(settings.state_dir / "capsule") as log:
+        try:
+            key = user_key()
+        except NoHome:
+            key = None  # without one no outcome can be this user's
+        calls = facts_of(log, root, since=moment(arguments.since), key=key)
+    price = settings.cloud.price_usd
+    total = savings_of("all", calls, price)
+    groups = grouped(calls, _KEYS[arguments.by]) if arguments.by else {}
+    parts = [savings_of(plain(name, 40), group, price) for name, group in groups.items()]
+    if arguments.json:
+        document = {"all": total.as_json(), "by": arguments.by}
+        print_json(document | {"parts": [one.as_json() for one in parts]})
+    elif arguments.csv:
+        _write_csv([*parts, total])
+    else:
+        print("\n".join(_lines(total, parts, settings)))
+    return 0
+
+
+def _day(call: CallFacts) -> str:
+    from core.router.facts import day_of
+
+    return day_of(call.time)
+
+
+def _week(call: CallFacts) -> str:
+    from core.router.facts import week_of
+
+    return week_of(call.time)
+
+
+_KEYS = {"day": _day, "week": _week, "session": lambda call: call.session or "none"}
+
+
+def _write_csv(rows: Sequence[Savings]) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    bounds = [f"{name}{end}" for name in _ESTIMATES for end in ("", "_low", "_high")]
+    writer.writerow([*_PLAIN, *bounds, "known_reflex", "known_cloud"])
+    for one in rows:
+        values: list[Any] = [getattr(one, name) for name in _PLAIN]
+        for name in _ESTIMATES:
+            found = getattr(one, name)
+            values += [found.value, found.low, found.high] if found else [None] * 3
+        writer.writerow([*values, *one.known])
+
+
+def _lines(total: Savings, parts: Sequence[Savings], settings: Settings) -> list[str]:
+    from core.figures import count, percent, plural
+    from reflex_tui.model.savings import parity, seconds, unknown, usd
+
+    if not total.calls:
+        return ["no Implement calls yet"]
+    share = percent(100 * total.local / total.calls)
+    more = f"; {plural(total.uncounted, 'call')} not counted" if total.uncounted else ""
+    local = f"{count(total.local)} answered locally ({share})"
+    lines = [
+        f"calls     {count(total.calls)} of Implement, {local}, {count(total.held_out)} held out",
+        f"tokens    {count(total.tokens_local)} stayed local{more}",
+        f"money     {usd(total)}",
+        f"time      {seconds(total)}",
+        f"success   {parity(total)}",
+    ]
+    if parts:
+        head = ("", "calls", "local", "tokens", "money", "time", "success")
+        rows = [
+            (
+                one.name,
+                count(one.calls),
+                count(one.local),
+                count(one.tokens_local),
+                usd(one),
+                seconds(one),
+                parity(one),
+            )
+            for one in parts
+        ]
+        lines += ["", *columns([head, *rows])]
+    return [*lines, "", *unknown(total, settings)]

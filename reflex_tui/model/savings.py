@@ -1,0 +1,67 @@
+"""Savings in words: a figure with its interval, or why there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.figures import NONE, duration, percent
+from core.figures import usd as dollars
+
+if TYPE_CHECKING:
+    from core.router.savings import Savings
+    from core.settings import Settings
+
+
+def usd(saved: Savings) -> str:
+    """Money saved, and how that is known."""
+    found = saved.usd
+    if found is None:
+        return NONE
+    if found.low is None or found.high is None:
+        return f"about {dollars(found.value)}, if the cloud had needed as many tokens"
+    return f"{dollars(found.value)} ({_signed(found.low)} to {_signed(found.high)})"
+
+
+def seconds(saved: Savings) -> str:
+    """Waiting saved."""
+    found = saved.seconds
+    if found is None or found.low is None or found.high is None:
+        return NONE
+    return f"{_time(found.value)} ({_time(found.low)} to {_time(found.high)})"
+
+
+def parity(saved: Savings) -> str:
+    """Success relative to the cloud."""
+    found, (ours, theirs) = saved.parity, saved.known
+    if found is None or found.low is None or found.high is None:
+        return NONE
+    shown = f"{percent(100 * found.value)} of the cloud's"
+    reach = f"{percent(100 * found.low)} to {percent(100 * found.high)}"
+    return f"{shown} ({reach}; {ours} and {theirs} outcomes)"
+
+
+def unknown(saved: Savings, settings: Settings) -> list[str]:
+    """What is not known, and what would tell; one line each."""
+    lines = []
+    if saved.usd is None:
+        lines.append("Money: set price_input_per_million and price_output_per_million in [cloud].")
+    if saved.seconds is None:
+        share = settings.reflex.monitor.holdout
+        now = f"holdout is {share:g}, which has not" if share else "without holdout nothing has"
+        lines.append(
+            f"What the cloud would have taken is not known: {now} compared enough calls yet. "
+            "Set [reflex.monitor] holdout = 0.05."
+        )
+    else:
+        lines.append("Intervals hold with 95 % confidence; held-out calls were chosen by chance.")
+    if saved.parity is None:
+        lines.append("Success: report outcomes of calls: code reflex outcome CALL_ID ok|failed.")
+    return lines
+
+
+def _signed(value: float) -> str:
+    return f"-{dollars(-value)}" if value < 0 else dollars(value)
+
+
+def _time(value: float) -> str:
+    return f"-{duration(-1000 * value)}" if value < 0 else duration(1000 * value)
