@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from core.engine.context import DEFAULT_CTX, LEAST_CTX_A_SLOT
 from core.engine.process import (
     ServerProcess,
     add_child_arguments,
@@ -29,7 +30,6 @@ DEFAULT_PORT = 3009
 _MOST_THREADS = 16
 _PROMPT_CACHE_MIB = 512
 _ERRORS_ONLY = 1
-DEFAULT_CTX = 8192
 DEFAULT_PARALLEL = 2
 # What llama.cpp takes at most; beyond, it aborts.
 _MOST_THREADS_TAKEN = 512
@@ -37,8 +37,6 @@ _MOST_SLOTS = 256
 # Drafts without a second model: where the last 12 tokens occurred before, in the prompt most often,
 # the up to 48 that followed are proposed and checked in one step. Output stays the same.
 _NGRAM, _DRAFT = 12, 48
-# A slot must hold a task's prompt and its reply; below this not even a short one fits.
-_LEAST_CTX_A_SLOT = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +107,11 @@ def check_size(*, n_ctx: int, n_parallel: int, n_threads: int) -> None:
     ):
         if not 1 <= value <= most:
             raise ConfigError(f"{name} must be from 1 to {most}, not {value}")
-    if n_ctx // n_parallel < _LEAST_CTX_A_SLOT:
+    if n_ctx // n_parallel < LEAST_CTX_A_SLOT:
         raise ConfigError(
             f"--ctx {n_ctx} over {n_parallel} requests at once leaves {n_ctx // n_parallel} tokens "
-            f"to each, and one needs {_LEAST_CTX_A_SLOT} at least",
-            remedy=f"Give --ctx {_LEAST_CTX_A_SLOT * n_parallel} or more, or a lower --parallel.",
+            f"to each, and one needs {LEAST_CTX_A_SLOT} at least",
+            remedy=f"Give --ctx {LEAST_CTX_A_SLOT * n_parallel} or more, or a lower --parallel.",
         )
 
 

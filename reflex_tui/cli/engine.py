@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from core.engine.context import Context
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
 
@@ -62,7 +63,8 @@ def add(commands: Commands) -> None:
         "--ctx",
         type=from_one,
         metavar="N",
-        help="tokens of context, divided among --parallel, at least 512 each (default: 8192)",
+        help="tokens of context, divided among --parallel, at least 512 each (default: what the "
+        "model supports, in half of the free memory)",
     )
     engine.add_argument(
         "--write", action="store_true", help="write endpoint and model to the configuration"
@@ -73,8 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C; prints the ``[reflex]`` lines that would use it, or writes them."""
     from urllib.parse import urlsplit
 
-    from core.engine.local import DEFAULT_CTX, DEFAULT_PARALLEL, check_size, start_engine
-    from core.engine.weights import check_gguf
+    from core.engine.context import Context, choose, free_memory, read_shape
+    from core.engine.local import DEFAULT_PARALLEL, check_size, start_engine
+    from core.engine.weights import check_gguf, default_weights, require_xllamacpp
     from core.settings import load_settings
 
     if arguments.gguf is not None:
@@ -83,17 +86,24 @@ def run(arguments: argparse.Namespace) -> int:
     port = arguments.port
     if port is None:
         port = urlsplit(settings.reflex.endpoint).port or _DEFAULT_PORT
-    ctx, parallel = arguments.ctx or DEFAULT_CTX, arguments.parallel or DEFAULT_PARALLEL
+    parallel = arguments.parallel or DEFAULT_PARALLEL
     # Before a model of gigabytes is downloaded.
-    check_size(n_ctx=ctx, n_parallel=parallel, n_threads=arguments.threads or 1)
-    gguf = _gguf(arguments)
+    wanted = arguments.ctx or choose(None, None, parallel).tokens
+    check_size(n_ctx=wanted, n_parallel=parallel, n_threads=arguments.threads or 1)
+    require_xllamacpp()
+    gguf = _gguf(arguments) or default_weights()
+    context = (
+        Context(arguments.ctx, "")
+        if arguments.ctx
+        else choose(read_shape(gguf), free_memory(), parallel)
+    )
     if not arguments.json:
         print(f"loading on port {port} …", flush=True)
     with start_engine(
         gguf=gguf,
         port=port,
         model=arguments.model,
-        n_ctx=ctx,
+        n_ctx=context.tokens,
         n_parallel=parallel,
         n_threads=arguments.threads,
     ) as server:
@@ -103,11 +113,16 @@ def run(arguments: argparse.Namespace) -> int:
             print_json({**lines, "pid": server.pid, "written": written})
         else:
             print(f"serving {plain(server.model)} at {server.endpoint}; Ctrl-C ends it")
-            print(f"{parallel} requests in parallel, {ctx // parallel:,} tokens of context each\n")
+            print(f"{parallel} requests in parallel, {_each(context, parallel)}\n")
             print(f"{written or 'to use it'}:\n[reflex]")
             for name, value in lines.items():
                 print(f"{name} = {json.dumps(value, ensure_ascii=False)}", flush=True)
         return server.wait()
+
+
+def _each(context: Context, parallel: int) -> str:
+    words = f"{context.tokens // parallel:,} tokens of context each"
+    return f"{words}: {context.limit}; --ctx sets another" if context.limit else words
 
 
 def _gguf(arguments: argparse.Namespace) -> Path | None:

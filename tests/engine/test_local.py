@@ -15,7 +15,6 @@ import jsonschema
 import pytest
 
 from core.engine.local import (
-    DEFAULT_CTX,
     DEFAULT_PARALLEL,
     check_size,
     default_threads,
@@ -266,5 +265,4 @@ def test_the_help_says_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         build_parser("code reflex").parse_args(["engine", "--help"])
     words = " ".join(capsys.readouterr().out.split())
-    assert f"(default: {DEFAULT_CTX})" in words
     assert f"(default: {DEFAULT_PARALLEL})" in words
