@@ -27,6 +27,7 @@ ReflexError
 ├── CapsuleError                   the evidence could not be written or read
 │   ├── CapsuleCorrupt             the hash chain does not hold
 │   ├── NotReplayable              no such call, or its reply was not kept
+│   ├── UnknownCall                no such answered call, to say something about
 │   └── CapsulePoisoned            an earlier sync failed; this writer stopped
 ├── ExportError                    a collector did not take what was shipped
 ├── EngineError                    the embedded engine or the stand-in did not start

@@ -23,9 +23,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[EventLog, list[Rec
     return EventLog(path), fill(path, COUNT)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def index(filled: tuple[EventLog, list[Record]]) -> Iterator[Index]:
-    """An index over all of it."""
+    """An index over all of it, which no test changes either."""
     with Index(filled[0]) as index:
         index.update()
         yield index

@@ -19,6 +19,7 @@ import pytest
 
 from core.extras import how_to_install
 from core.standin.server import start_scripted
+from tests.support.command import reflex
 from tests.support.engine.processes import eventually
 from tests.support.gateway.serving import ASKED, CHAT, configured
 from tests.support.patience import PATIENCE_S
@@ -61,15 +62,7 @@ def serving(project: Path, *arguments: str, **environ: str) -> Iterator[tuple[An
 
 def refused(project: Path, *arguments: str, **environ: str) -> str:
     """What ``serve`` says when it ends with status 2."""
-    done = subprocess.run(
-        [CODE, "reflex", "serve", *arguments],
-        cwd=project,
-        env=os.environ | environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
+    done = reflex(project, "serve", *arguments, environ=os.environ | environ)
     assert done.returncode == 2, done
     return done.stderr
 

@@ -91,7 +91,9 @@ def test_the_engines_know_the_switches_of_the_text() -> None:
     reflex = {"--deep", "--write", "--gguf", "--hf", "--model", "--identifier", "--ttl", "--arms"}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGE)) - reflex
     assert {"--reasoning-parser", "--tp-size", "--speculative-config"} <= named
-    assert named <= set(everywhere) | {"--against", "--type", "--api-key", "--ctx", "--schema"}
+    docker = {"--rm", "--security-opt", "--volume", "--tag", "--network"}
+    others = {"--against", "--type", "--api-key", "--ctx", "--schema"}
+    assert named <= set(everywhere) | others | docker
 
 
 def test_the_configuration_is_valid() -> None:
