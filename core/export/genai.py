@@ -40,7 +40,12 @@ OUTPUT_MESSAGES = "gen_ai.output.messages"
 ERROR_TYPE = "error.type"
 SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
+EVALUATION_NAME = "gen_ai.evaluation.name"
+EVALUATION_LABEL = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
+EVALUATION = "gen_ai.evaluation.result"
 OWN = "reflex."
+_EVALUATIONS = frozenset({"CallOutcome", "GateDecision"})
 
 _INT64 = 1 << 63
 
@@ -58,10 +63,14 @@ _NAMED = frozenset({*_COUNTS, "model", "endpoint", "finish_reason", "ttft_ms", "
 
 def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
     """A record's attributes; without ``with_io`` nothing raw is among them."""
-    named = _of_call(body, with_io=with_io) if body.get("event_type") == "LLMCall" else {}
+    named: dict[str, Value] = {}
+    if body.get("event_type") == "LLMCall":
+        named = _of_call(body, with_io=with_io)
+    elif body.get("event_type") in _EVALUATIONS:
+        named = _of_evaluation(body)
     for name, value in body.items():
         # A keyed hash of a request says nothing to a collector; raw ones are named above.
-        if value is None or name in RAW or (named and name in _NAMED):
+        if value is None or name in RAW or (OPERATION in named and name in _NAMED):
             continue
         named[OWN + name] = _flat(value)
     if with_io and isinstance(message := body.get("error_message"), str):
@@ -79,7 +88,7 @@ def _of_call(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
         SERVER_ADDRESS: server.hostname,
         SERVER_PORT: server.port or (443 if server.scheme == "https" else 80),
         OUTPUT_TYPE: "text" if compliant is None else "json",
-        FINISH_REASONS: None if finish is None else [str(finish)],
+        FINISH_REASONS: _finish_reasons(finish, failed=not body.get("success")),
         TTFT_S: None if ttft_ms is None else float(ttft_ms) / 1000,
         ERROR_TYPE: body.get("error"),
         **{name: body.get(field) for field, name in _COUNTS.items()},
@@ -88,6 +97,29 @@ def _of_call(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
         named[INPUT_MESSAGES] = _messages(body.get("request"))
         named[OUTPUT_MESSAGES] = _reply(body.get("response"), str(finish or "error"))
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _finish_reasons(finish: object, *, failed: bool) -> list[str] | None:
+    """The conventions want ``error`` where generation failed before the server gave a reason."""
+    if finish is None:
+        return ["error"] if failed else None
+    return [str(finish)]
+
+
+def _of_evaluation(body: Mapping[str, Any]) -> dict[str, Value]:
+    """A verdict on an answer or on the model, as the conventions' ``gen_ai.evaluation.result``."""
+    if body.get("event_type") == "CallOutcome":
+        return {
+            EVALUATION_NAME: "outcome",
+            EVALUATION_LABEL: "pass" if body.get("ok") is True else "fail",
+        }
+    named: dict[str, Value] = {
+        EVALUATION_NAME: "gate",
+        EVALUATION_LABEL: str(body.get("verdict")),
+    }
+    if cause := body.get("cause"):
+        named[EVALUATION_EXPLANATION] = str(cause)
+    return named
 
 
 def _messages(request: Any) -> str | None:
@@ -101,6 +133,9 @@ def _message(message: Any) -> dict[str, Any]:
     if not isinstance(message, dict):
         return {"role": "user", "parts": [_part(message)]}
     content = message.get("content")
+    if message.get("role") == "tool":
+        answered = {"type": "tool_call_response", "id": message.get("tool_call_id")}
+        return {"role": "tool", "parts": [answered | {"response": content}]}
     parts = [_part(one) for one in (content if isinstance(content, list) else [content]) if one]
     parts += _called(message.get("tool_calls"))
     return {"role": message.get("role", "user"), "parts": parts}
@@ -178,7 +213,7 @@ def span_of(record: Record, *, with_io: bool) -> SpanFields:
     end_ns = _nanoseconds(record.time)
     failed = is_call and not body.get("success")
     return SpanFields(
-        name=f"{CHAT} {body.get('model')}" if is_call else record.event_type,
+        name=_name(record),
         trace_id=_trace_id(record),
         span_id=int.from_bytes(_digest(record)[-_SPAN_BYTES:]) or 1,
         start_ns=end_ns - _took_ns(body),
@@ -187,6 +222,12 @@ def span_of(record: Record, *, with_io: bool) -> SpanFields:
         failed=str(body.get("error") or "error") if failed else None,
         attributes=attributes(body, with_io=with_io),
     )
+
+
+def _name(record: Record) -> str:
+    if record.event_type == "LLMCall":
+        return f"{CHAT} {record.body.get('model')}"
+    return EVALUATION if record.event_type in _EVALUATIONS else record.event_type
 
 
 def _trace_id(record: Record) -> int:

@@ -1,4 +1,8 @@
-"""Figures for Prometheus: calls and their times as they end; breaker and gate when it asks."""
+"""Figures for Prometheus: calls and their times as they end; breaker and gate when it asks.
+
+``gen_ai_client_inference_…`` are metrics of the OpenTelemetry GenAI conventions v0.1.0, named as
+Prometheus names what comes from OpenTelemetry; their buckets are the conventions' own.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,10 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
 
 _NOBODY = "none"
+# All backends are asked in OpenAI's form, and that is what the conventions want named then.
+_PROVIDER = "openai"
 # Seconds: a small local model at one end, a thinking cloud model at the other.
+_GEN_AI_BUCKETS = tuple(0.01 * 2**power for power in range(14))
 _BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60, 120)
 
 
@@ -57,6 +64,23 @@ class Metrics:
         )
         self._gate = gauge("reflex_gate_valid", "1 while the gate pass holds, else 0.")
         self._healthy = gauge("reflex_server_healthy", "1 while the reflex server is healthy.")
+        inference = partial(Histogram, buckets=_GEN_AI_BUCKETS, registry=registry)
+        asked = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"]
+        self._inference = inference(
+            "gen_ai_client_inference_duration_seconds",
+            "GenAI conventions: the attempt that ended a call, from request to last byte.",
+            [*asked, "error_type"],
+        )
+        self._first_chunk = inference(
+            "gen_ai_client_inference_time_to_first_chunk_seconds",
+            "GenAI conventions: from request to first content, of calls that were answered.",
+            asked,
+        )
+        self._drift = gauge(
+            "reflex_drift_level",
+            "Evidence that live calls broke a promise of the pass: 0 none, 1 takes it away.",
+            ["promise"],
+        )
         self._shadow = gauge(
             "reflex_shadow_calls",
             "Shadow calls since the start, by what became of them.",
@@ -67,8 +91,17 @@ class Metrics:
         """A context that counts as a call being answered."""
         return self._in_flight.track_inprogress()
 
-    def ended(self, asked: AskedBackend | None, outcome: str, answer: Answer | None) -> None:
-        """A call ended: ``answered``, ``cancelled`` or an error's code."""
+    def ended(
+        self, asked: AskedBackend | None, outcome: str, answer: Answer | None, took_s: float = 0.0
+    ) -> None:
+        """A call ended after ``took_s``: ``answered``, ``cancelled`` or an error's code."""
+        if asked is not None:
+            of = ("chat", _PROVIDER, asked.model)
+            error = "" if answer is not None else outcome
+            duration_s = took_s if answer is None else answer.latency_ms / 1000
+            self._inference.labels(*of, error).observe(duration_s)
+            if answer is not None and answer.ttft_ms is not None:
+                self._first_chunk.labels(*of).observe(answer.ttft_ms / 1000)
         mode = str(asked.mode) if asked else _NOBODY
         reason = str(asked.reason) if asked else _NOBODY
         self._calls.labels(mode, reason, outcome).inc()
@@ -87,6 +120,8 @@ class Metrics:
             self._breaker.labels(str(state)).set(seen.breaker.state is state)
         self._gate.set(seen.gate.valid)
         self._healthy.set(seen.health.ok)
+        for one in seen.gate.drift or ():
+            self._drift.labels(one.cause.removeprefix("drift_")).set(one.level)
         for outcome, count in shadow.counts.items():
             self._shadow.labels(outcome).set(count)
         try:

@@ -264,12 +264,13 @@ class AgentCalls:
             ) from None
 
     async def _send_reply(self, sender: ReplySender, call: RoutedCall) -> None:
-        outcome = "cancelled"
+        outcome, began = "cancelled", time.monotonic()
         try:
             with self._metrics.in_flight():
                 outcome = await sender.send()
         finally:
-            self._metrics.ended(call.asked, outcome, sender.answer)
+            took_s = time.monotonic() - began
+            self._metrics.ended(call.asked, outcome, sender.answer, took_s)
 
 
 async def _while_connected(receive: Receive, doing: Coroutine[Any, Any, None]) -> None:

@@ -8,6 +8,7 @@ same order give the same state to the last bit, whoever reads them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,11 @@ class Watched:
     def broken(self) -> bool:
         """The evidence has reached its limit."""
         return self.evidence >= self.limit
+
+    @property
+    def level(self) -> float:
+        """The evidence on the way to its limit, 0 to 1, on a log scale."""
+        return min(1.0, math.log(max(self.evidence, 1.0)) / math.log(self.limit))
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready."""

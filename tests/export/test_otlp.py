@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule import EventLog
+from core.capsule.events import CallOutcomeEvent
 from core.errors import CapsuleError, ConfigError, ExportError, UntrustedEndpoint
 from core.export import otlp, shipping
 from core.export.otlp import Collector, traces_url
 from core.export.shipping import cursor_for, ship_batch
+from core.stages import Mode, Stage
 from tests.support.capsule.calls import record
+from tests.support.capsule.filling import call
 from tests.support.capsule.making import decision
 from tests.support.command import reflex
 from tests.support.export.capsule import PROMPT, QUOTED, REPLY, capsule, three_events
@@ -100,8 +103,31 @@ def test_every_genai_name_is_one_of_the_conventions() -> None:
     }
     texts = {value for value in vars(genai).values() if isinstance(value, str)}
     ours = {text for text in texts if text.startswith(("gen_ai.", "error.", "server."))}
-    assert ours <= known
+    assert ours - {genai.EVALUATION} <= known  # which is an event's name
     assert len(ours) > 10
+
+
+def test_a_verdict_is_an_evaluation_and_an_answered_tool_a_part(tmp_path: Path) -> None:
+    """By the conventions' names; a generation that failed has a reason why it finished."""
+    from core.export.genai import span_of
+
+    outcome = CallOutcomeEvent(
+        run_id="r", call_id="c1", ok=False, source="gateway", mode=Mode.REFLEX,
+        stage=Stage.IMPLEMENT, backend="reflex", endpoint="e", model="m", answered_seq=1,
+    )  # fmt: skip
+    messages = [{"role": "tool", "tool_call_id": "t1", "content": "42"}]
+    failed = call("c1", Mode.REFLEX, success=False, error="timeout", request={"messages": messages})
+    with EventLog(tmp_path / "capsule") as log:
+        said, ended = log.append(outcome), log.append(failed)
+    evaluation = span_of(said, with_io=False)
+    assert evaluation.name == "gen_ai.evaluation.result"
+    assert evaluation.attributes["gen_ai.evaluation.score.label"] == "fail"
+    assert evaluation.trace_id == span_of(ended, with_io=False).trace_id
+    attributes = span_of(ended, with_io=True).attributes
+    assert attributes["gen_ai.response.finish_reasons"] == ["error"]
+    assert json.loads(str(attributes["gen_ai.input.messages"])) == [
+        {"role": "tool", "parts": [{"type": "tool_call_response", "id": "t1", "response": "42"}]}
+    ]
 
 
 def test_with_io_the_messages_go_too(project: Path, collector: Receiver) -> None:
