@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.harness.bakeoff.counting import fold
+from core.harness.bakeoff.counting import fingerprint, fold
+from core.harness.bakeoff.preparation import prepare
 from core.harness.bakeoff.progress import LatencyCall, LookTaken, Started
 from core.harness.gate.looks import looks_of
 from core.harness.report.files import rederive
@@ -177,6 +179,34 @@ def test_after_a_demotion_the_count_begins_anew() -> None:
     found = folded([*run(1), *run(2, evidence=9e9), demoted, *run(3)])
     assert (found.runs, found.evidence, found.pass_holds) == (1, 0.0, False)
     assert folded([*run(1), demoted | {"fingerprint": "sha256:other"}]).runs == 1
+
+
+@pytest.mark.usefixtures("no_sandbox")
+async def test_another_question_has_a_count_of_its_own(project: Path) -> None:
+    """What an answer depends on is in the fingerprint; how often it was asked is not."""
+    async with arena(project, tasks=2) as a:
+
+        async def counted(reflex: str = "", limits: str = "", **plan: Any) -> str:
+            a.configure(f"[reflex.thresholds]\n{limits}\n", reflex=reflex)
+            return fingerprint(await prepare(a.settings, a.plan(**plan)))
+
+        usual = await counted()
+        assert usual
+        for same in ({"limits": "max_age_days = 3"}, {"trials": 3}, {"seed": 5}):
+            assert await counted(**same) == usual, same  # type: ignore[arg-type]
+        others = [
+            await counted(reflex=f"{line}")
+            for line in (
+                "timeout_ms = 999",
+                'edit_format = "whole_file"',
+                "candidates = 2",
+                "json_schema = false",
+            )
+        ]
+        others.append(await counted(limits="p95_latency_ms = 1900"))
+        a.cloud.script = replace(a.cloud.script, model="another")
+        others.append(await counted())
+        assert len({usual, *others}) == 1 + len(others)
 
 
 def test_looks_are_planned_where_confidence_protects() -> None:

@@ -53,7 +53,11 @@ async def test_stopped_and_resumed_is_one_run(project: Path) -> None:
         kept = partial.report.trials
         assert 3 <= len(kept) < 10
         assert newest(a.eval).path is None
-        assert a.capsule("BakeoffFinished")[0]["partial"] is True
+        (stopped,) = a.capsule("BakeoffFinished")
+        assert stopped["partial"] is True
+        # It counts as a run, and leaves nothing to later ones.
+        left = [stopped[name] for name in ("evidence", "against", "slow", "calls")]
+        assert (stopped["trials"], left) == (len(kept), [0, 0, 0, 0])
         asked = len(a.by_reflex.asked) + len(a.by_cloud.asked)
 
         whole, events = await a.run(concurrency=1, resume=True)
@@ -64,6 +68,10 @@ async def test_stopped_and_resumed_is_one_run(project: Path) -> None:
         assert whole.report.trials[: len(kept)] == kept
         assert len(whole.report.trials) == 10
         assert whole.report.run_id == partial.report.run_id
+        assert whole.report.plan == partial.report.plan
+        assert whole.report.plan
+        assert whole.report.plan.run == 1
+        assert a.capsule("BakeoffFinished")[-1]["calls"] == 5
         assert whole.report.created_at == partial.report.created_at
         assert whole.recorded
         # What was under way when it stopped is asked again, nothing else.

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import ReportError
+from core.harness.bakeoff.preparation import prepare
 from core.harness.report.merge import merge
-from tests.support.bakeoff.arena import arena
+from tests.support.bakeoff.arena import LITTLE, arena
+from tests.support.health.clocks import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +69,20 @@ async def test_another_test_is_not_reused(project: Path) -> None:
         first, _ = await a.run()
         with pytest.raises(ReportError, match="attempts was 1 and is 2"):
             await a.run(reuse_cloud=first.json_path, attempts=2)
+
+
+async def test_trials_older_than_a_pass_may_be_are_not_reused(project: Path) -> None:
+    """The limit is the workspace's own max_age_days; a day before it they are still taken."""
+    async with arena(project, tasks=2) as a:
+        first, _ = await a.run()
+        a.configure(LITTLE + "max_age_days = 3\n")
+        plan, clock = a.plan(reuse_cloud=first.json_path), FakeClock()
+        clock.advance((first.report.finished_at - clock.now()).total_seconds())
+        clock.advance(2 * 86_400)
+        assert (await prepare(a.settings, plan, clock=clock)).reused_trials
+        clock.advance(2 * 86_400)
+        with pytest.raises(ReportError, match="the report is 4 days old, and max_age_days is 3"):
+            await prepare(a.settings, plan, clock=clock)
 
 
 async def test_shards_together_are_the_whole(project: Path) -> None:
