@@ -173,7 +173,7 @@ def _add(turns: list[dict[str, Any]], message: Mapping[str, Any]) -> None:
         result = {"tool_use_id": message.get("tool_call_id"), "content": blocks}
         blocks = [{"type": "tool_result", **result}]
     for call in message.get("tool_calls") or ():
-        inner = call.get("function") or {}
+        inner = _inner(call)
         made = {"id": call.get("id"), "name": inner.get("name")}
         blocks.append({"type": "tool_use", **made, "input": _object(inner.get("arguments"))})
     role = "assistant" if role == "assistant" else "user"
@@ -195,9 +195,15 @@ def _block(part: object) -> dict[str, Any] | None:
             return {"type": "image", "source": _source(url)}
         case {"type": "file", "file": {"file_data": str(url)}}:
             return {"type": "document", "source": _source(url)}
-        case {"text": str(text)} if text:
+        case {"text": str(text)} | str(text) if text:
             return {"type": "text", "text": text}
     return None
+
+
+def _inner(named: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a tool, or a call of one, says of its function."""
+    inner = named.get("function")
+    return inner if type(inner) is dict else {}
 
 
 def _source(url: str) -> dict[str, Any]:
@@ -216,7 +222,7 @@ def _object(arguments: object) -> dict[str, Any]:
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    inner = tool.get("function") or {}
+    inner = _inner(tool)
     schema = inner.get("parameters") or {"type": "object"}
     made = {"name": inner.get("name"), "input_schema": schema}
     return {**made, "description": inner["description"]} if "description" in inner else made

@@ -173,18 +173,20 @@ def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return items
 
 
-def _content(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
+def _content(kind: str, part: Mapping[str, Any] | str) -> dict[str, Any]:
     match part:
         case {"type": "image_url", "image_url": {"url": str(url)}}:
             return {"type": "input_image", "image_url": url, "detail": "auto"}
         case {"type": "file", "file": dict(file)}:
             return {"type": "input_file", **file}
+        case str():
+            return {"type": kind, "text": part}
     return {"type": kind, "text": str(part.get("text") or "")}
 
 
 def _text(content: object) -> str:
     if type(content) is list:
-        return "\n".join(str(part.get("text") or "") for part in content if type(part) is dict)
+        return "\n".join(_content("", part).get("text", "") for part in content)
     return str(content or "")
 
 

@@ -77,7 +77,7 @@ def read_chat(given: object) -> AgentCall:
     if given.get("n") not in (None, 1):
         raise ErrorReply(400, "n must be 1", param="n", code="unsupported_value")
     options = _optional(given, "stream_options", dict) or {}
-    limit = next((given[name] for name in _LIMITS if given.get(name) is not None), None)
+    limit = next((_integer(given, name) for name in _LIMITS if given.get(name) is not None), None)
     form = _optional(given, "response_format", dict)
     schema, schema_name = _schema(form or {})
     request = ChatRequest(
@@ -107,7 +107,23 @@ def _messages(given: Mapping[str, Any]) -> list[Any]:
     for nth, message in enumerate(messages):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise ErrorReply(400, "must be an object with a role", param=f"messages[{nth}]")
+        content = message.get("content")
+        parts = content if isinstance(content, list) else []
+        if not (content is None or (isinstance(content, str | list) and _are(parts, dict, str))):
+            where = f"messages[{nth}].content"
+            raise ErrorReply(400, "must be a text, or a list of parts", param=where)
+        if not _are(message.get("tool_calls"), dict):
+            raise ErrorReply(400, "must be a list of objects", param=f"messages[{nth}].tool_calls")
+    if not _are(given.get("tools"), dict):
+        raise ErrorReply(400, "must be a list of objects", param="tools")
     return messages
+
+
+def _are(values: object, *kinds: type) -> bool:
+    """Whether it is a list of such values, or nothing at all."""
+    if values is None:
+        return True
+    return isinstance(values, list) and all(isinstance(value, kinds) for value in values)
 
 
 def _needs_cloud(message: Mapping[str, Any]) -> str | None:
@@ -115,7 +131,9 @@ def _needs_cloud(message: Mapping[str, Any]) -> str | None:
     content = message.get("content")
     parts = content if isinstance(content, list) else []
     kinds = (part.get("type") for part in parts if isinstance(part, dict))
-    return next((_NOT_TEXT[kind] for kind in kinds if kind in _NOT_TEXT), None)
+    return next(
+        (_NOT_TEXT[kind] for kind in kinds if type(kind) is str and kind in _NOT_TEXT), None
+    )
 
 
 def _optional(given: Mapping[str, Any], name: str, kind: type) -> Any:
@@ -123,6 +141,13 @@ def _optional(given: Mapping[str, Any], name: str, kind: type) -> Any:
     if value is not None and not isinstance(value, kind):
         words = {bool: "true or false", dict: "an object"}
         raise ErrorReply(400, f"{name} must be {words[kind]}", param=name)
+    return value
+
+
+def _integer(given: Mapping[str, Any], name: str) -> int:
+    value = given[name]
+    if type(value) is not int:
+        raise ErrorReply(400, f"{name} must be an integer", param=name)
     return value
 
 

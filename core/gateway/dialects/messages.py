@@ -25,7 +25,7 @@ _READ = frozenset(
 )
 # Claude Code's first block, which changes each turn and would void a server's prefix cache.
 _BILLING = "x-anthropic-billing-header:"
-_EFFORTS = frozenset({"minimal", "low", "medium", "high"})
+_EFFORTS = ("minimal", "low", "medium", "high")
 # Blocks that tell of work which Anthropic's servers do themselves.
 _SERVERS = ("server_tool_use", "mcp_tool_use", "container_upload")
 _BYTES_A_TOKEN = 3  # of source code; English has more, so that the estimate is rather high

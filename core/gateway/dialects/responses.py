@@ -31,7 +31,8 @@ _READ = frozenset(
 )
 # Only the servers that keep conversations know what these refer to.
 _KEPT_ELSEWHERE = ("previous_response_id", "conversation", "prompt")
-_TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
+# A tuple: what an agent sends as a type may be anything, also a list, which no set can look up.
+_TEXTS = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
 _ROLES = {"developer": "system", "system": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -146,10 +147,7 @@ class _Reader:
             self._dropped.add("reasoning.encrypted_content")
 
     def _called(self, kind: str, item: Mapping[str, Any]) -> None:
-        namespace = item.get("namespace")
-        flat = self._tools.flat(
-            str(item.get("name")), namespace if isinstance(namespace, str) and namespace else None
-        )
+        flat = self._tools.flat(str(item.get("name")), _namespace(item))
         if kind == "custom_tool_call":
             arguments = json.dumps({"input": str(item.get("input") or "")}, ensure_ascii=False)
         else:
@@ -238,7 +236,7 @@ class _Reader:
 
     def _flat_of(self, choice: object) -> str:
         named = choice if isinstance(choice, dict) else {}
-        return self._tools.flat(str(named.get("name")), named.get("namespace"))
+        return self._tools.flat(str(named.get("name")), _namespace(named))
 
     def _text(self, text: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
         """The schema that ``text.format`` asks for, and its name."""
@@ -300,6 +298,11 @@ def _identity(item: Mapping[str, Any]) -> str:
     if not isinstance(identity, str) or not identity:
         raise ErrorReply(400, "a tool's call and its output need a call_id", param="input")
     return identity
+
+
+def _namespace(named: Mapping[str, Any]) -> str | None:
+    namespace = named.get("namespace")
+    return namespace if isinstance(namespace, str) and namespace else None
 
 
 def _limit(value: object) -> int | None:
