@@ -1,15 +1,20 @@
-"""An agent's request as it came, for a cloud that speaks the agent's own dialect."""
+"""A call in the agent's own dialect, to a cloud that speaks it: what is sent, what comes back."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.client.backend import NativeRequest
+from core.client.body import SSEDecoder
+from core.client.bounded import TookTooLong, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from core.client.backend import NativePiece
+    from core.client.body import SSEEvent
     from core.gateway.dialects.call import AgentCall, Dialect
     from core.settings.model import Cloud
 
@@ -23,6 +28,14 @@ _ALSO = frozenset(
     }
 )
 _QUERIES = ("beta=true",)
+_ENDINGS = frozenset(
+    {
+        *("message_stop", "error"),  # Messages
+        *("response.completed", "response.incomplete", "response.failed"),
+    }
+)
+_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_DOCUMENTS = ("json", "html")
 
 
 def for_cloud(
@@ -51,6 +64,62 @@ def for_cloud(
         sound = {name: value for name, value in own.items() if _is_sendable(value)}
         request = replace(request, credential=sound)
     return replace(asked, request=request)
+
+
+class NativeReply:
+    """A cloud's reply on its way to the agent, unchanged: event by event, or as one document.
+
+    What was cut inside an event, or inside a document, is not passed on, so that an error in the
+    agent's dialect can follow.
+    """
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type or "application/json"
+        self._is_document = any(kind in content_type.lower() for kind in _DOCUMENTS)
+        self._held = bytearray()
+        self._events = SSEDecoder()
+        self._has_ended = False
+
+    def take(self, piece: NativePiece) -> bytes:
+        """What of the reply can be passed on now; raises LimitExceeded for an endless line."""
+        # A blank line may have begun in the piece before.
+        seen = max(0, len(self._held) - 3)
+        self._held += piece.data
+        if self._is_document:
+            return b""
+        blanks = ((self._held.rfind(blank, seen), len(blank)) for blank in _BLANK_LINES)
+        end = max((at + length for at, length in blanks if at >= 0), default=0)
+        passed = bytes(self._held[:end])
+        del self._held[:end]
+        for event in self._events.feed(passed):
+            self._has_ended = self._has_ended or _kind(event) in _ENDINGS
+        return passed
+
+    def rest(self) -> bytes:
+        """What is still held once the reply is known to be whole."""
+        rest = bytes(self._held)
+        self._held.clear()
+        return rest
+
+    async def is_whole(self) -> bool:
+        """Whether it has its own ending, which may be an error as well."""
+        if not self._is_document:
+            return self._has_ended
+        try:
+            return isinstance(await parse_json(bytes(self._held)), dict)
+        except (ValueError, TookTooLong):
+            return False
+
+
+def _kind(event: SSEEvent) -> object:
+    """The event's name; some servers have it in the data alone."""
+    if event.event:
+        return event.event
+    try:
+        data = json.loads(event.data)
+    except (ValueError, RecursionError):
+        return None
+    return data.get("type") if isinstance(data, dict) else None
 
 
 def _is_passed_on(name: str, value: str) -> bool:

@@ -15,7 +15,7 @@ from core.errors import ReflexError
 from core.gateway.body import ClientLeft, read_body, read_json
 from core.gateway.dialects.blocks import portions
 from core.gateway.dialects.refusals import ErrorReply, error_reply
-from core.gateway.native import for_cloud
+from core.gateway.native import NativeReply, for_cloud
 from core.gateway.stages import Placed, caller_of, placed
 from core.router.decision import CallOptions
 from core.stages import Mode, Stage
@@ -58,7 +58,7 @@ class ReplySender:
         self._writer: AnswerWriter = dialect.writer(asked, call.call_id, int(time.time()))
         self._writer.model = "reflex"
         self._begun = False
-        self._untranslated = False
+        self._native: NativeReply | None = None
         self._sending = asyncio.Lock()
         self._sent_at = asyncio.get_running_loop().time()
 
@@ -67,9 +67,9 @@ class ReplySender:
         try:
             await (self._stream() if self._asked.stream else self._whole())
         except ReflexError as error:
-            if self._untranslated:
-                await self._last(b"")  # as it came: cut, refused, or without its ending
-            elif (partial := self._as_it_is(error)) is not None:
+            if self._native is not None and await self._native.is_whole():
+                await self._rest_of(self._native)  # as it came: cut by its limit, or refused
+            elif self._native is None and (partial := self._as_it_is(error)) is not None:
                 await self._pass_on(partial)
             else:
                 await self._fail(error_reply(error))
@@ -89,8 +89,8 @@ class ReplySender:
                     if isinstance(piece, NativePiece):
                         await self._as_it_comes(piece)
                 self.answer = stream.answer
-        if self._untranslated:
-            await self._last(b"")
+        if self._native is not None:
+            await self._rest_of(self._native)
         else:
             await self._document(200, self._format().whole(self.answer), {})
 
@@ -116,10 +116,20 @@ class ReplySender:
 
     async def _as_it_comes(self, piece: NativePiece) -> None:
         """Pass on what a cloud says in the agent's own dialect."""
+        if self._native is None:
+            self._native = NativeReply(piece.content_type)
+            self._writer.beginning()  # the cloud's own takes its place
+        if data := self._native.take(piece):
+            await self._begin_native(self._native)
+            await self._more(data)
+
+    async def _rest_of(self, native: NativeReply) -> None:
+        await self._begin_native(native)
+        await self._last(native.rest())
+
+    async def _begin_native(self, native: NativeReply) -> None:
         if not self._begun:
-            await self._start(200, piece.content_type or "application/json", _UNSTORED)
-        self._untranslated = True
-        await self._more(piece.data)
+            await self._start(200, native.content_type, _UNSTORED)
 
     async def _ping(self) -> None:
         """Whenever nothing has been sent for a while, show that the call is not dead."""
@@ -163,8 +173,8 @@ class ReplySender:
             await self._start(200, "text/event-stream", _UNSTORED)
 
     async def _close(self, said: Answer | backend.Reply) -> None:
-        if self._untranslated:
-            await self._last(b"")
+        if self._native is not None:
+            await self._rest_of(self._native)
             return
         await self._last(self._format().ending(said))
 

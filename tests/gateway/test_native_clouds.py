@@ -222,14 +222,67 @@ async def test_a_document_passes_unchanged_too(project: Path, api: str) -> None:
     assert "prompt is too long: 9 tokens > 4 maximum" in refused.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("cut", [b"", b"event: x\ndata: {", b"event: x\ndata: {}\n"])
 @pytest.mark.parametrize("api", ["messages", "responses"])
-async def test_a_stream_that_breaks_off_is_not_completed(project: Path, api: str) -> None:
-    """What came is passed on, nothing is added, and the attempt is recorded as failed."""
+async def test_a_stream_that_breaks_off_ends_as_an_error(
+    project: Path, api: str, cut: bytes
+) -> None:
+    """Whole events are passed on, then comes what the dialect says of failures; it is recorded."""
     half = b"".join(event(one, one["type"]) for one in SAID[api][:4])
-    async with before(project, api, streams(half)) as (http, _, settings):
+    async with before(project, api, streams(half + cut)) as (http, _, settings):
         answer = await http.post(api, json=ASKS[api] | {"stream": True})
-    assert answer.content == half
+    assert answer.content.startswith(half)
+    [last] = events.events_of(answer.content.removeprefix(half))
+    assert last["type"] == {"messages": "error", "responses": "response.failed"}[api]
+    error = last["error"] if api == "messages" else last["response"]["error"]
+    assert "finish_reason" in error["message"]
     assert [call["success"] for call in attempts(settings)] == [False]
+
+
+@pytest.mark.parametrize("api", ["messages", "responses"])
+async def test_a_clouds_own_ending_is_the_last_word(project: Path, api: str) -> None:
+    """Its error inside the stream, or a reply cut by its limit, named or not, stays as it is."""
+    error = {"type": "overloaded_error", "message": "later"}
+    begun = [event(one, one["type"]) for one in SAID[api][:2]]
+    ends: dict[str, list[Json]] = {
+        "messages": [
+            {"type": "error", "error": error},
+            {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}},
+        ],
+        "responses": [
+            {"type": "response.failed", "response": {"error": error}},
+            {
+                "type": "response.incomplete",
+                "response": {"incomplete_details": {"reason": "max_output_tokens"}},
+            },
+        ],
+    }
+    stop = event({"type": "message_stop"}) if api == "messages" else b""
+    failed, cut = ends[api]
+    for ended in (event(failed, failed["type"]), event(cut) + stop):
+        said = b"".join([*begun, ended])
+        async with before(project, api, streams(said)) as (http, _, _):
+            answer = await http.post(api, json=ASKS[api] | {"stream": True})
+        assert answer.content == said
+
+
+@pytest.mark.parametrize("api", ["messages", "responses"])
+@pytest.mark.parametrize(
+    ("kind", "body"), [("application/json", '{"id": "x", "con'), ("text/html", "<p>\n\nLog in")]
+)
+async def test_a_broken_document_is_an_error_with_its_status(
+    project: Path, api: str, kind: str, body: str
+) -> None:
+    """Half a document, or some network's login page, never reaches the agent as a 200."""
+
+    async def broken(_: Seen, writer: asyncio.StreamWriter) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(f"{head}{body}".encode())
+
+    async with before(project, api, broken) as (http, _, _):
+        answer = await http.post(api, json=ASKS[api])
+    assert answer.status_code == 502
+    assert answer.json()["error"]["message"]
 
 
 async def test_a_local_models_thoughts_are_not_sent_to_a_cloud(project: Path) -> None:
