@@ -30,6 +30,9 @@ _MOST_WARNINGS = 20
 # An agent that a terminal's Ctrl-C reaches decides itself what it means.
 _AGENTS_OWN = (signal.SIGINT, signal.SIGQUIT)
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
+_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+_NO_PROXY = ("no_proxy", "NO_PROXY")  # programs look at either
+_GATEWAYS_HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ async def _run(
     program: str, setup: AgentSetup, arguments: Sequence[str], environ: Mapping[str, str]
 ) -> int:
     kept = {name: value for name, value in environ.items() if name not in setup.unset}
+    kept |= _beside_proxies(kept)
     with _signals_left_to_it() as follow:
         try:
             process = await asyncio.create_subprocess_exec(
@@ -142,16 +146,36 @@ async def _run(
     return status if status >= 0 else 128 - status
 
 
+def _beside_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """What keeps the agent from asking a proxy for the gateway, which would be sent the token."""
+    if not any(name.lower() in _PROXIES for name in environ):
+        return {}
+    hosts = [host for name in _NO_PROXY for host in environ.get(name, "").split(",") if host]
+    listed = ",".join(dict.fromkeys([*hosts, _GATEWAYS_HOST]))
+    return dict.fromkeys(_NO_PROXY, listed)
+
+
 @contextmanager
 def _signals_left_to_it() -> Iterator[Callable[[asyncio.subprocess.Process], None]]:
-    """The terminal's signals are the agent's; those sent to us alone are passed on to it."""
+    """The terminal's signals are the agent's; those sent to us alone are passed on to it.
+
+    Also one that came before it was there to get it.
+    """
     loop = asyncio.get_running_loop()
     processes: list[asyncio.subprocess.Process] = []
+    early: list[signal.Signals] = []
 
     def pass_on(number: signal.Signals) -> None:
+        if not processes:
+            early.append(number)
         for process in processes:
             if process.returncode is None:
                 process.send_signal(number)
+
+    def follow(process: asyncio.subprocess.Process) -> None:
+        processes.append(process)
+        for number in early:
+            pass_on(number)
 
     before = {number: signal.getsignal(number) for number in (*_AGENTS_OWN, *_PASSED_ON)}
     for number in _AGENTS_OWN:
@@ -160,7 +184,7 @@ def _signals_left_to_it() -> Iterator[Callable[[asyncio.subprocess.Process], Non
     for number in _PASSED_ON:
         loop.add_signal_handler(number, pass_on, number)
     try:
-        yield processes.append
+        yield follow
     finally:
         for number, handler in before.items():
             loop.remove_signal_handler(number)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # What the agents read their token from; the name says in a process list what it is.
 KEY_VARIABLE = "REFLEX_GATEWAY_TOKEN"
+# With one of them Claude Code asks that cloud, and not the base URL.
+_CLAUDES_CLOUDS = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
 _MODEL = "reflex"  # any name would do: the gateway answers with its configured models
 
 
@@ -61,7 +63,7 @@ def _claude(access: Access) -> AgentSetup:
     # With a key as well, Claude Code asks whether to use it and sends both.
     return AgentSetup(
         {"ANTHROPIC_BASE_URL": access.root, "ANTHROPIC_AUTH_TOKEN": access.token},
-        unset=("ANTHROPIC_API_KEY",),
+        unset=("ANTHROPIC_API_KEY", *_CLAUDES_CLOUDS),
     )
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.agents.profiles import AGENTS
+from core.agents.summary import Summary
 from core.figures import plural
 from core.plain import plain
 from core.stages import Stage
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import argparse
 
     from core.agents.launching import Launched
-    from core.agents.summary import Summary
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
 
@@ -101,12 +101,16 @@ def _list(*, as_json: bool) -> int:
 
 
 def _tell(launched: Launched, settings: Settings, *, as_json: bool) -> None:
-    """What came of it, on standard error: standard output is the agent's."""
+    """What came of it, on standard error: standard output is the agent's, and the exit status."""
     from core.agents.summary import summarize
     from core.capsule import EventLog
+    from core.errors import ReflexError
 
-    with EventLog(settings.state_dir / "capsule") as log:
-        summary = summarize(log, launched.runs, settings.cloud, after=launched.after)
+    try:
+        with EventLog(settings.state_dir / "capsule") as log:
+            summary = summarize(log, launched.runs, settings.cloud, after=launched.after)
+    except ReflexError as error:
+        summary = Summary(damage=error.message)
     if as_json:
         print_json({"status": launched.status, **asdict(summary)}, indent=None, to=sys.stderr)
         return

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
+import signal
 import sys
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -117,6 +120,60 @@ async def test_sigterm_reaches_the_agent(project: Path, monkeypatch: pytest.Monk
     async with world(project) as w:
         ended = await launched(w, project, then=waits)
     assert ended.status == 143
+
+
+async def test_a_signal_that_comes_early_reaches_the_agent_as_well(project: Path) -> None:
+    """One sent while the agent is being started is not lost."""
+    environ = installed(project, "aider", "import time; time.sleep(60)")
+    start = asyncio.create_subprocess_exec
+
+    async def ended_before(*words: Any, **options: Any) -> asyncio.subprocess.Process:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.1)  # its handler runs in the event loop
+        return await start(*words, **options)
+
+    async with world(project) as w:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(asyncio, "create_subprocess_exec", ended_before)
+            ended = await launch(w.settings, "aider", (), stage=Stage.IMPLEMENT, environ=environ)
+    assert ended.status == 143
+
+
+@pytest.mark.parametrize(
+    ("given", "listed"),
+    [
+        ({"HTTPS_PROXY": "http://p"}, "127.0.0.1"),
+        ({"http_proxy": "http://p", "NO_PROXY": "a,b", "no_proxy": "b"}, "b,a,127.0.0.1"),
+        ({"NO_PROXY": "a"}, None),
+    ],
+)
+async def test_no_proxy_is_asked_for_the_gateway(
+    project: Path, given: dict[str, str], listed: str | None
+) -> None:
+    """It could not reach it, and would be sent the token; other hosts keep their way."""
+    program = project / "aider"
+    program.write_text('#!/bin/sh\nprintf %s "$no_proxy $NO_PROXY" > seen\n')
+    program.chmod(0o755)
+    async with world(project) as w:
+        with contextlib.chdir(project):
+            environ = {"PATH": str(project), **given}
+            await launch(w.settings, "aider", (), stage=Stage.IMPLEMENT, environ=environ)
+    assert (project / "seen").read_text() == (f"{listed} {listed}" if listed else " a")
+
+
+def test_evidence_that_cannot_be_read_leaves_the_agents_status(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said, as damage is; a script goes by what the agent ended with."""
+
+    async def ended(*_: object, **__: object) -> Launched:
+        (project / ".speckit").symlink_to(project)  # no link is followed there
+        return Launched(7, (), 0, ())
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("core.agents.launching.launch", ended)
+    assert run(["launch", "aider"], "code reflex") == 7
+    assert "evidence damaged" in capsys.readouterr().err
 
 
 async def test_one_that_is_not_installed_names_how(project: Path) -> None:
