@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.harness.bakeoff.counting import fingerprint, fold
+from core.capsule import EventLog
+from core.capsule.events import BakeoffFinishedEvent, BakeoffStartedEvent
+from core.harness.bakeoff.counting import earlier_runs, fingerprint, fold, sealed_event
 from core.harness.bakeoff.preparation import prepare
 from core.harness.bakeoff.progress import LatencyCall, LookTaken, Started
 from core.harness.gate.looks import looks_of
@@ -141,6 +143,7 @@ def test_every_start_counts_and_evidence_is_weighted() -> None:
     # Started twice, as it was resumed, it is one; and what came after it is not before it.
     assert folded([*run(1)[:1], *run(1)]).runs == 1
     assert folded([*run(1), *run(2)], "r2").runs == 1
+    assert folded([*run(1), *run(2)[:1], *run(3, evidence=6)], "r2").runs == 1
     assert fold(run(1), "sha256:other", "me", now=NOW, max_age_days=30).runs == 0
 
 
@@ -182,6 +185,37 @@ def test_after_a_demotion_the_count_begins_anew() -> None:
 
 
 @pytest.mark.usefixtures("no_sandbox")
+async def test_an_undecided_run_leaves_a_pass_in_force_and_a_fail_ends_it(project: Path) -> None:
+    """What it has seen is kept, but it decides nothing."""
+    async with arena(project) as a:
+        first, _ = await a.run()
+        a.solve(5, 2)
+        undecided, _ = await a.run()
+        a.solve(1, 5)
+        failed, _ = await a.run()
+        decided = [one["verdict"] for one in a.capsule("GateDecision")]
+    assert first.recorded
+    assert undecided.report.gate["verdict"] == "inconclusive"
+    assert not undecided.recorded
+    assert "the earlier pass still holds" in undecided.unrecorded
+    assert failed.recorded
+    assert decided == ["pass", "fail"]
+
+
+@pytest.mark.usefixtures("no_sandbox")
+async def test_calls_for_latency_are_made_where_they_can_matter(project: Path) -> None:
+    """Not while parity is open too, unless the user wishes them; then up to his number."""
+    async with arena(project) as a:
+        a.configure()
+        usual, _ = await a.run()
+        wished, events = await a.run(latency_calls=8)
+    assert usual.report.gate["verdict"] == "inconclusive"
+    assert usual.report.latency_calls == ()
+    assert len(wished.report.latency_calls) == 3
+    assert [one.calls for one in events if isinstance(one, LatencyCall)] == [6, 7, 8]
+
+
+@pytest.mark.usefixtures("no_sandbox")
 async def test_another_question_has_a_count_of_its_own(project: Path) -> None:
     """What an answer depends on is in the fingerprint; how often it was asked is not."""
     async with arena(project, tasks=2) as a:
@@ -207,6 +241,47 @@ async def test_another_question_has_a_count_of_its_own(project: Path) -> None:
         a.cloud.script = replace(a.cloud.script, model="another")
         others.append(await counted())
         assert len({usual, *others}) == 1 + len(others)
+
+
+def test_only_what_the_user_sealed_here_counts(tmp_path: Path) -> None:
+    """A project's own events neither add a run nor bring evidence to one."""
+    key = b"k" * 32
+
+    def started(run_id: str) -> BakeoffStartedEvent:
+        return BakeoffStartedEvent(
+            run_id=run_id,
+            policy_hash="sha256:p",
+            suite="small",
+            suite_hash="sha256:s",
+            arms=["reflex", "cloud"],
+            tasks=8,
+            trials=1,
+            seed=1,
+            fingerprint=F,
+        )
+
+    def finished(run_id: str, evidence: float) -> BakeoffFinishedEvent:
+        return BakeoffFinishedEvent(
+            run_id=run_id,
+            policy_hash="sha256:p",
+            report_path="r.json",
+            report_sha256="sha256:r",
+            partial=False,
+            fingerprint=F,
+            trials=16,
+            evidence=evidence,
+        )
+
+    with EventLog(tmp_path / "capsule") as log:
+        for number in (1, 2):
+            log.append(sealed_event(started(f"r{number}"), tmp_path, key))
+        log.append(sealed_event(finished("r2", 6.0), tmp_path, key))
+        log.append(finished("r2", 9e9))
+        log.append(sealed_event(finished("r2", 6.0), tmp_path, key).model_copy(update={"calls": 9}))
+        log.append(sealed_event(finished("r2", 9e9), tmp_path / "elsewhere", key))
+        log.append(started("r3"))
+        found = earlier_runs(log, F, "me", workspace=tmp_path, key=key, now=NOW, max_age_days=30)
+    assert (found.runs, found.evidence, found.calls) == (2, 3.0, 0)
 
 
 def test_looks_are_planned_where_confidence_protects() -> None:

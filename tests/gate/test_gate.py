@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ReportError
+from core.harness.gate.criteria import judge_latency
 from core.harness.gate.judge import (
     Criterion,
     GateResult,
@@ -106,6 +107,22 @@ def test_69_calls_are_one_too_few() -> None:
     assert criterion(short, "p95_latency").needed == 1
     assert "about 1 more first calls at this rate (70 in all)" in short.decides
     assert judged(bakeoff(70)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("carried", "state"),
+    [
+        ((0, 60), Verdict.PASS),
+        ((0, 59), Verdict.INCONCLUSIVE),
+        ((1, 117), Verdict.INCONCLUSIVE),
+        ((1, 118), Verdict.PASS),
+    ],
+)
+def test_calls_of_earlier_runs_count_too(carried: tuple[int, int], state: Verdict) -> None:
+    """70 in all without a slow one, 128 with one, and the words say where they come from."""
+    found = judge_latency([100.0] * 10, [100.0] * 10, THRESHOLDS, carried=carried)
+    assert found.state is state
+    assert f"{carried[0]} of {carried[1]} in earlier runs" in found.note
 
 
 def test_trials_count_as_calls() -> None:

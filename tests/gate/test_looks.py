@@ -91,9 +91,9 @@ def test_a_run_far_below_is_futile_and_one_just_below_is_not() -> None:
         assert look.outcome == outcome
 
 
-@pytest.mark.parametrize(("solved", "asked"), [(0, False), (4, False), (8, True), (17, True)])
+@pytest.mark.parametrize(("solved", "asked"), [(0, False), (4, False), (7, True), (17, True)])
 def test_the_cloud_is_asked_only_where_it_can_matter(*, solved: int, asked: bool) -> None:
-    """Of 17 tasks a fair cloud solves at least 8.5, of which 85 % are 7.2."""
+    """Of 17 tasks a fair cloud solves at least 8.5, of which 85 % are 7.2: 7 may still do."""
     alone = {task: [n < solved] for n, task in enumerate(ORDER[:17])}
     found = judge_parity({}, LIMITS, plan(), alone=alone)
     assert found.decided is not asked
