@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.errors import CutReply, NotCompliant, UnparsedCall
-from core.router.ecusum import LIMIT, ECusum
+from core.router.ecusum import LIMIT, STAKES, ECusum
 from core.stages import LIVE_ORIGINS, PRIMARY, Mode, Stage
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _BLOCKS = {LATENCY: 10, COMPLIANCE: 5, OUTCOMES: 1}
 # A reply came, though one of no use.
 _REPLIED = frozenset({NotCompliant.code, UnparsedCall.code, CutReply.code})
 _MOST_REMEMBERED = 20_000
+# What one call multiplies evidence by at most, where so few may be bad.
+_MOST_FACTOR = 1 + max(STAKES) * (1 / LEAST_INVALID - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,11 @@ class Drift:
         if self.cloud_known >= LEAST_CLOUD_OUTCOMES:
             cloud = min(cloud, self.cloud_ok / self.cloud_known)
         return max(_LEAST_ALLOWED, 1 - self.promise.parity * cloud)
+
+    def could_break(self, calls: int) -> bool:
+        """Whether ``calls`` more, however bad, could break a promise."""
+        worst = max(chart.standing for chart in self.charts.values())
+        return worst * _MOST_FACTOR ** min(calls, 64) >= LIMIT
 
     @property
     def broken(self) -> Watched | None:

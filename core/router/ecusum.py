@@ -45,6 +45,11 @@ class ECusum:
         return sum(self.bets) / len(self.bets)
 
     @property
+    def standing(self) -> float:
+        """What the next call's factor is multiplied with: at least 1."""
+        return sum(max(bet, 1.0) for bet in self.bets) / len(self.bets)
+
+    @property
     def broken(self) -> bool:
         """Whether the promise is broken."""
         return self.evidence >= LIMIT

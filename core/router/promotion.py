@@ -266,6 +266,10 @@ class GateWatch:
             return replace(view, valid=False, detail=broken.cause)
         return view
 
+    def could_break(self, calls: int) -> bool:
+        """Whether so many calls that were not looked at yet could break a promise of the pass."""
+        return self._drift is not None and self._drift.could_break(calls)
+
     def noted(self) -> None:
         """Look at the calls that ended since: the next ``view`` goes by them.
 

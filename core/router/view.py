@@ -119,6 +119,7 @@ class RoutingState:
             demotes=demotes,
         )
         self._noting: asyncio.Task[None] | None = None
+        self._unnoted = 0
         self._load = MetricsReader(self.backend, clock=self._clock)
 
     async def decide(
@@ -170,7 +171,7 @@ class RoutingState:
         """Whether the gate pass holds for the server as it is; without one, for the rest."""
         engine = health.engine if health and health.ok else None
         identity = engine.fingerprint if engine else None
-        if self._noting is not None:
+        if self._noting is not None and self._gates.could_break(self._unnoted):
             await asyncio.shield(self._noting)
         known = self._gates.remembered(identity)
         if known is None:
@@ -178,22 +179,22 @@ class RoutingState:
         return known
 
     def call_ended(self) -> None:
-        """A call that reflex was asked has ended: the next decision goes by it."""
-        if not self.policy.reflex.monitor.enabled:
-            return
-        before = self._noting
-        self._noting = asyncio.create_task(self._note(before), name="monitor")
+        """A call that reflex was asked has ended; it is looked at before it could matter."""
+        self._unnoted += 1
+        if self._noting is None and self._gates.could_break(self._unnoted + 1):
+            self._noting = asyncio.create_task(self._note(), name="monitor")
 
-    async def _note(self, before: asyncio.Task[None] | None) -> None:
+    async def _note(self) -> None:
         try:
-            if before is not None:
-                await before
-            await asyncio.to_thread(self._gates.noted)
-        except CapsuleError as error:
+            while self._unnoted:
+                ended = self._unnoted
+                await asyncio.to_thread(self._gates.noted)
+                self._unnoted -= ended
+        except (CapsuleError, OSError) as error:
+            self._unnoted = 0
             logger.warning("the monitor cannot read the capsule: %s", error)
         finally:
-            if self._noting is asyncio.current_task():
-                self._noting = None
+            self._noting = None
 
     async def aclose(self) -> None:
         """Stop probing in the background, and close connections and files."""

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.router.drift import _BLOCKS, COMPLIANCE, LATENCY, LEAST_INVALID, OUTCOMES, SLOW_SHARE
+from core.router.drift import (
+    _BLOCKS,
+    COMPLIANCE,
+    LATENCY,
+    LEAST_INVALID,
+    OUTCOMES,
+    SLOW_SHARE,
+    Drift,
+    Promise,
+)
 from core.router.ecusum import LIMIT, ECusum
 
 if TYPE_CHECKING:
@@ -113,3 +122,21 @@ def test_its_state_survives_json() -> None:
     for each in (chart, again):
         each.take(38, bad=True, allowed=0.05)
     assert again.as_state() == chart.as_state()
+
+
+def test_what_could_break_a_promise_is_known_before() -> None:
+    """Calls need not be looked at at once while that is impossible, however bad they are."""
+    rng = random.Random(9)
+    for _ in range(40):
+        drift = Drift(Promise(1, "", "e", "m", 2000.0, LEAST_INVALID, 0.85, 0.9))
+        charts = drift.charts
+        for number in range(1, 120):
+            pending = rng.randrange(1, 4)
+            safe = not drift.could_break(pending)
+            for _ in range(pending):
+                for cause, chart in charts.items():
+                    chart.take(number, bad=rng.random() < 0.4, allowed=ALLOWED[cause])
+            assert not (safe and drift.broken)
+            if drift.broken:
+                break
+    assert not Drift(drift.promise).could_break(2)
