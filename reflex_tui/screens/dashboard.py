@@ -117,7 +117,7 @@ class Dashboard(Screen[None]):
         self._calls = Calls()
         self._chosen: Window = AUTO
         self._auto: Window | None = None
-        self._older: CallsWanted | None = None
+        self.older_wanted: CallsWanted | None = None
         self.events = 0
         self._newest: datetime | None = None
         self._figures_wait = False
@@ -142,7 +142,7 @@ class Dashboard(Screen[None]):
         """Set the clock going, and tell once there is something to see."""
         self.use(self.settings)
         self.now = self._clock.now()
-        self.set_interval(1.0, self._tick)
+        self.set_interval(1.0, self.tick)
         self.set_interval(FIGURES_EVERY_S, self.show_waiting_figures)
         self.query_one(HealthPane).focus()
         self.call_after_refresh(self.post_message, self.Painted())
@@ -162,8 +162,7 @@ class Dashboard(Screen[None]):
         self.routing, self.bar = RoutingPane(), CommandBar()
         self.bakeoff = BakeoffControl(self._clock)
         self.routing.display = self.bakeoff.display = False
-        for part in (self.routing, self.bakeoff, self.bar):
-            await self.mount(part, before=self.query_one(KeyBar))
+        await self.mount(self.routing, self.bakeoff, self.bar, before=self.query_one(KeyBar))
         self.is_whole = True
         self.use(self.settings)
         self.routing.now = self.now
@@ -245,8 +244,8 @@ class Dashboard(Screen[None]):
 
     def on_calls_came(self, message: CallsCame) -> None:
         """The calls of a day before those in memory."""
-        if message.question is self._older:
-            self._older = None
+        if message.question is self.older_wanted:
+            self.older_wanted = None
             self._calls.add_older(message.calls)
             self._show_figures()
 
@@ -388,7 +387,8 @@ class Dashboard(Screen[None]):
     def _note_newest(self, record: Record) -> None:
         self.events, self._newest = record.seq, parse_time(record.time)
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Go by the clock as it is now; called by a timer."""
         self.now = self._clock.now()
         self._show_figures()
 
@@ -429,10 +429,10 @@ class Dashboard(Screen[None]):
 
     def _want_older(self, edge: int) -> None:
         """Have the calls before the event ``edge`` looked up: those of a day may be shown."""
-        self._older = None
+        self.older_wanted = None
         if edge > 1:
-            self._older = CallsWanted(self._clock.now() - timedelta(days=1), edge)
-            self.app.post_message(self._older)
+            self.older_wanted = CallsWanted(self._clock.now() - timedelta(days=1), edge)
+            self.app.post_message(self.older_wanted)
 
     def _latest(self) -> tuple[Row, ...]:
         newest = self.routing.newest

@@ -39,6 +39,11 @@ class Watcher:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread has begun and not ended."""
+        return self._thread.is_alive()
+
     def watch(self) -> None:
         """What the thread does."""
         raise NotImplementedError

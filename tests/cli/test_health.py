@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,18 +20,17 @@ if TYPE_CHECKING:
 
 CODE = Path(sys.executable).parent / "code"
 TIMEOUT_MS = 700
-HANG_S = 30
 MODELS = {"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "someone"}]}
 
 
 @contextmanager
-def answering(status: int, body: str, *, hang_s: float = 0) -> Iterator[str]:
+def answering(status: int, body: str, *, hangs: bool = False) -> Iterator[str]:
     """A server that gives one answer to everything; yields its endpoint."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if hang_s:
-                released.wait(hang_s)
+            if hangs:
+                released.wait()
                 return
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
@@ -113,16 +111,13 @@ def test_nothing_listening_gives_the_start_lines(project: Path) -> None:
         assert words in done.stdout
 
 
-def test_a_server_that_never_answers_ends_long_before_it(project: Path) -> None:
+def test_a_server_that_never_answers_is_not_waited_for(project: Path) -> None:
     """The deadline is the whole look's, not the server's to choose."""
-    with answering(200, "", hang_s=HANG_S) as endpoint:
+    with answering(200, "", hangs=True) as endpoint:
         configure(project, endpoint)
-        started = time.monotonic()
-        done = reflex(project, "health")
-        elapsed_s = time.monotonic() - started
+        done = reflex(project, "health")  # else it would never end
     assert done.returncode == 1
     assert f"in {TIMEOUT_MS} ms" in done.stdout
-    assert elapsed_s < HANG_S / 3
 
 
 def test_a_broken_file_is_two_with_file_and_line(project: Path) -> None:

@@ -167,7 +167,6 @@ async def test_a_call_that_is_given_up(project: Path, behaviour: str) -> None:
         world.reflex.behaviour, world.cloud.behaviour = "closes", behaviour
         call = asyncio.ensure_future(ask(world.implementer))
         await world.cloud_server.asked.wait()
-        await asyncio.sleep(0.02)
         call.cancel()
         with pytest.raises(asyncio.CancelledError) as caught:
             await call

@@ -17,6 +17,7 @@ import pytest
 from core.capsule import EventLog
 from tests.support.capsule.making import decision
 from tests.support.hostile.commands import commands
+from tests.support.hostile.short import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +33,9 @@ UNDER_WAY = {
     "serve --port 0": "http://",
 }
 
+
+# One that follows, one with processes of its own, and one that drains.
+_ONE_OF_A_KIND = ("events -f --json", "engine --port 0", "serve --port 0")
 
 # A container's first process: the kernel drops every signal that it has no handler for.
 FIRST = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
@@ -51,7 +55,7 @@ def test_ctrl_c_while_a_command_is_under_way(project: Path, line: str) -> None:
 
 @pytest.mark.engine
 @needs_namespaces
-@pytest.mark.parametrize("line", UNDER_WAY)
+@pytest.mark.parametrize("line", UNDER_WAY if FULL else _ONE_OF_A_KIND)
 def test_sigterm_to_a_command_that_is_a_containers_first_process(project: Path, line: str) -> None:
     """``docker stop`` has not to wait, and then to kill it; ``serve`` ends well, having drained."""
     status = _ended_by(signal.SIGTERM, project, line, FIRST)
@@ -103,18 +107,18 @@ code()
 """
 
 
-@pytest.mark.parametrize(
-    ("late", "line"),
-    [
-        ("reflex_tui.cli.parser", "health"),
-        ("core.settings", "health"),
-        ("core.router.health", "models"),
-        ("h11", "status"),
-        ("pydantic", "events"),
-        ("core.router.view", "enable"),
-        ("core.harness.report.files", "check"),
-    ],
-)
+_LATE = [
+    ("reflex_tui.cli.parser", "health"),  # before there is a command
+    ("pydantic", "events"),  # in another's code
+    ("core.router.view", "enable"),  # when the command has begun
+    ("core.settings", "health"),
+    ("core.router.health", "models"),
+    ("h11", "status"),
+    ("core.harness.report.files", "check"),
+]
+
+
+@pytest.mark.parametrize(("late", "line"), _LATE if FULL else _LATE[:3])
 def test_a_command_that_is_still_starting(project: Path, late: str, line: str) -> None:
     """Even while it is being imported."""
     done = subprocess.run(
@@ -132,7 +136,7 @@ def test_every_command_that_goes_on_is_interrupted_here() -> None:
     known = {line.split()[0] for line in UNDER_WAY}
     ends_by_itself = {
         *("models", "status", "trust", "enable", "disable", "check", "replay", "completion"),
-        *("init", "report"),
+        *("init", "report", "outcome"),
         *("launch", "mcp"),  # with the agent, and with the client's end of the stream
         "suite",  # making one is stopped in its own tests
         *("bakeoff", "implement"),  # as long as a run takes: interrupted in their own tests

@@ -157,7 +157,7 @@ async def test_a_command_with_nothing_to_do_says_so(command: str, told: str) -> 
     async with dashboard() as bench:
         await bench.tell(CommandWanted(parse(command)))
         await bench.pilot.pause()
-        assert [each.message for each in bench.app._notifications] == [told]
+        assert bench.told() == [told]
         assert bench.dashboard.pane == "bakeoff"
 
 

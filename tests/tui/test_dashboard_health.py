@@ -138,7 +138,7 @@ async def test_the_window_of_latencies_empties_with_time(a_day: tuple[Record, ..
         await bench.tell(came(a_day), ViewSeen(outlook()))
         assert "3 of 32 failed" in bench.shown()
         bench.clock.forward(3600)
-        bench.dashboard._tick()
+        bench.dashboard.tick()
         await bench.pilot.pause()
         assert "no calls in the last 24 h" not in bench.shown()
         assert "3 of 32 failed" not in bench.shown()

@@ -53,7 +53,7 @@ async def test_where_nothing_is_configured_the_lines_and_their_place_are_shown(
         assert "c: copy command 1 of 4 (again: next)" in shown
         await bench.press("c", "c", "c", "c")
         assert bench.app.clipboard == "\n".join(example())
-        assert "Copied the lines, 4 of 4" in [each.message for each in bench.app._notifications]
+        assert "Copied the lines, 4 of 4" in bench.told()
 
 
 def test_what_the_server_serves_is_what_to_write() -> None:

@@ -153,5 +153,5 @@ async def test_a_bad_keymap_gives_one_notice_and_the_rest_counts(tmp_path: Path)
 async def test_without_a_file_nothing_is_said(tmp_path: Path) -> None:
     """The keys are the documented ones."""
     async with dashboard(keymap_file=tmp_path / "none.toml") as bench:
-        assert not list(bench.app._notifications)
+        assert not bench.told()
         assert "1 Health" in bench.shown()

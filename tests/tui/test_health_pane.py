@@ -136,7 +136,7 @@ async def test_the_breaker_counts_down_while_a_look_takes_its_time() -> None:
         assert "retry in 12 s" in bench.shown()
         for seconds, left in ((5, "7 s"), (60, "0 s")):
             bench.clock.forward(seconds)
-            bench.dashboard._tick()
+            bench.dashboard.tick()
             await bench.pilot.pause()
             assert f"retry in {left}" in bench.shown()
 
@@ -319,7 +319,7 @@ async def test_calls_before_the_first_page_are_asked_for(a_day: tuple[Record, ..
     )
     async with dashboard() as bench:
         await bench.tell(came(later), ViewSeen(outlook()))
-        question = bench.dashboard._older
+        question = bench.dashboard.older_wanted
         assert question is not None
         assert question.edge == later[0].seq
         await bench.press("w", "w", "w", "w", "w")
@@ -369,9 +369,7 @@ async def test_a_theme_can_be_named() -> None:
             assert bench.app.theme in {f"reflex-{wanted}", wanted}
         await bench.tell(CommandWanted(parse("theme nosuch")))
         await bench.pilot.pause()
-        assert [note.message for note in bench.app._notifications] == [
-            "no theme 'nosuch'; choose one"
-        ]
+        assert bench.told() == ["no theme 'nosuch'; choose one"]
 
 
 async def test_it_draws_at_any_size_resized_wildly(

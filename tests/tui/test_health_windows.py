@@ -60,7 +60,7 @@ def watching(configured: Settings) -> Iterator[tuple[WindowWatcher, queue.Queue[
     finally:
         watcher.stop()
         watcher.join()
-        assert not watcher._thread.is_alive()
+        assert not watcher.is_running
 
 
 def seen(posted: queue.Queue[WindowSeen]) -> Windowed:

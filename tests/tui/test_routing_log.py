@@ -107,7 +107,7 @@ async def test_a_row_is_completed_when_its_call_ends(log: EventLog) -> None:
         assert "1.23 s" in bench.shown()
         assert bench.shown().count("… waiting") == 1
         bench.clock.forward(120)
-        bench.dashboard._tick()
+        bench.dashboard.tick()
         await bench.pilot.pause()
         assert "? outcome_unknown" in bench.shown()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reflex_tui import terminal
+from tests.support.patience import until
 from tests.support.terminal import until_end
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ async def test_a_signal_that_was_ignored_stays_ignored() -> None:
         terminal.on_ending_signal(loop, left.append)
         os.kill(os.getpid(), signal.SIGHUP)
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.sleep(0.05)
+        await until(lambda: left)
         assert left == [143]
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -13,6 +13,7 @@ from core.harness.gate.judge import judge
 from core.harness.report.model import SandboxRecord
 from core.patchloop.trial import FailureKind, Trial
 from reflex_tui.app import ReflexApp
+from tests.support.patience import PATIENCE_S
 from tests.support.report import synthetic
 from tests.support.report.synthetic import LIMITS
 from tests.support.tui.bench import Bench
@@ -61,9 +62,9 @@ async def running(
         yield bench
 
 
-async def until(bench: Bench, holds: Callable[[], bool], most_s: float = 20.0) -> None:
+async def until(bench: Bench, holds: Callable[[], bool]) -> None:
     """Let the dashboard work until it holds."""
-    async with asyncio.timeout(most_s):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():
             assert bench.app.is_running, "the dashboard is gone"
             await bench.pilot.pause(0.02)

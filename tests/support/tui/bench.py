@@ -72,6 +72,10 @@ class Bench:
         """Everything on the screen as text."""
         return shown(self.app)
 
+    def told(self) -> list[str]:
+        """What its notices say."""
+        return [each.message for each in self.app._notifications]
+
     def offered(self) -> set[str]:
         """What the footer offers."""
         return {does for _, _, does in self.app.screen.query_one(KeyBar).keys}
