@@ -29,6 +29,20 @@ def nearest_rank(values: Sequence[float], percent: float, *, ordered: bool = Fal
     return (values if ordered else sorted(values))[max(rank, 1) - 1]
 
 
+def finite(value: object) -> float | None:
+    """What a record holds as a number, as one that can be reckoned with; None where it is none.
+
+    A stranger's log may hold anything there, also ∞ and integers beyond every float.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def share(part: float, whole: float) -> float | None:
     """``part`` of ``whole`` in percent; None of nothing."""
     return 100 * part / whole if whole else None

@@ -26,6 +26,15 @@ def plain_block(text: object, limit: int = 1 << 20) -> str:
     return cut if len(source) <= limit else cut + "…"
 
 
+def is_unicode(text: str) -> bool:
+    """Whether it can be written as UTF-8: JSON may also hold half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def plain_json(
     value: Any, *, indent: int | None = None, separators: tuple[str, str] | None = None
 ) -> str:

@@ -49,9 +49,9 @@ def summarize(log: EventLog, runs: Collection[str], cloud: Cloud, *, after: int)
         for record in log.read(after=after):
             events += 1
             body = record.body
-            if record.event_type != "LLMCall" or body.get("run_id") not in runs:
+            if record.event_type != "LLMCall" or str(body.get("run_id")) not in runs:
                 continue
-            if body.get("origin") not in LIVE_ORIGINS:
+            if str(body.get("origin")) not in LIVE_ORIGINS:
                 continue
             call = str(body.get("call_id"))
             if call in ends:

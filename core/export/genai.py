@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from core.export.lines import RAW
+from core.figures import finite
+from core.plain import plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +50,7 @@ OWN = "reflex."
 _EVALUATIONS = frozenset({"CallOutcome", "GateDecision"})
 
 _INT64 = 1 << 63
+_MOST_MS = 1e12  # some thirty years
 
 CHAT = "chat"
 # Every backend is asked in OpenAI's form, and that is what the conventions want named then.
@@ -63,7 +66,7 @@ _NAMED = frozenset({*_COUNTS, "model", "endpoint", "finish_reason", "ttft_ms", "
 
 def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
     """A record's attributes; without ``with_io`` nothing raw is among them."""
-    named: dict[str, Value] = {}
+    named: dict[str, Any] = {}
     if body.get("event_type") == "LLMCall":
         named = _of_call(body, with_io=with_io)
     elif body.get("event_type") in _EVALUATIONS:
@@ -72,24 +75,25 @@ def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
         # A keyed hash of a request says nothing to a collector; raw ones are named above.
         if value is None or name in RAW or (OPERATION in named and name in _NAMED):
             continue
-        named[OWN + name] = _flat(value)
+        named[OWN + name] = value
     if with_io and isinstance(message := body.get("error_message"), str):
         named[f"{OWN}error_message"] = message
-    return named
+    return {_text(name): _flat(value) for name, value in named.items()}
 
 
-def _of_call(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
-    server = urlsplit(str(body.get("endpoint") or ""))
-    finish, ttft_ms, compliant = map(body.get, ("finish_reason", "ttft_ms", "json_compliant"))
-    named: dict[str, Value | None] = {
+def _of_call(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Any]:
+    host, port = _server(str(body.get("endpoint") or ""))
+    finish, compliant = body.get("finish_reason"), body.get("json_compliant")
+    ttft_ms = finite(body.get("ttft_ms"))
+    named: dict[str, Any] = {
         OPERATION: CHAT,
         PROVIDER: OPENAI,
         REQUEST_MODEL: str(body.get("model")),
-        SERVER_ADDRESS: server.hostname,
-        SERVER_PORT: server.port or (443 if server.scheme == "https" else 80),
+        SERVER_ADDRESS: host,
+        SERVER_PORT: port,
         OUTPUT_TYPE: "text" if compliant is None else "json",
         FINISH_REASONS: _finish_reasons(finish, failed=not body.get("success")),
-        TTFT_S: None if ttft_ms is None else float(ttft_ms) / 1000,
+        TTFT_S: None if ttft_ms is None else ttft_ms / 1000,
         ERROR_TYPE: body.get("error"),
         **{name: body.get(field) for field, name in _COUNTS.items()},
     }
@@ -97,6 +101,16 @@ def _of_call(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
         named[INPUT_MESSAGES] = _messages(body.get("request"))
         named[OUTPUT_MESSAGES] = _reply(body.get("response"), str(finish or "error"))
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _server(endpoint: str) -> tuple[str | None, int | None]:
+    """Host and port; neither where it is no URL."""
+    try:
+        parts = urlsplit(endpoint)
+        port = parts.port
+    except ValueError:
+        return None, None
+    return parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
 def _finish_reasons(finish: object, *, failed: bool) -> list[str] | None:
@@ -126,7 +140,7 @@ def _messages(request: Any) -> str | None:
     """The conventions' JSON for messages; None where a hash alone was kept."""
     if not isinstance(request, dict):
         return None
-    return _json([_message(message) for message in request.get("messages", ())])
+    return _json([_message(message) for message in _list(request.get("messages"))])
 
 
 def _message(message: Any) -> dict[str, Any]:
@@ -157,30 +171,43 @@ def _reply(response: Any, finish_reason: str) -> str | None:
 
 
 def _called(tool_calls: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "type": "tool_call",
-            "id": call.get("id"),
-            "name": call.get("function", {}).get("name"),
-            "arguments": call.get("function", {}).get("arguments"),
-        }
-        for call in tool_calls or ()
-    ]
+    calls = [call for call in _list(tool_calls) if isinstance(call, dict)]
+    return [{"type": "tool_call", "id": call.get("id"), **_named(call)} for call in calls]
+
+
+def _named(call: Mapping[str, Any]) -> dict[str, Any]:
+    inner = call.get("function")
+    said = inner if isinstance(inner, dict) else {}
+    return {"name": said.get("name"), "arguments": said.get("arguments")}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _flat(value: Any) -> Value:
     """A value as an attribute may be: a scalar, a list of texts, else JSON."""
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
         return str(value)
-    if isinstance(value, str | bool | int | float):
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool | int | float):
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return value
+        return [_text(item) for item in value]
     return _json(value)
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return _text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    except (ValueError, RecursionError):
+        return plain_json(value)
+
+
+def _text(value: object) -> str:
+    """Half a surrogate pair, which JSON may hold, fits no span."""
+    return str(value).encode(errors="replace").decode()
 
 
 _TRACE_BYTES = 16
@@ -216,23 +243,23 @@ def span_of(record: Record, *, with_io: bool) -> SpanFields:
         name=_name(record),
         trace_id=_trace_id(record),
         span_id=int.from_bytes(_digest(record)[-_SPAN_BYTES:]) or 1,
-        start_ns=end_ns - _took_ns(body),
+        start_ns=max(0, end_ns - _took_ns(body)),
         end_ns=end_ns,
         is_call=is_call,
-        failed=str(body.get("error") or "error") if failed else None,
+        failed=_text(body.get("error") or "error") if failed else None,
         attributes=attributes(body, with_io=with_io),
     )
 
 
 def _name(record: Record) -> str:
     if record.event_type == "LLMCall":
-        return f"{CHAT} {record.body.get('model')}"
+        return f"{CHAT} {_text(record.body.get('model'))}"
     return EVALUATION if record.event_type in _EVALUATIONS else record.event_type
 
 
 def _trace_id(record: Record) -> int:
     call_id = record.body.get("call_id")
-    digest = sha256(f"call {call_id}".encode()).digest() if call_id else _digest(record)
+    digest = sha256(f"call {_text(call_id)}".encode()).digest() if call_id else _digest(record)
     return int.from_bytes(digest[:_TRACE_BYTES]) or 1
 
 
@@ -241,9 +268,13 @@ def _digest(record: Record) -> bytes:
 
 
 def _took_ns(body: Mapping[str, Any]) -> int:
-    latency_ms = body.get("latency_ms")
-    return max(0, round(latency_ms * 1e6)) if isinstance(latency_ms, int | float) else 0
+    return max(0, round(min(finite(body.get("latency_ms")) or 0.0, _MOST_MS) * 1e6))
 
 
 def _nanoseconds(time: str) -> int:
-    return round(datetime.fromisoformat(time).timestamp() * 1000) * 1_000_000
+    """0, which is 1970, for what is no time, or for one that a span has no word for."""
+    try:
+        found = round(datetime.fromisoformat(time).timestamp() * 1000) * 1_000_000
+    except (ValueError, OverflowError):
+        return 0
+    return found if 0 <= found < _INT64 else 0

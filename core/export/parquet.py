@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 from core.capsule import events
 from core.errors import ConfigError
 from core.extras import how_to_install
-from core.plain import plain_json
+from core.figures import finite
+from core.plain import is_unicode, plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -86,11 +87,13 @@ def _row(body: Mapping[str, Any], kinds: Mapping[str, type]) -> dict[str, Any]:
 def _fitted(value: Any, kind: type) -> Any:
     """``value`` as its column takes it, None when it does not."""
     if kind is str:
-        return value if isinstance(value, str) else plain_json(value)
+        if not isinstance(value, str):
+            return plain_json(value)
+        return value if is_unicode(value) else None
     if kind is datetime:
         return _moment(value)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    if kind is float:
+        return finite(value)
     if kind is int:
         return value if type(value) is int and -(1 << 63) <= value < 1 << 63 else None
     return value if type(value) is kind else None

@@ -36,7 +36,7 @@ class Cursor:
         try:
             kept = json.loads(os.pread(self._descriptor, 4096, 0) or b"null")
             seq, digest = int(kept["seq"]), str(kept["hash"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return 0
         record = log.get(seq)
         return seq if record is not None and record.hash == digest else 0

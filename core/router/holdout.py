@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from core.capsule.decisions import records_of
+from core.figures import finite
 from core.files import read_state
 from core.settings.policy import content_hash
 from core.stages import LIVE_ORIGINS, Reason
@@ -48,9 +49,9 @@ def check_holdouts(log: EventLog, policies: Path) -> list[str]:
     for record in records_of(log, ("RoutingDecision",)):
         body = record.body
         reason = body.get("reason")
-        if reason not in {Reason.HOLDOUT, Reason.HEALTHY_AND_THRESHOLDS_MET}:
+        if reason not in (Reason.HOLDOUT, Reason.HEALTHY_AND_THRESHOLDS_MET):  # or no text at all
             continue
-        if body.get("is_fallback") or body.get("origin") not in LIVE_ORIGINS:
+        if body.get("is_fallback") or str(body.get("origin")) not in LIVE_ORIGINS:
             continue
         if body.get("detail") == NOT_COMPARED:
             continue
@@ -85,6 +86,6 @@ def _share(policies: Path, policy_hash: str) -> float | None:
         reflex = content["routing"]["reflex"]
         if not reflex["fallback"]["to_cloud"]:
             return 0.0
-        return float(reflex.get("monitor", {}).get("holdout", 0.0))
+        return finite(reflex.get("monitor", {}).get("holdout", 0.0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

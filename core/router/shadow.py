@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.capsule.events import ShadowComparedEvent
 from core.errors import CapsuleError
-from core.figures import nearest_rank
+from core.figures import finite, nearest_rank
 from core.router.attempts import Attempts, Why
 from core.router.evidence import Call, Evidence, Outcome
 from core.router.fitting import fitted
@@ -247,7 +247,8 @@ def _summed(found: Sequence[Mapping[str, Any]]) -> ShadowSummary:
 
 
 def _milliseconds(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.inf
+    number = finite(value)
+    return math.inf if number is None else number
 
 
 def _finite(value: float | None) -> float | None:
