@@ -42,7 +42,7 @@ def bodies() -> Iterator[dict[str, Any]]:
     known = {**decision().body(), **llm_call().body(), "reason": "holdout", "origin": "live"}
     for model in Event.__subclasses__():
         fields = {name: known.get(name, 1) for name in model.model_fields}
-        ordinary.append({**fields, "event_type": model.event_type})
+        ordinary.append({"event_type": model.event_type, **fields})
     for body in ordinary:
         for name in body.keys() - {"event_type"}:
             yield from (body | {name: odd} for odd in ODD)
