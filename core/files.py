@@ -20,7 +20,7 @@ from core.errors import UnsafeFile
 from core.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 STATE = ".speckit"
 MOST_BYTES = 64 * 1024 * 1024
@@ -148,6 +148,26 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)  # noqa: PTH108  as it was made
         raise
+
+
+def add_lines(path: Path, lines: Iterable[str], *, limit: int) -> None:
+    """Add to a list, one a line, those of ``lines`` that it lacks; no other process's are lost.
+
+    Raises:
+        OSError: it cannot be written, or what is there cannot be read and would be lost.
+    """
+    import fcntl
+
+    make_private(path.parent)
+    lock = open_state(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = read_state(path, limit=limit) if path.exists() else b""
+        known = kept.decode(errors="replace").splitlines()  # one damaged line costs no other
+        if new := [line for line in dict.fromkeys(lines) if line not in known]:
+            write_private(path, "".join(f"{line}\n" for line in (*known, *new)))
+    finally:
+        os.close(lock)
 
 
 def replace_whole(path: Path, data: bytes) -> None:

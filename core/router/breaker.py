@@ -187,6 +187,7 @@ class Breaker:
         self._raw = b""
         self._memory = Memory()
         self._descriptor: int | None = None
+        self._unwritten = False  # what is known is not in the file
 
     def view(self) -> BreakerView:
         """The state now; costs one small read."""
@@ -246,6 +247,8 @@ class Breaker:
         return Transition(before, after) if after.state is not before else None
 
     def _read(self) -> Memory:
+        if self._unwritten:
+            return self._memory
         if self._descriptor is None:
             # Most often nothing has failed here yet; that is found out without an exception.
             if not os.access(self._place, os.F_OK):
@@ -269,17 +272,18 @@ class Breaker:
         """Hold the lock with ``_memory`` fresh; yields what stores a new one."""
         try:
             self._reopen()
+            assert self._descriptor is not None
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            self._raw = os.pread(self._descriptor, _SIZE, 0)
         except OSError:
             yield self._remember
             return
-        assert self._descriptor is not None
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:
-            self._raw = os.pread(self._descriptor, _SIZE, 0)
-            try:
-                self._memory = _decode(self._raw)
-            except ValueError:  # corrupt or empty means: nothing known against it
-                self._memory = Memory()
+            if not self._unwritten:
+                try:
+                    self._memory = _decode(self._raw)
+                except ValueError:  # corrupt or empty means: nothing known against it
+                    self._memory = Memory()
             yield self._store
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -296,8 +300,12 @@ class Breaker:
     def _store(self, memory: Memory) -> None:
         assert self._descriptor is not None
         self._memory = memory
-        self._raw = json.dumps(asdict(memory)).encode().ljust(_SIZE - 1) + b"\n"
-        os.pwrite(self._descriptor, self._raw, 0)
+        raw = json.dumps(asdict(memory)).encode().ljust(_SIZE - 1) + b"\n"
+        try:
+            self._unwritten = os.pwrite(self._descriptor, raw, 0) < _SIZE
+        except OSError:  # a full disk, most often
+            self._unwritten = True
+        self._raw = raw
 
 
 def _decode(raw: bytes) -> Memory:

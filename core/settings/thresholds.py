@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.files import read_state, write_private
+from core.files import add_lines, read_state
 from core.settings.find import user_config_dir
 from core.settings.model import Monitor, Thresholds
 
@@ -90,8 +90,7 @@ def accept(
     path, digest = store(), _digest(workspace, thresholds, monitor)
     try:
         if not accepted(workspace, thresholds, monitor):
-            lines = [*_lines(), f"{digest} {json.dumps(str(workspace.resolve()))}"]
-            write_private(path, "".join(f"{line}\n" for line in lines))
+            add_lines(path, [f"{digest} {json.dumps(str(workspace.resolve()))}"], limit=_MOST_BYTES)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     return {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core.errors import ConfigError, UntrustedEndpoint
-from core.files import read_state, write_private
+from core.files import add_lines, read_state
 from core.settings.find import user_config_dir
 from core.settings.model import Cloud
 
@@ -78,9 +78,7 @@ def trust(endpoint: str) -> str:
         raise ConfigError(f"{endpoint!r} is not a URL such as https://llm.example.com/v1")
     path = store()  # NoHome says itself what to do
     try:
-        known = _listed() if path.exists() else []
-        if found[0] not in known:
-            write_private(path, "".join(f"{line}\n" for line in [*known, found[0]]))
+        add_lines(path.resolve(), found, limit=_MOST_BYTES)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     return found[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.harness.report.attestation import PAYLOAD, STATEMENT, TEST_RESULT
+from core.harness.report.attestation import PAYLOAD, STATEMENT, TEST_RESULT, read
 from tests.support.report.synthetic import planted
 from tests.support.report.workspace import Workspace
 
@@ -73,6 +73,15 @@ def test_check_agrees_with_its_own_attestation(
     assert "attestation: it is about this report, and says the same" in done.stdout
     seen = json.loads(workspace.reflex("check", "--json", "--attestation", file).stdout)
     assert seen["attestation"] == {"matches": True, "signature_seen": form is bundled}
+
+
+@pytest.mark.parametrize("subject", [None, 5, "x", {"digest": {}}, [None], [{"digest": 5}]])
+def test_a_subject_of_another_kind_is_no_file(tmp_path: Path, subject: Any) -> None:
+    """So that the statement is about no report."""
+    file = tmp_path / "attestation.json"
+    about = {"_type": STATEMENT, "predicateType": TEST_RESULT, "predicate": {}}
+    file.write_text(json.dumps({**about, "subject": subject}))
+    assert read(file).sha256 == ()
 
 
 def test_check_fails_for_another_file_or_result(workspace: Workspace, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -370,6 +371,25 @@ def test_without_a_place_for_the_file_the_count_is_this_process_own(tmp_path: Pa
     assert each.view().state is BreakerState.OPEN
     each.succeeded()
     assert each.view().state is BreakerState.CLOSED
+
+
+def test_on_a_full_disk_the_count_is_this_process_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until there is space again; then it is everybody's."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    each = breaker(tmp_path, Time())
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        each.failed(Counting.COUNTED)
+        each.failed(Counting.COUNTED)
+        assert each.view().failure_count == 2
+    each.failed(Counting.COUNTED)
+    assert each.view().failure_count == breaker(tmp_path, Time()).view().failure_count == 3
+    each.close()
 
 
 def test_a_request_at_fault_is_not_counted(tmp_path: Path) -> None:

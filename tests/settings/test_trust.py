@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,3 +104,30 @@ def test_trusting_what_is_no_url_is_refused() -> None:
     """A typo is not remembered."""
     with pytest.raises(ConfigError, match="is not a URL"):
         trust.trust("evil.example")
+
+
+def test_trust_given_by_several_at_once_is_kept() -> None:
+    """Each reads the list and writes it anew, one after another."""
+    wanted = [f"https://h{number}.example.com:443" for number in range(8)]
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        assert list(pool.map(trust.trust, wanted)) == wanted
+    assert trust.trusted() >= set(wanted)
+
+
+def test_a_damaged_line_costs_no_other() -> None:
+    """What else stands in the list holds again with the next one."""
+    trust.trust("https://a.example.com")
+    trust.store().write_bytes(trust.store().read_bytes() + b"\xff\n")
+    trust.trust("https://b.example.com")
+    assert trust.trusted() == {"https://a.example.com:443", "https://b.example.com:443"}
+
+
+def test_a_list_kept_elsewhere_stays_there(tmp_path: Path) -> None:
+    """Behind a link of the user's own."""
+    kept = tmp_path / "kept"
+    kept.write_text("")
+    trust.store().parent.mkdir(parents=True)
+    trust.store().symlink_to(kept)
+    trust.trust("https://a.example.com")
+    assert trust.store().is_symlink()
+    assert kept.read_text() == "https://a.example.com:443\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError, SuiteError
-from core.files import read_state, write_private
+from core.files import add_lines, read_state
 from core.plain import plain
 from core.settings.find import user_config_dir
 
@@ -29,11 +29,8 @@ def accept_places(workspace: Path, places: Iterable[str]) -> None:
     Raises:
         ConfigError: The list cannot be written.
     """
-    known = _lines()
-    new = [line for place in places if (line := _line(workspace, place)) not in known]
     try:
-        if new:
-            write_private(_store(), "".join(f"{line}\n" for line in (*known, *new)))
+        add_lines(_store(), [_line(workspace, place) for place in places], limit=_MOST_BYTES)
     except OSError as error:
         raise ConfigError(f"{_store()}: cannot be written: {error.strerror}") from error
 

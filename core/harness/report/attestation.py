@@ -112,7 +112,8 @@ def read(path: Path) -> Attestation:
     if inner.get("predicateType") != TEST_RESULT or not isinstance(inner.get("predicate"), dict):
         raise _no_statement(name, f"its predicate is not {TEST_RESULT}")
     subjects = inner.get("subject")
-    digests = [one.get("digest") for one in subjects or () if isinstance(one, dict)]
+    given = subjects if isinstance(subjects, list) else []
+    digests = [one.get("digest") for one in given if isinstance(one, dict)]
     found = tuple(str(one.get("sha256", "")) for one in digests if isinstance(one, dict))
     return Attestation(found, inner["predicate"], signed)
 
