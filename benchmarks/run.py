@@ -22,6 +22,7 @@ BENCHMARKS = (
     "drafts",
     "deciding",
     "routing_cost",
+    "gateway",
     "fallback",
     "appending",
     "reading",
