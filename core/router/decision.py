@@ -15,8 +15,8 @@ from core.stages import Mode, Reason, Stage
 
 if TYPE_CHECKING:
     from core.client.tokens import Overflow
+    from core.monitor.drift import Watched
     from core.router.condition import Health
-    from core.router.drift import Watched
     from core.settings.policy import PolicySnapshot
 
 

@@ -13,11 +13,11 @@ from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
 from core.clock import Clock, SystemClock
 from core.errors import WrongEventLoop
+from core.monitor.outcomes import bare_id, outcome_event, recent_call
 from core.router.answer import Answer
 from core.router.backends import all_backends
 from core.router.call import RoutedCall, RunContext
 from core.router.evidence import Evidence
-from core.router.outcomes import bare_id, outcome_event, recent_call
 from core.router.shadow import ShadowCalls
 from core.router.view import RoutingState, breaker_of
 from core.settings.policy import PolicySnapshot
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from core.capsule import EventLog
     from core.capsule.events import CallOutcomeEvent
     from core.capsule.index import Index
+    from core.monitor.outcomes import Source
     from core.router.decision import CallOptions, RoutingDecision
-    from core.router.outcomes import Source
     from core.router.view import RoutingView
     from core.settings import Settings
 

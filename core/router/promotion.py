@@ -19,10 +19,10 @@ from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleError, NoHome
 from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, tree_hash
+from core.monitor.follow import DriftWatch, demote
 from core.plain import plain
 from core.router.decision import GateView
 from core.router.lapses import LAPSES, RUN_AGAIN, disqualifying
-from core.router.monitor import DriftWatch, demote
 from core.stages import PRIMARY
 from core.userdirs import user_dir
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule import EventLog
-    from core.router.drift import Drift
+    from core.monitor.drift import Drift
     from core.settings.model import Reflex
     from core.settings.policy import PolicySnapshot
 

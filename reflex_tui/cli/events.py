@@ -114,7 +114,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     """Check the chain, the order of gate decisions, and who was held out: 0 when all hold."""
     from core.capsule import EventLog
     from core.capsule.decisions import check_decisions
-    from core.router.holdout import check_holdouts
+    from core.monitor.holdout import check_holdouts
     from core.settings import load_settings
 
     settings = load_settings(arguments.config)

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from core.capsule import EventLog
     from core.capsule.replay import find_call
     from core.errors import NotReplayable, UnknownCall
-    from core.router.outcomes import bare_id, outcome_event
+    from core.monitor.outcomes import bare_id, outcome_event
     from core.settings import load_settings
     from core.settings.policy import PolicySnapshot
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from core.router.facts import CallFacts
-    from core.router.savings import Savings
+    from core.monitor.facts import CallFacts
+    from core.monitor.savings import Savings
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
 
@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     """0, whatever was saved."""
     from core.capsule import EventLog
     from core.capsule.keys import user_key
-    from core.router.facts import facts_of
-    from core.router.savings import grouped, savings_of
+    from core.monitor.facts import facts_of
+    from core.monitor.savings import grouped, savings_of
     from core.settings import load_settings
 
     if arguments.csv and arguments.json:
@@ -78,13 +78,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _day(call: CallFacts) -> str:
-    from core.router.facts import day_of
+    from core.monitor.facts import day_of
 
     return day_of(call.time)
 
 
 def _week(call: CallFacts) -> str:
-    from core.router.facts import week_of
+    from core.monitor.facts import week_of
 
     return week_of(call.time)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from core.capsule.index import Totals
-    from core.router.savings import Savings
+    from core.monitor.savings import Savings
     from core.router.shadow import ShadowSummary
     from reflex_tui.model.rows import CallRow
     from reflex_tui.model.uptime import Minute

@@ -8,7 +8,7 @@ from core.figures import NONE, duration, percent
 from core.figures import usd as dollars
 
 if TYPE_CHECKING:
-    from core.router.savings import Savings
+    from core.monitor.savings import Savings
     from core.settings import Settings
 
 

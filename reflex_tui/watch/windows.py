@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from core.capsule import EventLog
     from core.capsule.index import Index
-    from core.router.savings import Savings
+    from core.monitor.savings import Savings
     from core.router.shadow import ShadowSummary
     from core.settings import Settings
 
@@ -116,8 +116,8 @@ class WindowWatcher(Watcher):
         """What today's hold-out proves, looked at once a minute; None without a hold-out."""
         if not self._settings.reflex.monitor.holdout:
             return None
-        from core.router.facts import facts_of
-        from core.router.savings import savings_of
+        from core.monitor.facts import facts_of
+        from core.monitor.savings import savings_of
 
         due, known = self._saved
         now = self._clock.monotonic()

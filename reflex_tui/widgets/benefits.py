@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from textual.content import Content
     from textual.geometry import Size
 
-    from core.router.savings import Savings
+    from core.monitor.savings import Savings
     from core.router.shadow import ShadowSummary
     from reflex_tui.model.benefits import Benefits
     from reflex_tui.model.rows import Row

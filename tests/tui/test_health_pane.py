@@ -14,10 +14,10 @@ from core.capsule.index import Totals
 from core.client.load import load_between, parse_metrics
 from core.client.server import Engine, EngineIdentity
 from core.errors import UntrustedEndpoint
+from core.monitor.drift import Watched
+from core.monitor.savings import SavedFigure, Savings
 from core.router.condition import Cause, DeepProbe
 from core.router.decision import GateView
-from core.router.drift import Watched
-from core.router.savings import SavedFigure, Savings
 from core.router.shadow import ShadowSummary
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp

@@ -9,8 +9,8 @@ import pytest
 from core.capsule import EventLog
 from core.capsule.events import CallOutcomeEvent
 from core.errors import UnknownCall
-from core.router.drift import OUTCOMES
-from core.router.outcomes import MOST_OUTCOMES
+from core.monitor.drift import OUTCOMES
+from core.monitor.outcomes import MOST_OUTCOMES
 from core.stages import Mode
 from reflex_tui.cli.main import run
 from tests.support.gateway.serving import ASKED, CHAT, fronted

@@ -10,8 +10,8 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
-from core.router.facts import CallFacts, day_of, facts_of, week_of
-from core.router.savings import grouped, savings_of
+from core.monitor.facts import CallFacts, day_of, facts_of, week_of
+from core.monitor.savings import grouped, savings_of
 from core.stages import Mode, Reason
 from reflex_tui.cli.main import run
 from tests.support.capsule.filling import Ticking, call

@@ -25,7 +25,7 @@ from core.capsule.segments import RecordPlace, lines_from, open_segment, place_o
 from core.capsule.watched import SEALED, CallSeals
 from core.errors import CapsuleError, NoHome
 from core.files import read_state, write_private
-from core.router.drift import Drift, Promise, Watched, promise_of, restored
+from core.monitor.drift import Drift, Promise, Watched, promise_of, restored
 from core.userdirs import user_dir
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.router.drift import (
+from core.monitor.drift import (
     _BLOCKS,
     COMPLIANCE,
     LATENCY,
@@ -19,7 +19,7 @@ from core.router.drift import (
     Drift,
     Promise,
 )
-from core.router.ecusum import LIMIT, ECusum
+from core.monitor.ecusum import LIMIT, ECusum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from core.capsule.keys import seal_holds
 from core.capsule.segments import lines_from, place_of
-from core.router.holdout import NOT_COMPARED
+from core.monitor.holdout import NOT_COMPARED
 from core.stages import LIVE_ORIGINS, Mode, Reason, Stage
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from core.stages import Mode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from core.router.facts import CallFacts
+    from core.monitor.facts import CallFacts
 
 CONFIDENCE = 0.95
 LEAST_HELD_OUT = 10

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
 from core.capsule.events import LLMCallEvent
-from core.router.drift import COMPLIANCE, LATENCY
-from core.router.monitor import DriftWatch
+from core.monitor.drift import COMPLIANCE, LATENCY
+from core.monitor.follow import DriftWatch
 from core.settings import Monitor, load_settings
 from core.settings.thresholds import accept
 from core.stages import Mode, Reason

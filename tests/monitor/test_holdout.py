@@ -10,7 +10,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.capsule.events import RoutingDecisionEvent
-from core.router.holdout import check_holdouts, held_out
+from core.monitor.holdout import check_holdouts, held_out
 from core.stages import Mode, Reason
 from core.standin.script import parse_faults
 from tests.support.router.world import QUESTION, World, world

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.errors import CutReply, NotCompliant, UnparsedCall
-from core.router.ecusum import LIMIT, STAKES, ECusum
+from core.monitor.ecusum import LIMIT, STAKES, ECusum
 from core.stages import LIVE_ORIGINS, PRIMARY, Mode, Stage
 
 if TYPE_CHECKING:
