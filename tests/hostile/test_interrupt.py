@@ -136,7 +136,7 @@ def test_every_command_that_goes_on_is_interrupted_here() -> None:
     known = {line.split()[0] for line in UNDER_WAY}
     ends_by_itself = {
         *("models", "status", "trust", "enable", "disable", "check", "replay", "completion"),
-        *("init", "report", "outcome"),
+        *("init", "report", "outcome", "savings"),
         *("launch", "mcp"),  # with the agent, and with the client's end of the stream
         "suite",  # making one is stopped in its own tests
         *("bakeoff", "implement"),  # as long as a run takes: interrupted in their own tests
