@@ -88,6 +88,8 @@ def read_shape(path: Path) -> ModelShape | None:
     kv_heads = _positive(fields, f"{architecture}.attention.head_count_kv") or heads
     key = _positive(fields, f"{architecture}.attention.key_length") or width // heads
     value = _positive(fields, f"{architecture}.attention.value_length") or width // heads
+    if not key + value:
+        return None  # it has more heads than numbers to share among them
     return ModelShape(context, layers * kv_heads * (key + value) * _BYTES_A_VALUE, size)
 
 

@@ -109,6 +109,7 @@ def test_heads_may_differ_by_layer(tmp_path: Path) -> None:
         b"GGUF",
         header(ARCHITECTURE),
         header(*COMPLETE[:-1], ("x.attention.head_count", 4, number(0))),
+        header(*COMPLETE[:-1], ("x.attention.head_count", 4, number(513))),
         header(*COMPLETE, count=1 << 40),
         header(("a", 8, struct.pack("<Q", 1 << 60))),
         header(("a", 9, struct.pack("<IQ", 9, 1) + struct.pack("<IQ", 9, 1))),

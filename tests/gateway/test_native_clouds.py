@@ -10,8 +10,9 @@ import pytest
 
 from core.capsule import EventLog
 from core.client.apis import authentication
-from core.client.backend import Backend, ChatRequest
+from core.client.backend import Backend, ChatRequest, NativePiece
 from core.errors import UntrustedEndpoint
+from core.gateway.native import NativeReply
 from core.router.backends import cloud as cloud_of
 from core.settings import load_settings, trust
 from core.stages import Mode
@@ -220,6 +221,19 @@ async def test_a_document_passes_unchanged_too(project: Path, api: str) -> None:
         refused = await http.post(api, json=ASKS[api] | {"stream": True})
     assert refused.status_code == 400
     assert "prompt is too long: 9 tokens > 4 maximum" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+async def test_only_whole_events_are_passed_on(end: str) -> None:
+    """However the bytes come, and with each of the line ends that events may have."""
+    said = stream_of("messages").replace(b"\n", end.encode())
+    native = NativeReply("text/event-stream")
+    pieces = [native.take(NativePiece("", said[at : at + 1])) for at in range(len(said))]
+    passed = [piece for piece in pieces if piece]
+    assert b"".join(passed) == said
+    assert len(passed) == len(MESSAGES)
+    assert all(piece.endswith(2 * end.encode()) for piece in passed)
+    assert await native.is_whole()
 
 
 @pytest.mark.parametrize("cut", [b"", b"event: x\ndata: {", b"event: x\ndata: {}\n"])
