@@ -12,9 +12,9 @@ from core.capsule.events import Event
 from core.export import parquet
 from core.export.genai import span_of
 from core.export.shipping import cursor_for
-from core.router.facts import facts_of
-from core.router.holdout import check_holdouts
-from core.router.savings import savings_of
+from core.monitor.facts import facts_of
+from core.monitor.holdout import check_holdouts
+from core.monitor.savings import savings_of
 from core.router.shadow import shadow_summary
 from core.settings.model import Cloud
 from tests.support.capsule.calls import llm_call
