@@ -12,7 +12,8 @@ from core.capsule import EventLog
 from core.client.apis import authentication
 from core.client.backend import Backend, ChatRequest, NativePiece
 from core.errors import UntrustedEndpoint
-from core.gateway.native import NativeReply
+from core.gateway.dialects.messages import Messages
+from core.gateway.native import NativeReply, for_cloud
 from core.router.backends import cloud as cloud_of
 from core.settings import load_settings, trust
 from core.stages import Mode
@@ -221,6 +222,34 @@ async def test_a_document_passes_unchanged_too(project: Path, api: str) -> None:
         refused = await http.post(api, json=ASKS[api] | {"stream": True})
     assert refused.status_code == 400
     assert "prompt is too long: 9 tokens > 4 maximum" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"prompt": {"id": "p"}},
+        {"previous_response_id": "r", "input": []},
+        {"input": [{"type": "mcp_approval_response", "approve": True}]},
+    ],
+)
+async def test_what_only_the_cloud_can_read_reaches_it(project: Path, asked: Json) -> None:
+    """A stored prompt or conversation, or an item of its own, though nothing else is said."""
+    async with before(project, "responses") as (http, cloud, _):
+        answer = await http.post("responses", json=asked)
+    assert answer.content == stream_of("responses")
+    assert cloud.seen[0].json == asked | {"model": "test-model"}
+
+
+def test_a_credential_that_no_header_holds_is_left_out(project: Path) -> None:
+    """Instead of ending the call; what is sound is passed on."""
+    settings = configured(project, "https://h/v1", 'api = "messages"\nauth = "caller"\n')
+    dialect = Messages()
+    headers = {"x-api-key": "s\u00e4", "authorization": "Bearer s"}
+    asked = for_cloud(
+        dialect.read(ASKS["messages"]), dialect, ASKS["messages"],
+        headers=headers, query="", cloud=settings.cloud,
+    )  # fmt: skip
+    assert asked.request.credential == {"authorization": "Bearer s"}
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

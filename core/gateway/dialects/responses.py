@@ -91,6 +91,8 @@ class _Reader:
             self._talk.say("system", given["instructions"])
         self._items(given.get("input"))
         native = next((key for key in _KEPT_ELSEWHERE if given.get(key)), None)
+        if not (self._talk.messages() or native or self._needs_cloud):
+            raise ErrorReply(400, "input must be a text, or a list of items", param="input")
         request = ChatRequest(
             self._talk.messages(),
             schema=schema,
@@ -116,8 +118,6 @@ class _Reader:
                 if not isinstance(item, dict):
                     raise ErrorReply(400, "must be an object", param=f"input[{nth}]")
                 self._item(item)
-        if not self._talk.messages():
-            raise ErrorReply(400, "input must be a text, or a list of items", param="input")
 
     def _item(self, item: Mapping[str, Any]) -> None:
         kind = item.get("type") or ("message" if "role" in item else "")
