@@ -119,6 +119,10 @@ class Arena:
         """Change the reflex server's script."""
         self.reflex.script = replace(self.reflex.script, **changes)
 
+    def cloud_is(self, **changes: Any) -> None:
+        """Change the cloud's script; how fast it is changes no verdict."""
+        self.cloud.script = replace(self.cloud.script, **changes)
+
     def plan(self, **changes: Any) -> Plan:
         """A plan over the suite."""
         return Plan(**{"suite": str(self.suite), "seed": 1, "concurrency": 2, **changes})
