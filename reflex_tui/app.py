@@ -201,7 +201,7 @@ class ReflexApp(App[None]):
         ):
             self._begin()
         else:
-            self._watchers.outlook.use(message.settings)
+            self._watchers.routing_view.use(message.settings)
             self._watchers.windows.use(message.settings)
         if before is None and not closed:
             return
@@ -226,7 +226,7 @@ class ReflexApp(App[None]):
         if message.deep:
             self.dashboard.query_one(HealthPane).show_generating()
         if self._watchers is not None:
-            self._watchers.outlook.look_now(deep=message.deep)
+            self._watchers.routing_view.look_now(deep=message.deep)
 
     def _ask_archive(self, message: CallsWanted | CountWanted | PageWanted | TimeWanted) -> None:
         if self._watchers is not None:
@@ -356,7 +356,7 @@ class ReflexApp(App[None]):
         )
         from reflex_tui.widgets import keymap  # not for the first paint
 
-        outlook, settings = self.dashboard.outlook, self.settings
+        routing_view, settings = self.dashboard.routing_view, self.settings
         keys = readable(
             (self.get_key_display(active.binding), active.binding.description, active.binding.id)
             for active in self.screen.active_bindings.values()
@@ -364,12 +364,12 @@ class ReflexApp(App[None]):
         )
         where = places(settings, self._theme_file, self._keymap_file or keymap.keymap_file())
         built: dict[str, Callable[[int], list[Content]]] = {
-            "models": partial(pages.models_page, outlook),
-            "check": partial(pages.check_page, outlook, live=self.dashboard.live),
+            "models": partial(pages.models_page, routing_view),
+            "check": partial(pages.check_page, routing_view, live=self.dashboard.live),
             "status": partial(
                 pages.status_page,
                 settings,
-                outlook,
+                routing_view,
                 self.dashboard.live,
                 no_evidence=self.dashboard.is_broken,
             ),

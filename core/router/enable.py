@@ -42,12 +42,12 @@ class Proposal:
     on: bool
     path: Path
     changes: tuple[SettingChange, ...]
-    outlook: RoutingView
+    routing_view: RoutingView
 
     @property
     def refused(self) -> bool:
         """Only a gate pass that holds now lets reflex serve; disabling is never refused."""
-        return self.on and not self.outlook.gate.valid
+        return self.on and not self.routing_view.gate.valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Done:
 
     path: Path
     line: int | None
-    outlook: RoutingView
+    routing_view: RoutingView
 
 
 def propose(settings: Settings, *, on: bool) -> Proposal:

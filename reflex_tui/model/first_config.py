@@ -30,11 +30,15 @@ def example(endpoint: str = _ENDPOINT, model: str = _MODEL) -> tuple[str, ...]:
     )
 
 
-def first_config(outlook: RoutingView | None) -> tuple[str, ...]:
+def first_config(routing_view: RoutingView | None) -> tuple[str, ...]:
     """The lines to paste into a new file; none where there is one, or none is needed."""
-    if outlook is None or outlook.settings.source.path is not None or outlook.health.ok:
+    if (
+        routing_view is None
+        or routing_view.settings.source.path is not None
+        or routing_view.health.ok
+    ):
         return ()
-    health = outlook.health
+    health = routing_view.health
     return example(health.endpoint, health.models[0]) if health.models else example()
 
 

@@ -178,11 +178,11 @@ class Condition:
         return f"{self.glyph} {self.word}"
 
 
-def server_condition(outlook: RoutingView | None, live: Figures | None = None) -> Condition:
+def server_condition(routing_view: RoutingView | None, live: Figures | None = None) -> Condition:
     """How the reflex server is; ``live`` is what its real calls took."""
-    if outlook is None:
+    if routing_view is None:
         return Condition("◌", "checking", UNKNOWN)
-    health = outlook.health
+    health = routing_view.health
     if not health.ok:
         if health.cause == "loading":
             return Condition("▲", "loading", POOR, health.summary)
@@ -191,7 +191,7 @@ def server_condition(outlook: RoutingView | None, live: Figures | None = None) -
         slow = Condition("▲", "slow", POOR, f"a probe takes {duration(health.latency_ms)}")
     else:
         slow = Condition("●", "up", GOOD)
-    return _over_limit(outlook.policy.reflex.thresholds.p95_latency_ms, live) or slow
+    return _over_limit(routing_view.policy.reflex.thresholds.p95_latency_ms, live) or slow
 
 
 def _over_limit(limit_ms: float, live: Figures | None) -> Condition | None:

@@ -66,41 +66,41 @@ class NextCall:
         return {"": "✖", str(Mode.REFLEX): "●"}.get(self.who, "↗")
 
 
-def next_call(outlook: RoutingView, *, no_evidence: bool = False) -> NextCall:
+def next_call(routing_view: RoutingView, *, no_evidence: bool = False) -> NextCall:
     """What happens to the next Implement call; ``no_evidence``: the capsule cannot be read."""
-    checks = _checks(outlook)
+    checks = _checks(routing_view)
     if no_evidence:
         return NextCall("", NOT_SENT, "capsule_unreadable", BAD, checks)
-    decision = outlook.decision
+    decision = routing_view.decision
     code = f"{decision.reason} ({decision.detail})" if decision.detail else str(decision.reason)
     mode = decision.mode
-    return NextCall(str(mode), _because(outlook), code, MODE_STYLE[mode], checks)
+    return NextCall(str(mode), _because(routing_view), code, MODE_STYLE[mode], checks)
 
 
-def _because(outlook: RoutingView) -> str:
-    match outlook.decision.reason:
+def _because(routing_view: RoutingView) -> str:
+    match routing_view.decision.reason:
         case Reason.REFLEX_DISABLED:
             return "reflex is disabled"
         case Reason.SERVER_UNHEALTHY | Reason.MODEL_NOT_AVAILABLE:
-            return plain(outlook.health.summary, 500)
+            return plain(routing_view.health.summary, 500)
         case Reason.THRESHOLDS_NOT_MET:
-            return why(outlook.gate)
+            return why(routing_view.gate)
         case Reason.MAX_FAILURES_REACHED:
-            return breaker_words(outlook.breaker)
+            return breaker_words(routing_view.breaker)
         case _:
             return "server healthy, gate passed, breaker closed"
 
 
-def _checks(outlook: RoutingView) -> tuple[RuleCheck, ...]:
+def _checks(routing_view: RoutingView) -> tuple[RuleCheck, ...]:
     """The rule's conditions in its order, as far as it goes."""
-    gate, enabled = outlook.gate, outlook.policy.reflex.enabled
+    gate, enabled = routing_view.gate, routing_view.policy.reflex.enabled
     age = "" if gate.age_days is None else f" {ago(gate.age_days * 86_400)}"
-    server = "server healthy" if outlook.health.ok else "server not healthy"
-    closed = outlook.breaker.lets_through
+    server = "server healthy" if routing_view.health.ok else "server not healthy"
+    closed = routing_view.breaker.lets_through
     breaker = "breaker closed" if closed else "breaker open"
     conditions = (
         (enabled, "reflex enabled" if enabled else "reflex disabled", "enabled"),
-        (outlook.health.ok, server, "server"),
+        (routing_view.health.ok, server, "server"),
         (gate.valid, f"gate passed{age}" if gate.valid else "gate not passed", "gate"),
         (closed, breaker, "breaker"),
     )

@@ -37,9 +37,9 @@ _PROBES_KEPT = 120
 
 
 class HealthPane(VerticalScroll):
-    """Shows an outlook, the live figures and what the capsule holds; all are set from outside.
+    """Shows a routing view, the live figures and what the capsule holds; all are set from outside.
 
-    ``blocked`` is why there is no outlook: an untrusted endpoint, say. While ``charting`` the
+    ``blocked`` is why there is no routing_view: an untrusted endpoint, say. While ``charting`` the
     latency has the whole pane.
     """
 
@@ -52,7 +52,7 @@ class HealthPane(VerticalScroll):
     ]
     blocked: reactive[ReflexError | None] = reactive(None, repaint=False)
 
-    outlook: reactive[RoutingView | None] = reactive(None, repaint=False)
+    routing_view: reactive[RoutingView | None] = reactive(None, repaint=False)
     live: reactive[Figures | None] = reactive(None, repaint=False)
     now: reactive[datetime | None] = reactive(None, repaint=False)
     charting: reactive[bool] = reactive(
@@ -83,16 +83,16 @@ class HealthPane(VerticalScroll):
                 yield PlotSection()
         yield RemedySection()
 
-    def watch_outlook(self, outlook: RoutingView | None) -> None:
+    def watch_routing_view(self, routing_view: RoutingView | None) -> None:
         """Pass a new look on; the remedy of a server that is down takes the lower half."""
-        ill = outlook is not None and not outlook.health.ok
+        ill = routing_view is not None and not routing_view.health.ok
         self.set_class(ill, "-down")
-        if outlook is None:
+        if routing_view is None:
             return
         from core.router.condition import LISTED  # who looks has loaded it
 
-        health, server = outlook.health, self.query_one(ServerSection)
-        previous = server.outlook.health if server.outlook else None
+        health, server = routing_view.health, self.query_one(ServerSection)
+        previous = server.routing_view.health if server.routing_view else None
         if previous and (previous.endpoint, previous.model) != (health.endpoint, health.model):
             self._looks.clear()
             self._probes.clear()
@@ -102,24 +102,27 @@ class HealthPane(VerticalScroll):
             self._probes.append(health.latency_ms if up else None)
             self._looks.add(health.checked_at, ok=up)
         server.probes = tuple(self._probes)
-        server.outlook = outlook
+        server.routing_view = routing_view
         if health.deep is not None or not health.ok:
             server.deep = health.deep
             failed = health.deep is not None and health.deep.error is not None
             server.deep_advice = health.remedy[0] if failed and health.remedy else ""
         remedy = self.query_one(RemedySection)
-        if remedy.outlook is None or remedy.outlook.health.cause != outlook.health.cause:
+        if (
+            remedy.routing_view is None
+            or remedy.routing_view.health.cause != routing_view.health.cause
+        ):
             remedy.copied = None
-        remedy.outlook = outlook
-        limit_ms = outlook.policy.reflex.thresholds.p95_latency_ms
+        remedy.routing_view = routing_view
+        limit_ms = routing_view.policy.reflex.thresholds.p95_latency_ms
         self.query_one(BackendsSection).limit_ms = limit_ms
         self.query_one(PlotSection).limit_ms = limit_ms
-        self.query_one(GateSection).outlook = outlook
-        self.query_one(WatchedSection).outlook = outlook
+        self.query_one(GateSection).routing_view = routing_view
+        self.query_one(WatchedSection).routing_view = routing_view
         breaker = self.query_one(BreakerSection)
-        breaker.outlook, breaker.seen_at = outlook, self.now
-        self.query_one(EvidenceSection).outlook = outlook
-        self.query_one(BenefitsSection).sample = outlook.policy.reflex.shadow.sample
+        breaker.routing_view, breaker.seen_at = routing_view, self.now
+        self.query_one(EvidenceSection).routing_view = routing_view
+        self.query_one(BenefitsSection).sample = routing_view.policy.reflex.shadow.sample
         self._show_hour()
         self._show_benefits()
         self.refresh_bindings()
@@ -228,18 +231,20 @@ class HealthPane(VerticalScroll):
 
     def _show_benefits(self) -> None:
         section = self.query_one(BenefitsSection)
-        if self._seen is None or self.outlook is None:
+        if self._seen is None or self.routing_view is None:
             return
-        section.benefits = benefits_of(self._seen.today, self.outlook.settings, self.outlook.gate)
+        section.benefits = benefits_of(
+            self._seen.today, self.routing_view.settings, self.routing_view.gate
+        )
         section.shadow = self._seen.shadow
         section.saved = self._seen.saved
 
     def _copyable(self) -> tuple[str, ...]:
         if self.blocked is not None:
             return command_in(self.blocked)
-        if self.outlook is None or self.outlook.health.ok:
+        if self.routing_view is None or self.routing_view.health.ok:
             return ()
-        return pastable(self.outlook)
+        return pastable(self.routing_view)
 
 
 def command_in(error: ReflexError) -> tuple[str, ...]:

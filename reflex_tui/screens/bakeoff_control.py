@@ -47,7 +47,7 @@ DRAW_EVERY_S = 0.2
 
 
 class BakeoffControl(Vertical):
-    """Holds the pane and the run, and uses the newest ``settings`` and ``outlook`` it was given."""
+    """Holds the pane and the run; uses the newest settings and routing view it was given."""
 
     class DetailRead(Message):
         """A report whole; None: it cannot be read, or it is no report of ours."""
@@ -76,7 +76,7 @@ class BakeoffControl(Vertical):
         super().__init__(id="bakeoff")
         self._clock = clock
         self._settings: Settings | None = None
-        self._outlook: RoutingView | None = None
+        self._routing_view: RoutingView | None = None
         self._live_ms: dict[str, float | None] = {}
         self._live: Figures | None = None
         self._changed = False
@@ -132,10 +132,12 @@ class BakeoffControl(Vertical):
         self.pane.thresholds = settings.reflex.thresholds
         self.pane.enabled = settings.reflex.enabled
 
-    def see(self, outlook: RoutingView | None, figures: Sequence[Figures] | None = None) -> None:
+    def see(
+        self, routing_view: RoutingView | None, figures: Sequence[Figures] | None = None
+    ) -> None:
         """How the server is now, and what live calls took; either may be left out."""
-        if outlook is not None:
-            self._outlook = outlook
+        if routing_view is not None:
+            self._routing_view = routing_view
         if figures is not None:
             self._live = next((of for of in figures if of.backend == PRIMARY), None)
             self._live_ms = {
@@ -330,7 +332,9 @@ class BakeoffControl(Vertical):
 
         if self._settings is None or self.running:
             return
-        dialog = BakeoffStart(self._settings, options, lambda: self._outlook, dict(self._live_ms))
+        dialog = BakeoffStart(
+            self._settings, options, lambda: self._routing_view, dict(self._live_ms)
+        )
         self.app.push_screen(dialog, self._started_by)
 
     def _started_by(self, plan: Plan | None) -> None:

@@ -249,9 +249,11 @@ class BakeoffStart(ModalScreen["Plan | None"]):
         self.dismiss(result)
 
     def _show_health(self) -> None:
-        outlook = self._look()
-        down = outlook is not None and not outlook.health.ok
-        self.query_one(CostSection).down = outlook.health.summary if outlook and down else ""
+        routing_view = self._look()
+        down = routing_view is not None and not routing_view.health.ok
+        self.query_one(CostSection).down = (
+            routing_view.health.summary if routing_view and down else ""
+        )
 
     def _estimate(self) -> None:
         self.query_one(CostSection).looking = True

@@ -112,7 +112,7 @@ class Dashboard(Screen[None]):
     def __init__(self, settings: Settings | None, clock: Clock) -> None:
         super().__init__(id="dashboard")
         self.settings = settings
-        self.outlook: RoutingView | None = None
+        self.routing_view: RoutingView | None = None
         self._clock = clock
         self._calls = Calls()
         self._chosen: Window = AUTO
@@ -166,8 +166,8 @@ class Dashboard(Screen[None]):
         self.is_whole = True
         self.use(self.settings)
         self.routing.now = self.now
-        if self.outlook is not None:
-            self.bakeoff.see(self.outlook)
+        if self.routing_view is not None:
+            self.bakeoff.see(self.routing_view)
         self._show_pane()
         self.post_message(self.Ready())
 
@@ -195,14 +195,14 @@ class Dashboard(Screen[None]):
 
     def on_view_seen(self, message: ViewSeen) -> None:
         """A new look at server, gate and breaker."""
-        self.outlook = message.outlook
+        self.routing_view = message.routing_view
         if self.is_whole:
-            self.bakeoff.see(message.outlook)
+            self.bakeoff.see(message.routing_view)
         self.query_one(Masthead).blocked = None
-        self.query_one(Masthead).outlook = message.outlook
+        self.query_one(Masthead).routing_view = message.routing_view
         health = self.query_one(HealthPane)
         health.blocked = None
-        health.outlook = message.outlook
+        health.routing_view = message.routing_view
         if message.deep:
             health.show_generated()
         health.refresh_bindings()
@@ -213,7 +213,7 @@ class Dashboard(Screen[None]):
         word, why = "blocked", "nothing can be decided"
         if isinstance(message.error, UntrustedEndpoint):
             word, why = "untrusted", "nothing is contacted"
-        self.outlook = None
+        self.routing_view = None
         self.query_one(Masthead).blocked = Condition("✖", word, BAD, why)
         self.query_one(HealthPane).blocked = message.error
         self.complete()

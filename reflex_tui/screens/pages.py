@@ -151,11 +151,11 @@ def places(settings: Settings | None, theme_file: Path, keymap_file: Path) -> di
     }
 
 
-def models_page(outlook: RoutingView | None, width: int) -> list[Content]:
+def models_page(routing_view: RoutingView | None, width: int) -> list[Content]:
     """What the server serves, the configured model marked."""
-    if outlook is None:
+    if routing_view is None:
         return [line((WAIT, MUTED))]
-    health = outlook.health
+    health = routing_view.health
     lines = [line((health.endpoint, MUTED)), line("")]
     for model in health.models:
         mark = ("● ", GOOD) if model == health.model else ("  ", "")
@@ -171,21 +171,21 @@ def models_page(outlook: RoutingView | None, width: int) -> list[Content]:
 
 
 def check_page(
-    outlook: RoutingView | None, width: int, live: Figures | None = None
+    routing_view: RoutingView | None, width: int, live: Figures | None = None
 ) -> list[Content]:
     """Whether the gate holds now, its table, and what to do when it does not.
 
     A gate that holds says nothing of a server whose calls fail now: ``live`` is what those took.
     """
-    if outlook is None:
+    if routing_view is None:
         return [line((WAIT, MUTED))]
-    gate, thresholds = outlook.gate, outlook.policy.reflex.thresholds
+    gate, thresholds = routing_view.gate, routing_view.policy.reflex.thresholds
     state = gate_condition(gate)
     age = (f", {state.why}" if state.why else "", MUTED)
     lines = [line((state.label, f"bold {state.style}"), age)]
     if not gate.valid:
         lines.append(line(why(gate)))
-    server = server_condition(outlook, live)
+    server = server_condition(routing_view, live)
     if server.style != GOOD:
         why_not = (f", {server.why}" if server.why else "", MUTED)
         lines.append(line(("server  ", MUTED), (server.label, f"bold {server.style}"), why_not))
@@ -197,7 +197,7 @@ def check_page(
 
 def status_page(
     settings: Settings | None,
-    outlook: RoutingView | None,
+    routing_view: RoutingView | None,
     live: Figures | None,
     width: int,
     *,
@@ -212,14 +212,16 @@ def status_page(
     source = settings.source
     lines = [
         *(
-            _next_call(outlook, live, width, no_evidence=no_evidence)
-            if outlook
+            _next_call(routing_view, live, width, no_evidence=no_evidence)
+            if routing_view
             else [line((WAIT, MUTED))]
         ),
         line(""),
         *labelled(title("workspace"), line(plain(source.root, 500)), width),
         *labelled(title("config"), line(config_place(settings)), width),
-        *labelled(title("policy"), line(outlook.policy.policy_hash if outlook else ""), width),
+        *labelled(
+            title("policy"), line(routing_view.policy.policy_hash if routing_view else ""), width
+        ),
     ]
     origin_width = 19
     value_width = max(8, width - _SETTING - origin_width)
@@ -271,13 +273,13 @@ def _shown(value: Any) -> str:
 
 
 def _next_call(
-    outlook: RoutingView, live: Figures | None, width: int, *, no_evidence: bool
+    routing_view: RoutingView, live: Figures | None, width: int, *, no_evidence: bool
 ) -> list[Content]:
-    found = next_call(outlook, no_evidence=no_evidence)
+    found = next_call(routing_view, no_evidence=no_evidence)
     states = (
-        ("server", server_condition(outlook, live)),
-        ("gate", gate_condition(outlook.gate)),
-        ("breaker", breaker_condition(outlook.breaker)),
+        ("server", server_condition(routing_view, live)),
+        ("gate", gate_condition(routing_view.gate)),
+        ("breaker", breaker_condition(routing_view.breaker)),
     )
     return [
         *(line((row, f"bold {found.style}")) for row in wrap(found.sentence, max(20, width))),

@@ -52,17 +52,17 @@ def proposal_lines(
 
     ``key`` begins a bakeoff on the pane below; ``live`` is what real calls took.
     """
-    outlook = proposal.outlook
-    lines = [_gate(outlook), _server(outlook, live), line("")]
+    routing_view = proposal.routing_view
+    lines = [_gate(routing_view), _server(routing_view, live), line("")]
     if proposal.refused:
-        return [*lines, *_refusal(outlook, width, key)]
+        return [*lines, *_refusal(routing_view, width, key)]
     if not proposal.changes:
         state = "enabled" if proposal.on else "disabled"
         return [*lines, line((f"✓ reflex is {state} already: nothing to change", GOOD))]
     lines += [line((plain(proposal.path, 500), MUTED))]
     lines += [_change(each) for each in proposal.changes]
     if proposal.on:
-        lines += [line(""), *_afterwards(outlook, width)]
+        lines += [line(""), *_afterwards(routing_view, width)]
     else:
         lines += [line(""), *_told("From then on every Implement call goes to the cloud.", width)]
     return lines
@@ -74,9 +74,9 @@ def done_lines(done: Done, width: int, *, on: bool, live: Figures | None = None)
     return [
         line((f"✓ written   {plain(done.path.name, 80)}:{done.line}: ", f"bold {GOOD}"), said),
         line(""),
-        _gate(done.outlook),
-        _server(done.outlook, live),
-        _next("next call ", done.outlook),
+        _gate(done.routing_view),
+        _server(done.routing_view, live),
+        _next("next call ", done.routing_view),
         line(""),
         *_told("Runs already started keep their policy.", width),
     ]
@@ -89,22 +89,22 @@ def error_lines(error: ReflexError, width: int) -> list[Content]:
     return [*lines, line(""), *_told(error.remedy, width)]
 
 
-def _gate(outlook: RoutingView) -> Content:
-    state = gate_condition(outlook.gate)
+def _gate(routing_view: RoutingView) -> Content:
+    state = gate_condition(routing_view.gate)
     label = (state.label, f"bold {state.style}")
-    suite = plain((outlook.gate.event or {}).get("suite", ""), 40)
+    suite = plain((routing_view.gate.event or {}).get("suite", ""), 40)
     return line(("gate".ljust(LABEL), MUTED), label, (f"   {state.why}   {suite}".rstrip(), MUTED))
 
 
-def _server(outlook: RoutingView, live: Figures | None) -> Content:
-    state = server_condition(outlook, live)
+def _server(routing_view: RoutingView, live: Figures | None) -> Content:
+    state = server_condition(routing_view, live)
     told = line(("server".ljust(LABEL), MUTED), (state.label, f"bold {state.style}"))
-    model, reason = plain(outlook.settings.reflex.model, 80), plain(state.why, 200)
+    model, reason = plain(routing_view.settings.reflex.model, 80), plain(state.why, 200)
     return line(told, (f"   {model}   {reason}", MUTED))
 
 
-def _refusal(outlook: RoutingView, width: int, key: str) -> list[Content]:
-    gate = outlook.gate
+def _refusal(routing_view: RoutingView, width: int, key: str) -> list[Content]:
+    gate = routing_view.gate
     head = f"✖ refused: no valid gate pass ({plain(gate.detail, 40)})"
     return [
         line((head, f"bold {BAD}")),
@@ -121,27 +121,29 @@ def _change(change: SettingChange) -> Content:
     return line((f"{change.number:>5} ", MUTED), (text, style))
 
 
-def _afterwards(outlook: RoutingView, width: int) -> list[Content]:
+def _afterwards(routing_view: RoutingView, width: int) -> list[Content]:
     """What the next Implement call would do if the file said so already."""
-    settings = outlook.settings
+    settings = routing_view.settings
     enabled = settings.reflex.model_copy(update={"enabled": True})
     policy = PolicySnapshot.capture(type(settings)(enabled, settings.cloud, settings.source))
-    decision = decide(policy, Stage.IMPLEMENT, outlook.health, outlook.breaker, outlook.gate)
-    found = next_call(replace(outlook, policy=policy, decision=decision))
+    decision = decide(
+        policy, Stage.IMPLEMENT, routing_view.health, routing_view.breaker, routing_view.gate
+    )
+    found = next_call(replace(routing_view, policy=policy, decision=decision))
     lines = labelled(
         line("Then "), line((found.sentence, f"bold {MODE_STYLE[decision.mode]}")), width
     )
-    stamps = (outlook.gate.event or {}).get("stamps")
+    stamps = (routing_view.gate.event or {}).get("stamps")
     if stamps:
         lines.append(line((f"marked {plain(', '.join(map(str, stamps)), 80)}", POOR)))
     lapses = "It lapses when model, server, suite, prompt or thresholds change."
     return [*lines, *_told(lapses, width)]
 
 
-def _next(label: str, outlook: RoutingView) -> Content:
-    decision = outlook.decision
+def _next(label: str, routing_view: RoutingView) -> Content:
+    decision = routing_view.decision
     mode = (str(decision.mode), f"bold {MODE_STYLE[decision.mode]}")
-    because = next_call(outlook).because
+    because = next_call(routing_view).because
     return line((label.ljust(LABEL), MUTED), "→ ", mode, (f": {because}", MUTED))
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class ViewSeen(Message):
     """A new look at server, gate and breaker; ``deep`` when it was asked for by the user."""
 
-    outlook: RoutingView
+    routing_view: RoutingView
     deep: bool = False
 
 

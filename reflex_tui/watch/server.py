@@ -23,7 +23,7 @@ class ViewWatcher(Watcher):
     """Looks at server, gate and breaker every second, or at once when asked."""
 
     def __init__(self, settings: Settings, post: Post, clock: Clock | None = None) -> None:
-        super().__init__("outlook", post)
+        super().__init__("routing_view", post)
         self._settings = settings
         self._clock = clock
         self._deep = False

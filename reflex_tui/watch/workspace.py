@@ -29,7 +29,7 @@ class WorkspaceWatchers:
         post: Post,
         clock: Clock | None = None,
     ) -> None:
-        self.outlook = ViewWatcher(settings, post, clock)
+        self.routing_view = ViewWatcher(settings, post, clock)
         self.capsule = CapsuleWatcher(settings.state_dir / "capsule", post)
         self.archive = Archive(settings.state_dir / "capsule", post)
         self.reports = ReportsWatcher(settings.state_dir / "eval", post)
@@ -49,7 +49,7 @@ class WorkspaceWatchers:
 
     def stop(self) -> None:
         """Ask all to end, and wait for it a moment."""
-        watchers = (self.outlook, self.capsule, *self._followers)
+        watchers = (self.routing_view, self.capsule, *self._followers)
         for watcher in watchers:
             watcher.stop()
         self._stopped.set()
@@ -59,7 +59,7 @@ class WorkspaceWatchers:
             watcher.join()
 
     def _start(self) -> None:
-        self.outlook.start()
+        self.routing_view.start()
         self._follow.wait()
         if self._stopped.is_set():
             return

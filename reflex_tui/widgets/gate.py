@@ -50,19 +50,19 @@ _BOUND, _LEAST_BAR, _MOST_BAR = 19, 8, 48
 class GateSection(Section):
     """Value, bound, threshold and verdict of each criterion, or what is still to be shown."""
 
-    outlook: reactive[RoutingView | None] = reactive(None, layout=True)
+    routing_view: reactive[RoutingView | None] = reactive(None, layout=True)
 
     def lines(self, width: int) -> list[Content]:
         """A title and three lines, and one more while it is not met."""
-        if self.outlook is None:
+        if self.routing_view is None:
             return [title("GATE", ("◌ checking", MUTED)), line("")]
-        gate, thresholds = self.outlook.gate, self.outlook.policy.reflex.thresholds
+        gate, thresholds = self.routing_view.gate, self.routing_view.policy.reflex.thresholds
         state = gate_condition(gate)
         lines = [self._title(width, state.label, state.style)]
         lines += [criterion_line(each, width) for each in criteria(gate.event, thresholds)]
         if "demo" in _stamps(gate.event):
             lines.append(left(line(("demo pass (not measured)", MUTED)), width))
-        if gate.valid and not self.outlook.policy.reflex.enabled:
+        if gate.valid and not self.routing_view.policy.reflex.enabled:
             hint = ("reflex is disabled; enable it:  ", MUTED), (ENABLE, "$reflex")
             lines.append(left(line(*hint), width))
         if not gate.valid:
@@ -70,8 +70,8 @@ class GateSection(Section):
         return lines
 
     def _title(self, width: int, label: str, style: str) -> Content:
-        assert self.outlook is not None
-        gate = self.outlook.gate
+        assert self.routing_view is not None
+        gate = self.routing_view.gate
         verdict = line((label, f"bold {style}"))
         if not gate.valid and (gate.event is None or gate.detail not in OUTCOMES):
             return left(title("GATE", (f"✖ {why(gate)}", BAD)), width)
@@ -140,17 +140,17 @@ def _drawn(criterion: CriterionRow, width: int) -> Content:
 class BreakerSection(Section):
     """The circuit breaker, with its countdown while it is open.
 
-    ``seen_at`` is when ``outlook`` came: the countdown goes on by ``now`` while the next look
+    ``seen_at`` is when ``routing_view`` came: the countdown goes on by ``now`` while the next look
     takes its time.
     """
 
-    outlook: reactive[RoutingView | None] = reactive(None)
+    routing_view: reactive[RoutingView | None] = reactive(None)
     seen_at: reactive[datetime | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)
 
     def lines(self, width: int) -> list[Content]:
         """One line."""
-        breaker = self.outlook.breaker if self.outlook else None
+        breaker = self.routing_view.breaker if self.routing_view else None
         if breaker and breaker.retry_in_s and self.seen_at and self.now:
             waited_s = (self.now - self.seen_at).total_seconds()
             breaker = replace(breaker, retry_in_s=max(0.0, breaker.retry_in_s - waited_s))
@@ -162,7 +162,7 @@ class BreakerSection(Section):
 class EvidenceSection(Section):
     """The capsule in a line: how many events, how fresh, what is kept, under which policy."""
 
-    outlook: reactive[RoutingView | None] = reactive(None)
+    routing_view: reactive[RoutingView | None] = reactive(None)
     loaded: reactive[bool] = reactive(default=False)
     broken: reactive[bool] = reactive(default=False)
     events: reactive[int] = reactive(0)
@@ -175,9 +175,9 @@ class EvidenceSection(Section):
         if self.newest and self.now:
             age = ago(max(0.0, (self.now - self.newest).total_seconds()))
         first = title("EVIDENCE", self._state(), (f"   newest {age}" if age else "", MUTED))
-        if self.outlook is None:
+        if self.routing_view is None:
             return [left(first, width), line("")]
-        policy = self.outlook.policy
+        policy = self.routing_view.policy
         kept = f"stores {_STORES.get(policy.capture_mode, policy.capture_mode)}"
         policy_hash = (f"   policy {policy.policy_hash[7:15]}", MUTED)
         second = line(" " * LABEL, (kept, MUTED), policy_hash)

@@ -36,7 +36,7 @@ _LEAST_NAME = 8
 
 
 class Masthead(Widget):
-    """Shows the outlook; a click on a tab, or ``active``, changes the pane.
+    """Shows the routing view; a click on a tab, or ``active``, changes the pane.
 
     With ``no_evidence`` the capsule cannot be read, so that no call is sent, whatever is decided.
     """
@@ -50,7 +50,7 @@ class Masthead(Widget):
         ("bakeoff", "Bakeoff"),
     )
 
-    outlook: reactive[RoutingView | None] = reactive(None)
+    routing_view: reactive[RoutingView | None] = reactive(None)
     live: reactive[Figures | None] = reactive(None)
     blocked: reactive[Condition | None] = reactive(None)
     no_evidence: reactive[bool] = reactive(default=False)
@@ -86,12 +86,12 @@ class Masthead(Widget):
         return spread(line(name, _GAP, tabs), states, width)
 
     def _states(self) -> Sequence[Content]:
-        state = self.blocked or server_condition(self.outlook, self.live)
+        state = self.blocked or server_condition(self.routing_view, self.live)
         server = (state.label, f"bold {state.style}")
-        if self.blocked or self.outlook is None:
+        if self.blocked or self.routing_view is None:
             return [line(server)]
-        gate = gate_condition(self.outlook.gate)
-        breaker = breaker_condition(self.outlook.breaker)
+        gate = gate_condition(self.routing_view.gate)
+        breaker = breaker_condition(self.routing_view.breaker)
         verdict = ("gate ", MUTED), (gate.label, gate.style)
         age = (f", {gate.why}" if gate.why else "", MUTED)
         quiet = breaker.style == GOOD
@@ -121,9 +121,9 @@ class Masthead(Widget):
         """Who answers the next call, why, and where there is room the rule with its ticks."""
         if self.blocked is not None:
             return fitting([line((f"✖ {self.blocked.why}", BAD)), line("")], width)
-        if self.outlook is None:
+        if self.routing_view is None:
             return line(("◌ looking at server, gate and breaker", MUTED))
-        found = next_call(self.outlook, no_evidence=self.no_evidence)
+        found = next_call(self.routing_view, no_evidence=self.no_evidence)
         ticks = line(
             *(
                 piece

@@ -48,10 +48,10 @@ def commands(health: Health) -> tuple[str, ...]:
     return tuple(text for text in health.remedy[1:] if not text.endswith(":"))
 
 
-def pastable(outlook: RoutingView) -> tuple[str, ...]:
+def pastable(routing_view: RoutingView) -> tuple[str, ...]:
     """All that can be copied: the commands, and the configuration of one who has none."""
-    config = "\n".join(first_config(outlook))
-    return (*commands(outlook.health), *([config] if config else []))
+    config = "\n".join(first_config(routing_view))
+    return (*commands(routing_view.health), *([config] if config else []))
 
 
 def copy_wanted(found: Sequence[str], number: int) -> CopyWanted:
@@ -64,15 +64,15 @@ def copy_wanted(found: Sequence[str], number: int) -> CopyWanted:
 class RemedySection(Section):
     """The remedy's sentences and commands; ``copied`` is the one copied last, from 0."""
 
-    outlook: reactive[RoutingView | None] = reactive(None, layout=True)
+    routing_view: reactive[RoutingView | None] = reactive(None, layout=True)
     copied: reactive[int | None] = reactive(None)
 
     def lines(self, width: int) -> list[Content]:
         """Sentences as they are, commands numbered and shortened; copying takes them whole."""
-        if self.outlook is None or self.outlook.health.ok:
+        if self.routing_view is None or self.routing_view.health.ok:
             return []
-        health = self.outlook.health
-        runnable, config = commands(health), first_config(self.outlook)
+        health = self.routing_view.health
+        runnable, config = commands(health), first_config(self.routing_view)
         airy = self.app.size.width >= _WIDE
         lines = [title("WHAT TO DO")]
         number = 0
@@ -85,7 +85,7 @@ class RemedySection(Section):
             else:
                 lines += [line(part) for part in wrap(plain(text, 500), max(20, width))]
         if config:
-            place = plain(place_of(self.outlook.settings), 300)
+            place = plain(place_of(self.routing_view.settings), 300)
             start = (
                 "There is no configuration file yet. Save this as"
                 if health.models
@@ -94,10 +94,10 @@ class RemedySection(Section):
             lines += labelled(line(""), line(f"{start} {place}"), width)
             lines += self._numbered(number, config)
         lines += [line("")] * (airy if config else not airy or not number)
-        if found := pastable(self.outlook):
+        if found := pastable(self.routing_view):
             key = shown_key(self.app, "health.copy", "c")
             lines.append(_how_to_copy(len(found), key))
-        decision = self.outlook.decision
+        decision = self.routing_view.decision
         mode = (str(decision.mode), MODE_STYLE[decision.mode])
         lines.append(line(("Meanwhile Implement calls go to ", MUTED), mode))
         return lines
@@ -105,9 +105,9 @@ class RemedySection(Section):
     def on_click(self, event: Click) -> None:
         """A click copies the command under the pointer."""
         number = event.style.meta.get("command")
-        if self.outlook is not None and isinstance(number, int):
+        if self.routing_view is not None and isinstance(number, int):
             self.copied = number
-            self.post_message(copy_wanted(pastable(self.outlook), number))
+            self.post_message(copy_wanted(pastable(self.routing_view), number))
 
     def _command(self, number: int, text: str, width: int, most: int) -> list[Content]:
         room = max(20, width - _INDENT)
@@ -143,7 +143,7 @@ class ServerSection(Section):
     hour's minutes, oldest first. ``gpu`` is how busy the graphics card is, empty without one.
     """
 
-    outlook: reactive[RoutingView | None] = reactive(None, layout=True)
+    routing_view: reactive[RoutingView | None] = reactive(None, layout=True)
     live: reactive[Figures | None] = reactive(None)
     probes: reactive[tuple[float | None, ...]] = reactive(())
     now: reactive[datetime | None] = reactive(None)
@@ -155,10 +155,10 @@ class ServerSection(Section):
 
     def lines(self, width: int) -> list[Content]:
         """A title and five lines, and what the deep probe found."""
-        if self.outlook is None:
+        if self.routing_view is None:
             return [title("SERVER"), line(("◌ probing the server …", MUTED)), *_blank(4)]
         lines = [title("SERVER"), *self._state(width), self._model(width), self._probe(width)]
-        busy, shares = _load(self.outlook.health)
+        busy, shares = _load(self.routing_view.health)
         one = line(*busy, _GAP if shares else "", shares)
         label = line(("load".ljust(LABEL), MUTED))
         if one.cell_length <= width - LABEL or not shares:
@@ -177,9 +177,9 @@ class ServerSection(Section):
         return [left(each, width) for each in lines]
 
     def _state(self, width: int) -> list[Content]:
-        assert self.outlook is not None
-        health = self.outlook.health
-        state = server_condition(self.outlook, self.live)
+        assert self.routing_view is not None
+        health = self.routing_view.health
+        state = server_condition(self.routing_view, self.live)
         start = (left(state.label, LABEL).plain, f"bold {state.style}")
         if not health.ok:
             told = wrap(state.why, max(20, width - LABEL)) or [""]
@@ -192,8 +192,8 @@ class ServerSection(Section):
         return [line(start, why, engine, _GAP, (place, MUTED))]
 
     def _model(self, width: int) -> Content:
-        assert self.outlook is not None
-        health = self.outlook.health
+        assert self.routing_view is not None
+        health = self.routing_view.health
         served = ("✓ available", GOOD) if health.ok else ("", "")
         if not health.ok and health.models:
             served = ("✖ not offered by the server", BAD)
@@ -202,8 +202,8 @@ class ServerSection(Section):
         return _row("model", name, _GAP, served)
 
     def _probe(self, width: int) -> Content:
-        assert self.outlook is not None
-        health = self.outlook.health
+        assert self.routing_view is not None
+        health = self.routing_view.health
         age = (self.now - health.checked_at).total_seconds() if self.now else 0.0
         took = left(duration(health.latency_ms) if health.ok else "–", 8)
         seen = f"{ago(max(0.0, age))}"

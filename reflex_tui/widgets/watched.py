@@ -30,15 +30,17 @@ class WatchedSection(Section):
     WatchedSection { display: none; }
     WatchedSection.-counted { display: block; margin-bottom: 1; }
     """
-    outlook: reactive[RoutingView | None] = reactive(None, layout=True)
+    routing_view: reactive[RoutingView | None] = reactive(None, layout=True)
 
-    def watch_outlook(self, outlook: RoutingView | None) -> None:
+    def watch_routing_view(self, routing_view: RoutingView | None) -> None:
         """There is nothing to see before the first call."""
-        self.set_class(outlook is not None and bool(watched_rows(outlook.gate)), "-counted")
+        self.set_class(
+            routing_view is not None and bool(watched_rows(routing_view.gate)), "-counted"
+        )
 
     def lines(self, width: int) -> list[Content]:
         """One line, as much of it as fits; the promise nearest to its limit is the last to go."""
-        rows = watched_rows(self.outlook.gate) if self.outlook else ()
+        rows = watched_rows(self.routing_view.gate) if self.routing_view else ()
         if not rows:
             return []
         worst = max(rows, key=lambda row: row.level)

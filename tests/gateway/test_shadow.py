@@ -116,8 +116,8 @@ async def test_a_shadow_s_failure_counts_for_nothing_but_itself(project: Path) -
         for nth in range(1, 11):
             await implementer.complete(QUESTION, schema=SCHEMA)
             await settled(implementer, w, nth)
-        outlook = await implementer.view()
-    assert (outlook.breaker.state, outlook.breaker.failure_count) == ("closed", 0)
+        routing_view = await implementer.view()
+    assert (routing_view.breaker.state, routing_view.breaker.failure_count) == ("closed", 0)
     assert w.events("BreakerStateChanged") == []
     found = w.events("ShadowCompared")
     assert [(one["success"], one["agreed"]) for one in found] == [(False, False)] * 10

@@ -90,7 +90,7 @@ def test_it_is_explained_by_the_dashboard(marked: Settings) -> None:
     view = seen(marked)
     assert gate_condition(view.gate).label == "✖ does not count"
     section = GateSection()
-    section.set_reactive(GateSection.outlook, view)
+    section.set_reactive(GateSection.routing_view, view)
     pages = (
         [line.plain for line in check_page(view, 120)],
         [line.plain for line in proposal_lines(propose(marked, on=True), 120, "n")],

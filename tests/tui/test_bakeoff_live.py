@@ -298,7 +298,7 @@ async def test_disabling_shows_the_line_then_writes_it(served: Path) -> None:
     done = await asyncio.to_thread(enable.carry_out, proposal, configured)
     assert (done.path, done.line) == (served, 4)
     assert served.read_text() == before.replace("enabled = true", "enabled = false")
-    assert str(done.outlook.decision.reason) == "reflex_disabled"
+    assert str(done.routing_view.decision.reason) == "reflex_disabled"
     assert not (await asyncio.to_thread(enable.propose, configured, on=False)).changes
 
 
@@ -319,7 +319,7 @@ async def test_nothing_is_enabled_without_a_pass(served: Path) -> None:
     configured = load_settings(served)
     proposal = await asyncio.to_thread(enable.propose, configured, on=True)
     assert proposal.refused
-    assert proposal.outlook.gate.detail == "no_bakeoff"
+    assert proposal.routing_view.gate.detail == "no_bakeoff"
     with pytest.raises(ReflexError, match="no bakeoff yet"):
         await asyncio.to_thread(enable.carry_out, proposal, configured)
     assert "enabled = false" in served.read_text()

@@ -35,7 +35,7 @@ from reflex_tui.watch.messages import (
     ViewSeen,
 )
 from tests.support.tui.bakeoffs import events, report, trials
-from tests.support.tui.making import NO_GATE, ROOT, StillClock, ill, outlook, settings
+from tests.support.tui.making import NO_GATE, ROOT, StillClock, ill, routing_view, settings
 from tests.support.tui.scenes import LARGE, MIDDLE, SIZES, SMALL, Scene, says
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Acted(Scene):
     """A scene on the bakeoff pane in which something is done before the picture."""
 
     def __init__(self, act: Act, theme: str = "reflex-dark", told: Any = ()) -> None:
-        seen = [ViewSeen(outlook(gate=NO_GATE)), RecordsCame((), fresh=True)]
+        seen = [ViewSeen(routing_view(gate=NO_GATE)), RecordsCame((), fresh=True)]
         super().__init__([*seen, *told], ["3"], theme)
         self._act = act
 
@@ -310,7 +310,7 @@ def test_start(
 
     async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         tasks = "s*" if found is SOME else ""
-        down = outlook(ill()) if found is SOME else outlook()
+        down = routing_view(ill()) if found is SOME else routing_view()
         dialog = BakeoffStart(settings(), BakeoffOptions(tasks=tasks), lambda: down, {})
         await pilot.app.push_screen(dialog)
         dialog.query_one(CostSection).found = found
@@ -332,12 +332,14 @@ OFF = replace(OFF, reflex=OFF.reflex.model_copy(update={"enabled": False}), clou
 FILE = Path("/src/acme/api/stage0.toml")
 STALE = GateView(valid=False, detail="model_changed", event={"stamps": []}, age_days=2)
 PROPOSED: dict[str, Proposal | Done | ReflexError] = {
-    "promote": Proposal(on=True, path=FILE, changes=CHANGE, outlook=outlook(configured=OFF)),
-    "refused": Proposal(
-        on=True, path=FILE, changes=CHANGE, outlook=outlook(gate=STALE, configured=OFF)
+    "promote": Proposal(
+        on=True, path=FILE, changes=CHANGE, routing_view=routing_view(configured=OFF)
     ),
-    "done": Done(FILE, 3, outlook()),
-    "disable": Proposal(on=False, path=FILE, changes=BACK, outlook=outlook()),
+    "refused": Proposal(
+        on=True, path=FILE, changes=CHANGE, routing_view=routing_view(gate=STALE, configured=OFF)
+    ),
+    "done": Done(FILE, 3, routing_view()),
+    "disable": Proposal(on=False, path=FILE, changes=BACK, routing_view=routing_view()),
     "error": ConfigError(f"{FILE}: cannot be written: Read-only file system"),
 }
 

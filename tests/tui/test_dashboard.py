@@ -25,7 +25,7 @@ from reflex_tui.widgets.log_view import LogView
 from reflex_tui.widgets.section import Section
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import (
-    outlook,
+    routing_view,
     settings,
 )
 
@@ -57,7 +57,7 @@ async def test_keys_and_clicks_change_the_pane() -> None:
 async def test_slash_commands_run_complete_and_explain_themselves() -> None:
     """Typed whole, chosen from the list, completed with Tab, or mistyped."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         await bench.press("slash")
         assert "/speckit.reflex events [FILTER]" in bench.shown()
         assert "Command" not in bench.offered()
@@ -95,7 +95,7 @@ async def test_pages_open_and_close() -> None:
     """Each command's page, with the way back in the footer."""
     pages = {"help": "FILES", "status": "[reflex.fallback]", "check": "P95 latency"}
     async with dashboard(size=(120, 60)) as bench:
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         for page, says in pages.items():
             await bench.tell(CommandWanted.named(page))
             assert isinstance(bench.app.screen, Sheet)
@@ -189,7 +189,7 @@ async def test_a_chosen_theme_is_remembered(tmp_path: Path) -> None:
 async def test_any_theme_and_any_size_can_be_drawn(a_day: tuple[Record, ...]) -> None:
     """Themes that know nothing of ours, and a terminal that is resized wildly."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()), came(a_day))
+        await bench.tell(ViewSeen(routing_view()), came(a_day))
         bench.app.theme = "nord"
         await bench.pilot.pause()
         for number, size in enumerate([(20, 5), (60, 14), (200, 60), (61, 100), (80, 24)]):
@@ -214,7 +214,7 @@ async def test_what_is_long_is_copied_to_a_file(tmp_path: Path, monkeypatch: Any
 async def test_sections_fit_whatever_width_they_get(a_day: tuple[Record, ...]) -> None:
     """No line is wider than its section."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(routing_view()))
         for section in bench.dashboard.query(Section):
             for width in (1, 20, 58, 76, 200):
                 too_wide = [line.plain for line in section.lines(width) if line.cell_length > width]

@@ -18,7 +18,7 @@ from tests.support.tui.making import (
     StillClock,
     healthy,
     ill,
-    outlook,
+    routing_view,
     settings,
 )
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 async def test_the_eye_meets_state_gate_breaker_and_next_call() -> None:
     """Each as glyph and word, with the reason of the next call."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         top = bench.shown().splitlines()
         assert "● up   gate ✓ pass, 3 d ago   breaker closed" in top[0]
         assert "next Implement call → reflex" in top[1]
         assert "✓ server healthy  ✓ gate passed 3 d ago  ✓ breaker closed" in top[1]
-        await bench.tell(ViewSeen(outlook(gate=NO_GATE)))
+        await bench.tell(ViewSeen(routing_view(gate=NO_GATE)))
         said = bench.shown().splitlines()[1]
         assert "next Implement call → cloud: no bakeoff yet, so reflex may not serve" in said
         assert "✓ server  ✖ gate  · breaker" in said
-        await bench.tell(ViewSeen(outlook(breaker=OPEN)))
+        await bench.tell(ViewSeen(routing_view(breaker=OPEN)))
         assert "breaker ✖ open" in bench.shown().splitlines()[0]
         assert "retry in 12 s" in bench.shown()
 
@@ -48,10 +48,10 @@ async def test_the_remedy_comes_below_the_chart_and_goes_again(
 ) -> None:
     """Red with what to do; green with the charts once the server is back."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook(ill())))
+        await bench.tell(came(a_day), ViewSeen(routing_view(ill())))
         assert "✖ down" in bench.shown()
         assert "WHAT TO DO" in bench.shown()
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         assert "WHAT TO DO" not in bench.shown()
         assert "LATENCY" in bench.shown()
 
@@ -59,11 +59,11 @@ async def test_the_remedy_comes_below_the_chart_and_goes_again(
 async def test_c_copies_the_remedys_commands_whole_one_after_another() -> None:
     """The screen shortens them, the clipboard does not; there is no such key while all is well."""
     async with dashboard(size=(80, 24)) as bench:
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         assert "Copy" not in bench.offered()
         await bench.press("c")
         assert bench.app.clipboard == ""
-        await bench.tell(ViewSeen(outlook(ill())))
+        await bench.tell(ViewSeen(routing_view(ill())))
         assert "Copy" in bench.offered()
         await bench.press("c")
         assert bench.app.clipboard.startswith("sglang serve")
@@ -76,7 +76,7 @@ async def test_c_copies_the_remedys_commands_whole_one_after_another() -> None:
 async def test_a_click_copies_the_command_under_the_pointer() -> None:
     """As the mouse would have it."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook(ill())))
+        await bench.tell(ViewSeen(routing_view(ill())))
         lines = bench.shown().splitlines()
         row = next(index for index, line in enumerate(lines) if "code reflex engine" in line)
         await bench.pilot.click(offset=(lines[row].index("code reflex engine") + 3, row))
@@ -97,7 +97,7 @@ async def test_an_untrusted_server_has_a_screen_of_its_own() -> None:
         assert "SERVER" not in bench.shown()
         await bench.press("c")
         assert bench.app.clipboard == "code reflex trust https://llm.example:443"
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         assert "SERVER" in bench.shown()
 
 
@@ -105,10 +105,10 @@ async def test_a_deep_probe_is_kept_while_the_server_is_well() -> None:
     """The next plain look does not wipe its result off; an ill server does."""
     probe = DeepProbe(61.0, 410.0, 118.0, 790, schema_held=True)
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook(replace(healthy(), deep=probe)), deep=True))
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view(replace(healthy(), deep=probe)), deep=True))
+        await bench.tell(ViewSeen(routing_view()))
         assert "✓ schema  TTFT 61 ms" in bench.shown()
-        await bench.tell(ViewSeen(outlook(ill())))
+        await bench.tell(ViewSeen(routing_view(ill())))
         assert "✓ schema" not in bench.shown()
 
 
@@ -135,7 +135,7 @@ async def test_looks_are_asked_for() -> None:
 async def test_the_window_of_latencies_empties_with_time(a_day: tuple[Record, ...]) -> None:
     """After a quarter of an hour without calls nothing is claimed."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(routing_view()))
         assert "3 of 32 failed" in bench.shown()
         bench.clock.forward(3600)
         bench.dashboard.tick()

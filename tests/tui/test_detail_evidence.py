@@ -8,7 +8,7 @@ from core.capsule import EventLog
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.watch.messages import ViewSeen
 from tests.support.tui.bench import came, dashboard
-from tests.support.tui.making import StillClock, outlook, settings, write_a_day
+from tests.support.tui.making import StillClock, routing_view, settings, write_a_day
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ async def test_a_whole_chain_is_said_to_hold(tmp_path: Path) -> None:
     """Hash and link, each by glyph and word."""
     configured, records = recorded(tmp_path)
     async with dashboard(configured) as bench:
-        await bench.tell(ViewSeen(outlook()), came(records))
+        await bench.tell(ViewSeen(routing_view()), came(records))
         shown = await opened(bench)
         assert "✓ hash matches" in shown
         assert "✓ follows event" in shown
@@ -50,7 +50,7 @@ async def test_an_event_that_does_not_follow_the_one_before_is_told(tmp_path: Pa
     """Each record's own hash holds, and yet one was taken out of the chain."""
     configured, records = recorded(tmp_path)
     async with dashboard(configured) as bench:
-        await bench.tell(ViewSeen(outlook()), came(records))
+        await bench.tell(ViewSeen(routing_view()), came(records))
         await bench.press("2", "up")
         row = bench.view.row_at_cursor()
         assert row is not None
@@ -69,7 +69,7 @@ async def test_damage_is_told_instead_of_a_verdict(tmp_path: Path) -> None:
     segment = configured.state_dir / "capsule" / "events-000001.jsonl"
     segment.write_bytes(segment.read_bytes().replace(b'"latency_ms":0.4', b'"latency_ms":0.5'))
     async with dashboard(configured) as bench:
-        await bench.tell(ViewSeen(outlook()), came(records))
+        await bench.tell(ViewSeen(routing_view()), came(records))
         shown = await opened(bench)
         assert "✖ The call's evidence is damaged" in shown
         assert "hash matches" not in shown

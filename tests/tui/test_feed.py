@@ -203,11 +203,11 @@ def test_a_dead_server_is_seen_and_asked_for_again(tmp_path: Path, inbox: Inbox)
     )
     watcher = ViewWatcher(load_settings(path), inbox)
     with running(watcher):
-        seen = inbox.next(ViewSeen).outlook
+        seen = inbox.next(ViewSeen).routing_view
         assert (seen.health.cause, seen.decision.mode) == ("not_listening", Mode.CLOUD)
         assert "code reflex engine" in "\n".join(seen.health.remedy)
         watcher.look_now(deep=True)
-        assert inbox.next(ViewSeen, until=lambda message: message.deep).outlook is not seen
+        assert inbox.next(ViewSeen, until=lambda message: message.deep).routing_view is not seen
 
 
 def test_a_hung_server_does_not_hold_up_the_end(tmp_path: Path, inbox: Inbox) -> None:
@@ -231,7 +231,7 @@ def test_an_untrusted_server_is_never_contacted(tmp_path: Path, inbox: Inbox) ->
         assert isinstance(inbox.next(ViewBlocked).error, UntrustedEndpoint)
         project(tmp_path, f'[reflex]\nendpoint = "http://127.0.0.1:{closed_port()}/v1"\n')
         watcher.use(load_settings(path))
-        assert inbox.next(ViewSeen).outlook.decision.reason == "reflex_disabled"
+        assert inbox.next(ViewSeen).routing_view.decision.reason == "reflex_disabled"
 
 
 def test_the_configuration_is_read_when_it_changes(

@@ -42,8 +42,8 @@ from tests.support.tui.making import (
     figure,
     healthy,
     ill,
-    outlook,
     passed,
+    routing_view,
     settings,
 )
 
@@ -68,7 +68,7 @@ async def test_the_four_reasons_are_in_sight_at_every_size(
 ) -> None:
     """Quick, saved, kept here, parity; and what the shadow calls showed."""
     async with dashboard(size=size) as bench:
-        await bench.tell(ViewSeen(outlook(configured=priced())), WindowSeen(seen))
+        await bench.tell(ViewSeen(routing_view(configured=priced())), WindowSeen(seen))
         shown = " ".join(bench.shown().split())
         one_row = ("under a second 74 %", "saved $0.02", "74 % stayed local", "parity 96 %")
         rows = (
@@ -85,7 +85,7 @@ async def test_the_four_reasons_are_in_sight_at_every_size(
 async def test_without_prices_it_says_what_to_set(seen: Windowed) -> None:
     """No dollars are claimed, and the keys are named."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
+        await bench.tell(ViewSeen(routing_view()), WindowSeen(seen))
         assert "$" not in bench.shown()
         assert "set the prices in [cloud]" in bench.shown()
 
@@ -94,14 +94,14 @@ async def test_a_lapsed_gate_has_no_parity(seen: Windowed) -> None:
     """What no longer holds is no reason."""
     lapsed = GateView(valid=False, detail="stale", event=passed())
     async with dashboard(size=(160, 48)) as bench:
-        await bench.tell(ViewSeen(outlook(gate=lapsed)), WindowSeen(seen))
+        await bench.tell(ViewSeen(routing_view(gate=lapsed)), WindowSeen(seen))
         assert "success against the cloud: no valid gate pass" in bench.shown()
 
 
 async def test_before_the_evidence_is_read_nothing_is_claimed(seen: Windowed) -> None:
     """How far it is, then an empty day, then figures."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()), WindowSeen(None, 0.42))
+        await bench.tell(ViewSeen(routing_view()), WindowSeen(None, 0.42))
         assert "◌ reading the evidence, 42 %" in bench.shown()
         assert "LATENCY   ◌ reading" in bench.shown()
         await bench.tell(WindowSeen(replace(seen, today=Totals(0, 0))), came(()))
@@ -114,7 +114,7 @@ async def test_before_the_evidence_is_read_nothing_is_claimed(seen: Windowed) ->
 async def test_the_hour_shows_outages_and_what_nobody_saw(seen: Windowed) -> None:
     """Each state has its own glyph; the share is of what was seen."""
     async with dashboard(size=(160, 48)) as bench:
-        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
+        await bench.tell(ViewSeen(routing_view()), WindowSeen(seen))
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
         assert all(glyph in row for glyph in "·█×▄")
         assert "up 92.5 %   48 min observed" in row
@@ -123,7 +123,7 @@ async def test_the_hour_shows_outages_and_what_nobody_saw(seen: Windowed) -> Non
 async def test_a_look_at_an_ill_server_is_no_time_up() -> None:
     """The dashboard's own looks count as they are."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook(ill())))
+        await bench.tell(ViewSeen(routing_view(ill())))
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
         assert "up 0 %" in row
         assert "█" not in row
@@ -132,7 +132,7 @@ async def test_a_look_at_an_ill_server_is_no_time_up() -> None:
 async def test_the_breaker_counts_down_while_a_look_takes_its_time() -> None:
     """Seconds pass by the clock, not by the looks; never below zero."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook(breaker=OPEN)))
+        await bench.tell(ViewSeen(routing_view(breaker=OPEN)))
         assert "retry in 12 s" in bench.shown()
         for seconds, left in ((5, "7 s"), (60, "0 s")):
             bench.clock.forward(seconds)
@@ -149,7 +149,7 @@ async def test_every_threshold_has_value_bound_and_verdict_at_every_size() -> No
     gate = GateView(valid=False, detail="p95_latency", event=failed, age_days=1.0)
     for size in SIZES:
         async with dashboard(size=size) as bench:
-            await bench.tell(ViewSeen(outlook(gate=gate)))
+            await bench.tell(ViewSeen(routing_view(gate=gate)))
             (row,) = [row for row in bench.shown().splitlines() if "P95 latency  " in row]
             for text in ("2.31 s", "at most 2.54 s", "< 2.00 s", "✖ fail"):
                 assert text in row
@@ -168,17 +168,17 @@ def drifted(**evidence: float) -> tuple[Watched, ...]:
 async def test_a_demotion_is_seen_coming() -> None:
     """Nothing before the first call; bars that fill; then why, and the way back."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         assert "LIVE" not in bench.shown()
         gate = GateView(valid=True, event=passed(), drift=drifted(latency=400.0))
-        await bench.tell(ViewSeen(outlook(gate=gate)))
+        await bench.tell(ViewSeen(routing_view(gate=gate)))
         (row,) = [row for row in bench.shown().splitlines() if "LIVE" in row]
         assert "latency ━━━━━━━───│ 74 %" in row
         assert "replies ──────────│ 0 %" in row
         fallen = passed(verdict="fail", misses=["drift_latency"], cause="drift_latency")
         fallen["drift"] = {**drifted(latency=3100.0)[0].as_json()}
         gone = GateView(valid=False, detail="drift_latency", event=fallen)
-        await bench.tell(ViewSeen(outlook(gate=gone)))
+        await bench.tell(ViewSeen(routing_view(gate=gone)))
         assert "✖ live calls have become slower than the threshold" in bench.shown()
         assert "latency ━━━━━━━━━━│ 100 % (9 of 120 too slow, 5 % may be)" in bench.shown()
         assert "next:  Run a new bakeoff: code reflex bakeoff" in bench.shown()
@@ -191,7 +191,7 @@ async def test_what_the_hold_out_proves_is_told(seen: Windowed) -> None:
         SavedFigure(1.2, 0.9, 1.5), "holdout", SavedFigure(1240.0, 900.0, 1580.0), None, (0, 0),
     )  # fmt: skip
     async with dashboard(size=(160, 48)) as bench:
-        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
+        await bench.tell(ViewSeen(routing_view()), WindowSeen(seen))
         assert "proven" not in bench.shown()
         await bench.tell(WindowSeen(replace(seen, saved=proven)))
         assert "proven    saved $1.20 ($0.90 to $1.50)" in bench.shown()
@@ -208,7 +208,7 @@ async def test_the_engines_own_load_comes_from_its_real_metrics(engine: str) -> 
     assert sample is not None
     load = load_between(None, sample, 0.0)
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook(replace(healthy(), load=load))))
+        await bench.tell(ViewSeen(routing_view(replace(healthy(), load=load))))
         assert f"{load.running} running   {load.queued} queued" in bench.shown()
 
 
@@ -226,7 +226,7 @@ async def test_an_engine_that_publishes_no_load_says_how_it_would(
     """One option away."""
     quiet = replace(healthy(), load=None, engine=EngineIdentity(engine, "1", "m"))
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook(quiet)))
+        await bench.tell(ViewSeen(routing_view(quiet)))
         assert told in " ".join(bench.shown().split())
 
 
@@ -262,13 +262,13 @@ async def test_a_deep_probe_is_seen_to_run_and_its_result_stays() -> None:
     """Under way, then schema, times and rate; the next plain look keeps them."""
     probe = DeepProbe(61.0, 410.0, 118.0, 790, schema_held=True)
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         await bench.press("d")
         assert "◌ one short, constrained generation" in bench.shown()
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         assert "◌ one short, constrained generation" in bench.shown()
-        await bench.tell(ViewSeen(outlook(replace(healthy(), deep=probe)), deep=True))
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view(replace(healthy(), deep=probe)), deep=True))
+        await bench.tell(ViewSeen(routing_view()))
         assert "✓ schema  TTFT 61 ms  total 410 ms  118 tok/s" in bench.shown()
         assert "◌ one short" not in bench.shown()
 
@@ -284,8 +284,8 @@ async def test_a_failed_generation_says_why_and_what_to_do() -> None:
         remedy=("Look at the engine's log.",),
     )
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook(broken), deep=True))
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view(broken), deep=True))
+        await bench.tell(ViewSeen(routing_view()))
         assert "✖ the reply misses it" in bench.shown()
         assert "Look at the engine's log." in bench.shown()
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
@@ -295,7 +295,7 @@ async def test_a_failed_generation_says_why_and_what_to_do() -> None:
 async def test_figures_and_chart_are_of_the_same_window(a_day: tuple[Record, ...]) -> None:
     """``w`` turns both, a click on a name too; older calls are asked for and put before."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(routing_view()))
         assert "BACKENDS  last 5 min" in bench.shown()
         assert "5 min ago" in bench.shown()
         for window in WINDOWS:
@@ -318,7 +318,7 @@ async def test_calls_before_the_first_page_are_asked_for(a_day: tuple[Record, ..
         call_id="old",
     )
     async with dashboard() as bench:
-        await bench.tell(came(later), ViewSeen(outlook()))
+        await bench.tell(came(later), ViewSeen(routing_view()))
         question = bench.dashboard.older_wanted
         assert question is not None
         assert question.edge == later[0].seq
@@ -331,7 +331,7 @@ async def test_calls_before_the_first_page_are_asked_for(a_day: tuple[Record, ..
 async def test_the_chart_is_one_key_away_where_it_has_no_room(a_day: tuple[Record, ...]) -> None:
     """At 80 by 24 ``l`` gives it the pane; ``l`` takes it back."""
     async with dashboard(size=(80, 24)) as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(routing_view()))
         assert "2.00 s┤╌" not in bench.shown()
         await bench.press("l")
         assert "2.00 s┤╌" in bench.shown()
@@ -344,7 +344,7 @@ async def test_the_chart_is_one_key_away_where_it_has_no_room(a_day: tuple[Recor
 async def test_an_untrusted_server_bars_the_chart_too(seen: Windowed) -> None:
     """One screen, one thing to do."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()), WindowSeen(seen))
+        await bench.tell(ViewSeen(routing_view()), WindowSeen(seen))
         await bench.press("l")
         await bench.tell(ViewBlocked(UntrustedEndpoint("no", remedy="")))
         assert "LATENCY" not in bench.shown()
@@ -354,7 +354,7 @@ async def test_an_untrusted_server_bars_the_chart_too(seen: Windowed) -> None:
 async def test_what_is_ill_keeps_its_chart_above_the_remedy(a_day: tuple[Record, ...]) -> None:
     """How it was until then is what one wants to know."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook(ill())))
+        await bench.tell(came(a_day), ViewSeen(routing_view(ill())))
         shown = bench.shown()
         assert 0 < shown.index("2.00 s┤╌") < shown.index("WHAT TO DO")
         assert "code reflex engine" in shown
@@ -378,10 +378,10 @@ async def test_it_draws_at_any_size_resized_wildly(
     """From 20 by 5 to 300 by 100, well and ill, with and without the chart, nothing too wide."""
     sizes = [(20, 5), (300, 100), (61, 14), (60, 100), (116, 30), (300, 14), (80, 24), (115, 29)]
     async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()), WindowSeen(seen))
+        await bench.tell(came(a_day), ViewSeen(routing_view()), WindowSeen(seen))
         for number, size in enumerate(sizes * 2):
             await bench.pilot.resize_terminal(*size)
-            await bench.tell(ViewSeen(outlook(ill() if number % 3 == 0 else healthy())))
+            await bench.tell(ViewSeen(routing_view(ill() if number % 3 == 0 else healthy())))
             if number % 2:
                 await bench.press("l")
             await bench.pilot.pause()

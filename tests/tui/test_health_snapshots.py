@@ -22,7 +22,7 @@ from tests.support.tui.making import (
     StillClock,
     healthy,
     ill,
-    outlook,
+    routing_view,
     settings,
     write_a_day,
 )
@@ -63,19 +63,19 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
     """What the pane has been told in a state."""
     nothing = replace(seen, today=Totals(0, 0), hour={}, shadow=None, reasons={})
     configured = priced()
-    well = outlook(configured=configured)
-    probed = outlook(replace(healthy(configured), deep=PROBE), configured=configured)
-    down = outlook(ill(), breaker=OPEN, configured=configured)
+    well = routing_view(configured=configured)
+    probed = routing_view(replace(healthy(configured), deep=PROBE), configured=configured)
+    down = routing_view(ill(), breaker=OPEN, configured=configured)
     source = Source(None, settings().source.root, trusted=True)
-    bare = replace(outlook(ill(), gate=NO_GATE), settings=replace(settings(), source=source))
+    bare = replace(routing_view(ill(), gate=NO_GATE), settings=replace(settings(), source=source))
     states: dict[str, list[Message]] = {
         "looking": [],
         "well": [came(calls), ViewSeen(well), WindowSeen(seen)],
         "deep": [came(calls), ViewSeen(probed, deep=True), WindowSeen(seen)],
         "down": [came(calls), ViewSeen(down), WindowSeen(seen)],
         "unconfigured": [came(()), ViewSeen(bare)],
-        "empty": [came(()), ViewSeen(outlook(gate=NO_GATE)), WindowSeen(nothing)],
-        "reading": [came(calls), ViewSeen(outlook()), WindowSeen(None, 0.42)],
+        "empty": [came(()), ViewSeen(routing_view(gate=NO_GATE)), WindowSeen(nothing)],
+        "reading": [came(calls), ViewSeen(routing_view()), WindowSeen(None, 0.42)],
         "untrusted": [came(()), ViewBlocked(UNTRUSTED)],
     }
     return states[state]

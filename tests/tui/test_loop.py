@@ -99,7 +99,9 @@ async def test_a_slow_server_does_not_hold_up_the_log(
             await until(bench.view.row_at_cursor)
             await pilot.press("pagedown", "end")
             await until(lambda: bench.view.following)
-            assert bench.dashboard.outlook is None or not bench.dashboard.outlook.health.ok
+            assert (
+                bench.dashboard.routing_view is None or not bench.dashboard.routing_view.health.ok
+            )
             assert len(heartbeat.lags_ms) > beats
 
 

@@ -21,7 +21,7 @@ from reflex_tui.watch.messages import (
     ViewSeen,
 )
 from tests.support.tui.bench import came, dashboard
-from tests.support.tui.making import StillClock, call, decision, ill, outlook
+from tests.support.tui.making import StillClock, call, decision, ill, routing_view
 from tests.support.tui.scenes import SIZES
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def calls(path: Path, good: int, failed: int) -> tuple[Record, ...]:
 async def test_a_server_that_fails_calls_is_not_up(tmp_path: Path, size: tuple[int, int]) -> None:
     """Its P95 is endless, and the state says how many failed, the same everywhere."""
     async with dashboard(size=size) as bench:
-        await bench.tell(came(calls(tmp_path, 83, 27)), ViewSeen(outlook()))
+        await bench.tell(came(calls(tmp_path, 83, 27)), ViewSeen(routing_view()))
         shown = bench.shown()
         assert "● up" not in shown
         assert shown.count("▲ failing") == 2  # masthead and pane
@@ -67,12 +67,12 @@ async def test_enabling_shows_what_live_calls_show(
     """Before it is confirmed, and after."""
     monkeypatch.setattr(PromoteScreen, "_look", lambda _: None)
     async with dashboard() as bench:
-        await bench.tell(came(calls(tmp_path, 83, 27)), ViewSeen(outlook()))
+        await bench.tell(came(calls(tmp_path, 83, 27)), ViewSeen(routing_view()))
         bench.app.dashboard.bakeoff.promote(on=True)
         await bench.drawn()
         for found in (
-            Proposal(True, tmp_path / "stage0.toml", (), outlook()),  # noqa: FBT003
-            Done(tmp_path / "stage0.toml", 2, outlook()),
+            Proposal(True, tmp_path / "stage0.toml", (), routing_view()),  # noqa: FBT003
+            Done(tmp_path / "stage0.toml", 2, routing_view()),
         ):
             bench.app.screen.post_message(PromoteScreen.Looked(found))
             await bench.drawn()
@@ -83,7 +83,7 @@ async def test_enabling_shows_what_live_calls_show(
 async def test_one_failure_of_many_is_no_verdict(tmp_path: Path) -> None:
     """What P95 may leave out is told as a count alone."""
     async with dashboard() as bench:
-        await bench.tell(came(calls(tmp_path, 99, 1)), ViewSeen(outlook()))
+        await bench.tell(came(calls(tmp_path, 99, 1)), ViewSeen(routing_view()))
         assert "● up" in bench.shown()
         assert re.search(r"reflex +100 +1 +99 %", bench.shown())
         assert "∞" not in bench.shown()
@@ -93,7 +93,7 @@ async def test_what_is_being_read_is_not_called_empty() -> None:
     """Neither the evidence nor the decisions, calls or reports: only once they were read."""
     empty = ("no events yet", "no decision yet", "no calls ", "No decision yet", "No bakeoff yet")
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(outlook()))
+        await bench.tell(ViewSeen(routing_view()))
         said = bench.shown()
         for pane in "23":
             await bench.press(pane)
@@ -112,7 +112,7 @@ async def test_a_filter_says_that_it_searches(a_day: tuple[Record, ...]) -> None
     """No row of the newest passes, and older ones have not been looked through: not "none"."""
     async with dashboard() as bench:
         later = tuple(replace(each, seq=each.seq + 5000) for each in a_day)
-        await bench.tell(came(later), ViewSeen(outlook()))
+        await bench.tell(came(later), ViewSeen(routing_view()))
         await bench.press("2", "f")
         await bench.type("mode:cloud zebra")
         assert "Searching the older events" in bench.shown()
@@ -130,7 +130,7 @@ async def test_broken_evidence_stops_the_next_call(
 ) -> None:
     """Whatever would be decided, nothing is sent; once it can be read again, it is."""
     async with dashboard(size=size) as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(routing_view()))
         assert "→ reflex" in bench.shown()
         await bench.tell(CapsuleBroken(BROKEN))
         assert "→ reflex" not in bench.shown()
@@ -148,6 +148,6 @@ async def test_the_reason_is_never_clipped(size: tuple[int, int]) -> None:
     """However long it is: wrapped, not cut."""
     words = [f"reason{number}" for number in range(30)]
     async with dashboard(size=size) as bench:
-        await bench.tell(came(()), ViewSeen(outlook(ill(summary=" ".join(words)))))
+        await bench.tell(came(()), ViewSeen(routing_view(ill(summary=" ".join(words)))))
         shown = bench.shown()
         assert [each for each in words if each not in shown] == []

@@ -24,8 +24,8 @@ from tests.support.tui.making import (
     StillClock,
     healthy,
     ill,
-    outlook,
     passed,
+    routing_view,
     settings,
     write_a_day,
 )
@@ -43,15 +43,15 @@ def slow_calls(p95: float, calls: int = 20) -> Figures:
 
 def test_the_server_is_up_slow_loading_or_down() -> None:
     """Glyph and word belong together, and what is wrong is said."""
-    assert server_condition(outlook()).label == "● up"
-    assert server_condition(outlook(), slow_calls(1999)).label == "● up"
-    slow = server_condition(outlook(), slow_calls(2310))
+    assert server_condition(routing_view()).label == "● up"
+    assert server_condition(routing_view(), slow_calls(1999)).label == "● up"
+    slow = server_condition(routing_view(), slow_calls(2310))
     assert (slow.label, slow.why) == ("▲ slow", "P95 2.31 s, limit 2.00 s")
-    assert server_condition(outlook(), slow_calls(2310, calls=3)).label == "● up"
-    lazy = outlook(replace(healthy(), latency_ms=800.0))
+    assert server_condition(routing_view(), slow_calls(2310, calls=3)).label == "● up"
+    lazy = routing_view(replace(healthy(), latency_ms=800.0))
     assert server_condition(lazy).why == "a probe takes 800 ms"
-    assert server_condition(outlook(ill(Cause.LOADING, "loading"))).label == "▲ loading"
-    assert server_condition(outlook(ill())).label == "✖ down"
+    assert server_condition(routing_view(ill(Cause.LOADING, "loading"))).label == "▲ loading"
+    assert server_condition(routing_view(ill())).label == "✖ down"
     assert server_condition(None).label == "◌ checking"
 
 
@@ -185,16 +185,16 @@ def test_json_is_shown_plain_and_cut_where_it_is_endless() -> None:
 
 def test_models_marks_the_configured_one() -> None:
     """Served or not is seen at a glance."""
-    text = "\n".join(line.plain for line in models_page(outlook(), 80))
+    text = "\n".join(line.plain for line in models_page(routing_view(), 80))
     assert "● qwen2.5-coder-7b-instruct   configured" in text
     other = replace(ill(Cause.MODEL_MISSING, "not served"), models=("phi-4",))
-    text = "\n".join(line.plain for line in models_page(outlook(other), 80))
+    text = "\n".join(line.plain for line in models_page(routing_view(other), 80))
     assert "✖ qwen2.5-coder-7b-instruct is configured but not available" in text
 
 
 def test_status_says_where_each_value_comes_from() -> None:
     """A value of the file names its line, the others are defaults."""
-    lines = [line.plain.split() for line in status_page(settings(), outlook(), None, 90)]
+    lines = [line.plain.split() for line in status_page(settings(), routing_view(), None, 90)]
     assert ["enabled", "true", "stage0.toml:2"] in lines
     assert ["max_failures", "3", "default"] in lines
     assert lines[0][:5] == ["next", "Implement", "call", "→", f"{Mode.REFLEX}:"]

@@ -181,9 +181,9 @@ async def test_a_changed_configuration_is_in_force_and_told(tmp_path: Path) -> N
         await until(lambda: app.settings is not before)
         await pilot.pause()
         assert app.dashboard.routing.limit_ms == 900
-        await until(lambda: (seen := app.dashboard.outlook) and seen.settings is app.settings)
-        assert app.dashboard.outlook is not None
-        policy = app.dashboard.outlook.policy.policy_hash
+        await until(lambda: (seen := app.dashboard.routing_view) and seen.settings is app.settings)
+        assert app.dashboard.routing_view is not None
+        policy = app.dashboard.routing_view.policy.policy_hash
         assert before is not None
         assert policy != PolicySnapshot.capture(before).policy_hash
         told = [each.message for each in app._notifications]

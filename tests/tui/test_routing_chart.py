@@ -9,7 +9,7 @@ import pytest
 from reflex_tui.model.slash import parse
 from reflex_tui.watch.messages import CommandWanted, ViewSeen
 from tests.support.tui.bench import came, dashboard
-from tests.support.tui.making import outlook
+from tests.support.tui.making import routing_view
 
 if TYPE_CHECKING:
     from core.capsule import Record
@@ -28,7 +28,7 @@ async def test_log_sparklines_and_chart_are_in_sight_together(
 ) -> None:
     """Rows, a sparkline a backend, and the chart with the threshold's line and the window."""
     async with dashboard(size=size) as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(routing_view()))
         await bench.press("2")
         shown = await drawn(bench)
         assert shown.count("healthy_and_thresholds_met") > 5
@@ -44,7 +44,7 @@ async def test_log_sparklines_and_chart_are_in_sight_together(
 async def test_at_80_by_24_the_chart_is_one_key_away(a_day: tuple[Record, ...]) -> None:
     """``l`` gives it the pane, without the filter's key, and takes it back."""
     async with dashboard(size=(80, 24)) as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(routing_view()))
         await bench.press("2")
         assert "┤╌" not in await drawn(bench)
         await bench.press("l")
@@ -61,7 +61,7 @@ async def test_at_80_by_24_the_chart_is_one_key_away(a_day: tuple[Record, ...]) 
 async def test_both_panes_show_the_same_window(a_day: tuple[Record, ...]) -> None:
     """Turned on one it is turned on the other; by key and by command."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(outlook()))
+        await bench.tell(came(a_day), ViewSeen(routing_view()))
         await bench.press("2", "w", "w", "w", "w", "w")
         assert "24 h ago" in await drawn(bench)
         await bench.press("1")
@@ -75,7 +75,7 @@ async def test_both_panes_show_the_same_window(a_day: tuple[Record, ...]) -> Non
 async def test_an_empty_log_has_no_chart_to_offer() -> None:
     """Nor has its command anything to do, and it says so."""
     async with dashboard() as bench:
-        await bench.tell(came(()), ViewSeen(outlook()))
+        await bench.tell(came(()), ViewSeen(routing_view()))
         await bench.press("2", "l", "w")
         assert "No decision yet" in await drawn(bench)
         assert not {"Chart", "Window"} & bench.offered()

@@ -18,7 +18,7 @@ from tests.support.tui.making import (
     call,
     decision,
     ill,
-    outlook,
+    routing_view,
     settings,
     write_a_day,
 )
@@ -220,7 +220,7 @@ async def test_foreign_text_is_never_markup(log: EventLog) -> None:
     log.append(call("aaaa", error=hostile))
     async with dashboard(size=(160, 40)) as bench:
         await bench.tell(came(log.tail(9)))
-        await bench.tell(ViewSeen(outlook(ill(summary="[blink]z[/]"))))
+        await bench.tell(ViewSeen(routing_view(ill(summary="[blink]z[/]"))))
         await bench.press("2")
         assert "[bold red]x[/]" in bench.shown()
         assert "\x1b" not in bench.shown()

@@ -26,7 +26,7 @@ from tests.support.tui.making import (
     OPEN,
     StillClock,
     ill,
-    outlook,
+    routing_view,
     settings,
 )
 from tests.support.tui.making import write_a_day as write
@@ -66,13 +66,13 @@ def test_routing(
     theme: str,
 ) -> None:
     """The log, following, with the latencies and the chart beside it."""
-    told = [ViewSeen(outlook()), came(a_day), WindowSeen(seen)]
+    told = [ViewSeen(routing_view()), came(a_day), WindowSeen(seen)]
     assert Scene(told, ["2"], f"reflex-{theme}").looks_as_before(snap_compare, size)
 
 
 async def test_time(a_day: tuple[Record, ...], seen: Windowed) -> None:
     """A time to go to is being typed, above a paused log with rows waiting."""
-    scene = Scene([ViewSeen(outlook()), came(a_day[:-4]), WindowSeen(seen)], ["2", "up", "t"])
+    scene = Scene([ViewSeen(routing_view()), came(a_day[:-4]), WindowSeen(seen)], ["2", "up", "t"])
     scene.later = [RecordsCame(a_day[-4:])]
     shown = await scene.text(SMALL)
     says(shown, "t time", "▲ paused   2 new ↓ End")
@@ -80,7 +80,7 @@ async def test_time(a_day: tuple[Record, ...], seen: Windowed) -> None:
 
 async def test_filter(a_day: tuple[Record, ...], seen: Windowed) -> None:
     """A filter that is being typed, while paused: what it leaves, and the keys that end it."""
-    told = [ViewSeen(outlook()), came(a_day), WindowSeen(seen)]
+    told = [ViewSeen(routing_view()), came(a_day), WindowSeen(seen)]
     shown = await Scene(told, ["2", "up", "f", ">", "2", "s"]).text(SMALL)
     says(shown, "13 of 47 rows   ▲ paused", "server_unhealthy (not_listening)", "esc Clear filter")
     assert "healthy_and_thresholds_met  " not in shown
@@ -88,7 +88,7 @@ async def test_filter(a_day: tuple[Record, ...], seen: Windowed) -> None:
 
 async def test_empty() -> None:
     """No decision was ever made: what makes one."""
-    shown = await Scene([ViewSeen(outlook()), came(())], ["2"]).text(SMALL)
+    shown = await Scene([ViewSeen(routing_view()), came(())], ["2"]).text(SMALL)
     says(shown, "No decision yet", "$ code reflex serve", "whichever process makes it")
 
 
@@ -100,7 +100,7 @@ async def test_broken_capsule() -> None:
         line=587,
         remedy="Keep it as evidence: move the capsule aside, and a new log begins.",
     )
-    shown = await Scene([ViewSeen(outlook()), CapsuleBroken(error)], ["2"]).text(SMALL)
+    shown = await Scene([ViewSeen(routing_view()), CapsuleBroken(error)], ["2"]).text(SMALL)
     says(shown, "✖ The evidence cannot be read", "line 587: its content does not agree")
     says(shown, "move the capsule aside", "$ code reflex events verify", "is not sent")
 
@@ -119,20 +119,20 @@ async def test_broken_config() -> None:
 
 async def test_too_small() -> None:
     """Nothing would fit."""
-    shown = await Scene([ViewSeen(outlook())]).text((40, 8))
+    shown = await Scene([ViewSeen(routing_view())]).text((40, 8))
     says(shown, "Terminal too small", "needs 60×14, is 40×8")
 
 
 async def test_command_bar() -> None:
     """A slash command that is being typed: those that begin so, and what each is for."""
-    shown = await Scene([ViewSeen(outlook()), came(())], ["slash", "s"]).text(SMALL)
+    shown = await Scene([ViewSeen(routing_view()), came(())], ["slash", "s"]).text(SMALL)
     says(shown, "▌ /speckit.reflex stop ", "Stop the bakeoff", "/speckit.reflex status ")
     says(shown, "/speckit.reflex s", "tab Complete", "esc Close")
 
 
 def test_help(snap_compare: Snap) -> None:
     """The longest of what the commands open."""
-    scene = Scene([ViewSeen(outlook()), came(()), CommandWanted.named("help")])
+    scene = Scene([ViewSeen(routing_view()), came(()), CommandWanted.named("help")])
     assert scene.looks_as_before(snap_compare, LARGE)
 
 
@@ -148,13 +148,13 @@ def test_help(snap_compare: Snap) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_sheets_say(page: str, words: tuple[str, ...], size: tuple[int, int]) -> None:
     """Each begins with what it is opened for."""
-    scene = Scene([ViewSeen(outlook()), came(()), CommandWanted.named(page)])
+    scene = Scene([ViewSeen(routing_view()), came(()), CommandWanted.named(page)])
     says(await scene.text(size), *words)
 
 
 async def test_bakeoff_empty() -> None:
     """No report: what one is for, and how to make the first."""
-    told = [ViewSeen(outlook(gate=NO_GATE)), came(()), ReportsSeen(())]
+    told = [ViewSeen(routing_view(gate=NO_GATE)), came(()), ReportsSeen(())]
     shown = await Scene(told, ["3"]).text(SMALL)
     says(shown, "No bakeoff yet", "every Implement call goes to the cloud", "is under 2.00 s")
     says(shown, "Press n to start one", "$ code reflex bakeoff --suite reflex_patchloop_v1")
@@ -167,7 +167,7 @@ def test_detail(snap_compare: Snap, tmp_path: Path, size: tuple[int, int], theme
     log = EventLog(configured.state_dir / "capsule", clock=(clock := StillClock()))
     write(log, clock, 10)
     scene = Scene(
-        [ViewSeen(outlook()), came(log.tail(100))],
+        [ViewSeen(routing_view()), came(log.tail(100))],
         ["2", "up", "up", "enter"],
         f"reflex-{theme}",
         configured,
@@ -181,5 +181,5 @@ def test_no_colour(
 ) -> None:
     """NO_COLOR: glyphs and words say it all."""
     monkeypatch.setenv("NO_COLOR", "1")
-    scene = Scene([came(a_day), ViewSeen(outlook(ill(), breaker=OPEN))], ["2", "up"])
+    scene = Scene([came(a_day), ViewSeen(routing_view(ill(), breaker=OPEN))], ["2", "up"])
     assert scene.looks_as_before(snap_compare, SMALL)

@@ -40,7 +40,7 @@ async def test_the_server_is_shown_before_the_other_panes_are_loaded(
     async with app.run_test(size=(120, 40)) as pilot:
         board = app.dashboard
         try:
-            await until(lambda: board.outlook)
+            await until(lambda: board.routing_view)
             await pilot.press("slash", "2")
             await pilot.pause()
             assert not board.is_whole
@@ -49,7 +49,7 @@ async def test_the_server_is_shown_before_the_other_panes_are_loaded(
         finally:
             load.set()
         await until(lambda: board.is_whole)
-        assert board.bakeoff._outlook is not None
+        assert board.bakeoff._routing_view is not None
         await pilot.pause()
         assert board.routing.has_focus_within or board.routing.has_focus
 
@@ -60,7 +60,7 @@ async def test_a_server_that_does_not_answer_holds_up_nothing(tmp_path: Path) ->
         app = watching(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
         async with app.run_test(size=(120, 40)):
             await until(lambda: app.dashboard.is_whole)
-            assert app.dashboard.outlook is None
+            assert app.dashboard.routing_view is None
 
 
 async def test_behind_a_broken_configuration_the_dashboard_becomes_whole(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ async def test_behind_a_broken_configuration_the_dashboard_becomes_whole(tmp_pat
         await until(lambda: isinstance(app.screen, BrokenConfigScreen))
         await until(lambda: app.dashboard.is_whole)
         watching(tmp_path, "http://127.0.0.1:9/v1")
-        await until(lambda: app.screen is app.dashboard and app.dashboard.outlook)
+        await until(lambda: app.screen is app.dashboard and app.dashboard.routing_view)
 
 
 @pytest.mark.parametrize(

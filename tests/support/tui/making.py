@@ -1,4 +1,4 @@
-"""Frozen time, outlooks of every kind, and events, for the dashboard's tests."""
+"""Frozen time, routing views of every kind, and events, for the dashboard's tests."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def ill(cause: Cause = Cause.NOT_LISTENING, summary: str = "") -> Health:
     )
 
 
-def outlook(
+def routing_view(
     health: Health | None = None,
     gate: GateView | None = None,
     breaker: BreakerView | None = None,
