@@ -160,7 +160,15 @@ class DriftWatch:
             if stamp is None or stamp.hash != kept["hash"] or not line.endswith(b"\n"):
                 return None
             drift = restored(promise, kept["state"])
-        except (OSError, CapsuleError, ValueError, KeyError, TypeError, RecursionError):
+        except (
+            OSError,
+            CapsuleError,
+            ArithmeticError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RecursionError,
+        ):
             return None
         self._last, self._hash = last, stamp.hash
         self._next = RecordPlace(last.segment, last.offset + len(line))

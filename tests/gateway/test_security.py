@@ -323,3 +323,22 @@ async def test_half_a_surrogate_pair_is_refused_not_crashed_on(project: Path) ->
         response = await http.post(CHAT, content=body, headers={"content-type": "application/json"})
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("authorization", "Bearer ours", False),
+        ("x-api-key", "ours", False),
+        ("authorization", "Bearer theirs", True),
+        ("x-api-key", "theirs", True),
+        ("x-session-id", "ours", True),
+    ],
+)
+def test_our_own_token_goes_nowhere_else(name: str, value: str, *, kept: bool) -> None:
+    """What lets a caller in here is no credential for the cloud; the caller's own is."""
+    headers = [(b"host", b"127.0.0.1"), (name.encode(), value.encode())]
+    passed = Guard("127.0.0.1", token=b"ours").without_token(headers)
+    assert (headers[1] in passed) is kept
+    assert headers[0] in passed
+    assert Guard("127.0.0.1").without_token(headers) == headers
