@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from core.syntax import parse
+
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 500
 SUITES = ROOT / "core" / "harness" / "suites"
@@ -24,7 +26,7 @@ def modules() -> dict[str, ast.Module]:
                 continue  # tasks: broken on purpose
             parts = path.relative_to(ROOT).with_suffix("").parts
             name = ".".join(parts).removesuffix(".__init__")
-            found[name] = ast.parse(path.read_text(encoding="utf-8"))
+            found[name] = parse(path.read_text(encoding="utf-8"))
     return found
 
 
@@ -143,7 +145,7 @@ def test_no_test_module_imports_another() -> None:
     """What tests share lies in ``tests/support``, so that each module can be read alone."""
     imported = []
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or "", *(each.name for each in node.names)]
             elif isinstance(node, ast.Import):

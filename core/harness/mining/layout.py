@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.harness.commands.toolchain import language_of
 from core.harness.suites.model import CheckCommand
+from core.syntax import NOT_PYTHON, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,8 +174,8 @@ def map_tests(tree: WorkTree) -> TestMap:
     for path in runnable(sorted(tree.files)):
         content = tree.files[path][0]
         try:
-            parsed = ast.parse(content.decode())
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            parsed = parse(content.decode())
+        except NOT_PYTHON:
             continue
         imported[path] = frozenset(_imported(parsed))
         sizes[path] = len(content)

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.syntax import NOT_PYTHON, parse
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -119,9 +121,9 @@ def _parsed(source: str) -> ast.Module | None:
     if len(source) > _MOST_BYTES:
         return None
     try:
-        parsed = ast.parse(source)
+        parsed = parse(source)
         compile(source, "mutant", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+    except NOT_PYTHON:
         return None
     return parsed
 

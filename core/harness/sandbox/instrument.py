@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import TestCase
 
 from core.errors import SuiteError
+from core.syntax import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -312,7 +313,7 @@ def _compile(texts: tuple[tuple[str, str], ...], *, has_data: bool) -> Instrumen
     separable = True
     for file, text in texts:
         try:
-            verdict, control = _parsed(text, file), _parsed(text, file)
+            verdict, control = parse(text, file), parse(text, file)
             name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
             if _is_test_file(file):
                 cases += _cases(verdict, file, name)
@@ -352,11 +353,6 @@ def _compile(texts: tuple[tuple[str, str], ...], *, has_data: bool) -> Instrumen
 def _is_test_file(file: str) -> bool:
     name = file.rpartition("/")[2]
     return name.startswith("test_") or name.endswith("_test.py")
-
-
-def _parsed(text: str, file: str) -> ast.Module:
-    with warnings.catch_warnings(action="ignore"):  # of the test's style, and not ours to tell
-        return ast.parse(text, file)
 
 
 def _code(tree: ast.Module, file: str) -> CodeType:

@@ -6,6 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from core import syntax
 from core.harness.suites.model import DEFAULT_ATTEMPTS, MAX_TASKS, Suite, Task, content_hash
 from core.harness.suites.reading import MAX_SUITE_BYTES, TASK_ID, fault
 
@@ -79,8 +80,8 @@ def parse(text: str, what: str) -> ast.Module:
         LeftOutError: It is not Python.
     """
     try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return syntax.parse(text)
+    except syntax.NOT_PYTHON as error:
         raise LeftOutError(f"{what} is not valid Python: {error}") from None
 
 
