@@ -62,7 +62,8 @@ def test_slash_commands_exist() -> None:
 
 def test_extras_exist() -> None:
     """Those that are told to be installed."""
-    told = [one for _, line in LINES for one in re.findall(r"speckit-reflex\[([\w,]+)\]", line)]
+    named = re.compile(r"(?:speckit-reflex|['\"]\.)\[([\w,]+)\]")
+    told = [one for _, line in LINES for one in named.findall(line)]
     assert {"dask", "otlp"} <= {extra for one in told for extra in one.split(",")}
     for one in told:
         assert set(one.split(",")) <= PROJECT["optional-dependencies"].keys()
