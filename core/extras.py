@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.metadata import PackageNotFoundError, requires
 
 _DISTRIBUTION = "speckit-reflex"
 _EXTRA = re.compile(r"""(?: and )?\bextra == ['"]([\w-]+)['"]""")
@@ -16,6 +15,8 @@ _EXTRA = re.compile(r"""(?: and )?\bextra == ['"]([\w-]+)['"]""")
 
 def how_to_install(extra: str) -> str:
     """The command that adds ``extra`` to the environment that runs this."""
+    from importlib.metadata import PackageNotFoundError, requires  # costs every start 15 ms
+
     try:
         declared = requires(_DISTRIBUTION) or []
     except PackageNotFoundError:  # run from a checkout that was not installed

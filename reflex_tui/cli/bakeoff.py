@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import signal
 import sys
@@ -152,6 +151,8 @@ def _add_merge(actions: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 pass, 1 fail, 3 inconclusive, 130 interrupted."""
+    import asyncio
+
     from core.harness.report.compare import compare
     from core.harness.report.files import read
     from core.harness.report.junit import write_junit
@@ -206,6 +207,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 async def _to_the_end(settings: Settings, plan: Plan) -> Finished:
     """The run to its end; the first Ctrl-C stops it in order, the second at once."""
+    import asyncio
+
     from core.harness.bakeoff.progress import Finished as Ended
     from core.harness.bakeoff.run import run_bakeoff
     from core.plain import plain

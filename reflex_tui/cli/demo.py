@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,9 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.figures import duration, plural
-from core.files import open_state
 from core.plain import plain_block
-from core.start import python_module
 from reflex_tui.cli.main import TERMINATED
 from reflex_tui.cli.output import milliseconds, print_json
 
@@ -80,6 +76,8 @@ class Ready:
 
 
 def _prepare(running: ExitStack, *, quiet: bool) -> Ready:
+    import asyncio
+
     from core.demo.calibration import calibrated
     from core.demo.workspace import (
         SUITE,
@@ -165,6 +163,11 @@ def _closing(settings: Settings) -> str:
 @contextmanager
 def _traffic(config: Path, reply_tokens: int, log: Path) -> Iterator[None]:
     """Calls of a process of its own, which ends with this one."""
+    import subprocess
+
+    from core.files import open_state
+    from core.start import python_module
+
     descriptor = open_state(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with os.fdopen(descriptor, "wb") as output:
         process = subprocess.Popen(
@@ -184,6 +187,8 @@ def _traffic(config: Path, reply_tokens: int, log: Path) -> Iterator[None]:
 
 
 def _one_call(settings: Settings, *, as_json: bool) -> int:
+    import asyncio
+
     answer = asyncio.run(_ask(settings))
     capsule = settings.state_dir / "capsule"
     if as_json:

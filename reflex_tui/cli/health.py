@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -63,6 +62,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 when the server is healthy, 1 with what to do when not."""
+    import asyncio
+
     from core.router.backends import primary
     from core.router.health import probe
     from core.settings import load_settings
@@ -80,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def run_models(arguments: argparse.Namespace) -> int:
     """The ids the server serves, the configured one marked; 1 when it is not among them."""
+    import asyncio
+
     from core.router.backends import primary
     from core.router.health import probe
     from core.settings import load_settings
@@ -127,6 +130,8 @@ async def _schema(backend: Backend, *, as_json: bool) -> int:
 
 
 async def _watch(backend: Backend, timeout_ms: float, arguments: argparse.Namespace) -> int:
+    import asyncio
+
     from core.router.health import probe
 
     while True:

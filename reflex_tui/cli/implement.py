@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import signal
 import sys
@@ -199,6 +198,8 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
 
 def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
     """The work to its end; when it is stopped it ends the check and leaves all as it was."""
+    import asyncio
+
     from core.implement.work import work
     from reflex_tui.cli.implement_text import before, tried_lines
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING
 
@@ -56,6 +55,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 when a configuration was written, 1 when no server answers, 2 when there is one already."""
+    import asyncio
+
     from core.settings import load_settings
     from reflex_tui.model.first_config import example, place_of
 
@@ -92,6 +93,8 @@ def _is_there(place: Path) -> bool:
 
 async def _look(ports: Sequence[int]) -> list[Health]:
     """What answers at these ports and lists a model, in their order."""
+    import asyncio
+
     from core.client.backend import Backend
     from core.router.health import probe
     from core.stages import PRIMARY, Mode

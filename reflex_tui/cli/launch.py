@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -61,6 +60,8 @@ def _names() -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """The agent's exit status; 0 for the list, 2 where it cannot be started."""
+    import asyncio
+
     from core.settings import load_settings
 
     settings = load_settings(arguments.config)

@@ -7,7 +7,6 @@ command that runs as the user, so the agent may choose only among those given on
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +64,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until the client closes its end."""
+    import asyncio
+
     from core.implement.command import words_of
     from core.settings import load_settings
 
@@ -191,6 +192,8 @@ async def _status(settings: Settings) -> dict[str, Any]:
 
 
 async def _why(settings: Settings, call_id: str) -> dict[str, Any]:
+    import asyncio
+
     from core.capsule import EventLog
     from core.capsule.replay import find_call
     from core.router.lapses import explained

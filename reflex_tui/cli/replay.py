@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -82,6 +81,8 @@ def _show(reply: KeptReply | None) -> None:
 
 
 def _against(settings: Settings, call: RecordedCall, arguments: argparse.Namespace) -> int:
+    import asyncio
+
     from core.capsule.replay import kept_request
     from core.errors import NotReplayable
     from core.router.resend import request_of, resend

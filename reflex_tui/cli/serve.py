@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -79,6 +78,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM (0) or Ctrl-C (130); running calls may finish."""
+    import asyncio
+
     from core.settings import load_settings
     from core.settings.trust import is_loopback
 
@@ -96,6 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, arguments: argparse.Namespace, token: str | None) -> int:
+    import asyncio
+
     from core.settings import load_settings
 
     server = gateway()

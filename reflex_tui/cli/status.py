@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show everything a decision rests on; 0 unless the configuration cannot be used."""
+    import asyncio
+
     from core.settings import load_settings
 
     settings = load_settings(arguments.config)
@@ -48,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _look(settings: Settings) -> tuple[RoutingView, SelfTest]:
     """The routing view, and which sandbox a bakeoff would run model-written code in."""
+    import asyncio
+
     from core.harness.sandbox import choose_tier
     from core.router.view import RoutingState
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -133,6 +132,8 @@ def _add_make(actions: Commands) -> None:
 
 def run_make(arguments: argparse.Namespace) -> int:
     """0 with a suite written, also after Ctrl-C; 1 when no task was found."""
+    import asyncio
+
     from core.harness.commands.accepted import accept_places
     from core.settings import load_settings
 
@@ -203,6 +204,8 @@ async def _sandbox() -> Sandbox:
 
 
 async def _made(root: Path, wanted: SuiteWish) -> MadeSuite:
+    import asyncio
+
     from core.harness.mining.making import make_suite
 
     stop = asyncio.Event()
@@ -394,6 +397,8 @@ def _loaded(arguments: argparse.Namespace) -> tuple[Settings, Suite]:
 
 def run_check(arguments: argparse.Namespace) -> int:
     """0 when every task is sound, 1 otherwise; with a report, 1 when it tells no models apart."""
+    import asyncio
+
     settings, suite = _loaded(arguments)
     suite = suite.select(arguments.tasks)
     if arguments.report:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
-from reflex_tui import terminal
 from reflex_tui.cli.kinds import port
 
 if TYPE_CHECKING:
@@ -64,6 +63,8 @@ def open_dashboard(config: Path | None) -> int:
     Raises:
         NoTerminal: there is none.
     """
+    from reflex_tui import terminal
+
     if why := terminal.unfit():
         raise NoTerminal(
             f"the dashboard needs a terminal: {why}",
