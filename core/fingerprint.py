@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 import time
+from functools import cache
 from pathlib import Path
 
 from core.errors import UnsafeFile
@@ -19,6 +20,7 @@ _PACKAGE = Path(__file__).parent
 PROMPTS = _PACKAGE / "patchloop" / "prompts"
 SCHEMAS = _PACKAGE / "patchloop" / "schemas"
 SUITES = _PACKAGE / "harness" / "suites"
+_OWN = "./.speckit/suites/"
 
 MOST_ENTRIES = 50_000
 MOST_BYTES = 64 << 20
@@ -116,6 +118,29 @@ def suite_root(suite: str, workspace: Path) -> Path:
     built_in = SUITES / suite
     plain_name = "/" not in suite and suite not in {"", ".", ".."}
     return built_in if plain_name and built_in.is_dir() else workspace / suite
+
+
+@cache
+def built_in_suites() -> tuple[str, ...]:
+    """Names of the suites that come with the package."""
+    return tuple(sorted(path.parent.name for path in SUITES.glob("*/suite.toml")))
+
+
+def suite_text(named: str) -> str:
+    """How reports and decisions write the suite that a configuration calls ``named``.
+
+    A built-in one by its name; any other by a path with a slash in it, so that a project's suite
+    never has the name of one that ships: ``mine`` is ``./.speckit/suites/mine``.
+    """
+    if "/" not in named:
+        return named if named in built_in_suites() else f"{_OWN}{named}"
+    return named if named.startswith("/") else f"./{os.path.normpath(named)}"
+
+
+def suite_name(text: str) -> str:
+    """What a configuration calls the suite that reports and decisions write as ``text``."""
+    name = text.removeprefix(_OWN)
+    return name if suite_text(name) == text else text
 
 
 def suite_hash(suite: str, workspace: Path) -> str:

@@ -200,9 +200,12 @@ def demote(
     *,
     run_id: str,
     now: datetime,
+    follows: NewestDecision,
     key_directory: Path | None = None,
 ) -> Record | None:
-    """Record that the pass ``passed`` no longer holds; None where a newer decision was made.
+    """Record that the pass ``passed`` no longer holds, as the decision that ``follows`` the last.
+
+    None where another was made meanwhile.
 
     Raises:
         CapsuleError: it cannot be recorded.
@@ -234,7 +237,7 @@ def demote(
         workspace,
         now=now,
         key_directory=key_directory,
-        follows=NewestDecision(int(passed["number"]), str(passed["seal"])),
+        follows=follows,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.router.lapses import Explanation, explained
+from core.router.lapses import Explanation, OtherSuite, explained
 from core.stages import Mode, Reason, Stage
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ class GateView:
 
     ``event`` is the GateDecision believed or refused, as the capsule has it; ``marks`` are those
     of its marks for which it does not count here. ``drift`` is what live calls show of a pass, None
-    where none is watched.
+    where none is watched. ``other_suite`` is set where the pass is on a suite that is not among
+    those whose passes count.
     """
 
     valid: bool
@@ -93,6 +94,7 @@ class GateView:
     age_days: float | None = None
     marks: tuple[str, ...] = ()
     drift: tuple[Watched, ...] | None = None
+    other_suite: OtherSuite | None = None
 
     @property
     def explanation(self) -> Explanation:
@@ -103,7 +105,8 @@ class GateView:
         if self.valid:
             return Explanation("", "")
         passed = (self.event or {}).get("verdict") == "pass"
-        return explained(self.detail or "no_bakeoff", self.marks, passed=passed)
+        detail = self.detail or "no_bakeoff"
+        return explained(detail, self.marks, passed=passed, other=self.other_suite)
 
 
 @dataclass(frozen=True, slots=True)

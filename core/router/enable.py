@@ -116,7 +116,7 @@ def switch(settings: Settings, *, on: bool, force: bool = False) -> Switched:
         why, step = gate.explanation.sentence, gate.explanation.next_step
         raise ReflexError(
             f"reflex is not enabled: {plain(why, 300)} ({plain(gate.detail, 40)})",
-            remedy=f"{plain(step, 200)}. To override at your own risk: --force",
+            remedy=f"{plain(step, 400)}. To override at your own risk: --force",
         )
     path, before, _ = edited_reflex(fresh, {"enabled": on})
     if fresh.reflex.enabled is on:

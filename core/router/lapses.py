@@ -55,6 +55,10 @@ LAPSES = {
         "replies miss the format that was asked for",
         "Start the server with its grammar backend, then run a new bakeoff",
     ),
+    "suite_not_listed": Explanation(
+        "passed, but its suite is not among [reflex] suites",
+        "Name it in [reflex] suites of stage0.toml",
+    ),
     "inconclusive": Explanation(
         "too little evidence for a verdict",
         "Run it again, which adds evidence, or take a larger suite: code reflex bakeoff",
@@ -73,6 +77,24 @@ LAPSES = {
 OUTCOMES = frozenset(
     {"p95_latency", "success_parity", "json_compliance", "golden_regression", "inconclusive"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSuite:
+    """The suite of a pass that is not among the ``listed`` ones; all as a configuration has it."""
+
+    name: str
+    listed: tuple[str, ...]
+
+    @property
+    def explanation(self) -> Explanation:
+        """Why the pass does not count, and the line that makes it count."""
+        names = ", ".join(f'"{name}"' for name in (*self.listed, self.name))
+        return Explanation(
+            f"passed on {self.name}, which is not among [reflex] suites",
+            f"To count it, write suites = [{names}] in [reflex] of stage0.toml; where that is a "
+            "project's file, also: code reflex trust --suites",
+        )
 
 
 class Counts(StrEnum):
@@ -129,6 +151,11 @@ MARKS = {
     "mixed_hardware": Mark(
         "shards ran on different hardware, so latency is not judged", "", Counts.ANYWHERE
     ),
+    "other_suite": Mark(
+        "measured on another suite than the default: it counts where [reflex] suites names it",
+        "",
+        Counts.ANYWHERE,
+    ),
     "loosened": Mark(
         "judged by thresholds looser than the defaults, which the user accepted",
         "",
@@ -148,8 +175,19 @@ def disqualifying(marks: Iterable[str], *, in_demo: bool) -> tuple[str, ...]:
     return tuple(name for name in marks if mark(name).counts not in allowed)
 
 
-def explained(detail: str, marks: Iterable[str] = (), *, passed: bool = False) -> Explanation:
-    """What ``detail`` means; ``marks`` are the disqualifying ones of a decision that ``passed``."""
+def explained(
+    detail: str,
+    marks: Iterable[str] = (),
+    *,
+    passed: bool = False,
+    other: OtherSuite | None = None,
+) -> Explanation:
+    """What ``detail`` means; ``marks`` are the disqualifying ones of a decision that ``passed``.
+
+    ``other`` is the suite that ``suite_not_listed`` is about, where it is known.
+    """
+    if detail == "suite_not_listed" and other:
+        return other.explanation
     found = [mark(name) for name in marks]
     if detail == "marked" and found:
         whys = ", and ".join(one.sentence for one in found)

@@ -18,11 +18,12 @@ from core.capsule.decisions import NewestDecision, newest_decision, newest_file,
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleError, NoHome
-from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, suite_name, tree_hash
 from core.monitor.follow import DriftWatch, demote
 from core.plain import plain
 from core.router.decision import GateView
-from core.router.lapses import LAPSES, RUN_AGAIN, disqualifying
+from core.router.lapses import LAPSES, RUN_AGAIN, OtherSuite, disqualifying
+from core.router.standing import Decided, listed
 from core.stages import PRIMARY
 from core.userdirs import user_dir
 
@@ -92,7 +93,10 @@ def assess(
     age_days = _age_days(event, present.now)
     marks = disqualifying(map(str, event.get("stamps") or ()), in_demo=present.in_demo)
     detail = "marked" if marks else _lapse(event, policy, present, age_days)
-    return GateView(detail is None, detail, dict(event), age_days, marks)
+    other = None
+    if detail == "suite_not_listed":
+        other = other_suite(str(event.get("suite")), policy.reflex)
+    return GateView(detail is None, detail, dict(event), age_days, marks, other_suite=other)
 
 
 def _lapse(
@@ -107,9 +111,14 @@ def _lapse(
     if stale := too_old(age_days, policy.reflex.thresholds.max_age_days):
         return stale.code
     if event.get("verdict") == "pass":
-        return None
+        return None if listed(event, policy.reflex.suites) else "suite_not_listed"
     misses = event.get("misses") or []
     return str(misses[0]) if event.get("verdict") == "fail" and misses else "inconclusive"
+
+
+def other_suite(suite: str, reflex: Reflex) -> OtherSuite:
+    """``suite``, as a report or a decision has it, beside those whose passes count."""
+    return OtherSuite(plain(suite_name(suite), 120), reflex.suites)
 
 
 def changes(then: Mapping[str, Any], reflex: Reflex, present: GateContext) -> list[Lapse]:
@@ -194,6 +203,7 @@ class GateWatch:
         self._workspace = workspace.resolve()
         self._clock = clock or SystemClock()
         self._key_directory = key_directory
+        self._decided = Decided()
         self._event: Mapping[str, Any] | None = None
         self._newest = NewestDecision()
         self._seen = 0
@@ -283,8 +293,9 @@ class GateWatch:
 
     def _watched(self) -> None:
         """What live calls show of the pass; a broken one is taken away, and the log read again."""
-        monitor = self._policy.reflex.monitor
-        self._drift = self._watch.read(self._event) if monitor.enabled else None
+        monitor, suites = self._policy.reflex.monitor, self._policy.reflex.suites
+        watched = self._event if self._event and listed(self._event, suites) else None
+        self._drift = self._watch.read(watched) if monitor.enabled else None
         broken = self._drift.broken if self._drift else None
         if not broken or not self._event or not self._demotes:
             return
@@ -297,6 +308,7 @@ class GateWatch:
                 self._workspace,
                 self._event,
                 broken,
+                follows=newest_decision(self._workspace, self._key_directory),
                 run_id=uuid.uuid4().hex,
                 now=self._clock.now(),
                 key_directory=self._key_directory,
@@ -306,6 +318,7 @@ class GateWatch:
             logger.warning("the demotion is not in the capsule: %s", error)
             return
         if found:
+            self._decided = Decided(found.body)
             self._event = found.body
             self._newest = self._decided_last()
 
@@ -313,12 +326,13 @@ class GateWatch:
         self._kept_as = self._signature()
         head, _ = self._log.head()
         if head < self._seen:  # another log stands there now
-            self._seen, self._event = 0, None
+            self._seen, self._decided = 0, Decided()
         if head > self._seen:
-            found = self._log.last("GateDecision", where=self._believed, after=self._seen)
-            self._event = found.body if found else self._event
+            suites = self._policy.reflex.suites
+            self._decided = self._decided.grown(self._decisions_after(self._seen), suites)
             self._seen = head
-        self._newest = self._decided_last()
+        self._event = self._decided.event
+        self._newest = self._decided.held_to(self._decided_last())
         self._watched()
         self._read_at = self._clock.monotonic()
 
@@ -333,6 +347,19 @@ class GateWatch:
         if newest.number and not self._event and self._log.last("GateDecision", where=self._sealed):
             return NewestDecision()  # decisions are there, if only on other backends
         return newest
+
+    def _decisions_after(self, seen: int) -> list[Mapping[str, Any]]:
+        """This user's decisions since record ``seen``, newest first, down to one that counts."""
+        found: list[Mapping[str, Any]] = []
+
+        def counting(body: Mapping[str, Any]) -> bool:
+            if not self._believed(body):
+                return False
+            found.append(body)
+            return listed(body, self._policy.reflex.suites)
+
+        self._log.last("GateDecision", where=counting, after=seen)
+        return found
 
     def _believed(self, body: Mapping[str, Any]) -> bool:
         return body.get("backend") == PRIMARY and self._sealed(body)

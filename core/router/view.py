@@ -68,7 +68,7 @@ class RoutingView:
                 "valid": self.gate.valid,
                 "detail": self.gate.detail,
                 "explanation": plain(self.gate.explanation.sentence, 300) or None,
-                "next_step": plain(self.gate.explanation.next_step, 200) or None,
+                "next_step": plain(self.gate.explanation.next_step, 400) or None,
                 "marks": [plain(mark, 40) for mark in self.gate.marks],
                 "age_days": self.gate.age_days,
                 "event": self.gate.event,

@@ -192,6 +192,13 @@ class Reflex(ConfigSection):
     capture_mode: Literal["none", "prompts_only", "full_io"] = Field(
         default="prompts_only", description="What the capsule keeps of requests and responses."
     )
+    suites: tuple[Name, ...] = Field(
+        default=("reflex_patchloop_v1",),
+        strict=False,
+        max_length=64,
+        description="The suites on which a pass counts: names or paths. Others in a project's file"
+        " take the user's consent: `code reflex trust --suites`.",
+    )
     fallback: Fallback = Fallback()
     thresholds: Thresholds = Thresholds()
     shadow: Shadow = Shadow()

@@ -27,6 +27,8 @@ from core.settings.model import (
     StageRule,
     Thresholds,
 )
+from core.settings.suites import accepted as suites_accepted
+from core.settings.suites import added, effective_suites
 from core.settings.thresholds import (
     DEFAULTS,
     accepted,
@@ -132,7 +134,8 @@ class Settings:
 
     ``refused`` are the file's thresholds where some of them loosen the gate without the user's
     consent; those in ``reflex`` are the ones that count. ``unwatched`` is likewise its
-    ``[reflex.monitor]`` where that switches off the watch over live calls.
+    ``[reflex.monitor]`` where that switches off the watch over live calls, and ``refused_suites``
+    are the suites it adds to those whose passes count.
     """
 
     reflex: Reflex
@@ -142,6 +145,7 @@ class Settings:
     refused: Thresholds | None = None
     serve: Serve = field(default_factory=Serve)
     unwatched: Monitor | None = None
+    refused_suites: tuple[str, ...] = ()
 
     @property
     def state_dir(self) -> Path:
@@ -168,20 +172,30 @@ class Settings:
     @property
     def warning(self) -> str:
         """What of the file does not count as it loosens the gate, and what to do; else empty."""
-        if self.source.path is None or (self.refused is None and self.unwatched is None):
+        if self.source.path is None or not (self._ignored or self.refused_suites):
             return ""
-        values = loosened(self.refused) if self.refused else {}
-        ignored = [
-            f"{name} = {value:g} (default {getattr(DEFAULTS, name):g})"
-            for name, value in values.items()
-        ]
-        off = slackened(self.unwatched) if self.unwatched else {}
-        ignored += [f"monitor.{name} = false (default true)" for name in off]
-        wanted = ", ".join(ignored)
+        wanted, flags = list(self._ignored), ["--thresholds"] if self._ignored else []
+        if self.refused_suites:
+            wanted.append(f"suites: {plain(', '.join(self.refused_suites), 200)}")
+            flags.append("--suites")
+        commands = " and ".join(f"code reflex trust {flag}" for flag in flags)
         return (
             f"{plain(self.source.path.name)} loosens the gate, which a project's file may not: "
-            f"{wanted} ignored. To accept it in this workspace: code reflex trust --thresholds"
+            f"{', '.join(wanted)} ignored. To accept it in this workspace: {commands}"
         )
+
+    @property
+    def _ignored(self) -> list[str]:
+        """The thresholds and switches that do not count, each with its default."""
+        values = loosened(self.refused) if self.refused else {}
+        off = slackened(self.unwatched) if self.unwatched else {}
+        return [
+            *(
+                f"{name} = {value:g} (default {getattr(DEFAULTS, name):g})"
+                for name, value in values.items()
+            ),
+            *(f"monitor.{name} = false (default true)" for name in off),
+        ]
 
 
 def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Settings:
@@ -198,7 +212,10 @@ def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Setti
     reflex, asked, watch = document.reflex, document.reflex.thresholds, document.reflex.monitor
     looser = bool(loosened(asked) or slackened(watch))
     consent = source.trusted or not looser or accepted(source.root, asked, watch)
+    further = added(reflex.suites)
+    trusts_suites = source.trusted or not further or suites_accepted(source.root, further)
     effective = {
+        "suites": effective_suites(reflex.suites, consent=trusts_suites),
         "thresholds": effective_thresholds(asked, consent=consent),
         "monitor": effective_monitor(watch, consent=consent),
     }
@@ -210,6 +227,7 @@ def load_settings(path: Path | None = None, *, cwd: Path | None = None) -> Setti
         refused=asked if not consent and loosened(asked) else None,
         serve=document.serve,
         unwatched=watch if not consent and slackened(watch) else None,
+        refused_suites=() if trusts_suites else further,
     )
 
 

@@ -9,13 +9,9 @@ for switching off the watch over a model that has passed.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING
 
-from core.errors import ConfigError
-from core.files import add_lines, read_state
-from core.settings.find import user_config_dir
+from core.settings.consent import has_accepted, remember
 from core.settings.model import Monitor, Thresholds
 
 if TYPE_CHECKING:
@@ -31,7 +27,6 @@ LOOSER_WHEN_HIGHER = {
     "golden_regressions_allowed": True,
     "max_age_days": True,
 }
-_MOST_BYTES = 1 << 20
 
 
 def loosened(thresholds: Thresholds, defaults: Thresholds = DEFAULTS) -> dict[str, float]:
@@ -69,14 +64,9 @@ def effective_monitor(project: Monitor, *, consent: bool = False) -> Monitor:
     return project.model_copy(update={name: getattr(WATCHED, name) for name in refused})
 
 
-def store() -> Path:
-    """The user's own list of accepted thresholds: a digest and the workspace, one a line."""
-    return user_config_dir() / "accepted-thresholds"
-
-
 def accepted(workspace: Path, thresholds: Thresholds, monitor: Monitor = WATCHED) -> bool:
     """Whether the user accepted just this loosening for this workspace."""
-    return _digest(workspace, thresholds, monitor) in {line.partition(" ")[0] for line in _lines()}
+    return has_accepted(workspace, _about(thresholds, monitor))
 
 
 def accept(
@@ -87,30 +77,13 @@ def accept(
     Raises:
         ConfigError: The list cannot be written.
     """
-    path, digest = store(), _digest(workspace, thresholds, monitor)
-    try:
-        if not accepted(workspace, thresholds, monitor):
-            add_lines(path, [f"{digest} {json.dumps(str(workspace.resolve()))}"], limit=_MOST_BYTES)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    remember(workspace, _about(thresholds, monitor))
     return {
         **loosened(thresholds),
         **{f"monitor.{name}": value for name, value in slackened(monitor).items()},
     }
 
 
-def _lines() -> list[str]:
-    try:
-        return read_state(store(), limit=_MOST_BYTES).decode().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-
-
-def _digest(workspace: Path, thresholds: Thresholds, monitor: Monitor) -> str:
-    about: dict[str, object] = {
-        "workspace": str(workspace.resolve()),
-        "thresholds": loosened(thresholds),
-    }
-    if off := slackened(monitor):
-        about["monitor"] = off
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+def _about(thresholds: Thresholds, monitor: Monitor) -> dict[str, object]:
+    off = slackened(monitor)
+    return {"thresholds": loosened(thresholds), **({"monitor": off} if off else {})}

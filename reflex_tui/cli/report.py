@@ -178,6 +178,7 @@ def _entry(file: Path, report: Report | None) -> dict[str, Any]:
     """The same as data; of a report that cannot be read the name alone."""
     from core.clock import rfc3339
     from core.harness.report.files import rederive
+    from core.harness.report.origins import by_origin
     from core.harness.report.power import power_of
     from core.harness.report.summary import summaries
 
@@ -197,6 +198,7 @@ def _entry(file: Path, report: Report | None) -> dict[str, Any]:
         "p95_ms": p95 if p95 != float("inf") else None,
         "verdict": rederive(report).verdict.value,
         "power": (power := power_of(report)) and power.as_json(),
+        "origins": [one.as_json() for one in by_origin(report)],
         "marks": list(report.stamps),
     }
 

@@ -9,6 +9,7 @@ from core.harness.bakeoff.run import INTERRUPTED
 from core.harness.gate.criteria import Verdict
 from core.harness.report.files import rederive
 from core.harness.report.markdown import GLYPHS, bounds
+from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
 from core.harness.report.summary import summaries
 from core.plain import plain
@@ -35,6 +36,16 @@ def gate_lines(gate: GateResult) -> list[str]:
     ]
     head = ("", "criterion", "value", "bound", "threshold", "verdict", "observed")
     return columns([head, *rows], right=frozenset({2, 3, 4}))
+
+
+def origin_lines(report: Report) -> list[str]:
+    """What was solved of each origin, and of each language where there are several."""
+    rows = [
+        (one.name, one.tasks, *(f"{won} of {made}" for won, made in one.arms.values()))
+        for one in by_origin(report)
+    ]
+    head = ("tasks from", "tasks", *(f"{plain(name, 40)} solved" for name in report.pair))
+    return columns([head, *rows], right=frozenset({1, 2, 3}))
 
 
 def about(report: Report) -> str:
@@ -66,7 +77,7 @@ def bakeoff_lines(finished: Finished, comparison: Comparison | None) -> list[str
         headline = marked(Verdict.INCONCLUSIVE, f"partial: {finished.stopped}")
     else:
         headline = marked(gate.verdict, gate.summary)
-    lines = [headline, about(report), "", *gate_lines(gate), ""]
+    lines = [headline, about(report), "", *gate_lines(gate), "", *origin_lines(report), ""]
     if gate.decides and not finished.stopped:
         lines.append(f"needed for a verdict: {gate.decides}")
     if gate.standing:
@@ -104,6 +115,9 @@ def _next(finished: Finished, verdict: Verdict) -> list[str]:
     if found := disqualifying(stamps, in_demo="demo" in stamps):
         whys = "; ".join(mark(name).sentence for name in found)
         return [f"does not count: {whys}", mark(found[0]).next_step]
+    if finished.other_suite:
+        said = finished.other_suite.explanation
+        return [f"does not count: {said.sentence}", said.next_step]
     return ["reflex has earned the Implement calls; let it serve them: code reflex enable"]
 
 
@@ -114,6 +128,7 @@ def bakeoff_document(finished: Finished, comparison: Comparison | None) -> dict[
         "verdict": report.gate["verdict"],
         "gate": report.gate,
         "power": (power := power_of(report)) and power.as_json(),
+        "origins": [one.as_json() for one in by_origin(report)],
         "partial": report.partial,
         "stopped": finished.stopped or None,
         "stamps": list(report.stamps),
@@ -159,6 +174,8 @@ def check_lines(
         f"{plain(shown(path))}, {age}",
         "",
         *gate_lines(found.gate),
+        "",
+        *origin_lines(report),
         *([""] if said else []),
         *columns(said),
     ]
@@ -179,6 +196,7 @@ def check_document(report: Report, path: Path, sha256: str, found: CheckedReport
         "stored_verdict": found.stored,
         "gate": found.gate.as_json(),
         "power": (power := power_of(report)) and power.as_json(),
+        "origins": [one.as_json() for one in by_origin(report)],
         "lapses": [
             {"code": one.code, "message": one.message, "next_step": one.next_step}
             for one in found.lapses

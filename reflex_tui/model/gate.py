@@ -70,7 +70,7 @@ def why(gate: GateView) -> str:
 
 def next_step(gate: GateView) -> str:
     """What to do about a gate that is not met; empty when it is."""
-    return plain(gate.explanation.next_step, 200)
+    return plain(gate.explanation.next_step, 400)
 
 
 def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[CriterionRow, ...]:

@@ -235,7 +235,7 @@ def finished_words(finished: Finished, keys: BakeoffKeys) -> BannerText:
     if not finished.recorded:
         rest = f"Does not count: {finished.unrecorded}."
     elif gate["verdict"] == "pass":
-        rest = _worth(set(finished.report.stamps), keys)
+        rest = _worth(finished, keys)
     return BannerText(f"{glyph} {gate['summary']}", rest, tone)
 
 
@@ -253,8 +253,12 @@ def unfinished_words(found: Unfinished, keys: BakeoffKeys) -> BannerText:
     return BannerText(f"▲ stopped at {far}", f"{keys.resume} resumes it")
 
 
-def _worth(stamps: set[str], keys: BakeoffKeys) -> str:
+def _worth(finished: Finished, keys: BakeoffKeys) -> str:
+    stamps = set(finished.report.stamps)
     # A report made in the demo's own workspace has its mark, and counts there.
     if found := disqualifying(sorted(stamps), in_demo="demo" in stamps):
         return f"Does not count: {'; '.join(mark(name).sentence for name in found)}."
+    if finished.other_suite:
+        said = finished.other_suite.explanation
+        return f"Does not count: {said.sentence}.\n{said.next_step}"
     return f"Passed: {keys.promote} enables reflex for Implement calls."

@@ -17,6 +17,7 @@ from core.errors import SuiteError, UnsafeFile
 from core.files import names_in, read_state
 from core.harness import bounded_json
 from core.harness.report.files import MAX_BYTES, read
+from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
 from core.harness.report.summary import summaries
 from core.harness.report.tags import parity_by_tag
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from core.harness.gate.judge import GateResult
     from core.harness.report.model import Report
+    from core.harness.report.origins import OriginShare
     from core.harness.report.power import EqualPower
     from core.harness.report.summary import ArmSummary
     from core.harness.report.tags import TagParity
@@ -222,7 +224,7 @@ class Detail:
     """``gate`` is derived from the trials; ``latencies`` are by arm, in ms, ∞ without reply.
 
     ``power`` is what a model as good as the cloud would get; None where it cannot be said.
-    ``kinds`` is parity for each tag of the tasks.
+    ``kinds`` is parity for each tag of the tasks, ``origins`` what was solved by their origin.
     """
 
     path: Path
@@ -234,6 +236,7 @@ class Detail:
     left_out: tuple[str, ...]
     power: EqualPower | None = None
     kinds: tuple[TagParity, ...] = ()
+    origins: tuple[OriginShare, ...] = ()
 
     @property
     def alone(self) -> tuple[TaskResult, ...]:
@@ -261,6 +264,7 @@ def read_detail(path: Path, workspace: Path) -> Detail:
         left_out=_left_out(report, workspace),
         power=power_of(report),
         kinds=parity_by_tag(report),
+        origins=by_origin(report),
     )
 
 

@@ -18,7 +18,12 @@ from reflex_tui.model.gate import MAKE_FIRST
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.league import TrendSection, report_header, report_line
 from reflex_tui.widgets.lines import MUTED, left, line
-from reflex_tui.widgets.report import ArmLatency, OneSideSection, ReportSection
+from reflex_tui.widgets.report import (
+    ArmLatency,
+    OneSideSection,
+    OriginSection,
+    ReportSection,
+)
 from reflex_tui.widgets.section import Banner, Notice
 from reflex_tui.widgets.trials import ARM_STYLE, TrialGrid, cell_text
 
@@ -189,6 +194,7 @@ class BakeoffPane(Vertical, can_focus=True):
             yield TrendSection()
             with VerticalScroll(id="report-scroll", can_focus=False):
                 yield ReportSection()
+                yield OriginSection()
                 yield ArmLatency()
                 yield OneSideSection()
         yield Notice()
@@ -429,6 +435,7 @@ class BakeoffPane(Vertical, can_focus=True):
         detail = self.detail if report and self.detail and self.detail.path == report.path else None
         chart, alone = self.query_one(ArmLatency), self.query_one(OneSideSection)
         chart.display = alone.display = detail is not None
+        self.query_one(OriginSection).origins = detail.origins if detail else ()
         alone.detail = detail
         if detail is not None:
             chart.limit_ms = detail.report.thresholds.p95_latency_ms

@@ -21,7 +21,7 @@ from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.gate import VERDICTS, criterion_line
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import LABEL, MUTED, left, line, right, spread, title
-from reflex_tui.widgets.report import ArmLatency
+from reflex_tui.widgets.report import ArmLatency, origin_lines
 from reflex_tui.widgets.trials import ARM_STYLE, task_page
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def overview(detail: Detail, width: int) -> list[Content]:
     lines += [line(""), title("GATE")]
     table = criteria(gate.as_json(), Thresholds())
     lines += [criterion_line(each, min(width, 90)) for each in table]
+    lines += [line(""), *origin_lines(detail.origins, min(width, 110))]
     lines += [*_looks(detail), *_kinds(detail), line(""), *_figures(detail)]
     lines += [line(""), *_about(detail, width)]
     for stamp in detail.report.stamps:

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from core.figures import duration, nearest_rank
+from core.harness.report.origins import SHIPPED
 from core.plain import plain
 from core.settings.model import Thresholds
 from reflex_tui.model.gate import BAD, criteria
@@ -20,6 +21,7 @@ from reflex_tui.widgets.trials import ARM_STYLE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from core.harness.report.origins import OriginShare
     from reflex_tui.model.reports import Detail, ListedReport
 
 
@@ -121,6 +123,46 @@ def _ruled(row: str, style: str, axis: _Axis) -> Content:
     at = axis.at_limit
     rule = ("┊", "$warning") if row[at] == " " else (row[at], "$warning")
     return line((row[:at], style), rule, (row[at + 1 :], style))
+
+
+_NAME, _TASKS, _SHARE, _MOST_BAR = 18, 6, 12, 20
+
+
+def origin_lines(origins: Sequence[OriginShare], width: int) -> list[Content]:
+    """What each arm solved by where the tasks come from, a line an origin or language."""
+    if not origins:
+        return []
+    arms = list(zip(origins[0].arms, ARM_STYLE, strict=False))
+    room = (width - _NAME - _TASKS) // max(1, len(arms))
+    bar = max(0, min(_MOST_BAR, room - _SHARE - 2))
+    heads = [
+        line(right(line((plain(arm, _SHARE - 2), f"bold {style}")), _SHARE), " " * (bar + 2))
+        for arm, style in arms
+    ]
+    names = line(left(title("ORIGIN"), _NAME), right(line(("tasks", MUTED)), _TASKS), *heads)
+    lines = [left(names, width)]
+    for one in origins:
+        cells: list[Content] = []
+        for (won, made), (_, style) in zip(one.arms.values(), arms, strict=False):
+            filled = round(bar * won / made) if made else 0
+            told = f"{won} of {made}" if made else "not asked"
+            drawn = line("  ", ("━" * filled, style), ("─" * (bar - filled), MUTED))
+            cells += [right(told, _SHARE), drawn]
+        row = line(left(one.name, _NAME), right(str(one.tasks), _TASKS), *cells)
+        lines.append(left(row, width))
+    return lines
+
+
+class OriginSection(Section):
+    """What of the chosen report was solved by where its tasks come from."""
+
+    origins: reactive[tuple[OriginShare, ...]] = reactive((), layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """A heading and a line for each; nothing where all tasks are the package's own."""
+        if [one.name for one in self.origins] == [SHIPPED]:
+            return []
+        return origin_lines(self.origins, width)
 
 
 class ReportSection(Section):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.settings.thresholds import store
+from core.settings.consent import store
 from tests.support.bakeoff.arena import arena
 
 if TYPE_CHECKING:

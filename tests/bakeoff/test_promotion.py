@@ -119,9 +119,9 @@ async def test_a_stand_in_promotes_nothing(project: Path) -> None:
     async with arena(project, owned_by="scripted") as a:
         finished, _ = await a.run()
         assert finished.report.gate["verdict"] == "pass"
-        assert finished.report.stamps == ("scripted", "loosened")
+        assert finished.report.stamps == ("scripted", "loosened", "other_suite")
         (decision,) = a.capsule("GateDecision")
-        assert decision["stamps"] == ["scripted", "loosened"]
+        assert decision["stamps"] == ["scripted", "loosened", "other_suite"]
         assert await detail(a.settings) == "marked"
 
 
@@ -142,7 +142,7 @@ async def test_without_a_sandbox_it_is_refused_or_stamped(
 
         finished, _ = await a.run(allow_unsandboxed=True)
         assert finished.report.gate["verdict"] == "pass"
-        assert finished.report.stamps == ("unsandboxed", "loosened")
+        assert finished.report.stamps == ("unsandboxed", "loosened", "other_suite")
         assert finished.report.sandbox.tier == "none"
         assert await detail(a.settings) == "marked"
 

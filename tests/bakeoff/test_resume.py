@@ -48,7 +48,7 @@ async def test_stopped_and_resumed_is_one_run(project: Path) -> None:
         partial, _ = await stop_after(a, 3)
         assert partial.stopped == "interrupted"
         assert partial.report.partial
-        assert partial.report.stamps == ("partial", "loosened")
+        assert partial.report.stamps == ("partial", "loosened", "other_suite")
         assert not partial.recorded
         kept = partial.report.trials
         assert 3 <= len(kept) < 10
@@ -226,7 +226,7 @@ async def test_a_server_that_changes_under_way_decides_nothing(
         finished, _ = await a.run()
         assert "reflex" in finished.stopped
         assert len(finished.report.trials) == 4
-        assert finished.report.stamps == ("server_changed", "loosened")
+        assert finished.report.stamps == ("server_changed", "loosened", "other_suite")
         assert not finished.recorded
         assert "a server changed during the run" in finished.unrecorded
         assert a.capsule("GateDecision") == []
@@ -252,7 +252,7 @@ async def test_a_change_is_noticed_while_it_runs(
         a.configure(LITTLE, reflex="timeout_ms = 20000")
         finished, _ = await a.run()
     assert finished.stopped == "the reflex arm's server changed"
-    assert finished.report.stamps == ("partial", "server_changed", "loosened")
+    assert finished.report.stamps == ("partial", "server_changed", "loosened", "other_suite")
     assert len(finished.report.trials) < 10
 
 

@@ -23,7 +23,7 @@ async def test_a_pass(project: Path) -> None:
         finished, events = await a.run()
     assert finished.report.gate["verdict"] == "pass"
     assert finished.recorded
-    assert finished.report.stamps == ("loosened",)
+    assert finished.report.stamps == ("loosened", "other_suite")
     stored = read(finished.json_path)
     assert stored == finished.report
     assert rederive(stored).verdict == "pass"

@@ -13,12 +13,12 @@ import pytest
 from core.capsule import EventLog
 from core.capsule.decisions import check_decisions, newest_decision
 from core.capsule.keys import own_directory, seal, user_key
-from core.capsule.record import GENESIS, complete_line
 from core.clock import SystemClock, rfc3339
 from core.errors import CapsuleError
 from core.router.implementer import Implementer
 from core.stages import Mode
 from reflex_tui.cli.main import run
+from tests.support.capsule.rewriting import Body, rewrite
 from tests.support.router.world import promote, world
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from core.settings import Settings
 
-Body = dict[str, Any]
-ADDED = ("seq", "time", "schema_version", "prev", "hash")
 NUMBERED = ("number", "decided_at", "previous")
 
 
@@ -45,21 +43,6 @@ async def detail(settings: Settings, **options: Any) -> str | None:
     async with Implementer.from_settings(settings, **options) as implementer:
         decision = await implementer.decide()
     return None if decision.mode is Mode.REFLEX else decision.detail
-
-
-def rewrite(capsule: Path, change: Callable[[list[Body]], list[Body]]) -> None:
-    """Write the log again, changed, with a chain that holds."""
-    with EventLog(capsule) as log:
-        bodies = change([dict(record.body) for record in log.read()])
-    digest = GENESIS
-    with (capsule / "events-000001.jsonl").open("wb") as segment:
-        for seq, body in enumerate(bodies, 1):
-            kept = {name: value for name, value in body.items() if name not in ADDED}
-            fields = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))[:-1].encode()
-            line, digest = complete_line(fields, seq, body["time"], digest)
-            segment.write(line)
-    with EventLog(capsule) as log:
-        assert log.verify().ok
 
 
 async def test_decisions_follow_each_other(project: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.settings import Settings, Thresholds, load_settings
+from core.settings.consent import store
 from core.settings.find import user_config_dir
 from core.settings.thresholds import (
     DEFAULTS,
@@ -15,7 +16,6 @@ from core.settings.thresholds import (
     accepted,
     effective_thresholds,
     loosened,
-    store,
 )
 from reflex_tui.cli.main import run
 

@@ -142,7 +142,7 @@ async def test_a_run_is_stopped_and_gone_on_with(ring: Arena) -> None:
         assert 3 <= kept.done < 10
         assert "Resume" in bench.offered()
         (partial,) = newest(ring.eval)
-        assert read_report(partial[0]).stamps == ("partial", "loosened")
+        assert read_report(partial[0]).stamps == ("partial", "loosened", "other_suite")
         asked = len(ring.by_reflex.asked) + len(ring.by_cloud.asked)
         ring.cloud_is(ttft_ms=0)
         await bench.press("r")

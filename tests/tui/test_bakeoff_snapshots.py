@@ -11,6 +11,7 @@ import pytest
 from core.errors import ConfigError, ReflexError
 from core.harness.bakeoff.plan import Plan
 from core.harness.gate.looks import Look
+from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
 from core.harness.report.summary import summaries
 from core.harness.report.tags import parity_by_tag
@@ -187,6 +188,7 @@ def detail(made: Report) -> Detail:
         ("task-901: its tests need a network",),
         power_of(made),
         parity_by_tag(made),
+        by_origin(made),
     )
 
 

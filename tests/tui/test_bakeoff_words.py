@@ -9,19 +9,32 @@ from typing import Any
 import pytest
 
 from core.errors import ReflexError
-from core.router.lapses import mark
+from core.router.lapses import OtherSuite, mark
 from reflex_tui.model.live import BakeoffKeys, error_words, finished_words
 
 OWN = BakeoffKeys(new="f7", resume="f8", promote="f9")
 
 
-def finished(*stamps: str, stopped: str = "") -> Any:
+def finished(*stamps: str, stopped: str = "", other: OtherSuite | None = None) -> Any:
     """A run that passed and is in the capsule."""
     gate = {"verdict": "pass", "summary": "pass: every criterion clears"}
     report = SimpleNamespace(gate=gate, stamps=stamps, trials=(1, 2, 3))
     return SimpleNamespace(
-        report=report, stopped=stopped, recorded=True, unrecorded="", json_path=Path("r.json")
+        report=report,
+        stopped=stopped,
+        recorded=True,
+        unrecorded="",
+        json_path=Path("r.json"),
+        other_suite=other,
     )
+
+
+def test_a_pass_on_another_suite_says_which_line_to_write() -> None:
+    """It is in the capsule, and counts once the configuration names its suite."""
+    said = finished_words(finished(other=OtherSuite("mine", ("reflex_patchloop_v1",))), OWN).rest
+    assert "Does not count: passed on mine" in said
+    assert 'suites = ["reflex_patchloop_v1", "mine"]' in said
+    assert "f9" not in said
 
 
 def test_the_words_name_the_keys_as_the_user_has_them() -> None:

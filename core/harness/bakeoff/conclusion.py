@@ -29,7 +29,8 @@ from core.harness.report.model import ArmRecord, Environment, SandboxRecord
 from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive
 from core.plain import plain
-from core.router.promotion import thresholds_of
+from core.router.promotion import other_suite, thresholds_of
+from core.settings.suites import counts
 from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from core.harness.report.model import Report
     from core.patchloop.trial import Trial
     from core.router.evidence import Evidence
+    from core.router.lapses import OtherSuite
     from core.settings.policy import PolicySnapshot
 
 
@@ -190,7 +192,12 @@ class Conclusion:
             recorded=not unrecorded,
             unrecorded=unrecorded,
             false_alarms=self._false_alarms(report),
+            other_suite=self._other_suite(),
         )
+
+    def _other_suite(self) -> OtherSuite | None:
+        root, reflex = self._prepared.scope.root, self._policy.reflex
+        return None if counts(root, reflex.suites) else other_suite(root, reflex)
 
     def _counted(self, finished: BakeoffFinishedEvent, report: Report) -> BakeoffFinishedEvent:
         """With what later runs of the fingerprint carry on; a run that was stopped leaves none."""

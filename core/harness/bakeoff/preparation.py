@@ -12,6 +12,7 @@ from core.client.backend import ChatRequest
 from core.client.tokens import ContextFit
 from core.clock import Clock, SystemClock
 from core.errors import SandboxError
+from core.fingerprint import suite_name
 from core.harness.bakeoff.arms import check_key, choose_arms, identified
 from core.harness.bakeoff.plan import Scope
 from core.harness.report.files import read_hashed
@@ -20,6 +21,7 @@ from core.harness.sandbox import SelfTest, Tier, choose_tier
 from core.plain import plain
 from core.router.notices import too_few_requests
 from core.router.promotion import in_demo
+from core.settings.suites import added
 from core.settings.thresholds import loosened
 from core.stages import CLOUD, PRIMARY
 
@@ -79,6 +81,7 @@ class PreparedRun:
         stamps |= {"unsandboxed"} if self.self_test.tier is Tier.NONE else set()
         stamps |= {"scripted"} if any(arm.scripted for arm in self.arms.values()) else set()
         stamps |= {"loosened"} if loosened(self.scope.settings.reflex.thresholds) else set()
+        stamps |= {"other_suite"} if added([suite_name(self.scope.root)]) else set()
         return stamps | ({"aa"} if self.scope.plan.aa else set())
 
     @property

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from core.harness.gate.looks import Look
     from core.harness.report.model import Report
     from core.patchloop.trial import Attempt, Trial
+    from core.router.lapses import OtherSuite
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,8 @@ class Finished:
 
     ``stopped`` says why the run ended early, and is empty for a complete one. ``recorded``
     tells whether the capsule holds a GateDecision of it, which alone the router believes;
-    ``unrecorded`` says why not. ``false_alarms`` is that of an A/A run.
+    ``unrecorded`` says why not. ``false_alarms`` is that of an A/A run. ``other_suite`` is set
+    where a pass on its suite does not count.
     """
 
     report: Report
@@ -124,6 +126,7 @@ class Finished:
     recorded: bool = False
     unrecorded: str = ""
     false_alarms: FalseAlarms | None = None
+    other_suite: OtherSuite | None = None
 
 
 Progress = Started | TrialStarted | AttemptEnded | TrialEnded | LookTaken | LatencyCall | Finished

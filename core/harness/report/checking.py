@@ -11,7 +11,8 @@ from core.harness.gate.criteria import GateThresholds, Verdict
 from core.harness.report.verdict import EXIT_STATUS, rederive
 from core.plain import plain
 from core.router.lapses import disqualifying, mark
-from core.router.promotion import SECONDS_A_DAY, GateContext, Lapse, changes, too_old
+from core.router.promotion import SECONDS_A_DAY, GateContext, Lapse, changes, other_suite, too_old
+from core.settings.suites import counts
 from core.stages import PRIMARY
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from core.harness.report.compare import Comparison
     from core.harness.report.model import Report
     from core.settings import Settings
+    from core.settings.model import Reflex
 
 
 _ATTEST = "Check the report that was attested, or attest this one: code reflex report attest"
@@ -124,15 +126,18 @@ def check(
     )
     age_days = (present.now - report.finished_at).total_seconds() / SECONDS_A_DAY
     stale = too_old(age_days, reflex.thresholds.max_age_days)
+    lapses = (
+        *(Lapse("attestation_differs", words, _ATTEST) for words in disputed),
+        *_marked(report, present),
+        *_changed(report, settings, present),
+        *([stale] if stale else []),
+    )
+    if gate.verdict is Verdict.PASS and not lapses:  # only then would naming the suite help
+        lapses = _unlisted(report, settings.reflex)
     return CheckedReport(
         gate=gate,
         stored=str(report.gate["verdict"]),
-        lapses=(
-            *(Lapse("attestation_differs", words, _ATTEST) for words in disputed),
-            *_marked(report, present),
-            *_changed(report, settings, present),
-            *([stale] if stale else []),
-        ),
+        lapses=lapses,
         notes=(
             *_notes(report, limits, gate),
             *(comparison.notes if comparison else ()),
@@ -156,6 +161,13 @@ def _marked(report: Report, present: GateContext) -> list[Lapse]:
         words = f"it is shard {report.settings.shard} of a run"
         lapses.append(Lapse("shard", words, "Merge all shards: code reflex bakeoff merge REPORT…"))
     return lapses
+
+
+def _unlisted(report: Report, reflex: Reflex) -> tuple[Lapse, ...]:
+    if counts(report.suite.root, reflex.suites):
+        return ()
+    said = other_suite(report.suite.root, reflex).explanation
+    return (Lapse("suite_not_listed", said.sentence, said.next_step),)
 
 
 def _changed(report: Report, settings: Settings, present: GateContext) -> list[Lapse]:

@@ -17,6 +17,7 @@ from core.harness.report.markdown_evidence import (
     tasks,
 )
 from core.harness.report.neutral import chart, code, fence, table
+from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
 from core.harness.report.summary import ArmSummary, summaries
 from core.harness.report.tags import parity_by_tag
@@ -50,6 +51,7 @@ def render(
         *_head(report, headline or f"{GLYPHS[gate.verdict]} {gate.summary}", notices),
         *_gate(gate),
         *_power(report),
+        *_origins(report),
         *_tags(report, gate),
         *_arms(report, figures),
         *_latency(report, gate),
@@ -132,6 +134,16 @@ def _looks(gate: GateResult) -> list[str]:
 def _power(report: Report) -> list[str]:
     power = power_of(report)
     return [power.words, ""] if power else []
+
+
+def _origins(report: Report) -> list[str]:
+    """Where the tasks come from, and what was solved of each: a pooled figure says too little."""
+    rows = [
+        (one.name, str(one.tasks), *(f"{won} of {made}" for won, made in one.arms.values()))
+        for one in by_origin(report)
+    ]
+    head = ("tasks from", "tasks", *(f"{code(name)} solved" for name in report.pair))
+    return ["## By origin", "", *table(head, rows, "lrrr"), ""]
 
 
 def _tags(report: Report, gate: GateResult) -> list[str]:

@@ -36,6 +36,7 @@ Stamp = Literal[
     "aa",
     "mixed_hardware",
     "loosened",
+    "other_suite",
 ]
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 _GATE = frozenset({"verdict", "criteria", "misses", "decides", "summary"})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import SuiteError
-from core.fingerprint import SUITES
+from core.fingerprint import SUITES, built_in_suites
 from core.harness.suites import exercism, humanevalpack, native, quixbugs
 from core.harness.suites.model import Suite, Task, lay_out
 from core.harness.suites.reading import TASK_ID
@@ -26,7 +26,7 @@ _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Suite]], ...] = t
 
 def available_suites() -> tuple[str, ...]:
     """Names of the suites that come with the package."""
-    return tuple(sorted(path.parent.name for path in SUITES.glob("*/suite.toml")))
+    return built_in_suites()
 
 
 def own_suites(workspace: Path) -> Path:

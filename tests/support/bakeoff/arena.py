@@ -11,10 +11,10 @@ from core.capsule import EventLog
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff.progress import Finished
 from core.settings import Settings, load_settings
-from core.settings.thresholds import accept
 from core.standin.answers import edit_reply
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
+from tests.support.consent import OWN_SUITE, consent
 
 if TYPE_CHECKING:
     import asyncio
@@ -99,16 +99,16 @@ class Arena:
     def configure(self, text: str = "", *, model: str = "local", reflex: str = "") -> None:
         """Write stage0.toml; ``text`` is added, ``reflex`` goes into that table.
 
-        Thresholds looser than the defaults are accepted, as a user would.
+        Passes on the suite count, and looser thresholds are accepted, as a user would.
         """
+        suites = "" if "suites =" in reflex else OWN_SUITE
         (self.root / "stage0.toml").write_text(
             f'[reflex]\nenabled = true\nendpoint = "{self.reflex.endpoint}"\nmodel = "{model}"\n'
-            f'{reflex}\n[cloud]\nendpoint = "{self.cloud.endpoint}"\n'
+            f'{suites}{reflex}\n[cloud]\nendpoint = "{self.cloud.endpoint}"\n'
             f'model = "{self.cloud.script.model}"\n{text}',
             encoding="utf-8",
         )
-        if refused := self.settings.refused:
-            accept(self.root, refused)
+        consent(self.root)
 
     def solve(self, reflex: int, cloud: int) -> None:
         """Reflex solves the first so many tasks, and the cloud so many."""

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.settings import load_settings
-from core.settings.thresholds import accept
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
 from tests.support.bakeoff.arena import LITTLE, make_suite
 from tests.support.command import reflex as command
+from tests.support.consent import OWN_SUITE, consent
 from tests.support.standin import standin
 
 if TYPE_CHECKING:
@@ -78,11 +77,9 @@ def bench(project: Path, *, reflex: float, ttft_ms: float = 0, tasks: int = 5) -
         standin(replace(script, model="b"), [suite_answerer(suite, success_rate=1, seed=0)]) as b,
     ):
         (project / "stage0.toml").write_text(
-            f'[reflex]\nendpoint = "{a.endpoint}"\nmodel = "a"\n'
+            f'[reflex]\nendpoint = "{a.endpoint}"\nmodel = "a"\n{OWN_SUITE}'
             f'[cloud]\nendpoint = "{b.endpoint}"\nmodel = "b"\n{LITTLE}',
             encoding="utf-8",
         )
-        refused = load_settings(project / "stage0.toml").refused
-        assert refused
-        accept(project, refused)
+        consent(project)
         yield Bench(project)

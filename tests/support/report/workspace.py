@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from core.fingerprint import PROMPTS, SCHEMAS, tree_hash
 from core.harness.report.files import write
 from tests.support.command import reflex
+from tests.support.consent import OWN_SUITE, consent
 from tests.support.report.synthetic import made, planted, suite
 
 if TYPE_CHECKING:
@@ -27,11 +30,20 @@ class Workspace:
 
     @classmethod
     def begin(cls, root: Path) -> Workspace:
-        """Make one, with the configuration's defaults."""
+        """Make one, with the configuration's defaults; passes on its suite count."""
         (root / "suite").mkdir()
         (root / "suite" / "suite.toml").write_text('name = "own"\n')
-        (root / "stage0.toml").write_text("[reflex]\n")
-        return cls(root)
+        (root / "stage0.toml").write_text(f"[reflex]\n{OWN_SUITE}")
+        consent(root)
+        made = cls(root)
+        with mock.patch.dict(os.environ, made.environ, clear=True):
+            consent(root)
+        return made
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The whole environment of a command that runs there."""
+        return {"HOME": str(self.root), "PATH": "/usr/bin:/bin"}
 
     @property
     def reports(self) -> Path:
@@ -62,5 +74,4 @@ class Workspace:
 
     def reflex(self, *arguments: str | Path, **environ: str) -> CompletedProcess[str]:
         """Run ``code reflex …`` there, in an environment of nothing but ``environ``."""
-        around = {"HOME": str(self.root), "PATH": "/usr/bin:/bin", **environ}
-        return reflex(self.root, *arguments, environ=around)
+        return reflex(self.root, *arguments, environ={**self.environ, **environ})
