@@ -229,11 +229,12 @@ class Dashboard(Screen[None]):
         for call in added.calls:
             self._calls.add(call)
         if message.fresh:
+            routing.newest.begin_at(message.begins_at)
             self._want_older(message.records[0].seq if message.records else 1)
         self._note_broken(None)
         if message.fresh:
             self._loaded = True
-            routing.replaced(message.records[0].seq if message.records else 1)
+            routing.replaced(message.begins_at)
         else:
             routing.appended(added)
         if message.records:
@@ -298,7 +299,7 @@ class Dashboard(Screen[None]):
 
     def on_log_view_opened(self, message: LogView.Opened) -> None:
         """Show one call whole."""
-        from reflex_tui.model.rows import call_records  # as in _complete
+        from reflex_tui.model.waterfall import call_records  # as in _complete
         from reflex_tui.screens.detail import DetailScreen
 
         if self.settings is None:

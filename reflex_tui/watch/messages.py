@@ -48,16 +48,23 @@ class ViewBlocked(Message):
 class RecordsCame(Message):
     """Newer events, oldest first; ``fresh`` when they replace all that was shown before.
 
-    They are read as rows where the message is made, which is a watcher's thread.
+    The first ``context`` of them only tell which calls are open where the rows begin. They are read
+    as rows where the message is made, which is a watcher's thread.
     """
 
     records: tuple[Record, ...]
     fresh: bool = False
+    context: int = 0
     entries: tuple[Row | CallRow, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.entries = entries_of(self.records)
+
+    @property
+    def begins_at(self) -> int:
+        """The ``seq`` from which on all rows are here; 1 without any."""
+        return self.records[self.context].seq if self.records else 1
 
 
 @dataclass(eq=False, repr=False)
