@@ -28,6 +28,7 @@ from core.errors import (
 )
 from core.plain import plain
 from core.router.decision import Caller
+from core.router.news import news_of
 from core.stages import LIVE_ORIGINS, PRIMARY
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from core.capsule import EventLog
     from core.capsule.watched import CallSeals
     from core.client.backend import Backend, ChatRequest, Reply
+    from core.notify.notifier import Notifier
     from core.router.breaker import Transition
     from core.settings import Settings
     from core.settings.policy import PolicySnapshot
@@ -97,7 +99,8 @@ class Recording:
 class Evidence:
     """One run's writer: knows the run, its policy, what to keep and what to keep out.
 
-    With ``seals``, live first attempts at reflex are sealed for the monitor.
+    With ``seals``, live first attempts at reflex are sealed for the monitor. The ``notifier`` is
+    told of a breaker that opened.
     """
 
     def __init__(
@@ -109,8 +112,10 @@ class Evidence:
         key: bytes,
         secrets: tuple[str, ...],
         seals: CallSeals | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         self._seals = seals
+        self._notifier = notifier
         self._watched = 0
         self._log = log
         self._policy = policy
@@ -243,19 +248,20 @@ class Evidence:
         self, backend: Backend, transition: Transition, cause: str
     ) -> Recording:
         """Record a breaker's change of state, if that is possible; to be awaited later."""
-        return self._begin(
-            BreakerStateChangedEvent(
-                run_id=self._run_id,
-                policy_hash=self._policy.policy_hash,
-                endpoint=backend.endpoint,
-                model=backend.model,
-                before=transition.before.value,
-                after=transition.after.state.value,
-                failure_count=transition.after.failure_count,
-                cause=cause,
-                retry_in_s=transition.after.retry_in_s,
-            )
+        event = BreakerStateChangedEvent(
+            run_id=self._run_id,
+            policy_hash=self._policy.policy_hash,
+            endpoint=backend.endpoint,
+            model=backend.model,
+            before=transition.before.value,
+            after=transition.after.state.value,
+            failure_count=transition.after.failure_count,
+            cause=cause,
+            retry_in_s=transition.after.retry_in_s,
         )
+        if self._notifier and (news := news_of(event.body())):
+            self._notifier.tell(news)
+        return self._begin(event)
 
     async def append(self, event: Event) -> None:
         """Append without blocking the event loop; returns once durable."""

@@ -14,6 +14,7 @@ from core.client.chat import ChatClient
 from core.clock import Clock, SystemClock
 from core.errors import WrongEventLoop
 from core.monitor.outcomes import bare_id, outcome_event, recent_call
+from core.notify.notifier import Notifier
 from core.router.answer import Answer
 from core.router.backends import all_backends
 from core.router.call import RoutedCall, RunContext
@@ -59,8 +60,9 @@ class Implementer:
         self.run_id = uuid.uuid4().hex
         self.policy = PolicySnapshot.capture(settings, clock)
         backends = all_backends(settings, environ)
+        notifier = Notifier(settings.source.root)
         self._state = RoutingState(
-            settings, self.policy, clock=clock, key_directory=key_directory, demotes=True
+            settings, self.policy, clock=clock, key_directory=key_directory, notifier=notifier
         )
         self._breakers = {PRIMARY: self._state.breaker} | {
             name: breaker_of(settings, backends[name]) for name in settings.reflex.backends
@@ -74,6 +76,7 @@ class Implementer:
             key=key,
             secrets=tuple(b.api_key for b in backends.values() if b.api_key),
             seals=CallSeals(settings.source.root, key) if watched else None,
+            notifier=notifier,
         )
         self._key_directory = key_directory
         self._index: Index | None = None

@@ -35,6 +35,7 @@ from reflex_tui.watch.messages import (
     GpuSeen,
     IndexGrew,
     LookWanted,
+    NoticeCame,
     PageCame,
     RecordsCame,
     ReportsSeen,
@@ -240,6 +241,8 @@ class Dashboard(Screen[None]):
         if message.records:
             self._note_newest(message.records[-1])
         self._figures_wait = not message.fresh
+        for notice in message.notices:
+            self.post_message(NoticeCame(notice))  # for the application
         if message.fresh:
             self._show_figures()
 
