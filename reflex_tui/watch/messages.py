@@ -51,8 +51,8 @@ class RecordsCame(Message):
     """Newer events, oldest first; ``fresh`` when they replace all that was shown before.
 
     The first ``context`` of them only tell which calls are open where the rows begin. They are read
-        as rows where the message is made, which is a watcher's thread. ``notices`` tell of those that
-        are worth it, unless they were there before.
+    as rows where the message is made, which is a watcher's thread. ``notices`` tell of those that
+    are worth it, unless they were there before.
     """
 
     records: tuple[Record, ...]
