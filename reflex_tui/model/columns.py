@@ -43,7 +43,7 @@ LEFT_OUT = frozenset({"session"})
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class LogColumns:
     """The columns of a width, each with its own width, in cells; ``dropped`` did not fit."""
 
     columns: tuple[tuple[Column, int], ...]
@@ -55,7 +55,7 @@ class Layout:
 
 
 @lru_cache(64)
-def layout(width: int, hidden: frozenset[str] = LEFT_OUT) -> Layout:
+def layout(width: int, hidden: frozenset[str] = LEFT_OUT) -> LogColumns:
     """The columns that fit into ``width`` cells, without those hidden."""
     taken = {name: _width(BY_NAME[name], width) for name in ALWAYS}
     room = width - sum(taken.values())
@@ -70,7 +70,7 @@ def layout(width: int, hidden: frozenset[str] = LEFT_OUT) -> Layout:
         else:
             dropped.append(name)
     taken["why"] = max(0, room)
-    return Layout(
+    return LogColumns(
         tuple((column, taken[column.name]) for column in COLUMNS if column.name in taken),
         tuple(dropped),
     )

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 # As the index asks it, so that rows in memory and on disk pass alike: what any part of a call says.
 FIELDS: dict[str, Callable[[Row], Iterable[str]]] = {
-    "mode": lambda row: (turn.mode for turn in row.turns),
+    "mode": lambda row: (part.mode for part in row.parts),
     "reason": lambda row: _reasons(row) if row.is_decision else (row.detail,),
     "stage": lambda row: (row.stage,),
-    "backend": lambda row: (turn.backend for turn in row.turns) if row.turns else (row.backend,),
-    "model": lambda row: (turn.model for turn in row.turns) if row.turns else (row.model,),
-    "error": lambda row: (error for turn in row.turns for error in turn.errors),
+    "backend": lambda row: (part.backend for part in row.parts) if row.parts else (row.backend,),
+    "model": lambda row: (part.model for part in row.parts) if row.parts else (row.model,),
+    "error": lambda row: (error for part in row.parts for error in part.errors),
     "type": lambda row: (row.event_type,),
     "origin": lambda row: (row.origin,),
     "call": lambda row: (row.call_id,),
@@ -123,12 +123,12 @@ def _has(row: Row, field: str, value: str) -> bool:
 
 def _says(row: Row, word: str) -> bool:
     said = [row.stage, *_reasons(row)]
-    for turn in row.turns:
-        said += (turn.mode, turn.backend, turn.model, *turn.errors)
-    if not row.turns:
+    for part in row.parts:
+        said += (part.mode, part.backend, part.model, *part.errors)
+    if not row.parts:
         said += (row.event_type, row.backend, row.model, row.detail)
     return any(word in each.lower() for each in said) or _has(row, "call", word)
 
 
 def _reasons(row: Row) -> list[str]:
-    return [each for turn in row.turns for each in (turn.reason, turn.detail)]
+    return [each for part in row.parts for each in (part.reason, part.detail)]

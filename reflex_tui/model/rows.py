@@ -30,7 +30,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 _MODES = frozenset(Mode)
 
 # So many backends of one call are told apart, and errors of one backend.
-_MOST_TURNS = 16
+_MOST_PARTS = 16
 
 
 class RowOutcome(StrEnum):
@@ -61,7 +61,7 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Part:
     """One backend's part of a call: why it was asked, how often, how its attempts failed."""
 
     mode: str
@@ -72,16 +72,16 @@ class Turn:
     attempts: int = 0
     errors: tuple[str, ...] = ()
 
-    def ended(self, error: str) -> Turn:
+    def ended(self, error: str) -> Part:
         """After another attempt; ``error`` is empty when it was answered."""
-        known = not error or error in self.errors or len(self.errors) >= _MOST_TURNS
+        known = not error or error in self.errors or len(self.errors) >= _MOST_PARTS
         errors = self.errors if known else (*self.errors, error)
         return replace(self, attempts=self.attempts + 1, errors=errors)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the log: a whole call, or another event, which has no ``turns``.
+    """One line of the log: a whole call, or another event, which has no ``parts``.
 
     ``title``, ``text``, ``detail``, ``backend`` and ``model`` are the newest decision's: its mode,
     reason and so on; of another event its short name, its sentence, and the names in it that a
@@ -105,7 +105,7 @@ class Row:
     fallback: bool = False
     decided_ms: float | None = None
     asked_at: datetime = _EPOCH
-    turns: tuple[Turn, ...] = ()
+    parts: tuple[Part, ...] = ()
     attempts: int = 0
     last: CallRow | None = field(default=None, compare=False)
     waited_ms: float | None = None
@@ -121,23 +121,23 @@ class Row:
             model=decision.model,
             fallback=True,
             asked_at=decision.at,
-            turns=(*self.turns, *decision.turns)[:_MOST_TURNS],
+            parts=(*self.parts, *decision.parts)[:_MOST_PARTS],
             last=None,
         )
 
     def ended(self, call: CallRow) -> Row:
         """The row once another of its attempts has ended."""
         known = [ms for ms in (self.waited_ms, call.latency_ms) if ms is not None]
-        turns = self.turns
-        if turns:
+        parts = self.parts
+        if parts:
             error = "" if call.success else call.error or "failed"
-            turns = (*turns[:-1], turns[-1].ended(error))
+            parts = (*parts[:-1], parts[-1].ended(error))
         return replace(
             self,
             attempts=self.attempts + 1,
             last=call,
             waited_ms=sum(known) if known else None,
-            turns=turns,
+            parts=parts,
         )
 
     @property
@@ -154,8 +154,8 @@ class Row:
     def path(self) -> str:
         """Who was asked, and how often: ``reflex×3 → cloud``."""
         return " → ".join(
-            f"{turn.backend}×{turn.attempts}" if turn.attempts > 1 else turn.backend
-            for turn in self.turns
+            f"{part.backend}×{part.attempts}" if part.attempts > 1 else part.backend
+            for part in self.parts
         )
 
     def outcome(self, now: datetime, patience_s: float) -> RowOutcome:
@@ -223,7 +223,7 @@ def _after(row: Row, step: CallStep) -> Row:
         )
     title, reason = plain(kind.mode or "?", 200), plain(kind.reason or "?", 200)
     model, detail = plain(kind.model, 200), plain(step.note, 200)
-    turn = Turn(title, backend, model, reason, detail)
+    part = Part(title, backend, model, reason, detail)
     return row.asked(
         replace(
             row,
@@ -233,7 +233,7 @@ def _after(row: Row, step: CallStep) -> Row:
             backend=backend,
             model=model,
             at=at,
-            turns=(turn,),
+            parts=(part,),
         )
     )
 
@@ -301,7 +301,7 @@ def decision_row(record: Record) -> Row:
         fallback=continues(reason, is_fallback=body.get("is_fallback") is True),
         decided_ms=number(body, "latency_ms"),
         asked_at=at,
-        turns=(Turn(mode, backend, model, reason, detail),),
+        parts=(Part(mode, backend, model, reason, detail),),
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from reflex_tui.model.columns import Layout
+    from reflex_tui.model.columns import LogColumns
 
 _MODES = {str(mode): MODE_STYLE[mode] for mode in Mode}
 _EVENT_GLYPH = "◆"
@@ -29,7 +29,7 @@ _WITH_MILLISECONDS = 12
 _VAGUE = frozenset({Reason.THRESHOLDS_NOT_MET, Reason.SERVER_UNHEALTHY, Reason.NEEDS_CLOUD})
 
 
-def log_line(row: Row, columns: Layout, now: datetime, patience_s: float) -> list[Piece]:
+def log_line(row: Row, columns: LogColumns, now: datetime, patience_s: float) -> list[Piece]:
     """The row's line in these columns, as of ``now``."""
     if not row.is_decision:
         return _event_line(row, columns, now)
@@ -80,18 +80,18 @@ def _ended(row: Row, outcome: RowOutcome) -> Piece:
 
 def _path(row: Row) -> Iterable[Piece]:
     """Each backend in its mode's colour, with how often it was asked."""
-    for number, turn in enumerate(row.turns):
+    for number, part in enumerate(row.parts):
         if number:
             yield " → ", MUTED
-        times = f"×{turn.attempts}" if turn.attempts > 1 else ""
-        yield f"{turn.backend or turn.mode}{times}", _MODES.get(turn.mode, "")
+        times = f"×{part.attempts}" if part.attempts > 1 else ""
+        yield f"{part.backend or part.mode}{times}", _MODES.get(part.mode, "")
 
 
 def _why(row: Row, outcome: RowOutcome, room: int, *, alone: bool) -> list[Piece]:
     """The longest of some ways to say it that fits; ``alone`` says how it ended as well."""
     detail = f" ({row.detail})" if row.detail else ""
     ways: tuple[str, ...]
-    before = next((turn.errors[-1] for turn in reversed(row.turns[:-1]) if turn.errors), "")
+    before = next((part.errors[-1] for part in reversed(row.parts[:-1]) if part.errors), "")
     if before:
         detail = "" if row.detail == before else detail
         ways = (f"{before}, then {row.text}{detail}", f"{before}, then {row.text}")
@@ -124,7 +124,7 @@ def _figure(row: Row, name: str, outcome: RowOutcome) -> Piece:
             return row.call_id[:4], MUTED
 
 
-def _event_line(row: Row, columns: Layout, now: datetime) -> list[Piece]:
+def _event_line(row: Row, columns: LogColumns, now: datetime) -> list[Piece]:
     """Another event: its sentence stands where a call has its path, and goes on to the end."""
     before = 0
     for column, width in columns.columns[1:]:

@@ -117,4 +117,4 @@ def test_a_call_without_end_stays_bounded(tmp_path: Path, attempts: int) -> None
         (row,) = (listed_row(each) for each in index.listed(ListedRows(), 0, 9))
         assert len(index._courses) <= 16
     assert (row.attempts, row.waited_ms) == (attempts, 10.0 * attempts)
-    assert len(row.turns[0].errors) == 16
+    assert len(row.parts[0].errors) == 16
