@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         WrongEventLoop,
     )
     from core.router.implementer import Answer, Implementer
+    from core.router.pipeline import PipelineRun
     from core.settings import load_settings
     from core.stages import Mode, Stage
 
@@ -66,6 +67,7 @@ _HOMES = {
     "Answer": "core.router.answer",
     "Implementer": "core.router.implementer",
     "Mode": "core.stages",
+    "PipelineRun": "core.router.pipeline",
     "Stage": "core.stages",
     "load_settings": "core.settings",
 }
@@ -99,6 +101,7 @@ __all__ = [
     "NotCompliant",
     "NotReplayable",
     "OnlyReasoning",
+    "PipelineRun",
     "ProtocolError",
     "RateLimited",
     "ReflexError",

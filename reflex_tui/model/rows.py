@@ -362,11 +362,19 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
             "breaker",
             f"{say('before')} → {say('after')}: {say('cause')}{due}",
         ),
-        "GateDecision": ("gate", f"{say('verdict')}: {say('suite')}, {say('model')}"),
+        "GateDecision": ("gate", _decided(body)),
+        "CallOutcome": (
+            "outcome",
+            f"{_ended(body)}, as {say('source')} says: {say('call_id')[:8]}",
+        ),
         "EnableForced": ("gate", f"enabled without a pass: {say('detail')}"),
         "BakeoffStarted": ("bakeoff", f"started: {say('suite')}, {say('tasks')} tasks"),
         "BakeoffFinished": ("bakeoff", f"finished: {say('report_path')}{partial}"),
         "PolicySnapshotRef": ("policy", f"a run began under {say('policy_hash')[:19]}"),
+        "PolicyRecaptured": (
+            "policy",
+            f"stage {say('stage')} goes by another policy, {say('policy_hash')[:19]}",
+        ),
         "PatchApplied": ("patch", f"{say('lines_changed')} lines changed, {solved}"),
         "PatchUndone": ("patch", "undone"),
         "CallOutcome": (
@@ -384,6 +392,18 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
         ),
     }
     return known.get(event_type, ("event", plain(event_type, 64)))
+
+
+def _decided(body: Mapping[str, Any]) -> str:
+    cause = word(body, "cause")
+    if cause:
+        return f"demoted, {cause}: {word(body, 'model', '?')}"
+    named = word(body, "suite", "?"), word(body, "model", "?")
+    return f"{word(body, 'verdict', '?')}: {', '.join(named)}"
+
+
+def _ended(body: Mapping[str, Any]) -> str:
+    return "answer was right" if body.get("ok") is True else "answer was wrong"
 
 
 def word(body: Mapping[str, Any], key: str, default: str = "") -> str:
