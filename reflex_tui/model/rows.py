@@ -363,10 +363,6 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
             f"{say('before')} → {say('after')}: {say('cause')}{due}",
         ),
         "GateDecision": ("gate", _decided(body)),
-        "CallOutcome": (
-            "outcome",
-            f"{_ended(body)}, as {say('source')} says: {say('call_id')[:8]}",
-        ),
         "EnableForced": ("gate", f"enabled without a pass: {say('detail')}"),
         "BakeoffStarted": ("bakeoff", f"started: {say('suite')}, {say('tasks')} tasks"),
         "BakeoffFinished": ("bakeoff", f"finished: {say('report_path')}{partial}"),
@@ -400,10 +396,6 @@ def _decided(body: Mapping[str, Any]) -> str:
         return f"demoted, {cause}: {word(body, 'model', '?')}"
     named = word(body, "suite", "?"), word(body, "model", "?")
     return f"{word(body, 'verdict', '?')}: {', '.join(named)}"
-
-
-def _ended(body: Mapping[str, Any]) -> str:
-    return "answer was right" if body.get("ok") is True else "answer was wrong"
 
 
 def word(body: Mapping[str, Any], key: str, default: str = "") -> str:
