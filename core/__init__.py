@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         HarnessError,
         IncompleteReply,
         LimitExceeded,
+        MalformedRequest,
         Misconfigured,
         NoBackend,
         NoHome,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         WrongEventLoop,
     )
     from core.router.implementer import Answer, Implementer
+    from core.router.pipeline import PipelineRun
     from core.settings import load_settings
     from core.stages import Mode, Stage
 
@@ -65,6 +67,7 @@ _HOMES = {
     "Answer": "core.router.answer",
     "Implementer": "core.router.implementer",
     "Mode": "core.stages",
+    "PipelineRun": "core.router.pipeline",
     "Stage": "core.stages",
     "load_settings": "core.settings",
 }
@@ -90,6 +93,7 @@ __all__ = [
     "Implementer",
     "IncompleteReply",
     "LimitExceeded",
+    "MalformedRequest",
     "Misconfigured",
     "Mode",
     "NoBackend",
@@ -97,6 +101,7 @@ __all__ = [
     "NotCompliant",
     "NotReplayable",
     "OnlyReasoning",
+    "PipelineRun",
     "ProtocolError",
     "RateLimited",
     "ReflexError",

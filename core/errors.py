@@ -12,6 +12,7 @@ ReflexError
 │   ├── AttemptTimeout             the attempt's wall-clock deadline passed
 │   ├── StatusError                an error status, in the header or inside a 200 stream
 │   │   ├── BadRequest             400, 409, 413, 422 and other 4xx: the request is at fault
+│   │   │   ├── MalformedRequest   it cannot be sent to anyone: its schema, or no JSON
 │   │   │   └── TooLong            the prompt is longer than the server's context
 │   │   ├── Misconfigured          401, 403, 404: the configuration is at fault
 │   │   ├── RateLimited            429: later, perhaps
@@ -182,6 +183,12 @@ class BadRequest(StatusError):
 
     code = "bad_request"
     counting = Counting.NOT_COUNTED
+
+
+class MalformedRequest(BadRequest):
+    """The request itself is at fault: a schema that cannot be used, or what is not JSON."""
+
+    code = "malformed_request"
 
 
 class TooLong(BadRequest):

@@ -33,6 +33,19 @@ def user_dir(kind: Literal["cache", "config", "data", "state"]) -> Path:
     return path
 
 
+def demo_root() -> Path:
+    """Where the demo's workspaces lie: the user's own state directory, out of any project."""
+    return user_dir("state") / "demo"
+
+
+def in_demo(workspace: Path) -> bool:
+    """Whether a workspace is the demo's own."""
+    try:
+        return workspace.resolve().is_relative_to(demo_root().resolve())
+    except NoHome:
+        return False
+
+
 def _no_home(kind: str) -> NoHome:
     return NoHome(
         "this user has no home directory",

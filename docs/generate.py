@@ -19,6 +19,7 @@ from core.settings.model import (
     Fallback,
     LocalBackend,
     Monitor,
+    Notify,
     Reflex,
     Shadow,
     StageRule,
@@ -193,6 +194,7 @@ def _sections() -> Iterable[str]:
         "reflex.backends.NAME": LocalBackend,
         "cloud": Cloud,
         "serve.stages.NAME": StageRule,
+        "notify": Notify,
     }
     for name, model in tables.items():
         properties = model.model_json_schema()["properties"]
@@ -217,7 +219,8 @@ def _type(model: type[BaseModel], key: str, schema: dict[str, Any]) -> str:
     if "_endpoint" in {getattr(each, "__name__", "") for each in validators}:
         return "URL"
     if one["type"] == "array":
-        return f"list of names, at most {one['maxItems']}"
+        kind = "words" if key == "command" else "names"
+        return f"list of {kind}, at most {one['maxItems']}"
     words = {"number": "number", "integer": "whole number", "boolean": "true or false"}
     limits = [
         (f"≥ {one['minimum']:g}" if "minimum" in one else ""),

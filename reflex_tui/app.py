@@ -30,6 +30,7 @@ from reflex_tui.watch.messages import (
     CopyWanted,
     CountWanted,
     LookWanted,
+    NoticeCame,
     PageWanted,
     TimeWanted,
     WatcherDied,
@@ -252,6 +253,26 @@ class ReflexApp(App[None]):
         else:
             self.notify(f"Too long for the clipboard; written to {path}", timeout=10)
 
+    async def on_notice_came(self, message: NoticeCame) -> None:
+        """Say what happened; to who looks elsewhere the terminal says it too."""
+        from reflex_tui.model.notices import SEVERITIES, osc9  # rare
+
+        notice = message.notice
+        self.notify(
+            notice.text,
+            title=notice.title,
+            severity=SEVERITIES[notice.event],
+            timeout=_TOLD_S,
+        )
+        if not self.app_focus and await asyncio.to_thread(_rings):
+            self.bell()
+            self.to_terminal(osc9(notice))
+
+    def to_terminal(self, sequence: str) -> None:
+        """Write an escape sequence that draws nothing; as ``bell`` does it."""
+        if not self.is_headless and self._driver is not None:
+            self._driver.write(sequence)
+
     def on_command_wanted(self, message: CommandWanted) -> None:
         """Run a slash command."""
         self._run_command(message.call)
@@ -422,6 +443,17 @@ def every_binding() -> list[dict[str, str]]:
                 if isinstance(value, type) and issubclass(value, DOMNode):
                     found[value] = None
     return list(keymap.bindings_of(x for x in found if x.__module__.startswith("reflex_tui.")))
+
+
+def _rings() -> bool:
+    """Whether the user wants to hear of what happens; a broken file takes no bell away."""
+    from core.errors import ConfigError
+    from core.notify.own import own_notify  # rare
+
+    try:
+        return own_notify().bell
+    except ConfigError:
+        return True
 
 
 def _read_again(settings: Settings | None) -> Settings:

@@ -157,6 +157,16 @@ class PolicySnapshotRefEvent(Event):
     path: str = Field(description="The snapshot's file, relative to the workspace.")
 
 
+class PolicyRecapturedEvent(Event):
+    """At a stage's beginning the configuration had changed: the run goes by another snapshot."""
+
+    event_type: ClassVar[str] = "PolicyRecaptured"
+
+    stage: Stage = Field(description="The stage that begins.")
+    before: str = Field(description="The policy_hash of the stages before.")
+    path: str = Field(description="The new snapshot's file, relative to the workspace.")
+
+
 class BreakerStateChangedEvent(Event):
     """The circuit breaker of one (endpoint, model) went from one state to another."""
 

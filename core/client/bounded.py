@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.client import schema as schemas
 from core.client.json_text import LIGHT, NotStrictJSON, is_light, loads, size
-from core.errors import BadRequest, NotCompliant
+from core.errors import BadRequest, MalformedRequest, NotCompliant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,14 +58,15 @@ async def check_schema(schema: Mapping[str, Any]) -> None:
     """Make sure that ``schema`` can be used.
 
     Raises:
-        BadRequest: it is no JSON schema, or checking that takes over ``LIMIT_S``.
+        MalformedRequest: it is no JSON schema.
+        BadRequest: checking that takes over ``LIMIT_S``.
     """
     text = schemas.written(schema)
     if schemas.cost(text) is not None or text in _USABLE:
         return
     fault = await _fault({"schema": text})
     if fault is not None:
-        raise BadRequest(fault["fault"], status=400, remedy=fault["remedy"])
+        raise MalformedRequest(fault["fault"], status=400, remedy=fault["remedy"])
     if len(_USABLE) > _MOST_REMEMBERED:
         _USABLE.clear()
     _USABLE.add(text)
@@ -76,7 +77,8 @@ async def parse(text: str, schema: Mapping[str, Any]) -> Any:
 
     Raises:
         NotCompliant: it is not.
-        BadRequest: the schema cannot be used, or checking takes over ``LIMIT_S``.
+        MalformedRequest: the schema cannot be used.
+        BadRequest: checking takes over ``LIMIT_S``.
     """
     written = schemas.written(schema)
     value = _parsed_here(text, written)
@@ -87,7 +89,7 @@ async def parse(text: str, schema: Mapping[str, Any]) -> Any:
         return json.loads(text)
     if fault["usable"]:
         raise NotCompliant(fault["fault"], text=text, remedy=fault["remedy"])
-    raise BadRequest(fault["fault"], status=400, remedy=fault["remedy"])
+    raise MalformedRequest(fault["fault"], status=400, remedy=fault["remedy"])
 
 
 def parse_now(text: str, schema: Mapping[str, Any]) -> Any:
@@ -102,7 +104,7 @@ def plain_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """``schema``, if it is valid, ends, and cannot take long to check against.
 
     Raises:
-        BadRequest: it is not so, or not known to be.
+        MalformedRequest: it is not so, or not known to be.
     """
     if schemas.cost(schemas.written(schema)) is None:
         raise schemas.unusable("it is not plain: patterns and recursion, for instance, are not")

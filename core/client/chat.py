@@ -25,6 +25,7 @@ from core.errors import (
     BadRequest,
     CutReply,
     IncompleteReply,
+    MalformedRequest,
     Misconfigured,
     NotCompliant,
     StatusError,
@@ -179,7 +180,7 @@ class ChatClient:
         try:
             content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
-            raise BadRequest(
+            raise MalformedRequest(
                 "the request cannot be written as JSON",
                 status=400,
                 remedy="Messages and extra fields hold JSON values and whole characters only.",

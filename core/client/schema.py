@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.client.json_text import NotStrictJSON, loads, size
 from core.client.portable import portable
-from core.errors import BadRequest, NotCompliant
+from core.errors import MalformedRequest, NotCompliant
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def written(schema: Mapping[str, Any]) -> str:
     """``schema`` as JSON, equal for equal schemas.
 
     Raises:
-        BadRequest: it is no JSON, or longer than 256 KiB.
+        MalformedRequest: it is no JSON, or longer than 256 KiB.
     """
     try:
         text = json.dumps(dict(schema), allow_nan=False)
@@ -65,7 +65,7 @@ def compiled(schema: Mapping[str, Any]) -> Validator:
     """A validator for ``schema``, made once for equal schemas.
 
     Raises:
-        BadRequest: it is no usable JSON schema; as a server would say, with status 400.
+        MalformedRequest: it is no usable JSON schema; as a server would say, with status 400.
     """
     return compile_written(written(schema))
 
@@ -77,7 +77,7 @@ def parse(text: str, schema: Mapping[str, Any]) -> Any:
 
     Raises:
         NotCompliant: it is not; the message says why in words fit for the model.
-        BadRequest: the schema cannot be used.
+        MalformedRequest: the schema cannot be used.
     """
     return parse_written(text, written(schema))
 
@@ -145,9 +145,9 @@ def violation(validator: Validator, value: Any) -> str | None:
     return f"{error.json_path}: {reason}"
 
 
-def unusable(why: str) -> BadRequest:
+def unusable(why: str) -> MalformedRequest:
     """The error for a schema that cannot be used."""
-    return BadRequest(
+    return MalformedRequest(
         plain(f"the schema given is not usable: {why}", _MESSAGE),
         status=_UNUSABLE,
         remedy="Correct the schema; nothing was sent.",

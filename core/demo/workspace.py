@@ -14,8 +14,9 @@ from core.clock import SystemClock
 from core.errors import ConfigError
 from core.files import make_private, write_private
 from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
-from core.router.promotion import demo_root, in_demo, thresholds_of
+from core.router.promotion import thresholds_of
 from core.settings.policy import PolicySnapshot
+from core.userdirs import demo_root, in_demo
 
 if TYPE_CHECKING:
     from pathlib import Path

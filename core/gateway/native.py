@@ -28,6 +28,7 @@ _ALSO = frozenset(
     }
 )
 _QUERIES = ("beta=true",)
+_OPENINGS = frozenset({"response.created", "message_start"})
 _ENDINGS = frozenset(
     {
         *("message_stop", "error"),  # Messages
@@ -70,12 +71,14 @@ class NativeReply:
     """A cloud's reply on its way to the agent, unchanged: event by event, or as one document.
 
     What was cut inside an event, or inside a document, is not passed on, so that an error in the
-    agent's dialect can follow.
+    agent's dialect can follow. With ``opened`` the agent's stream was opened by us, with pings, and
+    the cloud's own opening is left out: a stream begins once.
     """
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, *, opened: bool = False) -> None:
         self.content_type = content_type or "application/json"
         self._is_document = any(kind in content_type.lower() for kind in _DOCUMENTS)
+        self._opened = opened
         self._held = bytearray()
         self._events = SSEDecoder()
         self._has_ended = False
@@ -87,13 +90,24 @@ class NativeReply:
         self._held += piece.data
         if self._is_document:
             return b""
-        blanks = ((self._held.rfind(blank, seen), len(blank)) for blank in _BLANK_LINES)
-        end = max((at + length for at, length in blanks if at >= 0), default=0)
-        passed = bytes(self._held[:end])
+        passed = b""
+        while self._opened and (block := self._cut(_first_end(self._held))):
+            kinds = self._kinds(block)
+            self._opened = not kinds
+            passed += b"" if _OPENINGS & kinds else block
+            seen = 0
+        whole = self._cut(_last_end(self._held, seen))
+        self._has_ended = self._has_ended or bool(_ENDINGS & self._kinds(whole))
+        return passed + whole
+
+    def _cut(self, end: int) -> bytes:
+        cut = bytes(self._held[:end])
         del self._held[:end]
-        for event in self._events.feed(passed):
-            self._has_ended = self._has_ended or _kind(event) in _ENDINGS
-        return passed
+        return cut
+
+    def _kinds(self, events: bytes) -> set[object]:
+        kinds = map(_kind, self._events.feed(events))
+        return {kind for kind in kinds if isinstance(kind, str)}
 
     def rest(self) -> bytes:
         """What is still held once the reply is known to be whole."""
@@ -109,6 +123,18 @@ class NativeReply:
             return isinstance(await parse_json(bytes(self._held)), dict)
         except (ValueError, TookTooLong):
             return False
+
+
+def _first_end(events: bytearray) -> int:
+    """Where the first event ends; 0 where none does."""
+    ends = ((events.find(blank), len(blank)) for blank in _BLANK_LINES)
+    return min((at + length for at, length in ends if at >= 0), default=0)
+
+
+def _last_end(events: bytearray, seen: int) -> int:
+    """Where the last whole event ends, of which ``seen`` bytes are known to hold no end."""
+    ends = ((events.rfind(blank, seen), len(blank)) for blank in _BLANK_LINES)
+    return max((at + length for at, length in ends if at >= 0), default=0)
 
 
 def _kind(event: SSEEvent) -> object:

@@ -117,8 +117,9 @@ class ReplySender:
     async def _as_it_comes(self, piece: NativePiece) -> None:
         """Pass on what a cloud says in the agent's own dialect."""
         if self._native is None:
-            self._native = NativeReply(piece.content_type)
-            self._writer.beginning()  # the cloud's own takes its place
+            # The cloud's own beginning takes the place of ours, which pings may have sent.
+            opened = not self._writer.beginning()
+            self._native = NativeReply(piece.content_type, opened=opened)
         if data := self._native.take(piece):
             await self._begin_native(self._native)
             await self._more(data)

@@ -23,6 +23,7 @@ from core.patchloop.formats import (
     WholeFile,
     check,
 )
+from core.patchloop.imports import with_needed_imports
 from core.patchloop.masking import first_line, functions_by_name, parsed
 from core.plain import plain
 
@@ -224,7 +225,7 @@ def _edited(path: str, original: str | None, group: Sequence[Edit]) -> tuple[str
         if isinstance(edit, WholeFile):
             if len(group) > 1:
                 raise EditRejected(f"{path}: the file is given twice; give it once.")
-            text, stripped = _whole(text, edit)
+            text, stripped = _whole(path, text, edit)
         elif original is None:
             raise EditRejected(f"{path}: there is no such file yet.")
         elif isinstance(edit, FunctionBody):
@@ -240,8 +241,8 @@ def _edited(path: str, original: str | None, group: Sequence[Edit]) -> tuple[str
     return restored(original or "", text), stripped
 
 
-def _whole(text: str, edit: WholeFile) -> tuple[str, int]:
-    content = unified(edit.content)
-    if not is_fenced(content) or is_fenced(text):
-        return content, 0
-    return unfenced(content) + "\n", 1
+def _whole(path: str, before: str, edit: WholeFile) -> tuple[str, int]:
+    after, stripped = unified(edit.content), 0
+    if is_fenced(after) and not is_fenced(before):
+        after, stripped = unfenced(after) + "\n", 1
+    return (with_needed_imports(before, after) if path.endswith(".py") else after), stripped

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.client.backend import NativePiece
-from core.errors import BackendError, CapsuleError, Counting, NoBackend
+from core.errors import BackendError, CapsuleError, Counting, MalformedRequest, NoBackend
 from core.monitor.holdout import NOT_COMPARED, held_out
 from core.router.answer import Answer, Stream, piece_of
 from core.router.attempts import AskedBackend, Attempts, Why
@@ -139,17 +139,25 @@ class RoutedCall:
             answer = await self._ask_primary(self._earned(decision))
             if answer:
                 return answer
+            self._end_if_malformed()
             decision = self._after_primary()
         for backend in await self._successors(decision):
             answer = await self._ask(backend, self._fitted(backend), decision)
             if answer:
                 return answer
+            self._end_if_malformed()
             if self._passed_on:
                 break
         answer = await self._instead_of_cloud(decision)
         if answer:
             return answer
         raise self._attempts.error or _no_backend(decision)
+
+    def _end_if_malformed(self) -> None:
+        """Nobody else is asked what cannot be sent; a cloud may be sent the caller's own words."""
+        error = self._attempts.error
+        if isinstance(error, MalformedRequest) and self._request.native is None:
+            raise error
 
     async def _instead_of_cloud(self, decision: RoutingDecision) -> Answer | None:
         """Reflex's answer to a held-out call that the cloud failed: a comparison costs no call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from core.capsule.events import (
     BreakerStateChangedEvent,
     Event,
     LLMCallEvent,
+    PolicyRecapturedEvent,
     PolicySnapshotRefEvent,
     RoutingDecisionEvent,
 )
@@ -28,14 +30,16 @@ from core.errors import (
 )
 from core.plain import plain
 from core.router.decision import Caller
+from core.router.news import news_of
 from core.stages import LIVE_ORIGINS, PRIMARY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable, Generator, Iterator
 
     from core.capsule import EventLog
     from core.capsule.watched import CallSeals
     from core.client.backend import Backend, ChatRequest, Reply
+    from core.notify.notifier import Notifier
     from core.router.breaker import Transition
     from core.settings import Settings
     from core.settings.policy import PolicySnapshot
@@ -97,7 +101,8 @@ class Recording:
 class Evidence:
     """One run's writer: knows the run, its policy, what to keep and what to keep out.
 
-    With ``seals``, live first attempts at reflex are sealed for the monitor.
+    With ``seals``, live first attempts at reflex are sealed for the monitor. The ``notifier`` is
+    told of a breaker that opened. What ``continues`` another's run does so from ``stage`` on.
     """
 
     def __init__(
@@ -109,9 +114,16 @@ class Evidence:
         key: bytes,
         secrets: tuple[str, ...],
         seals: CallSeals | None = None,
+        notifier: Notifier | None = None,
+        continues: Evidence | None = None,
+        stage: Stage | None = None,
     ) -> None:
         self._seals = seals
-        self._watched = 0
+        self._notifier = notifier
+        # Of a run, whatever its policy: the monitor counts no number twice.
+        self.numbers: Iterator[int] = continues.numbers if continues else itertools.count(1)
+        self._before = continues.policy_hash if continues else ""
+        self._stage = stage
         self._log = log
         self._policy = policy
         self._run_id = run_id
@@ -124,15 +136,17 @@ class Evidence:
         return self._policy.policy_hash
 
     async def record_policy(self, settings: Settings) -> None:
-        """Store the policy snapshot, and record that this run goes by it."""
+        """Store the policy snapshot, and record that this run goes by it, or does from now on."""
         path = self._policy.store(settings.state_dir / "policies")
-        await self.append(
-            PolicySnapshotRefEvent(
-                run_id=self._run_id,
-                policy_hash=self._policy.policy_hash,
-                path=path.relative_to(settings.source.root).as_posix(),
-            )
-        )
+        told: dict[str, Any] = {
+            "run_id": self._run_id,
+            "policy_hash": self._policy.policy_hash,
+            "path": path.relative_to(settings.source.root).as_posix(),
+        }
+        if self._stage is None:
+            await self.append(PolicySnapshotRefEvent(**told))
+        else:
+            await self.append(PolicyRecapturedEvent(**told, before=self._before, stage=self._stage))
 
     async def record_decision(
         self,
@@ -225,9 +239,9 @@ class Evidence:
         silent = outcome.cancelled or (error and error.counting is Counting.NOT_COUNTED)
         if self._seals is None or not counts or silent:
             return event
-        self._watched += 1
-        fields = event.model_dump(include=set(SEALED)) | {"watched": self._watched}
-        sealed = {"watched": self._watched, "seal": self._seals.seal(fields)}
+        number = next(self.numbers)
+        fields = event.model_dump(include=set(SEALED)) | {"watched": number}
+        sealed = {"watched": number, "seal": self._seals.seal(fields)}
         return event.model_copy(update=sealed)
 
     def _message(self, error: BackendError | None) -> str | None:
@@ -243,19 +257,20 @@ class Evidence:
         self, backend: Backend, transition: Transition, cause: str
     ) -> Recording:
         """Record a breaker's change of state, if that is possible; to be awaited later."""
-        return self._begin(
-            BreakerStateChangedEvent(
-                run_id=self._run_id,
-                policy_hash=self._policy.policy_hash,
-                endpoint=backend.endpoint,
-                model=backend.model,
-                before=transition.before.value,
-                after=transition.after.state.value,
-                failure_count=transition.after.failure_count,
-                cause=cause,
-                retry_in_s=transition.after.retry_in_s,
-            )
+        event = BreakerStateChangedEvent(
+            run_id=self._run_id,
+            policy_hash=self._policy.policy_hash,
+            endpoint=backend.endpoint,
+            model=backend.model,
+            before=transition.before.value,
+            after=transition.after.state.value,
+            failure_count=transition.after.failure_count,
+            cause=cause,
+            retry_in_s=transition.after.retry_in_s,
         )
+        if self._notifier and (news := news_of(event.body())):
+            self._notifier.tell(news)
+        return self._begin(event)
 
     async def append(self, event: Event) -> None:
         """Append without blocking the event loop; returns once durable."""

@@ -14,6 +14,7 @@ from core.client.chat import ChatClient
 from core.clock import Clock, SystemClock
 from core.errors import WrongEventLoop
 from core.monitor.outcomes import bare_id, outcome_event, recent_call
+from core.notify.notifier import Notifier
 from core.router.answer import Answer
 from core.router.backends import all_backends
 from core.router.call import RoutedCall, RunContext
@@ -42,7 +43,8 @@ class Implementer:
     """Answers calls of a run by the policy captured when the run began.
 
     Use it as an async context manager, from one event loop; any number of calls at a time. A
-    second event loop is refused with WrongEventLoop.
+    second event loop is refused with WrongEventLoop. One that ``continues`` another goes on with
+    its run from ``stage`` on, by the policy as it is now.
     """
 
     def __init__(
@@ -54,13 +56,16 @@ class Implementer:
         key_directory: Path | None = None,
         origin: str = "live",
         chance: Callable[[], float] = random.random,
+        continues: Implementer | None = None,
+        stage: Stage | None = None,
     ) -> None:
         self.settings = settings
-        self.run_id = uuid.uuid4().hex
+        self.run_id: str = continues.run_id if continues else uuid.uuid4().hex
         self.policy = PolicySnapshot.capture(settings, clock)
         backends = all_backends(settings, environ)
+        notifier = Notifier(settings.source.root)
         self._state = RoutingState(
-            settings, self.policy, clock=clock, key_directory=key_directory, demotes=True
+            settings, self.policy, clock=clock, key_directory=key_directory, notifier=notifier
         )
         self._breakers = {PRIMARY: self._state.breaker} | {
             name: breaker_of(settings, backends[name]) for name in settings.reflex.backends
@@ -74,6 +79,9 @@ class Implementer:
             key=key,
             secrets=tuple(b.api_key for b in backends.values() if b.api_key),
             seals=CallSeals(settings.source.root, key) if watched else None,
+            notifier=notifier,
+            continues=continues.evidence if continues else None,
+            stage=stage,
         )
         self._key_directory = key_directory
         self._index: Index | None = None
@@ -152,6 +160,11 @@ class Implementer:
         """
         self._check_loop()
         return await self._state.view()
+
+    @property
+    def evidence(self) -> Evidence:
+        """What writes its events."""
+        return self._evidence
 
     @property
     def shadow(self) -> ShadowCalls:
@@ -248,11 +261,17 @@ class Implementer:
             CapsuleError: the run's policy could not be recorded.
         """
         self._check_loop()
-        if not self._started:
-            await self._start()
+        await self.begin()
         return RoutedCall(self._run, request, stage, options)
 
-    async def _start(self) -> None:
+    async def begin(self) -> None:
+        """Record the run's policy, which the first call does otherwise.
+
+        Raises:
+            CapsuleError: it could not be recorded.
+        """
+        if self._started:
+            return
         async with self._starting:
             if not self._started:
                 await self._evidence.record_policy(self.settings)

@@ -23,9 +23,10 @@ from core.monitor.follow import DriftWatch, demote
 from core.plain import plain
 from core.router.decision import GateView
 from core.router.lapses import LAPSES, RUN_AGAIN, OtherSuite, disqualifying
+from core.router.news import lapse_news, news_of
 from core.router.standing import Decided, listed
 from core.stages import PRIMARY
-from core.userdirs import user_dir
+from core.userdirs import in_demo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from core.capsule import EventLog
     from core.monitor.drift import Drift
+    from core.notify.notifier import Notifier
     from core.settings.model import Reflex
     from core.settings.policy import PolicySnapshot
 
@@ -182,10 +184,15 @@ def _age_days(event: Mapping[str, Any], now: datetime) -> float | None:
 
 FRESH_S = 2.0
 _HASHES_FRESH_S = 30.0
+_AGES_S = 3600.0  # how often the pass's age is looked at for a notice
 
 
 class GateWatch:
-    """Reads the capsule for GateDecisions as it grows, at most every two seconds."""
+    """Reads the capsule for GateDecisions as it grows, at most every two seconds.
+
+    With a ``notifier`` it takes a pass that live calls have broken away, on record, and tells the
+    user so, and before a pass is too old; without one that is only seen.
+    """
 
     def __init__(
         self,
@@ -195,11 +202,12 @@ class GateWatch:
         *,
         clock: Clock | None = None,
         key_directory: Path | None = None,
-        demotes: bool = False,
+        notifier: Notifier | None = None,
     ) -> None:
         self._log = log
         self._policy = policy
-        self._demotes = demotes
+        self._notifier = notifier
+        self._ages_at = 0.0
         self._workspace = workspace.resolve()
         self._clock = clock or SystemClock()
         self._key_directory = key_directory
@@ -253,6 +261,7 @@ class GateWatch:
         asked = (self._read_at, server_identity)
         if self._view is None or self._viewed != asked:
             self._view, self._viewed = self._assessed(server_identity), asked
+            self._tell_age(self._view)
         return self._view
 
     def _assessed(self, server_identity: str | None) -> GateView:
@@ -276,6 +285,21 @@ class GateWatch:
             return replace(view, valid=False, detail=broken.cause)
         return view
 
+    def _tell_age(self, view: GateView) -> None:
+        """Tell the user, once a pass, that it is soon too old."""
+        now = self._clock.monotonic()
+        if not self._notifier or not view.valid or now < self._ages_at:
+            return
+        self._ages_at = now + _AGES_S
+        self._notifier.tell_of_lapse(
+            lambda days: lapse_news(
+                view,
+                max_age_days=self._policy.reflex.thresholds.max_age_days,
+                within_days=days,
+            ),
+            str((view.event or {}).get("seal")),
+        )
+
     def could_break(self, calls: int) -> bool:
         """Whether so many calls that were not looked at yet could break a promise of the pass."""
         return self._drift is not None and self._drift.could_break(calls)
@@ -297,7 +321,7 @@ class GateWatch:
         watched = self._event if self._event and listed(self._event, suites) else None
         self._drift = self._watch.read(watched) if monitor.enabled else None
         broken = self._drift.broken if self._drift else None
-        if not broken or not self._event or not self._demotes:
+        if not broken or not self._event or not self._notifier:
             return
         if not monitor.demote or out_of_order(self._event, self._newest):
             return
@@ -321,6 +345,8 @@ class GateWatch:
             self._decided = Decided(found.body)
             self._event = found.body
             self._newest = self._decided_last()
+            if news := news_of(found.body):
+                self._notifier.tell(news)
 
     def _read(self) -> None:
         self._kept_as = self._signature()
@@ -379,16 +405,3 @@ class GateWatch:
             self._hashes = (current, tree_hash(PROMPTS), tree_hash(SCHEMAS))
             self._hashed = (now + _HASHES_FRESH_S, suite)
         return self._hashes
-
-
-def demo_root() -> Path:
-    """Where the demo's workspaces lie: the user's own state directory, out of any project."""
-    return user_dir("state") / "demo"
-
-
-def in_demo(workspace: Path) -> bool:
-    """Whether a workspace is the demo's own."""
-    try:
-        return workspace.resolve().is_relative_to(demo_root().resolve())
-    except NoHome:
-        return False

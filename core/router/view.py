@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.client.backend import Backend, ChatRequest
+    from core.notify.notifier import Notifier
     from core.router.condition import Health
     from core.settings import Settings
 
@@ -85,8 +86,8 @@ class RoutingView:
 class RoutingState:
     """One workspace's primary server, its breaker and its gate pass; belongs to one event loop.
 
-    With ``demotes`` a pass that live calls have broken is taken away on record; without it that is
-    only seen.
+    With a ``notifier`` a pass that live calls have broken is taken away on record, and the user
+    told; without one that is only seen.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class RoutingState:
         *,
         clock: Clock | None = None,
         key_directory: Path | None = None,
-        demotes: bool = False,
+        notifier: Notifier | None = None,
     ) -> None:
         self.settings = settings
         self.policy = policy or PolicySnapshot.capture(settings, clock)
@@ -116,7 +117,7 @@ class RoutingState:
             settings.source.root,
             clock=self._clock,
             key_directory=key_directory,
-            demotes=demotes,
+            notifier=notifier,
         )
         self._noting: asyncio.Task[None] | None = None
         self._unnoted = 0

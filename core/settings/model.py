@@ -42,6 +42,7 @@ Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_print
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+Word = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_printable)]
 Pattern = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
@@ -293,9 +294,37 @@ class Serve(ConfigSection):
     )
 
 
+class Notify(ConfigSection):
+    """``[notify]``: how you are told while nobody looks; counts in your own file only.
+
+    A project's file that names a command is ignored, and ``code reflex status`` says so.
+    """
+
+    command: tuple[Word, ...] = Field(
+        default=(),
+        strict=False,
+        max_length=64,
+        description="A program and its arguments, run without a shell; empty = none.",
+    )
+    timeout_s: float = Field(
+        default=10, gt=0, le=60, description="When the command is stopped, in seconds."
+    )
+    bell: bool = Field(
+        default=True,
+        description="Whether the dashboard rings and sends OSC 9 while its terminal is unfocused.",
+    )
+    lapse_days: float = Field(
+        default=3,
+        ge=0,
+        le=30,
+        description="So many days before a pass is too old you are told; 0 = never.",
+    )
+
+
 class Document(ConfigSection):
     """All tables together."""
 
     reflex: Reflex = Reflex()
     cloud: Cloud = Cloud()
     serve: Serve = Serve()
+    notify: Notify = Notify()

@@ -21,6 +21,7 @@ from core.settings.model import (
     Fallback,
     LocalBackend,
     Monitor,
+    Notify,
     Reflex,
     Serve,
     Shadow,
@@ -314,6 +315,7 @@ def _fields_at(path: tuple[str, ...]) -> dict[str, Any]:
         ("reflex", "monitor"): Monitor,
         ("cloud",): Cloud,
         ("serve",): Serve,
+        ("notify",): Notify,
     }
     if path[:2] == ("serve", "stages"):
         return dict(StageRule.model_fields)

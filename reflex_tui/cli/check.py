@@ -63,8 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     from core.harness.report.compare import compare
     from core.harness.report.files import read, read_hashed
     from core.harness.report.junit import write_junit
-    from core.router.promotion import in_demo
     from core.settings import load_settings
+    from core.userdirs import in_demo
     from reflex_tui.cli import github
     from reflex_tui.cli.output import print_json, warn
     from reflex_tui.cli.verdict import check_document, check_lines

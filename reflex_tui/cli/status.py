@@ -91,8 +91,36 @@ def _document(seen: RoutingView) -> dict[str, Any]:
             | rule.model_dump(mode="json", exclude_none=True)
             for name, rule in rules_of(settings.serve.stages).items()
         ],
+        "notices": _told(settings),
         **seen.as_json(),
     }
+
+
+def _told(settings: Settings) -> dict[str, Any]:
+    """Who is told of what happens; of the command its name only, as an argument may be secret."""
+    from core.errors import ConfigError
+    from core.notify.own import ignored, own_notify
+
+    own: dict[str, Any] = {"command": None, "problem": None}
+    try:
+        command = own_notify().command
+        own["command"] = plain(command[0], 200) if command else None
+    except ConfigError as error:
+        own["problem"] = plain(error, 500)
+    return own | {"ignored": ignored(settings) or None}
+
+
+def _notices(settings: Settings) -> list[str]:
+    """The command that is told of what happens, and whether a project's file named one."""
+    told = _told(settings)
+    does = told["command"] or "no command; see [notify]"
+    lines = [f"notices   {told['problem'] or does}"]
+    if told["ignored"]:
+        lines.append(
+            f"{coloured('▲', 'yellow')} {told['ignored']}: [notify] is ignored here. It counts in "
+            "your own stage0.toml only, as it starts a program."
+        )
+    return lines
 
 
 def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
@@ -110,6 +138,7 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
         *_watched(seen),
         f"sandbox   {plain(sandbox.reason, 1000)}",
         f"shadow    {_shadow_words(seen, shadow)}",
+        *_notices(seen.settings),
         coloured(found.sentence, "bold"),
         f"reason    {found.code}",
     ]

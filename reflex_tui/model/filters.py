@@ -7,26 +7,31 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.capsule.index import STATES
 from core.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from reflex_tui.model.rows import Row
 
 
-# As the index asks it, so that rows in memory and on disk pass alike.
-FIELDS: dict[str, Callable[[Row], str]] = {
-    "mode": lambda row: row.title if row.is_decision else "",
-    "reason": lambda row: f"{row.text} {row.detail}" if row.is_decision else row.detail,
-    "stage": lambda row: row.stage,
-    "backend": lambda row: row.backend,
-    "model": lambda row: row.model,
-    "error": lambda row: row.last.error if row.last else "",
-    "type": lambda row: row.event_type,
-    "origin": lambda row: row.origin,
-    "call": lambda row: row.call_id,
+# As the index asks it, so that rows in memory and on disk pass alike: what any part of a call says.
+FIELDS: dict[str, Callable[[Row], Iterable[str]]] = {
+    "mode": lambda row: (part.mode for part in row.parts),
+    "reason": lambda row: _reasons(row) if row.is_decision else (row.detail,),
+    "stage": lambda row: (row.stage,),
+    "backend": lambda row: (part.backend for part in row.parts) if row.parts else (row.backend,),
+    "model": lambda row: (part.model for part in row.parts) if row.parts else (row.model,),
+    "error": lambda row: (error for part in row.parts for error in part.errors),
+    "type": lambda row: (row.event_type,),
+    "origin": lambda row: (row.origin,),
+    "call": lambda row: (row.call_id,),
+    "session": lambda row: (row.session,),
+    "is": lambda row: (state for state in STATES if row.has_state(state)),
 }
+# Ids and states are known by how they begin; anything else by what it contains.
+_BEGINS = {"call", "session", "is"}
 # Of a call_id, as many characters as the index holds.
 _CALLED = 12
 _DURATION = re.compile(r"([<>])=?(\d{1,9}(?:\.\d{1,3})?)(ms|s|)")
@@ -41,8 +46,9 @@ class FilterError(ValueError):
 class LogFilter:
     """What rows must have: ``fields`` and ``words`` contain, total latency within the bounds, ms.
 
-    A call is known by how its id begins. Letters match whatever their case. A row without a
-    latency is within no bound.
+    A call is one row, and passes by what any of its decisions and attempts says. It is known by how
+    its id begins, or its session's. Letters match whatever their case. A row without a latency is
+    within no bound.
     """
 
     fields: tuple[tuple[str, str], ...] = ()
@@ -85,6 +91,8 @@ def parse_filter(text: str) -> LogFilter:
         elif (found := _FIELD.fullmatch(term)) and not term.startswith("sha256:"):
             if found[1] not in FIELDS:
                 raise FilterError(_unknown(found[1]))
+            if found[1] == "is" and not any(each.startswith(found[2]) for each in STATES):
+                raise FilterError(f"is: takes {', '.join(STATES)}")
             fields.append((found[1], found[2]))
         else:
             words.append(term)
@@ -105,15 +113,22 @@ def _unknown(name: str) -> str:
 
 
 def _has(row: Row, field: str, value: str) -> bool:
-    return _is_called(row, value) if field == "call" else value in FIELDS[field](row).lower()
+    if not value:
+        return True
+    if field in _BEGINS:
+        most = _CALLED if field != "is" else len(value)
+        return any(said[:most].lower().startswith(value[:most]) for said in FIELDS[field](row))
+    return any(value in said.lower() for said in FIELDS[field](row))
 
 
 def _says(row: Row, word: str) -> bool:
-    error = row.last.error if row.last else ""
-    kind = f"{row.title} {row.text}" if row.is_decision else row.event_type
-    told = f"{kind} {row.detail} {row.stage} {row.backend} {row.model} {error}"
-    return word in told.lower() or _is_called(row, word)
+    said = [row.stage, *_reasons(row)]
+    for part in row.parts:
+        said += (part.mode, part.backend, part.model, *part.errors)
+    if not row.parts:
+        said += (row.event_type, row.backend, row.model, row.detail)
+    return any(word in each.lower() for each in said) or _has(row, "call", word)
 
 
-def _is_called(row: Row, text: str) -> bool:
-    return row.call_id[:_CALLED].lower().startswith(text[:_CALLED])
+def _reasons(row: Row) -> list[str]:
+    return [each for part in row.parts for each in (part.reason, part.detail)]

@@ -1,18 +1,20 @@
 """Which rows the log shows, by position: older ones from the index, then the newest in memory.
 
-``NewestRows`` holds the newest, each decision joined with its call as that arrives. ``PageCache``
-holds pages of older rows, fetched when they are looked at and forgotten when they are not.
+``NewestRows`` holds the newest, each call with its attempts and fallbacks as they arrive.
+``PageCache`` holds pages of older rows, fetched when they are looked at and forgotten when they
+are not.
 ``LogListing`` puts both together under one filter.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from core.capsule.index import Head, OpenCalls
 from reflex_tui.model.filters import LogFilter
 from reflex_tui.model.rows import CallRow, Row
 
@@ -88,7 +90,7 @@ class NewestRows:
     def __init__(self, keep: int = KEEP) -> None:
         self.keep = keep
         self._rows: list[Row] = []
-        self._ordinals: dict[tuple[str, str], int] = {}
+        self._calls: OpenCalls[tuple[str, str]] = OpenCalls()
         self.first = 0
         # The seq from which on all rows are here.
         self.edge = 1
@@ -120,8 +122,15 @@ class NewestRows:
     def clear(self) -> None:
         """Forget all: another capsule is watched now."""
         self._rows.clear()
-        self._ordinals.clear()
+        self._calls = OpenCalls()
         self.first, self.edge = 0, 1
+
+    def begin_at(self, edge: int) -> None:
+        """Forget the rows before the event ``edge``, but not which calls were open there."""
+        gone = self.ordinal_of(edge) - self.first
+        del self._rows[:gone]
+        self.first += gone
+        self.edge = edge
 
     def append(self, entries: Iterable[Row | CallRow]) -> Added:
         """Take newer rows and ends of attempts, oldest first."""
@@ -131,12 +140,14 @@ class NewestRows:
         for entry in entries:
             if isinstance(entry, CallRow):
                 calls.append(entry)
-                if (ordinal := self._join(entry)) is not None:
-                    completed.add(ordinal)
-                continue
-            if entry.is_decision:
-                self._ordinals[entry.key] = self.end
-            self._rows.append(entry)
+                changed = self._join(entry)
+            elif entry.is_decision:
+                changed = self._decided(entry)
+            else:
+                changed = None
+                self._rows.append(entry)
+            if changed is not None:
+                completed.add(changed)
         added = self.end - before
         return Added(added, tuple(sorted(o for o in completed if o < before)), tuple(calls))
 
@@ -150,9 +161,6 @@ class NewestRows:
             surplus = min(surplus, self.ordinal_of(below) - self.first)
         if surplus <= 0:
             return 0
-        for row in self._rows[:surplus]:
-            if row.is_decision and self._ordinals.get(row.key, self.end) < self.first + surplus:
-                del self._ordinals[row.key]
         self.edge = self._rows[surplus - 1].seq + 1
         del self._rows[:surplus]
         self.first += surplus
@@ -163,17 +171,44 @@ class NewestRows:
         return [self.first + i for i, row in enumerate(self._rows) if accepts(row)]
 
     def latest_decisions(self, most: int) -> tuple[Row, ...]:
-        """The newest decisions, oldest first."""
+        """The newest calls, oldest first."""
         newest = (row for row in reversed(self._rows) if row.is_decision)
         return tuple(islice(newest, most))[::-1]
 
-    def _join(self, call: CallRow) -> int | None:
-        ordinal = self._ordinals.get((call.call_id, call.backend))
-        if ordinal is None:
+    def _decided(self, decision: Row) -> int | None:
+        """Take a call's first decision as a row, a further one into its row: whose ordinal."""
+        head = None
+        if decision.call_id and decision.fallback:
+            head = self._calls.of(decision.key, decision.seq)
+        if head is None:
+            if decision.call_id:
+                self._calls.put(decision.key, Head(decision.seq))
+            self._rows.append(decision)
             return None
-        row = self.row(ordinal)
-        self._rows[ordinal - self.first] = row.ended(call)
+        ordinal = self._ordinal(head)
+        if ordinal is not None:
+            at = ordinal - self.first
+            self._rows[at] = self._rows[at].asked(decision)
         return ordinal
+
+    def _join(self, call: CallRow) -> int | None:
+        key = call.call_id, call.origin
+        head = self._calls.of(key, call.seq)
+        if head is None:
+            return None
+        if call.success:
+            self._calls.answered(key)
+        ordinal = self._ordinal(head)
+        if ordinal is not None:
+            at = ordinal - self.first
+            self._rows[at] = self._rows[at].ended(call)
+        return ordinal
+
+    def _ordinal(self, head: Head) -> int | None:
+        """Where the call's row is; None when only the index has it by now."""
+        ordinal = self.ordinal_of(head.seq)
+        here = ordinal < self.end and self.row(ordinal).seq == head.seq
+        return ordinal if here else None
 
 
 class Rows(Protocol):
@@ -251,8 +286,7 @@ class LogListing:
         before = len(self._matched)
         end = self._newest.end
         for ordinal in (*completed, *range(end - rows, end)):
-            if self.filter.accepts(self._newest.row(ordinal)) and not self._has(ordinal):
-                insort(self._matched, ordinal)
+            self._put(ordinal, self.filter.accepts(self._newest.row(ordinal)))
         return len(self._matched) - before
 
     def trimmed(self, rows: int) -> int:
@@ -270,6 +304,10 @@ class LogListing:
         self._pages.grown()
         return 0
 
-    def _has(self, ordinal: int) -> bool:
+    def _put(self, ordinal: int, passes: bool) -> None:  # noqa: FBT001  by the thousand
         at = bisect_left(self._matched, ordinal)
-        return at < len(self._matched) and self._matched[at] == ordinal
+        here = at < len(self._matched) and self._matched[at] == ordinal
+        if passes and not here:
+            self._matched.insert(at, ordinal)
+        elif here and not passes:  # it was failed, say, and then another backend was asked
+            del self._matched[at]

@@ -1,8 +1,7 @@
-"""The routing log's rows: each decision with what became of it, and the rarer events between.
+"""The routing log's rows: each call with all its attempts, and the rarer events between.
 
 The capsule is a file that anybody may have written: every field is taken as text or number if it
-is one, and made plain here, once, before anything shows it. ``timeline`` puts one call's events in
-order; ``call_records`` reads them and blocks, so it is for threads.
+is one, and made plain here, once, before anything shows it.
 """
 
 from __future__ import annotations
@@ -12,18 +11,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.capsule import EventLog
-from core.capsule.index import Index
-from core.figures import count, duration
+from core.capsule.index import continues, session_name
 from core.plain import plain
 from core.stages import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
     from core.capsule import Record
-    from core.capsule.index import End, IndexedAttempt, ListedRow
+    from core.capsule.index import CallStep, End, IndexedAttempt, ListedRow
 
 
 DECISION = "RoutingDecision"
@@ -33,12 +29,12 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 _MODES = frozenset(Mode)
 
-# So many events on both sides are looked through; the index knows those further off.
-_NEAR = 200
+# So many backends of one call are told apart, and errors of one backend.
+_MOST_PARTS = 16
 
 
 class RowOutcome(StrEnum):
-    """What became of a decision."""
+    """What became of a call."""
 
     PENDING = "pending"
     ANSWERED = "answered"
@@ -65,12 +61,33 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the log; ``title`` is the mode of a decision, else the event's short name.
+class Part:
+    """One backend's part of a call: why it was asked, how often, how its attempts failed."""
 
-    ``detail`` is a decision's, else the names in the event that a person may look for.
-    ``last`` is the newest attempt that belongs to the decision, ``attempts`` how many there were,
-    ``waited_ms`` what they took together: what the caller waited.
+    mode: str
+    backend: str
+    model: str
+    reason: str
+    detail: str
+    attempts: int = 0
+    errors: tuple[str, ...] = ()
+
+    def ended(self, error: str) -> Part:
+        """After another attempt; ``error`` is empty when it was answered."""
+        known = not error or error in self.errors or len(self.errors) >= _MOST_PARTS
+        errors = self.errors if known else (*self.errors, error)
+        return replace(self, attempts=self.attempts + 1, errors=errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the log: a whole call, or another event, which has no ``parts``.
+
+    ``title``, ``text``, ``detail``, ``backend`` and ``model`` are the newest decision's: its mode,
+    reason and so on; of another event its short name, its sentence, and the names in it that a
+    person may look for. ``asked_at`` is when that decision was made. ``last`` is the newest attempt
+    unless another backend was asked since, ``attempts`` how many there were, ``waited_ms`` what
+    they took together: what the caller waited.
     """
 
     seq: int
@@ -84,35 +101,85 @@ class Row:
     detail: str = ""
     call_id: str = ""
     origin: str = ""
+    session: str = ""
     fallback: bool = False
     decided_ms: float | None = None
+    asked_at: datetime = _EPOCH
+    parts: tuple[Part, ...] = ()
     attempts: int = 0
     last: CallRow | None = field(default=None, compare=False)
     waited_ms: float | None = None
 
+    def asked(self, decision: Row) -> Row:
+        """The row once ``decision`` gave its call to another backend."""
+        return replace(
+            self,
+            title=decision.title,
+            text=decision.text,
+            detail=decision.detail,
+            backend=decision.backend,
+            model=decision.model,
+            fallback=True,
+            asked_at=decision.at,
+            parts=(*self.parts, *decision.parts)[:_MOST_PARTS],
+            last=None,
+        )
+
     def ended(self, call: CallRow) -> Row:
         """The row once another of its attempts has ended."""
-        waited_ms = call.latency_ms
-        if waited_ms is not None:
-            waited_ms += self.waited_ms or 0.0
-        return replace(self, attempts=self.attempts + 1, last=call, waited_ms=waited_ms)
+        known = [ms for ms in (self.waited_ms, call.latency_ms) if ms is not None]
+        parts = self.parts
+        if parts:
+            error = "" if call.success else call.error or "failed"
+            parts = (*parts[:-1], parts[-1].ended(error))
+        return replace(
+            self,
+            attempts=self.attempts + 1,
+            last=call,
+            waited_ms=sum(known) if known else None,
+            parts=parts,
+        )
 
     @property
     def is_decision(self) -> bool:
-        """Whether it is a decision, which a call follows."""
+        """Whether it is a call, and no other event."""
         return self.event_type == DECISION
 
     @property
     def key(self) -> tuple[str, str]:
-        """What an LLMCall names its decision by."""
-        return self.call_id, self.backend
+        """What the events of its call have in common."""
+        return self.call_id, self.origin
+
+    @property
+    def path(self) -> str:
+        """Who was asked, and how often: ``reflex×3 → cloud``."""
+        return " → ".join(
+            f"{part.backend}×{part.attempts}" if part.attempts > 1 else part.backend
+            for part in self.parts
+        )
 
     def outcome(self, now: datetime, patience_s: float) -> RowOutcome:
         """What became of it as of ``now``; after ``patience_s`` without an end it is unknown."""
         if self.last is not None:
             return RowOutcome.ANSWERED if self.last.success else RowOutcome.FAILED
-        waited = (now - self.at).total_seconds()
+        waited = (now - self.asked_at).total_seconds()
         return RowOutcome.PENDING if waited <= patience_s else RowOutcome.UNKNOWN
+
+    def has_state(self, state: str) -> bool:
+        """Whether one of ``core.capsule.index.STATES`` is true of it."""
+        if not self.is_decision:
+            return False
+        match state:
+            case "answered":
+                return self.last is not None and self.last.success
+            case "failed":
+                return self.last is not None and not self.last.success
+            case "open":
+                return self.last is None
+            case "retried":
+                return self.attempts > 1
+            case _:
+                return self.fallback
 
 
 def entries_of(records: Iterable[Record]) -> tuple[Row | CallRow, ...]:
@@ -125,10 +192,50 @@ def listed_row(found: ListedRow) -> Row:
     if found.record is None:
         return Row(found.seq, _EPOCH, "damaged", "damaged", "this line of the log is damaged")
     row = _row(found.record)
-    if found.end is None:
-        return row
-    end = _indexed_end(row, found.attempts, found.end)
-    return replace(row, attempts=found.attempts, last=end, waited_ms=end.latency_ms)
+    for step in found.steps:
+        row = _after(row, step)
+    if not found.steps and found.end is not None:
+        row = row.ended(_indexed_end(row, found.attempts, found.end))
+    end = found.end
+    waited_ms = row.waited_ms if end is None else end.latency_ms
+    return replace(row, attempts=found.attempts, waited_ms=waited_ms)
+
+
+def _after(row: Row, step: CallStep) -> Row:
+    kind, at = step.kind, datetime.fromtimestamp(step.time_ms / 1000, UTC)
+    backend = plain(kind.backend, 200)
+    if kind.event_type == CALL:
+        return row.ended(
+            CallRow(
+                seq=step.seq,
+                at=at,
+                mode=Mode(kind.mode) if kind.mode in _MODES else None,
+                backend=backend,
+                call_id=row.call_id,
+                origin=row.origin,
+                success=kind.success is True,
+                attempt=row.attempts + 1,
+                latency_ms=step.latency_ms,
+                ttft_ms=step.ttft_ms,
+                tokens=step.tokens,
+                error=plain(kind.error, 200),
+            )
+        )
+    title, reason = plain(kind.mode or "?", 200), plain(kind.reason or "?", 200)
+    model, detail = plain(kind.model, 200), plain(step.note, 200)
+    part = Part(title, backend, model, reason, detail)
+    return row.asked(
+        replace(
+            row,
+            title=title,
+            text=reason,
+            detail=detail,
+            backend=backend,
+            model=model,
+            at=at,
+            parts=(part,),
+        )
+    )
 
 
 def _indexed_end(row: Row, attempts: int, end: End) -> CallRow:
@@ -175,20 +282,26 @@ def _row(record: Record) -> Row:
 def decision_row(record: Record) -> Row:
     """The row of a RoutingDecision."""
     body = record.body
+    at, reason = parse_time(record.time), word(body, "reason", "?")
+    mode, backend, model = (word(body, "mode", "?"), word(body, "backend"), word(body, "model"))
+    detail = word(body, "detail")
     return Row(
         seq=record.seq,
-        at=parse_time(record.time),
+        at=at,
         event_type=DECISION,
-        title=word(body, "mode", "?"),
-        text=word(body, "reason", "?"),
+        title=mode,
+        text=reason,
         stage=word(body, "stage"),
-        backend=word(body, "backend"),
-        model=word(body, "model"),
-        detail=word(body, "detail"),
+        backend=backend,
+        model=model,
+        detail=detail,
         call_id=word(body, "call_id"),
         origin=word(body, "origin", "live"),
-        fallback=body.get("is_fallback") is True,
+        session=plain(session_name(body.get("session")), 20),
+        fallback=continues(reason, is_fallback=body.get("is_fallback") is True),
         decided_ms=number(body, "latency_ms"),
+        asked_at=at,
+        parts=(Part(mode, backend, model, reason, detail),),
     )
 
 
@@ -241,19 +354,33 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
     retry = number(body, "retry_in_s")
     due = f", retry in {retry:.0f} s" if retry else ""
     partial = " (stopped before its end)" if body.get("partial") is True else ""
+    worked = "worked" if body.get("ok") is True else "did not work"
+    other = "the same" if body.get("agreed") is True else "something else"
     solved = "check passed" if body.get("solved") is True else "check failed"
     known = {
         "BreakerStateChanged": (
             "breaker",
             f"{say('before')} → {say('after')}: {say('cause')}{due}",
         ),
-        "GateDecision": ("gate", f"{say('verdict')}: {say('suite')}, {say('model')}"),
+        "GateDecision": ("gate", _decided(body)),
         "EnableForced": ("gate", f"enabled without a pass: {say('detail')}"),
         "BakeoffStarted": ("bakeoff", f"started: {say('suite')}, {say('tasks')} tasks"),
         "BakeoffFinished": ("bakeoff", f"finished: {say('report_path')}{partial}"),
         "PolicySnapshotRef": ("policy", f"a run began under {say('policy_hash')[:19]}"),
+        "PolicyRecaptured": (
+            "policy",
+            f"stage {say('stage')} goes by another policy, {say('policy_hash')[:19]}",
+        ),
         "PatchApplied": ("patch", f"{say('lines_changed')} lines changed, {solved}"),
         "PatchUndone": ("patch", "undone"),
+        "CallOutcome": (
+            "outcome",
+            f"the answer {worked}: {say('source')}",
+        ),
+        "ShadowCompared": (
+            "shadow",
+            f"reflex would have said {other}",
+        ),
         "BackendGivenUp": ("patch", f"{say('backend')} is given up for this task"),
         "CapsuleExported": (
             "export",
@@ -261,6 +388,14 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
         ),
     }
     return known.get(event_type, ("event", plain(event_type, 64)))
+
+
+def _decided(body: Mapping[str, Any]) -> str:
+    cause = word(body, "cause")
+    if cause:
+        return f"demoted, {cause}: {word(body, 'model', '?')}"
+    named = word(body, "suite", "?"), word(body, "model", "?")
+    return f"{word(body, 'verdict', '?')}: {', '.join(named)}"
 
 
 def word(body: Mapping[str, Any], key: str, default: str = "") -> str:
@@ -287,105 +422,3 @@ def parse_time(text: object) -> datetime:
     if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         return _EPOCH
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A decision or an attempt: from ``start`` for ``length`` of the whole, both 0 to 1.
-
-    ``good`` is None where there is nothing to judge.
-    """
-
-    record: Record
-    name: str
-    who: str
-    text: str
-    took: str
-    good: bool | None
-    start: float
-    length: float
-
-
-def timeline(records: Sequence[Record]) -> list[Step]:
-    """The steps of a call, oldest first."""
-    spans = [_span(record) for record in records]
-    if not spans:
-        return []
-    first = min(begin for begin, _ in spans)
-    whole = max(max(end for _, end in spans) - first, 1e-6)
-    return [
-        _step(record, (begin - first) / whole, (end - begin) / whole)
-        for record, (begin, end) in zip(records, spans, strict=True)
-    ]
-
-
-def _span(record: Record) -> tuple[float, float]:
-    """Begin and end in seconds; a record is written at its end, a decision before its call."""
-    end = _seconds(parse_time(record.time))
-    took = number(record.body, "latency_ms") or 0.0
-    return end - max(0.0, min(took, 1e9)) / 1000, end
-
-
-def _seconds(at: datetime) -> float:
-    return at.timestamp()
-
-
-def _step(record: Record, start: float, length: float) -> Step:
-    if record.event_type == DECISION:
-        row = decision_row(record)
-        name = "fallback" if row.fallback else "decision"
-        text = f"{row.text} ({row.detail})" if row.detail else row.text
-        return Step(record, name, row.title, text, duration(row.decided_ms), None, start, length)
-    if record.event_type == CALL:
-        call = call_end(record)
-        who = call.backend or str(call.mode or "?")
-        if call.success:
-            ttft = f"TTFT {duration(call.ttft_ms)}" if call.ttft_ms is not None else ""
-            tokens = f"{count(call.tokens)} tokens" if call.tokens is not None else ""
-            text = "✓ " + (", ".join(part for part in (ttft, tokens) if part) or "answered")
-        else:
-            text = f"✖ {call.error or 'failed'}"
-        return Step(
-            record,
-            f"attempt {call.attempt}",
-            who,
-            text,
-            duration(call.latency_ms),
-            call.success,
-            start,
-            length,
-        )
-    row = other_row(record)
-    return Step(record, row.title, "", row.text, "", None, start, length)
-
-
-def call_records(capsule: Path, row: Row) -> tuple[list[Record], list[bool]]:
-    """The records of the row's call, oldest first, and whether each follows the one before it.
-
-    A row without a call is its own record only.
-
-    Raises:
-        CapsuleError: they cannot be read.
-    """
-    log = EventLog(capsule)
-    around = {
-        record.seq: record
-        for record in (*log.before(row.seq, _NEAR), *log.read(row.seq - 1, limit=_NEAR))
-    }
-    if row.call_id:
-        with Index(log) as index:
-            further = [seq for seq in index.seqs(row.call_id) if seq not in around]
-        around |= {seq: record for seq in further if (record := log.get(seq))}
-    records = [
-        record
-        for _, record in sorted(around.items())
-        if record.seq == row.seq or (row.call_id and str(record.body.get("call_id")) == row.call_id)
-    ]
-    return records, [_follows(log, around, record) for record in records]
-
-
-def _follows(log: EventLog, around: dict[int, Record], record: Record) -> bool:
-    if record.seq == 1:
-        return True
-    before = around.get(record.seq - 1) or log.get(record.seq - 1)
-    return before is not None and before.hash == record.prev

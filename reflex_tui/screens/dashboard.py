@@ -35,6 +35,7 @@ from reflex_tui.watch.messages import (
     GpuSeen,
     IndexGrew,
     LookWanted,
+    NoticeCame,
     PageCame,
     RecordsCame,
     ReportsSeen,
@@ -229,16 +230,19 @@ class Dashboard(Screen[None]):
         for call in added.calls:
             self._calls.add(call)
         if message.fresh:
+            routing.newest.begin_at(message.begins_at)
             self._want_older(message.records[0].seq if message.records else 1)
         self._note_broken(None)
         if message.fresh:
             self._loaded = True
-            routing.replaced(message.records[0].seq if message.records else 1)
+            routing.replaced(message.begins_at)
         else:
             routing.appended(added)
         if message.records:
             self._note_newest(message.records[-1])
         self._figures_wait = not message.fresh
+        for notice in message.notices:
+            self.post_message(NoticeCame(notice))  # for the application
         if message.fresh:
             self._show_figures()
 
@@ -298,7 +302,7 @@ class Dashboard(Screen[None]):
 
     def on_log_view_opened(self, message: LogView.Opened) -> None:
         """Show one call whole."""
-        from reflex_tui.model.rows import call_records  # as in _complete
+        from reflex_tui.model.waterfall import call_records  # as in _complete
         from reflex_tui.screens.detail import DetailScreen
 
         if self.settings is None:

@@ -16,8 +16,9 @@ from textual.widgets.option_list import Option
 from core.errors import CapsuleError
 from core.plain import plain
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
-from reflex_tui.model.rows import CALL, Step, timeline
+from reflex_tui.model.rows import CALL
 from reflex_tui.model.transcript import transcript
+from reflex_tui.model.waterfall import Step, timeline
 from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.key_bar import KeyBar

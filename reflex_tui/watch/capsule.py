@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 UPDATE_EVERY_S = 0.1
 RETRY_AFTER_S = 2.0
 FIRST_PAGE = 1000
+# So many events before the first page tell which of its events belong to earlier calls.
+CONTEXT = 200
 _BATCH = 2000
 
 
@@ -71,9 +73,12 @@ class CapsuleWatcher(Watcher):
 
     def _follow(self, log: EventLog) -> None:
         if self._fresh:
-            page = log.tail(self._first_page)
+            page = log.tail(self._first_page + CONTEXT)
             self._last = page[-1].seq if page else 0
-            self._post(RecordsCame(tuple(page), fresh=True))
+            # Where all there is was read, there is nothing before it to know of.
+            whole = not page or page[0].seq == 1
+            context = 0 if whole else max(0, len(page) - self._first_page)
+            self._post(RecordsCame(tuple(page), fresh=True, context=context))
             self._fresh = self._broken = False
         for record in log.follow(self._last, poll_s=UPDATE_EVERY_S, stop=self._stopping):
             if record.seq <= self._last:  # another capsule is there now

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from reflex_tui.model.notices import notices_of
 from reflex_tui.model.rows import entries_of
 from reflex_tui.model.slash import parse
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from core.capsule import Record
     from core.errors import CapsuleError, ConfigError, ReflexError
     from core.harness.bakeoff.progress import Progress
+    from core.notify.notice import UserNotice
     from core.router.view import RoutingView
     from core.settings import Settings
     from reflex_tui.model.estimate import Unfinished
@@ -48,16 +50,33 @@ class ViewBlocked(Message):
 class RecordsCame(Message):
     """Newer events, oldest first; ``fresh`` when they replace all that was shown before.
 
-    They are read as rows where the message is made, which is a watcher's thread.
+    The first ``context`` of them only tell which calls are open where the rows begin. They are read
+    as rows where the message is made, which is a watcher's thread. ``notices`` tell of those that
+    are worth it, unless they were there before.
     """
 
     records: tuple[Record, ...]
     fresh: bool = False
+    context: int = 0
     entries: tuple[Row | CallRow, ...] = field(init=False, repr=False)
+    notices: tuple[UserNotice, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.entries = entries_of(self.records)
+        self.notices = () if self.fresh else notices_of(self.records)
+
+    @property
+    def begins_at(self) -> int:
+        """The ``seq`` from which on all rows are here; 1 without any."""
+        return self.records[self.context].seq if self.records else 1
+
+
+@dataclass(eq=False, repr=False)
+class NoticeCame(Message):
+    """Something happened that the user should know of, wherever they look."""
+
+    notice: UserNotice
 
 
 @dataclass(eq=False, repr=False)

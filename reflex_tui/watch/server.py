@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from core.errors import CapsuleError, ConfigError
-from reflex_tui.watch.messages import ViewBlocked, ViewSeen
+from core.notify.own import own_notify
+from reflex_tui.model.notices import lapse_of
+from reflex_tui.watch.messages import NoticeCame, ViewBlocked, ViewSeen
 from reflex_tui.watch.watcher import Post, Watcher, unreadable
 
 if TYPE_CHECKING:
     from core.clock import Clock
-    from core.router.view import RoutingState
+    from core.router.view import RoutingState, RoutingView
     from core.settings import Settings
 
 
 LOOK_EVERY_S = 1.0
+_AGES_S = 60.0
 
 
 class ViewWatcher(Watcher):
@@ -28,6 +32,8 @@ class ViewWatcher(Watcher):
         self._clock = clock
         self._deep = False
         self._changed = False
+        self._aged = ""
+        self._ages_at = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
@@ -79,12 +85,25 @@ class ViewWatcher(Watcher):
         deep, self._deep = self._deep, False
         try:
             lookout = lookout or RoutingState(self._settings, clock=self._clock)
-            self._post(ViewSeen(await lookout.look(deep=deep), deep=deep))
+            seen = await lookout.look(deep=deep)
+            self._post(ViewSeen(seen, deep=deep))
+            self._tell_age(seen)
         except (ConfigError, CapsuleError) as error:
             self._post(ViewBlocked(error))
         except OSError as error:
             self._post(ViewBlocked(CapsuleError(unreadable(error))))
         return lookout
+
+    def _tell_age(self, seen: RoutingView) -> None:
+        """Tell once a pass that it is soon too old; its age is looked at now and then."""
+        seal, now = str((seen.gate.event or {}).get("seal")), time.monotonic()
+        if not seen.gate.valid or self._aged == seal or now < self._ages_at:
+            return
+        self._ages_at = now + _AGES_S
+        with contextlib.suppress(ConfigError):  # ``status`` says what is wrong with the file
+            if notice := lapse_of(seen, own_notify().lapse_days):
+                self._aged = seal
+                self._post(NoticeCame(notice))
 
     async def _pause(self) -> None:
         assert self._wake is not None

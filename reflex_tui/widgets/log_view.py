@@ -1,11 +1,7 @@
-"""The routing log: a list as long as it likes, of which only the rows in sight are drawn.
-
-``log_line`` draws one row, in the columns that the width allows.
-"""
+"""The routing log: a list as long as it likes, of which only the rows in sight are drawn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -16,11 +12,9 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from core.figures import NONE, clock_time, count, duration
-from core.stages import Mode
-from reflex_tui.model.gate import BAD, MODE_STYLE, POOR
-from reflex_tui.model.rows import Row, RowOutcome
-from reflex_tui.widgets.lines import MUTED, Piece, fit, joined, left_pieces, line, right_pieces
+from reflex_tui.model.columns import Column, layout
+from reflex_tui.widgets.lines import MUTED, fit, joined, line
+from reflex_tui.widgets.log_line import log_line
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
@@ -32,134 +26,10 @@ if TYPE_CHECKING:
     from textual.events import Click, MouseScrollDown, MouseScrollUp
 
     from reflex_tui.model.log import Rows
+    from reflex_tui.model.rows import Row
 
-
-_TIME, _SHORT_TIME, _STAGE, _MODE, _REASON = 14, 10, 11, 8, 28
-_OUTCOME, _MOST_OUTCOME = 14, 22
-_NUMBER, _TOKENS, _CALL = 9, 7, 6
-_MEDIUM, _WIDE, _WIDEST = 84, 100, 140
-_MODEL = 24
-_MODES = {str(mode): MODE_STYLE[mode] for mode in Mode}
-_EVENT_GLYPH = "◆"
 
 GUTTER = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which columns there are at a width: time, mode, reason, latencies and call always."""
-
-    width: int
-
-    @property
-    def time(self) -> int:
-        """The time's column; without milliseconds where it is narrow."""
-        return _TIME if self.width >= _WIDE else _SHORT_TIME
-
-    @property
-    def stage(self) -> int:
-        """The stage's column, or 0."""
-        return _STAGE if self.width >= _WIDE else 0
-
-    @property
-    def model(self) -> int:
-        """The model's column, or 0."""
-        return _MODEL if self.width >= _WIDEST else 0
-
-    @property
-    def tokens(self) -> int:
-        """The tokens' column, or 0: where it is narrow, the whole reason tells more."""
-        return _TOKENS if self.width >= _MEDIUM else 0
-
-    @property
-    def outcome(self) -> int:
-        """A column for the outcome, or 0 where a bad one takes the reason's place."""
-        if self._flexible < _REASON + _OUTCOME:
-            return 0
-        return min(_MOST_OUTCOME, self._flexible - _REASON)
-
-    @property
-    def reason(self) -> int:
-        """The reason's column."""
-        return self._flexible - self.outcome
-
-    @property
-    def _flexible(self) -> int:
-        fixed = self.time + _MODE + 2 * _NUMBER + self.tokens + _CALL
-        return max(0, self.width - fixed - self.stage - self.model)
-
-    def header(self) -> str:
-        """The columns' names."""
-        names = (
-            ("TIME", self.time),
-            ("STAGE", self.stage),
-            ("MODE", _MODE),
-            ("REASON", self.reason),
-            ("OUTCOME", self.outcome),
-            ("MODEL", self.model),
-        )
-        figures = (("TTFT", _NUMBER), ("TOTAL", _NUMBER), ("TOKENS", self.tokens), ("CALL", _CALL))
-        told = [fit(name, width) for name, width in names]
-        return "".join((*told, *(name.rjust(width) for name, width in figures if width)))
-
-
-def log_line(row: Row, columns: Columns, now: datetime, patience_s: float) -> list[Piece]:
-    """The row's line; what failed says so in words where its reason or outcome stands."""
-    told_time = clock_time(row.at, now)
-    if columns.time == _SHORT_TIME:
-        told_time = told_time.partition(".")[0]
-        if len(told_time) >= _SHORT_TIME:  # of another day
-            told_time = f"{row.at.astimezone():%d %H:%M}"
-    time = (fit(told_time, columns.time), MUTED)
-    if not row.is_decision:
-        return _event_line(row, columns, time)
-    outcome = row.outcome(now, patience_s)
-    told = _outcome(row, outcome)
-    reason = [("↳ " * row.fallback + row.text, MUTED if row.fallback else "")]
-    if row.detail:
-        reason.append((f" ({row.detail})", MUTED))
-    if not columns.outcome and outcome in {RowOutcome.FAILED, RowOutcome.UNKNOWN}:
-        reason = [told]
-    end = row.last
-    waiting = outcome is RowOutcome.PENDING
-    return [
-        time,
-        *left_pieces([(row.stage, MUTED)], columns.stage),
-        *left_pieces([(row.title, _MODES.get(row.title, ""))], _MODE),
-        *left_pieces(reason, columns.reason - 1),
-        (" ", ""),
-        *left_pieces([told], columns.outcome),
-        *left_pieces([(row.model, MUTED)], columns.model - 1),
-        (" " * bool(columns.model), ""),
-        *right_pieces(_dim(duration(end.ttft_ms if end else None)), _NUMBER),
-        *right_pieces(("…", MUTED) if waiting else _dim(duration(row.waited_ms)), _NUMBER),
-        *right_pieces(_dim(count(end.tokens if end else None)), columns.tokens),
-        *right_pieces((row.call_id[:4], MUTED), _CALL),
-    ]
-
-
-def _outcome(row: Row, outcome: RowOutcome) -> Piece:
-    times = f" ×{row.attempts}" if row.attempts > 1 else ""
-    match outcome:
-        case RowOutcome.ANSWERED:
-            return f"✓ answered{times}", MUTED
-        case RowOutcome.FAILED:
-            error = row.last.error if row.last else ""
-            return f"✖ {error or 'failed'}{times}", BAD
-        case RowOutcome.PENDING:
-            return "… waiting", MUTED
-        case RowOutcome.UNKNOWN:
-            return "? outcome_unknown", POOR
-
-
-def _event_line(row: Row, columns: Columns, time: Piece) -> list[Piece]:
-    room = columns.width - columns.time - columns.stage
-    told = [(f"{_EVENT_GLYPH} {row.title}  ", POOR), (row.text, "")]
-    return [time, (" " * columns.stage, ""), *left_pieces(told, room)]
-
-
-def _dim(text: str) -> Piece:
-    return text, MUTED if text == NONE else ""
 
 
 class LogHeader(Section):
@@ -167,8 +37,12 @@ class LogHeader(Section):
 
     def lines(self, width: int) -> list[Content]:
         """One line, past the cursor's gutter and short of the scrollbar."""
-        columns = Columns(max(0, width - GUTTER - 1))
-        return [line(" " * GUTTER, (columns.header(), MUTED))]
+        columns = layout(max(0, width - GUTTER - 1)).columns
+        return [line(" " * GUTTER, *((_heading(*each), MUTED) for each in columns))]
+
+
+def _heading(column: Column, width: int) -> str:
+    return column.heading.rjust(width) if column.is_figure else fit(column.heading, width)
 
 
 class LogView(ScrollView, can_focus=True):
@@ -253,7 +127,7 @@ class LogView(ScrollView, can_focus=True):
         chosen = index == self.cursor and (self.has_focus or not self.following)
         pieces = [("▌ " if chosen else "  ", "bold $reflex")]
         if row:
-            pieces += log_line(row, Columns(width - GUTTER), self.now, self.patience_s)
+            pieces += log_line(row, layout(width - GUTTER), self.now, self.patience_s)
         else:
             pieces.append(("…", MUTED))
         # Drawn by hand: wrapping, links and selection, which a row has not, are half of the time.

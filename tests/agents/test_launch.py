@@ -139,6 +139,36 @@ async def test_a_signal_that_comes_early_reaches_the_agent_as_well(project: Path
     assert ended.status == 143
 
 
+async def test_a_signal_after_the_agents_end_harms_nobody(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nobody left to pass it on to."""
+    monkeypatch.chdir(project)
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    environ = installed(project, "aider", "pass")
+    start = asyncio.create_subprocess_exec
+
+    async def ended_at_once(*words: Any, **options: Any) -> asyncio.subprocess.Process:
+        process = await start(*words, **options)
+        wait = process.wait
+
+        async def waited() -> int:
+            status = await wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0.1)  # its handler runs in the event loop
+            return status
+
+        process.wait = waited  # type: ignore[method-assign]
+        return process
+
+    async with world(project) as w:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(asyncio, "create_subprocess_exec", ended_at_once)
+            ended = await launch(w.settings, "aider", (), stage=Stage.IMPLEMENT, environ=environ)
+    assert (ended.status, faults) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("given", "listed"),
     [

@@ -33,7 +33,7 @@ def lines(beginning: str) -> list[tuple[str, list[str]]]:
 @pytest.mark.parametrize("block", TOML, ids=lambda block: block.place)
 def test_a_configuration_is_taken(block: Block) -> None:
     """By the strict reader, or as keys of the dashboard, without a word."""
-    if re.match(r"(?:#.*\n)*\[(?:reflex|cloud)", block.text):
+    if re.match(r"(?:#.*\n)*\[(?:reflex|cloud|notify)", block.text):
         parse(block.text, block.place)
     elif block.page.name == "dashboard.md":
         keymap = checked(tomllib.loads(block.text), every_binding())

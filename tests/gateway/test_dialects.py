@@ -165,6 +165,15 @@ def read_tools(asked: AgentRequest) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("dialect", "body", "param"),
     [
+        ("chat", {"messages": [{"role": "user", "content": "x"}], "top_p": "x"}, "top_p"),
+        (
+            "chat",
+            {
+                "messages": [{"role": "user", "content": "x"}],
+                "tools": [{"type": "function", "function": {"parameters": {}}}],
+            },
+            "tools[0].function",
+        ),
         ("responses", [], None),
         ("responses", {"input": []}, "input"),
         ("responses", {"input": [3]}, "input[0]"),
@@ -176,6 +185,12 @@ def read_tools(asked: AgentRequest) -> list[dict[str, Any]]:
         ("messages", {"max_tokens": 5, "messages": []}, "messages"),
         ("messages", {"max_tokens": 5, "messages": [{"role": "tool"}]}, "messages"),
         ("messages", {"max_tokens": 5, "messages": ["x"]}, "messages"),
+        (
+            "messages",
+            {"max_tokens": 5, "system": "s", "messages": [{"role": "user", "content": ""}]},
+            "messages",
+        ),
+        ("messages", {"max_tokens": 5, "messages": [{"role": "user", "content": []}]}, "messages"),
         ("messages", {"max_tokens": 5, "messages": [{"role": "user"}], "tools": [1]}, "tools"),
     ],
 )

@@ -322,7 +322,7 @@ async def test_half_a_surrogate_pair_is_refused_not_crashed_on(project: Path) ->
         body = json.dumps({"messages": [{"role": "user", "content": "\ud800"}]})
         response = await http.post(CHAT, content=body, headers={"content-type": "application/json"})
     assert response.status_code == 400
-    assert response.json()["error"]["code"] == "bad_request"
+    assert response.json()["error"]["code"] == "malformed_request"
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,27 @@ async def test_the_gateway_takes_outcomes(project: Path) -> None:
     assert [one["ok"] for one in events] == [True, False]
 
 
+async def test_an_id_that_nobody_knows_costs_no_scan_of_the_log(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for in the index, however often a client asks and however long the log is."""
+    scanned: list[object] = []
+    backwards = EventLog.last
+
+    def counted(log: EventLog, event_type: str, **options: Any) -> Any:
+        scanned.extend([event_type] if options.get("where") else [])
+        return backwards(log, event_type, **options)
+
+    async with world(project) as scene, fronted(scene.settings) as http:
+        monkeypatch.setattr(EventLog, "last", counted)
+        asked = [
+            await http.post("/v1/outcomes", json={"call_id": f"{nth:032x}", "ok": True})
+            for nth in range(5)
+        ]
+    assert {one.status_code for one in asked} == {404}
+    assert not scanned
+
+
 async def test_the_command_records_one(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

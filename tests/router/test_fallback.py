@@ -15,7 +15,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.client.chat import ChatClient
-from core.errors import AttemptTimeout, NoBackend, ServerError
+from core.errors import AttemptTimeout, MalformedRequest, NoBackend, ServerError
 from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Mode
@@ -63,6 +63,29 @@ async def test_three_requests_then_the_cloud_for_all_calls(
     assert [c["attempt"] for c in made[:4]] == [1, 2, 3, 4]
     (change,) = w.events("BreakerStateChanged")
     assert (change["before"], change["after"], change["cause"]) == ("closed", "open", code)
+
+
+@pytest.mark.parametrize(
+    ("schema", "extra"),
+    [
+        ({"type": "no such"}, {}),
+        ({"$ref": "#/$defs/none"}, {}),
+        (None, {"metadata": {"half": "\ud800"}}),
+        (None, {"metadata": float("nan")}),
+    ],
+)
+async def test_nobody_else_is_asked_what_cannot_be_sent(
+    project: Path, schema: Any, extra: dict[str, Any]
+) -> None:
+    """The caller hears of its own mistake at once, and one decision is on record."""
+    async with world(project) as w:
+        async with w.implementer() as implementer:
+            with pytest.raises(MalformedRequest):
+                await implementer.complete(QUESTION, schema=schema, extra=extra)
+        assert w.cloud.requests == 0
+        modes = [one["mode"] for one in w.events("RoutingDecision")]
+        errors = [one["error"] for one in w.events("LLMCall")]
+    assert (modes, errors) == (["reflex"], ["malformed_request"])
 
 
 async def test_a_cloud_over_tls_is_made_ready_before_it_is_needed(

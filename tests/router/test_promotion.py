@@ -15,9 +15,9 @@ from core.clock import SystemClock
 from core.demo.workspace import plant_gate
 from core.errors import ConfigError
 from core.router.implementer import Implementer
-from core.router.promotion import demo_root
 from core.settings import load_settings
 from core.stages import Mode, Reason
+from core.userdirs import demo_root
 from tests.support.router.world import promote, world
 
 if TYPE_CHECKING:

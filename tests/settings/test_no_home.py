@@ -9,10 +9,9 @@ import pytest
 
 from core.capsule.keys import user_key
 from core.errors import ConfigError, NoHome
-from core.router.promotion import in_demo
 from core.settings import load_settings
 from core.settings import trust as trusting
-from core.userdirs import user_dir
+from core.userdirs import in_demo, user_dir
 
 if TYPE_CHECKING:
     from pathlib import Path

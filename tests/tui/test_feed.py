@@ -107,14 +107,21 @@ def test_other_writers_events_arrive(capsule: Path, inbox: Inbox) -> None:
         assert found == [1, 2, 3, 4, 5]
 
 
-def test_the_newest_page_comes_first(capsule: Path, inbox: Inbox) -> None:
-    """A large capsule is not read whole; there is more before."""
+def test_the_newest_page_comes_first(
+    capsule: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large capsule is not read whole; there is more before, of which some tells what is open."""
+    monkeypatch.setattr("reflex_tui.watch.capsule.CONTEXT", 2)
     with EventLog(capsule) as log:
         for number in range(8):
             log.append(decision(str(number)))
     with running(CapsuleWatcher(capsule, inbox, first_page=3)):
         first = inbox.next(RecordsCame)
-        assert seqs(first) == [6, 7, 8]
+        assert seqs(first) == [4, 5, 6, 7, 8]
+        assert first.begins_at == 6
+    with running(CapsuleWatcher(capsule, inbox, first_page=7)):
+        whole = inbox.next(RecordsCame)
+        assert whole.begins_at == 1
 
 
 def test_a_flood_comes_in_one_message(capsule: Path, inbox: Inbox) -> None:

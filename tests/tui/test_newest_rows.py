@@ -20,22 +20,59 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_call_completes_its_decision(a_day: tuple[Record, ...]) -> None:
-    """Each decision has the last of its own attempts; other events have none."""
+def test_a_call_is_one_row(a_day: tuple[Record, ...]) -> None:
+    """Attempts and fallbacks are in it: who was asked how often, how it ended, what it took."""
     newest = NewestRows()
     newest.append(entries_of(a_day))
     rows = [newest.row(ordinal) for ordinal in range(newest.first, newest.end)]
-    decisions = [row for row in rows if row.is_decision]
-    assert len(decisions) == 43
-    assert all(row.last is not None for row in decisions)
-    failed = [row for row in decisions if row.outcome(NOW, 60) is RowOutcome.FAILED]
-    assert [(row.title, row.attempts, row.last and row.last.error) for row in failed] == [
-        ("reflex", 3, "timeout")
+    calls = [row for row in rows if row.is_decision]
+    assert len(calls) == 40
+    assert {row.outcome(NOW, 60) for row in calls} == {RowOutcome.ANSWERED}
+    folded = [row for row in calls if row.fallback]
+    assert [(row.path, row.attempts, row.waited_ms) for row in folded] == [
+        ("reflex×3 → cloud", 4, 6810)
     ] * 3
-    fallbacks = [row for row in decisions if row.fallback]
-    assert [(row.title, row.attempts) for row in fallbacks] == [("cloud", 1)] * 3
+    assert {row.text for row in folded} == {"max_failures_reached"}
+    assert {row.path for row in calls} == {"reflex×3 → cloud", "reflex", "cloud"}
     others = [row.title for row in rows if not row.is_decision]
     assert others == ["policy", "breaker", "breaker", "breaker"]
+
+
+def test_a_call_under_way_at_the_next_backend_has_not_failed(tmp_path: Path) -> None:
+    """Between the failed attempts and the fallback's end it waits, and ``is:failed`` lets it go."""
+    newest = NewestRows()
+    listing = LogListing(newest, want=lambda _: None)
+    listing.use(parse_filter("is:failed"))
+    listing.counted(0)
+    shown = []
+    with EventLog(tmp_path, clock=StillClock()) as log:
+        for event in (
+            decision("aa"),
+            call("aa", error="timeout"),
+            decision("aa", Mode.CLOUD, reason="max_failures_reached", is_fallback=True),
+            call("aa", Mode.CLOUD, 900, attempt=2),
+        ):
+            added = newest.append(entries_of([log.append(event)]))
+            listing.appended(added.rows, added.completed)
+            shown.append((newest.row(0).outcome(NOW, 60).value, len(listing)))
+    assert shown == [("pending", 0), ("failed", 1), ("pending", 0), ("answered", 0)]
+
+
+def test_what_belongs_to_a_call_before_the_first_row_is_no_row(a_day: tuple[Record, ...]) -> None:
+    """The rows begin in the midst of a call, whose row only the index has."""
+    fallback = next(each for each in a_day if each.body.get("is_fallback"))
+    newest = NewestRows()
+    newest.append(entries_of(a_day))
+    newest.begin_at(fallback.seq)
+    rows = [newest.row(ordinal) for ordinal in range(newest.first, newest.end)]
+    assert fallback.body["call_id"] not in {row.call_id for row in rows}
+    assert rows[0].seq > fallback.seq
+    late = NewestRows()
+    late.append(entries_of(a_day[: fallback.seq - 1]))
+    late.begin_at(fallback.seq)
+    added = late.append(entries_of(a_day[fallback.seq - 1 :]))
+    assert [late.row(o) for o in range(late.first, late.end)] == rows
+    assert added.rows == len(rows)
 
 
 @given(st.lists(st.integers(1, 30), max_size=12), st.sampled_from(["", "mode:cloud", ">1s", "tim"]))

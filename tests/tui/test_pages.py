@@ -16,7 +16,8 @@ from core.stages import Mode
 from reflex_tui.model.gate import breaker_condition, criteria, gate_condition, server_condition, why
 from reflex_tui.model.latencies import Figures
 from reflex_tui.model.reports import newest, read_report
-from reflex_tui.model.rows import call_records, decision_row, timeline
+from reflex_tui.model.rows import decision_row
+from reflex_tui.model.waterfall import call_records, timeline
 from reflex_tui.screens.pages import models_page, status_page
 from reflex_tui.widgets.json_text import indented, json_text
 from tests.support.tui.making import (

@@ -127,7 +127,7 @@ async def test_a_long_day_takes_no_more_memory_than_a_short_one() -> None:
             bench.clock.forward(60)
             await bench.tell(RecordsCame(tuple(taken)), IndexGrew(taken[-1].seq, 1.0))
             assert len(newest) <= newest.keep * 1.1 + 500, batch
-            assert len(newest._ordinals) <= len(newest)
+            assert len(newest._calls._heads) <= len(newest)
         assert len(listing) == 5000
         assert listing.before == 5000 - len(newest)
 

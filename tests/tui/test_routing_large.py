@@ -13,12 +13,13 @@ from core.capsule import EventLog
 from core.capsule.index import Index, ListedRows
 from core.files import make_private
 from reflex_tui.app import ReflexApp
+from reflex_tui.model.columns import layout
 from reflex_tui.model.filters import parse_filter
 from reflex_tui.model.log import NewestRows
 from reflex_tui.model.rows import entries_of, listed_row
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.watch.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
-from reflex_tui.widgets.log_view import Columns, log_line
+from reflex_tui.widgets.log_line import log_line
 from tests.support.capsule.filling import index_file
 from tests.support.tui.bench import Bench, came, dashboard
 from tests.support.tui.making import NOW, call, decision, settings
@@ -284,5 +285,5 @@ def test_total_is_what_the_caller_waited(tmp_path: Path, *, late: bool) -> None:
         newest.append(entries_of(log.tail(9)))
     assert listed.waited_ms == newest.row(0).waited_ms == 15_000
     assert parse_filter(">14s").accepts(newest.row(0))
-    drawn = log_line(listed, Columns(100), NOW, 60.0)
+    drawn = log_line(listed, layout(100), NOW, 60.0)
     assert ("15.0 s", "") in drawn

@@ -82,7 +82,7 @@ async def test_filter(a_day: tuple[Record, ...], seen: Windowed) -> None:
     """A filter that is being typed, while paused: what it leaves, and the keys that end it."""
     told = [ViewSeen(routing_view()), came(a_day), WindowSeen(seen)]
     shown = await Scene(told, ["2", "up", "f", ">", "2", "s"]).text(SMALL)
-    says(shown, "13 of 47 rows   ▲ paused", "server_unhealthy (not_listening)", "esc Clear filter")
+    says(shown, "10 of 44 rows   ▲ paused", "timeout, then fallback", "esc Clear filter")
     assert "healthy_and_thresholds_met  " not in shown
 
 

@@ -1,9 +1,11 @@
 """The index: a projection of the log into SQLite, for paging, filtering and percentiles.
 
 ``columns``     which fields of a line become which columns; pure
+``folding``     which events are one call
 ``growing``     reads the log's new lines into the tables, checking the chain on the way
 ``store``       the SQLite file, in the user's state directory, and reading the log's own records
-``query``       filters, pages, counts and percentiles
+``query``       filters over single events, pages, counts and percentiles
+``listing``     the rows of a routing log, one a call, and filters over them
 ``window``      events by kind in a stretch of time, calls and tokens of a day
 ``projection``  ``Index``: all of that behind one lock, built again whenever it is not sound
 
@@ -14,13 +16,18 @@ or older than the log at any time. It never lies in a workspace; see ``store``.
 from __future__ import annotations
 
 from core.capsule.index.columns import Kind, note_of
+from core.capsule.index.folding import Head, OpenCalls, continues, session_name
+from core.capsule.index.listing import STATES, CallStep, End, ListedRow, ListedRows
 from core.capsule.index.projection import Index
-from core.capsule.index.query import End, EventFilter, IndexRow, Latency, ListedRow, ListedRows
+from core.capsule.index.query import EventFilter, IndexRow, Latency
 from core.capsule.index.window import IndexedAttempt, Seen, Stretch, Tokens, Totals
 
 __all__ = [
+    "STATES",
+    "CallStep",
     "End",
     "EventFilter",
+    "Head",
     "Index",
     "IndexRow",
     "IndexedAttempt",
@@ -28,9 +35,12 @@ __all__ = [
     "Latency",
     "ListedRow",
     "ListedRows",
+    "OpenCalls",
     "Seen",
     "Stretch",
     "Tokens",
     "Totals",
+    "continues",
     "note_of",
+    "session_name",
 ]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
+from core.capsule.index.folding import session_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -40,11 +42,13 @@ class Kind(NamedTuple):
     error: str
     success: bool | None
     is_fallback: bool
+    # Of a decision: an earlier one of the same call stands for it; not in the event.
+    follows: bool = False
 
 
 # What is asked of most lines; only these become Python objects, so a recorded prompt costs little.
 _FIELDS = (
-    *Kind._fields,
+    *Kind._fields[:-1],
     "time",
     "call_id",
     "latency_ms",
@@ -53,6 +57,7 @@ _FIELDS = (
     "error_message",
     "prompt_tokens",
     "completion_tokens",
+    "session",
     "seq",
 )
 # Each field that is looked for takes time: these are only where they are needed.
@@ -75,8 +80,10 @@ Raw = tuple[object, ...]
 ABSENT = -1e300
 PUT = f"nullif(?, {ABSENT})"
 # In the table's order: time_ms, call, latency_ms, ttft_ms, answered, note, prompt_tokens,
-# completion_tokens, called.
-Columns = tuple[int, float, float, float, float, str | float, float, float, str | float]
+# completion_tokens, called, session.
+Columns = tuple[
+    int, float, float, float, float, str | float, float, float, str | float, str | float
+]
 
 
 def parsed(line: bytes) -> dict[str, Any]:
@@ -128,14 +135,15 @@ def kind_of(raw: Raw) -> Kind:
     """What of them is what it should be."""
     *texts, success, is_fallback = raw
     succeeded = success if isinstance(success, bool) else None
-    return Kind._make((*map(_text, texts), succeeded, is_fallback is True))
+    return Kind._make((*map(_text, texts), succeeded, is_fallback is True, False))
 
 
 def columns_of(body: Mapping[str, Any], kind: Kind) -> Columns:
     """What the event has for itself, ``ABSENT`` for what it lacks.
 
     ``call`` is a hash of its call_id, ``answered`` is 1 for a call that succeeded;
-    ``called`` is how the call_id begins, for all but the calls themselves.
+    ``called`` is how the call_id begins, for all but the calls themselves; ``session`` is the
+    agent's, as rows name it.
     """
     get = body.get
     call: float = ABSENT
@@ -147,6 +155,7 @@ def columns_of(body: Mapping[str, Any], kind: Kind) -> Columns:
         if not is_call:
             called = call_id[:CALLED]
     prompt, completion = get("prompt_tokens"), get("completion_tokens")
+    session = get("session")
     return (
         epoch_ms(get("time")),
         call,
@@ -158,6 +167,7 @@ def columns_of(body: Mapping[str, Any], kind: Kind) -> Columns:
         ABSENT if prompt is None else _tokens(prompt),
         ABSENT if completion is None else _tokens(completion),
         called,
+        ABSENT if session is None else session_name(session) or ABSENT,
     )
 
 

@@ -1,7 +1,7 @@
 """Adding to the index's tables what the log holds beyond them, some thousand lines at a time.
 
-Every line's hash and link are checked on the way; nothing beyond a damaged line is indexed. A call
-belongs to the newest decision before it with its call_id and backend, and fills in its row.
+Every line's hash and link are checked on the way; nothing beyond a damaged line is indexed. What
+follows a call's first decision (its attempts' ends, its fallbacks) fills in that one's row.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from core.capsule.index.columns import (
     parsed_whole,
     raw_kind,
 )
+from core.capsule.index.folding import SPAN, Head, OpenCalls, continues
 from core.capsule.index.store import BLOCK_BITS, INDEXES, Places
 from core.capsule.record import is_next, stamp_in
 from core.capsule.segments import (
@@ -39,54 +40,49 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# A call further from its decision than this, counted in events, is not looked for.
-SPAN = 1 << 14
-
 Key = tuple[int, str]
+# Kinds of one call's events that are told apart; a call of more still counts its attempts.
+_MOST_KINDS = 16
 
 
-class Decisions:
-    """The newest decisions, as many as calls may still belong to."""
-
-    def __init__(self) -> None:
-        self._seqs: dict[Key, int] = {}
-
-    @classmethod
-    def load(cls, db: sqlite3.Connection, kinds: Mapping[Kind, int], seq: int) -> Decisions:
-        """Those that are indexed up to ``seq``."""
-        backends = {n: kind.backend for kind, n in kinds.items() if kind.event_type == DECISION}
-        found = cls()
-        rows = db.execute(
-            "SELECT seq, kind, call FROM events WHERE seq > ? AND attempts IS NOT NULL"
-            " AND call IS NOT NULL ORDER BY seq",
-            (seq - SPAN,),
-        )
-        for at, kind, call in rows:
-            found.add(call, backends[kind], at)
-        return found
-
-    def add(self, call: int, backend: str, seq: int) -> None:
-        """A decision at ``seq``, which is above all others."""
-        self._seqs[call, backend] = seq
-        if len(self._seqs) > 2 * SPAN:
-            self._seqs = {key: at for key, at in self._seqs.items() if at >= seq - SPAN}
-
-    def of(self, call: int, backend: str, seq: int) -> int | None:
-        """The ``seq`` of the decision that the call at ``seq`` belongs to."""
-        decided = self._seqs.get((call, backend))
-        return decided if decided is not None and decided >= seq - SPAN else None
+def open_calls(
+    db: sqlite3.Connection, kinds: Mapping[Kind, int], courses: Courses, seq: int
+) -> OpenCalls[Key]:
+    """The calls that are open after what is indexed, up to ``seq``."""
+    known, by_number = list(kinds), list(courses)
+    found: OpenCalls[Key] = OpenCalls()
+    rows = db.execute(
+        "SELECT seq, kind, call, ended, course FROM events WHERE seq > ?"
+        " AND attempts IS NOT NULL AND call IS NOT NULL ORDER BY seq",
+        (seq - SPAN,),
+    )
+    for at, kind, call, ended, course in rows:
+        key = call, known[kind].origin
+        if ended is not None and known[ended].success:
+            found.answered(key)
+        else:
+            found.put(key, Head(at, by_number[course]))
+    return found
 
 
 CHUNK = 4096
 # The columns of an event, and those at the end that its calls fill in.
-_WIDTH, _OF_CALLS = 18, 5
+_WIDTH, _OF_CALLS = 20, 6
 _NO_CALL = [ABSENT] * _OF_CALLS
-_ATTEMPTS = _WIDTH - _OF_CALLS
+_NOTE, _COURSE = 7, _WIDTH - _OF_CALLS
+_ATTEMPTS = _COURSE + 1
+_LONGEST_NOTE = 1000
 _INSERT = f"INSERT INTO events VALUES ({','.join([PUT] * _WIDTH)})"  # noqa: S608  marks alone
 _END = f"""
-    UPDATE events SET attempts = attempts + 1, ended = ?,
-        end_latency_ms = coalesce(end_latency_ms, 0) + {PUT},
-        end_ttft_ms = {PUT}, end_tokens = {PUT} WHERE seq = ?"""  # noqa: S608  as above
+    UPDATE events SET course = ?1, attempts = attempts + 1, ended = ?2,
+        end_latency_ms = coalesce(end_latency_ms + nullif(?3, {ABSENT}), end_latency_ms,
+            nullif(?3, {ABSENT})),
+        end_ttft_ms = nullif(?4, {ABSENT}), end_tokens = nullif(?5, {ABSENT})
+        WHERE seq = ?6"""  # noqa: S608  as above
+_GO_ON = """
+    UPDATE events SET course = ?, ended = NULL, end_ttft_ms = NULL, end_tokens = NULL,
+        note = nullif(substr(trim(coalesce(note, '') || ' ' || ?), 1, 1000), '')
+        WHERE seq = ?"""
 
 
 class Position(NamedTuple):
@@ -108,27 +104,43 @@ def position_of(db: sqlite3.Connection) -> Position:
 def kinds_of(db: sqlite3.Connection) -> dict[Kind, int]:
     """The kinds there are and their numbers, in that order from 0 on."""
     kinds: dict[Kind, int] = {}
-    for number, *text, success, is_fallback in db.execute("SELECT * FROM kinds ORDER BY id"):
+    rows = db.execute("SELECT * FROM kinds ORDER BY id")
+    for number, *text, success, falls_back, follows in rows:
         succeeded = None if success is None else bool(success)
-        kinds[Kind._make((*text, succeeded, bool(is_fallback)))] = number
+        kinds[Kind._make((*text, succeeded, bool(falls_back), bool(follows)))] = number
     return kinds
+
+
+# Which kinds of events a call had, in the order they came first, and the numbers of such courses.
+Courses = dict[tuple[int, ...], int]
+
+
+def courses_of(db: sqlite3.Connection) -> Courses:
+    """The courses there are, in the order of their numbers from 0 on."""
+    found = db.execute("SELECT kinds FROM courses ORDER BY id")
+    return {tuple(map(int, text.split())): number for number, (text,) in enumerate(found)}
+
+
+class Known(NamedTuple):
+    """What has a number, and what further events may belong to."""
+
+    kinds: dict[Kind, int]
+    courses: Courses
+    calls: OpenCalls[Key]
 
 
 class Chunk:
     """Some thousand lines on their way from the log into the tables."""
 
-    def __init__(
-        self, directory: Path, position: Position, kinds: dict[Kind, int], decisions: Decisions
-    ) -> None:
+    def __init__(self, directory: Path, position: Position, known: Known) -> None:
         self.position = position
         self._directory = directory
-        self.kinds = kinds
-        self._decisions = decisions
-        self._known: dict[Raw, tuple[Kind, int]] = {}
+        self.kinds, self.courses, self._calls = known
+        self._seen: dict[Raw, tuple[Kind, int]] = {}
         self._rows: list[list[Any]] = []
         self._first = position.seq + 1
-        # Calls whose decision lies in the tables already: ended and its figures, seq.
-        self._later_ends: list[tuple[Any, ...]] = []
+        # What becomes of calls whose first decision lies in the tables already, in order.
+        self._later: list[tuple[str, tuple[Any, ...]]] = []
         self._blocks: dict[tuple[int, int], list[int]] = {}
 
     def read(self) -> CapsuleCorrupt | None:
@@ -173,19 +185,19 @@ class Chunk:
     def _take(self, seq: int, segment: int, offset: int, body: dict[str, Any]) -> None:
         raw = raw_kind(body)
         try:
-            kind, number = self._known[raw]
+            kind, number = self._seen[raw]
         except (KeyError, TypeError):  # a list where a text should be, and the like
             kind, number = self._kind(raw)
         columns = columns_of(body, kind)
+        call = columns[1]
         row = [seq, number, *columns, segment, offset, *_NO_CALL]
         self._rows.append(row)
-        call = columns[1]
         if kind.event_type == DECISION:
-            row[_ATTEMPTS] = 0
-            if isinstance(call, int):
-                self._decisions.add(call, kind.backend, seq)
+            number = self._decided(row, kind, call)
         elif kind.event_type == CALL and isinstance(call, int):
-            self._end(seq, call, kind, (number, columns[2], columns[3], columns[7]))
+            self._ended(
+                seq, (call, kind.origin), kind, (number, columns[2], columns[3], columns[7])
+            )
         key = (seq >> BLOCK_BITS, number)
         block = self._blocks.get(key)
         if block is None:
@@ -193,34 +205,91 @@ class Chunk:
         block[0] += 1
         block[1] = max(block[1], columns[0])
 
-    def _end(self, seq: int, call: int, kind: Kind, ended: tuple[Any, ...]) -> None:
-        decided = self._decisions.of(call, kind.backend, seq)
-        if decided is None:
+    def _decided(self, row: list[Any], kind: Kind, call: float) -> int:
+        """Begin a call, or go on with one; the number of the decision's kind."""
+        seq: int = row[0]
+        number: int = row[1]
+        key = (int(call), kind.origin)
+        goes_on = continues(kind.reason, is_fallback=kind.is_fallback)
+        head = self._calls.of(key, seq) if goes_on and call != ABSENT else None
+        if head is not None:
+            follows = kind._replace(follows=True)
+            number = row[1] = self.kinds.setdefault(follows, len(self.kinds))
+            self._go_on(key, head, number, row[_NOTE])
+            return number
+        course = (number,)
+        row[_COURSE], row[_ATTEMPTS] = self._course(course), 0
+        if call != ABSENT:
+            self._calls.put(key, Head(seq, course))
+        return number
+
+    def _go_on(self, key: Key, head: Head, number: int, note: Any) -> None:
+        head = self._further(key, head, number)
+        course, said = self.courses[head.course], "" if note == ABSENT else note
+        if head.seq < self._first:
+            self._later.append((_GO_ON, (course, said, head.seq)))
             return
-        if decided < self._first:
-            self._later_ends.append((*ended, decided))
-        else:
-            row = self._rows[decided - self._first]
-            number, latency_ms, *figures = ended
-            if ABSENT not in {latency_ms, before := row[_ATTEMPTS + 2]}:
-                latency_ms += before
-            row[_ATTEMPTS:] = (row[_ATTEMPTS] + 1, number, latency_ms, *figures)
+        row = self._rows[head.seq - self._first]
+        before = "" if row[_NOTE] == ABSENT else row[_NOTE]
+        row[_NOTE] = f"{before} {said}".strip()[:_LONGEST_NOTE] or ABSENT
+        row[_COURSE] = course
+        row[_ATTEMPTS + 1] = row[_ATTEMPTS + 3] = row[_ATTEMPTS + 4] = ABSENT
+
+    def _ended(self, seq: int, key: Key, kind: Kind, ended: tuple[Any, ...]) -> None:
+        head = self._calls.of(key, seq)
+        if head is None:
+            return
+        head = self._further(key, head, ended[0])
+        course = self.courses[head.course]
+        if kind.success:
+            self._calls.answered(key)
+        if head.seq < self._first:
+            self._later.append((_END, (course, *ended, head.seq)))
+            return
+        row = self._rows[head.seq - self._first]
+        number, latency_ms, *figures = ended
+        before = row[_ATTEMPTS + 2]
+        if ABSENT not in {latency_ms, before}:
+            latency_ms += before
+        elif latency_ms == ABSENT:
+            latency_ms = before
+        row[_COURSE:] = (course, row[_ATTEMPTS] + 1, number, latency_ms, *figures)
+
+    def _further(self, key: Key, head: Head, number: int) -> Head:
+        """The head with a further kind in its course."""
+        if number in head.course or len(head.course) >= _MOST_KINDS:
+            return head
+        head = Head(head.seq, (*head.course, number))
+        self._course(head.course)
+        self._calls.put(key, head)
+        return head
+
+    def _course(self, course: tuple[int, ...]) -> int:
+        return self.courses.setdefault(course, len(self.courses))
 
     def _kind(self, raw: Raw) -> tuple[Kind, int]:
         kind = kind_of(raw)
         found = kind, self.kinds.setdefault(kind, len(self.kinds))
         try:
-            self._known[raw] = found
+            self._seen[raw] = found
         except TypeError:  # as above
             return found
         return found
 
-    def write(self, db: sqlite3.Connection, known: int) -> None:
-        """Put them in; ``known`` kinds are there already."""
-        fresh = [(number, *kind) for kind, number in self.kinds.items() if number >= known]
-        db.executemany("INSERT INTO kinds VALUES (?,?,?,?,?,?,?,?,?,?,?)", fresh)
+    def write(self, db: sqlite3.Connection, kinds: int, courses: int) -> None:
+        """Put them in; so many kinds and courses are there already."""
+        fresh = [(number, *kind) for kind, number in self.kinds.items() if number >= kinds]
+        db.executemany(f"INSERT INTO kinds VALUES ({','.join('?' * 12)})", fresh)  # noqa: S608
+        db.executemany(
+            "INSERT INTO courses VALUES (?, ?)",
+            [
+                (number, " ".join(map(str, course)))
+                for course, number in list(self.courses.items())[courses:]
+            ],
+        )
         db.executemany(_INSERT, self._rows)
-        db.executemany(_END, self._later_ends)
+        for statement, values in self._later:
+            db.execute(statement, values)
         db.executemany(
             "INSERT INTO blocks VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET"
             " events = events + excluded.events, latest_ms = max(latest_ms, excluded.latest_ms)",
@@ -235,6 +304,16 @@ class Chunk:
 _MUCH_BYTES = 16 << 20
 
 
+class Grown(NamedTuple):
+    """What a chunk had: how many records, up to which, the numbers given, the damage at its end."""
+
+    records: int
+    seq: int
+    kinds: dict[Kind, int]
+    courses: Courses
+    damage: CapsuleCorrupt | None
+
+
 class Growth:
     """How the tables of one directory's index grow."""
 
@@ -244,7 +323,7 @@ class Growth:
 
     def forget(self) -> None:
         """The tables may be others from now on."""
-        self._decisions: tuple[int, Decisions] = (-1, Decisions())
+        self._calls: tuple[int, OpenCalls[Key]] = (-1, OpenCalls())
 
     def check(self, db: sqlite3.Connection) -> None:
         """Raise DatabaseError when the log no longer holds what was indexed last."""
@@ -263,28 +342,27 @@ class Growth:
         if not held:
             raise sqlite3.DatabaseError("this index is of another log")
 
-    def extend(
-        self, db: sqlite3.Connection
-    ) -> tuple[int, int, dict[Kind, int], CapsuleCorrupt | None]:
-        """Index one chunk: how many records, up to which, all kinds, the damage that ended it."""
+    def extend(self, db: sqlite3.Connection) -> Grown:
+        """Index one chunk."""
         db.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have been at it since.
-            position, kinds = position_of(db), kinds_of(db)
-            known_to, decisions = self._decisions
+            position, kinds, courses = position_of(db), kinds_of(db), courses_of(db)
+            known_to, calls = self._calls
             if known_to != position.seq:
-                decisions = Decisions.load(db, kinds, position.seq)
-            chunk = Chunk(self._directory, position, dict(kinds), decisions)
+                calls = open_calls(db, kinds, courses, position.seq)
+            before = len(kinds), len(courses)
+            chunk = Chunk(self._directory, position, Known(kinds, courses, calls))
             damage = chunk.read()
-            chunk.write(db, len(kinds))
+            chunk.write(db, *before)
             db.execute("COMMIT")
         except BaseException:
             self.forget()
             db.execute("ROLLBACK")
             raise
         seq = chunk.position.seq
-        self._decisions = (seq, decisions)
-        return seq - position.seq, seq, chunk.kinds, damage
+        self._calls = (seq, calls)
+        return Grown(seq - position.seq, seq, kinds, courses, damage)
 
     def sizes(self) -> dict[int, int]:
         """The segments' sizes in bytes."""

@@ -11,18 +11,31 @@ import threading
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from core.capsule.index.columns import Kind, call_hash
-from core.capsule.index.growing import CHUNK, Growth, complete, kinds_of, position_of
+from core.capsule.index.growing import (
+    CHUNK,
+    Courses,
+    Growth,
+    complete,
+    courses_of,
+    kinds_of,
+    position_of,
+)
+from core.capsule.index.listing import (
+    CallStep,
+    Found,
+    ListedCondition,
+    ListedRow,
+    ListedRows,
+    found_rows,
+    steps_of,
+)
 from core.capsule.index.query import (
     BlockCounts,
     EventFilter,
     FilterSql,
     IndexRow,
     Latency,
-    ListedCondition,
-    ListedRow,
-    ListedRows,
     SqlCondition,
-    found_rows,
     latency_of,
     rows_of,
     seq_at,
@@ -46,7 +59,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from datetime import datetime
 
-    from core.capsule.index.query import Found
     from core.capsule.log import EventLog
     from core.capsule.record import Record
 
@@ -81,6 +93,7 @@ class Index:
 
     def _forget(self) -> None:
         self._kinds: dict[Kind, int] = {}
+        self._courses: Courses = {}
         self._counts: dict[EventFilter | ListedRows, BlockCounts] = {}
         self._seen = 0
         self._kept = KeptTotals()
@@ -161,20 +174,34 @@ class Index:
     def listed(self, wanted: ListedRows, offset: int, limit: int) -> list[ListedRow]:
         """Rows ``offset`` to ``offset + limit`` of a routing log, read from the log itself."""
 
-        def ask(db: sqlite3.Connection) -> list[Found]:
-            condition = ListedCondition(wanted, self._kinds)
+        def ask(db: sqlite3.Connection) -> tuple[list[Found], dict[int, list[CallStep]]]:
+            condition = self._condition(wanted)
+            assert isinstance(condition, ListedCondition)
             counts = self._counted(db, wanted, condition)
-            return found_rows(
+            found = found_rows(
                 db, condition, counts, list(self._kinds), offset=max(offset, 0), limit=limit
             )
+            return found, self._steps(db, found)
 
-        nothing: list[Found] = []
-        found = self._answer(ask, nothing)
+        nothing: tuple[list[Found], dict[int, list[CallStep]]] = ([], {})
+        found, steps = self._answer(ask, nothing)
         with Places(self._directory) as places:
             return [
-                ListedRow(number, seq, _readable(places, seq, place), attempts, end)
-                for number, (seq, place, attempts, end) in enumerate(found, max(offset, 0))
+                ListedRow(
+                    number,
+                    row.seq,
+                    _readable(places, row.seq, row.place),
+                    row.attempts,
+                    row.end,
+                    tuple(steps.get(row.seq, ())),
+                )
+                for number, row in enumerate(found, max(offset, 0))
             ]
+
+    def _steps(self, db: sqlite3.Connection, found: list[Found]) -> dict[int, list[CallStep]]:
+        kinds = list(self._kinds)
+        folded = [any(kinds[n].follows for n in course) for course in self._courses]
+        return steps_of(db, found, kinds, folded)
 
     def latency(
         self, window_s: float, mode: str, *, origins: Collection[str] = LIVE_ORIGINS
@@ -296,7 +323,7 @@ class Index:
         seq = position_of(db).seq
         if seq != self._seen:
             self._seen = seq
-            self._kinds = kinds_of(db)
+            self._kinds, self._courses = kinds_of(db), courses_of(db)
         return db
 
     def _discard(self) -> None:
@@ -307,7 +334,7 @@ class Index:
 
     def _condition(self, wanted: EventFilter | ListedRows) -> SqlCondition | ListedCondition:
         if isinstance(wanted, ListedRows):
-            return ListedCondition(wanted, self._kinds)
+            return ListedCondition(wanted, self._kinds, self._courses)
         return SqlCondition(wanted, self._kinds)
 
     def _counted(
@@ -321,8 +348,9 @@ class Index:
         return counts
 
     def _extend(self, db: sqlite3.Connection) -> tuple[int, CapsuleCorrupt | None]:
-        indexed, self._seen, self._kinds, damage = self._growth.extend(db)
-        return indexed, damage
+        grown = self._growth.extend(db)
+        self._seen, self._kinds, self._courses = grown.seq, grown.kinds, grown.courses
+        return grown.records, grown.damage
 
 
 def _readable(places: Places, seq: int, place: RecordPlace) -> Record | None:

@@ -35,12 +35,15 @@ _TABLES = {
     " offset INTEGER, following INTEGER)",
     "kinds": "CREATE TABLE kinds (id INTEGER PRIMARY KEY, event_type TEXT, mode TEXT, reason TEXT,"
     " backend TEXT, model TEXT, stage TEXT, origin TEXT, error TEXT, success INTEGER,"
-    " is_fallback INTEGER)",
+    " is_fallback INTEGER, follows INTEGER)",
+    "courses": "CREATE TABLE courses (id INTEGER PRIMARY KEY, kinds TEXT)",
     "events": "CREATE TABLE events (seq INTEGER PRIMARY KEY, kind INTEGER, time_ms INTEGER,"
     " call INTEGER, latency_ms REAL, ttft_ms REAL, answered INTEGER, note TEXT,"
-    " prompt_tokens INTEGER, completion_tokens INTEGER, called TEXT, segment INTEGER,"
-    # Of decisions: how many attempts ended, and the last one's kind and figures.
-    " offset INTEGER, attempts INTEGER, ended INTEGER, end_latency_ms REAL, end_ttft_ms REAL,"
+    " prompt_tokens INTEGER, completion_tokens INTEGER, called TEXT, session TEXT,"
+    " segment INTEGER, offset INTEGER,"
+    # Of a call's first decision: how the call went on, how many attempts ended, the last one's
+    # kind and figures, but the latency of all.
+    " course INTEGER, attempts INTEGER, ended INTEGER, end_latency_ms REAL, end_ttft_ms REAL,"
     " end_tokens INTEGER)",
     "blocks": "CREATE TABLE blocks (block INTEGER, kind INTEGER, events INTEGER,"
     " latest_ms INTEGER, PRIMARY KEY (block, kind)) WITHOUT ROWID",
@@ -50,7 +53,7 @@ INDEXES = {
     "answered": "CREATE INDEX answered ON events (kind, time_ms, latency_ms, ttft_ms)"
     " WHERE answered",
 }
-_VERSION = 4
+_VERSION = 5
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 

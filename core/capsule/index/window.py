@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.capsule.index.columns import CALL
-from core.capsule.index.growing import SPAN
+from core.capsule.index.folding import SPAN
 from core.capsule.index.store import BLOCK_BITS
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ _PING = b": waiting\n\n"
 # What the router sets itself. The model is the configured one, whichever the agent names.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "response_format"})
 _LIMITS = ("max_completion_tokens", "max_tokens")
+_NUMBERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 # A reply holds one choice, its text and its tool calls.
 _UNSUPPORTED = {
     "logprobs": "log probabilities are not passed on",
@@ -76,6 +77,9 @@ def read_chat(given: object) -> AgentCall:
             raise ErrorReply(400, why, param=name, code="unsupported_parameter")
     if given.get("n") not in (None, 1):
         raise ErrorReply(400, "n must be 1", param="n", code="unsupported_value")
+    for name in _NUMBERS:
+        if type(given.get(name)) not in (type(None), int, float):
+            raise ErrorReply(400, f"{name} must be a number", param=name)
     options = _optional(given, "stream_options", dict) or {}
     limit = next((_integer(given, name) for name in _LIMITS if given.get(name) is not None), None)
     form = _optional(given, "response_format", dict)
@@ -116,6 +120,11 @@ def _messages(given: Mapping[str, Any]) -> list[Any]:
             raise ErrorReply(400, "must be a list of objects", param=f"messages[{nth}].tool_calls")
     if not _are(given.get("tools"), dict):
         raise ErrorReply(400, "must be a list of objects", param="tools")
+    for nth, tool in enumerate(given.get("tools") or ()):
+        function = tool.get("function")
+        named = isinstance(function, dict) and isinstance(function.get("name"), str)
+        if tool.get("type") == "function" and not named:
+            raise ErrorReply(400, "must be an object with a name", param=f"tools[{nth}].function")
     return messages
 
 

@@ -43,7 +43,10 @@ class Messages:
         limit = _object(given).get("max_tokens")
         if type(limit) is not int or limit < 1:
             raise ErrorReply(400, "max_tokens: must be a positive integer", param="max_tokens")
-        return _Reader(_object(given)).call()
+        call = _Reader(_object(given)).call()
+        if not call.needs_cloud and all(one["role"] == "system" for one in call.request.messages):
+            raise ErrorReply(400, "messages: all of them are empty", param="messages")
+        return call
 
     def native(self, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Without thoughts of a local model, whose signature Anthropic's servers would refuse."""

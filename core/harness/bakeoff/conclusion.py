@@ -28,7 +28,9 @@ from core.harness.report import files as reports
 from core.harness.report.model import ArmRecord, Environment, SandboxRecord
 from core.harness.report.summary import summaries
 from core.harness.report.verdict import rederive
+from core.notify.notifier import Notifier
 from core.plain import plain
+from core.router.news import bakeoff_news
 from core.router.promotion import other_suite, thresholds_of
 from core.settings.suites import counts
 from core.stages import CLOUD, PRIMARY
@@ -181,6 +183,9 @@ class Conclusion:
                 now=self._clock.now(),
                 key_directory=self._key_directory,
             )
+        Notifier(scope.settings.source.root).tell(
+            bakeoff_news(finished.body(), str(report.gate["verdict"]), report.suite.name)
+        )
         if server_changed or not stopped:
             self._journal.remove()
         return Finished(

@@ -20,10 +20,10 @@ from core.harness.report.merge import Reusable, reusable_cloud_trials
 from core.harness.sandbox import SelfTest, Tier, choose_tier
 from core.plain import plain
 from core.router.notices import too_few_requests
-from core.router.promotion import in_demo
 from core.settings.suites import added
 from core.settings.thresholds import loosened
 from core.stages import CLOUD, PRIMARY
+from core.userdirs import in_demo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

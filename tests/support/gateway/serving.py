@@ -81,9 +81,13 @@ async def fronted(settings: Settings, **options: Any) -> AsyncIterator[httpx.Asy
         yield http
 
 
-def configured(project: Path, cloud: str, text: str = "", *, reflex: str = "") -> Settings:
+def configured(
+    project: Path, cloud: str, text: str = "", *, reflex: str = "", patience_ms: int = 1500
+) -> Settings:
     """A workspace whose cloud is the server at ``cloud``, and reflex at ``reflex`` if given."""
-    enabled = f'enabled = true\nendpoint = "{reflex}"\n' if reflex else ""
+    enabled = (
+        f'enabled = true\nendpoint = "{reflex}"\ntimeout_ms = {patience_ms}\n' if reflex else ""
+    )
     path = project / "stage0.toml"
     path.write_text(
         f'[reflex]\nmodel = "test-model"\n{enabled}'
