@@ -7,10 +7,12 @@ when it ends; a run that is started again goes on with what is missing, and a ch
 schema, suite or model is another run. At the end: a table, and ``loop.json``, ``loop.md`` in DIR.
 
     python benchmarks/loop.py MODEL.gguf [--humanevalfix FILE.jsonl] [--suite NAME] [--tasks GLOB]
-        [--formats code,fence] [--attempts N] [--threads N] [--at-once N] [--no-drafts] [--out DIR]
+        [--neighbours CHARACTERS] [--most N] [--formats code,fence] [--attempts N] [--threads N]
+        [--at-once N] [--no-drafts] [--out DIR]
 
 Of HumanEvalFix only the tasks 0, 7, 14, … are asked: prompts are tuned on those. The others are
-kept for the day when somebody wants to know whether a gain is real.
+kept for the day when somebody wants to know whether a gain is real. Its files are one function
+long; ``--neighbours`` makes them longer with other tasks' right functions, before and behind.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import sys
 import time
 from collections import deque
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,10 +111,27 @@ def _suites(given: argparse.Namespace) -> Iterator[tuple[str, Sequence[Task]]]:
     if given.humanevalfix:
         tasks = load_suite(given.humanevalfix).tasks
         tuned = [task for task in tasks if int(task.id.removeprefix("python-")) % TUNED_EVERY == 0]
-        yield "humanevalfix", sorted(tuned, key=lambda task: int(task.id.removeprefix("python-")))
+        tuned.sort(key=lambda task: int(task.id.removeprefix("python-")))
+        name = "humanevalfix"
+        if given.neighbours:
+            tuned = [_among(task, tuned, given.neighbours) for task in tuned]
+            name = f"humanevalfix+{given.neighbours}"
+        yield name, tuned[: given.most]
     if given.suite:
         suite: Suite = load_suite(given.suite).select(given.tasks)
         yield suite.name, suite.tasks
+
+
+def _among(task: Task, others: Sequence[Task], characters: int) -> Task:
+    """The task with its one file made ``characters`` long, or a little more, by neighbours."""
+    (path,) = task.editable
+    at = others.index(task)
+    texts = [task.workspace[path]]
+    for nth, other in enumerate([*others[at + 1 :], *others[:at]]):
+        if sum(map(len, texts)) >= characters:
+            break
+        texts.insert(0 if nth % 2 else len(texts), other.solution[path])
+    return replace(task, workspace={**task.workspace, path: "\n\n".join(texts)})
 
 
 async def run(given: argparse.Namespace) -> int:
@@ -285,6 +304,14 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
     parser.add_argument("model", type=Path, help="the model file, GGUF")
     parser.add_argument("--humanevalfix", type=Path, help="HumanEvalPack's Python file or folder")
+    parser.add_argument(
+        "--neighbours",
+        type=int,
+        default=0,
+        metavar="CHARACTERS",
+        help="make HumanEvalFix's files this long with right functions of other tasks",
+    )
+    parser.add_argument("--most", type=int, help="how many of HumanEvalFix's tasks")
     parser.add_argument("--suite", default="", help="a suite of the package, or a path")
     parser.add_argument("--tasks", default="*", help="those of --suite, as a glob")
     parser.add_argument(
