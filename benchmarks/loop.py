@@ -40,7 +40,8 @@ from core.harness.bakeoff.checker import Checks
 from core.harness.sandbox import Tier, choose_tier
 from core.harness.suites.find import load_suite
 from core.patchloop.formats import EditFormat
-from core.patchloop.loop import Job, repair
+from core.patchloop.job import Job
+from core.patchloop.loop import repair
 from core.router.evidence import Outcome
 from core.stages import Mode
 

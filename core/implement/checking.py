@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Self
 from core.errors import ConfigError
 from core.git import DEADLINE_S, kept_files
 from core.implement.command import Ran, run
-from core.patchloop.loop import CheckResult
+from core.patchloop.job import CheckResult
 from core.patchloop.output import neutral
 from core.patchloop.trial import FailureKind
 from core.plain import plain

@@ -14,7 +14,8 @@ from core.implement.files import FileChange, FilePlace, Original, read_named, re
 from core.implement.recording import recorded
 from core.implement.routed import RoutedAsk
 from core.patchloop.formats import EditFormat
-from core.patchloop.loop import Job, fewest_questions, repair
+from core.patchloop.job import Job
+from core.patchloop.loop import fewest_questions, repair
 from core.plain import plain
 from core.router.implementer import Implementer
 from core.stages import Stage

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from core.errors import BackendError
     from core.patchloop.applying import Applied
     from core.patchloop.formats import Edit
-    from core.patchloop.loop import Ask, Check, Job
+    from core.patchloop.job import Ask, Check, Job
     from core.router.evidence import Outcome
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.client.backend import ChatRequest
 from core.patchloop.formats import EditFormat, schema
-from core.patchloop.loop import Job
+from core.patchloop.job import Job
 from core.patchloop.prompt import opening
 from core.router.implementer import Implementer
 from core.stages import Mode

@@ -15,7 +15,7 @@ from tests.support.patchloop.loop import GOOD, WRONG, Answers, Wants42, job, who
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.patchloop.loop import CheckResult
+    from core.patchloop.job import CheckResult
 
 LONG_S = 30.0
 

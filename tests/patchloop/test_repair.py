@@ -22,7 +22,8 @@ from core.errors import (
     TooLong,
 )
 from core.patchloop.formats import EditFormat
-from core.patchloop.loop import CheckResult, repair
+from core.patchloop.job import CheckResult
+from core.patchloop.loop import repair
 from core.patchloop.trial import FailureKind
 from tests.support.patchloop.loop import BROKEN, GOOD, WRONG, Answers, Wants42, job, whole
 

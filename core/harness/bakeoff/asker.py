@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.errors import BackendError
     from core.harness.bakeoff.arms import Arm
-    from core.patchloop.loop import Ask
+    from core.patchloop.job import Ask
     from core.router.evidence import Evidence, Outcome
 
 ORIGIN = "bakeoff"

@@ -22,7 +22,7 @@ from core.errors import ReflexError, SuiteError
 from core.harness.bakeoff.command_check import CommandCheck
 from core.harness.sandbox import run_tests
 from core.harness.suites.find import lay_out
-from core.patchloop.loop import CheckResult
+from core.patchloop.job import CheckResult
 from core.patchloop.prompt import MOST_FEEDBACK
 from core.patchloop.trial import FailureKind
 from core.plain import plain

@@ -9,7 +9,7 @@ from core.errors import SuiteError
 from core.harness.commands.accepted import refuse_unaccepted
 from core.harness.commands.running import laid_out, run_command
 from core.harness.commands.toolchain import find_toolchain, with_places
-from core.patchloop.loop import CheckResult
+from core.patchloop.job import CheckResult
 from core.patchloop.trial import FailureKind
 from core.plain import plain
 

@@ -11,7 +11,8 @@ from core.errors import ReflexError
 from core.harness.bakeoff.asker import PAUSES_S, Asker
 from core.harness.bakeoff.checker import Checks
 from core.harness.bakeoff.conclusion import environment
-from core.patchloop.loop import Check, CheckResult, Job, repair
+from core.patchloop.job import Check, CheckResult, Job
+from core.patchloop.loop import repair
 from core.patchloop.trial import Attempt, FailureKind, Trial
 from core.plain import plain
 

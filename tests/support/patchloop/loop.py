@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.client.backend import ChatRequest, Reply
 from core.client.schema import parse
 from core.errors import BackendError, NotCompliant
-from core.patchloop.loop import CheckResult, Job
+from core.patchloop.job import CheckResult, Job
 from core.patchloop.trial import FailureKind
 from core.router.evidence import Outcome
 
