@@ -346,6 +346,8 @@ class ReflexApp(App[None]):
                 self.post_message(LookWanted(deep=call.argument == "--deep"))
             case "models" | "status" | "check" | "help" as name:
                 self._open(name)
+            case "savings":
+                self._open_savings()
             case "probe":
                 self.post_message(LookWanted())
             case "theme":
@@ -356,6 +358,14 @@ class ReflexApp(App[None]):
                 from reflex_tui.screens.pane_commands import run_command  # as above
 
                 run_command(self.dashboard, call)
+
+    def _open_savings(self) -> None:
+        from reflex_tui.screens.savings import SavingsScreen  # as above
+
+        if self.settings is None:
+            self.notify("There is no usable configuration yet", severity="warning")
+        else:
+            self.push_screen(SavingsScreen(self.settings))
 
     def _choose_theme(self, wanted: str) -> None:
         """That theme, or ask for one; ``dark`` is ours, as are ``light`` and ``ansi``."""

@@ -85,6 +85,14 @@ class LLMCallEvent(Event):
     prompt_tokens: int | None = Field(default=None, description="As the server counted.")
     completion_tokens: int | None = Field(default=None, description="As the server counted.")
     cached_tokens: int | None = Field(default=None, description="Prompt tokens from its cache.")
+    response_model: str | None = Field(default=None, description="The model that the server names.")
+    response_id: str | None = Field(default=None, description="The reply's id, as the server said.")
+    streamed: bool | None = Field(
+        default=None, description="The reply was asked for as a stream; null: no reply came."
+    )
+    waited_ms: float | None = Field(
+        default=None, description="From the caller's request to this attempt's end; ms."
+    )
     attempt: int = Field(description="1 for the call's first attempt at any backend.")
     stage: Stage = Field(description="The pipeline's stage.")
     backend: str = Field(description="The backend's name.")

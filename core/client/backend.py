@@ -122,7 +122,8 @@ class Reply:
     ``refusal`` the model's words where it refused, which only a partial reply holds. Nothing else
     that a server said is lost: ``fields`` are further ones of the message (``reasoning_content``),
     ``usage`` is the server's own, and ``around`` holds fields beside ``choices``. ``stop_sequence``
-    is the caller's own text that ended the reply, where the server tells.
+    is the caller's own text that ended the reply, where the server tells, ``id`` the reply's own,
+    and ``asked_stream`` whether it was asked for as a stream.
     """
 
     text: str
@@ -141,3 +142,5 @@ class Reply:
     usage: Mapping[str, Any] = field(default_factory=dict)
     around: Mapping[str, Any] = field(default_factory=dict)
     stop_sequence: str | None = None
+    id: str = ""
+    asked_stream: bool | None = None

@@ -151,6 +151,7 @@ class ChatClient:
     ) -> Reply:
         """One HTTP request, whose reply is judged; ``deadline`` on the event loop's clock."""
         loop = asyncio.get_running_loop()
+        attempt.assembly.asked_stream = body.get("stream") is True
         try:
             left_ms = max(0.0, deadline - loop.time()) * 1000
             await attempt.run(self._message(request, body), limit_ms, left_ms=left_ms)
@@ -299,6 +300,8 @@ class ChatClient:
             usage=said.usage,
             around=said.around,
             stop_sequence=said.stop_sequence,
+            id=said.id,
+            asked_stream=said.asked_stream,
         )
 
 

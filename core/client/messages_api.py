@@ -75,7 +75,7 @@ def whole(document: Mapping[str, Any]) -> dict[str, Any]:
     reader = MessagesReader()
     end = reader.ended(document, document.get("usage"))
     choice = {"index": 0, "message": message, **end["choices"][0]}
-    return {"model": document.get("model"), **end, "choices": [choice]}
+    return {"id": document.get("id"), "model": document.get("model"), **end, "choices": [choice]}
 
 
 class MessagesReader:
@@ -91,7 +91,7 @@ class MessagesReader:
         match event:
             case {"type": "message_start", "message": dict(message)}:
                 self._count(message.get("usage"))
-                return [{"model": message.get("model"), "choices": []}]
+                return [{"id": message.get("id"), "model": message.get("model"), "choices": []}]
             case {"type": "content_block_start", "content_block": dict(block)}:
                 return _begun(at, block)
             case {"type": "content_block_delta", "delta": dict(delta)}:

@@ -55,7 +55,8 @@ class Assembly:
         """The server's own, with whatever details it gives."""
         self.around: dict[str, Any] = {}
         """Fields beside ``choices`` that OpenAI's API does not have, or that few servers fill."""
-        self.model = ""
+        self.model = self.id = ""
+        self.asked_stream: bool | None = None
         self.finish_reason: str | None = None
         self.stop_sequence: str | None = None
         self.first_chunk_at: float | None = None
@@ -205,6 +206,8 @@ class Assembly:
             self.first_chunk_at = at
             model = payload.get("model")
             self.model = self._quote(model) if type(model) is str else ""
+        if not self.id and type(given := payload.get("id")) is str:
+            self.id = self._quote(given)
         usage = payload.get("usage")
         if usage and type(usage) is dict:
             self.usage = usage

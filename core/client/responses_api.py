@@ -65,7 +65,7 @@ def whole(document: Mapping[str, Any]) -> dict[str, Any]:
             message["tool_calls"].append(call)
     end = reader.ended(document)
     choice = {"index": 0, "message": message, **end["choices"][0]}
-    return {"model": document.get("model"), **end, "choices": [choice]}
+    return {"id": document.get("id"), "model": document.get("model"), **end, "choices": [choice]}
 
 
 class ResponsesReader:
@@ -91,7 +91,7 @@ class ResponsesReader:
         """What an event says that holds the response as a whole."""
         match kind:
             case "response.created":
-                return [{"model": response.get("model"), "choices": []}]
+                return [{"id": response.get("id"), "model": response.get("model"), "choices": []}]
             case "response.completed" | "response.incomplete":
                 return [self.ended(response)]
             case "response.failed":

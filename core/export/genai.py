@@ -35,6 +35,13 @@ INPUT_TOKENS = "gen_ai.usage.input_tokens"
 OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 CACHED_TOKENS = "gen_ai.usage.cache_read.input_tokens"
 FINISH_REASONS = "gen_ai.response.finish_reasons"
+RESPONSE_MODEL = "gen_ai.response.model"
+RESPONSE_ID = "gen_ai.response.id"
+STREAM = "gen_ai.request.stream"
+MAX_TOKENS = "gen_ai.request.max_tokens"
+TEMPERATURE = "gen_ai.request.temperature"
+SEED = "gen_ai.request.seed"
+CONVERSATION = "gen_ai.conversation.id"
 TTFT_S = "gen_ai.response.time_to_first_chunk"
 OUTPUT_TYPE = "gen_ai.output.type"
 INPUT_MESSAGES = "gen_ai.input.messages"
@@ -61,7 +68,9 @@ _COUNTS = {
     "completion_tokens": OUTPUT_TOKENS,
     "cached_tokens": CACHED_TOKENS,
 }
-_NAMED = frozenset({*_COUNTS, "model", "endpoint", "finish_reason", "ttft_ms", "error"})
+_SAID = {"response_model": RESPONSE_MODEL, "response_id": RESPONSE_ID, "streamed": STREAM}
+_ASKED = {"max_tokens": MAX_TOKENS, "temperature": TEMPERATURE, "seed": SEED}
+_NAMED = frozenset({*_COUNTS, *_SAID, "model", "endpoint", "finish_reason", "ttft_ms", "error"})
 
 
 def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
@@ -69,6 +78,8 @@ def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
     named: dict[str, Any] = {}
     if body.get("event_type") == "LLMCall":
         named = _of_call(body, with_io=with_io)
+    elif body.get("event_type") == "RoutingDecision" and body.get("session"):
+        named = {CONVERSATION: body["session"]}
     elif body.get("event_type") in _EVALUATIONS:
         named = _of_evaluation(body)
     for name, value in body.items():
@@ -95,8 +106,11 @@ def _of_call(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Any]:
         FINISH_REASONS: _finish_reasons(finish, failed=not body.get("success")),
         TTFT_S: None if ttft_ms is None else ttft_ms / 1000,
         ERROR_TYPE: body.get("error"),
-        **{name: body.get(field) for field, name in _COUNTS.items()},
+        **{name: body.get(field) for field, name in (_COUNTS | _SAID).items()},
     }
+    request = body.get("request")
+    if isinstance(request, dict):  # it was kept; these hold nothing of what was said
+        named |= {name: finite(request.get(field)) for field, name in _ASKED.items()}
     if with_io:
         named[INPUT_MESSAGES] = _messages(body.get("request"))
         named[OUTPUT_MESSAGES] = _reply(body.get("response"), str(finish or "error"))
@@ -219,8 +233,7 @@ class SpanFields:
     """What a span is made of; times in ns since 1970. ``failed`` is the error's code or None.
 
     The same record always gives the same ids, so that a collector which gets it twice can tell.
-    All spans of one call share a trace, none is another's parent: a record may be shipped before
-    the one it belongs to.
+    All spans of one call share a trace and name the span of the call as their ``parent_id``.
     """
 
     name: str
@@ -231,6 +244,43 @@ class SpanFields:
     is_call: bool
     failed: str | None
     attributes: dict[str, Value]
+    parent_id: int | None = None
+
+
+def spans_of(record: Record, *, with_io: bool) -> list[SpanFields]:
+    """The record's spans: its own, and that of the call which it ends by an answer."""
+    own = span_of(record, with_io=with_io)
+    call = _call_span(record, own)
+    return [own] if call is None else [call, own]
+
+
+def _call_span(record: Record, answered: SpanFields) -> SpanFields | None:
+    """The span of a whole call, from the caller's request to the answer, retries included.
+
+    Only the attempt that ``answered`` tells that a call has ended: of one that nobody answered
+    there is none.
+    """
+    body = record.body
+    waited_ms = finite(body.get("waited_ms"))
+    if not answered.is_call or answered.failed or answered.parent_id is None or waited_ms is None:
+        return None
+    took_ns = max(0, round(min(waited_ms, _MOST_MS) * 1e6))
+    kept = ("stage", "mode", "backend", "call_id", "run_id", "origin", "attempt", "fallback_reason")
+    named = {
+        REQUEST_MODEL: body.get("model"),
+        RESPONSE_MODEL: body.get("response_model"),
+        **{f"{OWN}{name}": body.get(name) for name in kept},
+    }
+    return SpanFields(
+        name=f"call {_text(body.get('stage'))}",
+        trace_id=answered.trace_id,
+        span_id=answered.parent_id,
+        start_ns=max(0, min(answered.start_ns, answered.end_ns - took_ns)),
+        end_ns=answered.end_ns,
+        is_call=False,
+        failed=None,
+        attributes={name: _flat(value) for name, value in named.items() if value is not None},
+    )
 
 
 def span_of(record: Record, *, with_io: bool) -> SpanFields:
@@ -248,7 +298,16 @@ def span_of(record: Record, *, with_io: bool) -> SpanFields:
         is_call=is_call,
         failed=_text(body.get("error") or "error") if failed else None,
         attributes=attributes(body, with_io=with_io),
+        parent_id=_parent_id(body),
     )
+
+
+def _parent_id(body: Mapping[str, Any]) -> int | None:
+    """The id of the call's own span, which all of its records give; None without a call."""
+    call_id = body.get("call_id")
+    if not call_id:
+        return None
+    return int.from_bytes(sha256(f"span {_text(call_id)}".encode()).digest()[:_SPAN_BYTES]) or 1
 
 
 def _name(record: Record) -> str:

@@ -98,7 +98,7 @@ class Collector:
         made = [_readable(span, self._resource) for span in spans]
         if self._exporter.export(made) is not SpanExportResult.SUCCESS:
             raise ExportError(
-                f"the collector did not take {len(spans)} records: {plain(self._words.last, 300)}",
+                f"the collector did not take {len(spans)} spans: {plain(self._words.last, 300)}",
                 remedy="They are shipped again next time. Is the collector running there, and does "
                 "it take OTLP over HTTP (port 4318 by default, not 4317)?",
             )
@@ -140,9 +140,13 @@ def _readable(span: SpanFields, resource: Any) -> Any:
     from opentelemetry.trace.status import Status, StatusCode
 
     flags = TraceFlags(TraceFlags.SAMPLED)
+    parent = None
+    if span.parent_id is not None:
+        parent = SpanContext(span.trace_id, span.parent_id, is_remote=False, trace_flags=flags)
     return ReadableSpan(
         name=span.name,
         context=SpanContext(span.trace_id, span.span_id, is_remote=False, trace_flags=flags),
+        parent=parent,
         resource=resource,
         attributes=span.attributes,
         kind=SpanKind.CLIENT if span.is_call else SpanKind.INTERNAL,

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import CapsuleError
-from core.export.genai import span_of
+from core.export.genai import spans_of
 from core.files import make_private, open_state
 from core.plain import plain
 
@@ -108,7 +108,7 @@ def ship_batch(
     start = max(cursor.after(log), after)
     batch = _batch(log, start, until)
     if batch:
-        destination.send([span_of(record, with_io=with_io) for record in batch])
+        destination.send([s for record in batch for s in spans_of(record, with_io=with_io)])
         cursor.move(batch[-1])
     return batch
 

@@ -17,7 +17,7 @@ from core.monitor.holdout import NOT_COMPARED
 from core.stages import LIVE_ORIGINS, Mode, Reason, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from core.capsule import EventLog
@@ -168,3 +168,11 @@ def week_of(time: str) -> str:
     except (ValueError, OverflowError):
         return ""
     return f"{year}-W{week:02}"
+
+
+GROUPINGS: dict[str, Callable[[CallFacts], str]] = {
+    "day": lambda call: day_of(call.time),
+    "week": lambda call: week_of(call.time),
+    "session": lambda call: call.session or "none",
+}
+"""What calls are put together by, and the name of the group that one belongs to."""

@@ -74,7 +74,7 @@ class Attempts:
         self._evidence = evidence
         self._clock = clock
         self._failure_count = failure_count
-        self._deciding_since = clock.monotonic()
+        self._began = self._deciding_since = clock.monotonic()
         self._recordings: list[Recording] = []
 
     @property
@@ -171,6 +171,7 @@ class Attempts:
             outcome,
             attempt=self.count,
             fallback_reason=self.error.code if self.error else why.after,
+            waited_ms=1000 * (self._clock.monotonic() - self._began),
         )
         if interruption:
             await recording

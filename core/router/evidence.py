@@ -195,6 +195,7 @@ class Evidence:
         *,
         attempt: int,
         fallback_reason: str | None,
+        waited_ms: float | None = None,
     ) -> Recording:
         """Record an attempt's end; awaited, a failure to do so is a warning and not raised."""
         reply, error = outcome.reply, outcome.error
@@ -216,6 +217,10 @@ class Evidence:
             prompt_tokens=reply.prompt_tokens if reply else None,
             completion_tokens=reply.completion_tokens if reply else None,
             cached_tokens=reply.cached_tokens if reply else None,
+            response_model=plain(reply.model, 256) or None if reply else None,
+            response_id=plain(reply.id, 256) or None if reply else None,
+            streamed=reply.asked_stream if reply else None,
+            waited_ms=_rounded(waited_ms),
             attempt=attempt,
             stage=call.stage,
             backend=backend.name,

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from core.monitor.facts import CallFacts
     from core.monitor.savings import Savings
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
@@ -49,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """0, whatever was saved."""
     from core.capsule import EventLog
     from core.capsule.keys import user_key
-    from core.monitor.facts import facts_of
+    from core.monitor.facts import GROUPINGS, facts_of
     from core.monitor.savings import grouped, savings_of
     from core.settings import load_settings
 
@@ -65,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         calls = facts_of(log, root, since=moment(arguments.since), key=key)
     price = settings.cloud.price_usd
     total = savings_of("all", calls, price)
-    groups = grouped(calls, _KEYS[arguments.by]) if arguments.by else {}
+    groups = grouped(calls, GROUPINGS[arguments.by]) if arguments.by else {}
     parts = [savings_of(plain(name, 40), group, price) for name, group in groups.items()]
     if arguments.json:
         document = {"all": total.as_json(), "by": arguments.by}
@@ -75,21 +74,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(total, parts, settings)))
     return 0
-
-
-def _day(call: CallFacts) -> str:
-    from core.monitor.facts import day_of
-
-    return day_of(call.time)
-
-
-def _week(call: CallFacts) -> str:
-    from core.monitor.facts import week_of
-
-    return week_of(call.time)
-
-
-_KEYS = {"day": _day, "week": _week, "session": lambda call: call.session or "none"}
 
 
 def _write_csv(rows: Sequence[Savings]) -> None:

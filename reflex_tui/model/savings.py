@@ -40,6 +40,32 @@ def parity(saved: Savings) -> str:
     return f"{shown} ({reach}; {ours} and {theirs} outcomes)"
 
 
+def brief_usd(saved: Savings) -> tuple[str, str]:
+    """Money saved and its interval, each short; the interval is empty where none is known."""
+    found = saved.usd
+    if found is None:
+        return NONE, ""
+    if found.low is None or found.high is None:
+        return f"~ {dollars(found.value)}", ""
+    return dollars(found.value), f"{_signed(found.low)}…{_signed(found.high)}"
+
+
+def brief_seconds(saved: Savings) -> tuple[str, str]:
+    """Waiting saved, likewise."""
+    found = saved.seconds
+    if found is None or found.low is None or found.high is None:
+        return NONE, ""
+    return _time(found.value), f"{_time(found.low)}…{_time(found.high)}"
+
+
+def brief_parity(saved: Savings) -> tuple[str, str]:
+    """Success relative to the cloud, likewise."""
+    found = saved.parity
+    if found is None or found.low is None or found.high is None:
+        return NONE, ""
+    return percent(100 * found.value), f"{100 * found.low:.0f}…{100 * found.high:.0f} %"
+
+
 def unknown(saved: Savings, settings: Settings) -> list[str]:
     """What is not known, and what would tell; one line each."""
     lines = []

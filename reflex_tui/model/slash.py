@@ -117,6 +117,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("disable", "Send all calls to the cloud", "3 d"),
     Command("chart", "Show the chart full size, or go back", "l", binding="health.chart"),
     Command("window", "Next time window: 1 min, 15 min, 24 h", "w", binding="health.window"),
+    Command("savings", "What reflex saved, by day, week, session", "b", binding="health.savings"),
     Command("models", "Models that the server offers"),
     Command("status", "Next call, all settings and their origin"),
     Command("check", "Does the gate pass, and if not, why"),

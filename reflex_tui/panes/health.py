@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from core.errors import ReflexError, UntrustedEndpoint
 from reflex_tui.model.benefits import benefits_of
 from reflex_tui.model.uptime import Looks
-from reflex_tui.watch.messages import LookWanted, WindowWanted
+from reflex_tui.watch.messages import CommandWanted, LookWanted, WindowWanted
 from reflex_tui.widgets.benefits import BenefitsSection, ReasonsSection, RecentSection
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
 from reflex_tui.widgets.keymap import shown_key
@@ -49,6 +49,7 @@ class HealthPane(VerticalScroll):
         Binding("c", "copy", "Copy", id="health.copy"),
         Binding("l", "chart", "Chart", id="health.chart"),
         Binding("w", "window", "Window", id="health.window"),
+        Binding("b", "savings", "Savings", id="health.savings"),
     ]
     blocked: reactive[ReflexError | None] = reactive(None, repaint=False)
 
@@ -212,6 +213,10 @@ class HealthPane(VerticalScroll):
     def action_window(self) -> None:
         """Show the next longer window; after the longest as much as there is."""
         self.post_message(WindowWanted())
+
+    def action_savings(self) -> None:
+        """Ask for the savings page."""
+        self.post_message(CommandWanted.named("savings"))
 
     def action_look(self, deep: bool) -> None:  # noqa: FBT001  Textual calls it by position
         """Ask for a look at the server."""

@@ -11,6 +11,7 @@ from core.stages import Mode, Reason
 from reflex_tui.model import savings
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
 from reflex_tui.model.rows import RowOutcome
+from reflex_tui.watch.messages import CommandWanted
 from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, fitting, left, line, right, title
 from reflex_tui.widgets.section import Section
 
@@ -48,6 +49,10 @@ class BenefitsSection(Section):
     sample: reactive[float] = reactive(0.0, layout=True)
     saved: reactive[Savings | None] = reactive(None, layout=True)
     share: reactive[float] = reactive(0.0)
+
+    def on_click(self) -> None:
+        """The strip opens the savings page."""
+        self.post_message(CommandWanted.named("savings"))
 
     def lines(self, width: int) -> list[Content]:
         """The strip, what would complete it where there is room, and the shadow calls."""

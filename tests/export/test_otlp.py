@@ -50,10 +50,15 @@ def test_records_arrive_as_genai_spans(project: Path, collector: Receiver) -> No
     done = reflex(project, "events", "export", "--otlp", collector.url)
     assert done.returncode == 0, done.stderr
     assert collector.requests == ["/v1/traces"]
-    chosen, failed, good = collector.spans
-    assert [span["name"] for span in collector.spans] == ["RoutingDecision", "chat m", "chat m"]
-    assert [span["span"] for span in collector.spans] == [digest[-16:] for digest in hashes]
+    chosen, failed, whole, good = collector.spans
+    named = ["RoutingDecision", "chat m", "call implement", "chat m"]
+    assert [span["name"] for span in collector.spans] == named
+    assert [span["span"] for span in (chosen, failed, good)] == [one[-16:] for one in hashes]
     assert len({span["trace"] for span in collector.spans}) == 1
+    assert {span["parent"] for span in (chosen, failed, good)} == {whole["span"]}
+    assert (whole["parent"], whole["kind"]) == ("", 1)
+    assert (whole["end"], whole["end"] - whole["start"]) == (good["end"], 1_700_000_000)
+    assert whole["attributes"]["reflex.attempt"] == 2
     assert good["end"] - good["start"] == 145_000_000
     assert failed["status"] == (2, "server_error")
     assert (good["status"][0], chosen["status"][0]) == (0, 0)
@@ -63,6 +68,10 @@ def test_records_arrive_as_genai_spans(project: Path, collector: Receiver) -> No
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "m",
+        "gen_ai.request.stream": True,
+        "gen_ai.request.max_tokens": 9,
+        "gen_ai.response.model": "m-2026",
+        "gen_ai.response.id": "chatcmpl-1",
         "gen_ai.usage.input_tokens": 12,
         "gen_ai.usage.output_tokens": 3,
         "gen_ai.usage.cache_read.input_tokens": 10,
@@ -158,7 +167,7 @@ def test_the_cursor_goes_on_where_it_ended(project: Path, collector: Receiver) -
     record(project, decision("c2"))
     done = reflex(project, "events", "export", "--otlp", collector.url, "--json")
     assert json.loads(done.stdout)["first_seq"] == 4
-    assert [span["attributes"]["reflex.seq"] for span in collector.spans] == [1, 2, 3, 4, 5]
+    assert collector.numbers() == [1, 2, 3, 4, 5]
 
 
 def test_a_redirect_is_no_success(project: Path, collector: Receiver) -> None:
@@ -170,7 +179,7 @@ def test_a_redirect_is_no_success(project: Path, collector: Receiver) -> None:
     assert "302" in done.stderr
     assert "/elsewhere" not in collector.requests
     assert reflex(project, "events", "export", "--otlp", collector.url).returncode == 0
-    assert [span["attributes"]["reflex.seq"] for span in collector.spans] == [1, 2, 3, 4]
+    assert collector.numbers() == [1, 2, 3, 4]
 
 
 def test_what_was_refused_is_shipped_again_with_the_same_ids(
@@ -196,8 +205,8 @@ def test_what_was_refused_is_shipped_again_with_the_same_ids(
             assert len(ship_batch(log, cursor, real, with_io=False)) == 3
             assert ship_batch(log, cursor, real, with_io=False) == []
     ids = [(span["trace"], span["span"]) for span in collector.spans]
-    assert ids[:3] == ids[3:]
-    assert len(set(ids)) == 3
+    assert ids[:4] == ids[4:]
+    assert len(set(ids)) == 4
 
 
 def test_following_ships_what_is_appended(project: Path, collector: Receiver) -> None:
@@ -221,7 +230,7 @@ def test_following_ships_what_is_appended(project: Path, collector: Receiver) ->
         _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "400" in errors
-    sent = [span["attributes"]["reflex.seq"] for span in collector.spans]
+    sent = collector.numbers()
     assert sent == [1, 2, 3, 4, 5]
     audits = [r.body for r in capsule(project) if r.event_type == "CapsuleExported"]
     assert [(a["last_seq"], a["follows"]) for a in audits] == [(3, True)]
@@ -312,6 +321,6 @@ def test_nobody_there_is_one_clear_line(project: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(otlp, "Collector", partial(Collector, timeout_s=0.5))
     done = reflex(project, "events", "export", "--otlp", gone.url)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: the collector did not take 3 records")
+    assert done.stderr.startswith("error: the collector did not take 4 spans")
     assert "4318" in done.stderr
     assert "Traceback" not in done.stderr

@@ -29,6 +29,11 @@ class Receiver:
     statuses: list[int] = field(default_factory=list)
     came: threading.Event = field(default_factory=threading.Event)
 
+    def numbers(self) -> list[int]:
+        """The ``seq`` of each record that came, in order; the spans of whole calls have none."""
+        found = (span["attributes"].get("reflex.seq") for span in self.spans)
+        return [number for number in found if number is not None]
+
     def take(self, body: bytes) -> None:
         """Parse an ExportTraceServiceRequest; a body that is none raises."""
         for of_resource in ExportTraceServiceRequest.FromString(body).resource_spans:
@@ -40,6 +45,7 @@ class Receiver:
                             "name": span.name,
                             "trace": span.trace_id.hex(),
                             "span": span.span_id.hex(),
+                            "parent": span.parent_span_id.hex(),
                             "kind": span.kind,
                             "start": span.start_time_unix_nano,
                             "end": span.end_time_unix_nano,
