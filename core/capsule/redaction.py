@@ -3,13 +3,17 @@
 They are found by a list of rules (``secret_rules``). A rule's pattern is tried only where one of
 its anchors (a literal) is found, over a bounded length and without backtracking, so that hostile
 text takes linear time. No rule matches ``[redacted:KIND]``: redacting twice changes nothing.
+
+A request holds thousands of short texts, and most anchors occur in none of them: all texts together
+are looked through first, and each of them for the anchors that are there at all.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from core.capsule.secret_rules import (
     KEY_BEGINS,
@@ -32,7 +36,8 @@ if TYPE_CHECKING:
 _MAX_DEPTH = 64
 _SHORTEST_KNOWN = 6
 _LOOKS_LIKE_TOKEN = re.compile(r"(?=\D{0,64}\d|.{20}).{8}", re.DOTALL)
-_PHRASE_ANCHORS = tuple(anchor for rule in PHRASES for anchor in rule.anchors)
+_TOKEN_ANCHORS = frozenset(anchor for rule in TOKENS for anchor in rule.anchors)
+_PHRASE_ANCHORS = frozenset(anchor for rule in PHRASES for anchor in rule.anchors)
 _BLANKED = bytes(code if chr(code) in RUN_CHARACTERS else 32 for code in range(256))
 
 
@@ -43,45 +48,85 @@ def redact(obj: Any, known: Collection[str] = ()) -> Any:
     nested deeper than any real request is left out.
     """
     literals = sorted((secret for secret in known if len(secret) >= _SHORTEST_KNOWN), key=len)
-    return _redacted(obj, literals[::-1], 0)
+    texts: list[str] = []
+    _collect(obj, texts, 0)
+    return _redacted(obj, _Wanted.of("\n".join(texts), literals[::-1]), 0)
 
 
-def _redacted(obj: Any, known: list[str], depth: int) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What must be looked for in each text, since it occurs somewhere in the whole value."""
+
+    known: tuple[str, ...]
+    tokens: tuple[SecretRule, ...]
+    phrases: tuple[SecretRule, ...]
+    anchors: tuple[str, ...]
+    keys: bool
+
+    @classmethod
+    def of(cls, text: str, known: list[str]) -> Self:
+        """For the texts that make up ``text``."""
+        runs, lowered = _long_runs(text), text.lower()
+        tokens = {anchor for anchor in _TOKEN_ANCHORS if anchor in runs}
+        phrases = {anchor for anchor in _PHRASE_ANCHORS if anchor in lowered}
+        return cls(
+            tuple(secret for secret in known if secret in text),
+            tuple(rule for rule in TOKENS if not tokens.isdisjoint(rule.anchors)),
+            tuple(rule for rule in PHRASES if not phrases.isdisjoint(rule.anchors)),
+            tuple(phrases),
+            "begin " in lowered and "private key" in lowered,
+        )
+
+
+def _collect(obj: Any, texts: list[str], depth: int) -> None:
+    """Add all the texts and keys that ``_redacted`` looks at."""
     if isinstance(obj, str):
-        return _redacted_text(obj, known)
+        texts.append(obj)
+    elif depth <= _MAX_DEPTH and isinstance(obj, dict):
+        for key, value in obj.items():
+            texts.append(str(key))
+            _collect(value, texts, depth + 1)
+    elif depth <= _MAX_DEPTH and isinstance(obj, list | tuple):
+        for value in obj:
+            _collect(value, texts, depth + 1)
+
+
+def _redacted(obj: Any, wanted: _Wanted, depth: int) -> Any:
+    if isinstance(obj, str):
+        return _redacted_text(obj, wanted)
     if depth > _MAX_DEPTH:
         return "[too deep]" if isinstance(obj, dict | list | tuple) else obj
     if isinstance(obj, dict):
         return {
-            _redacted_text(str(key), known): (
-                _redacted_field(value, known, depth + 1)
+            _redacted_text(str(key), wanted): (
+                _redacted_field(value, wanted, depth + 1)
                 if _is_secret_field(str(key))
-                else _redacted_token(value, known)
+                else _redacted_token(value, wanted)
                 if isinstance(value, str) and str(key).lower() in TOKEN_FIELDS
-                else _redacted(value, known, depth + 1)
+                else _redacted(value, wanted, depth + 1)
             )
             for key, value in obj.items()
         }
     if isinstance(obj, list | tuple):
-        return [_redacted(item, known, depth + 1) for item in obj]
+        return [_redacted(item, wanted, depth + 1) for item in obj]
     return obj
 
 
-def _redacted_field(value: Any, known: list[str], depth: int) -> Any:
+def _redacted_field(value: Any, wanted: _Wanted, depth: int) -> Any:
     """The value of a field that is named like a secret: a text, a number, or a list of them."""
     if isinstance(value, list | tuple) and depth <= _MAX_DEPTH:
-        return [_redacted_field(item, known, depth + 1) for item in value]
+        return [_redacted_field(item, wanted, depth + 1) for item in value]
     if isinstance(value, dict) and isinstance(value.get("value"), str):
         value = value | {"value": "[redacted:field]"}
     if isinstance(value, str | int | float) and value and not isinstance(value, bool):
         return "[redacted:field]"
-    return _redacted(value, known, depth)
+    return _redacted(value, wanted, depth)
 
 
-def _redacted_token(value: str, known: list[str]) -> str:
+def _redacted_token(value: str, wanted: _Wanted) -> str:
     # As in a text; a word stays, since models' replies name their tokens so.
     looks_so = not any(map(str.isspace, value)) and _LOOKS_LIKE_TOKEN.match(value)
-    return "[redacted:field]" if looks_so else _redacted_text(value, known)
+    return "[redacted:field]" if looks_so else _redacted_text(value, wanted)
 
 
 def _is_secret_field(name: str) -> bool:
@@ -113,22 +158,22 @@ def _without_keys(text: str) -> str:
     return "".join((*pieces, text[done:]))
 
 
-def _redacted_text(text: str, known: list[str]) -> str:
-    for secret in known:
+def _redacted_text(text: str, wanted: _Wanted) -> str:
+    for secret in wanted.known:
         text = text.replace(secret, "[redacted:known]")
-    if len(text) >= SHORTEST_RUN:
+    if wanted.tokens and len(text) >= SHORTEST_RUN:
         runs = _long_runs(text)
-        for rule in TOKENS if runs else ():
+        for rule in wanted.tokens if runs else ():
             if any(anchor in runs for anchor in rule.anchors):
                 text = _apply(rule, text)
     lowered = _lowered(text)
-    if "begin " in lowered and "private key" in lowered:
+    if wanted.keys and "begin " in lowered and "private key" in lowered:
         text = _without_keys(text)
         lowered = _lowered(text)
     # Most texts hold none of these: one quick look.
-    if not any(anchor in lowered for anchor in _PHRASE_ANCHORS):
+    if not any(anchor in lowered for anchor in wanted.anchors):
         return text
-    for rule in PHRASES:
+    for rule in wanted.phrases:
         if any(anchor in lowered for anchor in rule.anchors):
             text = _apply(rule, text, lowered)
             lowered = _lowered(text)

@@ -1,8 +1,9 @@
 """Agents' connections: as many as descriptors allow, and none that says nothing for long.
 
-Idle and half-sent connections must not keep others out. A request's head has a deadline; at the
-limit, the connection that has been idle for longest makes room; and being short of descriptors is
-logged now and then, not once for each attempt to accept.
+Idle and half-sent connections must not keep others out. A request's head has a deadline, and so has
+an agent that does not read what it is sent; at the limit, the connection that has been idle for
+longest makes room; and being short of descriptors is logged now and then, not once for each attempt
+to accept.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 HEAD_S = 10.0
 """How long the head of a request may take, from the connection or from its first byte."""
+
+UNREAD_S = 120.0
+"""How long an agent may leave unread what it was sent, once that is too much for the buffers."""
 
 _MOST = 1000
 _LEAST = 4
@@ -46,7 +50,10 @@ class Connection(H11Protocol):
 
     quiet_since = 0.0
     """When anything last happened here, on the event loop's clock."""
+    is_lost = False
+    """Whether it is gone; one that is closing still holds what its agent has not read."""
     _head_deadline: asyncio.TimerHandle | None = None
+    _read_deadline: asyncio.TimerHandle | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -72,8 +79,19 @@ class Connection(H11Protocol):
         self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
+        self.is_lost = True
         self._stop_watching()
+        self._stop_waiting()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:  # noqa: D102
+        super().pause_writing()
+        if self._read_deadline is None:
+            self._read_deadline = self.loop.call_later(UNREAD_S, self.drop)
+
+    def resume_writing(self) -> None:  # noqa: D102
+        self._stop_waiting()
+        super().resume_writing()
 
     def on_response_complete(self) -> None:  # noqa: D102
         self.quiet_since = self.loop.time()
@@ -82,6 +100,11 @@ class Connection(H11Protocol):
     def drop(self) -> None:
         """Close it at once."""
         self.transport.abort()
+
+    def _stop_waiting(self) -> None:
+        if self._read_deadline is not None:
+            self._read_deadline.cancel()
+            self._read_deadline = None
 
     def _watch_head(self) -> None:
         if self.conn.their_state is not h11.IDLE:
@@ -113,9 +136,11 @@ class JoinedWrites:
         self._pieces.append(data)
 
     def close(self) -> None:
-        """Close when all is sent."""
+        """Close when all is sent, or nobody reads it."""
         self._flush()
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._loop.call_later(UNREAD_S, self._transport.abort)
 
     def _flush(self) -> None:
         pieces, self._pieces = self._pieces, []
@@ -168,7 +193,7 @@ class Acceptor:
             await asyncio.sleep(0 if self._drop_idle() else _PAUSE_S)
 
     def _open(self) -> set[Connection]:
-        self._connections = {one for one in self._connections if not one.transport.is_closing()}
+        self._connections = {one for one in self._connections if not one.is_lost}
         return self._connections
 
     def _drop_idle(self) -> bool:
