@@ -23,16 +23,12 @@ from reflex_tui.model.slash import COMMANDS, SlashCall
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.watch.messages import (
-    CallsWanted,
     CommandWanted,
     ConfigBroken,
     ConfigRead,
     CopyWanted,
-    CountWanted,
     LookWanted,
     NoticeCame,
-    PageWanted,
-    TimeWanted,
     WatcherDied,
 )
 
@@ -47,7 +43,9 @@ if TYPE_CHECKING:
 
     from core.errors import ConfigError
     from core.settings import Settings
+    from reflex_tui.watch.archive import Question
     from reflex_tui.watch.files import ConfigWatcher
+    from reflex_tui.watch.messages import PreferencesChanged
     from reflex_tui.watch.workspace import WorkspaceWatchers
 
 _HUNG_UP = 129  # as a shell tells of SIGHUP
@@ -55,6 +53,7 @@ _LOOKED_AT_EVERY_S = 2.0
 # A first look that takes longer waits for the server, and the other panes need not.
 _FIRST_LOOK_S = 0.3
 _TOLD_S = 14
+_WHY_S = 4
 _PICTURE = "Screenshot"  # as Textual names its command
 
 Beside = Callable[[Callable[[str], object]], AbstractContextManager[object]]
@@ -160,7 +159,11 @@ class ReflexApp(App[None]):
 
     def on_dashboard_ready(self) -> None:
         """All panes are there: watch what they show."""
+        from reflex_tui import preferences  # not for the first paint
+
         self._use_keymap()
+        kept = self._theme_file.with_name(preferences.NAME)
+        self.dashboard.routing.preferences = preferences.preferred(kept)
         if self._beside is not None:
             self._entered.enter_context(self._beside(self._told_beside))
         if not self._watch:
@@ -229,11 +232,18 @@ class ReflexApp(App[None]):
         if self._watchers is not None:
             self._watchers.routing_view.look_now(deep=message.deep)
 
-    def _ask_archive(self, message: CallsWanted | CountWanted | PageWanted | TimeWanted) -> None:
+    def _ask_archive(self, message: Question) -> None:
         if self._watchers is not None:
             self._watchers.archive.ask(message)
 
     on_calls_wanted = on_count_wanted = on_page_wanted = on_time_wanted = _ask_archive
+    on_quick_count_wanted = on_order_wanted = on_sessions_wanted = _ask_archive
+
+    def on_preferences_changed(self, message: PreferencesChanged) -> None:
+        """Keep how the user arranged the routing log."""
+        from reflex_tui import preferences  # as above
+
+        preferences.keep(self._theme_file.with_name(preferences.NAME), message.preferences)
 
     def on_copy_wanted(self, message: CopyWanted) -> None:
         """To the clipboard; what is too long for it goes to a file."""
@@ -285,6 +295,20 @@ class ReflexApp(App[None]):
         cause = error.error if isinstance(error, WorkerFailed) else error
         if self.return_code is None or not isinstance(cause, (NoMatches, MountError)):
             super()._handle_exception(error)
+
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:  # noqa: FBT001, FBT002
+        """As Textual's; a key that has something to do, but not now, says why it does not."""
+        done = await super()._check_bindings(key, priority)
+        if not done and not priority:
+            refused = self.screen.active_bindings.get(key)
+            why_not = getattr(refused.node, "why_not", None) if refused else None
+            if refused and why_not and not refused.enabled:
+                name = refused.binding.action.partition("(")[0]
+                if words := why_not(name):
+                    self.notify(words, timeout=_WHY_S)
+        if not priority:
+            self.dashboard.early.done()
+        return done
 
     def _told_beside(self, words: str) -> None:
         """What goes on beside has something to say; called from its thread."""

@@ -221,93 +221,119 @@ class Rows(Protocol):
         """The row at ``index``; None while it is being fetched. Never blocks."""
 
 
+class Matches:
+    """The ordinals of the rows in memory that pass a filter, ascending, as rows come and change."""
+
+    def __init__(self, newest: NewestRows, chosen: LogFilter) -> None:
+        self._newest = newest
+        self._all = chosen.is_empty
+        self._accepts = chosen.accepts
+        self._ordinals = [] if self._all else newest.matching(chosen.accepts)
+
+    def __len__(self) -> int:
+        """How many pass."""
+        return len(self._newest) if self._all else len(self._ordinals)
+
+    def row(self, at: int) -> Row:
+        """The one at that place."""
+        return self._newest.row(self._newest.first + at if self._all else self._ordinals[at])
+
+    def before(self, seq: int) -> int:
+        """How many of them lie before the event ``seq``."""
+        ordinal = self._newest.ordinal_of(seq)
+        return ordinal - self._newest.first if self._all else bisect_left(self._ordinals, ordinal)
+
+    def appended(self, rows: int, completed: Iterable[int]) -> int:
+        """Account for rows at the end and rows that changed; returns how many more pass."""
+        if self._all:
+            return rows
+        before = len(self._ordinals)
+        end = self._newest.end
+        for ordinal in (*completed, *range(end - rows, end)):
+            self._put(ordinal, self._accepts(self._newest.row(ordinal)))
+        return len(self._ordinals) - before
+
+    def trimmed(self) -> int:
+        """Account for the oldest in memory having gone; returns how many of these went."""
+        gone = bisect_left(self._ordinals, self._newest.first)
+        del self._ordinals[:gone]
+        return gone
+
+    def _put(self, ordinal: int, passes: bool) -> None:  # noqa: FBT001  by the thousand
+        at = bisect_left(self._ordinals, ordinal)
+        here = at < len(self._ordinals) and self._ordinals[at] == ordinal
+        if passes and not here:
+            self._ordinals.insert(at, ordinal)
+        elif here and not passes:  # it was failed, say, and then another backend was asked
+            del self._ordinals[at]
+
+
 class LogListing:
     """The rows that pass a filter: ``before`` of them older than those in memory, then those.
 
     ``before`` is None until it was counted: only those in memory are shown then.
-    ``want`` is told which page of the older ones to fetch.
+    ``want`` is told which page of the older ones to fetch. While ``ordered`` is there, it is what
+    is shown: rows as they were when they were sorted.
     """
 
     def __init__(self, newest: NewestRows, want: Callable[[int], object]) -> None:
         self._newest = newest
         self._pages = PageCache(want)
-        self._matched: list[int] = []
         self.filter = LogFilter()
+        self._matched = Matches(newest, self.filter)
         self.before: int | None = None
+        self.ordered: Sequence[Row] | None = None
 
     def __len__(self) -> int:
-        """How many rows pass."""
-        return (self.before or 0) + self._here
+        """How many rows are shown."""
+        return self.passing if self.ordered is None else len(self.ordered)
 
     @property
-    def _here(self) -> int:
-        return len(self._newest) if self.filter.is_empty else len(self._matched)
+    def passing(self) -> int:
+        """How many rows pass, sorted or not."""
+        return (self.before or 0) + len(self._matched)
 
     def row(self, index: int) -> Row | None:
         """The row at that position."""
+        if self.ordered is not None:
+            return self.ordered[index]
         at = index - (self.before or 0)
-        if at < 0:
-            return self._pages.row(index)
-        return self._newest.row(
-            self._newest.first + at if self.filter.is_empty else self._matched[at]
-        )
+        return self._pages.row(index) if at < 0 else self._matched.row(at)
 
     def index(self, seq: int) -> int:
         """The position of the first row in memory with at least that ``seq``."""
-        ordinal = self._newest.ordinal_of(seq)
-        if self.filter.is_empty:
-            at = ordinal - self._newest.first
-        else:
-            at = bisect_left(self._matched, ordinal)
-        return (self.before or 0) + at
+        return (self.before or 0) + self._matched.before(seq)
 
     def use(self, chosen: LogFilter) -> None:
-        """Show what passes ``chosen``; what is older has to be counted."""
+        """Show what passes ``chosen``, by time; what is older has to be counted."""
         self.filter = chosen
-        self.before = None
+        self.before = self.ordered = None
         self._pages.clear()
-        self._matched = [] if chosen.is_empty else self._newest.matching(chosen.accepts)
+        self._matched = Matches(self._newest, chosen)
 
     def counted(self, before: int) -> int:
         """There are ``before`` older rows; returns how many more that is than was known."""
         more = before - (self.before or 0)
         self._pages.clear()
         self.before = before
-        return more
+        return 0 if self.ordered is not None else more
 
     def fetched(self, page: int, rows: Sequence[Row]) -> None:
         """A page of older rows came."""
         self._pages.came(page, rows, last=((self.before or 1) - 1) // PAGE)
 
     def appended(self, rows: int, completed: Iterable[int]) -> int:
-        """Account for rows at the end and rows whose call ended; returns how many more pass."""
-        if self.filter.is_empty:
-            return rows
-        before = len(self._matched)
-        end = self._newest.end
-        for ordinal in (*completed, *range(end - rows, end)):
-            self._put(ordinal, self.filter.accepts(self._newest.row(ordinal)))
-        return len(self._matched) - before
+        """Account for rows at the end and rows that changed; returns how many more pass."""
+        return self._matched.appended(rows, completed)
 
     def trimmed(self, rows: int) -> int:
         """Account for the oldest in memory having gone; returns how many rows went from sight.
 
         Those that are counted only move from memory to the index.
         """
-        gone = rows
-        if not self.filter.is_empty:
-            gone = bisect_left(self._matched, self._newest.first)
-            del self._matched[:gone]
+        gone = rows if self.filter.is_empty else self._matched.trimmed()
         if self.before is None:
-            return gone
+            return gone if self.ordered is None else 0
         self.before += gone
         self._pages.grown()
         return 0
-
-    def _put(self, ordinal: int, passes: bool) -> None:  # noqa: FBT001  by the thousand
-        at = bisect_left(self._matched, ordinal)
-        here = at < len(self._matched) and self._matched[at] == ordinal
-        if passes and not here:
-            self._matched.insert(at, ordinal)
-        elif here and not passes:  # it was failed, say, and then another backend was asked
-            del self._matched[at]

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.containers import Container, Vertical
+from textual.message import Message
 from textual.reactive import reactive
 
-from reflex_tui.model.filters import FilterError, LogFilter, parse_filter
-from reflex_tui.model.log import LogListing, NewestRows
-from reflex_tui.watch.messages import CountWanted, IndexGrew, PageWanted, TimeWanted, WindowWanted
+from core.figures import count
+from core.plain import plain
+from reflex_tui.model.columns import BY_NAME, ORDERS, RISING
+from reflex_tui.model.filters import FilterError, parse_filter
+from reflex_tui.model.quick_filters import quick_filters
+from reflex_tui.panes.log_pane import LogPane
+from reflex_tui.preferences import MOST_FILTERS, Preferences
+from reflex_tui.watch.messages import (
+    PreferencesChanged,
+    SessionsWanted,
+    TimeWanted,
+    WindowWanted,
+)
 from reflex_tui.widgets.latency import LatencyCharts
-from reflex_tui.widgets.log_bars import FilterBar, TimeBar, typed_time
+from reflex_tui.widgets.log_bars import FilterBar, FilterState, TimeBar, typed_time
 from reflex_tui.widgets.log_view import LogHeader, LogView
+from reflex_tui.widgets.quick_bar import Chip, QuickBar
 from reflex_tui.widgets.section import Notice
 
 if TYPE_CHECKING:
@@ -24,10 +37,22 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from core.errors import CapsuleError
-    from reflex_tui.model.log import Added
-    from reflex_tui.watch.messages import PageCame, RowsCounted, TimeFound
+    from reflex_tui.model.log import NewestRows
     from reflex_tui.widgets.latency import ShownCalls
 
+# What acts on rows, and so does nothing where there are none.
+_OF_ROWS = {
+    "filter",
+    "time",
+    "sort",
+    "columns",
+    "sessions",
+    "save_filter",
+    "chart",
+    "window",
+    "unfilter",
+    "quick",
+}
 EMPTY = (
     "No decision yet",
     "muted",
@@ -44,8 +69,8 @@ EMPTY = (
 )
 
 
-class RoutingPane(Vertical, can_focus=True):
-    """Draws the rows in ``newest``; whoever puts rows into it says so by ``appended`` and the like.
+class RoutingPane(LogPane, can_focus=True):
+    """The rows under their filter, what is said of them, and the latencies beside.
 
     While ``charting`` the latencies have the whole pane.
     """
@@ -53,34 +78,38 @@ class RoutingPane(Vertical, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "filter", "Filter", id="routing.filter"),
         Binding("t", "time", "Go to time", id="routing.time"),
+        Binding("s", "sort", "Sort", id="routing.sort"),
+        Binding("v", "columns", "Columns", id="routing.columns"),
+        Binding("e", "sessions", "Sessions", id="routing.sessions"),
+        Binding("m", "save_filter", "Save filter", id="routing.save"),
         Binding("l", "chart", "Chart", id="routing.chart"),
         Binding("w", "window", "Window", id="routing.window"),
         Binding("escape", "unfilter", "Clear filter", id="routing.unfilter"),
+        *(
+            Binding(each.key, f"quick({number})", f"Only {each.name}", show=False, id=each.binding)
+            for number, each in enumerate(quick_filters(2000.0))
+        ),
     ]
 
-    limit_ms: reactive[float] = reactive(2000.0, repaint=False)
     now: reactive[datetime | None] = reactive(None, repaint=False)
     patience_s: reactive[float] = reactive(60.0, repaint=False)
     broken: reactive[CapsuleError | None] = reactive(None, repaint=False)
-    loaded: reactive[bool] = reactive(default=False, repaint=False)
+    preferences: reactive[Preferences] = reactive(Preferences(), repaint=False)
     charting: reactive[bool] = reactive(
         default=False, init=False, repaint=False, toggle_class="-charting"
     )
 
+    class ColumnsWanted(Message):
+        """The user wants to choose which columns are shown."""
+
     def __init__(self, newest: NewestRows | None = None) -> None:
-        super().__init__(id="routing")
-        self.newest = newest or NewestRows()
-        self.listing = LogListing(self.newest, self._want_page)
-        # Rows older than the newest's, filter or no; None until counted.
-        self._older: int | None = None
-        self._index = IndexGrew(0, 0.0)
-        # The row under the cursor, also while a filter that is being typed lets no row pass.
-        self._stayed_at = 0
+        super().__init__(newest, id="routing")
 
     def compose(self) -> ComposeResult:
         """Filter, column names and rows, or the notice that there are none; latencies beside."""
         yield FilterBar()
         yield TimeBar()
+        yield QuickBar()
         with Container(id="routing-body"):
             with Vertical(id="log-side"):
                 yield LogHeader()
@@ -90,108 +119,19 @@ class RoutingPane(Vertical, can_focus=True):
 
     def on_mount(self) -> None:
         """Say what there is."""
-        self._show_state()
-
-    def appended(self, added: Added) -> None:
-        """Newer rows came, or calls that ended."""
-        if added.completed or added.rows:
-            self.query_one(LogView).appended(self.listing.appended(added.rows, added.completed))
-        self._trim()
-        self._show_state()
-
-    def replaced(self, edge: int) -> None:
-        """Another capsule's rows are in memory, or the first ones, from the event ``edge`` on."""
-        self.loaded = True
-        self.newest.edge = edge
-        self._older = None if edge > 1 else 0
-        self.listing.use(self.listing.filter)
-        self.query_one(LogView).reread()
-        self._count()
-        self._show_state()
-
-    def indexed(self, grew: IndexGrew) -> None:
-        """More of the capsule is indexed, or its index stops at damage."""
-        self._index = grew
-        if self._older is None or grew.damage:
-            self._show_state()
-
-    def counted(self, answer: RowsCounted) -> None:
-        """Older rows can be reached from now on; the cursor stays where it is."""
-        question = answer.question
-        if question.filter != self.listing.filter:
-            return
-        if question.edge != self.newest.edge:
-            self._count()
-            return
-        view = self.query_one(LogView)
-        self._older = answer.in_all
-        more = self.listing.counted(answer.before)
-        view.shifted(more)
-        if not view.following and self._stayed_at < self.newest.edge:
-            view.reread(answer.anchor)
-        self._show_state()
-
-    def fetched(self, answer: PageCame) -> None:
-        """Older rows came that are looked at."""
-        if answer.question.filter == self.listing.filter:
-            self.listing.fetched(answer.question.page, answer.rows)
-            self.query_one(LogView).refresh()
-
-    def found(self, answer: TimeFound) -> None:
-        """Go to the row that was found for a time."""
-        if answer.question.filter != self.listing.filter:
-            return
-        if answer.seq is None:
-            self.query_one(LogView).action_follow()
-            return
-        older = answer.seq < self.newest.edge
-        self.query_one(LogView).jump(answer.number if older else self.listing.index(answer.seq))
-        self.take_focus()
-
-    def apply(self, chosen: LogFilter) -> None:
-        """Show what passes ``chosen``, staying at the row under the cursor if it does."""
-        view = self.query_one(LogView)
-        if row := view.row_at_cursor():
-            self._stayed_at = row.seq
-        self.listing.use(chosen)
-        view.reread(self.listing.index(self._stayed_at))
-        self._count()
-        self._show_state()
-
-    def _want_page(self, page: int) -> None:
-        self.app.post_message(PageWanted(self.listing.filter, page))
-
-    def _count(self) -> None:
-        """Have the older rows counted; where there are none that is known."""
-        if self.newest.edge > 1:
-            self.app.post_message(self.wanted_count())
-        else:
-            self.listing.counted(0)
-
-    def wanted_count(self) -> CountWanted:
-        """The question that is asked of the older rows."""
-        return CountWanted(self.listing.filter, self.newest.edge, self._stayed_at)
-
-    def _trim(self) -> None:
-        """Let the oldest go that the index has; without an index only what is far too much."""
-        if not self.newest.is_full:
-            return
-        reachable = self.listing.before is not None and self._older is not None
-        below: int | None = self._index.seq + 1 if reachable else 0
-        if len(self.newest) > 2 * self.newest.keep:
-            below = None
-        gone = self.newest.trim(below)
-        if not gone:
-            return
-        if self._older is not None:
-            self._older += gone
-        if lost := self.listing.trimmed(gone):
-            self.query_one(LogView).shifted(-lost)
-            self._older = None
+        self.show_state()
 
     def watch_limit_ms(self, limit_ms: float) -> None:
         """Pass the limit on."""
         self._charts.limit_ms = limit_ms
+        if self.loaded:
+            self._count_quick()
+            self.show_state()
+
+    def watch_preferences(self, preferences: Preferences) -> None:
+        """Show the columns wanted, and the filters kept."""
+        self.query_one(LogHeader).hidden = self.query_one(LogView).hidden = preferences.hidden
+        self.show_state()
 
     def show_calls(self, shown: ShownCalls) -> None:
         """Table and chart of these calls."""
@@ -213,7 +153,7 @@ class RoutingPane(Vertical, can_focus=True):
 
     def watch_broken(self) -> None:
         """The capsule cannot be read, or can be again."""
-        self._show_state()
+        self.show_state()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed; what cannot be understood leaves the rows as they are."""
@@ -255,8 +195,35 @@ class RoutingPane(Vertical, can_focus=True):
         self.take_focus()
 
     def on_log_view_moved(self) -> None:
-        """Say whether the newest are followed."""
-        self._show_state()
+        """Say whether the newest are followed; who goes to the newest wants them by time."""
+        if self.query_one(LogView).following and self.listing.ordered is not None:
+            self.order = None
+        self.show_state()
+
+    def on_log_header_clicked(self, message: LogHeader.Clicked) -> None:
+        """Put the calls in the order of a column; again: the other way round; again: by time."""
+        name = message.column
+        if name not in ORDERS:
+            self.order = None
+        elif self.order is None or self.order[0] != name:
+            self.order = (name, name not in RISING)
+        else:
+            first_way = self.order[1] == (name not in RISING)
+            self.order = (name, not self.order[1]) if first_way else None
+
+    def on_quick_bar_chosen(self, message: QuickBar.Chosen) -> None:
+        """Filter by the one that was clicked, or no longer."""
+        self._toggle_filter(message.text)
+
+    def on_filter_state_followed(self) -> None:
+        """The state was clicked: go to the newest."""
+        self.query_one(LogView).action_follow()
+        self.take_focus()
+
+    def _toggle_filter(self, text: str) -> None:
+        bar = self.query_one(FilterBar)
+        bar.set("" if bar.state.text == text else text)
+        self.take_focus()
 
     def take_focus(self) -> None:
         """Let the keys act on the rows."""
@@ -275,6 +242,42 @@ class RoutingPane(Vertical, can_focus=True):
         """Type a time to go to."""
         self.query_one(TimeBar).edit()
 
+    def action_quick(self, number: int) -> None:
+        """Filter by one of those that are always there; again: no longer."""
+        self._toggle_filter(quick_filters(self.limit_ms)[number].text)
+
+    def action_sort(self) -> None:
+        """Put the calls in the order of the next column that has one; after the last by time."""
+        shown = self.query_one(LogHeader).sortable()
+        at = shown.index(self.order[0]) + 1 if self.order and self.order[0] in shown else 0
+        self.order = (shown[at], shown[at] not in RISING) if at < len(shown) else None
+
+    def action_columns(self) -> None:
+        """Ask which columns are to be shown; who answers sets ``preferences`` by ``prefer``."""
+        self.post_message(self.ColumnsWanted())
+
+    def action_sessions(self) -> None:
+        """Ask which sessions there are."""
+        self.app.post_message(SessionsWanted())
+
+    def action_save_filter(self) -> None:
+        """Keep the filter among those of the user; one that is kept already is let go."""
+        text = self.query_one(FilterBar).state.text.strip()
+        kept = self.preferences.filters
+        if text in kept:
+            self.prefer(replace(self.preferences, filters=tuple(f for f in kept if f != text)))
+            self.notify(f"No longer saved: {text}", timeout=3)
+        elif len(kept) >= MOST_FILTERS:
+            self.notify(f"{MOST_FILTERS} filters are saved; remove one first", severity="warning")
+        else:
+            self.prefer(replace(self.preferences, filters=(*kept, text)))
+            self.notify(f"Saved: {text}", timeout=3)
+
+    def prefer(self, wanted: Preferences) -> None:
+        """Arrange the log so from now on."""
+        self.preferences = wanted
+        self.app.post_message(PreferencesChanged(wanted))
+
     def action_chart(self) -> None:
         """Give the latencies the whole pane, or take it back."""
         self.charting = not self.charting
@@ -289,40 +292,81 @@ class RoutingPane(Vertical, can_focus=True):
         self.take_focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """There is nothing to filter in an empty log, and nothing to clear without a filter."""
-        if action in {"filter", "time"}:
-            return bool(len(self.newest)) and not self.charting
-        if action == "chart":
-            return bool(len(self.newest))
-        if action == "window":
-            return bool(len(self.newest))
-        if action == "unfilter":
-            bar = self.query_one(FilterBar)
-            return bar.editing or bool(bar.state.text)
-        return True
+        """None where a key cannot act now; ``why_not`` says why."""
+        return None if self.why_not(action) else True
 
-    def _show_state(self) -> None:
+    def why_not(self, action: str) -> str:
+        """Why the action's key does nothing now; empty when it does something."""
+        if action not in _OF_ROWS:
+            return ""
+        if not len(self.newest):
+            return "There are no calls yet" if self.loaded else "The capsule is still being read"
+        if self.charting and action not in {"chart", "window", "unfilter"}:
+            return "The chart has the pane: l brings the rows back"
+        bar = self.query_one(FilterBar)
+        set_to = bar.state.text.strip()
+        if action == "unfilter" and not (bar.editing or set_to):
+            return "No filter is set: f sets one"
+        if action == "save_filter" and not set_to:
+            return "No filter is set: f sets one, m keeps it"
+        invalid = action == "save_filter" and bar.state.problem
+        return "The filter cannot be understood" if invalid else ""
+
+    def show_state(self) -> None:
+        """The filter's line, the filters that are always there, and rows or why there are none."""
         bar, view, notice = (
             self.query_one(FilterBar),
             self.query_one(LogView),
             self.query_one(Notice),
         )
         state = bar.state
-        state.shown, state.total = len(self.listing), (self._older or 0) + len(self.newest)
+        state.shown, state.total = self.listing.passing, (self._older or 0) + len(self.newest)
+        state.ordered = self._ordered_by()
         state.indexed = self._index.share if self._older is None else None
         state.searching = self._searches
         state.following, state.waiting = view.following, view.waiting
+        if self.listing.ordered is not None:
+            state.waiting = self._since_ordered
+        self._show_quick(state)
         state.broken = self.broken is not None or self._index.damage is not None
         empty = not len(self.listing)
         notice.display = empty
         self._charts.display = bool(len(self.newest))
         view.display = not empty
         self.query_one(LogHeader).display = not empty
-        bar.display = bool(len(self.newest))
+        bar.display = self.query_one(QuickBar).display = bool(len(self.newest))
         if empty:
             notice.show(*self._why_empty())
         elif self.has_focus and not self.charting:
             view.focus()  # it had the focus only while there were no rows
+
+    def _show_quick(self, state: FilterState) -> None:
+        bar = self.query_one(QuickBar)
+        bar.active = state.text.strip()
+        always = tuple(
+            Chip(
+                each.name,
+                each.text,
+                each.binding,
+                each.key,
+                self._quick.count(each.filter),
+                is_bad=each.name == "failed",
+            )
+            for each in quick_filters(self.limit_ms)
+        )
+        saved = tuple(Chip(plain(text, 200), text) for text in self.preferences.filters)
+        bar.chips = (*always, *saved)
+
+    def _ordered_by(self) -> str:
+        """What is said of the order; empty by time."""
+        if self.order is None:
+            return ""
+        name, descending = self.order
+        told = f"{BY_NAME[name].heading} {'▾' if descending else '▴'}"
+        if self.listing.ordered is None:
+            return f"◌ sorting by {told}"
+        shown = len(self.listing.ordered)
+        return f"first {count(shown)} by {told}" if shown < self.listing.passing else f"by {told}"
 
     @property
     def _searches(self) -> bool:

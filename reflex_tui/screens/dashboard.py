@@ -27,6 +27,7 @@ from reflex_tui.model.latencies import (
 )
 from reflex_tui.model.rows import parse_time
 from reflex_tui.panes.health import HealthPane
+from reflex_tui.screens.early_keys import EarlyKeys
 from reflex_tui.watch.messages import (
     CallsCame,
     CallsWanted,
@@ -36,10 +37,13 @@ from reflex_tui.watch.messages import (
     IndexGrew,
     LookWanted,
     NoticeCame,
+    OrderCame,
     PageCame,
+    QuickCounted,
     RecordsCame,
     ReportsSeen,
     RowsCounted,
+    SessionsCame,
     TabClicked,
     TimeFound,
     UnfinishedSeen,
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.events import Key
     from textual.geometry import Size
 
     from core.capsule import Record
@@ -74,6 +79,7 @@ if TYPE_CHECKING:
 LEAST_WIDTH, LEAST_HEIGHT = 60, 14
 FIGURES_EVERY_S = 0.4
 _GRACE_S = 2.0
+_KEPT_S = 5.0
 PANES = ("health", "routing", "bakeoff")
 
 
@@ -126,6 +132,7 @@ class Dashboard(Screen[None]):
         self.live: Figures | None = None
         self.is_whole = False
         self._completing = False
+        self.early = EarlyKeys(self)
         self.routing: RoutingPane
         self.bakeoff: BakeoffControl
         self.bar: CommandBar
@@ -171,6 +178,8 @@ class Dashboard(Screen[None]):
             self.bakeoff.see(self.routing_view)
         self._show_pane()
         self.post_message(self.Ready())
+        self.call_after_refresh(self.early.press)
+        self.set_timer(_KEPT_S, self.early.release)
 
     def use(self, settings: Settings | None) -> None:
         """Use these settings from now on."""
@@ -185,6 +194,10 @@ class Dashboard(Screen[None]):
         slowest_ms = max(settings.reflex.timeout_ms, settings.cloud.timeout_ms)
         routing.patience_s = slowest_ms / 1000 + _GRACE_S
         self.bakeoff.use(settings)
+
+    def on_key(self, event: Key) -> None:
+        """What is typed before all panes are there waits for them."""
+        self.early.take(event)
 
     def on_resize(self) -> None:
         """Say so when nothing would fit."""
@@ -264,6 +277,26 @@ class Dashboard(Screen[None]):
     def on_rows_counted(self, message: RowsCounted) -> None:
         """How many older rows there are."""
         self.routing.counted(message)
+
+    def on_quick_counted(self, message: QuickCounted) -> None:
+        """How many older rows a filter finds that is always there."""
+        self.routing.quick_counted(message)
+
+    def on_order_came(self, message: OrderCame) -> None:
+        """The calls in another order."""
+        self.routing.order_came(message)
+
+    def on_sessions_came(self, message: SessionsCame) -> None:
+        """The sessions of agents that there are."""
+        from reflex_tui.screens.log_choices import choose_session  # not for the first paint
+
+        choose_session(self.routing, message.sessions, self._clock.now())
+
+    def on_routing_pane_columns_wanted(self) -> None:
+        """The user wants to choose the log's columns."""
+        from reflex_tui.screens.log_choices import choose_columns  # not for the first paint
+
+        choose_columns(self.routing)
 
     def on_page_came(self, message: PageCame) -> None:
         """Older rows that are looked at."""

@@ -18,9 +18,15 @@ from reflex_tui.watch.messages import (
     CallsWanted,
     CountWanted,
     IndexGrew,
+    OrderCame,
+    OrderWanted,
     PageCame,
     PageWanted,
+    QuickCounted,
+    QuickCountWanted,
     RowsCounted,
+    SessionsCame,
+    SessionsWanted,
     TimeFound,
     TimeWanted,
 )
@@ -40,7 +46,13 @@ MUCH_BYTES = 8 << 20
 # While rows fly past, only what is looked at now is worth fetching.
 _MOST_PAGES = 6
 
-Question = CallsWanted | CountWanted | PageWanted | TimeWanted
+# Of calls in another order than time's.
+MOST_ORDERED = 1000
+_MOST_SESSIONS = 200
+_MOST_QUICK = 24
+
+Later = TimeWanted | OrderWanted | SessionsWanted
+Question = CallsWanted | CountWanted | PageWanted | QuickCountWanted | Later
 
 
 class Archive(Watcher):
@@ -51,7 +63,8 @@ class Archive(Watcher):
         self._path = path
         self._lock = threading.Condition()
         self._count: CountWanted | None = None
-        self._time: TimeWanted | None = None
+        self._later: dict[type[Later], Later] = {}
+        self._quick: list[QuickCountWanted] = []
         self._calls: CallsWanted | None = None
         self._pages: list[PageWanted] = []
         self._indexed = -1
@@ -64,10 +77,12 @@ class Archive(Watcher):
             match question:
                 case CountWanted():
                     self._count = question
-                case TimeWanted():
-                    self._time = question
                 case CallsWanted():
                     self._calls = question
+                case QuickCountWanted():
+                    self._quick = [*self._quick[1 - _MOST_QUICK :], question]
+                case TimeWanted() | OrderWanted() | SessionsWanted():
+                    self._later[type(question)] = question
                 case PageWanted():
                     self._pages = [*self._pages[1 - _MOST_PAGES :], question]
             self._lock.notify()
@@ -158,6 +173,13 @@ class Archive(Watcher):
                         self._post(_found(index, question))
                     case CallsWanted():
                         self._post(_called(index, question))
+                    case OrderWanted():
+                        self._post(_ordered(index, question))
+                    case SessionsWanted():
+                        self._post(SessionsCame(tuple(index.sessions(_MOST_SESSIONS))))
+                    case QuickCountWanted():
+                        older = index.number(_listed(question.filter), question.edge)
+                        self._post(QuickCounted(question, older))
         except CapsuleError:
             pass  # another process holds the index for long: asked again when looked at again
 
@@ -173,8 +195,13 @@ class Archive(Watcher):
             if calls and (self._ended or self._indexed >= calls.edge - 1):
                 self._calls = None
                 return calls
-            found, self._time = self._time, None
-            return found
+            # What is looked for in all the log waits until all of it is there to be looked at.
+            for kind in self._later:
+                if self._ended or kind is TimeWanted:
+                    return self._later.pop(kind)
+            if self._quick and (self._ended or self._indexed >= self._quick[0].edge - 1):
+                return self._quick.pop(0)
+            return None
 
 
 def _listed(chosen: LogFilter) -> ListedRows:
@@ -196,6 +223,13 @@ def _counted(index: Index, question: CountWanted) -> RowsCounted:
 def _page(index: Index, question: PageWanted) -> PageCame:
     found = index.listed(_listed(question.filter), question.page * PAGE, PAGE)
     return PageCame(question, tuple(map(listed_row, found)))
+
+
+def _ordered(index: Index, question: OrderWanted) -> OrderCame:
+    found = index.ordered(
+        _listed(question.filter), question.by, MOST_ORDERED, descending=question.descending
+    )
+    return OrderCame(question, tuple(map(listed_row, found)))
 
 
 def _found(index: Index, question: TimeWanted) -> TimeFound:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.capsule import Record
+    from core.capsule.index import SessionCalls
     from core.errors import CapsuleError, ConfigError, ReflexError
     from core.harness.bakeoff.progress import Progress
     from core.notify.notice import UserNotice
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from reflex_tui.model.reports import ListedReport
     from reflex_tui.model.rows import CallRow, Row
     from reflex_tui.model.slash import SlashCall
+    from reflex_tui.preferences import Preferences
 
 
 @dataclass(eq=False, repr=False)
@@ -144,6 +146,51 @@ class TimeFound(Message):
 
 
 @dataclass(eq=False, repr=False)
+class QuickCountWanted(Message):
+    """How many rows pass a filter that is always there, of those before ``edge``?"""
+
+    filter: LogFilter
+    edge: int
+
+
+@dataclass(eq=False, repr=False)
+class QuickCounted(Message):
+    """The answer."""
+
+    question: QuickCountWanted
+    older: int
+
+
+@dataclass(eq=False, repr=False)
+class OrderWanted(Message):
+    """Which calls of a filter come first by ``by``, one of the index's ``ORDERS``?"""
+
+    filter: LogFilter
+    by: str
+    descending: bool
+
+
+@dataclass(eq=False, repr=False)
+class OrderCame(Message):
+    """The answer, the first of them."""
+
+    question: OrderWanted
+    rows: tuple[Row, ...]
+
+
+@dataclass(eq=False, repr=False)
+class SessionsWanted(Message):
+    """Which sessions of agents are there?"""
+
+
+@dataclass(eq=False, repr=False)
+class SessionsCame(Message):
+    """The answer, those with the newest calls first."""
+
+    sessions: tuple[SessionCalls, ...]
+
+
+@dataclass(eq=False, repr=False)
 class CallsWanted(Message):
     """Which calls ended since ``since``, of the events before ``edge``?"""
 
@@ -157,6 +204,13 @@ class CallsCame(Message):
 
     question: CallsWanted
     calls: tuple[CallRow, ...]
+
+
+@dataclass(eq=False, repr=False)
+class PreferencesChanged(Message):
+    """The user arranged the routing log anew, which is to be kept."""
+
+    preferences: Preferences
 
 
 @dataclass(eq=False, repr=False)

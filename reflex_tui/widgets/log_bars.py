@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.reactive import reactive
+from textual.style import Style
 from textual.widgets import Input, Static
 
 from core.figures import count
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.content import Content
+    from textual.events import Click
 
 
 FILTER_EXAMPLE = "mode:cloud reason:unhealthy >500ms text"
 
+_ROOMY = 90
 TIME_EXAMPLE = "10:31 · 10:31:05 · 2026-01-12 10:31 · 15m ago"
 _AGO = re.compile(r"(\d{1,9})\s*([smhd])(?:\s+ago)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -53,11 +56,24 @@ class FilterState(Section):
     waiting: reactive[int] = reactive(0)
     broken: reactive[bool] = reactive(default=False)
     editing: reactive[bool] = reactive(default=False)
+    # In which order, in words; empty by time.
+    ordered: reactive[str] = reactive("")
+
+    class Followed(Message):
+        """The user clicked on what says whether the newest are followed."""
 
     def lines(self, width: int) -> list[Content]:
         """One line."""
-        text = line("" if self.editing else plain(self.text, 200))
+        shown = plain(self.text, 200)
+        hint = (f"{FILTER_EXAMPLE} …", MUTED) if width > _ROOMY and not self.ordered else ("", "")
+        text = line("" if self.editing else shown or hint)
         return [spread(text, self._state(), width)]
+
+    def on_click(self, event: Click) -> None:
+        """Go to the newest from where it is said that they are not followed."""
+        if event.style.meta.get("follow"):
+            event.stop()
+            self.post_message(self.Followed())
 
     def _state(self) -> Content:
         if self.problem:
@@ -70,12 +86,17 @@ class FilterState(Section):
             rows = f"◌ searching: {rows}"
         if self.broken:
             return line((f"{rows} rows   ", MUTED), ("✖ damaged", f"bold {BAD}"))
-        if self.following:
+        if self.ordered:
+            state = line((f"{rows} rows   ", MUTED), (self.ordered, "bold $reflex"))
+        elif self.following:
             return line((f"{rows} rows   ", MUTED), ("● following", GOOD))
-        state = line((f"{rows} rows   ", MUTED), ("▲ paused", POOR))
+        else:
+            state = line((f"{rows} rows   ", MUTED), ("▲ paused", POOR))
         if self.waiting:
-            return line(state, "   ", (f"{count(self.waiting)} new", "bold"), (" ↓ End", MUTED))
-        return line(state, ("   End follows", MUTED))
+            more = line("   ", (f"{count(self.waiting)} new", "bold"), (" ↓ End", MUTED))
+        else:
+            more = line(("   End follows", MUTED))
+        return state + more.stylize(Style.from_meta({"follow": True}))
 
 
 class FilterBar(Horizontal):

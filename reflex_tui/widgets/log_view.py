@@ -11,8 +11,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.style import Style
 
-from reflex_tui.model.columns import Column, layout
+from reflex_tui.model.columns import LEFT_OUT, ORDERS, Column, LogColumns, layout
 from reflex_tui.widgets.lines import MUTED, fit, joined, line
 from reflex_tui.widgets.log_line import log_line
 from reflex_tui.widgets.section import Section
@@ -33,16 +34,48 @@ GUTTER = 2
 
 
 class LogHeader(Section):
-    """The names of the log's columns, above it."""
+    """The names of the log's columns, above it; a click on one puts the calls in its order."""
+
+    hidden: reactive[frozenset[str]] = reactive(LEFT_OUT)
+    # By which column the calls are sorted, and whether from the greatest on.
+    order: reactive[tuple[str, bool] | None] = reactive(None)
+
+    class Clicked(Message):
+        """A column's name was clicked."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
 
     def lines(self, width: int) -> list[Content]:
         """One line, past the cursor's gutter and short of the scrollbar."""
-        columns = layout(max(0, width - GUTTER - 1)).columns
-        return [line(" " * GUTTER, *((_heading(*each), MUTED) for each in columns))]
+        columns = self._columns(width).columns
+        return [line(" " * GUTTER, *(self._heading(*each) for each in columns))]
 
+    def sortable(self) -> list[str]:
+        """The columns in sight that calls can be sorted by, figures first."""
+        shown = [column for column, _ in self._columns(self.content_size.width).columns]
+        shown.sort(key=lambda column: not column.is_figure)
+        return [column.name for column in shown if column.name in ORDERS]
 
-def _heading(column: Column, width: int) -> str:
-    return column.heading.rjust(width) if column.is_figure else fit(column.heading, width)
+    def dropped(self) -> tuple[str, ...]:
+        """The columns that are wanted and have no room."""
+        return self._columns(self.content_size.width).dropped
+
+    def on_click(self, event: Click) -> None:
+        """Tell which column."""
+        if name := event.style.meta.get("column"):
+            self.post_message(self.Clicked(str(name)))
+
+    def _columns(self, width: int) -> LogColumns:
+        return layout(max(0, width - GUTTER - 1), self.hidden)
+
+    def _heading(self, column: Column, width: int) -> Content:
+        name, style = column.heading, MUTED
+        if self.order and self.order[0] == column.name:
+            name, style = f"{name} {'▾' if self.order[1] else '▴'}", "bold $reflex"
+        told = name.rjust(width) if column.is_figure else fit(name, width)
+        return line((told, style)).stylize(Style.from_meta({"column": column.name}))
 
 
 class LogView(ScrollView, can_focus=True):
@@ -65,6 +98,9 @@ class LogView(ScrollView, can_focus=True):
     waiting: reactive[int] = reactive(0, repaint=False)
     now: reactive[datetime | None] = reactive(None, repaint=False)
     patience_s: reactive[float] = reactive(60.0)
+    hidden: reactive[frozenset[str]] = reactive(LEFT_OUT)
+    # Whether the last row is the newest, and to be there is to follow.
+    is_live = True
 
     class Opened(Message):
         """The user wants to see all of a row."""
@@ -127,7 +163,7 @@ class LogView(ScrollView, can_focus=True):
         chosen = index == self.cursor and (self.has_focus or not self.following)
         pieces = [("▌ " if chosen else "  ", "bold $reflex")]
         if row:
-            pieces += log_line(row, layout(width - GUTTER), self.now, self.patience_s)
+            pieces += log_line(row, layout(width - GUTTER, self.hidden), self.now, self.patience_s)
         else:
             pieces.append(("…", MUTED))
         # Drawn by hand: wrapping, links and selection, which a row has not, are half of the time.
@@ -169,8 +205,12 @@ class LogView(ScrollView, can_focus=True):
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """What is followed need not be followed again."""
-        return not self.following if action == "follow" else True
+        """None where a key cannot act now; ``why_not`` says why."""
+        return None if self.why_not(action) else True
+
+    def why_not(self, action: str) -> str:
+        """Why the action's key does nothing now; empty when it does something."""
+        return "The newest are followed already" if action == "follow" and self.following else ""
 
     def watch_waiting(self) -> None:
         """Tell those who show it."""
@@ -234,7 +274,7 @@ class LogView(ScrollView, can_focus=True):
         last = len(self.rows) - 1
         if last < 0:
             return
-        if upwards:
+        if upwards or not self.is_live:
             self.following = False
         elif index >= last:
             self.action_follow()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ from tests.support.capsule.making import QuickDisk
 from tests.support.tui.making import NOW, StillClock, call, decision, gate_event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.capsule.events import Event
+    from reflex_tui.model.rows import Row
 
 FILTERS = (
     "",
@@ -88,6 +92,39 @@ def test_index_and_memory_fold_alike(given_events: list[Event], updates: set[int
                     each.outcome(NOW, 60) for each in expected
                 ]
                 assert index.count(wanted) == len(expected)
+            check_orders(index, [newest.row(each) for each in newest.matching(_is_call)])
+
+
+def _is_call(row: Row) -> bool:
+    return row.is_decision
+
+
+def check_orders(index: Index, calls: list[Row]) -> None:
+    """The index sorts and groups as one would by hand."""
+    figures: dict[str, Callable[[Row], float | None]] = {
+        "waited": lambda row: row.waited_ms,
+        "ttft": lambda row: row.last.ttft_ms if row.last else None,
+        "path": lambda row: row.attempts,
+    }
+    for by, figure in figures.items():
+        known = [(value, row.seq) for row in calls if (value := figure(row)) is not None]
+        for descending in (True, False):
+            sign = -1 if descending else 1
+            expected = [
+                seq for _, seq in sorted(known, key=lambda each: (sign * each[0], -each[1]))
+            ]
+            found = index.ordered(ListedRows(), by, 99, descending=descending)
+            assert [row.seq for row in found] == expected, by
+    failures_first = sorted(
+        (row for row in calls if row.last), key=lambda row: (row.last.success, -row.seq)
+    )
+    found = index.ordered(ListedRows(), "outcome", 99)
+    assert [row.seq for row in found] == [row.seq for row in failures_first]
+    by_mode = [row.seq for row in sorted(calls, key=lambda row: -row.seq)]
+    assert [row.seq for row in index.ordered(ListedRows(), "stage", 99)] == by_mode
+    assert {each.session: each.calls for each in index.sessions(9)} == dict(
+        Counter(row.session for row in calls if row.session)
+    )
 
 
 def test_ids_that_are_used_again_are_further_calls(tmp_path: Path) -> None:

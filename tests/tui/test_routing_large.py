@@ -143,7 +143,7 @@ async def test_a_filter_goes_over_all_rows_and_keeps_the_cursor(workspace: Path)
         await bench.type("mode:cloud")
         await until(lambda: bench.routing.listing.before is not None)
         await in_sight(bench)
-        assert len(bench.view.rows) > len(bench.routing.listing._matched)
+        assert len(bench.view.rows) > len(bench.routing.newest)
         assert bench.view.row_at_cursor() == chosen
         assert not bench.view.following
         await bench.press("enter", "escape")

@@ -6,6 +6,7 @@
 ``store``       the SQLite file, in the user's state directory, and reading the log's own records
 ``query``       filters over single events, pages, counts and percentiles
 ``listing``     the rows of a routing log, one a call, and filters over them
+``ordering``    calls in another order than time's, and by session
 ``window``      events by kind in a stretch of time, calls and tokens of a day
 ``projection``  ``Index``: all of that behind one lock, built again whenever it is not sound
 
@@ -18,11 +19,13 @@ from __future__ import annotations
 from core.capsule.index.columns import Kind, note_of
 from core.capsule.index.folding import Head, OpenCalls, continues, session_name
 from core.capsule.index.listing import STATES, CallStep, End, ListedRow, ListedRows
+from core.capsule.index.ordering import ORDERS, SessionCalls
 from core.capsule.index.projection import Index
 from core.capsule.index.query import EventFilter, IndexRow, Latency
 from core.capsule.index.window import IndexedAttempt, Seen, Stretch, Tokens, Totals
 
 __all__ = [
+    "ORDERS",
     "STATES",
     "CallStep",
     "End",
@@ -37,6 +40,7 @@ __all__ = [
     "ListedRows",
     "OpenCalls",
     "Seen",
+    "SessionCalls",
     "Stretch",
     "Tokens",
     "Totals",

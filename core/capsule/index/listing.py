@@ -138,8 +138,7 @@ class ListedCondition:
         if state == "open":
             return "attempts IS NOT NULL AND ended IS NULL"
         if state == "fallback":
-            fell = (n for n, kinds in self._courses if any(map(_falls_back, kinds)))
-            return f"course IN ({listed(fell)})"
+            return f"course IN ({self.falling})"
         good = state == "answered"
         ends = (
             number
@@ -147,6 +146,11 @@ class ListedCondition:
             if kind.event_type == CALL and (kind.success is True) == good
         )
         return f"ended IN ({listed(ends)})"
+
+    @property
+    def falling(self) -> str:
+        """The courses with a fallback, as an SQL list."""
+        return listed(n for n, kinds in self._courses if any(map(_falls_back, kinds)))
 
     def _any_of(self, word: str) -> None:
         self._term(
@@ -206,7 +210,7 @@ class Found(NamedTuple):
     end: End | None
 
 
-_COLUMNS = (
+COLUMNS = (
     "seq, segment, offset, call, course, attempts, ended, end_latency_ms, end_ttft_ms, end_tokens"
 )
 
@@ -222,17 +226,18 @@ def found_rows(
 ) -> list[Found]:
     """A page, oldest first; ``kinds`` by their number."""
     sql = f"""
-        SELECT {_COLUMNS}
+        SELECT {COLUMNS}
         FROM events WHERE {condition.sql} AND seq >= ? AND seq < ?
         ORDER BY seq LIMIT ? OFFSET ?"""  # noqa: S608  numbers and marks of ours
     rows: list[Found] = []
     for bounds, skipped, taken in counts.ranges(offset, limit):
         found = db.execute(sql, (*condition.values, *bounds, taken, skipped))
-        rows += (_row(each, kinds) for each in found)
+        rows += (row_of(each, kinds) for each in found)
     return rows
 
 
-def _row(found: Sequence[Any], kinds: Sequence[Kind]) -> Found:
+def row_of(found: Sequence[Any], kinds: Sequence[Kind]) -> Found:
+    """A row from its ``COLUMNS``."""
     seq, segment, at, call, course, attempts, ended, *figures = found
     end = None if ended is None else End(kinds[ended], *figures)
     return Found(seq, RecordPlace(segment, at), call, course, attempts or 0, end)

@@ -29,6 +29,7 @@ from core.capsule.index.listing import (
     found_rows,
     steps_of,
 )
+from core.capsule.index.ordering import SessionCalls, ordered_rows, sessions_of
 from core.capsule.index.query import (
     BlockCounts,
     EventFilter,
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     from core.capsule.record import Record
 
 T = TypeVar("T")
+_Rows = tuple[list[Found], dict[int, list[CallStep]]]
+_NO_ROWS: _Rows = ([], {})
 
 # SQLite's own steps between two looks whether to break off: some ms.
 _OPS_BETWEEN_LOOKS = 50_000
@@ -173,18 +176,47 @@ class Index:
 
     def listed(self, wanted: ListedRows, offset: int, limit: int) -> list[ListedRow]:
         """Rows ``offset`` to ``offset + limit`` of a routing log, read from the log itself."""
+        first = max(offset, 0)
 
-        def ask(db: sqlite3.Connection) -> tuple[list[Found], dict[int, list[CallStep]]]:
-            condition = self._condition(wanted)
-            assert isinstance(condition, ListedCondition)
+        def ask(db: sqlite3.Connection) -> _Rows:
+            condition = self._listing(wanted)
             counts = self._counted(db, wanted, condition)
-            found = found_rows(
-                db, condition, counts, list(self._kinds), offset=max(offset, 0), limit=limit
+            kinds = list(self._kinds)
+            found = found_rows(db, condition, counts, kinds, offset=first, limit=limit)
+            return found, self._steps(db, found)
+
+        return self._read(*self._answer(ask, _NO_ROWS), first)
+
+    def ordered(
+        self, wanted: ListedRows, by: str, limit: int, *, descending: bool = True
+    ) -> list[ListedRow]:
+        """The first calls of a routing log by one of ``ORDERS``, numbered from 0."""
+
+        def ask(db: sqlite3.Connection) -> _Rows:
+            found = ordered_rows(
+                db,
+                self._listing(wanted),
+                list(self._kinds),
+                by=by,
+                descending=descending,
+                limit=limit,
             )
             return found, self._steps(db, found)
 
-        nothing: tuple[list[Found], dict[int, list[CallStep]]] = ([], {})
-        found, steps = self._answer(ask, nothing)
+        return self._read(*self._answer(ask, _NO_ROWS), 0)
+
+    def sessions(self, most: int) -> list[SessionCalls]:
+        """The agents' sessions with the newest calls, at most so many, newest first."""
+
+        def ask(db: sqlite3.Connection) -> list[SessionCalls]:
+            falling = self._listing(ListedRows()).falling
+            return sessions_of(db, list(self._kinds), falling, most)
+
+        return self._answer(ask, [])
+
+    def _read(
+        self, found: list[Found], steps: dict[int, list[CallStep]], first: int
+    ) -> list[ListedRow]:
         with Places(self._directory) as places:
             return [
                 ListedRow(
@@ -195,7 +227,7 @@ class Index:
                     row.end,
                     tuple(steps.get(row.seq, ())),
                 )
-                for number, row in enumerate(found, max(offset, 0))
+                for number, row in enumerate(found, first)
             ]
 
     def _steps(self, db: sqlite3.Connection, found: list[Found]) -> dict[int, list[CallStep]]:
@@ -334,8 +366,11 @@ class Index:
 
     def _condition(self, wanted: EventFilter | ListedRows) -> SqlCondition | ListedCondition:
         if isinstance(wanted, ListedRows):
-            return ListedCondition(wanted, self._kinds, self._courses)
+            return self._listing(wanted)
         return SqlCondition(wanted, self._kinds)
+
+    def _listing(self, wanted: ListedRows) -> ListedCondition:
+        return ListedCondition(wanted, self._kinds, self._courses)
 
     def _counted(
         self, db: sqlite3.Connection, wanted: EventFilter | ListedRows, condition: FilterSql
