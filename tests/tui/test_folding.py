@@ -116,7 +116,8 @@ def check_orders(index: Index, calls: list[Row]) -> None:
             found = index.ordered(ListedRows(), by, 99, descending=descending)
             assert [row.seq for row in found] == expected, by
     failures_first = sorted(
-        (row for row in calls if row.last), key=lambda row: (row.last.success, -row.seq)
+        (row for row in calls if row.last),
+        key=lambda row: (row.last is not None and row.last.success, -row.seq),
     )
     found = index.ordered(ListedRows(), "outcome", 99)
     assert [row.seq for row in found] == [row.seq for row in failures_first]

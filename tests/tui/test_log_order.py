@@ -66,7 +66,9 @@ async def test_a_session_is_chosen_from_a_list(tmp_path: Path) -> None:
     with EventLog(tmp_path / "capsule", clock=StillClock()) as log, Index(log) as index:
         for name, session in (("aa", SESSION), ("bb", SESSION), ("cc", None)):
             log.append(decision(name, session=session))
-            log.append(call(name, total_ms=500, **({"error": "busy"} if name == "bb" else {})))
+            log.append(
+                call(name, total_ms=500) if name != "bb" else call(name, total_ms=500, error="busy")
+            )
         index.update()
         found = tuple(index.sessions(9))
         records = tuple(log.tail(9))

@@ -32,7 +32,7 @@ async def test_they_count_what_comes_and_changes(a_day: tuple[Record, ...], tmp_
         await bench.press("2")
         assert "a all 44   x failed 0   b fell back 3   c cloud 11" in bench.shown()
         with EventLog(tmp_path, clock=StillClock()) as log:
-            told = []
+            told: list[str] = []
             for event in (decision("zz"), call("zz", error="timeout"), fallback):
                 record = replace(log.append(event), seq=1000 + len(told))
                 await bench.tell(came([record], fresh=False))
