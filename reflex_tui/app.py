@@ -159,7 +159,7 @@ class ReflexApp(App[None]):
 
     def on_dashboard_ready(self) -> None:
         """All panes are there: watch what they show."""
-        from reflex_tui import preferences  # not for the first paint
+        from reflex_tui.model import preferences  # not for the first paint
 
         self._use_keymap()
         kept = self._theme_file.with_name(preferences.NAME)
@@ -241,7 +241,7 @@ class ReflexApp(App[None]):
 
     def on_preferences_changed(self, message: PreferencesChanged) -> None:
         """Keep how the user arranged the routing log."""
-        from reflex_tui import preferences  # as above
+        from reflex_tui.model import preferences  # as above
 
         preferences.keep(self._theme_file.with_name(preferences.NAME), message.preferences)
 

@@ -14,9 +14,9 @@ from core.figures import count
 from core.plain import plain
 from reflex_tui.model.columns import BY_NAME, ORDERS, RISING
 from reflex_tui.model.filters import FilterError, parse_filter
+from reflex_tui.model.preferences import MOST_FILTERS, Preferences
 from reflex_tui.model.quick_filters import quick_filters
 from reflex_tui.panes.log_pane import LogPane
-from reflex_tui.preferences import MOST_FILTERS, Preferences
 from reflex_tui.watch.messages import (
     PreferencesChanged,
     SessionsWanted,

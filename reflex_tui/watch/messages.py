@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from reflex_tui.model.estimate import Unfinished
     from reflex_tui.model.filters import LogFilter
     from reflex_tui.model.latencies import Window, Windowed
+    from reflex_tui.model.preferences import Preferences
     from reflex_tui.model.reports import ListedReport
     from reflex_tui.model.rows import CallRow, Row
     from reflex_tui.model.slash import SlashCall
-    from reflex_tui.preferences import Preferences
 
 
 @dataclass(eq=False, repr=False)

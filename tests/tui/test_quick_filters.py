@@ -10,7 +10,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.stages import Mode
-from reflex_tui.preferences import Preferences, keep, preferred
+from reflex_tui.model.preferences import Preferences, keep, preferred
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.watch.messages import QuickCounted, QuickCountWanted
 from reflex_tui.widgets.log_view import LogView
