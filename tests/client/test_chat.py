@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -38,10 +37,12 @@ from tests.support.behaviours import (
     streams,
     whole,
 )
+from tests.support.certificate import authority
 from tests.support.faultserver import FaultServer
 from tests.support.recorded import load
 
 if TYPE_CHECKING:
+    import ssl
     from pathlib import Path
 
     from core.client.backend import Reply
@@ -239,16 +240,7 @@ async def test_large_request() -> None:
 
 async def test_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server with a trusted certificate is spoken to in TLS; with another it is not."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command += ["-keyout", str(key), "-out", str(certificate)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)  # noqa: ASYNC221  a test's set-up
-    except FileNotFoundError:
-        pytest.skip("needs openssl to make a certificate")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    certificate, context = authority(tmp_path)
     async with FaultServer("good", tls=context) as server:
         backend = server.backend(endpoint=server.endpoint.replace("127.0.0.1", "localhost"))
         async with ChatClient(backend) as client:
