@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from core.harness.sandbox import selftest
+from core.router import remedies
 from tests.support.sandbox.known import attack_once
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ def _own_home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
 def _attacked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the sandbox holds takes longer to find out than most commands take; see sandbox/."""
     monkeypatch.setattr(selftest, "attack", attack_once)
+
+
+@pytest.fixture(autouse=True)
+def _with_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Advice is the same on every machine; what is said without a GPU has tests of its own."""
+    monkeypatch.setattr(remedies, "has_gpu", lambda: True)
 
 
 @pytest.fixture

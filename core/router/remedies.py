@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from core.client.server import Engine
 from core.plain import plain
 from core.router.condition import Cause
-from core.stages import Mode
+from core.router.hardware import has_gpu
+from core.stages import PRIMARY, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from core.client.backend import Backend
 
 _SHOWN_MODELS = 5
+_WITHOUT_GPU = (
+    "No GPU here: start the embedded engine, which writes itself into the configuration. "
+    "On a machine with a GPU: SGLang or vLLM."
+)
 _KNOWN_WEIGHTS = re.compile(r"qwen2\.5-coder-([0-9.]+)b-instruct", re.IGNORECASE)
 # Both engines refuse what is over the limit at once. vLLM counts running requests too; 32 are four
 # candidates of eight calls.
@@ -114,6 +119,13 @@ def _start(backend: Backend) -> tuple[str, ...]:
             f"lms server start --port {port}",
             f"lms load MODEL_KEY --identifier {name}",
             "lms ls",
+        )
+    if not has_gpu() and backend.name == PRIMARY:
+        return (
+            _WITHOUT_GPU,
+            f"code reflex engine --port {port} --write",
+            f"sglang serve --model-path {weights} {place} {_SGLANG_SWITCHES}",
+            f"vllm serve {weights} {place} {_VLLM_SWITCHES}",
         )
     return (
         "Start it with SGLang, with vLLM, or as the embedded engine:",

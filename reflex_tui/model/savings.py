@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.figures import NONE, duration, percent
 from core.figures import usd as dollars
+from core.monitor.savings import LEAST_HELD_OUT
 
 if TYPE_CHECKING:
     from core.monitor.savings import Savings
@@ -73,11 +74,9 @@ def unknown(saved: Savings, settings: Settings) -> list[str]:
         lines.append("Money: set price_input_per_million and price_output_per_million in [cloud].")
     if saved.seconds is None:
         share = settings.reflex.monitor.holdout
-        now = f"holdout is {share:g}, which has not" if share else "without holdout nothing has"
-        lines.append(
-            f"What the cloud would have taken is not known: {now} compared enough calls yet. "
-            "Set [reflex.monitor] holdout = 0.05."
-        )
+        so_far = f"{saved.held_out} of {LEAST_HELD_OUT} calls were held out for it so far."
+        how = "To compare with the cloud, set [reflex.monitor] holdout = 0.05."
+        lines.append(f"What the cloud would have taken is not known. {so_far if share else how}")
     else:
         lines.append("Intervals hold with 95 % confidence; held-out calls were chosen by chance.")
     if saved.parity is None:

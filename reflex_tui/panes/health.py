@@ -49,7 +49,7 @@ class HealthPane(VerticalScroll):
         Binding("c", "copy", "Copy", id="health.copy"),
         Binding("l", "chart", "Chart", id="health.chart"),
         Binding("w", "window", "Window", id="health.window"),
-        Binding("b", "savings", "Savings", id="health.savings"),
+        Binding("b", "savings", "Savings", show=False, id="health.savings"),
     ]
     blocked: reactive[ReflexError | None] = reactive(None, repaint=False)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _LABEL, _NAME, _COUNT, _SHARE, _TOKENS, _BAR = 10, 12, 9, 8, 10, 10
 # A figure's width at least, and with its interval; the width from which bars and tokens are shown.
 _FIGURE, _WITH_INTERVAL, _FULL = 13, 27, 98
+_BAR_ROOM = 2
 _FIGURES, _GAP = ("money", "waiting", "success"), "  "
 _MOST_PARTS = 400
 
@@ -81,7 +82,8 @@ class SavingsScreen(Sheet):
             return [line((f"✖ {self._problem}", BAD))]
         if self._seen is None:
             return [line(("◌ reading the evidence …", MUTED))]
-        return savings_page(self._seen, self._settings, width)
+        # Room for the bar that scrolls, which may come with the text.
+        return savings_page(self._seen, self._settings, width - _BAR_ROOM)
 
 
 def read_savings(settings: Settings, by: str) -> SavedParts:
@@ -126,14 +128,14 @@ def savings_page(seen: SavedParts, settings: Settings, width: int) -> list[Conte
     lines = [line(("SAVED, against all calls to the cloud", TITLE)), line("")]
     for name, said in told:
         lines += labelled(line((name.ljust(_LABEL), MUTED)), line((said, "bold")), width)
-    lines.append(line(""))
-    for each in words.unknown(total, settings):
-        lines += labelled(line(("· ", MUTED)), line((each, MUTED)), width)
     lines += [line(""), line((f"BY {seen.by.upper()}", TITLE)), line("")]
     lines += _table(seen.parts, width)
     if seen.left_out:
         older = f"{plural(seen.left_out, 'older one')} left out; code reflex savings has all"
         lines += [line(""), line((older, MUTED))]
+    lines.append(line(""))
+    for each in words.unknown(total, settings):
+        lines += labelled(line(("· ", MUTED)), line((each, MUTED)), width)
     return [left(each, width) for each in lines]
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 2.0
 _SAVINGS_EVERY_S = 60.0
+_SAVINGS_SHARE = 0.01
 _CACHE_BYTES = 4 << 20
 # Over a large capsule a question takes longer: it may have at most this share of a core.
 _BUSY_SHARE = 0.1
@@ -113,7 +114,10 @@ class WindowWatcher(Watcher):
         return self._shadow[1]
 
     def _savings(self, log: EventLog, index: Index) -> Savings | None:
-        """What today's hold-out proves, looked at once a minute; None without a hold-out."""
+        """What today's hold-out proves; None without a hold-out.
+
+        It is read again as soon as that takes little of the time, and each minute at least.
+        """
         if not self._settings.reflex.monitor.holdout:
             return None
         from core.monitor.facts import facts_of
@@ -126,7 +130,8 @@ class WindowWatcher(Watcher):
             first = index.seq_at(midnight) or log.head()[0] + 1
             calls = facts_of(log, self._settings.source.root, after=first - 1)
             known = savings_of("today", calls, self._settings.cloud.price_usd)
-            self._saved = now + _SAVINGS_EVERY_S, known
+            took_s = self._clock.monotonic() - now
+            self._saved = now + min(_SAVINGS_EVERY_S, took_s / _SAVINGS_SHARE), known
         return known
 
 

@@ -12,7 +12,8 @@ from reflex_tui.model import savings
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
 from reflex_tui.model.rows import RowOutcome
 from reflex_tui.watch.messages import CommandWanted
-from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, fitting, left, line, right, title
+from reflex_tui.widgets.keymap import shown_key
+from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, fitting, left, line, right, spread, title
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class BenefitsSection(Section):
             read = f", {percent(round(100 * self.share))}" if self.share else ""
             return [left(title("TODAY", (f"◌ reading the evidence{read} …", MUTED)), width)]
         tall = self.screen.has_class("-tall")
-        rows = _rows(self.benefits, width)
+        rows = _rows(self.benefits, width, shown_key(self.app, "health.savings", "b"))
         lines = rows if tall else [fitting(_strips(self.benefits), width)]
         if not self.benefits.priced and self.benefits.calls:
             hint = f"to see the cost saved, set {PRICES} in [cloud]"
@@ -105,8 +106,8 @@ def _strips(benefits: Benefits) -> list[Content]:
     ]  # fmt: skip
 
 
-def _rows(benefits: Benefits, width: int) -> list[Content]:
-    """The same, a row for each: what a narrow column has room for."""
+def _rows(benefits: Benefits, width: int, key: str) -> list[Content]:
+    """The same, a row for each: what a narrow column has room for; ``key`` opens the page."""
     if not benefits.calls:
         return [fitting(_strips(benefits), width)]
     quick = _figure(percent(_whole(benefits.quick_percent)))
@@ -122,17 +123,18 @@ def _rows(benefits: Benefits, width: int) -> list[Content]:
         (kept, f"of all tokens {where}"),
         (parity, f"success against the cloud{none}"),
     )
-    return [
-        left(
-            line(
-                (("TODAY" if number == 0 else "").ljust(LABEL), TITLE),
-                right(line(figure), _FIGURE),
-                f"  {words}",
-            ),
-            width,
+    lines = [
+        line(
+            (("TODAY" if number == 0 else "").ljust(LABEL), TITLE),
+            right(line(figure), _FIGURE),
+            f"  {words}",
         )
         for number, (figure, words) in enumerate(rows)
     ]
+    by_day = line((key, "bold $reflex"), (" by day", MUTED))
+    if lines[0].cell_length + by_day.cell_length < width:
+        lines[0] = spread(lines[0], by_day, width)
+    return [left(each, width) for each in lines]
 
 
 def _proven(saved: Savings) -> list[Content]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.client.server import Engine
+from core.router import hardware
 from core.router.health import Cause, probe
 from core.router.remedies import remedy
 from tests.support.health.looking import READY, look, look_at_models
@@ -54,6 +56,31 @@ async def test_nothing_listening_gives_lines_to_start_a_server() -> None:
     assert sglang.startswith("sglang serve --model-path Qwen/Qwen2.5-Coder-7B-Instruct " + place)
     assert vllm.startswith("vllm serve Qwen/Qwen2.5-Coder-7B-Instruct " + place)
     assert embedded == f"code reflex engine --port {port}"
+
+
+def test_without_a_gpu_the_embedded_engine_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line that also writes the configuration, which is the primary's alone."""
+    monkeypatch.setattr("core.router.remedies.has_gpu", lambda: False)
+    backend = local("http://127.0.0.1:3009/v1", "coder")
+    sentence, embedded, sglang, _ = remedy(Cause.NOT_LISTENING, backend)
+    assert "No GPU" in sentence
+    assert embedded == "code reflex engine --port 3009 --write"
+    assert sglang.startswith("sglang serve")
+    further = replace(backend, name="vllm")
+    assert remedy(Cause.NOT_LISTENING, further)[1].startswith("sglang serve")
+
+
+def test_a_gpu_is_seen_by_its_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a tool on the PATH, or a device file."""
+    monkeypatch.setattr(hardware, "_DEVICES", ("/nonexistent/device",))
+    monkeypatch.setattr(hardware, "_TOOLS", ("no-such-tool",))
+    look = hardware.has_gpu.__wrapped__
+    assert not look()
+    monkeypatch.setattr(hardware, "_TOOLS", ("no-such-tool", "sh"))
+    assert look()
+    monkeypatch.setattr(hardware, "_TOOLS", ())
+    monkeypatch.setattr(hardware, "_DEVICES", ("/dev/null",))
+    assert look()
 
 
 def test_lm_studio_has_lines_of_its_own() -> None:
