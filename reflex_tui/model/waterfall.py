@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule import Record
-    from reflex_tui.model.rows import Row
+    from reflex_tui.model.rows import CallRow, Row
 
 # So many events on both sides are looked through; the index knows those further off.
 _NEAR = 200
@@ -37,6 +37,7 @@ _NEAR = 200
 class Step:
     """A decision or an attempt: from ``start`` for ``length`` of the whole, both 0 to 1.
 
+    ``until_first`` is what of its length passed until the first token; 0 where that is not known.
     ``good`` is None where there is nothing to judge.
     """
 
@@ -48,6 +49,7 @@ class Step:
     good: bool | None
     start: float
     length: float
+    until_first: float = 0.0
 
 
 def timeline(records: Sequence[Record]) -> list[Step]:
@@ -98,9 +100,16 @@ def _step(record: Record, start: float, length: float) -> Step:
             call.success,
             start,
             length,
+            _until_first(call, length),
         )
     row = other_row(record)
     return Step(record, row.title, "", row.text, "", None, start, length)
+
+
+def _until_first(call: CallRow, length: float) -> float:
+    if call.ttft_ms is None or not call.latency_ms or call.ttft_ms < 0:
+        return 0.0
+    return length * min(1.0, call.ttft_ms / call.latency_ms)
 
 
 def call_records(capsule: Path, row: Row) -> tuple[list[Record], list[bool]]:
@@ -133,3 +142,21 @@ def _follows(log: EventLog, around: dict[int, Record], record: Record) -> bool:
         return True
     before = around.get(record.seq - 1) or log.get(record.seq - 1)
     return before is not None and before.hash == record.prev
+
+
+def previous_records(capsule: Path, row: Row) -> list[Record]:
+    """The records of the call before the row's: of its session if it has one, else of its stage.
+
+    Empty where none of the last hundreds of events is of such a call.
+
+    Raises:
+        CapsuleError: they cannot be read.
+    """
+    for record in reversed(list(EventLog(capsule).before(row.seq, 2 * _NEAR))):
+        if record.event_type != DECISION:
+            continue
+        before = decision_row(record)
+        same = before.session == row.session if row.session else before.stage == row.stage
+        if same and before.call_id != row.call_id and before.origin == row.origin:
+            return call_records(capsule, before)[0]
+    return []

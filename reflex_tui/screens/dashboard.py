@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -335,13 +336,15 @@ class Dashboard(Screen[None]):
 
     def on_log_view_opened(self, message: LogView.Opened) -> None:
         """Show one call whole."""
-        from reflex_tui.model.waterfall import call_records  # as in _complete
+        from reflex_tui.model.waterfall import call_records, previous_records  # as in _complete
         from reflex_tui.screens.detail import DetailScreen
 
         if self.settings is None:
             return
         path = self.settings.state_dir / "capsule"
-        self.app.push_screen(DetailScreen(message.row, lambda row: call_records(path, row)))
+        self.app.push_screen(
+            DetailScreen(message.row, partial(call_records, path), partial(previous_records, path))
+        )
 
     def on_command_bar_ran(self, message: CommandBar.Ran) -> None:
         """Run what was typed."""
