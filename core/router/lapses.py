@@ -87,6 +87,11 @@ class OtherSuite:
     listed: tuple[str, ...]
 
     @property
+    def beforehand(self) -> str:
+        """What a run on it cannot do yet."""
+        return f"a pass on {self.name} counts once [reflex] suites names it"
+
+    @property
     def explanation(self) -> Explanation:
         """Why the pass does not count, and the line that makes it count."""
         names = ", ".join(f'"{name}"' for name in (*self.listed, self.name))

@@ -14,15 +14,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReflexError, SandboxError
-from core.figures import day_time
+from core.figures import day_time, percent
 from core.files import MOST_BYTES, open_state
 from core.harness.bakeoff.arms import check_key, choose_arms
 from core.harness.bakeoff.journal import journals_in
 from core.harness.bakeoff.plan import Scope
 from core.harness.bakeoff.preparation import PreparedRun
+from core.harness.gate.criteria import GateThresholds
+from core.harness.gate.power import power_of_an_equal
+from core.harness.gate.statistics import LEAST_CONFIDENCE
 from core.harness.report.files import read
+from core.harness.report.power import power_of
 from core.harness.sandbox import Tier
 from core.plain import plain
+from core.router.promotion import other_suite
+from core.settings.suites import counts
 from reflex_tui.model.reports import newest
 
 if TYPE_CHECKING:
@@ -38,6 +44,9 @@ if TYPE_CHECKING:
 
 
 UNKNOWN = "unknown yet"
+_ASSUMED_SHARE = 0.9
+_ENOUGH_OF_100 = 50
+_JUDGED = set(GateThresholds.__dataclass_fields__)
 _MOST_READ = 5
 _MOST_HEAD = 1 << 20
 
@@ -64,11 +73,44 @@ class ArmEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class SuitePower:
+    """Of 100 first runs of a model as good as the cloud, parity clears in about ``of_100``.
+
+    That is where the cloud solves ``cloud_percent``: in the newest report on these tasks, or as
+    ``assumed``.
+    """
+
+    of_100: int
+    cloud_percent: float
+    assumed: bool
+
+    @property
+    def words(self) -> str:
+        """Whether so many tasks can reach a verdict at all."""
+        if not self.of_100:
+            return "too few tasks: even a model as good as the cloud stays undecided"
+        few = "few tasks: " if self.of_100 < _ENOUGH_OF_100 else ""
+        return f"{few}a model as good as the cloud clears parity in {self.of_100} of 100 runs"
+
+    @property
+    def basis(self) -> str:
+        """What it is taken from."""
+        where = "assumed" if self.assumed else "as in the newest report on it"
+        return f"cloud solves {percent(self.cloud_percent)}, {where}"
+
+    @property
+    def enough(self) -> bool:
+        """Whether a verdict is likely."""
+        return self.of_100 >= _ENOUGH_OF_100
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What a plan comes to; ``basis`` says what the time is taken from, ``limits`` what it lacks.
 
     ``selected`` of the suite's ``tasks`` are run; ``left_out`` are those the suite itself cannot
     use. ``usd`` is the cloud's price in all, None where it is unknown: ``usd_why`` says why.
+    ``power`` is what so many tasks can show; None where the gate asks for no bound.
     """
 
     suite: str
@@ -82,6 +124,7 @@ class Estimate:
     usd: float | None
     usd_why: str
     limits: str
+    power: SuitePower | None = None
 
     @property
     def calls(self) -> tuple[int, int]:
@@ -132,8 +175,27 @@ def estimate(settings: Settings, plan: Plan, past: PastRuns, self_test: SelfTest
         basis=_basis(each, past),
         usd=usd,
         usd_why=usd_why,
-        limits=prepared.no_decision_because(),
+        limits=prepared.no_decision_because() or _other_suite(scope),
+        power=_power(scope, past),
     )
+
+
+def _other_suite(scope: Scope) -> str:
+    reflex = scope.settings.reflex
+    if counts(scope.root, reflex.suites):
+        return ""
+    return other_suite(scope.root, reflex).beforehand
+
+
+def _power(scope: Scope, past: PastRuns) -> SuitePower | None:
+    thresholds = GateThresholds(**scope.settings.reflex.thresholds.model_dump(include=_JUDGED))
+    if thresholds.confidence < LEAST_CONFIDENCE or not scope.tasks:
+        return None
+    known = power_of(past.report) if past.report else None
+    same = past.report is not None and past.report.suite.hash == scope.suite_hash
+    share = known.cloud_percent / 100 if known and same else _ASSUMED_SHARE
+    found = power_of_an_equal(len(scope.tasks), round(share, 2), thresholds)
+    return SuitePower(round(100 * found), 100 * share, assumed=not (known and same))
 
 
 def _arm(arm: Arm, scope: Scope, past: PastRuns) -> ArmEstimate:

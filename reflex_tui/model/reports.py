@@ -55,6 +55,7 @@ class ListedReport:
 
     ``gate`` is what the gate table is drawn from; ``decides`` is what an inconclusive one lacks.
     Of the candidate there are its ``model`` and how many ``tasks`` it tried and ``solved``.
+    ``suite_root`` is where the suite lies: a name for one that ships, else a path.
     """
 
     path: Path
@@ -69,6 +70,7 @@ class ListedReport:
     model: str = ""
     solved: int | None = None
     tasks: int | None = None
+    suite_root: str = ""
 
     @property
     def name(self) -> str:
@@ -124,6 +126,7 @@ def read_report(path: Path) -> ListedReport:
         at if created is None else parse_time(created),
         verdict=word(document, "verdict") or word(gate, "verdict"),
         suite=_suite(document),
+        suite_root=_suite(document, "root"),
         arms=_names(document.get("arms")),
         stamps=_names(document.get("stamps")),
         gate={key: gate.get(key) for key in _GATE},
@@ -172,9 +175,9 @@ def measured(report: ListedReport) -> Measured:
     )
 
 
-def _suite(document: dict[str, Any]) -> str:
+def _suite(document: dict[str, Any], key: str = "name") -> str:
     suite = document.get("suite")
-    return word(suite, "name") if isinstance(suite, dict) else word(document, "suite")
+    return word(suite, key) if isinstance(suite, dict) else word(document, "suite")
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 from core.figures import duration, percent
 from core.plain import plain
 from core.settings.model import Thresholds
+from core.settings.suites import DEFAULT_SUITES
 from reflex_tui.model.gate import MAKE_FIRST
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.league import TrendSection, report_header, report_line
@@ -115,7 +116,7 @@ class BakeoffPane(Vertical, can_focus=True):
     """Shows ``live`` while there is a run and ``watching`` it, else ``reports``, newest first.
 
     ``detail`` is the chosen report whole, once it is read. ``enabled`` is whether reflex may serve
-    now; None while there is no configuration.
+    now; None while there is no configuration. Passes on ``suites`` count.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -140,6 +141,7 @@ class BakeoffPane(Vertical, can_focus=True):
     unfinished: reactive[Unfinished | None] = reactive(None, repaint=False)
     enabled: reactive[bool | None] = reactive(None, repaint=False)
     baseline: reactive[str] = reactive("", repaint=False)
+    suites: reactive[tuple[str, ...]] = reactive(DEFAULT_SUITES, repaint=False)
 
     class Opened(Message):
         """The user wants to read a whole report."""
@@ -228,6 +230,11 @@ class BakeoffPane(Vertical, can_focus=True):
         if self.is_mounted:
             self._show_reports()
             self.refresh_bindings()
+
+    def watch_suites(self) -> None:
+        """Other passes count now."""
+        if self.is_mounted:
+            self._show_reports()
 
     def watch_thresholds(self, thresholds: Thresholds) -> None:
         """Pass the thresholds on."""
@@ -407,7 +414,13 @@ class BakeoffPane(Vertical, can_focus=True):
         before = self.chosen_name
         listed.set_options(
             Option(
-                report_line(each, self.size.width, marked=each.name == self.baseline), id=each.name
+                report_line(
+                    each,
+                    self.size.width,
+                    marked=each.name == self.baseline,
+                    suites=self.suites,
+                ),
+                id=each.name,
             )
             for each in self.reports
         )

@@ -130,6 +130,7 @@ class BakeoffControl(Vertical):
         """TrialKey by these settings from now on; a run under way keeps its own."""
         self._settings = settings
         self.pane.thresholds = settings.reflex.thresholds
+        self.pane.suites = settings.reflex.suites
         self.pane.enabled = settings.reflex.enabled
 
     def see(

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
-from textual.widgets import Input, Label
+from textual.widgets import Input, Label, Static
 
 from core.errors import ConfigError, ReflexError
 from core.figures import count, duration, plural
@@ -27,17 +27,20 @@ from reflex_tui.model.gate import BAD, POOR
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, TITLE, labelled, left, line
 from reflex_tui.widgets.section import Section
+from reflex_tui.widgets.suite_choice import SuiteChoice, suite_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.content import Content
 
+    from core.harness.mining.facts import SuiteFacts
     from core.harness.sandbox import SelfTest
     from core.router.view import RoutingView
     from core.settings import Settings
+    from reflex_tui.model.estimate import SuitePower
     from reflex_tui.model.slash import BakeoffOptions
 
 
@@ -72,6 +75,7 @@ class CostSection(Section):
             ("CALLS", _calls(found)),
             ("TAKES", _time(found)),
             ("COSTS", _price(found)),
+            *([("POWER", _power(found.power))] if found.power else []),
         )
         lines = [
             each
@@ -121,6 +125,12 @@ def _price(found: Estimate) -> Content:
     return line(f"about ${found.usd:,.2f}", (f"   {paid}, at the prices in [cloud]", MUTED))
 
 
+def _power(power: SuitePower) -> Content:
+    style = "" if power.enough else POOR
+    sign = "" if power.enough else "▲ "
+    return line((f"{sign}{power.words}", style), (f"   {power.basis}", MUTED))
+
+
 def _left_out(found: Estimate, width: int) -> list[Content]:
     some = found.left_out[:_MOST_LEFT_OUT]
     told = f"{plural(len(found.left_out), 'task')} that cannot be used"
@@ -146,10 +156,12 @@ def _wrapped(start: str, text: str, style: str, width: int) -> list[Content]:
 class BakeoffStart(ModalScreen["Plan | None"]):
     """Dismissed with the plan to run, or with None."""
 
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  Textual declares it so
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "begin", "Start", id="start.begin", priority=True),
         Binding("tab,down", "app.focus_next", "Next", id="start.next"),
-        Binding("shift+tab,up", "app.focus_previous", "Back", show=False, id="start.back"),
+        Binding("shift+tab,up", "app.focus_previous", "Suites", id="start.back"),
+        Binding("ctrl+n", "make", "New suite", id="start.make", priority=True),
         Binding("escape", "dismiss", "Cancel", id="start.cancel"),
     ]
 
@@ -159,6 +171,13 @@ class BakeoffStart(ModalScreen["Plan | None"]):
         def __init__(self, plan: Plan | None, found: Estimate | ReflexError) -> None:
             super().__init__()
             self.plan, self.found = plan, found
+
+    class SuitesRead(Message):
+        """The suites there are; ``chosen`` is the name of one that was just made."""
+
+        def __init__(self, found: Sequence[SuiteFacts], chosen: str) -> None:
+            super().__init__()
+            self.found, self.chosen = found, chosen
 
     def __init__(
         self,
@@ -180,11 +199,12 @@ class BakeoffStart(ModalScreen["Plan | None"]):
     def compose(self) -> ComposeResult:
         """A field a line with what may stand in it, the cost below."""
         with Vertical(id="start"):
+            yield Static(id="start-suites-header", markup=False)
+            yield SuiteChoice()
             for name, value, hint in self._fields():
                 with Horizontal(classes="field"):
                     yield Label(name, classes="field-name", markup=False)
-                    suites = (*available_suites(), *own_names(self._settings.source.root))
-                    known = SuggestFromList(suites) if name == "suite" else None
+                    known = SuggestFromList(self._names) if name == "suite" else None
                     yield Input(
                         value,
                         id=f"start-{name}",
@@ -196,11 +216,15 @@ class BakeoffStart(ModalScreen["Plan | None"]):
             yield CostSection()
         yield KeyBar()
 
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (*available_suites(), *own_names(self._settings.source.root))
+
     def _fields(self) -> list[tuple[str, str, str]]:
         options, reflex = self._options, self._settings.reflex
         known = ", ".join([PRIMARY, *(plain(name, 40) for name in reflex.backends), CLOUD])
         return [
-            ("suite", options.suite or DEFAULT_SUITE, "built-in name, or a path"),
+            ("suite", options.suite or DEFAULT_SUITE, "name or path; ↑ to the list"),
             ("arms", options.arms or f"{PRIMARY},{CLOUD}", f"of {known}"),
             ("tasks", options.tasks or "*", "pattern of task ids, such as c*"),
             ("trials", options.trials or "1", "trials per task"),
@@ -216,11 +240,53 @@ class BakeoffStart(ModalScreen["Plan | None"]):
         self.query_one("#start").border_title = "New bakeoff"
         self.query_one("#start-suite", Input).focus()
         self._estimate()
+        self._read_suites()
         self.set_interval(1.0, self._show_health)
+
+    def on_resize(self) -> None:
+        """Fit the columns."""
+        self.call_after_refresh(self._show_header)
+
+    def on_bakeoff_start_suites_read(self, message: SuitesRead) -> None:
+        """Show them; a suite that was just made is chosen."""
+        chosen = message.chosen or self._suite.value.strip()
+        self.query_one(SuiteChoice).show_suites(message.found, chosen)
+        self._show_header()
+        if message.chosen:
+            self._suite.value = message.chosen
+
+    def on_suite_choice_wanted(self, message: SuiteChoice.Wanted) -> None:
+        """Take the suite under the cursor."""
+        self._suite.value = message.name
+
+    def action_make(self) -> None:
+        """Make a suite of this workspace's code."""
+        from reflex_tui.screens.suite_make import SuiteMake  # when it is wanted
+
+        self.app.push_screen(SuiteMake(self._settings.source.root), self._take)
+
+    def _take(self, made: str | None) -> None:
+        self._read_suites(made)
+
+    @property
+    def _suite(self) -> Input:
+        return self.query_one("#start-suite", Input)
+
+    def _show_header(self) -> None:
+        width = max(0, self.query_one(SuiteChoice).size.width - 1)
+        self.query_one("#start-suites-header", Static).update(suite_header(width))
+
+    @work(thread=True, group="suites", exclusive=True)
+    def _read_suites(self, chosen: str | None = None) -> None:
+        from core.harness.mining.facts import all_suites  # it costs start-up
+
+        self.post_message(self.SuitesRead(all_suites(self._settings.source.root), chosen or ""))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """What was estimated is of other fields."""
         event.stop()
+        if event.input is self._suite and not self.query_one(SuiteChoice).has_focus:
+            self.query_one(SuiteChoice).put_cursor(event.value.strip())
         self.plan = None
         self.refresh_bindings()
         self._estimate()

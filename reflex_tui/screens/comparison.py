@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.figures import NONE, day_time, duration, percent
@@ -9,7 +11,7 @@ from core.harness.report.compare import compare
 from core.harness.report.files import read
 from core.harness.report.summary import summaries
 from core.plain import plain
-from reflex_tui.model.gate import BAD, GOOD
+from reflex_tui.model.gate import BAD, GOOD, POOR
 from reflex_tui.widgets.lines import MUTED, left, line, right, title
 from reflex_tui.widgets.trials import ARM_STYLE
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from core.harness.report.summary import ArmSummary
 
 _NAME, _FIGURE = 28, 14
+_LEAST_CHANGE = 0.05
 _MOST_NAMED = 6
 
 
@@ -56,24 +59,51 @@ def _judgement(comparison: Comparison) -> list[Content]:
 
 def _table(report: Report, baseline: Report) -> list[Content]:
     now, before = summaries(report), summaries(baseline)
-    head = line(left("", _NAME), right("before", _FIGURE), right("now", _FIGURE)).stylize(MUTED)
+    names = (right(name, _FIGURE) for name in ("before", "now", "change"))
+    head = line(left("", _NAME), *names).stylize(MUTED)
     lines = [head]
     for (arm, figures), style in zip(now.items(), ARM_STYLE, strict=False):
         earlier = _figures(before[arm]) if arm in before else {}
-        for label, text in _figures(figures).items():
+        for label, figure in _figures(figures).items():
+            before_it = earlier.get(label, replace(figure, value=None))
             name = line((plain(arm, 12).ljust(10), f"bold {style}"), (label, ""))
-            cells = right(earlier.get(label, NONE), _FIGURE), right(text, _FIGURE)
-            lines.append(line(left(name, _NAME), *cells))
+            cells = (before_it.text, figure.text, line(change(before_it, figure)))
+            lines.append(line(left(name, _NAME), *(right(each, _FIGURE) for each in cells)))
     return lines
 
 
-def _figures(one: ArmSummary) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class ComparedFigure:
+    """A figure of one arm: percent, or ``in_ms`` and then better when lower."""
+
+    value: float | None
+    in_ms: bool = False
+
+    @property
+    def text(self) -> str:
+        """With its unit."""
+        return duration(self.value) if self.in_ms else percent(self.value)
+
+
+def _figures(one: ArmSummary) -> dict[str, ComparedFigure]:
     return {
-        "solved": percent(one.solved_percent),
-        "P50": duration(one.total_p50_ms),
-        "P95": duration(one.total_p95_ms),
-        one.compliance_title: percent(one.compliance_percent),
+        "solved": ComparedFigure(one.solved_percent),
+        "P50": ComparedFigure(one.total_p50_ms, in_ms=True),
+        "P95": ComparedFigure(one.total_p95_ms, in_ms=True),
+        one.compliance_title: ComparedFigure(one.compliance_percent),
     }
+
+
+def change(before: ComparedFigure, now: ComparedFigure) -> tuple[str, str]:
+    """By how much, and whether for the better; percentages differ by points."""
+    if before.value is None or now.value is None:
+        return NONE, MUTED
+    more = now.value - before.value
+    if math.isnan(more) or abs(more) < _LEAST_CHANGE:  # ∞ and ∞ are the same
+        return "same", MUTED
+    size = duration(abs(more)) if now.in_ms else f"{abs(more):.1f} points"
+    sign = "+" if more > 0 else "\N{MINUS SIGN}"
+    return f"{sign}{size}", GOOD if (more < 0) is now.in_ms else POOR
 
 
 def _task_changes(words: str, tasks: tuple[str, ...], style: str) -> list[Content]:

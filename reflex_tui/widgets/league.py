@@ -8,6 +8,7 @@ from textual.reactive import reactive
 
 from core.figures import NONE, duration, percent
 from core.router.lapses import disqualifying, mark
+from core.settings.suites import DEFAULT_SUITES, counts
 from reflex_tui.model.gate import BAD, GOOD, POOR
 from reflex_tui.model.reports import measured
 from reflex_tui.widgets.gate import VERDICTS
@@ -69,8 +70,17 @@ def report_header(width: int) -> Content:
     return line(*names).stylize(MUTED)
 
 
-def report_line(report: ListedReport, width: int, *, marked: bool = False) -> Content:
-    """A report in columns; ``marked`` is the baseline of comparisons."""
+def report_line(
+    report: ListedReport,
+    width: int,
+    *,
+    marked: bool = False,
+    suites: Sequence[str] = DEFAULT_SUITES,
+) -> Content:
+    """A report in columns; ``marked`` is the baseline of comparisons.
+
+    Passes on ``suites`` count.
+    """
     at = report.at
     when = left(f"{at.astimezone():%m-%d %H:%M}" if at else NONE, _WHEN)
     sign = left(line(("◆" if marked else "", "$reflex")), _MARK)
@@ -95,16 +105,18 @@ def report_line(report: ListedReport, width: int, *, marked: bool = False) -> Co
         right(percent(figures.json), sizes.json),
         "  ",
         left(line((word, style)), _VERDICT - 2),
-        left(line(_counts(report)), sizes.counts),
+        left(line(_counts(report, suites)), sizes.counts),
     )
 
 
-def _counts(report: ListedReport) -> tuple[str, str]:
+def _counts(report: ListedReport, suites: Sequence[str]) -> tuple[str, str]:
     """Whether the report may enable reflex, and if not why."""
     marks = disqualifying(report.stamps, in_demo="demo" in report.stamps)
     if marks:
         return f"no: {mark(marks[0]).sentence}", POOR
     match report.verdict:
+        case "pass" if not counts(report.suite_root, suites):
+            return "no: unlisted", POOR
         case "pass":
             return "yes", GOOD
         case "fail":

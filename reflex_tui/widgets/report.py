@@ -158,10 +158,14 @@ class OriginSection(Section):
 
     origins: reactive[tuple[OriginShare, ...]] = reactive((), layout=True)
 
+    def watch_origins(self) -> None:
+        """It is there where not all tasks are the package's own."""
+        self.set_class(
+            bool(self.origins) and {one.name for one in self.origins} != {SHIPPED}, "-some"
+        )
+
     def lines(self, width: int) -> list[Content]:
-        """A heading and a line for each; nothing where all tasks are the package's own."""
-        if [one.name for one in self.origins] == [SHIPPED]:
-            return []
+        """A heading and a line for each."""
         return origin_lines(self.origins, width)
 
 

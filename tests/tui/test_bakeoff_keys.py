@@ -30,7 +30,9 @@ def one(number: int, suite: str = "small", problem: str = "") -> ListedReport:
     path = ROOT / f".speckit/eval/reflex-bakeoff-2026011{number}T103100Z.json"
     if problem:
         return ListedReport(path, problem=problem)
-    return ListedReport(path, NOW, "pass", suite, ("reflex", "cloud"), gate=passed())
+    return ListedReport(
+        path, NOW, "pass", suite, ("reflex", "cloud"), gate=passed(), suite_root="./small"
+    )
 
 
 def offered(bench: Bench) -> set[str]:
@@ -107,10 +109,13 @@ async def test_at_80_columns_every_key_of_the_pane_is_in_the_foot() -> None:
 @pytest.mark.parametrize("columns", [80, 116, 160])
 async def test_the_league_table_says_who_solved_what_and_whether_it_counts(columns: int) -> None:
     """The names of the columns stand over them; what narrow terminals lack is one key away."""
-    good = replace(one(1), model="qwen", solved=66, tasks=68, gate=passed())
+    good = replace(
+        one(1), model="qwen", solved=66, tasks=68, gate=passed(), suite_root="reflex_patchloop_v1"
+    )
+    other = replace(one(3), solved=65, tasks=68)
     demo = replace(one(2), stamps=("demo", "scripted", "subset"))
     async with dashboard(size=(columns, 30)) as bench:
-        await bench.tell(ReportsSeen((good, demo)))
+        await bench.tell(ReportsSeen((good, demo, other)))
         await bench.press("3")
         rows = bench.shown().splitlines()
         (names,) = [row for row in rows if "SOLVED" in row]
@@ -122,6 +127,8 @@ async def test_the_league_table_says_who_solved_what_and_whether_it_counts(colum
         wide = columns > 80
         assert ("96 % (≥ 88)" in row) == wide
         assert ("yes" in row) == wide
+        (row,) = [row for row in rows if "65/68" in row]
+        assert ("no: unlisted" in row) == wide
         assert any("no: only some of the" in row for row in rows) == (columns == 160)
 
 

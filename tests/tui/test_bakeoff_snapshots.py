@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from core.errors import ConfigError, ReflexError
 from core.harness.bakeoff.plan import Plan
 from core.harness.gate.looks import Look
+from core.harness.mining.facts import SuiteFacts
 from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
 from core.harness.report.summary import summaries
@@ -19,7 +21,7 @@ from core.harness.report.verdict import rederive
 from core.router.decision import GateView
 from core.router.enable import Done, Proposal, SettingChange
 from core.settings.model import Cloud
-from reflex_tui.model.estimate import ArmEstimate, Estimate, Unfinished
+from reflex_tui.model.estimate import ArmEstimate, Estimate, SuitePower, Unfinished
 from reflex_tui.model.live import Live
 from reflex_tui.model.reports import Detail, _tasks
 from reflex_tui.model.reports import ListedReport as Listed
@@ -170,6 +172,7 @@ def listed(made: Report, stamp: str) -> Listed:
         model=made.arms["reflex"].model,
         solved=sum(each.solved for each in made.trials if each.arm == "reflex"),
         tasks=sum(each.arm == "reflex" for each in made.trials),
+        suite_root=made.suite.root,
     )
 
 
@@ -276,6 +279,7 @@ ALL = Estimate(
     usd=0.02,
     usd_why="",
     limits="",
+    power=SuitePower(87, 90.0, assumed=True),
 )
 SOME = replace(
     ALL,
@@ -287,6 +291,20 @@ SOME = replace(
     usd=None,
     usd_why="unknown yet: [cloud] has no price_input/output_per_million",
     limits="3 of the suite's 68 tasks are not the suite",
+    power=SuitePower(0, 90.0, assumed=True),
+)
+SUITES = (
+    SuiteFacts("polyglot_v1", own=False, tasks=24, languages={"go": 6, "python": 6, "rust": 6}),
+    SuiteFacts("reflex_patchloop_v1", own=False, tasks=68, languages={"python": 68}),
+    SuiteFacts(
+        "mine",
+        own=True,
+        tasks=23,
+        languages={"python": 23},
+        kinds={"history": 3, "mutation": 20},
+        age=timedelta(days=2),
+        moved=4,
+    ),
 )
 REFUSED = ConfigError(
     "the cloud arm is not configured: $OPENAI_API_KEY holds no key for https://api.openai.com/v1",
@@ -309,6 +327,7 @@ def test_start(
 ) -> None:
     """The start dialog: what it comes to, what it lacks, why it is refused."""
     monkeypatch.setattr(BakeoffStart, "_estimate", lambda _: None)
+    monkeypatch.setattr(BakeoffStart, "_read_suites", lambda _: None)
 
     async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         tasks = "s*" if found is SOME else ""
@@ -316,6 +335,7 @@ def test_start(
         dialog = BakeoffStart(settings(), BakeoffOptions(tasks=tasks), lambda: down, {})
         await pilot.app.push_screen(dialog)
         dialog.query_one(CostSection).found = found
+        dialog.post_message(BakeoffStart.SuitesRead(SUITES, ""))
         dialog.post_message(BakeoffStart.Looked(Plan(), found))
 
     assert seen(snap_compare, act, size, theme)

@@ -46,6 +46,7 @@ _TRIES_A_FUNCTION = 3
 _HISTORYS_SHARE = 0.5  # of the time, where mutants are wanted as well
 DUPLICATE = "near-duplicate of another"
 NOT_REACHED = "no test reaches the function"
+TOO_LARGE = f"a whole file of over {MOST_SHOWN_BYTES >> 10} KiB, too much for a prompt"
 UNSOUND = "its tests do not pass as the code is"
 _PROMPT = (
     "Something in {path} has stopped working: tests fail, as shown. Make the code do again what "
@@ -262,6 +263,9 @@ class _Maker:
 
     def _functions(self) -> Iterator[tuple[str, str, list[Mutant]]]:
         """Path, function and mutants; files take turns, so that a budget spreads over all."""
+        for path in self._too_large():
+            self.tally.now = path
+            self._drop_all(TOO_LARGE)
         by_file = [each for path in self._sources() if (each := self._by_function(path))]
         by_file.sort(key=len, reverse=True)
         while by_file:
@@ -270,11 +274,14 @@ class _Maker:
             by_file = [functions for functions in by_file if functions]
 
     def _sources(self) -> list[str]:
-        return [
-            path
-            for path, (content, _) in sorted(self._tree.files.items())
-            if is_source(path) and len(content) <= MOST_SHOWN_BYTES
-        ]
+        return [path for path in sorted(self._tree.files) if self._is_source(path, small=True)]
+
+    def _too_large(self) -> list[str]:
+        return [path for path in sorted(self._tree.files) if self._is_source(path, small=False)]
+
+    def _is_source(self, path: str, *, small: bool) -> bool:
+        content, _ = self._tree.files[path]
+        return is_source(path) and (len(content) <= MOST_SHOWN_BYTES) is small
 
     def _by_function(self, path: str) -> list[tuple[str, str, list[Mutant]]]:
         try:
@@ -354,7 +361,7 @@ class _Maker:
         )
 
     def _drop_all(self, why: str) -> None:
-        """A function that no mutant of can be a task is one candidate."""
+        """A function that no mutant of can be a task is one candidate, as is a whole file."""
         self.tally.tried["mutation"] += 1
         self._ended("mutation", why)
 

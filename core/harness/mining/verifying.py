@@ -125,7 +125,9 @@ class Verifier:
         second = await self.run(candidate.check, candidate.tree, candidate.broken)
         if second.stopped or _missed(first, right) != _missed(second, right):
             return FLAKY
-        if candidate.control and await self._control_passes(candidate, right):
+        # A mutant's control was run before it: which tests should notice shows from that.
+        tried = candidate.notice is not None
+        if candidate.control and not tried and await self._control_passes(candidate, right):
             return CONTROL
         limit_s = math.ceil(max(_LEAST_LIMIT_S, _TIMES_SLOWER * right.slowest_s))
         return Verified(
