@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 
 ADDED_MS, ADDED_P95_MS, A_SECOND, MEMORY_MB = 1.5, 4.0, 800, 60
 CALLERS = 32
+# Without a key of its own it starts for local development only.
+_LITELLM = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+}
 _STARTING_S = 120
 _ADDRESS = re.compile(r"http://[\d.]+:\d+")
 
@@ -230,7 +235,7 @@ def _wait(port: int) -> None:
 @contextmanager
 def _child(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A gateway on the last core, ended as Ctrl-C would."""
-    environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_COLOR": "1"}
+    environment = {**os.environ, **_LITELLM, "NO_COLOR": "1"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as process:

@@ -1,7 +1,7 @@
 """An OpenAI-compatible server that knows the truth, in a process of its own; stdlib alone.
 
 The path chooses its behaviour: ``/instant/v1`` answers with 32 tokens at once, each a
-write of its own; ``/paced/v1``
+write of its own, or whole where no stream is asked for; ``/paced/v1``
 sends the first token 50 ms after the request and one every 20 ms, and its last token is the time in
 ms from the request's arrival to the write of the first; ``/error/v1`` answers 500, ``/hang/v1``
 never. It prints its port, and ends with its standard input.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import struct
 import sys
@@ -73,6 +74,18 @@ def _whole(status: int, payload: object) -> bytes:
 _MODELS = _whole(
     200, {"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "stub"}]}
 )
+_MESSAGE = {"role": "assistant", "content": " word" * TOKENS}
+_SAID = _whole(
+    200,
+    {
+        "id": "chatcmpl-0123456789",
+        "object": "chat.completion",
+        "created": 1767225600,
+        "model": MODEL,
+        "choices": [{"index": 0, "message": _MESSAGE, "finish_reason": "stop"}],
+        "usage": _USAGE,
+    },
+)
 _FAILED = _whole(500, {"error": {"message": "no", "type": "server_error", "code": 500}})
 _UNKNOWN = _whole(404, {"error": {"message": "no such path", "code": 404}})
 
@@ -115,11 +128,14 @@ class Exchange:
         if len(body) < length:
             return
         self._received = b""
-        self._answer(head.split(b" ", 2)[1].decode(), arrived)
+        streams = re.search(rb'"stream": ?true', body) is not None
+        self._answer(head.split(b" ", 2)[1].decode(), arrived, streams=streams)
 
-    def _answer(self, path: str, arrived: float) -> None:
+    def _answer(self, path: str, arrived: float, *, streams: bool) -> None:
         if path.endswith("/models"):
             self._write(_MODELS)
+        elif path == "/instant/v1/chat/completions" and not streams:
+            self._write(_SAID)
         elif path == "/instant/v1/chat/completions":
             self._write(_HEAD + _ROLE)
             for _ in range(TOKENS):
