@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from reflex_tui.model.latencies import Figures
 
-_KEY, _DOES, _USAGE, _SIGN = 16, 34, 34, 20
+_USAGE, _SIGN, _FILE = 34, 20, 16
+_KEY, _DOES, _ID = 7, 19, 17
+_KEYED = _KEY + _DOES + _ID
 SIGNS = (
     ("● up", "the server answers, has the model and is ready"),
     ("▲ slow", "it answers, but over the latency limit"),
@@ -112,11 +114,9 @@ def help_page(
     keys: Sequence[tuple[str, str, str]], places: Mapping[str, str], width: int
 ) -> list[Content]:
     """Keys as (key, what it does, id), commands, signs, and the files that matter by name."""
-    lines = [title("KEYS HERE", ("use the id at the right in your own keys file", MUTED))]
-    lines += [
-        line(left(line((key, "bold $reflex")), _KEY), left(does, _DOES), (binding_id, MUTED))
-        for key, does, binding_id in keys
-    ]
+    lines = [title("KEYS HERE", ("with their ids, for your own keys file", MUTED))]
+    for heading, group in _grouped(keys):
+        lines += [line(""), title(heading), *_columns(group, width)]
     lines += [line(""), title("COMMANDS", ("type / to enter one", MUTED))]
     for command in COMMANDS:
         usage = left(line((command.usage, "bold")), _USAGE)
@@ -126,8 +126,39 @@ def help_page(
         lines += labelled(line(left(sign, _SIGN)), line((meaning, MUTED)), width)
     lines += [line(""), title("FILES")]
     for name, place in places.items():
-        lines += labelled(line(left(name, _KEY)), line((place, MUTED)), width)
+        lines += labelled(line(left(name, _FILE)), line((place, MUTED)), width)
     return [left(each, width) for each in lines]
+
+
+def _grouped(
+    keys: Sequence[tuple[str, str, str]],
+) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    """What acts on the rows, what on this pane, what anywhere; none that is empty."""
+
+    def group_of(binding_id: str) -> str:
+        place, dot, _ = binding_id.partition(".")
+        if not dot or place == "pane":
+            return "ANYWHERE"
+        return "ROWS" if place == "log" else "PANE"
+
+    for heading in ("PANE", "ROWS", "ANYWHERE"):
+        if group := [each for each in keys if group_of(each[2]) == heading]:
+            yield heading, group
+
+
+def _columns(keys: Sequence[tuple[str, str, str]], width: int) -> list[Content]:
+    """Keys in two columns where there is room, one below the other in each."""
+    across = 2 if width >= 2 * _KEYED else 1
+    height = -(-len(keys) // across)
+    told = [
+        line(
+            left(line((key, "bold $reflex")), _KEY),
+            left(does, _DOES),
+            left(line((id_, MUTED)), _ID),
+        )
+        for key, does, id_ in keys
+    ]
+    return [sum(told[row + height :: height], told[row]) for row in range(height)]
 
 
 def readable(keys: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
