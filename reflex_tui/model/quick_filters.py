@@ -7,6 +7,7 @@ they come and change.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reflex_tui.model.filters import LogFilter, parse_filter
@@ -24,25 +25,26 @@ class QuickFilter:
 
     name: str
     text: str
+    filter: LogFilter
     binding: str
     key: str
 
-    @property
-    def filter(self) -> LogFilter:
-        """What it lets pass."""
-        return parse_filter(self.text)
 
-
+@lru_cache(8)
 def quick_filters(limit_ms: float) -> tuple[QuickFilter, ...]:
     """Those that are always there; slow is what takes longer than the limit."""
     limit = f"{limit_ms / 1000:g}s"
-    return (
-        QuickFilter("all", "", "routing.all", "a"),
-        QuickFilter("failed", "is:failed", "routing.failed", "x"),
-        QuickFilter("fell back", "is:fallback", "routing.fallback", "b"),
-        QuickFilter("cloud", "mode:cloud", "routing.cloud", "c"),
-        QuickFilter(f"> {limit}", f">{limit}", "routing.slow", "o"),
-        QuickFilter("held out", "reason:holdout", "routing.holdout", "h"),
+    found = (
+        ("all", "", "routing.all", "a"),
+        ("failed", "is:failed", "routing.failed", "x"),
+        ("fell back", "is:fallback", "routing.fallback", "b"),
+        ("cloud", "mode:cloud", "routing.cloud", "c"),
+        (f"> {limit}", f">{limit}", "routing.slow", "o"),
+        ("held out", "reason:holdout", "routing.holdout", "h"),
+    )
+    return tuple(
+        QuickFilter(name, text, parse_filter(text), binding, key)
+        for name, text, binding, key in found
     )
 
 
