@@ -38,9 +38,11 @@ def bad_calls(share: float, alike: float, rng: random.Random) -> Iterator[bool]:
         yield level > limit
 
 
-def calls_until_broken(cause: str, bad: Iterator[bool], most: int = CALLS) -> int | None:
+def calls_until_broken(
+    cause: str, bad: Iterator[bool], most: int = CALLS, block: int | None = None
+) -> int | None:
     """After how many calls the promise is found broken; None: not within ``most``."""
-    chart = ECusum(_BLOCKS[cause])
+    chart = ECusum(block or _BLOCKS[cause])
     for number in range(1, most + 1):
         chart.take(number, bad=next(bad), allowed=ALLOWED[cause])
         if chart.broken:
@@ -54,7 +56,9 @@ def calls_until_broken(cause: str, bad: Iterator[bool], most: int = CALLS) -> in
         (LATENCY, SLOW_SHARE, 0.0, 0.1),
         (LATENCY, SLOW_SHARE, 0.5, 0.1),
         (LATENCY, SLOW_SHARE, 0.8, 0.2),
+        (LATENCY, SLOW_SHARE, 0.9, 0.35),
         (LATENCY, 0.02, 0.9, 0.15),
+        (LATENCY, 0.02, 0.95, 0.2),
         (COMPLIANCE, LEAST_INVALID, 0.0, 0.3),
         (OUTCOMES, WRONG, 0.0, 0.3),
         (OUTCOMES, 1 - 0.95 * 0.9, 0.0, 0.05),
@@ -73,6 +77,33 @@ def test_false_demotions_are_rare(
     )
     # In the short form a single one may be chance.
     assert found / runs <= most + (0 if torture else 1 / runs)
+
+
+def test_longer_blocks_have_their_price(*, torture: bool) -> None:
+    """Why ten calls are one step: more of them err less where slow calls come in long groups.
+
+    They find a server that became slow as much later.
+    """
+    runs = 400 if torture else 10
+    found = {}
+    for block in (10, 20, 40):
+        rng = random.Random(13)
+        alike = [
+            calls_until_broken(LATENCY, bad_calls(SLOW_SHARE, 0.9, rng), block=block)
+            for _ in range(runs)
+        ]
+        slow = [
+            calls_until_broken(LATENCY, bad_calls(0.5, 0.0, rng), block=block) or CALLS
+            for _ in range(runs)
+        ]
+        wrong = sum(each is not None for each in alike)
+        found[block] = wrong, statistics.median(slow)
+        print(  # noqa: T201
+            f"blocks of {block}: alike 0.9 demoted in {wrong} of {runs}; "
+            f"half slow found after {found[block][1]:.0f} calls"
+        )
+    assert found[10][0] >= found[20][0] >= found[40][0]
+    assert found[10][1] < found[20][1] < found[40][1]
 
 
 @pytest.mark.parametrize(
