@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from core.figures import duration, plural
+from core.harness.gate.criteria import P95_LATENCY
 from core.harness.gate.judge import solved_in_time
 from core.plain import plain, plain_block
 from reflex_tui.model.gate import BAD, GOOD, POOR
@@ -24,7 +25,7 @@ from reflex_tui.widgets.section import Section
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.harness.gate.judge import GateResult
+    from core.harness.gate.criteria import Criterion
     from core.patchloop.trial import Attempt, Trial
     from reflex_tui.model.live import TrialKey
 
@@ -88,6 +89,7 @@ _NUMBER = 10
 # Two less than elsewhere, so that a task a cell of our own suite is a line at 80 columns.
 LABEL = 8
 _SAID = 16
+_MOST_TOWARDS, _COUNTED = 40, 28
 _PREPARING = "probing the servers and testing the sandbox"
 
 
@@ -202,7 +204,7 @@ class TrialGrid(Section):
             lines += _arm(live, arm, style, width, most)
         legend = _legend(live, width)
         lines += [line(""), legend, line("")] if self._is_roomy else [legend]
-        return lines + look_lines(live, width) + _verdict(live.verdict, width)
+        return lines + look_lines(live, width) + _verdict(live, width)
 
     @property
     def _is_roomy(self) -> bool:
@@ -317,24 +319,31 @@ def look_lines(live: Live, width: int) -> list[Content]:
     return lines
 
 
-def _verdict(verdict: GateResult | None, width: int) -> list[Content]:
+def _verdict(live: Live, width: int) -> list[Content]:
     """The gate over what there is, and what would decide it."""
-    label = ("verdict so far".ljust(_SAID), MUTED)
+    verdict, label = live.verdict, ("verdict so far".ljust(_SAID), MUTED)
     if verdict is None:
         return [line(label, ("◌ after the next finished task", MUTED))]
     word, style = VERDICTS[verdict.verdict.value]
     why = verdict.summary.partition(": ")[2]
     told = line((word, f"bold {style}"), (f"  {plain(why, 300)}", MUTED))
     lines = labelled(line(label), told, width)
-    if verdict.decides:
+    bars = [_towards(one, live, width) for one in verdict.criteria if one.needed]
+    if verdict.decides and not bars:
         said = line(("still needed".ljust(_SAID), MUTED))
-        lines += labelled(said, line(plain(_short(verdict), 300)), width)
-    return lines
+        lines += labelled(said, line(plain(verdict.decides, 300)), width)
+    return lines + bars
 
 
-def _short(verdict: GateResult) -> str:
-    """What would decide it, in a line: ``P95 latency ~47, success parity ~7 more tasks …``."""
-    needed = [(one.title, one.needed) for one in verdict.criteria if one.needed]
-    if not needed:
-        return verdict.decides
-    return ", ".join(f"{title} ~{more}" for title, more in needed) + " more tasks or trials"
+def _towards(one: Criterion, live: Live, width: int) -> Content:
+    """How far a criterion is on its way to a verdict, by what its rates so far ask for in all."""
+    calls = one.name == P95_LATENCY
+    have = live.score(live.arms[0]).tried if calls else live.tasks_done
+    if calls and live.latency is not None:
+        have = live.latency.calls
+    whole = have + (one.needed or 0)
+    told = f"{have:,} of about {whole:,} {'first calls' if calls else 'tasks'}"
+    room = max(0, min(_MOST_TOWARDS, width - _SAID - max(_COUNTED, len(told)) - 2))
+    filled = round(room * have / max(1, whole))
+    drawn = line(("━" * filled, POOR), ("─" * (room - filled), "$rule"))
+    return left(line((one.title.ljust(_SAID), MUTED), drawn, "  ", told), width)

@@ -97,6 +97,31 @@ async def test_a_flaky_test_makes_no_task(tmp_path: Path, self_test: SelfTest) -
     assert any("flaky" in why for _, why in made.tally.dropped)
 
 
+async def test_tests_that_cannot_begin_say_what_they_lack(
+    tmp_path: Path, self_test: SelfTest
+) -> None:
+    """A module that is not installed is named: all candidates are dropped for it."""
+    root = make_repository(tmp_path)
+    write(root / "check.py", "import sys\nimport not_installed_here\n")
+    commit(root, "Ask for more")
+    made = await made_from(root, self_test, origins=("mutation",))
+    assert made.place is None
+    lacking = "ModuleNotFoundError: No module named 'not_installed_here'"
+    assert {why for _, why in made.tally.dropped} == {
+        f"its tests do not pass as the code is ({lacking})"
+    }
+
+
+async def test_a_file_too_large_for_a_prompt_is_told(tmp_path: Path, self_test: SelfTest) -> None:
+    """It is no candidate, and not passed over in silence."""
+    root = make_repository(tmp_path)
+    write(root / "large.py", "def double(n):\n    return n * 2\n" + "# more\n" * 5000)
+    commit(root, "A large file")
+    made = await made_from(root, self_test, origins=("mutation",))
+    (why,) = [why for _, why in made.tally.dropped if "whole file" in why]
+    assert "over 32 KiB" in why
+
+
 async def test_whoever_stops_keeps_what_is_found(tmp_path: Path, self_test: SelfTest) -> None:
     """The first task that is kept ends the work; it is on disk, and nothing half-written is."""
     root = make_repository(tmp_path)

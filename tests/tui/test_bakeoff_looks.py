@@ -16,10 +16,12 @@ from core.settings.model import Thresholds
 from reflex_tui.model.gate import criteria
 from reflex_tui.model.live import Live
 from reflex_tui.model.reports import read_detail
+from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.screens.report import overview
 from reflex_tui.widgets.trials import look_lines, progress_bar
 from tests.support.report.synthetic import LIMITS, made, planted, suite, task_ids
 from tests.support.tui.bakeoffs import events, trials
+from tests.support.tui.bench import dashboard
 from tests.support.tui.making import StillClock
 
 if TYPE_CHECKING:
@@ -109,6 +111,21 @@ def test_a_later_run_says_that_looks_only_end_it() -> None:
         live.take(event)
     assert words(live) == ""
     assert "┊" not in bar(live)
+
+
+async def test_each_open_criterion_has_a_bar_towards_its_verdict() -> None:
+    """As long as the share that is done, with the count of what its rates ask for in all."""
+    async with dashboard(size=(120, 40)) as bench:
+        await bench.press("3")
+        pane = bench.dashboard.query_one(BakeoffPane)
+        pane.live, pane.running, pane.watching = told(done=35), True, True
+        pane.refresh_live()
+        await bench.drawn()
+        rows = bench.shown().splitlines()
+    (row,) = [each for each in rows if "first calls" in each]
+    assert row.split()[:2] == ["P95", "latency"]
+    assert "35 of about 70 first calls" in row
+    assert row.count("━") == row.count("─") == 20
 
 
 def test_a_report_says_its_looks_its_power_and_its_kinds(tmp_path: Path) -> None:

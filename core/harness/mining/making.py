@@ -385,6 +385,6 @@ class _Maker:
         """What passes as the code is; found out once for each choice of tests."""
         if check.command not in self._baselines:
             self._baselines[check.command] = asyncio.ensure_future(
-                self._verifier.passing(check, self._tree, {})
+                self._verifier.passing(check, self._tree, {}, as_it_is=True)
             )
         return await asyncio.shield(self._baselines[check.command])

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.harness.commands.running import laid_out, run_command
 from core.harness.commands.toolchain import find_toolchain, with_places
+from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from core.harness.suites.model import CheckCommand, WorkTree
 
 _TIMES_SLOWER = 4
+_ERROR = re.compile(r"^(?:E +)?(\w{0,80}(?:Error|Exception): [^\n]{1,200})", re.MULTILINE)
+_MOST_ERROR = 100
 _LEAST_LIMIT_S, _MOST_LIMIT_S = 20, 120
 
 NOT_NOTICED = "no test notices"
@@ -87,12 +91,20 @@ class Verifier:
         return await run_command(self._sandbox, check, toolchain, laid, time_limit_s=self._limit_s)
 
     async def passing(
-        self, check: CheckCommand, tree: WorkTree, files: Mapping[str, str]
+        self,
+        check: CheckCommand,
+        tree: WorkTree,
+        files: Mapping[str, str],
+        *,
+        as_it_is: bool = False,
     ) -> Passing | str:
-        """What passes with ``files`` twice, or why nothing can be built on it."""
+        """What passes with ``files`` twice, or why nothing can be built on it.
+
+        ``as_it_is`` says that they are the code as it stands: what its tests stumble over is told.
+        """
         first = await self.run(check, tree, files)
         if reason := _unusable(first, WRONG_AFTER):
-            return reason
+            return _error_in(first.said) if as_it_is and reason == WRONG_AFTER else reason
         second = await self.run(check, tree, files)
         if reason := _unusable(second, FLAKY):
             return reason
@@ -162,6 +174,12 @@ def _unusable(report: CommandReport, otherwise: str) -> str:
     if report.outcomes.passed or (report.ended_well and not report.outcomes.failed):
         return ""
     return otherwise
+
+
+def _error_in(said: str) -> str:
+    """The first error that a check's output names, such as a module that is not installed."""
+    found = _ERROR.search(said)
+    return plain(found[1], _MOST_ERROR) if found else "nothing passes"
 
 
 def _missed(report: CommandReport, right: Passing) -> frozenset[str]:
