@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from core.monitor.savings import Savings
     from core.settings import Settings
 
-_LABEL, _NAME, _COUNT, _SHARE, _TOKENS, _BAR = 10, 12, 9, 8, 10, 10
-# A figure's width at least, and with its interval; the width from which bars and tokens are shown.
-_FIGURE, _WITH_INTERVAL, _FULL = 13, 27, 98
+_LABEL, _NAME, _COUNT, _SHARE, _TOKENS, _BAR = 10, 11, 7, 8, 10, 10
+# A figure's width at least, and with its interval beside it.
+_FIGURE, _WITH_INTERVAL = 15, 27
+# The widths from which shares, and bars and tokens, are shown.
+_WITH_SHARE, _FULL = 78, 98
 _BAR_ROOM = 2
-_FIGURES, _GAP = ("money", "waiting", "success"), "  "
+_FIGURES = ("money", "waiting", "success")
 _MOST_PARTS = 400
 
 
@@ -140,14 +142,19 @@ def savings_page(seen: SavedParts, settings: Settings, width: int) -> list[Conte
 
 
 def _table(parts: Sequence[Savings], width: int) -> list[Content]:
-    """A row each; where there is room intervals stand beside their figure, else below it."""
-    full = width >= _FULL
-    before = _NAME + _COUNT + _SHARE + (1 + _BAR + _TOKENS if full else 0)
-    figure = max(_FIGURE, (width - before) // 3 - len(_GAP))
+    """A row each; where there is room intervals stand beside their figure, else below it.
+
+    In a narrow terminal the share that was answered locally gives way to them.
+    """
+    full, narrow = width >= _FULL, width < _WITH_SHARE
+    gap = " " if narrow else "  "
+    before = _NAME + _COUNT + (0 if narrow else _SHARE) + (1 + _BAR + _TOKENS if full else 0)
+    figure = max(_FIGURE, (width - before) // 3 - len(gap))
     beside = figure >= _WITH_INTERVAL
     extra = (" " * (1 + _BAR), right("tokens", _TOKENS)) if full else ()
-    named = [piece for name in _FIGURES for piece in (_GAP, left(name, figure))]
-    head = line(" " * _NAME, right("calls", _COUNT), right("local", _SHARE), *extra, *named)
+    named = [piece for name in _FIGURES for piece in (gap, left(name, figure))]
+    local = () if narrow else (right("local", _SHARE),)
+    head = line(" " * _NAME, right("calls", _COUNT), *local, *extra, *named)
     lines = [line((head.plain, MUTED))]
     for one in parts:
         found = [words.brief_usd(one), words.brief_seconds(one), words.brief_parity(one)]
@@ -155,10 +162,11 @@ def _table(parts: Sequence[Savings], width: int) -> list[Content]:
         bar = ("━" * round(share * _BAR)).ljust(_BAR)
         more = (" ", (bar, "$reflex"), right(count(one.tokens_local), _TOKENS)) if full else ()
         said = [f"{value}  {reach}" if beside else value for value, reach in found]
-        figures = [piece for each in said for piece in (_GAP, left(each, figure))]
+        figures = [piece for each in said for piece in (gap, left(each, figure))]
         known = (left(one.name, _NAME), right(count(one.calls), _COUNT))
-        lines.append(line(*known, right(percent(100 * share), _SHARE), *more, *figures))
+        local = () if narrow else (right(percent(100 * share), _SHARE),)
+        lines.append(line(*known, *local, *more, *figures))
         if not beside and any(reach for _, reach in found):
-            reaches = "".join(f"{_GAP}{reach[:figure].ljust(figure)}" for _, reach in found)
+            reaches = "".join(f"{gap}{reach[:figure].ljust(figure)}" for _, reach in found)
             lines.append(line((" " * before + reaches, MUTED)))
     return lines
