@@ -22,11 +22,11 @@ KeyT = TypeVar("KeyT", bound="Hashable")
 class Head(NamedTuple):
     """A call's first decision, whose row stands for the whole call.
 
-    ``course`` is what the index knows of the events so far: their kinds by number.
+    ``course`` is the index's number for the kinds of its events so far.
     """
 
     seq: int
-    course: tuple[int, ...] = ()
+    course: int = 0
 
 
 class OpenCalls(Generic[KeyT]):

@@ -43,13 +43,12 @@ if TYPE_CHECKING:
 Key = tuple[int, str]
 # Kinds of one call's events that are told apart; a call of more still counts its attempts.
 _MOST_KINDS = 16
+_NO_COURSE = -1
 
 
-def open_calls(
-    db: sqlite3.Connection, kinds: Mapping[Kind, int], courses: Courses, seq: int
-) -> OpenCalls[Key]:
+def open_calls(db: sqlite3.Connection, kinds: Mapping[Kind, int], seq: int) -> OpenCalls[Key]:
     """The calls that are open after what is indexed, up to ``seq``."""
-    known, by_number = list(kinds), list(courses)
+    known = list(kinds)
     found: OpenCalls[Key] = OpenCalls()
     rows = db.execute(
         "SELECT seq, kind, call, ended, course FROM events WHERE seq > ?"
@@ -61,7 +60,7 @@ def open_calls(
         if ended is not None and known[ended].success:
             found.answered(key)
         else:
-            found.put(key, Head(at, by_number[course]))
+            found.put(key, Head(at, course))
     return found
 
 
@@ -137,6 +136,9 @@ class Chunk:
         self._directory = directory
         self.kinds, self.courses, self._calls = known
         self._seen: dict[Raw, tuple[Kind, int]] = {}
+        self._by_number = list(self.courses)
+        # Which course follows on a course with an event of a kind.
+        self._following: dict[tuple[int, int], int] = {}
         self._rows: list[list[Any]] = []
         self._first = position.seq + 1
         # What becomes of calls whose first decision lies in the tables already, in order.
@@ -210,22 +212,23 @@ class Chunk:
         seq: int = row[0]
         number: int = row[1]
         key = (int(call), kind.origin)
-        goes_on = continues(kind.reason, is_fallback=kind.is_fallback)
-        head = self._calls.of(key, seq) if goes_on and call != ABSENT else None
-        if head is not None:
-            follows = kind._replace(follows=True)
-            number = row[1] = self.kinds.setdefault(follows, len(self.kinds))
-            self._go_on(key, head, number, row[_NOTE])
-            return number
-        course = (number,)
-        row[_COURSE], row[_ATTEMPTS] = self._course(course), 0
+        if call != ABSENT and continues(kind.reason, is_fallback=kind.is_fallback):
+            head = self._calls.of(key, seq)
+            if head is not None:
+                follows = kind._replace(follows=True)
+                number = row[1] = self.kinds.setdefault(follows, len(self.kinds))
+                self._go_on(key, head, number, row[_NOTE])
+                return number
+        course = self._course(_NO_COURSE, number)
+        row[_COURSE], row[_ATTEMPTS] = course, 0
         if call != ABSENT:
             self._calls.put(key, Head(seq, course))
         return number
 
     def _go_on(self, key: Key, head: Head, number: int, note: Any) -> None:
-        head = self._further(key, head, number)
-        course, said = self.courses[head.course], "" if note == ABSENT else note
+        course, said = self._course(head.course, number), "" if note == ABSENT else note
+        if course != head.course:
+            self._calls.put(key, Head(head.seq, course))
         if head.seq < self._first:
             self._later.append((_GO_ON, (course, said, head.seq)))
             return
@@ -239,10 +242,11 @@ class Chunk:
         head = self._calls.of(key, seq)
         if head is None:
             return
-        head = self._further(key, head, ended[0])
-        course = self.courses[head.course]
+        course = self._course(head.course, ended[0])
         if kind.success:
             self._calls.answered(key)
+        elif course != head.course:
+            self._calls.put(key, Head(head.seq, course))
         if head.seq < self._first:
             self._later.append((_END, (course, *ended, head.seq)))
             return
@@ -255,17 +259,18 @@ class Chunk:
             latency_ms = before
         row[_COURSE:] = (course, row[_ATTEMPTS] + 1, number, latency_ms, *figures)
 
-    def _further(self, key: Key, head: Head, number: int) -> Head:
-        """The head with a further kind in its course."""
-        if number in head.course or len(head.course) >= _MOST_KINDS:
-            return head
-        head = Head(head.seq, (*head.course, number))
-        self._course(head.course)
-        self._calls.put(key, head)
-        return head
-
-    def _course(self, course: tuple[int, ...]) -> int:
-        return self.courses.setdefault(course, len(self.courses))
+    def _course(self, before: int, number: int) -> int:
+        """The course that goes on from ``before`` with an event of a kind."""
+        found = self._following.get((before, number))
+        if found is None:
+            kinds = self._by_number[before] if before != _NO_COURSE else ()
+            if number not in kinds and len(kinds) < _MOST_KINDS:
+                kinds = (*kinds, number)
+            found = self.courses.setdefault(kinds, len(self.courses))
+            if found == len(self._by_number):
+                self._by_number.append(kinds)
+            self._following[before, number] = found
+        return found
 
     def _kind(self, raw: Raw) -> tuple[Kind, int]:
         kind = kind_of(raw)
@@ -350,7 +355,7 @@ class Growth:
             position, kinds, courses = position_of(db), kinds_of(db), courses_of(db)
             known_to, calls = self._calls
             if known_to != position.seq:
-                calls = open_calls(db, kinds, courses, position.seq)
+                calls = open_calls(db, kinds, position.seq)
             before = len(kinds), len(courses)
             chunk = Chunk(self._directory, position, Known(kinds, courses, calls))
             damage = chunk.read()
