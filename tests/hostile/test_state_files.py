@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core import files
 from core.capsule import EventLog
 from core.capsule.index import EventFilter, Index
-from core.errors import ReflexError
+from core.errors import ReflexError, UnsafeFile
 from core.settings import load_settings
 from reflex_tui.cli.main import run
 from reflex_tui.model.estimate import newest_unfinished
@@ -142,6 +143,19 @@ def test_planted_state_files(
         read_all(root)
         assert content(outside) == before, planted
         shutil.rmtree(root)
+
+
+def test_a_link_that_comes_while_a_file_is_opened_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking beforehand is not enough: somebody may put it there in between."""
+    victim, place = tmp_path / "victim", tmp_path / ".speckit" / "breaker"
+    victim.write_bytes(PRECIOUS)
+    place.parent.mkdir()
+    monkeypatch.setattr(files, "refuse_links", lambda _: place.symlink_to(victim))
+    with pytest.raises(UnsafeFile):
+        files.open_state(place, os.O_RDWR | os.O_CREAT)
+    assert victim.read_bytes() == PRECIOUS
 
 
 def rounds(places: list[str]) -> list[list[str]]:

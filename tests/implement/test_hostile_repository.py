@@ -86,6 +86,17 @@ def test_no_program_that_a_repository_names_is_run(root: Path, key: str) -> None
     assert not mark.exists()
 
 
+def test_the_overrides_win_where_git_would_run_it(root: Path) -> None:
+    """Listing files asks no monitor, and so does not show whether one is switched off."""
+    path, mark = program(root)
+    commit(root)
+    git(root, "config", "core.fsmonitor", path)
+    run_git(["status", "--porcelain"], cwd=root)
+    assert not mark.exists()
+    subprocess.run(["git", "status"], cwd=root, check=False, timeout=30, capture_output=True)
+    assert mark.exists(), "the trap itself does not work"
+
+
 def test_a_partial_clone_fetches_nothing(root: Path) -> None:
     """A sparse index names a tree that is not there; its promisor's transport is a program."""
     path, mark = program(root)
