@@ -83,7 +83,8 @@ async def test_nothing_listening_is_one_with_a_command_that_starts_a_server(
     commands = [shlex.split(line) for line in told.stdout.splitlines() if str(gone.port) in line]
     assert {command[0] for command in commands} >= {"sglang", "vllm", "code"}
     (own,) = [command for command in commands if command[:3] == ["code", "reflex", "engine"]]
-    advised = dict(zip(own[3::2], own[4::2], strict=True))
+    valued = [word for word in own[3:] if word != "--write"]
+    advised = dict(zip(valued[::2], valued[1::2], strict=True))
     port, model = int(advised["--port"]), advised.get("--model", gone.model)
     with start_engine(port=port, model=model):
         assert health(project).returncode == 0
