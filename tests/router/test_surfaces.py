@@ -14,6 +14,7 @@ from core.harness.report.checking import check, present
 from core.harness.report.model import Stamp
 from core.router.decision import GateView
 from core.router.enable import propose
+from core.router.implementer import Implementer
 from core.router.lapses import LAPSES, MARKS, Counts, disqualifying, explained, mark
 from core.router.view import RoutingState
 from core.settings import load_settings
@@ -22,7 +23,9 @@ from reflex_tui.model.gate import gate_condition
 from reflex_tui.screens.pages import check_page
 from reflex_tui.screens.promote import proposal_lines
 from reflex_tui.widgets.gate import GateSection
-from tests.support.gateway.serving import fronted, sibling
+from tests.support.behaviours import Seen, whole
+from tests.support.faultserver import FaultServer
+from tests.support.gateway.serving import configured, fronted, sibling
 from tests.support.report.workspace import Workspace
 from tests.support.router.world import promote, world
 
@@ -190,3 +193,19 @@ def test_the_gates_page_has_every_mark_that_limits() -> None:
     for name, one in MARKS.items():
         if one.counts is not Counts.ANYWHERE:
             assert f"| `{name}` | {one.sentence} |" in page
+
+
+async def test_a_server_that_is_slow_to_answer_is_healthy(project: Path) -> None:
+    """Under load it takes seconds to list its models; a call would wait for as long."""
+    models = whole({"object": "list", "data": [{"id": "test-model", "object": "model"}]})
+    missing = whole({"error": {"message": "no"}}, status=404)
+
+    async def slow(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.path.endswith("/models"):
+            await asyncio.sleep(1.2)
+        await (models if seen.path.endswith("/models") else missing)(seen, writer)
+
+    async with FaultServer(slow, model=None) as server:
+        settings = configured(project, "http://127.0.0.1:9/v1", reflex=server.endpoint)
+        async with Implementer.from_settings(settings) as implementer:
+            assert (await implementer.view()).health.ok
