@@ -32,6 +32,7 @@ _PATIENCE_S = 60
 _FEW = 60 if FULL else 5
 # What a click on our own parts means, and on Textual's scrollbars.
 _OURS = {"tab", "key", "command", "offset", "line", "option", "window", "@mouse.down", "@mouse.up"}
+_OURS |= {"chip", "column", "follow"}  # of the routing log
 
 
 @pytest.fixture(params=["UTC", "America/New_York"] if FULL else ["America/New_York"])
