@@ -13,6 +13,7 @@ from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff.progress import Finished
 from core.harness.mining.facts import all_suites
 from core.harness.mining.making import MakingTally, SuiteWish, make_suite
+from core.harness.mining.mutants import Mutant, mutants
 from core.harness.mining.soundness import check_tasks, spread_of
 from core.harness.mining.verifying import NOT_NOTICED
 from core.harness.suites.find import load_suite
@@ -25,6 +26,7 @@ from tests.support.suite.making import write
 from tests.support.suite.repository import CHECK, commit, git, make_repository
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from core.harness.mining.making import MadeSuite
@@ -138,6 +140,34 @@ async def test_whoever_stops_keeps_what_is_found(tmp_path: Path, self_test: Self
     assert [each.name for each in (root / ".speckit/suites").iterdir()] == ["mine"]
     with pytest.raises(SuiteError, match="there is a suite mine already"):
         await made_from(root, self_test)
+
+
+async def test_a_large_project_is_broken_function_by_function(
+    tmp_path: Path, self_test: SelfTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not all of it before the first task: whoever stops is heard at once, whatever its size."""
+    for number in range(40):
+        write(
+            tmp_path / f"m{number}.py", "def one(a):\n    return a + 1\n\n\ndef two(a):\n    a()\n"
+        )
+    write(tmp_path / "tests/run.sh", "true\n")
+    git(tmp_path, "init", "-q")
+    commit(tmp_path, "Much")
+    asked: list[str] = []
+
+    def counting(path: str, source: str, function: str = "") -> Iterator[Mutant]:
+        asked.append(function)
+        yield from mutants(path, source, function)
+
+    monkeypatch.setattr("core.harness.mining.making.mutants", counting)
+    stop = asyncio.Event()
+    wanted = replace(WANTED, check=("bash", "tests/run.sh"), result=None, origins=("mutation",))
+    made = await make_suite(
+        tmp_path, wanted, self_test.sandbox(), stop=stop, tell=lambda _: stop.set()
+    )
+    assert made.stopped
+    assert len(asked) <= wanted.at_once
+    assert set(asked) <= {"one", "two"}
 
 
 async def test_other_languages_are_broken_line_by_line(tmp_path: Path, self_test: SelfTest) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,7 @@ from core.harness.commands.toolchain import find_toolchain
 from core.harness.mining.candidates import MOST_SHOWN_BYTES, TaskCandidate, slug
 from core.harness.mining.history import candidate_of, worth_a_look
 from core.harness.mining.layout import (
+    TestMap,
     find_check,
     for_tests,
     given_check,
@@ -28,13 +30,13 @@ from core.harness.mining.layout import (
     takes_tests,
 )
 from core.harness.mining.line_mutants import line_mutants
-from core.harness.mining.mutants import Mutant, mutants, probe
+from core.harness.mining.mutants import Mutant, functions, mutants, probe
 from core.harness.mining.repository import Repository
 from core.harness.mining.verifying import Passing, Verified, Verifier
 from core.harness.mining.writing import place_for, write_suite
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 
     from core.harness.mining.candidates import Origin
     from core.harness.mining.repository import Commit
@@ -115,7 +117,7 @@ async def make_suite(
     """
     place = place_for(root, wanted.name, replace=wanted.replace)
     with Repository(root) as repository:
-        tree = repository.tree(repository.head)
+        tree = await asyncio.to_thread(repository.tree, repository.head)
         check = given_check(wanted.check, tree, wanted.result) if wanted.check else find_check(tree)
         if check is None:
             raise ConfigError(
@@ -166,7 +168,7 @@ class _Maker:
         self._wanted = wanted
         self._repository, self._tree, self._check = ground
         self._verifier = verifier
-        self._tests = map_tests(self._tree) if takes_tests(self._check) else None
+        self._tests: TestMap | None = None
         self._tell = tell
         self._started = time.monotonic()
         self._baselines: dict[tuple[str, ...], asyncio.Task[Passing | str]] = {}
@@ -186,38 +188,21 @@ class _Maker:
         share = _HISTORYS_SHARE if "mutation" in origins else 1.0
         try:
             if "history" in origins:
-                jobs: Iterator[Callable[[], Awaitable[None]]] = (
-                    self._job_of_commit(each) for each in self._commits()
-                )
-                await self._all(jobs, self._wanted.time_s * share, stop)
+                jobs = (self._job_of_commit(each) for each in self._commits())
+                await self._until(self._all(jobs), self._wanted.time_s * share, stop)
             if "mutation" in origins:
-                jobs = (self._job_of_function(*each) for each in self._functions())
-                await self._all(jobs, self._wanted.time_s, stop)
+                await self._until(self._mutate(), self._wanted.time_s, stop)
         finally:
             for task in self._baselines.values():
                 task.cancel()
             await asyncio.gather(*self._baselines.values(), return_exceptions=True)
         return stop.is_set()
 
-    async def _all(
-        self,
-        jobs: Iterator[Callable[[], Awaitable[None]]],
-        until_s: float,
-        stop: asyncio.Event,
+    async def _until(
+        self, work: Coroutine[Any, Any, None], until_s: float, stop: asyncio.Event
     ) -> None:
-        """Work on jobs in parallel; at the end of the time those at work are given up."""
-
-        async def worker() -> None:
-            for job in jobs:
-                if len(self.kept) >= self._wanted.tasks:
-                    return
-                await job()
-                self._tell(self.tally)
-
-        async def work() -> None:
-            await asyncio.gather(*(worker() for _ in range(self._wanted.at_once)))
-
-        working, stopping = asyncio.create_task(work()), asyncio.create_task(stop.wait())
+        """Work; at the end of the time, or when it shall stop, what is at work is given up."""
+        working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
         left_s = max(0.0, until_s - self.elapsed_s)
         try:
             both: set[asyncio.Task[Any]] = {working, stopping}
@@ -229,6 +214,18 @@ class _Maker:
             working.cancel()
             with contextlib.suppress(asyncio.CancelledError, SandboxError, SuiteError, ConfigError):
                 await working
+
+    async def _all(self, jobs: Iterator[Callable[[], Awaitable[None]]]) -> None:
+        """Work on jobs in parallel until there are tasks enough."""
+
+        async def worker() -> None:
+            for job in jobs:
+                if len(self.kept) >= self._wanted.tasks:
+                    return
+                await job()
+                self._tell(self.tally)
+
+        await asyncio.gather(*(worker() for _ in range(self._wanted.at_once)))
 
     def _ended(self, origin: Origin, found: Verified | str) -> None:
         """Count a candidate, and keep it if it is a task and there is room."""
@@ -261,17 +258,27 @@ class _Maker:
 
     # From mutation.
 
-    def _functions(self) -> Iterator[tuple[str, str, list[Mutant]]]:
-        """Path, function and mutants; files take turns, so that a budget spreads over all."""
+    async def _mutate(self) -> None:
         for path in self._too_large():
             self.tally.now = path
             self._drop_all(TOO_LARGE)
-        by_file = [each for path in self._sources() if (each := self._by_function(path))]
+        if takes_tests(self._check):
+            self._tests = await asyncio.to_thread(map_tests, self._tree)
+        turns = await self._functions()
+        await self._all(self._job_of_function(*each) for each in turns)
+
+    async def _functions(self) -> list[tuple[str, str]]:
+        """Path and function; files take turns, so that a budget spreads over all.
+
+        Only their names: the mutants of all functions of a large project would fill the memory.
+        """
+        by_file = []
+        for path in self._sources():
+            self.tally.now = path
+            names = await asyncio.to_thread(self._named, path)
+            by_file.append([(path, name) for name in names])
         by_file.sort(key=len, reverse=True)
-        while by_file:
-            for functions in by_file:
-                yield functions.pop(0)
-            by_file = [functions for functions in by_file if functions]
+        return [each for turn in zip_longest(*by_file) for each in turn if each]
 
     def _sources(self) -> list[str]:
         return [path for path in sorted(self._tree.files) if self._is_source(path, small=True)]
@@ -283,24 +290,31 @@ class _Maker:
         content, _ = self._tree.files[path]
         return is_source(path) and (len(content) <= MOST_SHOWN_BYTES) is small
 
-    def _by_function(self, path: str) -> list[tuple[str, str, list[Mutant]]]:
-        try:
-            source = self._tree.files[path][0].decode()
-        except UnicodeDecodeError:
-            return []
-        find = mutants if path.endswith(".py") else line_mutants
-        found: dict[str, list[Mutant]] = defaultdict(list)
-        for mutant in find(path, source):
-            found[mutant.function].append(mutant)
-        return [(path, function, each) for function, each in found.items()]
+    def _named(self, path: str) -> list[str]:
+        source = self._source(path)
+        if path.endswith(".py"):
+            return list(functions(source))
+        return list(dict.fromkeys(each.function for each in line_mutants(path, source)))
 
-    def _job_of_function(
-        self, path: str, function: str, found: list[Mutant]
-    ) -> Callable[[], Awaitable[None]]:
+    def _mutants(self, path: str, function: str) -> list[Mutant]:
+        source = self._source(path)
+        if path.endswith(".py"):
+            return list(mutants(path, source, function))
+        return [each for each in line_mutants(path, source) if each.function == function]
+
+    def _source(self, path: str) -> str:
+        """Its text; empty where it is none."""
+        try:
+            return self._tree.files[path][0].decode()
+        except UnicodeDecodeError:
+            return ""
+
+    def _job_of_function(self, path: str, function: str) -> Callable[[], Awaitable[None]]:
         async def job() -> None:
             self.tally.now = f"{path}: {function}"
             self._tell(self.tally)
-            await self._break(path, function, found)
+            if found := await asyncio.to_thread(self._mutants, path, function):
+                await self._break(path, function, found)
 
         return job
 
@@ -317,7 +331,7 @@ class _Maker:
         if isinstance(right, str):
             self._drop_all(f"{UNSOUND} ({right})")
             return
-        source = self._tree.files[path][0].decode()
+        source = self._source(path)
         reached: frozenset[str] | None = None
         control: dict[str, str] = {}
         probed = probe(source, function) if path.endswith(".py") else None
@@ -355,7 +369,7 @@ class _Maker:
             check=check,
             tree=self._tree,
             broken={mutant.path: mutant.text},
-            solution={mutant.path: self._tree.files[mutant.path][0].decode()},
+            solution={mutant.path: self._source(mutant.path)},
             control=control,
             notice=reached,
         )

@@ -63,16 +63,21 @@ class _Edit:
     new: str
 
 
-def mutants(path: str, source: str) -> Iterator[Mutant]:
-    """Every mutant of ``source``, in order; each parses, and is another program."""
+def mutants(path: str, source: str, function: str = "") -> Iterator[Mutant]:
+    """Every mutant of ``source``, or of its ``function``, in order.
+
+    Each parses and is another program. One takes as long as parsing the file twice.
+    """
     parsed = _parsed(source)
     if parsed is None:
         return
     text = source.encode()
     starts = _line_starts(text)
     tree = ast.dump(parsed)
-    for name, function in _functions(parsed):
-        for edit in _Finder(text, starts).edits(function):
+    for name, found in _functions(parsed):
+        if function not in {"", name}:
+            continue
+        for edit in _Finder(text, starts).edits(found):
             changed = text[: edit.start] + edit.new.encode() + text[edit.end :]
             other = _parsed(changed.decode(errors="replace"))
             if other is None or ast.dump(other) == tree:
