@@ -43,6 +43,7 @@ model = "{model}"
 timeout_ms = 15000
 enabled = {enabled}
 capture_mode = "full_io"
+suites = ["reflex_patchloop_v1", "mine"]
 
 [reflex.thresholds]
 p95_latency_ms = 60000
