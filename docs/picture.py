@@ -1,4 +1,4 @@
-"""Records the README's moving picture: ``python docs/picture.py``, about six minutes.
+"""Records the README's moving picture: ``python docs/picture.py``, more than six minutes.
 
 A real run in a demo's workspace: the real dashboard, router, gate, sandbox and evidence over two
 scripted servers, so that it needs no GPU and no key. Calls go to the cloud; a bakeoff fills and
