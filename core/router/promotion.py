@@ -315,8 +315,11 @@ class GateWatch:
         if self._drift and self._drift.broken and not before:
             self._read_at = None
 
-    def _watched(self) -> None:
-        """What live calls show of the pass; a broken one is taken away, and the log read again."""
+    def _watched(self, last: NewestDecision) -> None:
+        """What live calls show of the pass; a broken one is taken away on record.
+
+        Only where the ``last`` decision that was read is still that: a pass made meanwhile stays.
+        """
         monitor, suites = self._policy.reflex.monitor, self._policy.reflex.suites
         watched = self._event if self._event and listed(self._event, suites) else None
         self._drift = self._watch.read(watched) if monitor.enabled else None
@@ -332,7 +335,7 @@ class GateWatch:
                 self._workspace,
                 self._event,
                 broken,
-                follows=newest_decision(self._workspace, self._key_directory),
+                follows=last,
                 run_id=uuid.uuid4().hex,
                 now=self._clock.now(),
                 key_directory=self._key_directory,
@@ -358,8 +361,9 @@ class GateWatch:
             self._decided = self._decided.grown(self._decisions_after(self._seen), suites)
             self._seen = head
         self._event = self._decided.event
-        self._newest = self._decided.held_to(self._decided_last())
-        self._watched()
+        last = self._decided_last()
+        self._newest = self._decided.held_to(last)
+        self._watched(last)
         self._read_at = self._clock.monotonic()
 
     def _decided_last(self) -> NewestDecision:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
-from core.capsule.events import LLMCallEvent
+from core.capsule.decisions import record_decision
+from core.capsule.events import GateDecisionEvent, LLMCallEvent
 from core.monitor.drift import COMPLIANCE, LATENCY
 from core.monitor.follow import DriftWatch
 from core.settings import Monitor, load_settings
@@ -16,6 +18,8 @@ from tests.support.router.world import QUESTION, SCHEMA, World, promote, world
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 SLOW = "[reflex.thresholds]\np95_latency_ms = 0.001\n"
 
@@ -63,6 +67,29 @@ async def test_a_model_that_became_slow_is_demoted_in_every_process(project: Pat
     assert decisions[0]["seq"] < drift["first_seq"] < drift["last_seq"] < decisions[1]["seq"]
     assert "slower" in view.gate.explanation.sentence
     assert "bakeoff" in view.gate.explanation.next_step
+
+
+async def test_a_pass_made_meanwhile_stays(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that a bakeoff records between a look at the decisions and the demotion."""
+    async with world(project, SLOW) as scene:
+        passed = scene.events("GateDecision")[0]
+        fields = {k: v for k, v in passed.items() if k in GateDecisionEvent.model_fields}
+
+        read = DriftWatch.read
+
+        def meanwhile(watch: DriftWatch, event: Any) -> Any:
+            found = read(watch, event)
+            if found and found.broken and len(scene.events("GateDecision")) == 1:
+                with EventLog(scene.settings.state_dir / "capsule") as log:
+                    root, now = scene.settings.source.root, datetime.now(UTC)
+                    record_decision(log, GateDecisionEvent(**fields), root, now=now)
+            return found
+
+        monkeypatch.setattr(DriftWatch, "read", meanwhile)
+        async with scene.implementer() as implementer:
+            while len(scene.events("GateDecision")) == 1:
+                await implementer.complete(QUESTION)
+        assert [one["verdict"] for one in scene.events("GateDecision")] == ["pass", "pass"]
 
 
 async def test_a_new_bakeoff_is_the_way_back(project: Path) -> None:
