@@ -40,8 +40,7 @@ ALWAYS = ("time", "path", "why", "waited")
 # What a user may leave out, those that give way last first.
 OPTIONAL = ("call", "outcome", "ttft", "tokens", "stage", "model", "session")
 LEFT_OUT = frozenset({"session"})
-# By which calls can be put in order, as the index can; names from A on, all else from the greatest.
-ORDERS = frozenset({"waited", "ttft", "tokens", "path", "outcome", "stage", "model"})
+# Calls are put in order by names from A on, by all else from the greatest.
 RISING = frozenset({"stage", "model"})
 
 

@@ -23,7 +23,6 @@ from reflex_tui.model.rows import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from core.capsule import Record
@@ -67,13 +66,9 @@ def timeline(records: Sequence[Record]) -> list[Step]:
 
 def _span(record: Record) -> tuple[float, float]:
     """Begin and end in seconds; a record is written at its end, a decision before its call."""
-    end = _seconds(parse_time(record.time))
+    end = parse_time(record.time).timestamp()
     took = number(record.body, "latency_ms") or 0.0
     return end - max(0.0, min(took, 1e9)) / 1000, end
-
-
-def _seconds(at: datetime) -> float:
-    return at.timestamp()
 
 
 def _step(record: Record, start: float, length: float) -> Step:

@@ -10,9 +10,10 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.reactive import reactive
 
+from core.capsule.index import ORDERS
 from core.figures import count
 from core.plain import plain
-from reflex_tui.model.columns import BY_NAME, ORDERS, RISING
+from reflex_tui.model.columns import BY_NAME, RISING
 from reflex_tui.model.filters import FilterError, parse_filter
 from reflex_tui.model.preferences import MOST_FILTERS, Preferences
 from reflex_tui.model.quick_filters import quick_filters

@@ -89,7 +89,7 @@ class SavingsScreen(Sheet):
 
 
 def read_savings(settings: Settings, by: str) -> SavedParts:
-    """What the capsule shows; takes about a second for 200,000 events.
+    """What the capsule shows; takes about a second for 100,000 events.
 
     Raises:
         CapsuleError: it cannot be read.

@@ -1,9 +1,8 @@
-"""A suite made beside the dashboard: a thread with a loop of its own that only posts messages."""
+"""A suite made beside the dashboard, which only posts messages."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from textual.message import Message
 
 from core.errors import ReflexError, SandboxError
 from reflex_tui.watch.messages import WatcherDied
+from reflex_tui.watch.stoppable import StoppableWork
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,39 +49,17 @@ class SuiteMade(Message):
     error: ReflexError | None = None
 
 
-class SuiteMaking:
-    """One making; posts ``SuiteProgressed`` as it goes, then ``SuiteMade``, once."""
+class SuiteMaking(StoppableWork):
+    """One making; posts ``SuiteProgressed`` as it goes, then ``SuiteMade``, once.
+
+    When it is stopped, what is found by then is written.
+    """
 
     def __init__(self, root: Path, wanted: SuiteWish, post: Post) -> None:
+        super().__init__("reflex-suite")
         self._root = root
         self._wanted = wanted
         self._post = post
-        self._lock = threading.Lock()
-        self._stop_wanted = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._work, name="reflex-suite", daemon=True)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it is still at work, its files included."""
-        return self._thread.is_alive()
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End it in order: what is found by then is written."""
-        with self._lock:
-            self._stop_wanted = True
-            if self._loop and self._stop:
-                self._loop.call_soon_threadsafe(self._stop.set)
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for its end."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
 
     def _work(self) -> None:
         made: MadeSuite | None = None
@@ -99,12 +77,7 @@ class SuiteMaking:
         from core.harness.mining.making import make_suite  # the harness costs start-up
         from core.harness.sandbox import Tier, choose_tier
 
-        stop = asyncio.Event()
-        with self._lock:
-            self._loop, self._stop = asyncio.get_running_loop(), stop
-            if self._stop_wanted:
-                stop.set()
-        try:
+        with self._stoppable() as stop:
             found = await choose_tier()
             if found.tier is Tier.NONE:
                 raise SandboxError(
@@ -118,9 +91,6 @@ class SuiteMaking:
                 stop=stop,
                 tell=self._tell,
             )
-        finally:
-            with self._lock:
-                self._loop = self._stop = None
 
     def _tell(self, tally: MakingTally) -> None:
         self._post(SuiteProgressed(MakingSoFar.of(tally)))

@@ -13,7 +13,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
 
-from reflex_tui.model.columns import LEFT_OUT, ORDERS, Column, LogColumns, layout
+from core.capsule.index import ORDERS
+from reflex_tui.model.columns import LEFT_OUT, Column, LogColumns, layout
 from reflex_tui.widgets.lines import MUTED, fit, joined, line
 from reflex_tui.widgets.log_line import log_line
 from reflex_tui.widgets.section import Section
