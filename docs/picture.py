@@ -49,6 +49,7 @@ _RUN = re.compile(
     r'<text(?P<before>[^>]*? )x="(?P<x>[\d.]+)"(?P<between>[^>]*? )textLength="(?P<length>[\d.]+)"'
     r"(?P<after>[^>]*)>(?P<text>[^<]*)</text>"
 )
+FELL = re.compile(r"server_unhealthy|not_listening|→ cloud ")
 _CAPTION_PX = 58
 
 
@@ -75,14 +76,18 @@ class Recorder:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Let the dashboard work until it holds."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not holds():
-                await self.pilot.pause(0.05)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not holds():
+                    await self.pilot.pause(0.05)
+        except TimeoutError:
+            sys.stderr.write(f"not seen in time; the screen shows:\n{self.shown()}\n")
+            raise
         await self.pilot.pause(0.3)
 
     def rows(self, mode: str) -> int:
-        """How many calls that ``mode`` alone answered the routing log shows."""
-        return len(re.findall(rf"answered +{mode} ", self.shown()))
+        """How many calls of ``mode`` alone, none of a bakeoff, the routing log shows answered."""
+        return len(re.findall(rf"answered +{mode} +(?!bakeoff)", self.shown()))
 
     async def sees(self, text: str) -> None:
         """Wait until ``text`` is on the screen."""
@@ -168,7 +173,7 @@ async def record(config: Path, reflex: ServerProcess, running: ExitStack) -> lis
         await at.until(lambda: at.rows("reflex") >= ROWS)
         at.keep("From the next call on the local model answers Implement; other stages stay.")
         reflex.stop()
-        await at.until(lambda: "server_unhealthy" in at.shown() or "→ cloud " in at.shown())
+        await at.until(lambda: bool(FELL.search(at.shown())))
         await pilot.pause(2.5)
         at.keep(
             "Its server is killed. The call in flight and all after it go to the cloud at once."
