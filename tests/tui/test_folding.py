@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.capsule import EventLog
@@ -71,6 +71,7 @@ events = st.lists(st.one_of(decided, ended, ended, st.just(gate_event())), max_s
 
 @settings(max_examples=25)
 @given(events, st.sets(st.integers(0, 24)))
+@example([decision("aa"), decision("aa", is_fallback=True), call("aa"), call("aa")], set())
 def test_index_and_memory_fold_alike(given_events: list[Event], updates: set[int]) -> None:
     """Whenever it was indexed: the same rows, the same outcome, the same ones for each filter."""
     with tempfile.TemporaryDirectory() as directory:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.capsule.index.columns import CALL, CALLED, DECISION, Kind
-from core.capsule.index.folding import SESSION, SPAN, continues
+from core.capsule.index.folding import SESSION, SPAN, Head, OpenCalls, continues
 from core.capsule.index.query import like, listed
 from core.capsule.segments import RecordPlace
 
@@ -265,16 +265,17 @@ def steps_of(
         WHERE call IN ({",".join("?" * len(calls))}) AND seq >= ? AND seq <= ?
         ORDER BY seq"""  # noqa: S608  marks
     steps: dict[int, list[CallStep]] = {}
-    heads: dict[tuple[int, str], int] = {}
+    heads: OpenCalls[tuple[int, str]] = OpenCalls()
     for seq, time_ms, number, note, *figures, call in db.execute(
         sql, (*calls, min(wanted), max(wanted) + SPAN)
     ):
         kind = kinds[number]
         key = call, kind.origin
         if kind.event_type == DECISION and not kind.follows:
-            heads[key] = seq
-        elif kind.event_type in {DECISION, CALL} and (head := heads.get(key)) in wanted:
-            of = steps.setdefault(head, [])
-            if len(of) < _MOST_STEPS and seq <= head + SPAN:
+            heads.put(key, Head(seq))
+        elif kind.event_type in {DECISION, CALL} and (head := heads.of(key, seq)):
+            if kind.success:
+                heads.answered(key)
+            if head.seq in wanted and len(of := steps.setdefault(head.seq, [])) < _MOST_STEPS:
                 of.append(CallStep(seq, time_ms, kind, note or "", *figures))
     return steps
