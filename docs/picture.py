@@ -1,4 +1,4 @@
-"""Records the README's moving picture: ``python docs/picture.py``, more than six minutes.
+"""Records the README's moving picture: ``python docs/picture.py``, some seven minutes.
 
 A real run in a demo's workspace: the real dashboard, router, gate, sandbox and evidence over two
 scripted servers, so that it needs no GPU and no key. Calls go to the cloud; a bakeoff fills and
@@ -49,7 +49,7 @@ _RUN = re.compile(
     r'<text(?P<before>[^>]*? )x="(?P<x>[\d.]+)"(?P<between>[^>]*? )textLength="(?P<length>[\d.]+)"'
     r"(?P<after>[^>]*)>(?P<text>[^<]*)</text>"
 )
-FELL = re.compile(r"server_unhealthy|not_listening|→ cloud ")
+_FELL = re.compile(r"server_unhealthy|not_listening|→ cloud ")
 _CAPTION_PX = 58
 
 
@@ -87,7 +87,7 @@ class Recorder:
 
     def rows(self, mode: str) -> int:
         """How many calls of ``mode`` alone, none of a bakeoff, the routing log shows answered."""
-        return len(re.findall(rf"answered +{mode} +(?!bakeoff)", self.shown()))
+        return len(re.findall(rf"answered +{mode} +(?!bakeoff| )", self.shown()))
 
     async def sees(self, text: str) -> None:
         """Wait until ``text`` is on the screen."""
@@ -173,7 +173,7 @@ async def record(config: Path, reflex: ServerProcess, running: ExitStack) -> lis
         await at.until(lambda: at.rows("reflex") >= ROWS)
         at.keep("From the next call on the local model answers Implement; other stages stay.")
         reflex.stop()
-        await at.until(lambda: bool(FELL.search(at.shown())))
+        await at.until(lambda: bool(_FELL.search(at.shown())))
         await pilot.pause(2.5)
         at.keep(
             "Its server is killed. The call in flight and all after it go to the cloud at once."
