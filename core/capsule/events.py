@@ -157,6 +157,28 @@ class ShadowComparedEvent(Event):
     cloud_latency_ms: float = Field(description="The same of the cloud's answer; ms.")
 
 
+class ShadowCheckedEvent(Event):
+    """A task that the cloud worked on and reflex too, unseen: whose patch passes the check."""
+
+    event_type: ClassVar[str] = "ShadowChecked"
+
+    call_id: str = Field(description="Reflex's last shadow call; empty: none ended in time.")
+    original_call_id: str = Field(description="The cloud's first answer to the task.")
+    endpoint: str = Field(description="Reflex's base URL.")
+    model: str = Field(description="Reflex's model.")
+    cloud_model: str = Field(description="The cloud's model.")
+    solved: bool = Field(description="A patch of reflex's passes the check in the sandbox.")
+    cloud_solved: bool = Field(
+        description="A patch of the cloud's passes the check, in the sandbox as well."
+    )
+    in_time: bool = Field(
+        description="False: stopped wait_s after the answer, and so counted as not solved."
+    )
+    attempts: int = Field(description="Reflex's attempts that ended.")
+    cloud_attempts: int = Field(description="The cloud's attempts.")
+    seal: str = Field(default="", description="HMAC with the user's key over all of this.")
+
+
 class PolicySnapshotRefEvent(Event):
     """A run began under this snapshot, stored in ``.speckit/policies/``."""
 

@@ -8,7 +8,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from core.errors import CapsuleError
+from core.errors import CapsuleError, NoHome
 from core.files import make_private, open_state
 from core.plain import plain
 from core.userdirs import user_dir
@@ -43,6 +43,18 @@ def user_key(*, directory: Path | None = None) -> bytes:
         return _read_or_make(fd, path)
     finally:
         os.close(fd)
+
+
+def own_key() -> bytes | None:
+    """As ``user_key``; None where there is no directory of the user's own: then nothing is theirs.
+
+    Raises:
+        CapsuleError: as ``user_key``.
+    """
+    try:
+        return user_key()
+    except NoHome:
+        return None
 
 
 def own_directory() -> Path:

@@ -4,4 +4,6 @@
 repository, which is not trusted, for each candidate; ``command`` runs the user's command there.
 ``routed`` asks the router, and leaves a backend that has failed the task too often. ``work`` puts
 these together; ``undo`` writes a solution and can take it back. Nothing is written unasked.
+``shadowing`` gives some of the cloud's tasks to reflex too, whose patches are checked in the
+sandbox (``sandboxed``) and go nowhere.
 """

@@ -22,6 +22,8 @@ from core.router.evidence import Outcome
 from core.stages import CLOUD
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.client.backend import ChatRequest
     from core.clock import Clock
     from core.router.answer import Answer
@@ -41,7 +43,8 @@ class RoutedAsk:
 
     A backend whose replies have failed ``max_failures`` attempts is given up: the task goes on to
     the next in ``fallback.order``. Of several candidates the first goes wherever the rule sends
-    it, the others to local servers alone, where a reply costs nothing.
+    it, the others to local servers alone, where a reply costs nothing. ``on_answer`` is called
+    with each answer, before it is checked.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class RoutedAsk:
         *,
         max_failures: int,
         pause_s: float = PAUSE_S,
+        on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> None:
         self.warnings: list[str] = []
         self.answers: dict[str, Answer] = {}
@@ -60,6 +64,7 @@ class RoutedAsk:
         self._clock = clock
         self._max_failures = max_failures
         self._pause_s = pause_s
+        self._on_answer = on_answer
         self._wait_s = 0.0
         self._failed: Counter[str] = Counter()
         self._asked: list[AskedBackend] = []
@@ -93,7 +98,9 @@ class RoutedAsk:
         further = request.temperature != FIRST_TEMPERATURE
         wait_s, self._wait_s = self._wait_s, 0.0
         await asyncio.sleep(wait_s)
-        options = CallOptions(self.given_up | ({CLOUD} if further else set()), local_sampling=True)
+        options = CallOptions(
+            self.given_up | ({CLOUD} if further else set()), local_sampling=True, checked=True
+        )
         conduct = await self._implementer.call(request, stage=self._stage, options=options)
         started = self._clock.monotonic()
         try:
@@ -116,6 +123,7 @@ class RoutedAsk:
                 self._asked.insert(len(self._asked) if further else 0, conduct.asked)
         self.answers[answer.call_id] = answer
         self.warnings += answer.warnings
+        self._on_answer(answer)
         return Outcome(answer.total_ms, reply=_reply(answer), call_id=answer.call_id)
 
 

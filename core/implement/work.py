@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.capsule.events import BackendGivenUpEvent, FailedAttemptRecord
@@ -13,17 +14,21 @@ from core.implement.checking import CopyCheck, Scratch
 from core.implement.files import FileChange, FilePlace, Original, read_named, relative
 from core.implement.recording import recorded
 from core.implement.routed import RoutedAsk
+from core.implement.sandboxed import SandboxedCheck
+from core.implement.shadowing import TaskShadow
 from core.patchloop.formats import EditFormat
 from core.patchloop.job import Job
 from core.patchloop.loop import fewest_questions, repair
 from core.plain import plain
 from core.router.implementer import Implementer
-from core.stages import Stage
+from core.stages import CLOUD, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from core.harness.sandbox import Sandbox
     from core.implement.command import Ran
+    from core.implement.shadowing import ShadowedTask
     from core.patchloop.loop import Repair
     from core.patchloop.trial import Attempt
     from core.router.answer import Answer
@@ -59,6 +64,10 @@ class Tried:
     attempt: Attempt
     given_up: frozenset[str]
 
+    def of(self, backend: str) -> bool:
+        """Whether ``backend`` was asked."""
+        return self.asked is not None and self.asked.backend == backend
+
 
 @dataclass(frozen=True, slots=True)
 class RepairTask:
@@ -75,6 +84,7 @@ class Solved:
     """How the work on a task ended; ``changes`` are empty and ``answer`` None where unsolved.
 
     ``before`` is the check of the files as they were; ``left`` says why nobody was left to ask.
+    ``shadow`` is what came of giving the cloud's task to reflex too, None where it was not.
     """
 
     before: Ran
@@ -86,6 +96,7 @@ class Solved:
     run_id: str = ""
     policy_hash: str = ""
     warnings: tuple[str, ...] = ()
+    shadow: ShadowedTask | None = None
 
     @property
     def lines_changed(self) -> int:
@@ -115,10 +126,12 @@ async def work(
     *,
     on_before: Callable[[Ran], None],
     on_tried: Callable[[Tried], None],
+    on_comparing: Callable[[float], None] = lambda _: None,
 ) -> Solved:
     """Work on ``task`` until a candidate passes its check or no backend is left.
 
-    ``on_before`` is called with the check of the files as they are, ``on_tried`` with each attempt.
+    ``on_before`` is called with the check of the files as they are, ``on_tried`` with each attempt,
+    ``on_comparing`` with the seconds that a comparison with reflex may take once all is done.
 
     Raises:
         ConfigError: The check cannot be started, or the repository not be copied.
@@ -144,7 +157,22 @@ async def work(
         async with Implementer.from_settings(settings) as implementer:
             before = await check.before()
             on_before(before)
-            ask = RoutedAsk(implementer, wanted.stage, SystemClock(), max_failures=limit)
+            failing = "" if before.passed else check.feedback(before)
+            edit_format = wanted.edit_format or await _edit_format(settings, implementer)
+            job = _job(settings, task, failing, edit_format)
+            shadow = TaskShadow(
+                implementer.shadow,
+                wanted.stage,
+                None if before.passed else replace(job, attempts=min(job.attempts, limit)),
+                partial(_sandboxed, task, scratch),
+            )
+            ask = RoutedAsk(
+                implementer,
+                wanted.stage,
+                SystemClock(),
+                max_failures=limit,
+                on_answer=shadow.consider,
+            )
 
             def note(attempt: Attempt) -> bool:
                 asked, given_up = ask.ended(passed=attempt.failure is None)
@@ -157,16 +185,24 @@ async def work(
                 return bool(given_up)
 
             outcomes: dict[str, bool] = {}
-            failing = "" if before.passed else check.feedback(before)
-            repaired, left = None, ""
+            repaired, left, shadowed = None, "", None
             try:
-                edit_format = wanted.edit_format or await _edit_format(settings, implementer)
-                job = _job(settings, task, failing, edit_format)
-                repaired = await repair(job, ask, check, on_attempt=note)
-            except NoBackend as error:
-                if not tried:
-                    raise
-                left = _EXHAUSTED if ask.given_up else error.message
+                try:
+                    repaired = await repair(job, ask, check, on_attempt=note)
+                except NoBackend as error:
+                    if not tried:
+                        raise
+                    left = _EXHAUSTED if ask.given_up else error.message
+                # The cloud has solved it, or has had all its attempts.
+                if shadow.under_way and (repaired or CLOUD in ask.given_up):
+                    on_comparing(settings.reflex.shadow.wait_s)
+                    shadowed = await shadow.ended(
+                        _clouds_solution(repaired, ask),
+                        cloud_attempts=sum(one.of(CLOUD) for one in tried),
+                        wait_s=settings.reflex.shadow.wait_s,
+                    )
+            finally:
+                await shadow.stop()
             solved = repaired is not None and repaired.solved
             call_id = repaired.outcome.call_id if repaired and repaired.outcome else None
             if solved and call_id:
@@ -184,6 +220,29 @@ async def work(
         run_id=implementer.run_id,
         policy_hash=implementer.policy.policy_hash,
         warnings=tuple(dict.fromkeys(ask.warnings)),
+        shadow=shadowed,
+    )
+
+
+def _clouds_solution(repaired: Repair | None, ask: RoutedAsk) -> Mapping[str, str] | None:
+    """The files with which the cloud solved the task; None where it did not."""
+    if repaired is None or not repaired.solved or repaired.outcome is None:
+        return None
+    call_id = repaired.outcome.call_id
+    by_cloud = call_id is not None and ask.answers[call_id].backend == CLOUD
+    return repaired.files if by_cloud else None
+
+
+def _sandboxed(task: RepairTask, scratch: Scratch, sandbox: Sandbox) -> SandboxedCheck:
+    """The task's check, for code that nobody asked for."""
+    wanted = task.wanted
+    return SandboxedCheck(
+        task.place,
+        task.originals,
+        scratch,
+        wanted.check,
+        limit_s=wanted.check_timeout_s,
+        sandbox=sandbox,
     )
 
 
@@ -210,7 +269,7 @@ def _given_up(name: str, tried: Sequence[Tried], implementer: Implementer) -> Ba
                 lines_changed=one.attempt.lines_changed,
             )
             for one in tried
-            if one.asked and one.asked.backend == name
+            if one.of(name)
         ],
     )
 

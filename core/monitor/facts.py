@@ -14,6 +14,7 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 from core.capsule.keys import seal_holds
 from core.capsule.segments import lines_from, place_of
 from core.monitor.holdout import NOT_COMPARED
+from core.monitor.pairs import solved_by
 from core.stages import LIVE_ORIGINS, Mode, Reason, Stage
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def _parser(*names: str) -> Any:
 _DECISION = b'{"event_type":"RoutingDecision"'
 _CALL = b'{"event_type":"LLMCall"'
 _OUTCOME = b'{"event_type":"CallOutcome"'
+_PAIR = b'{"event_type":"ShadowChecked"'
 _decision = _parser(
     "call_id", "time", "stage", "origin", "reason", "detail", "session", "is_fallback"
 )
@@ -48,7 +50,8 @@ class CallFacts:
     """One call: why its first backend was asked, who answered (None: nobody), what it took.
 
     Tokens are those of the attempts that answered, by mode; ``waited_ms`` all attempts together.
-    ``counted`` says that the server told the tokens of the answer. ``ok`` is the newest outcome.
+    ``counted`` says that the server told the tokens of the answer. ``ok`` is the newest outcome;
+    ``solved_by`` whether reflex, unseen, and the cloud solved the task that the call began.
     """
 
     time: str
@@ -63,6 +66,7 @@ class CallFacts:
     local_completion: int = 0
     counted: bool = False
     ok: bool | None = None
+    solved_by: tuple[bool, bool] | None = None
 
     @property
     def eligible(self) -> bool:
@@ -81,7 +85,7 @@ def facts_of(
     """Each live Implement call decided since then (RFC 3339, UTC), oldest first.
 
     Records up to the ``seq`` ``after`` are not looked at.
-    Outcomes count where they carry the seal of the user whose ``key`` it is.
+    Outcomes and pairs count where they carry the seal of the user whose ``key`` it is.
 
     Raises:
         CapsuleCorrupt: the log's framing is damaged.
@@ -93,8 +97,8 @@ def facts_of(
                 _take_call(calls, _call(line))
             elif line.startswith(_DECISION):
                 _take_decision(calls, _decision(line), since)
-            elif line.startswith(_OUTCOME) and key:
-                _take_outcome(calls, line, workspace, key)
+            elif line.startswith((_OUTCOME, _PAIR)) and key:
+                _take_sealed(calls, line, workspace, key)
         except (ValidationError, TypeError):
             continue  # nobody's record
     return list(calls.values())
@@ -135,15 +139,21 @@ def _take_call(calls: dict[object, CallFacts], body: Mapping[str, Any]) -> None:
         call.local_completion += completion or 0
 
 
-def _take_outcome(calls: dict[object, CallFacts], line: bytes, workspace: Path, key: bytes) -> None:
+def _take_sealed(calls: dict[object, CallFacts], line: bytes, workspace: Path, key: bytes) -> None:
+    """What a check, an agent or a person found."""
     import json
 
     try:
         body = json.loads(line)
     except (ValueError, RecursionError):
         return
-    call = calls.get(body.get("call_id"))
-    if call is not None and seal_holds(body, workspace, key):
+    paired = line.startswith(_PAIR)
+    call = calls.get(body.get("original_call_id" if paired else "call_id"))
+    if call is None or not seal_holds(body, workspace, key):
+        return
+    if paired:
+        call.solved_by = solved_by(body)
+    else:
         call.ok = body.get("ok") is True
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from statistics import NormalDist, fmean, variance
 from typing import TYPE_CHECKING, Any
 
+from core.monitor.pairs import NO_PAIRS, PairedTasks, by_solver
 from core.stages import Mode
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Savings:
     for all but ``uncounted`` local calls. ``usd`` is saved; ``usd_by`` says by what: ``holdout``,
     or ``tokens``, priced as they are. ``seconds`` of waiting are saved. ``parity`` is the success
     of reflex's calls relative to the cloud's, of ``known`` outcomes each; 1 is the same.
+    ``paired`` are the tasks that both worked on.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Savings:
     seconds: SavedFigure | None
     parity: SavedFigure | None
     known: tuple[int, int]
+    paired: PairedTasks = NO_PAIRS
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -102,6 +105,7 @@ def savings_of(
         seconds=seconds,
         parity=_ratio(*ended),
         known=(len(ended[0]), len(ended[1])),
+        paired=by_solver(one.solved_by for one in every if one.solved_by),
     )
 
 

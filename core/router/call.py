@@ -118,7 +118,7 @@ class RoutedCall:
         finally:
             if self._asked_primary:
                 self._run.state.call_ended()
-        if self._run.shadow and not self._options.needs_cloud:
+        if self._run.shadow and not (self._options.needs_cloud or self._options.checked):
             self._run.shadow.consider(self._request, self._stage, answer)
         return answer
 

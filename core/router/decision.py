@@ -45,11 +45,14 @@ class CallOptions:
     they are not asked again. With ``local_sampling``, temperature, seed and ``max_tokens`` are
     for local servers alone: cloud models refuse the first, and think within the last.
     ``needs_cloud`` says what of the request no local server can answer, such as ``image_input``.
+    ``checked`` says that a check will tell what the answer is worth: no shadow call compares it
+    by its words.
     """
 
     given_up: frozenset[str] = frozenset()
     local_sampling: bool = False
     needs_cloud: str | None = None
+    checked: bool = False
     caller: Caller = Caller()
 
 

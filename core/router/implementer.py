@@ -93,6 +93,8 @@ class Implementer:
             self._client,
             clock or SystemClock(),
             run_id=self.run_id,
+            workspace=settings.source.root,
+            key=key,
             chance=chance,
         )
         self._run = RunContext(

@@ -1,8 +1,8 @@
 """Shadow calls: reflex is asked what the cloud has answered, and only the capsule sees its reply.
 
 ``ShadowCalls`` makes them in the background; ``agrees`` says whether two models said the same to
-one request; ``shadow_summary`` is what the newest of them showed: how often reflex agreed with the
-cloud, and how fast.
+one request. Where a check is known, whoever knows it asks through ``ShadowCalls`` and says whose
+patch passed: the same words are then of no interest. ``core.router.shadowed`` has what they showed.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import math
 import unicodedata
 import uuid
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.capsule.events import ShadowComparedEvent
+from core.capsule.events import ShadowCheckedEvent, ShadowComparedEvent
+from core.capsule.keys import seal
 from core.errors import CapsuleError
-from core.figures import finite, nearest_rank
 from core.router.attempts import Attempts, Why
 from core.router.evidence import Call, Evidence, Outcome
 from core.router.fitting import fitted
@@ -26,8 +25,8 @@ from core.stages import Mode, Reason, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-    from core.capsule import EventLog
     from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
     from core.clock import Clock
@@ -93,7 +92,8 @@ class ShadowCalls:
 
     Gate and breaker have no say in it and learn nothing from it; an unhealthy server is left alone.
     ``counts`` has this run's: ``agreed``, ``differed``, ``failed`` (no valid reply in time) and
-    ``left_out`` (no room, or an unhealthy server).
+    ``left_out`` (no room, or an unhealthy server); of tasks with a check ``solved`` and
+    ``unsolved``.
     """
 
     def __init__(
@@ -105,9 +105,15 @@ class ShadowCalls:
         clock: Clock,
         *,
         run_id: str,
+        workspace: Path,
+        key: bytes,
         chance: Callable[[], float],
     ) -> None:
-        self.counts = dict.fromkeys(("agreed", "differed", "failed", "left_out"), 0)
+        self.counts = dict.fromkeys(
+            ("agreed", "differed", "failed", "left_out", "solved", "unsolved"), 0
+        )
+        self._workspace = workspace
+        self._key = key
         self._policy = policy
         self._state = state
         self._evidence = evidence
@@ -118,21 +124,96 @@ class ShadowCalls:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def consider(self, request: ChatRequest, stage: Stage, answer: Answer) -> None:
-        """Ask reflex too, if this call is one of the sample; returns at once.
-
-        A fallback's answer is not: there reflex has been asked already.
-        """
-        wanted = self._policy.reflex.shadow
-        if stage is not Stage.IMPLEMENT or answer.mode is not Mode.CLOUD or answer.is_fallback:
+        """Ask reflex too, if this call is one of the sample; returns at once."""
+        if not self.chosen(stage, answer):
             return
-        if not wanted.sample or self._chance() >= wanted.sample:
-            return
-        if len(self._tasks) >= wanted.concurrency:
+        if len(self._tasks) >= self._policy.reflex.shadow.concurrency:
             self.counts["left_out"] += 1
             return
         task = asyncio.create_task(self._ask(request, answer), name="shadow call")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def chosen(self, stage: Stage, answer: Answer) -> bool:
+        """Whether this answer is one of the sample, by chance.
+
+        A fallback's is not: there reflex has been asked already.
+        """
+        if stage is not Stage.IMPLEMENT or answer.mode is not Mode.CLOUD or answer.is_fallback:
+            return False
+        sample = self._policy.reflex.shadow.sample
+        return bool(sample) and self._chance() < sample
+
+    async def server_is_healthy(self) -> bool:
+        """Whether reflex may be asked; an unhealthy server is left alone, and that is counted."""
+        healthy = (await self._state.monitor.current()).ok
+        self.counts["left_out"] += not healthy
+        return healthy
+
+    async def ask(
+        self, request: ChatRequest, original_call_id: str, *, local_sampling: bool = False
+    ) -> Outcome:
+        """Reflex's answer to ``request``, on record as a shadow of that call.
+
+        Raises:
+            CapsuleError: the decision could not be recorded; nothing was sent.
+        """
+        backend, breaker = self._state.backend, self._state.breaker
+        call = Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN)
+        attempts = Attempts(
+            call,
+            self._evidence,
+            self._clock,
+            failure_count=lambda: breaker.view().failure_count,
+        )
+        outcome = await attempts.make(
+            self._client(backend),
+            backend,
+            fitted(
+                request,
+                backend,
+                json_schema=self._policy.reflex.json_schema,
+                local_sampling=local_sampling,
+            ),
+            Why(Reason.SHADOW, f"of call {original_call_id}"),
+        )
+        await attempts.recorded()
+        assert outcome is not None
+        return replace(outcome, call_id=call.call_id)
+
+    async def checked(
+        self,
+        answer: Answer,
+        *,
+        call_id: str,
+        solved: bool,
+        cloud_solved: bool,
+        in_time: bool,
+        attempts: int,
+        cloud_attempts: int,
+    ) -> None:
+        """Put on record whose patch passed the check of the task that ``answer`` began.
+
+        Raises:
+            CapsuleError: it could not be recorded.
+        """
+        self.counts["solved" if solved else "unsolved"] += 1
+        event = ShadowCheckedEvent(
+            run_id=self._run_id,
+            policy_hash=self._policy.policy_hash,
+            call_id=call_id,
+            original_call_id=answer.call_id,
+            endpoint=self._state.backend.endpoint,
+            model=self._state.backend.model,
+            cloud_model=answer.model,
+            solved=solved,
+            cloud_solved=cloud_solved,
+            in_time=in_time,
+            attempts=attempts,
+            cloud_attempts=cloud_attempts,
+        )
+        sealed = seal(event.body(), self._workspace, self._key)
+        await self._evidence.append(event.model_copy(update={"seal": sealed}))
 
     async def aclose(self) -> None:
         """End what is under way; it is recorded as cancelled."""
@@ -142,34 +223,14 @@ class ShadowCalls:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, request: ChatRequest, answer: Answer) -> None:
-        health = await self._state.monitor.current()
-        if not health.ok:
-            self.counts["left_out"] += 1
+        if not await self.server_is_healthy():
             return
-        backend, breaker = self._state.backend, self._state.breaker
-        call = Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN)
-        attempts = Attempts(
-            call,
-            self._evidence,
-            self._clock,
-            failure_count=lambda: breaker.view().failure_count,
-        )
         try:
-            outcome = await attempts.make(
-                self._client(backend),
-                backend,
-                fitted(request, backend, json_schema=self._policy.reflex.json_schema),
-                Why(Reason.SHADOW, f"of call {answer.call_id}"),
-            )
-            await attempts.recorded()
-            assert outcome is not None
-            await self._compared(call, request, answer, outcome)
+            await self._compared(request, answer, await self.ask(request, answer.call_id))
         except CapsuleError as error:
             logger.warning("a shadow call is not in the capsule: %s", error)
 
-    async def _compared(
-        self, call: Call, request: ChatRequest, answer: Answer, outcome: Outcome
-    ) -> None:
+    async def _compared(self, request: ChatRequest, answer: Answer, outcome: Outcome) -> None:
         has_schema, reply = request.schema is not None, outcome.reply
         agreed = reply is not None and agrees(answer, reply, has_schema=has_schema)
         self.counts["agreed" if agreed else "differed" if reply else "failed"] += 1
@@ -177,7 +238,7 @@ class ShadowCalls:
             ShadowComparedEvent(
                 run_id=self._run_id,
                 policy_hash=self._policy.policy_hash,
-                call_id=call.call_id,
+                call_id=outcome.call_id or "",
                 original_call_id=answer.call_id,
                 endpoint=self._state.backend.endpoint,
                 model=self._state.backend.model,
@@ -189,67 +250,3 @@ class ShadowCalls:
                 cloud_latency_ms=round(answer.latency_ms, 3),
             )
         )
-
-
-NEWEST = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class ShadowSummary:
-    """What the newest shadow calls of one server and model showed.
-
-    ``calls`` were compared; ``agreed_percent`` of them agreed with the cloud, ``failed`` gave no
-    valid reply in time. Percentiles are nearest rank in ms over all of them, a failed one counting
-    as endless: None where that is the percentile, or where there were no calls.
-    """
-
-    calls: int
-    failed: int
-    agreed_percent: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-
-
-def shadow_summary(
-    log: EventLog, *, endpoint: str, model: str, newest: int = NEWEST
-) -> ShadowSummary:
-    """What the ``newest`` shadow calls of ``model`` at ``endpoint`` showed.
-
-    Raises:
-        CapsuleError: the capsule cannot be read.
-    """
-    found: list[Mapping[str, Any]] = []
-
-    def enough(body: Mapping[str, Any]) -> bool:
-        if body.get("endpoint") == endpoint and body.get("model") == model:
-            found.append(body)
-        return len(found) >= newest
-
-    log.last(ShadowComparedEvent.event_type, where=enough)
-    return _summed(found)
-
-
-def _summed(found: Sequence[Mapping[str, Any]]) -> ShadowSummary:
-    if not found:
-        return ShadowSummary(0, 0, None, None, None)
-    answered = [one for one in found if one.get("success") is True]
-    ranked = sorted(_milliseconds(one.get("latency_ms")) for one in answered)
-    failed = len(found) - len(answered)
-    ranked += [math.inf] * failed
-    agreed = sum(one.get("agreed") is True for one in answered)
-    return ShadowSummary(
-        len(found),
-        failed,
-        100 * agreed / len(found),
-        _finite(nearest_rank(ranked, 50)),
-        _finite(nearest_rank(ranked, 95)),
-    )
-
-
-def _milliseconds(value: object) -> float:
-    number = finite(value)
-    return math.inf if number is None else number
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

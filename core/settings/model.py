@@ -123,6 +123,12 @@ class Shadow(ConfigSection):
         le=64,
         description="Limit of parallel shadow calls; further ones are left out.",
     )
+    wait_s: float = Field(
+        default=10,
+        ge=0,
+        le=600,
+        description="How long `implement` waits for a comparison once the answer is there; s.",
+    )
 
 
 class Monitor(ConfigSection):

@@ -201,7 +201,7 @@ def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
     import asyncio
 
     from core.implement.work import work
-    from reflex_tui.cli.implement_text import before, tried_lines
+    from reflex_tui.cli.implement_text import before, comparing, shadowed, tried_lines
 
     async def working() -> Solved:
         this = asyncio.current_task()
@@ -213,6 +213,7 @@ def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
             task,
             on_before=lambda ran: person.tell(before(ran)),
             on_tried=lambda tried: person.tell(*tried_lines(tried)),
+            on_comparing=lambda most_s: person.tell(comparing(most_s)),
         )
 
     before_it = signal.getsignal(signal.SIGTERM)
@@ -222,6 +223,7 @@ def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
         raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGTERM, before_it)  # the loop leaves none behind
+    person.tell(*shadowed(solved))
     for warning in solved.warnings:
         person.tell(f"warning: {warning}")
     return solved

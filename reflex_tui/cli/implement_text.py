@@ -59,6 +59,23 @@ def tried_lines(one: Tried) -> list[str]:
     return [plain(line, 600) for line in lines]
 
 
+def comparing(most_s: float) -> str:
+    """That a comparison may take a moment more."""
+    return f"comparing with reflex, which was given the task too: at most {most_s:g} s"
+
+
+def shadowed(solved: Solved) -> list[str]:
+    """What came of giving the task to reflex as well; nothing where it was not."""
+    found = solved.shadow
+    if found is None:
+        return []
+    if found.problem:
+        return [f"shadow: not compared with reflex: {found.problem}"]
+    late = "" if found.in_time else " in time"
+    would = "would have solved it too" if found.cloud_solved else "would have solved it"
+    return [f"shadow: reflex {would if found.solved else f'would not have solved it{late}'}"]
+
+
 def diff(text: str) -> str:
     """A unified diff as plain text, in colour where there is one."""
     return "\n".join(
@@ -109,6 +126,7 @@ def document(solved: Solved, *, written: bool) -> dict[str, Any]:
         "check_before": {"passed": solved.before.passed, "status": solved.before.status},
         "attempts": [_attempt(one) for one in solved.tried],
         "nobody_left": solved.left or None,
+        "shadow": solved.shadow and solved.shadow.as_json(),
         "warnings": list(solved.warnings),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from core.errors import ConfigError, NoHome
+from core.errors import ConfigError
 from core.plain import plain
 from reflex_tui.cli.kinds import words
 from reflex_tui.cli.output import columns, print_json
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BY = ("day", "week", "session")
 _ESTIMATES = ("usd", "seconds", "parity")
+_PAIRED = ("paired_tasks", "paired_reflex", "paired_cloud")
 _PLAIN = ("name", "calls", "local", "compared", "held_out", "tokens_local", "uncounted", "usd_by")
 
 
@@ -47,7 +48,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0, whatever was saved."""
     from core.capsule import EventLog
-    from core.capsule.keys import user_key
+    from core.capsule.keys import own_key
     from core.monitor.facts import GROUPINGS, facts_of
     from core.monitor.savings import grouped, savings_of
     from core.settings import load_settings
@@ -57,11 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     root = settings.source.root
     with EventLog(settings.state_dir / "capsule") as log:
-        try:
-            key = user_key()
-        except NoHome:
-            key = None  # without one no outcome can be this user's
-        calls = facts_of(log, root, since=moment(arguments.since), key=key)
+        calls = facts_of(log, root, since=moment(arguments.since), key=own_key())
     price = settings.cloud.price_usd
     total = savings_of("all", calls, price)
     groups = grouped(calls, GROUPINGS[arguments.by]) if arguments.by else {}
@@ -81,18 +78,20 @@ def _write_csv(rows: Sequence[Savings]) -> None:
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     bounds = [f"{name}{end}" for name in _ESTIMATES for end in ("", "_low", "_high")]
-    writer.writerow([*_PLAIN, *bounds, "known_reflex", "known_cloud"])
+    writer.writerow([*_PLAIN, *bounds, "known_reflex", "known_cloud", *_PAIRED])
     for one in rows:
         values: list[Any] = [getattr(one, name) for name in _PLAIN]
         for name in _ESTIMATES:
             found = getattr(one, name)
             values += [found.value, found.low, found.high] if found else [None] * 3
-        writer.writerow([*values, *one.known])
+        pairs = one.paired
+        writer.writerow([*values, *one.known, pairs.count, pairs.reflex, pairs.cloud])
 
 
 def _lines(total: Savings, parts: Sequence[Savings], settings: Settings) -> list[str]:
     from core.figures import count, percent, plural
     from reflex_tui.model.savings import parity, seconds, unknown, usd
+    from reflex_tui.model.shadows import paired_tasks
 
     if not total.calls:
         return ["no Implement calls yet"]
@@ -106,6 +105,8 @@ def _lines(total: Savings, parts: Sequence[Savings], settings: Settings) -> list
         f"time      {seconds(total)}",
         f"success   {parity(total)}",
     ]
+    if total.paired.count:
+        lines.append(f"tasks     {paired_tasks(total.paired, settings)}")
     if parts:
         head = ("", "calls", "local", "tokens", "money", "time", "success")
         rows = [

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
 
     from core.harness.sandbox import SelfTest
-    from core.router.shadow import ShadowSummary
+    from core.router.shadowed import ShadowSummary
     from core.router.view import RoutingView
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Show everything a decision rests on; 0 unless the configuration cannot be used."""
     import asyncio
 
+    from core.harness.gate.own_tasks import parity_of
     from core.settings import load_settings
 
     settings = load_settings(arguments.config)
@@ -41,7 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     shadow = _shadow(settings)
     if arguments.json:
         held = {"tier": sandbox.tier.value, "reason": plain(sandbox.reason, 1000)}
-        print_json(_document(seen) | {"sandbox": held, "shadow": asdict(shadow)})
+        told = asdict(shadow) | {
+            "parity": asdict(parity_of(shadow.tasks, seen.policy.reflex.thresholds))
+        }
+        print_json(_document(seen) | {"sandbox": held, "shadow": told})
     else:
         print("\n".join(_lines(seen, sandbox, shadow)))
     return 0
@@ -67,11 +71,18 @@ async def _look(settings: Settings) -> tuple[RoutingView, SelfTest]:
 
 def _shadow(settings: Settings) -> ShadowSummary:
     from core.capsule import EventLog
-    from core.router.shadow import shadow_summary
+    from core.capsule.keys import own_key
+    from core.router.shadowed import shadow_summary
 
     reflex = settings.reflex
     with EventLog(settings.state_dir / "capsule") as log:
-        return shadow_summary(log, endpoint=reflex.endpoint, model=reflex.model)
+        return shadow_summary(
+            log,
+            settings.source.root,
+            endpoint=reflex.endpoint,
+            model=reflex.model,
+            key=own_key(),
+        )
 
 
 def _document(seen: RoutingView) -> dict[str, Any]:
@@ -225,15 +236,23 @@ def _watched(seen: RoutingView) -> list[str]:
 
 
 def _shadow_words(seen: RoutingView, shadow: ShadowSummary) -> str:
+    from core.figures import plural
+    from reflex_tui.model.shadows import paired_tasks
+
     sample = seen.policy.reflex.shadow.sample
     state = f"{100 * sample:g} % of the cloud's Implement calls" if sample else "off"
-    if not shadow.calls:
+    if not shadow.calls and not shadow.tasks.count:
         return f"{state}; no comparisons yet" if sample else state
-    calls = "1 call" if shadow.calls == 1 else f"{shadow.calls} calls"
-    return (
-        f"{calls}, {shadow.agreed_percent:.0f} % agreed with the cloud, {shadow.failed} failed, "
-        f"P50 {milliseconds(shadow.p50_ms)}, P95 {milliseconds(shadow.p95_ms)} (now {state})"
-    )
+    told = []
+    if shadow.calls:
+        told.append(
+            f"{plural(shadow.calls, 'call')}, {shadow.agreed_percent:.0f} % agreed with the cloud, "
+            f"{shadow.failed} failed, P50 {milliseconds(shadow.p50_ms)}, "
+            f"P95 {milliseconds(shadow.p95_ms)}"
+        )
+    if shadow.tasks.count:
+        told.append(paired_tasks(shadow.tasks, seen.settings))
+    return f"{'; '.join(told)} (now {state})"
 
 
 def _values(settings: Settings) -> list[tuple[tuple[str, ...], Any]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from core.capsule.index import Totals
     from core.monitor.savings import Savings
-    from core.router.shadow import ShadowSummary
+    from core.router.shadowed import ShadowSummary
     from reflex_tui.model.rows import CallRow
     from reflex_tui.model.uptime import Minute
 

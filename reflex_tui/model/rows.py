@@ -381,6 +381,7 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
             "shadow",
             f"reflex would have said {other}",
         ),
+        "ShadowChecked": ("shadow", _checked(body)),
         "BackendGivenUp": ("patch", f"{say('backend')} is given up for this task"),
         "CapsuleExported": (
             "export",
@@ -388,6 +389,12 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
         ),
     }
     return known.get(event_type, ("event", plain(event_type, 64)))
+
+
+def _checked(body: Mapping[str, Any]) -> str:
+    ours = "would have solved" if body.get("solved") is True else "would not have solved"
+    theirs = "did" if body.get("cloud_solved") is True else "did not"
+    return f"reflex {ours} the task; the cloud {theirs}"
 
 
 def _decided(body: Mapping[str, Any]) -> str:

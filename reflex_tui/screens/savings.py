@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from core.errors import CapsuleError, NoHome
+from core.errors import CapsuleError
 from core.figures import count, percent, plural
 from core.plain import plain
 from reflex_tui.model import savings as words
 from reflex_tui.model.gate import BAD
+from reflex_tui.model.shadows import paired_tasks
 from reflex_tui.screens.pages import Sheet
 from reflex_tui.widgets.lines import MUTED, TITLE, labelled, left, line, right
 
@@ -95,16 +96,12 @@ def read_savings(settings: Settings, by: str) -> SavedParts:
         CapsuleError: it cannot be read.
     """
     from core.capsule import EventLog
-    from core.capsule.keys import user_key
+    from core.capsule.keys import own_key
     from core.monitor.facts import GROUPINGS, facts_of
     from core.monitor.savings import grouped, savings_of
 
     with EventLog(settings.state_dir / "capsule") as log:
-        try:
-            key = user_key()
-        except NoHome:
-            key = None  # without one no outcome can be this user's
-        calls = facts_of(log, settings.source.root, key=key)
+        calls = facts_of(log, settings.source.root, key=own_key())
     price = settings.cloud.price_usd
     groups = grouped(calls, GROUPINGS[by])
     newest = list(groups.items())[-_MOST_PARTS:]
@@ -126,6 +123,7 @@ def savings_page(seen: SavedParts, settings: Settings, width: int) -> list[Conte
         ("money", words.usd(total)),
         ("waiting", words.seconds(total)),
         ("success", words.parity(total)),
+        *([("tasks", paired_tasks(total.paired, settings))] if total.paired.count else []),
     )
     lines = [line(("SAVED, against all calls to the cloud", TITLE)), line("")]
     for name, said in told:

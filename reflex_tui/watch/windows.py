@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.capsule import EventLog
     from core.capsule.index import Index
     from core.monitor.savings import Savings
-    from core.router.shadow import ShadowSummary
+    from core.router.shadowed import ShadowSummary
     from core.settings import Settings
 
 
@@ -101,15 +101,22 @@ class WindowWatcher(Watcher):
     def _seen(self, log: EventLog, index: Index) -> ShadowSummary | None:
         """The shadow calls' summary, read again only when there are new ones."""
         from core.capsule.index import EventFilter
-        from core.router.shadow import shadow_summary
+        from core.capsule.keys import own_key
+        from core.router.shadowed import SHADOWED, shadow_summary
 
         reflex = self._settings.reflex
-        calls = index.count(EventFilter(event_type="ShadowCompared"))
-        key = calls, reflex.endpoint, reflex.model
+        counts = tuple(index.count(EventFilter(event_type=each)) for each in SHADOWED)
+        key = counts, reflex.endpoint, reflex.model
         if key != self._shadow[0]:
             found = None
-            if calls:
-                found = shadow_summary(log, endpoint=reflex.endpoint, model=reflex.model)
+            if any(counts):
+                found = shadow_summary(
+                    log,
+                    self._settings.source.root,
+                    endpoint=reflex.endpoint,
+                    model=reflex.model,
+                    key=own_key(),
+                )
             self._shadow = key, found
         return self._shadow[1]
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from textual.content import Content
     from textual.geometry import Size
 
+    from core.monitor.pairs import PairedTasks
     from core.monitor.savings import Savings
-    from core.router.shadow import ShadowSummary
+    from core.router.shadowed import ShadowSummary
     from reflex_tui.model.benefits import Benefits
     from reflex_tui.model.rows import Row
 
@@ -73,6 +74,8 @@ class BenefitsSection(Section):
             lines.append(fitting(_proven(self.saved), width))
         if self.shadow is not None and self.shadow.calls:
             lines.append(fitting(_shadows(self.shadow, self.sample), width))
+        if self.shadow is not None and self.shadow.tasks.count:
+            lines.append(fitting(_checked(self.shadow.tasks, first=not self.shadow.calls), width))
         return lines
 
 
@@ -166,6 +169,18 @@ def _shadows(shadow: ShadowSummary, sample: float) -> list[Content]:
         line(start, agreed, f" of {calls} agreed", "  ", times),
         line(start, agreed, f" of {calls} agreed"),
         line(start, agreed, " agreed"),
+    ]
+
+
+def _checked(tasks: PairedTasks, *, first: bool) -> list[Content]:
+    """Who solved the tasks that both worked on."""
+    start = line((("shadow" if first else "").ljust(LABEL), MUTED))
+    whole = plural(tasks.count, "task")
+    ours, theirs = _figure(str(tasks.reflex)), str(tasks.cloud)
+    return [
+        line(start, ours, f" of {whole} with a check solved, by the cloud {theirs}"),
+        line(start, ours, f" of {whole} solved, cloud {theirs}"),
+        line(start, ours, f" of {whole} solved"),
     ]
 
 

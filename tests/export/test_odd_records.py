@@ -15,7 +15,7 @@ from core.export.shipping import cursor_for
 from core.monitor.facts import facts_of
 from core.monitor.holdout import check_holdouts
 from core.monitor.savings import savings_of
-from core.router.shadow import shadow_summary
+from core.router.shadowed import shadow_summary
 from core.settings.model import Cloud
 from tests.support.capsule.calls import llm_call
 from tests.support.capsule.making import decision
@@ -90,7 +90,9 @@ def test_they_are_summed_up(capsule: Path) -> None:
         assert (summary.events, bool(summary.calls)) == (count, True)
         assert savings_of("all", facts_of(log, capsule.parent), Cloud().price_usd).calls
         assert check_holdouts(log, capsule.parent) == []
-        shadow = shadow_summary(log, endpoint=known["endpoint"], model=known["model"])
+        shadow = shadow_summary(
+            log, capsule.parent, endpoint=known["endpoint"], model=known["model"], key=bytes(32)
+        )
         assert shadow.calls
 
 

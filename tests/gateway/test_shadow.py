@@ -13,7 +13,8 @@ from core.capsule import EventLog
 from core.client.backend import ChatRequest, Reply
 from core.router.answer import Answer
 from core.router.implementer import Implementer
-from core.router.shadow import ShadowSummary, agrees, compared_by, shadow_summary
+from core.router.shadow import agrees, compared_by
+from core.router.shadowed import ShadowSummary, shadow_summary
 from core.settings import load_settings
 from core.stages import Mode, Reason, Stage
 from reflex_tui.cli.main import run
@@ -173,9 +174,15 @@ async def test_the_summary_is_of_this_server_and_model(project: Path) -> None:
             await implementer.complete(QUESTION)
             await settled(implementer, w, nth)
         with EventLog(w.settings.state_dir / "capsule") as log:
-            seen = shadow_summary(log, endpoint=reflex.endpoint, model=reflex.model)
-            newest = shadow_summary(log, endpoint=reflex.endpoint, model=reflex.model, newest=1)
-            other = shadow_summary(log, endpoint=reflex.endpoint, model="other")
+            seen = shadow_summary(
+                log, w.settings.source.root, endpoint=reflex.endpoint, model=reflex.model
+            )
+            newest = shadow_summary(
+                log, w.settings.source.root, endpoint=reflex.endpoint, model=reflex.model, newest=1
+            )
+            other = shadow_summary(
+                log, w.settings.source.root, endpoint=reflex.endpoint, model="other"
+            )
     assert (seen.calls, seen.failed, seen.agreed_percent) == (4, 1, 75)
     assert seen.p50_ms
     assert seen.p95_ms is None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.capsule.index import Kind, Tokens, Totals
 from core.figures import usd
 from core.router.decision import GateView
-from core.router.shadow import ShadowSummary
+from core.router.shadowed import ShadowSummary
 from core.settings.model import LocalBackend
 from core.stages import Mode
 from reflex_tui.model.benefits import benefits_of

@@ -15,10 +15,11 @@ from core.client.load import load_between, parse_metrics
 from core.client.server import Engine, EngineIdentity
 from core.errors import UntrustedEndpoint
 from core.monitor.drift import Watched
+from core.monitor.pairs import PairedTasks
 from core.monitor.savings import SavedFigure, Savings
 from core.router.condition import Cause, DeepProbe
 from core.router.decision import GateView
-from core.router.shadow import ShadowSummary
+from core.router.shadowed import ShadowSummary
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
 from reflex_tui.model.latencies import WINDOWS
@@ -60,6 +61,16 @@ SHADOW = ShadowSummary(120, 3, 94.2, 410.0, 1240.0)
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Windowed:
     """What a capsule of 120 calls shows."""
     return windowed(tmp_path_factory.mktemp("seen") / "capsule", shadow=SHADOW)
+
+
+@pytest.mark.parametrize("calls", [0, 120])
+async def test_tasks_that_reflex_worked_on_unseen_are_counted(seen: Windowed, calls: int) -> None:
+    """Who solved them, also where no call was compared by its words."""
+    tasks = PairedTasks(both=9, reflex_only=2, cloud_only=3, neither=1)
+    shadow = replace(SHADOW, calls=calls, tasks=tasks)
+    async with dashboard(size=(120, 40)) as bench:
+        await bench.tell(ViewSeen(routing_view()), WindowSeen(replace(seen, shadow=shadow)))
+        assert "11 of 15 tasks" in " ".join(bench.shown().split())
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -11,7 +11,7 @@ from core.capsule import EventLog
 from core.capsule.index import Totals
 from core.errors import UntrustedEndpoint
 from core.router.condition import DeepProbe
-from core.router.shadow import ShadowSummary
+from core.router.shadowed import ShadowSummary
 from core.settings import Source
 from reflex_tui.watch.messages import ViewBlocked, ViewSeen, WindowSeen
 from tests.support.tui.bench import came

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.errors import SuiteError
 from core.harness.commands.accepted import refuse_unaccepted
 from core.harness.commands.running import laid_out, run_command
-from core.harness.commands.toolchain import find_toolchain, with_places
+from core.harness.commands.toolchain import find_toolchain, own_packages, with_places
 from core.patchloop.job import CheckResult
 from core.patchloop.trial import FailureKind
 from core.plain import plain
@@ -40,8 +40,7 @@ class CommandCheck:
         self._check = task.check
         self._sandbox = sandbox
         self._tree = task.base() if task.base else None
-        own = {path.split("/")[0].removesuffix(".py") for path in self._paths()}
-        own |= {path.split("/")[1] for path in self._paths() if path.startswith("src/")}
+        own = own_packages(self._paths())
         found = find_toolchain(task.check, project, own_packages=own)
         self._toolchain = with_places(found, task.check.bind)
 

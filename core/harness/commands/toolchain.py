@@ -23,7 +23,7 @@ from core.harness.sandbox.layout import WORK, Shown, interpreter
 from core.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from core.harness.suites.model import CheckCommand, Task
 
@@ -86,6 +86,12 @@ def find_toolchain(
     elif "/" not in check.command[0] and not _on_system_path(check.command[0]):
         raise missing(check.command[0], f"Install {plain(check.command[0], 60)}, then run it again")
     return made
+
+
+def own_packages(paths: Collection[str]) -> frozenset[str]:
+    """The top-level packages of a project that has the files ``paths``."""
+    found = {path.split("/")[0].removesuffix(".py") for path in paths}
+    return frozenset(found | {path.split("/")[1] for path in paths if path.startswith("src/")})
 
 
 def with_tools(tasks: Sequence[Task], project: Path) -> tuple[tuple[Task, ...], tuple[str, ...]]:

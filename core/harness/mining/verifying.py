@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.harness.commands.running import laid_out, run_command
-from core.harness.commands.toolchain import find_toolchain, with_places
+from core.harness.commands.toolchain import find_toolchain, own_packages, with_places
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -80,11 +80,8 @@ class Verifier:
             SandboxError: No sandbox could be set up.
             SuiteError: A program is not installed.
         """
-        own = {path.split("/")[0].removesuffix(".py") for path in tree.files}
-        own |= {path.split("/")[1] for path in tree.files if path.startswith("src/")}
-        found = await asyncio.to_thread(
-            find_toolchain, check, self._project, own_packages=frozenset(own)
-        )
+        own = own_packages(tree.files)
+        found = await asyncio.to_thread(find_toolchain, check, self._project, own_packages=own)
         toolchain = with_places(found, self._bind)
         laid = await asyncio.to_thread(laid_out, tree, files)
         self.runs += 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from core.router.shadow import ShadowSummary
+    from core.router.shadowed import ShadowSummary
     from core.settings import Settings
     from reflex_tui.model.latencies import Windowed
 
