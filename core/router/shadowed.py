@@ -57,7 +57,9 @@ def shadow_summary(
         CapsuleError: the capsule cannot be read.
     """
 
-    def newest_of(event_type: str, counts: Callable[[Mapping[str, Any]], bool]) -> list[Any]:
+    def newest_of(
+        event_type: str, counts: Callable[[Mapping[str, Any]], bool]
+    ) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
 
         def enough(body: Mapping[str, Any]) -> bool:
@@ -69,14 +71,19 @@ def shadow_summary(
         log.last(event_type, where=enough)
         return found
 
-    def sealed(body: Mapping[str, Any]) -> bool:
-        return key is not None and seal_holds(body, workspace, key)
+    tasks: set[str] = set()
+
+    def is_new(body: Mapping[str, Any]) -> bool:
+        if key is None or not seal_holds(body, workspace, key):
+            return False
+        task = str(body.get("original_call_id"))
+        copied = task in tasks  # a copied record says nothing new
+        tasks.add(task)
+        return not copied
 
     compared = newest_of(ShadowComparedEvent.event_type, lambda _: True)
-    checked = newest_of(ShadowCheckedEvent.event_type, sealed)
-    # A copied record says nothing new.
-    tasks = {str(one.get("original_call_id")): one for one in checked}
-    return replace(_summed(compared), tasks=by_solver(map(solved_by, tasks.values())))
+    checked = newest_of(ShadowCheckedEvent.event_type, is_new)
+    return replace(_summed(compared), tasks=by_solver(map(solved_by, checked)))
 
 
 def _summed(found: Sequence[Mapping[str, Any]]) -> ShadowSummary:

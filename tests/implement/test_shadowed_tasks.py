@@ -89,7 +89,7 @@ async def test_both_solve_it(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert "1 task with a check, reflex solved 1, the cloud 1" in capsys.readouterr().out
 
 
-async def test_only_the_cloud_solves_it_and_a_forged_record_counts_for_nothing(
+async def test_only_the_cloud_solves_it_and_a_forged_or_copied_record_counts_for_nothing(
     tmp_path: Path,
 ) -> None:
     """As many attempts as the cloud has; nothing of them reaches the user's files."""
@@ -104,6 +104,7 @@ async def test_only_the_cloud_solves_it_and_a_forged_record_counts_for_nothing(
         forged = {**fields, "solved": True, "original_call_id": "another"}
         with EventLog(found.world.settings.state_dir / "capsule") as log:
             log.append(ShadowCheckedEvent.model_validate(forged))
+            log.append(ShadowCheckedEvent.model_validate(fields))
         assert summary(found) == PairedTasks(cloud_only=1)
 
 
