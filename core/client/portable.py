@@ -22,6 +22,8 @@ _BESIDE = frozenset({"type", "enum", "const", "properties", "items", "prefixItem
 _LARGEST = (1 << 53) - 1  # what every engine and JSON reader holds exactly
 # Look-arounds are ignored or refused; back-references, word boundaries and classes by Unicode
 # property are refused.
+_ESCAPED = re.compile(r"[/~%]")
+_SAID_ONLY = frozenset({"title", "description", "default", "examples", "deprecated", "$comment"})
 _UNPORTABLE = re.compile(r"\(\?(?!:)|\\[1-9kbBpPAZzG]")
 
 
@@ -29,9 +31,10 @@ def portable(schema: Mapping[str, Any], *, plainly: bool = False) -> dict[str, A
     """``schema`` reduced to what may be sent.
 
     Kept: ``type enum const required``, ``properties``, ``items``, ``prefixItems``, ``anyOf`` (and
-    ``oneOf``, as that), ``additionalProperties`` as false or a schema, an anchored ``pattern`` of
-    plain parts, ``maxLength`` where there is no such pattern, bounds of numbers and of arrays,
-    ``$ref`` into ``$defs`` or ``definitions``, and ``description`` for the model to read. With
+    ``oneOf``, as that), an ``allOf`` of one schema as that schema, ``additionalProperties`` as
+    false or a schema, ``$ref`` into ``$defs`` or ``definitions``, and ``description`` for the model
+    to read. Where the ``type`` is a string alone, an anchored ``pattern`` of plain parts, or
+    ``maxLength`` where there is no such pattern; where it is a number or an array, its bounds. With
     ``plainly`` no bounds and no patterns.
     """
     names = {
@@ -39,29 +42,37 @@ def portable(schema: Mapping[str, Any], *, plainly: bool = False) -> dict[str, A
         for section in _DEFINITIONS
         if isinstance(schema.get(section), dict)
         for name in schema[section]
+        if not _ESCAPED.search(name)  # a pointer with escapes, which not every engine reads
     }
-    return _Reduction(names | {"#"}, plainly=plainly).of(dict(schema))
+    whole = dict(schema)
+    return _Reduction(whole, names | {"#"}, plainly=plainly).of(whole)
 
 
 class _Reduction:
-    def __init__(self, targets: set[str], *, plainly: bool) -> None:
+    def __init__(self, root: dict[str, Any], targets: set[str], *, plainly: bool) -> None:
+        self._root = root
         self._targets = targets
         self._plainly = plainly
 
     def of(self, schema: Any) -> dict[str, Any]:
         if not isinstance(schema, dict):
             return {}
+        if "$id" in schema and schema is not self._root:
+            return {}  # a document of its own, to which the references inside it lead
         if "$ref" in schema:
             # Engines differ over keywords beside a $ref; alone it means the same to all.
             target = schema["$ref"]
             kept = {"$ref": target} if target in self._targets else {}
             return kept | self._sections(schema, _DEFINITIONS)
+        if one := _only_of_all(schema):
+            return self.of(one) | self._sections(schema, _DEFINITIONS)
         kept = {key: schema[key] for key in schema if key in _AS_IT_IS}
         kept |= self._sections(schema, _NAMED) | self._alternatives(schema)
         if isinstance(schema.get("items"), dict):
             kept["items"] = self.of(schema["items"])
         kept |= self._tuple(schema)
-        further = schema.get("additionalProperties")
+        # Without the patterns, those further ones would be forbidden that the patterns allow.
+        further = None if "patternProperties" in schema else schema.get("additionalProperties")
         if further is False:
             kept["additionalProperties"] = False
         elif isinstance(further, dict) and schema.get("type") == "object":
@@ -93,21 +104,36 @@ class _Reduction:
 
     def _limits(self, schema: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        if _plain_pattern(schema.get("pattern")):
-            found["pattern"] = schema["pattern"]
-        elif "maxLength" in schema:
-            found["maxLength"] = schema["maxLength"]
         match schema.get("type"):
+            case "string" if _plain_pattern(schema.get("pattern")):
+                found["pattern"] = schema["pattern"]
+            case "string":
+                found |= _counts(schema, "maxLength")
             case "integer":
                 found |= _whole_bounds(schema)
             case "number":
                 found |= _bounds(schema)
             case "array":
-                found |= {key: schema[key] for key in ("minItems", "maxItems") if key in schema}
+                found |= _counts(schema, "minItems", "maxItems")
                 # Without items an engine knows none, and so refuses to have any.
                 if found and not {"items", "prefixItems"} & kept.keys():
                     found["items"] = {}
         return found
+
+
+def _only_of_all(schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The one schema of an ``allOf`` that is all there is: the way some libraries write a $ref."""
+    several = schema.get("allOf")
+    alone = schema.keys() <= _SAID_ONLY | _DEFINITIONS | {"allOf", "$schema", "$id"}
+    if alone and isinstance(several, list) and len(several) == 1 and isinstance(several[0], dict):
+        return several[0]
+    return None
+
+
+def _counts(schema: dict[str, Any], *names: str) -> dict[str, int]:
+    """Lengths and counts, whole: JSON schema takes 3.0 for 3, engines do not."""
+    told = ((name, _number(schema.get(name))) for name in names)
+    return {name: int(value) for name, value in told if value is not None}
 
 
 def _plain_pattern(pattern: object) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.client.json_text import NotStrictJSON, loads, size
 from core.client.portable import portable
+from core.client.string_formats import format_checker
 from core.errors import MalformedRequest, NotCompliant
 from core.plain import plain
 
@@ -120,7 +121,7 @@ def compile_written(schema: str) -> Validator:
         except SchemaError as error:
             raise unusable(f"{error.json_path}: {error.message}") from error
     # The empty registry: a schema's $ref never makes us fetch anything.
-    validator: Validator = kind(content, registry=Registry())
+    validator: Validator = kind(content, registry=Registry(), format_checker=format_checker())
     return validator
 
 

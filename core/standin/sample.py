@@ -1,8 +1,8 @@
 """A small instance of a plain JSON schema: what a stand-in without a model can honestly say.
 
 Read is the subset that servers enforce: ``const``, ``enum``, ``anyOf``, objects, arrays, bounds,
-lengths, local references. The caller checks what comes of it, so that a schema that goes beyond
-ends in an error, never in a wrong instance.
+lengths, formats, local references. The caller checks what comes of it, so that a schema that goes
+beyond ends in an error, never in a wrong instance.
 """
 
 from __future__ import annotations
@@ -108,7 +108,23 @@ def _length(least: int, most: int | None) -> int:
     return least
 
 
+_FORMATTED = {
+    "date": "2026-01-12",
+    "time": "10:30:00Z",
+    "date-time": "2026-01-12T10:30:00Z",
+    "duration": "PT1H",
+    "email": "ok@example.org",
+    "hostname": "example.org",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "uri": "https://example.org/",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+}
+
+
 def _text(schema: Mapping[str, Any]) -> str:
+    if schema.get("format") in _FORMATTED:
+        return _FORMATTED[schema["format"]]
     most = schema.get("maxLength")
     least = _length(schema.get("minLength", 0), most)
     return ("ok" if len("ok") >= least else ("ok " * least)[:least])[:most]

@@ -103,6 +103,44 @@ def test_anything_else_is_not_compliant(text: str) -> None:
     json.loads(text)
 
 
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("date", "2026-02-28", "2026-02-30"),
+        ("date", "2026-02-28", "20260228"),
+        ("time", "10:00:00Z", "10:00:00"),
+        ("time", "23:59:60.5+01:00", "24:00:00Z"),
+        ("date-time", "2026-01-12T10:00:00Z", "2026-01-12T10:00:00"),
+        ("date-time", "2026-01-12 10:00:00.1-08:00", "2026-13-12T10:00:00Z"),
+        ("date-time", "2026-01-12t10:00:00z", ""),
+        ("duration", "P1Y2M3DT4H", "P1DT"),
+        ("duration", "PT0.5S", "P"),
+        ("duration", "P2W", "P1W1D"),
+        ("email", "a@b.org", "a"),
+        ("hostname", "a-b.example.org", "-a.example.org"),
+        ("hostname", "a", "a" * 64),
+        ("hostname", "a", "a." * 150 + "a"),
+        ("ipv4", "192.0.2.1", "192.0.2.256"),
+        ("ipv6", "::1", "1"),
+        ("uuid", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3f2504e0"),
+        ("uri", "https://a/b?c#d", "/b"),
+        ("uri", "urn:isbn:1", "a b:c"),
+    ],
+)
+def test_a_format_is_checked(name: str, good: str, bad: str) -> None:
+    """What meets everything but the format is not compliant; another type it does not concern."""
+    schema = {"type": ["string", "integer"], "format": name}
+    assert parse(json.dumps(good), schema) == good
+    assert parse("5", schema) == 5
+    with pytest.raises(NotCompliant, match=rf"(not a|not meet format:) '?{name}"):
+        parse(json.dumps(bad), schema)
+
+
+def test_an_unknown_format_is_for_readers() -> None:
+    """Such as pydantic's ``path``."""
+    assert parse('"x"', {"type": "string", "format": "path"}) == "x"
+
+
 def test_huge_number_against_a_float_keyword() -> None:
     """A number that overflows the validator's arithmetic is not compliant, and no crash."""
     with pytest.raises(NotCompliant, match="cannot be checked"):
@@ -161,6 +199,11 @@ def test_compiled_once() -> None:
     assert compiled(dict(SCHEMA)) is compiled(json.loads(json.dumps(SCHEMA)))
 
 
+def string(**further: Any) -> dict[str, Any]:
+    """The schema of a string."""
+    return {"type": "string", **further}
+
+
 @pytest.mark.parametrize(
     ("schema", "sent"),
     [
@@ -169,10 +212,17 @@ def test_compiled_once() -> None:
             {"type": "string", "format": "date", "minLength": 1, "maxLength": 9, "title": "x"},
             {"type": "string", "maxLength": 9},
         ),
-        ({"pattern": "^a$", "maxLength": 9}, {"pattern": "^a$"}),
-        ({"pattern": "a", "maxLength": 9}, {"maxLength": 9}),
-        ({"pattern": "^a\\$"}, {}),
-        ({"pattern": "^a\\\\$"}, {"pattern": "^a\\\\$"}),
+        (string(pattern="^a$", maxLength=9), string(pattern="^a$")),
+        (string(pattern="a", maxLength=9), string(maxLength=9)),
+        (string(pattern="^a\\$"), string()),
+        (string(pattern="^a\\\\$"), string(pattern="^a\\\\$")),
+        (string(maxLength=9.0), string(maxLength=9)),
+        (string(maxLength=10**19), string()),
+        ({"pattern": "^a$"}, {}),
+        ({"maxLength": 9}, {}),
+        ({"type": ["string", "null"], "maxLength": 9}, {"type": ["string", "null"]}),
+        ({"type": "integer", "pattern": "^a$", "maxLength": 9}, {"type": "integer"}),
+        ({"type": "string", "minimum": 1, "minItems": 1}, {"type": "string"}),
         ({"type": "integer", "minimum": 1}, {"type": "integer", "minimum": 1}),
         ({"type": "number", "minimum": 1}, {"type": "number", "minimum": 1}),
         ({"type": "number", "maximum": 0.5}, {"type": "number", "maximum": 0.5}),
@@ -185,10 +235,33 @@ def test_compiled_once() -> None:
             {"type": "integer", "minimum": 1, "exclusiveMaximum": 5},
         ),
         ({"type": "integer", "maximum": 10**19}, {"type": "integer"}),
-        ({"pattern": "^(?=a)b$", "maxLength": 9}, {"maxLength": 9}),
-        ({"pattern": "^(?:a|b)$"}, {"pattern": "^(?:a|b)$"}),
-        ({"pattern": r"^(a)\1$"}, {}),
-        ({"pattern": r"^\bword$"}, {}),
+        (string(pattern="^(?=a)b$", maxLength=9), string(maxLength=9)),
+        (string(pattern="^(?:a|b)$"), string(pattern="^(?:a|b)$")),
+        (string(pattern=r"^(a)\1$"), string()),
+        (string(pattern=r"^\bword$"), string()),
+        ({"allOf": [{"const": 1}]}, {"const": 1}),
+        ({"allOf": [{"const": 1}, {"const": 2}]}, {}),
+        ({"allOf": [{"const": 1}], "type": "integer"}, {"type": "integer"}),
+        (
+            {
+                "$defs": {"a": {"const": 1}},
+                "properties": {"x": {"allOf": [{"$ref": "#/$defs/a"}], "default": 1, "title": "X"}},
+            },
+            {"$defs": {"a": {"const": 1}}, "properties": {"x": {"$ref": "#/$defs/a"}}},
+        ),
+        (
+            {
+                "type": "object",
+                "patternProperties": {"^x": {}},
+                "additionalProperties": False,
+            },
+            {"type": "object"},
+        ),
+        ({"items": {"$id": "other", "type": "null"}}, {"items": {}}),
+        (
+            {"$defs": {"a/b": {}}, "items": {"$ref": "#/$defs/a/b"}},
+            {"$defs": {"a/b": {}}, "items": {}},
+        ),
         (
             {"type": "array", "minItems": 2, "maxItems": 2},
             {"type": "array", "minItems": 2, "maxItems": 2, "items": {}},
@@ -283,6 +356,7 @@ def test_a_pydantic_model_survives() -> None:
 
 VALUES = [-1, 0, 1, 0.5, 1.5, 5, 6, 10**19, "", "a", "abc", None, True, [], [1], [1, "a"], {}]
 VALUES += [{"a": 1}, {"a": "x"}, {"b": [None]}]
+CLOSED = {"type": "object", "additionalProperties": False}
 BOUND = st.integers(-3, 7) | st.floats(-3, 7) | st.just(10**19)
 LEAF = st.one_of(
     st.builds(lambda low: {"type": "integer", "minimum": low}, BOUND),
@@ -290,6 +364,7 @@ LEAF = st.one_of(
     st.builds(lambda low: {"type": "number", "exclusiveMinimum": low}, BOUND),
     st.builds(lambda least: {"type": "array", "minItems": least}, st.integers(0, 3)),
     st.builds(lambda most: {"type": "string", "maxLength": most}, st.integers(0, 3)),
+    st.builds(lambda most: {"maxLength": most, "pattern": "^a+$"}, st.integers(0, 3)),
     st.sampled_from([{"type": "null"}, {"const": 1}, {"enum": ["a", []]}, {}, True, {"not": {}}]),
 )
 
@@ -304,6 +379,8 @@ LEAF = st.one_of(
             st.builds(lambda one: {"type": "array", "prefixItems": [one]}, inner),
             st.builds(lambda one: {"type": "object", "additionalProperties": one}, inner),
             st.builds(lambda one: {"properties": {"a": one}, "required": ["a"]}, inner),
+            st.builds(lambda several: {"allOf": several}, st.lists(inner, min_size=1, max_size=2)),
+            st.builds(lambda one: {"patternProperties": {"a": one}, **CLOSED}, inner),
         ),
         max_leaves=6,
     )

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
+from core.client.schema import compiled
+from core.client.string_formats import format_checker
 from core.standin.answers import SENTENCE, Question, SampleAnswerer
 from core.standin.sample import UnsampleableError, sample
 
@@ -85,6 +87,15 @@ def test_every_sample_is_an_instance(schema: Any) -> None:
     found = sample(schema)
     Draft202012Validator(schema).validate(found)
     assert sample(schema) == found
+
+
+def test_a_format_is_met() -> None:
+    """A stand-in's reply meets the formats that replies are checked for."""
+    for name in format_checker().checkers:
+        schema = {"type": "string", "format": name}
+        compiled(schema).validate(sample(schema))
+        with pytest.raises(ValidationError):
+            compiled(schema).validate("not ok")
 
 
 @given(SCALARS)
