@@ -13,6 +13,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
+from textual.theme import BUILTIN_THEMES
 from textual.widget import MountError
 from textual.worker import WorkerFailed
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from textual.content import Content
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
+    from textual.theme import Theme
 
     from core.errors import ConfigError
     from core.settings import Settings
@@ -87,6 +89,9 @@ class ReflexApp(App[None]):
         keymap_file: Path | None = None,
         beside: Beside | None = None,
     ) -> None:
+        self._theme_file = theme_file or theme.user_state_file()
+        # Before Textual reads its styles with it: set afterwards, it reads all of them twice.
+        self.set_reactive(App.theme, theme.remembered(self._theme_file, set(self.available_themes)))
         super().__init__()
         self._beside = beside
         self._entered = ExitStack()
@@ -97,16 +102,17 @@ class ReflexApp(App[None]):
         self._watchers: WorkspaceWatchers | None = None
         self._config: ConfigWatcher | None = None
         self.dashboard = Dashboard(self.settings, self._clock)
-        self._theme_file = theme_file or theme.user_state_file()
         self._keymap_file = keymap_file
         self.keymap: Mapping[str, str] = {}
-        for each in theme.THEMES:
-            self.register_theme(each)
-        self.theme = theme.remembered(self._theme_file, set(self.available_themes))
 
     def get_default_screen(self) -> Screen[None]:
         """The dashboard is the screen that is always there."""
         return self.dashboard
+
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        """Textual's themes and ours."""
+        return BUILTIN_THEMES | {each.name: each for each in theme.THEMES}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables for themes that are not ours."""
@@ -403,21 +409,15 @@ class ReflexApp(App[None]):
 
     def _open(self, name: str) -> None:
         from reflex_tui.screens import pages  # as above
-        from reflex_tui.screens.pages import (  # as above
-            Sheet,  # as above
-            help_page,
-            places,
-            readable,
-        )
         from reflex_tui.widgets import keymap  # not for the first paint
 
         routing_view, settings = self.dashboard.routing_view, self.settings
-        keys = readable(
+        keys = pages.readable(
             (self.get_key_display(active.binding), active.binding.description, active.binding.id)
             for active in self.screen.active_bindings.values()
             if active.enabled and active.binding.id and active.binding.description
         )
-        where = places(settings, self._theme_file, self._keymap_file or keymap.keymap_file())
+        where = pages.places(settings, self._theme_file, self._keymap_file or keymap.keymap_file())
         built: dict[str, Callable[[int], list[Content]]] = {
             "models": partial(pages.models_page, routing_view),
             "check": partial(pages.check_page, routing_view, live=self.dashboard.live),
@@ -428,9 +428,9 @@ class ReflexApp(App[None]):
                 self.dashboard.live,
                 no_evidence=self.dashboard.is_broken,
             ),
-            "help": partial(help_page, keys, where),
+            "help": partial(pages.help_page, keys, where),
         }
-        self.push_screen(Sheet(name.capitalize(), built[name]))
+        self.push_screen(pages.Sheet(name.capitalize(), built[name]))
 
 
 def run(

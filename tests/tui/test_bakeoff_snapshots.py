@@ -115,8 +115,7 @@ def test_going(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     assert seen(snap_compare, act, size, theme)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_preparing(size: tuple[int, int]) -> None:
+async def test_preparing() -> None:
     """Nothing is asked yet: servers are looked at, the sandbox attacked."""
 
     async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
@@ -124,7 +123,8 @@ async def test_preparing(size: tuple[int, int]) -> None:
         desk.pane.running = desk.pane.watching = True
         await pilot.pause()
 
-    assert "◌ preparing" in await Acted(act).text(size)
+    for shown in (await Acted(act).texts(*SIZES)).values():
+        says(shown, "◌ preparing")
 
 
 async def test_stopping_a_large_one() -> None:
@@ -230,8 +230,7 @@ async def test_stopped() -> None:
     says(shown, "◆ ", "✖ not JSON", "about 50 more first calls")
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_elsewhere(size: tuple[int, int]) -> None:
+async def test_elsewhere() -> None:
     """A bakeoff of another process is seen by its journal."""
 
     async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
@@ -239,8 +238,8 @@ async def test_elsewhere(size: tuple[int, int]) -> None:
         desk.show_unfinished(Unfinished(PATH, 41, 136, under_way=True, about=about))
         await pilot.pause()
 
-    shown = await Acted(act, told=[ReportsSeen(())]).text(size)
-    assert "▸ running elsewhere: 41 of 136 trials of reflex_patchloop_v1" in shown
+    for shown in (await Acted(act, told=[ReportsSeen(())]).texts(*SIZES)).values():
+        says(shown, "▸ running elsewhere: 41 of 136 trials of reflex_patchloop_v1")
 
 
 @pytest.mark.parametrize(("size", "theme"), LOOKS[1:3])
@@ -413,9 +412,8 @@ def test_without_colour(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> 
         ("refused", ("✖ refused: no valid gate pass (model_changed)", "Nothing was written")),
     ],
 )
-@pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_promote_says(
-    monkeypatch: pytest.MonkeyPatch, name: str, words: tuple[str, ...], size: tuple[int, int]
+    monkeypatch: pytest.MonkeyPatch, name: str, words: tuple[str, ...]
 ) -> None:
     """What was written, what would be, or why nothing is."""
     monkeypatch.setattr(PromoteScreen, "_look", lambda _: None)
@@ -425,4 +423,5 @@ async def test_promote_says(
         await pilot.app.push_screen(dialog)
         dialog.post_message(PromoteScreen.Looked(PROPOSED[name]))
 
-    says(await Acted(act).text(size), *words)
+    for shown in (await Acted(act).texts(*SIZES)).values():
+        says(shown, *words)

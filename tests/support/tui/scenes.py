@@ -79,9 +79,19 @@ class Scene:
 
     async def text(self, size: tuple[int, int]) -> str:
         """What is on the screen as text."""
-        async with self.app.run_test(size=size) as pilot:
+        return (await self.texts(size))[size]
+
+    async def texts(self, *sizes: tuple[int, int]) -> dict[tuple[int, int], str]:
+        """What is on the screen as text, at one size after another: a person resizes it."""
+        texts = {}
+        async with self.app.run_test(size=sizes[0]) as pilot:
             await self.play(pilot)
-            return shown(self.app)
+            for size in sizes:
+                await pilot.resize_terminal(*size)
+                await pilot.app.workers.wait_for_complete()
+                await pilot.pause()
+                texts[size] = shown(self.app)
+        return texts
 
 
 def says(shown: str, *words: str) -> None:
