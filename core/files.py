@@ -9,6 +9,7 @@ goes through this module; reports, which a user may want to share, keep the user
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -207,12 +208,24 @@ def staged_like(path: Path, data: bytes) -> Iterator[Path]:
         raise _unsafe(path, "is not a regular file")
     with staged(path, data) as temporary:
         for owner in (status.st_uid, -1):
-            with contextlib.suppress(PermissionError):
-                os.chown(temporary, owner, status.st_gid)
+            if _given(temporary, owner, status.st_gid):
                 break
         _copy_attributes(path, temporary)
         temporary.chmod(stat.S_IMODE(status.st_mode))  # last: a new owner clears some bits
         yield temporary
+
+
+def _given(path: Path, owner: int, group: int) -> bool:
+    """Whether a file could be given away; -1 leaves the owner."""
+    try:
+        os.chown(path, owner, group)
+    except PermissionError:
+        return False
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a user namespace, as a container's, has no such id
+            raise
+        return False
+    return True
 
 
 def _copy_attributes(source: Path, target: Path) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
 
-_DEFAULT_TASKS, _DEFAULT_TIME_S, _DEFAULT_CHECK_S = 40, 600.0, 60.0
+_DEFAULT_TASKS, _DEFAULT_TIME_S = 40, 600.0
 _MOST_AT_ONCE = 4
 _DAY = 86_400
 
@@ -117,9 +117,9 @@ def _add_make(actions: Commands) -> None:
     add(
         "--check-time",
         type=positive,
-        default=_DEFAULT_CHECK_S,
         metavar="S",
-        help="the longest that one check may take, in seconds (default: 60)",
+        help="the longest that one check may take, in seconds (default: 60; or a "
+        "twentieth of --time, if that is less and test files can be run alone)",
     )
     add(
         "--concurrency",
@@ -255,11 +255,13 @@ def _told(made: MadeSuite, name: str) -> list[str]:
         for (origin, reason), count in tally.dropped.most_common()
     ]
     tried = tally.tried.total()
+    files = [(count, plain(reason, 100)) for reason, count in tally.passed_over.most_common()]
     each = f", {made.seconds / tried:.1f} s a candidate" if tried else ""
     lines = [
         *columns(rows, right=frozenset({1, 2, 3})),
         "",
-        *(["dropped because:", *columns(why, right=frozenset({0})), ""] if why else []),
+        *_listed("dropped because:", why),
+        *_listed("files passed over:", files),
         (
             f"{made.runs} checks in {made.seconds:.0f} s{each}; "
             f"{tally.commits} commits looked at; memory {_memory_mb()} MiB at most"
@@ -276,6 +278,10 @@ def _told(made: MadeSuite, name: str) -> list[str]:
         f"{len(made.tasks)} tasks are in {plain(shown(made.place))}",
         f"next: code reflex bakeoff --suite {name}",
     ]
+
+
+def _listed(title: str, rows: list[tuple[int, str]]) -> list[str]:
+    return [title, *columns(rows, right=frozenset({0})), ""] if rows else []
 
 
 def _dropped(tally: MakingTally, origin: str) -> int:
@@ -308,6 +314,7 @@ def _document(made: MadeSuite) -> dict[str, object]:
             {"from": origin, "why": why, "count": count}
             for (origin, why), count in tally.dropped.most_common()
         ],
+        "passed_over": dict(tally.passed_over.most_common()),
         "commits": tally.commits,
         "checks": made.runs,
         "seconds": round(made.seconds, 1),

@@ -136,7 +136,11 @@ def _made(made: MadeSuite, width: int) -> list[Content]:
         for (origin, why), count in whys[:_MOST_WHYS]
     ]
     rest = sum(count for _, count in whys[_MOST_WHYS:])
-    return [*lines, line((f"{rest:>5}  for other reasons", MUTED))] if rest else lines
+    lines += [line((f"{rest:>5}  for other reasons", MUTED))] if rest else []
+    files = tally.passed_over.most_common()
+    if files:
+        lines += [line(""), line(("FILES PASSED OVER", TITLE))]
+    return lines + [line(right(str(count), 5), (f"  {why}", MUTED)) for why, count in files]
 
 
 def _kept_line(tally: MakingTally, origin: str) -> Content:

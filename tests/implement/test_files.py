@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,6 +110,21 @@ def test_owner_and_group_are_kept(project: Path) -> None:
         status = (project / name).stat()
         assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (1234, 4321, 0o4750)
         assert (project / name).read_bytes() == data
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs util-linux")
+def test_in_a_container_without_that_user_the_text_is_replaced(project: Path) -> None:
+    """A user namespace has no name for whoever owns the file; it then belongs to this process."""
+    (project / "a").write_bytes(b"old")
+    program = (
+        "import pathlib, sys; from core.files import replace_user_file; "
+        "replace_user_file(pathlib.Path(sys.argv[1]), b'new')"
+    )
+    namespace = ["unshare", "--user"]
+    if subprocess.run([*namespace, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no user namespaces here")
+    subprocess.run([*namespace, sys.executable, "-c", program, project / "a"], check=True)
+    assert (project / "a").read_bytes() == b"new"
 
 
 def test_extended_attributes_are_kept(project: Path) -> None:

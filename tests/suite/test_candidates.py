@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.harness.commands.toolchain import language_of
+from core.harness.mining.candidates import TaskCandidate
+from core.harness.mining.history import candidate_of
 from core.harness.mining.instruction import instruction_of
-from core.harness.mining.layout import find_check, given_check, is_source, is_test, map_tests
+from core.harness.mining.layout import (
+    TESTS,
+    find_check,
+    given_check,
+    is_source,
+    is_test,
+    map_tests,
+    suites_among,
+)
 from core.harness.mining.line_mutants import line_mutants
 from core.harness.mining.mutants import mutants, probe
 from core.harness.mining.repository import Repository
-from core.harness.suites.model import WorkTree
+from core.harness.suites.model import CheckCommand, WorkTree
 from tests.support.suite.making import write
-from tests.support.suite.repository import FREE_MESSAGE, commit, git, make_repository
+from tests.support.suite.repository import CART, FREE_MESSAGE, commit, git, make_repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,6 +141,10 @@ def test_source_and_tests_are_told_apart() -> None:
     assert all(map(is_test, tests))
     assert all(map(is_source, sources))
     assert not any(map(is_source, (*tests, *neither)))
+    aside = suites_among(["mine/suite.toml", "mine/a/task.toml", "suite.toml", "pkg/a.py"])
+    assert aside == ("mine/",)
+    assert not is_source("mine/a/workspace/a.py", aside)
+    assert is_source("pkg/a.py", aside)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +195,25 @@ def test_tests_are_found_by_what_they_import() -> None:
     found = map_tests(WorkTree({path: (text.encode(), False) for path, text in files.items()}))
     assert found.of("shop/cart.py") == ("tests/test_cart.py", "tests/test_all.py")
     assert found.of("shop/tax.py") == ("tests/test_shop.py",)
+    assert found.cost("shop/cart.py") < found.cost("shop/tax.py")
+
+
+def test_a_commits_tests_are_narrowed_to_a_few(tmp_path: Path) -> None:
+    """Those that import what it changed come first: a wide change has a short check as well."""
+    root = make_repository(tmp_path)
+    for number in range(5):
+        write(root / f"tests/test_{number}.py", "import os\n")
+    write(root / "cart.py", CART.replace("> 0", ">= 0"))
+    write(root / "tests/test_cart.py", "# Longer than the others.\nfrom cart import total\n")
+    commit(root, "Count what is free")
+    check = CheckCommand(("python", "check.py", TESTS))
+    with Repository(root) as repository:
+        (newest,) = list(repository.commits(1))
+        found = candidate_of(newest, repository, check)
+    assert isinstance(found, TaskCandidate)
+    chosen = ("tests/test_cart.py", "tests/test_0.py", "tests/test_1.py")
+    assert found.check.command[2:] == chosen
+    assert "tests/test_4.py" in found.tree.files
 
 
 def test_nothing_of_a_repositorys_configuration_runs(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from core.errors import ConfigError, SuiteError
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff.progress import Finished
 from core.harness.mining.facts import all_suites
-from core.harness.mining.making import MakingTally, SuiteWish, make_suite
+from core.harness.mining.layout import TESTS
+from core.harness.mining.making import NOT_IMPORTED, MakingTally, SuiteWish, make_suite
 from core.harness.mining.mutants import Mutant, mutants
 from core.harness.mining.soundness import check_tasks, spread_of
 from core.harness.mining.verifying import NOT_NOTICED
 from core.harness.suites.find import load_suite
+from core.harness.suites.model import CheckCommand
 from core.settings import load_settings
 from core.settings.thresholds import accept
 from core.standin.answers import suite_answerer
@@ -117,11 +119,41 @@ async def test_tests_that_cannot_begin_say_what_they_lack(
 async def test_a_file_too_large_for_a_prompt_is_told(tmp_path: Path, self_test: SelfTest) -> None:
     """It is no candidate, and not passed over in silence."""
     root = make_repository(tmp_path)
-    write(root / "large.py", "def double(n):\n    return n * 2\n" + "# more\n" * 5000)
+    write(root / "large.py", "def double(n):\n    return n * 2\n" + "# more\n" * 9000)
     commit(root, "A large file")
-    made = await made_from(root, self_test, origins=("mutation",))
-    (why,) = [why for _, why in made.tally.dropped if "whole file" in why]
-    assert "over 32 KiB" in why
+    made = await made_from(root, self_test, origins=("mutation",), tasks=1)
+    assert made.tally.passed_over == {"over 60 KiB, too much for a prompt": 1}
+
+
+async def test_one_test_file_is_enough_for_a_task(tmp_path: Path, self_test: SelfTest) -> None:
+    """The first that reaches the function; files that no test imports are counted apart."""
+    root = make_repository(tmp_path)
+    both = (
+        "\n\n\ndef test_one_more():\n    assert unused(1) == 2\n\n\ndef test_import():\n    pass\n"
+    )
+    write(root / "tests/test_cart_unused.py", "from cart import unused" + both)
+    for number in range(11):
+        write(root / f"tests/test_{number}.py", "import os\n")
+    write(root / "alone.py", "def double(n):\n    return n * 2\n")
+    write(root / "samples/suite.toml", "")
+    write(root / "samples/one/workspace/cart.py", "def total(prices):\n    return 0\n")
+    commit(root, "More")
+    made = await made_from(root, self_test, check=(*CHECK, TESTS), origins=("mutation",))
+    checked = {task.candidate.check.command[2:]: task.noticing for task in made.tasks}
+    assert set(checked) == {("tests/test_cart.py",), ("tests/test_cart_unused.py",)}
+    assert checked["tests/test_cart_unused.py",] == ("test_cart_unused.test_one_more",)
+    assert made.tally.passed_over == {NOT_IMPORTED: 2}  # the script that checks is one
+    tried = made.tally.kept.total() + made.tally.dropped.total()
+    assert made.tally.tried.total() == tried
+
+
+def test_a_check_that_can_be_short_has_less_time() -> None:
+    """A slow test file is given up while others may still be tried."""
+    whole, parts = CheckCommand(("make", "test")), CheckCommand(("pytest", TESTS))
+    wanted = SuiteWish("mine", time_s=600)
+    assert (wanted.longest_check(whole), wanted.longest_check(parts)) == (60, 30)
+    assert replace(wanted, time_s=30).longest_check(parts) == 10
+    assert replace(wanted, check_s=90).longest_check(parts) == 90
 
 
 async def test_whoever_stops_keeps_what_is_found(tmp_path: Path, self_test: SelfTest) -> None:

@@ -213,6 +213,7 @@ def held(until_stopped: Callable[[MadeSuite], MadeSuite]) -> object:
         del root, sandbox
         tally = MakingTally(now="calc.py: add")
         tally.tried["mutation"], tally.kept["mutation"] = 7, 2
+        tally.passed_over["no test imports it"] = 3
         tell(tally)
         await stop.wait()
         check = CheckCommand(("true",))
@@ -236,6 +237,7 @@ async def test_escape_stops_it_and_then_leaves(
         await bench.press("escape")
         await until(bench, lambda: make.query_one(MakingSection).ended is not None)
         assert "no task was found (stopped early)" in bench.shown()
+        assert "3  no test imports it" in bench.shown()
         await bench.press("escape")
         await until(bench, lambda: bench.app.screen is start)
         assert start.query_one("#start-suite", Input).value == "reflex_patchloop_v1"

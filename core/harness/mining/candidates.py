@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from core.harness.suites.reading import MAX_FILE_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
 Origin = Literal["history", "mutation"]
 
-MOST_SHOWN_BYTES = 32 << 10
+# Of all files that may be edited; a change may make them longer, and a suite's have a limit.
+MOST_SHOWN_BYTES = MAX_FILE_BYTES - (4 << 10)
 _ONE_LINE, _FEW_LINES = 3, 16
 _SMALL, _MEDIUM = 80, 250
 _MOST_ID = 56

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 from core.harness.mining.candidates import MOST_SHOWN_BYTES, TaskCandidate, changed_lines, slug
 from core.harness.mining.instruction import instruction_of
 from core.harness.mining.layout import (
+    MOST_CHOSEN,
     for_tests,
     is_source,
     is_test,
     language,
+    map_tests,
     runnable,
+    suites_among,
     takes_tests,
 )
 from core.harness.mining.mutants import functions, probe
@@ -37,9 +40,9 @@ _OWN_WORDS = (
 )
 
 
-def worth_a_look(commit: Commit) -> bool:
+def worth_a_look(commit: Commit, aside: tuple[str, ...] = ()) -> bool:
     """Whether a commit modifies a few source files and adds or modifies tests."""
-    sources = [each for each in commit.changes if is_source(each.path)]
+    sources = [each for each in commit.changes if is_source(each.path, aside)]
     tests = [each for each in commit.changes if is_test(each.path) and each.kind in "AM"]
     modified = all(each.kind == "M" for each in sources)
     return bool(tests) and 1 <= len(sources) <= MOST_SOURCES and modified
@@ -54,11 +57,12 @@ def candidate_of(
         ConfigError: git refuses, or the project is too large.
     """
     before, after = repository.tree(commit.parent), repository.tree(commit.id)
-    sources = [each.path for each in commit.changes if is_source(each.path)]
+    aside = suites_among(after.files)
+    sources = [each.path for each in commit.changes if is_source(each.path, aside)]
     broken, solution = _texts(before, sources), _texts(after, sources)
     if broken is None or solution is None:
         return "source is no plain text"
-    if sum(map(len, broken.values())) > MOST_SHOWN_BYTES:
+    if max(_size(broken), _size(solution)) > MOST_SHOWN_BYTES:
         return "source is too large"
     changed = [changed_lines(broken[path], solution[path]) for path in sources]
     if not 1 <= sum(map(len, changed)) <= _MOST_LINES:
@@ -68,7 +72,7 @@ def candidate_of(
         named = runnable(tests)
         if not named:
             return "no test that can be run by name"
-        check = for_tests(check, named)
+        check = for_tests(check, _that_matter(named, sources, after))
     added = [line[1:] for lines in changed for line in lines if line.startswith("+")]
     text = instruction_of(commit.message, added, "\n".join(broken.values()))
     subject = commit.message.partition("\n")[0]
@@ -80,11 +84,26 @@ def candidate_of(
         category=slug(subject.partition(":")[0])[:20] if ":" in subject[:20] else "change",
         language=language(sources[0]),
         check=check,
-        tree=_with_tests(commit, before, after),
+        tree=_with_tests(commit, sources, before, after),
         broken=broken,
         solution=solution,
         control=_control(broken, solution),
     )
+
+
+def _that_matter(tests: list[str], sources: list[str], after: WorkTree) -> list[str]:
+    """Of the test files that a commit changed, a few: those that import what it changed."""
+    if len(tests) <= MOST_CHOSEN:
+        return tests
+    changed = {path: after.files[path] for path in tests if path in after.files}
+    found = map_tests(replace(after, files=changed))
+    near = {test for source in sources for test in found.importing(source)}
+    ranked = sorted(tests, key=lambda path: (path not in near, found.sizes.get(path, 0), path))
+    return ranked[:MOST_CHOSEN]
+
+
+def _size(texts: Mapping[str, str]) -> int:
+    return sum(len(text.encode()) for text in texts.values())
 
 
 def _texts(tree: WorkTree, paths: list[str]) -> dict[str, str] | None:
@@ -95,11 +114,11 @@ def _texts(tree: WorkTree, paths: list[str]) -> dict[str, str] | None:
     return None if any("\0" in text for text in found.values()) else found
 
 
-def _with_tests(commit: Commit, before: WorkTree, after: WorkTree) -> WorkTree:
+def _with_tests(commit: Commit, sources: list[str], before: WorkTree, after: WorkTree) -> WorkTree:
     """The parent's tree with the commit's tests and settings; new prose may tell of the fix."""
     files = dict(before.files)
     for path, kind in commit.changes:
-        if is_source(path) or PurePosixPath(path).suffix in _PROSE:
+        if path in sources or PurePosixPath(path).suffix in _PROSE:
             continue
         if kind == "D":
             files.pop(path, None)

@@ -15,7 +15,7 @@ from core.harness.suites.model import CheckCommand
 from core.syntax import NOT_PYTHON, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from core.harness.suites.model import ResultKind, WorkTree
 
@@ -37,6 +37,7 @@ LANGUAGES = {
     ".sh": "shell",
 }
 TESTS = "{tests}"
+_SUITE = "suite.toml"
 _REPORT = ".reflex-report.xml"
 _TEST_PLACES = frozenset(
     {"test", "tests", "__tests__", "spec", "specs", "testing", "testdata", "fixtures"}
@@ -47,7 +48,7 @@ _NO_SOURCE = frozenset({"setup.py", "conf.py", "noxfile.py", "build.rs", "__init
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # that a suite's files may have
 _RUNNABLE = re.compile(r"(test_.*|.*_test)\.py")
 _MOST_CONFIG = 256 << 10
-_MOST_CHOSEN = 3
+MOST_CHOSEN = 3
 _FEW_TEST_FILES = 12
 
 
@@ -62,11 +63,18 @@ def is_test(path: str) -> bool:
     return any(part in _TEST_PLACES for part in parts[:-1]) or bool(_TEST_NAME.fullmatch(parts[-1]))
 
 
-def is_source(path: str) -> bool:
-    """Whether a path is code that a task may be about."""
+def suites_among(paths: Iterable[str]) -> tuple[str, ...]:
+    """Where suites of tasks lie, such as ``mine/``: their code is broken on purpose."""
+    return tuple(path.removesuffix(_SUITE) for path in paths if path.endswith(f"/{_SUITE}"))
+
+
+def is_source(path: str, aside: tuple[str, ...] = ()) -> bool:
+    """Whether a path is code that a task may be about; below ``aside`` none is."""
+    if path.startswith(aside):
+        return False
     parts = PurePosixPath(path).parts
-    aside = any(part in _PASSED_OVER or part.startswith(".") for part in parts)
-    odd = aside or parts[-1] in _NO_SOURCE or not all(map(_NAME.fullmatch, parts))
+    hidden = any(part in _PASSED_OVER or part.startswith(".") for part in parts)
+    odd = hidden or parts[-1] in _NO_SOURCE or not all(map(_NAME.fullmatch, parts))
     return bool(language(path)) and not is_test(path) and not odd
 
 
@@ -148,29 +156,47 @@ def runnable(paths: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class TestMap:
-    """Which test files look at which Python modules, by what they import."""
+    """Which test files look at which Python modules, by what they import.
+
+    ``words`` are the names that a test file uses, ``sizes`` its bytes.
+    """
 
     __test__ = False
     imported: Mapping[str, frozenset[str]]
     sizes: Mapping[str, int]
+    words: Mapping[str, frozenset[str]]
+
+    def cost(self, source: str) -> tuple[bool, int]:
+        """Sorts files by how soon they may give a task: a test named like it, and a short one."""
+        first = self.of(source)[0]
+        return PurePosixPath(source).stem not in first, self.sizes[first]
+
+    def names(self, tests: Sequence[str], function: str) -> bool:
+        """Whether one of ``tests`` uses a function by its name."""
+        name = function.rpartition(".")[2]
+        return any(name in self.words.get(path, ()) for path in tests)
+
+    def importing(self, source: str) -> list[str]:
+        """The test files that import the module itself."""
+        module = module_name(source)
+        return [path for path, names in self.imported.items() if _imports(names, module)]
 
     def of(self, source: str) -> tuple[str, ...]:
         """The test files for a source file, those that import it itself before others."""
-        module = module_name(source)
-        direct = [path for path, names in self.imported.items() if _imports(names, module)]
+        direct = self.importing(source)
         if not direct:
-            package = module.rpartition(".")[0]
+            package = module_name(source).rpartition(".")[0]
             direct = [path for path, names in self.imported.items() if package in names]
         named = PurePosixPath(source).stem
         ranked = sorted(direct, key=lambda path: (named not in path, self.sizes[path], path))
         if not ranked and len(self.imported) <= _FEW_TEST_FILES:
             ranked = sorted(self.imported)
-        return tuple(ranked[:_MOST_CHOSEN])
+        return tuple(ranked[:MOST_CHOSEN])
 
 
 def map_tests(tree: WorkTree) -> TestMap:
     """The map of a work tree; tests that cannot be parsed are not in it."""
-    imported, sizes = {}, {}
+    imported, sizes, words = {}, {}, {}
     for path in runnable(sorted(tree.files)):
         content = tree.files[path][0]
         try:
@@ -179,7 +205,12 @@ def map_tests(tree: WorkTree) -> TestMap:
             continue
         imported[path] = frozenset(_imported(parsed))
         sizes[path] = len(content)
-    return TestMap(imported, sizes)
+        words[path] = frozenset(
+            each.id if isinstance(each, ast.Name) else each.attr
+            for each in ast.walk(parsed)
+            if isinstance(each, ast.Name | ast.Attribute)
+        )
+    return TestMap(imported, sizes, words)
 
 
 def _imported(parsed: ast.Module) -> set[str]:

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from core.harness.mining.mutants import Mutant
+from core.harness.suites.reading import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,13 +47,12 @@ _FUNCTION = re.compile(
 _COMMENT = re.compile(r"^\s*(//|/\*|\*|#)")
 _TESTS_BELOW = re.compile(r"^\s*#\[cfg\(test\)\]|^\s*mod tests\b")
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
-_MOST_BYTES = 48 << 10
 _MOST_LINE = 400
 
 
 def line_mutants(path: str, source: str) -> Iterator[Mutant]:
     """Every mutant of ``source``, in order; strings, comments and tests in the file stay."""
-    if len(source) > _MOST_BYTES:
+    if len(source) > MAX_FILE_BYTES:
         return
     lines = source.splitlines(keepends=True)
     function = ""

@@ -27,6 +27,7 @@ from core.harness.mining.layout import (
     is_source,
     language,
     map_tests,
+    suites_among,
     takes_tests,
 )
 from core.harness.mining.line_mutants import line_mutants
@@ -45,10 +46,15 @@ if TYPE_CHECKING:
 
 _MOST_COMMITS = 500
 _TRIES_A_FUNCTION = 3
+_MOST_CHECKS = 2  # a function is looked for in so many test files, one after the other
+_FUNCTIONS_A_TURN = 2  # what passes in a test file is then found out for both
+_LEAST_CHECK_S, _MOST_CHECK_S = 10.0, 60.0
+_CHECKS_SHARE = 0.05  # of the time, for one run
 _HISTORYS_SHARE = 0.5  # of the time, where mutants are wanted as well
 DUPLICATE = "near-duplicate of another"
+NOT_IMPORTED = "no test imports it"
 NOT_REACHED = "no test reaches the function"
-TOO_LARGE = f"a whole file of over {MOST_SHOWN_BYTES >> 10} KiB, too much for a prompt"
+TOO_LARGE = f"over {MOST_SHOWN_BYTES >> 10} KiB, too much for a prompt"
 UNSOUND = "its tests do not pass as the code is"
 _PROMPT = (
     "Something in {path} has stopped working: tests fail, as shown. Make the code do again what "
@@ -60,8 +66,9 @@ _PROMPT = (
 class SuiteWish:
     """What the user asks for; ``check`` are the command's words, None to find it.
 
-    ``tasks`` and ``time_s`` are the budget, ``check_s`` the longest that one run of the check may
-    take, ``at_once`` how many run in parallel.
+    ``tasks`` and ``time_s`` are the budget, ``at_once`` is how many checks run in parallel.
+    ``check_s`` is the longest that one may take; None is a minute, or a twentieth of the time where
+    that is less and a check can be run on one test file: a quicker one is found there.
     """
 
     name: str
@@ -71,19 +78,31 @@ class SuiteWish:
     origins: tuple[Origin, ...] = ("history", "mutation")
     tasks: int = 40
     time_s: float = 600.0
-    check_s: float = 60.0
+    check_s: float | None = None
     at_once: int = 2
     replace: bool = False
+
+    def longest_check(self, check: CheckCommand) -> float:
+        """Seconds after which a run of ``check`` is ended."""
+        if self.check_s is not None:
+            return self.check_s
+        if not takes_tests(check):
+            return _MOST_CHECK_S
+        return min(_MOST_CHECK_S, max(_LEAST_CHECK_S, self.time_s * _CHECKS_SHARE))
 
 
 @dataclass(slots=True)
 class MakingTally:
-    """How far it has come: what was kept of the candidates looked at, and why not the others."""
+    """How far it has come: what was kept of the candidates looked at, and why not the others.
+
+    ``passed_over`` counts the files of which there was no candidate, by why.
+    """
 
     commits: int = 0
     tried: Counter[Origin] = field(default_factory=Counter)
     kept: Counter[Origin] = field(default_factory=Counter)
     dropped: Counter[tuple[Origin, str]] = field(default_factory=Counter)
+    passed_over: Counter[str] = field(default_factory=Counter)
     now: str = ""
 
 
@@ -125,7 +144,8 @@ async def make_suite(
                 remedy="Name it, for example: --check 'make test'",
             )
         find_toolchain(check, root)
-        verifier = Verifier(sandbox, root, limit_s=wanted.check_s, bind=wanted.bind)
+        limit_s = wanted.longest_check(check)
+        verifier = Verifier(sandbox, root, limit_s=limit_s, bind=wanted.bind)
         maker = _Maker(wanted, _Ground(repository, tree, check), verifier, tell)
         stopped = await maker.work(stop)
         made = {
@@ -169,6 +189,7 @@ class _Maker:
         self._repository, self._tree, self._check = ground
         self._verifier = verifier
         self._tests: TestMap | None = None
+        self._aside = suites_among(self._tree.files)
         self._tell = tell
         self._started = time.monotonic()
         self._baselines: dict[tuple[str, ...], asyncio.Task[Passing | str]] = {}
@@ -240,7 +261,7 @@ class _Maker:
     def _commits(self) -> Iterator[Commit]:
         for commit in self._repository.commits(_MOST_COMMITS):
             self.tally.commits += 1
-            if worth_a_look(commit):
+            if worth_a_look(commit, self._aside):
                 yield commit
 
     def _job_of_commit(self, commit: Commit) -> Callable[[], Awaitable[None]]:
@@ -259,41 +280,47 @@ class _Maker:
     # From mutation.
 
     async def _mutate(self) -> None:
-        for path in self._too_large():
-            self.tally.now = path
-            self._drop_all(TOO_LARGE)
         if takes_tests(self._check):
             self._tests = await asyncio.to_thread(map_tests, self._tree)
-        turns = await self._functions()
-        await self._all(self._job_of_function(*each) for each in turns)
+        turns = await self._turns()
+        await self._all(self._job_of_turn(*each) for each in turns)
 
-    async def _functions(self) -> list[tuple[str, str]]:
-        """Path and function; files take turns, so that a budget spreads over all.
+    async def _turns(self) -> list[tuple[str, list[str]]]:
+        """Path and a few functions; files take turns, so that a budget spreads over all.
 
-        Only their names: the mutants of all functions of a large project would fill the memory.
+        What may be a task soonest comes first: files with a short test named like them, and of
+        each the functions that this test names. Only their names are kept: the mutants of all
+        functions of a large project would fill the memory.
         """
         by_file = []
-        for path in self._sources():
+        for path in await asyncio.to_thread(self._in_order):
             self.tally.now = path
             names = await asyncio.to_thread(self._named, path)
-            by_file.append([(path, name) for name in names])
-        by_file.sort(key=len, reverse=True)
-        return [each for turn in zip_longest(*by_file) for each in turn if each]
+            starts = range(0, len(names), _FUNCTIONS_A_TURN)
+            by_file.append([(path, names[at : at + _FUNCTIONS_A_TURN]) for at in starts])
+        return [turn for each in zip_longest(*by_file) for turn in each if turn]
 
-    def _sources(self) -> list[str]:
-        return [path for path in sorted(self._tree.files) if self._is_source(path, small=True)]
-
-    def _too_large(self) -> list[str]:
-        return [path for path in sorted(self._tree.files) if self._is_source(path, small=False)]
-
-    def _is_source(self, path: str, *, small: bool) -> bool:
-        content, _ = self._tree.files[path]
-        return is_source(path) and (len(content) <= MOST_SHOWN_BYTES) is small
+    def _in_order(self) -> list[str]:
+        sizes = {path: len(content) for path, (content, _) in sorted(self._tree.files.items())}
+        usable = []
+        for path in (path for path in sizes if is_source(path, self._aside)):
+            if sizes[path] > MOST_SHOWN_BYTES:
+                self.tally.passed_over[TOO_LARGE] += 1
+            elif self._tests and not (path.endswith(".py") and self._tests.of(path)):
+                self.tally.passed_over[NOT_IMPORTED] += 1
+            else:
+                usable.append(path)
+        cost = self._tests.cost if self._tests else lambda path: -sizes[path]
+        return sorted(usable, key=cost)
 
     def _named(self, path: str) -> list[str]:
         source = self._source(path)
         if path.endswith(".py"):
-            return list(functions(source))
+            names = list(functions(source))
+            tests = self._tests
+            if tests is not None:
+                names.sort(key=lambda name: not tests.names(tests.of(path), name))
+            return names
         return list(dict.fromkeys(each.function for each in line_mutants(path, source)))
 
     def _mutants(self, path: str, function: str) -> list[Mutant]:
@@ -309,39 +336,33 @@ class _Maker:
         except UnicodeDecodeError:
             return ""
 
-    def _job_of_function(self, path: str, function: str) -> Callable[[], Awaitable[None]]:
+    def _job_of_turn(self, path: str, names: list[str]) -> Callable[[], Awaitable[None]]:
         async def job() -> None:
-            self.tally.now = f"{path}: {function}"
-            self._tell(self.tally)
-            if found := await asyncio.to_thread(self._mutants, path, function):
-                await self._break(path, function, found)
+            for function in names:
+                self.tally.now = f"{path}: {function}"
+                self._tell(self.tally)
+                found = await asyncio.to_thread(self._mutants, path, function)
+                if found and len(self.kept) < self._wanted.tasks:
+                    await self._break(path, function, found)
 
         return job
 
     async def _break(self, path: str, function: str, found: list[Mutant]) -> None:
         """Keep one mutant of a function, of the operator that was used least."""
-        check = self._check
-        if takes_tests(check):
-            tests = self._tests.of(path) if self._tests and path.endswith(".py") else ()
-            if not tests:
-                self._drop_all("no test imports the file")
-                return
-            check = for_tests(check, tests)
-        right = await self._baseline(check)
-        if isinstance(right, str):
-            self._drop_all(f"{UNSOUND} ({right})")
+        why = NOT_REACHED
+        for check in self._checks(path):
+            right = await self._baseline(check)
+            if isinstance(right, str):
+                why = f"{UNSOUND} ({right})"
+                continue
+            probed = await self._probed(path, function, check, right)
+            if not isinstance(probed, str):
+                break
+            why = probed
+        else:
+            self._drop_all(why)
             return
-        source = self._source(path)
-        reached: frozenset[str] | None = None
-        control: dict[str, str] = {}
-        probed = probe(source, function) if path.endswith(".py") else None
-        if probed is not None:
-            report = await self._verifier.run(check, self._tree, {path: probed})
-            reached = right.tests - report.outcomes.passed
-            if report.solves(right.tests) or (right.tests and reached == right.tests):
-                self._drop_all(NOT_REACHED if report.solves(right.tests) else "all tests need it")
-                return
-            control = {path: probed}
+        control, reached = probed
         for mutant in self._in_turn(found):
             candidate = self._mutation(mutant, check, control, reached)
             self.tally.tried["mutation"] += 1
@@ -351,6 +372,33 @@ class _Maker:
             if not isinstance(verified, str):
                 self._operators[mutant.operator] += 1
                 return
+
+    def _checks(self, path: str) -> list[CheckCommand]:
+        """The checks to try for a file: each test file that looks at it alone, or the whole.
+
+        One test file is quick, and what passes in it is found out once for all that it looks at.
+        """
+        if self._tests is None:
+            return [self._check]
+        return [for_tests(self._check, (test,)) for test in self._tests.of(path)[:_MOST_CHECKS]]
+
+    async def _probed(
+        self, path: str, function: str, check: CheckCommand, right: Passing
+    ) -> tuple[dict[str, str], frozenset[str] | None] | str:
+        """A function's control and the tests that reach it, or why it cannot be used.
+
+        In other languages than Python neither is known.
+        """
+        probed = probe(self._source(path), function) if path.endswith(".py") else None
+        if probed is None:
+            return {}, None
+        report = await self._verifier.run(check, self._tree, {path: probed})
+        if report.solves(right.tests):
+            return NOT_REACHED
+        reached = right.tests - report.outcomes.passed
+        if right.tests and reached == right.tests:
+            return "all tests need it"
+        return {path: probed}, reached
 
     def _mutation(
         self,
@@ -375,7 +423,7 @@ class _Maker:
         )
 
     def _drop_all(self, why: str) -> None:
-        """A function that no mutant of can be a task is one candidate, as is a whole file."""
+        """A function that no mutant of can be a task is one candidate."""
         self.tally.tried["mutation"] += 1
         self._ended("mutation", why)
 

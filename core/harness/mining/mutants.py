@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.harness.suites.reading import MAX_FILE_BYTES
 from core.syntax import NOT_PYTHON, parse
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _ARITHMETIC: dict[type[ast.operator], tuple[str, str]] = {
     ast.FloorDiv: ("//", "/"),
     ast.Mod: ("%", "//"),
 }
-_MOST_BYTES = 48 << 10
 _MOST_LINES = 60  # of a function
 _LARGE = 1000
 _PROBE = 'raise NotImplementedError("not written yet")'
@@ -123,7 +123,7 @@ def functions(source: str) -> dict[str, tuple[int, int]]:
 
 
 def _parsed(source: str) -> ast.Module | None:
-    if len(source) > _MOST_BYTES:
+    if len(source) > MAX_FILE_BYTES:
         return None
     try:
         parsed = parse(source)

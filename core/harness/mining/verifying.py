@@ -120,6 +120,8 @@ class Verifier:
         if reason := _not_broken_as_it_should_be(candidate, first, right):
             return reason
         if right is None:
+            if first.ended_well and not first.outcomes.failed:
+                return NOT_NOTICED
             found = await self.passing(candidate.check, candidate.tree, candidate.solution)
             reason = found if isinstance(found, str) else _not_noticed(candidate, first, found)
             if isinstance(found, str) or reason:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 CHECK = ("python", "check.py")
 RUNNER = '''\
-"""Runs test functions and prints TAP."""
+"""Runs the functions of the test files named, else of all, and prints TAP."""
 import importlib, pathlib, sys, traceback
 sys.path.insert(0, "tests")
-for path in sorted(pathlib.Path("tests").glob("test_*.py")):
+chosen = [pathlib.Path(each) for each in sys.argv[1:]]
+for path in chosen or sorted(pathlib.Path("tests").glob("test_*.py")):
     module = importlib.import_module(path.stem)
     for name in [name for name in vars(module) if name.startswith("test_")]:
         try:
