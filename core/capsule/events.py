@@ -164,6 +164,7 @@ class ShadowCheckedEvent(Event):
 
     call_id: str = Field(description="Reflex's last shadow call; empty: none ended in time.")
     original_call_id: str = Field(description="The cloud's first answer to the task.")
+    answered_seq: int = Field(description="The seq of that answer's LLMCall; 0: it is not there.")
     endpoint: str = Field(description="Reflex's base URL.")
     model: str = Field(description="Reflex's model.")
     cloud_model: str = Field(description="The cloud's model.")

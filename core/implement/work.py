@@ -193,8 +193,7 @@ async def work(
                     if not tried:
                         raise
                     left = _EXHAUSTED if ask.given_up else error.message
-                # The cloud has solved it, or has had all its attempts.
-                if shadow.under_way and (repaired or CLOUD in ask.given_up):
+                if shadow.under_way and _was_the_clouds(tried):
                     on_comparing(settings.reflex.shadow.wait_s)
                     shadowed = await shadow.ended(
                         _clouds_solution(repaired, ask),
@@ -222,6 +221,16 @@ async def work(
         warnings=tuple(dict.fromkeys(ask.warnings)),
         shadow=shadowed,
     )
+
+
+def _was_the_clouds(tried: Sequence[Tried]) -> bool:
+    """Whether the cloud worked on the task by itself until it was solved or the cloud given up."""
+    for one in tried:
+        if not one.of(CLOUD):
+            return False
+        if CLOUD in one.given_up:
+            return True
+    return bool(tried)
 
 
 def _clouds_solution(repaired: Repair | None, ask: RoutedAsk) -> Mapping[str, str] | None:

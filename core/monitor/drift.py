@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import CutReply, NotCompliant, UnparsedCall
 from core.monitor.ecusum import LIMIT, STAKES, ECusum
+from core.monitor.pairs import solved_by
 from core.stages import LIVE_ORIGINS, PRIMARY, Mode, Stage
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _BLOCKS = {LATENCY: 10, COMPLIANCE: 5, OUTCOMES: 1}
 # A reply came, though one of no use.
 _REPLIED = frozenset({NotCompliant.code, UnparsedCall.code, CutReply.code})
 _MOST_REMEMBERED = 20_000
+# As much of the evidence is staked on a pair as leaves some, should reflex alone solve the task.
+_PAIR_WEIGHT = 2.0
 # What one call multiplies evidence by at most, where so few may be bad.
 _MOST_FACTOR = 1 + max(STAKES) * (1 / LEAST_INVALID - 1)
 
@@ -173,6 +176,25 @@ class Drift:
         ours = named == (PRIMARY, self.promise.endpoint, self.promise.model)
         if ours and (allowed := self.wrong_allowed) is not None:
             self.charts[OUTCOMES].take(seq, bad=not ok, allowed=allowed)
+
+    def take_pair(self, seq: int, pair: Mapping[str, Any]) -> None:
+        """A sealed ShadowChecked: both outcomes of one task, however hard that is.
+
+        Of what the cloud solves, reflex has to solve the share ``parity``. A task that neither
+        solved, or that reflex was stopped at, says nothing.
+        """
+        task, answered = f"task {pair.get('original_call_id')}", pair.get("answered_seq")
+        named = pair.get("endpoint"), pair.get("model")
+        if named != (self.promise.endpoint, self.promise.model) or pair.get("in_time") is not True:
+            return
+        if not isinstance(answered, int) or answered <= self.promise.seq or task in self.known:
+            return
+        ours, theirs = solved_by(pair)
+        self.known[task] = ours
+        _forget_oldest(self.known)
+        if ours or theirs:
+            short = self.promise.parity * theirs - ours
+            self.charts[OUTCOMES].take_bet(seq, _PAIR_WEIGHT * short, bad=not ours)
 
     @property
     def wrong_allowed(self) -> float | None:

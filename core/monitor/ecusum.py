@@ -56,20 +56,27 @@ class ECusum:
 
     def take(self, seq: int, *, bad: bool, allowed: float) -> None:
         """One more call, of which a share ``allowed`` (over 0, at most 1) may be bad."""
+        self.take_bet(seq, bad / allowed - 1.0, bad=bad)
+
+    def take_bet(self, seq: int, outcome: float, *, bad: bool) -> None:
+        """One more call, of which ``outcome`` is 0 or less on average while the promise is kept.
+
+        It is worth ``1 + stake * outcome``; from -2 on.
+        """
         self.calls += 1
         self.bad += bad
         self.last = seq
         if not self._open:
             self._opened = seq
         self._open += 1
-        self._sum += bad / allowed
+        self._sum += outcome
         if self._open < self.block:
             return
-        ratio = self._sum / self._open
+        mean = self._sum / self._open
         if self.evidence <= 1.0:
             self.since = self._opened
         self.bets = tuple(
-            max(bet, 1.0) * (1.0 + stake * (ratio - 1.0))
+            max(bet, 1.0) * (1.0 + stake * mean)
             for bet, stake in zip(self.bets, STAKES, strict=True)
         )
         self._open, self._sum = 0, 0.0

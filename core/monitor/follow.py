@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from core.capsule import EventLog
     from core.capsule.record import Record
 
-_VERSION = 1
+_VERSION = 2
 _SAVE_EVERY = 2000
 _MOST_BYTES = 8 << 20
 _CALL, _OUTCOME = b'{"event_type":"LLMCall"', b'{"event_type":"CallOutcome"'
+_PAIR = b'{"event_type":"ShadowChecked"'
 _field = core_schema.typed_dict_field(core_schema.any_schema(), required=False)
 # The prompts of a call never become objects.
 _parse_call = SchemaValidator(
@@ -134,11 +135,11 @@ class DriftWatch:
                 call = _parse_call(line)
                 if call.get("watched") and seals.holds(call):
                     drift.take_call(seq, call)
-            elif line.startswith(_OUTCOME):
-                outcome = json.loads(line)
-                key = user_key(directory=self._key_directory)
-                if seal_holds(outcome, self._workspace, key):
-                    drift.take_outcome(seq, outcome)
+            elif line.startswith((_OUTCOME, _PAIR)):
+                said = json.loads(line)
+                if seal_holds(said, self._workspace, user_key(directory=self._key_directory)):
+                    take = drift.take_pair if line.startswith(_PAIR) else drift.take_outcome
+                    take(seq, said)
         except (ValidationError, ValueError, RecursionError):
             return  # nobody's record
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from core.capsule.events import ShadowCheckedEvent, ShadowComparedEvent
 from core.capsule.keys import seal
 from core.errors import CapsuleError
+from core.monitor.outcomes import recent_call
 from core.router.attempts import Attempts, Why
 from core.router.evidence import Call, Evidence, Outcome
 from core.router.fitting import fitted
@@ -198,11 +199,13 @@ class ShadowCalls:
             CapsuleError: it could not be recorded.
         """
         self.counts["solved" if solved else "unsolved"] += 1
+        recorded = await asyncio.to_thread(recent_call, self._state.log, answer.call_id)
         event = ShadowCheckedEvent(
             run_id=self._run_id,
             policy_hash=self._policy.policy_hash,
             call_id=call_id,
             original_call_id=answer.call_id,
+            answered_seq=int(recorded[-1].get("seq", 0)) if recorded else 0,
             endpoint=self._state.backend.endpoint,
             model=self._state.backend.model,
             cloud_model=answer.model,
@@ -214,6 +217,7 @@ class ShadowCalls:
         )
         sealed = seal(event.body(), self._workspace, self._key)
         await self._evidence.append(event.model_copy(update={"seal": sealed}))
+        self._state.call_ended()
 
     async def aclose(self) -> None:
         """End what is under way; it is recorded as cancelled."""

@@ -15,7 +15,9 @@ from core.capsule.keys import own_key, seal_holds
 from core.errors import SandboxError
 from core.harness.sandbox import SelfTest, Tier
 from core.implement import shadowing
+from core.monitor.drift import OUTCOMES
 from core.monitor.pairs import PairedTasks
+from core.router import call
 from core.router.shadowed import shadow_summary
 from reflex_tui.cli.implement_text import document, shadowed
 from reflex_tui.cli.main import run
@@ -122,6 +124,36 @@ async def test_only_reflex_solves_it(tmp_path: Path) -> None:
         assert (ended.changes, found.calc) == ((), BROKEN)
         assert (event["solved"], event["cloud_solved"], event["cloud_attempts"]) == (True, False, 2)
         assert shadowed(ended) == ["shadow: reflex would have solved it"]
+
+
+async def test_a_held_out_task_that_only_the_cloud_solves_speaks_against_the_pass(
+    tmp_path: Path,
+) -> None:
+    """And is seen by a process that starts later."""
+    text = ALL + GIVEN_UP_SOON + "[reflex.monitor]\nholdout = 1\n"
+    async with scene(tmp_path / "repo", in_reflex=text) as found:
+        await solve(found)
+        event = checked(found)
+        (answered,) = [one for one in found.world.events("LLMCall") if one["mode"] == "cloud"]
+        assert event["answered_seq"] == answered["seq"]
+        async with found.world.implementer() as other:
+            gate = (await other.view()).gate
+        assert gate.drift
+        (outcomes,) = [one for one in gate.drift if one.cause == OUTCOMES]
+        assert (outcomes.calls, outcomes.bad, outcomes.evidence > 1) == (1, 1, True)
+
+
+async def test_a_task_that_others_worked_on_before_the_cloud_was_through_is_no_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first call is held out; the cloud's patch fails, and reflex is asked the next time."""
+    shares = iter([True])
+    monkeypatch.setattr(call, "held_out", lambda *_: next(shares, False))
+    async with scene(tmp_path / "repo", reflex=[GOOD], cloud=[WRONG], in_reflex=ALL) as found:
+        ended = await solve(found)
+        assert (ended.answer and ended.answer.backend, found.calc) == ("reflex", GOOD)
+        assert found.decisions[0][0] == "cloud"
+        assert (ended.shadow, found.world.events("ShadowChecked")) == (None, [])
 
 
 @pytest.mark.parametrize(("promoted", "text"), [(True, ALL), (False, "")])

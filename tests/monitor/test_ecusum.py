@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CALLS = 3000
+PROMISE = Promise(1, "", "e", "m", 2000.0, 0.01, 0.85, 0.9)
 WRONG = 1 - 0.85 * 0.9  # of a cloud that solves 90 %
 ALLOWED = {LATENCY: SLOW_SHARE, COMPLIANCE: LEAST_INVALID, OUTCOMES: WRONG}
 
@@ -104,6 +105,67 @@ def test_longer_blocks_have_their_price(*, torture: bool) -> None:
         )
     assert found[10][0] >= found[20][0] >= found[40][0]
     assert found[10][1] < found[20][1] < found[40][1]
+
+
+def pairs_until_broken(solves: float, seed: int, most: int = CALLS) -> int | None:
+    """The same for tasks of which the cloud solves 90 %, and reflex ``solves`` as many."""
+    rng, drift = random.Random(seed), Drift(PROMISE)
+    for number in range(1, most + 1):
+        ours, theirs = rng.random() < 0.9 * solves, rng.random() < 0.9
+        drift.take_pair(number, pair(number, solved=ours, cloud_solved=theirs))
+        if drift.charts[OUTCOMES].broken:
+            return number
+    return None
+
+
+def pair(number: int, **changed: object) -> dict[str, object]:
+    """A ShadowChecked of its own task, which only the cloud solved."""
+    told = {"original_call_id": str(number), "answered_seq": 2, "endpoint": "e", "model": "m"}
+    return {**told, "in_time": True, "solved": False, "cloud_solved": True, **changed}
+
+
+@pytest.mark.parametrize(
+    ("solves", "most_wrong", "most"),
+    [(0.85, 0.15, None), (0.95, 0.05, None), (0.6, None, 180), (0.3, None, 60)],
+)
+def test_pairs_of_outcomes_find_a_model_that_no_longer_solves_its_tasks(
+    solves: float, most_wrong: float | None, most: int | None, *, torture: bool
+) -> None:
+    """Rarely the one that keeps its promise, if only just."""
+    runs = 1000 if torture else 12
+    found = [pairs_until_broken(solves, seed) for seed in range(runs)]
+    wrong = sum(one is not None for one in found)
+    usual = statistics.median(one or CALLS for one in found)
+    print(f"solves {solves:.0%} of the cloud's: {wrong} of {runs}, median {usual}")  # noqa: T201
+    if most_wrong is not None:
+        assert wrong / runs <= most_wrong + (0 if torture else 1 / runs)
+    if most is not None:
+        assert usual <= most
+
+
+def test_a_pair_counts_once_and_only_where_it_says_something_of_this_pass() -> None:
+    """A task that only the cloud solved speaks against reflex, any other solved one for it."""
+    drift = Drift(PROMISE)
+    chart = drift.charts[OUTCOMES]
+    oddities: tuple[dict[str, object], ...] = (
+        {"model": "another"},
+        {"endpoint": "another"},
+        {"in_time": False},
+        {"answered_seq": 1},
+        {"answered_seq": None},
+        {"cloud_solved": False},
+    )
+    for number, odd in enumerate(oddities):
+        drift.take_pair(number, pair(number, **odd))
+    assert (chart.calls, chart.evidence) == (0, 1.0)
+    drift.take_pair(10, pair(10))
+    once = chart.evidence
+    drift.take_pair(11, pair(10))
+    assert (chart.calls, chart.bad, once > 1, chart.evidence) == (1, 1, True, once)
+    drift.take_pair(12, pair(12, solved=True))
+    assert (chart.calls, chart.bad, chart.evidence < once) == (2, 1, True)
+    drift.take_pair(13, pair(13, solved=True, cloud_solved=False))
+    assert (chart.calls, chart.bad, 0 < chart.evidence < 1) == (3, 1, True)
 
 
 @pytest.mark.parametrize(
