@@ -16,7 +16,7 @@ from core.errors import (
     RateLimited,
     ServerError,
 )
-from core.patchloop.loop import FIRST_TEMPERATURE
+from core.patchloop.questions import FIRST_TEMPERATURE
 from core.router.decision import CallOptions
 from core.router.evidence import Outcome
 from core.stages import CLOUD

@@ -18,7 +18,8 @@ from core.implement.sandboxed import SandboxedCheck
 from core.implement.shadowing import TaskShadow
 from core.patchloop.formats import EditFormat
 from core.patchloop.job import Job
-from core.patchloop.loop import fewest_questions, repair
+from core.patchloop.loop import repair
+from core.patchloop.questions import fewest_questions
 from core.plain import plain
 from core.router.implementer import Implementer
 from core.stages import CLOUD, Stage

@@ -6,13 +6,12 @@ What cannot be applied is refused with a text for the model that wrote it.
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from difflib import get_close_matches
-from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
 from core.errors import EditRejected, EditUnchanged
+from core.patchloop.definitions import replace_function
 from core.patchloop.diff import is_fenced, lines_of, restored, unfenced, unified, unified_diff
 from core.patchloop.formats import (
     MOST_CHARACTERS,
@@ -24,8 +23,6 @@ from core.patchloop.formats import (
     check,
 )
 from core.patchloop.imports import with_needed_imports
-from core.patchloop.masking import first_line, functions_by_name, parsed
-from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,40 +65,6 @@ def _check(edit: LineRange, count: int) -> None:
         raise EditRejected(f"{edit.path}: the range {edit.start} to {edit.end} runs backwards.")
 
 
-def replace_function(text: str, edit: FunctionBody) -> str:
-    """``text`` (with LF) with one function replaced, decorators included, at its own indentation.
-
-    Raises:
-        EditRejected: The file has no such function, or the code is not that function.
-    """
-    named = plain(edit.function, 120)
-    tree = parsed(text)
-    if tree is None:
-        raise EditRejected(f"{edit.path}: it is no Python that can be read; give another edit.")
-    known = functions_by_name(tree)
-    old = known.get(edit.function)
-    if old is None:
-        names = ", ".join(list(known)[:20])
-        raise EditRejected(f'{edit.path}: there is no function "{named}"; these are: {names}.')
-    code = dedent(unified(edit.code).expandtabs(8))
-    new = parsed(code)
-    name = edit.function.rpartition(".")[2]
-    defined = [getattr(one, "name", "") for one in new.body] if new else []
-    if new is None or defined.count(name) != 1 or not _may_stand(new.body, name, old.col_offset):
-        raise EditRejected(f'{edit.path}: "code" must be the function {named}, whole and alone.')
-    lines = lines_of(text)
-    first = first_line(old)
-    made = indent(code.strip("\n") + "\n", " " * old.col_offset)
-    return "".join([*lines[: first - 1], made, *lines[old.end_lineno or first :]])
-
-
-def _may_stand(body: Sequence[ast.stmt], name: str, column: int) -> bool:
-    """Whether these statements may replace a function: alone, or at top level after imports."""
-    others = [one for one in body if getattr(one, "name", "") != name]
-    return not others or (not column and all(isinstance(one, _IMPORTS) for one in others))
-
-
-_IMPORTS = (ast.Import, ast.ImportFrom)
 # The nearest match is a hint: long files and long lines are not worth a slow search for it.
 _LINES_LOOKED_AT = 1000
 _CHARACTERS_COMPARED = 120

@@ -123,7 +123,7 @@ class Try:
 
     def __init__(self, job: Job, edit_format: EditFormat, request: ChatRequest) -> None:
         self._job = job
-        self._edit_format = edit_format
+        self.edit_format = edit_format
         self._request = request
         self.outcome: Outcome | None = None
         self.applied: Applied | None = None
@@ -178,11 +178,11 @@ class Try:
         """What the reply says; None where it is not in the format."""
         assert self.outcome is not None
         assert self.outcome.reply is not None
-        fenced = self._edit_format is EditFormat.FENCE
+        fenced = self.edit_format is EditFormat.FENCE
         try:
             if fenced:
                 return parse_fenced(self.outcome.reply.text, self._job.editable)
-            return parse(self._edit_format, self.outcome.reply.data)
+            return parse(self.edit_format, self.outcome.reply.data)
         except EditRejected as error:
             # JSON has met its schema by now; what is wrong with it is an edit's content.
             self._malformed = fenced

@@ -53,14 +53,8 @@ def check(path: str, editable: Sequence[str]) -> None:
         raise EditRejected(f'The file "{named}" may not be edited; these may: {allowed}.')
 
 
-# Files up to this many characters in all (some 400 tokens) are asked for whole. docs/suites.md has
-# what was measured: up to about here a small model's copies were sound and its quotes of the text
-# to replace often not; longer ones lost imports and neighbours, and took many times the tokens.
-WHOLE_FILE_CHARACTERS = 1500
-
-
 class EditFormat(StrEnum):
-    """How changes are written; ``AUTO`` is ``CODE`` or ``SEARCH_REPLACE``, by the files' length.
+    """How changes are written; ``AUTO`` is one of the others: ``core.patchloop.auto`` says which.
 
     ``CODE`` is a whole file as a list of its lines, ``WHOLE_FILE`` as one string, both in JSON;
     ``FUNCTION`` is a Python function alone, as a list of its lines in JSON; ``FENCE`` is a whole
@@ -84,14 +78,6 @@ MASKABLE = WHOLE_FORMATS | {EditFormat.FUNCTION}
 def compliance_title(edit_format: object) -> str:
     """What the share of replies in their format is called; ``FENCE`` alone is no JSON."""
     return "reply compliance" if edit_format == EditFormat.FENCE else "JSON compliance"
-
-
-def resolve(edit_format: EditFormat, files: Mapping[str, str]) -> EditFormat:
-    """The format to use for these editable files: ``AUTO`` becomes one of the others."""
-    if edit_format is not EditFormat.AUTO:
-        return edit_format
-    length = sum(map(len, files.values()))
-    return EditFormat.CODE if length <= WHOLE_FILE_CHARACTERS else EditFormat.SEARCH_REPLACE
 
 
 def schema(edit_format: EditFormat, editable: Sequence[str]) -> dict[str, Any]:
@@ -163,7 +149,10 @@ class LineRange:
 
 @dataclass(frozen=True, slots=True)
 class FunctionBody:
-    """``function`` of ``path``, ``CLASS.NAME`` for a method, becomes ``code``."""
+    """``function`` of ``path``, ``CLASS.NAME`` for a method, becomes ``code``.
+
+    ``core.patchloop.definitions`` says what ``code`` may hold beside it.
+    """
 
     path: str
     function: str

@@ -14,7 +14,7 @@ from core.patchloop.diff import lines_of
 from core.patchloop.masking import parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _Import = ast.Import | ast.ImportFrom
 
@@ -36,6 +36,23 @@ def with_needed_imports(before: str, after: str) -> str:
     if at and not lines[at - 1].endswith("\n"):
         lines[at - 1] += "\n"
     return "".join([*lines[:at], *(f"{line}\n" for line in dict.fromkeys(lost)), *lines[at:]])
+
+
+def missing_imports(tree: ast.Module, wanted: Sequence[_Import]) -> list[str]:
+    """Those of the ``wanted`` statements that the file does not have at its top level yet."""
+    there = {ast.unparse(one) for one in tree.body if isinstance(one, _Import)}
+    return [line for line in dict.fromkeys(map(ast.unparse, wanted)) if line not in there]
+
+
+def below_imports(tree: ast.Module) -> int:
+    """After how many lines further imports may stand: those that are there, else the opening."""
+    end = _opening_ends(tree)
+    for one in tree.body:
+        if (one.end_lineno or 0) > end:
+            if not isinstance(one, _Import):
+                break
+            end = one.end_lineno or end
+    return end
 
 
 def _imports(tree: ast.Module) -> Iterator[_Import]:

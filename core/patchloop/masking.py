@@ -15,9 +15,10 @@ from core.syntax import NOT_PYTHON, parse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+NOT_SHOWN = "# not shown"
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def parsed(text: str) -> ast.Module | None:
@@ -49,8 +50,21 @@ def focused(files: Mapping[str, str], editable: Sequence[str], failing: str) -> 
     shown = dict(files)
     for path, found in functions.items():
         rest = [node for _, node in found if id(node) not in reached]
-        shown[path] = _without(files[path], rest, "pass  # not shown")
+        shown[path] = _without(files[path], rest, f"pass  {NOT_SHOWN}")
     return shown
+
+
+def reached_sources(files: Mapping[str, str], editable: Sequence[str], failing: str) -> list[str]:
+    """The texts of the functions that ``focused`` leaves whole."""
+    trees = {path: parsed(files.get(path, "")) for path in editable if path.endswith(".py")}
+    functions = {path: list(_functions(tree)) for path, tree in trees.items() if tree}
+    reached = _reached([one for found in functions.values() for one in found], failing)
+    return [
+        "".join(_LINE.findall(files[path])[first_line(node) - 1 : node.end_lineno])
+        for path, found in functions.items()
+        for _, node in found
+        if id(node) in reached
+    ]
 
 
 def masked(
@@ -75,7 +89,7 @@ def masked(
 def _functions(tree: ast.AST, owner: str = "") -> Iterator[tuple[str, Function]]:
     """Each function with the name of its class, if any; not those within another's body."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, _FUNCTIONS):
+        if isinstance(node, FUNCTIONS):
             yield owner, node
         else:
             yield from _functions(node, node.name if isinstance(node, ast.ClassDef) else owner)
@@ -102,7 +116,7 @@ def _reached(functions: Sequence[tuple[str, Function]], failing: str) -> set[int
 
 def _without(text: str, functions: Sequence[Function], instead: str = "...") -> str:
     """``text`` with each body replaced, from the last to the first so that line numbers hold."""
-    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+    lines = _LINE.findall(text)
     for node in sorted(functions, key=lambda one: -one.lineno):
         body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
         if not body:

@@ -108,10 +108,14 @@ def hints() -> Sequence[str]:
 
 
 def reply_tokens(edit_format: EditFormat, texts: Sequence[str]) -> int:
-    """How many tokens a sound reply about files with these ``texts`` may take, with room to spare.
+    """How many tokens a sound reply about these ``texts`` may take, with room to spare.
 
-    A small model that has lost its way repeats itself until it is stopped.
+    They are the files', or with ``FUNCTION`` those of the functions that may be wrong. A small
+    model that has lost its way repeats itself until it is stopped.
     """
+    if edit_format is EditFormat.FUNCTION:
+        longest = max(texts, key=len, default="")
+        return max(_EDITS_TOKENS, reply_tokens(EditFormat.CODE, [longest]))
     if edit_format not in WHOLE_FORMATS:
         return _EDITS_TOKENS
     length = sum(map(len, texts))

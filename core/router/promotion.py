@@ -146,7 +146,7 @@ def changes(then: Mapping[str, Any], reflex: Reflex, present: GateContext) -> li
         compare("suite_changed", "suite_hash", present.suite_hash, words)
     words = "the patch loop's prompts have changed"
     compare("prompt_changed", "prompt_hash", present.prompt_hash, words)
-    words = "the JSON schema of edit replies has changed"
+    words = "the JSON schema of edit replies, or what auto takes, has changed"
     compare("schema_changed", "schema_hash", present.schema_hash, words)
     words = "json_schema was {was} and is {now}"
     compare("schema_changed", "json_schema", reflex.json_schema, words)

@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from random import Random
-from textwrap import dedent
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.client.bounded import parse_now, plain_schema
 from core.errors import BadRequest, NotCompliant
-from core.patchloop.masking import first_line, functions_by_name, parsed
+from core.standin.by_function import function_edits
 from core.standin.sample import UnsampleableError, sample
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def _edits(fields: frozenset[str], path: str, old: str, new: str) -> list[dict[s
     if fields == {"path", "code"}:
         return [{"path": path, "code": new.removesuffix("\n").split("\n") if new else []}]
     if fields == {"path", "function", "code"}:
-        return _functions(path, old, new)
+        return function_edits(path, old, new)
     lines, others = old.splitlines(keepends=True), new.splitlines(keepends=True)
     changes = _changes(lines, others)
     if fields == {"path", "search", "replace"}:
@@ -88,26 +87,6 @@ def _edits(fields: frozenset[str], path: str, old: str, new: str) -> list[dict[s
             for change in changes
         ]
     raise UnsampleableError(f"no edit form has the fields {', '.join(sorted(fields))}")
-
-
-def _functions(path: str, old: str, new: str) -> list[dict[str, Any]]:
-    """Each function whose text differs, whole; changes outside of functions cannot be told so."""
-    before, after = _sources(old), _sources(new)
-    changed = [name for name in after if name in before and before[name] != after[name]]
-    return [
-        {"path": path, "function": name, "code": after[name].split("\n")}
-        for name in changed or list(before)[:1]
-    ]
-
-
-def _sources(text: str) -> dict[str, str]:
-    """The text of each function of a Python file by its name, decorators included."""
-    tree, lines = parsed(text), text.split("\n")
-    found = functions_by_name(tree) if tree else {}
-    return {
-        name: dedent("\n".join(lines[first_line(node) - 1 : node.end_lineno]))
-        for name, node in found.items()
-    }
 
 
 class _Change(NamedTuple):
@@ -233,9 +212,9 @@ class SuiteAnswerer:
     def answer(self, question: Question) -> str | None:
         """See ``Answerer``; silent where no edits are asked for, or no task's prompt was quoted."""
         named = [task for task in self._tasks if task.prompt in question.text]
-        # Mutants of one file have the same prompt: the file as it is shown tells them apart.
-        shown = [task for task in named if _all_in(task.broken.values(), question.text)]
-        task = next(iter(shown or named), None)
+        # Mutants of one file have the same prompt: the file as it is shown tells them apart. Of a
+        # long one a part is not shown, so the task counts of which the most is.
+        task = max(named, key=lambda one: _lines_in(one.broken, question.text), default=None)
         if task is None or (question.schema is None and not _BLOCKS.search(question.text)):
             return None
         occurrence = self._asked[task.task_id]
@@ -248,8 +227,11 @@ class SuiteAnswerer:
         return self._form(question.schema, task.broken, after)
 
 
-def _all_in(texts: Iterable[str], question: str) -> bool:
-    return all(text.strip() in question for text in texts)
+def _lines_in(files: Mapping[str, str], question: str) -> float:
+    """The share of the files' lines that stand in the question."""
+    lines = [line for text in files.values() for line in text.split("\n") if line.strip()]
+    asked = set(question.split("\n"))
+    return sum(line in asked for line in lines) / max(1, len(lines))
 
 
 def _instance(schema: Mapping[str, Any]) -> str:

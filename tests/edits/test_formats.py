@@ -14,19 +14,18 @@ from core.errors import EditRejected
 from core.fingerprint import PROMPTS
 from core.patchloop.applying import apply
 from core.patchloop.formats import (
-    WHOLE_FILE_CHARACTERS,
     EditFormat,
     numbered,
     parse,
-    resolve,
     schema,
 )
 
-FORMATS = [EditFormat.CODE, EditFormat.WHOLE_FILE, EditFormat.SEARCH_REPLACE, EditFormat.LINE_RANGE]
+FORMATS = [one for one in EditFormat if one not in {EditFormat.AUTO, EditFormat.FENCE}]
 PORTABLE = {"type", "enum", "required", "additionalProperties", "properties", "items"}
 PORTABLE |= {"minItems", "maxItems", "minimum"}
 FIELDS: dict[EditFormat, dict[str, Any]] = {
     EditFormat.CODE: {"code": ["x"]},
+    EditFormat.FUNCTION: {"function": "f", "code": ["def f(): pass"]},
     EditFormat.WHOLE_FILE: {"content": "x\n"},
     EditFormat.SEARCH_REPLACE: {"search": "a", "replace": "b"},
     EditFormat.LINE_RANGE: {"start": 1, "end": 1, "text": "b"},
@@ -92,14 +91,6 @@ def test_the_example_in_the_prompt_is_in_the_form(edit_format: EditFormat) -> No
     line = next(row for row in told.split("\n") if row.startswith("{"))
     jsonschema.validate(json.loads(line), schema(edit_format, ["FILE"]))
     parse(edit_format, json.loads(line))
-
-
-def test_auto_goes_by_the_length_of_all_files() -> None:
-    """Up to the limit the file line by line, beyond it search and replace; other formats stay."""
-    short = {"a": "x" * (WHOLE_FILE_CHARACTERS - 1), "b": "x"}
-    assert resolve(EditFormat.AUTO, short) is EditFormat.CODE
-    assert resolve(EditFormat.AUTO, short | {"c": "x"}) is EditFormat.SEARCH_REPLACE
-    assert resolve(EditFormat.LINE_RANGE, short) is EditFormat.LINE_RANGE
 
 
 def test_auto_is_no_format_to_answer_in() -> None:

@@ -11,10 +11,19 @@ from hypothesis import strategies as st
 from core.client.schema import parse as parse_reply
 from core.harness.suites.find import load_suite
 from core.patchloop.applying import apply
+from core.patchloop.attempt import same_program
+from core.patchloop.auto import resolve
 from core.patchloop.formats import EditFormat, parse, schema
-from core.standin.answers import edit_reply, suite_answerer
+from core.standin.answers import (
+    Question,
+    SolvedTask,
+    SuiteAnswerer,
+    edit_reply,
+    suite_answerer,
+)
 from core.standin.sample import UnsampleableError
 
+# Functions have a test of their own: they cannot say every change.
 FORMATS = [
     one for one in EditFormat if one not in {EditFormat.AUTO, EditFormat.FENCE, EditFormat.FUNCTION}
 ]
@@ -57,8 +66,6 @@ def test_a_suite_is_answered_from_its_solutions(
     edit_format: EditFormat, success_rate: float
 ) -> None:
     """A good answer is the reference, a failing one a valid edit that is not."""
-    from core.standin.answers import Question  # beside its only use
-
     suite = load_suite("reflex_patchloop_v1")
     answerer = suite_answerer(suite.name, success_rate=success_rate, seed=0)
     for task in suite.tasks[:12]:
@@ -68,6 +75,44 @@ def test_a_suite_is_answered_from_its_solutions(
         applied = apply(task.workspace, parse(edit_format, parse_reply(said, form)), task.editable)
         solved = {**task.workspace, **task.solution}
         assert (applied.files == solved) is (success_rate == 1.0)
+
+
+@pytest.mark.parametrize("name", ["reflex_patchloop_v1", "reflex_patchloop_v2"])
+def test_tasks_that_auto_asks_by_functions_are_solved_by_functions(name: str) -> None:
+    """Functions that change and new ones, constants, imports; a failing answer is a valid edit."""
+    asked = 0
+    for task in load_suite(name).tasks:
+        files = {path: task.workspace.get(path, "") for path in task.editable}
+        if resolve(EditFormat.AUTO, files, "it fails") is not EditFormat.FUNCTION:
+            continue
+        asked += 1
+        form = schema(EditFormat.FUNCTION, task.editable)
+        for success_rate in (0.0, 1.0):
+            answerer = suite_answerer(name, success_rate=success_rate, seed=0)
+            said = answerer.answer(Question(task.prompt, form))
+            assert said is not None
+            edits = parse(EditFormat.FUNCTION, parse_reply(said, form))
+            after = apply(task.workspace, edits, task.editable).files
+            solved = {**task.workspace, **task.solution}
+            assert same_program(solved, after) is (success_rate == 1.0)
+    assert asked
+
+
+def test_of_two_tasks_with_one_prompt_the_one_whose_file_is_shown_is_meant() -> None:
+    """Also where a part of a long file is not shown."""
+    files = [f"def f():\n    return {number}\n\n\ndef g():\n    return 0\n" for number in (1, 2)]
+    tasks = [
+        SolvedTask(str(nth), "Mend it.", {"a.py": text}, {"a.py": f"# {nth}\n{text}"})
+        for nth, text in enumerate(files)
+    ]
+    answerer = SuiteAnswerer(tasks, edit_reply, success_rate=1.0, seed=0)
+    form = schema(EditFormat.WHOLE_FILE, ["a.py"])
+    for nth, text in enumerate(files):
+        shown = text.replace("return 0", "pass  # not shown")
+        for asked in (text, shown):
+            said = answerer.answer(Question(f"Mend it.\n{asked}", form))
+            assert said is not None
+            assert json.loads(said)["edits"][0]["content"].startswith(f"# {nth}\n")
 
 
 @pytest.mark.parametrize("edit_format", [EditFormat.SEARCH_REPLACE, EditFormat.LINE_RANGE])

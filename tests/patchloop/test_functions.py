@@ -53,14 +53,11 @@ def edited(function: str, *code: str, text: str = CART) -> str:
 
 
 def test_a_function_is_replaced_and_nothing_else() -> None:
-    """At its own indentation, decorators included; imports may stand before one at top level."""
+    """At its own indentation, decorators included."""
     made = edited("Cart.empty", "@property", "def empty(self):", "    return not self.lines")
     assert made == CART.replace("return bool(self.lines)", "return not self.lines")
     made = edited("Cart.total", "    def total(self):", "        return 0")
     assert made == CART.replace("return rounded(sum(self.lines))", "return 0")
-    made = edited("rounded", "import decimal", "def rounded(value):", "    return value")
-    assert "import decimal\ndef rounded(value):\n    return value\n\n\ndef unrelated" in made
-    ast.parse(made)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +66,20 @@ def test_a_function_is_replaced_and_nothing_else() -> None:
         ("Cart.sum", ["def sum(self):", "    pass"], "these are: Cart.empty, Cart.total, rounded"),
         ("rounded", ["def round(value):", "    pass"], "must be the function rounded"),
         ("rounded", ["def rounded(value:"], "must be the function rounded"),
-        ("rounded", ["def rounded(v): pass", "RATE = 1"], "whole and alone"),
-        ("Cart.total", ["import os", "def total(self): pass"], "whole and alone"),
-        ("Cart.total", ["class Cart:", "    def total(self): pass"], "whole and alone"),
+        ("rounded", ["def rounded(v): pass", "print(rounded(1))"], "and no other statements"),
+        ("rounded", ["def rounded(v): pass", "class Cart: pass"], "Cart is there; give its"),
+        ("rounded", ["def rounded(v): pass", "def rounded(v): return v"], "given twice"),
+        ("rounded", ["def rounded(v): return v", "A = 1; B = 2"], "a line of its own"),
+        ("rounded", ["def rounded(v):", "    pass  # not shown"], "rounded has no body"),
+        ("rounded", ["def rounded(v): ..."], "rounded has no body"),
+        (
+            "Cart.total",
+            ["class Cart:", "    def total(self): pass"],
+            "the function Cart.total, whole",
+        ),
+        ("rounded", ["rounded = round"], "the function rounded, whole"),
+        ("rounded", ["# nothing"], "no Python"),
+        ("Cart.RATE", ["RATE = 1"], "there is no function"),
     ],
 )
 def test_what_is_no_such_function_is_refused(
@@ -80,6 +88,106 @@ def test_what_is_no_such_function_is_refused(
     """In words for the model."""
     with pytest.raises(EditRejected, match=complaint):
         edited(function, *code)
+
+
+def test_what_a_function_needs_may_stand_beside_it() -> None:
+    """Imports go to the top, new names before the function, old constants in their place."""
+    made = edited(
+        "rounded",
+        "from decimal import Decimal",
+        "import math",
+        "# What a unit is.",
+        "CENT = Decimal('0.01')",
+        "RATE = 0.25",
+        "def cents(value):",
+        "    return value / CENT",
+        "def rounded(value):",
+        "    return math.ceil(cents(value))",
+    )
+    helpers = """# What a unit is.
+CENT = Decimal('0.01')
+
+
+def cents(value):
+    return value / CENT
+
+
+def rounded(value):
+    return math.ceil(cents(value))
+"""
+    wanted = CART.replace("import math\n", "import math\nfrom decimal import Decimal\n")
+    old = CART[CART.index("def rounded") : CART.index("\n\ndef unrelated")]
+    assert made == wanted.replace(old, helpers).replace("RATE = 0.2\n", "RATE = 0.25\n")
+    made = edited("Cart.total", "limit = 9", "def total(self):", "    return self.limit")
+    assert "    limit = 9\n\n    def total(self):\n        return self.limit\n\n\ndef" in made
+
+
+def test_a_constant_may_be_what_is_wrong() -> None:
+    """In its place; one that is new goes below the imports."""
+    assert edited("RATE", "RATE = 0.3") == CART.replace("RATE = 0.2", "RATE = 0.3")
+    made = edited("_numbers", "import itertools", "_numbers = itertools.count()")
+    top = "import math\nimport itertools\n\n_numbers = itertools.count()\n\nRATE = 0.2\n"
+    assert made == CART.replace("import math\n\nRATE = 0.2\n", top)
+
+
+def test_neighbours_in_a_reply_are_not_lost() -> None:
+    """A small model that gives the file it was shown gives bodies that were hidden from it."""
+    shown = focused({PATH: CART}, [PATH], "in rounded")[PATH]
+    functions = shown[shown.index("def rounded") :].replace("floor", "ceil")
+    assert edited("rounded", *functions.split("\n")) == CART.replace("floor", "ceil")
+
+
+PAIR = """class Box:
+    @property
+    def size(self):
+        return self._size
+
+    @size.setter
+    def size(self, value):
+        self._size = value
+"""
+
+
+def test_of_functions_with_one_name_the_decorators_tell() -> None:
+    """A property's getter is not put where its setter was, and a deleter is new."""
+    getter = ["@property", "def size(self):", "    return 1"]
+    assert edited("Box.size", *getter, text=PAIR) == PAIR.replace("return self._size", "return 1")
+    setter = ["@size.setter", "def size(self, value):", "    pass"]
+    made = edited("Box.size", *getter, *setter, text=PAIR)
+    wanted = PAIR.replace("return self._size", "return 1").replace("self._size = value", "pass")
+    assert made == wanted
+    deleter = ["@size.deleter", "def size(self):", "    del self._size"]
+    made = edited("Box.size", *deleter, text=PAIR)
+    assert made.startswith(PAIR)
+    assert made.endswith("\n    @size.deleter\n    def size(self):\n        del self._size\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "wanted"),
+    [
+        ("class A:\n\tdef f(self):\n\t\treturn 1\n", ["def f(self):", "    return '\t'"], "'\t'"),
+        (
+            'class A:\n    def f(self):\n        return """a\nb"""\n',
+            ["    def f(self):", '        return """a', 'c"""'],
+            '"""a\nc"""',
+        ),
+        ("class A:\n    async def f(self):\n        pass\n", ["async def f(self): return 2"], "2"),
+        (
+            "class A:\r\n    def f(self):\r\n        pass\r\n",
+            ["def f(self):", "\treturn 3"],
+            "3\r\n",
+        ),
+        ("class A:\n    if 1:\n        def f(self): pass", ["def f(self):", "    return 4"], "4"),
+        ("class A:\n  def f(self): pass\n  é = 1\n", ["é = 2", "def f(self): return 5"], "é = 2"),
+    ],
+)
+def test_the_files_own_style_stays(text: str, code: list[str], wanted: str) -> None:
+    """Tabs, line ends, strings of several lines: what comes out is Python, and only f differs."""
+    made = edited("A.f", *code, text=text)
+    ast.parse(made)
+    assert wanted in made
+    assert made.count("def f") == 1
+    assert made.endswith("\n") is text.endswith("\n")
 
 
 @pytest.mark.parametrize(

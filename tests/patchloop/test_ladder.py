@@ -47,6 +47,20 @@ def test_which_comes_next(
     assert next_rung(past(*steps), can_mask=can_mask, hints=HINTS) is rung
 
 
+@pytest.mark.parametrize(
+    ("rungs", "rung"),
+    [
+        ("rewrite", Rung.MASK),
+        ("rewrite mask", Rung.SEARCH),
+        ("rewrite mask search", Rung.FEEDBACK),
+    ],
+)
+def test_functions_are_followed_by_search_and_replace(rungs: str, rung: Rung) -> None:
+    """Before the last reply is talked about: nothing that stands outside of them was tried yet."""
+    steps = [(Rung(one), one) for one in rungs.split()]
+    assert next_rung(past(*steps), can_mask=True, can_search=True, hints=HINTS) is rung
+
+
 async def test_no_question_is_asked_twice_and_the_ladder_ends() -> None:
     """A model that says the same each time: rewrite, mask, feedback, then each variant once."""
     ask = Answers(whole(BROKEN))

@@ -196,13 +196,13 @@ async def test_only_editable_files_may_change() -> None:
 
 
 async def test_the_format_follows_the_length() -> None:
-    """``auto`` asks for short files line by line, and for edits of long ones."""
+    """``auto`` asks for short files line by line, and for the functions of long ones."""
     short, long = Answers(whole(GOOD)), Answers(whole(GOOD))
     await repair(job(attempts=1), short, Wants42())
     await repair(job(attempts=1, files={"answer.py": BROKEN * 200}), long, Wants42())
     fields = [str(ask.requests[0].schema) for ask in (short, long)]
     assert "code" in fields[0]
-    assert "search" in fields[1]
+    assert "function" in fields[1]
 
 
 async def test_what_must_end_the_loop_ends_it() -> None:
