@@ -45,8 +45,8 @@ class Metrics:
         )
         self._duration = seconds(
             "reflex_call_duration_seconds",
-            "From the call's arrival to its answer's end, of answered calls.",
-            ["mode"],
+            "From the call's arrival to its end; error_type is empty where it was answered.",
+            ["mode", "error_type"],
         )
         self._ttft = seconds(
             "reflex_time_to_first_token_seconds",
@@ -95,20 +95,20 @@ class Metrics:
         self, asked: AskedBackend | None, outcome: str, answer: Answer | None, took_s: float = 0.0
     ) -> None:
         """A call ended after ``took_s``: ``answered``, ``cancelled`` or an error's code."""
+        error_type = "" if answer is not None else outcome
         if asked is not None:
             of = ("chat", _PROVIDER, asked.model)
-            error = "" if answer is not None else outcome
             duration_s = took_s if answer is None else answer.latency_ms / 1000
-            self._inference.labels(*of, error).observe(duration_s)
+            self._inference.labels(*of, error_type).observe(duration_s)
             if answer is not None and answer.ttft_ms is not None:
                 self._first_chunk.labels(*of).observe(answer.ttft_ms / 1000)
         mode = str(asked.mode) if asked else _NOBODY
         reason = str(asked.reason) if asked else _NOBODY
         self._calls.labels(mode, reason, outcome).inc()
-        if answer is not None:
-            self._duration.labels(mode).observe(answer.total_ms / 1000)
-            if answer.ttft_ms is not None:
-                self._ttft.labels(mode).observe(answer.ttft_ms / 1000)
+        whole_s = took_s if answer is None else answer.total_ms / 1000
+        self._duration.labels(mode, error_type).observe(whole_s)
+        if answer is not None and answer.ttft_ms is not None:
+            self._ttft.labels(mode).observe(answer.ttft_ms / 1000)
 
     def refused(self, code: str) -> None:
         """A request was turned away."""

@@ -61,6 +61,8 @@ async def test_calls_are_told_by_the_genai_conventions(project: Path) -> None:
         ("duration_seconds_count", "server_error"): 1,
         ("time_to_first_chunk_seconds_count", ""): 1,
     }
+    assert 'reflex_call_duration_seconds_count{error_type="",mode="reflex"} 1.0' in text
+    assert 'reflex_call_duration_seconds_count{error_type="server_error",mode="reflex"} 1.0' in text
     assert 'gen_ai_operation_name="chat"' in text
     assert 'gen_ai_request_model="local"' in text
     assert 'reflex_drift_level{promise="latency"} 0.0' in text

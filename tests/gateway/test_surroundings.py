@@ -91,12 +91,13 @@ async def test_figures_are_prometheus_text(project: Path) -> None:
         after = await figures(http, accept="application/openmetrics-text;version=x, text/plain")
     earned, failed = "healthy_and_thresholds_met", "max_failures_reached"
     assert before["reflex_calls_total", "reflex", "answered", earned] == 1
-    assert before["reflex_call_duration_seconds_count", "reflex"] == 1
+    assert before["reflex_call_duration_seconds_count", "", "reflex"] == 1
     assert before["reflex_time_to_first_token_seconds_count", "reflex"] == 1
     assert (before["reflex_gate_valid",], before["reflex_server_healthy",]) == (1, 1)
     assert before["reflex_breaker_state", "closed"] == 1
     assert after["reflex_calls_total", "cloud", "answered", failed] == 1
     assert after["reflex_calls_total", "cloud", "misconfigured", failed] == 1
+    assert after["reflex_call_duration_seconds_count", "misconfigured", "cloud"] == 1
     assert after["reflex_breaker_state", "closed"] == 0
     assert after["reflex_breaker_state", "open"] == 1
     assert after["reflex_refused_requests_total", "invalid_json"] == 1
