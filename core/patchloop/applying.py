@@ -6,7 +6,7 @@ What cannot be applied is refused with a text for the model that wrote it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -192,7 +192,8 @@ def _edited(path: str, original: str | None, group: Sequence[Edit]) -> tuple[str
         elif original is None:
             raise EditRejected(f"{path}: there is no such file yet.")
         elif isinstance(edit, FunctionBody):
-            text = replace_function(text, edit)
+            text, fences = _function(text, edit)
+            stripped += fences
         elif isinstance(edit, SearchReplace):
             text, fences = replace_once(text, edit)
             stripped += fences
@@ -202,6 +203,12 @@ def _edited(path: str, original: str | None, group: Sequence[Edit]) -> tuple[str
     if len(text) > MOST_CHARACTERS:
         raise EditRejected(f"{path}: the file would grow to {len(text)} characters.")
     return restored(original or "", text), stripped
+
+
+def _function(before: str, edit: FunctionBody) -> tuple[str, int]:
+    fenced = is_fenced(edit.code)
+    bare = replace(edit, code=unfenced(edit.code)) if fenced else edit
+    return replace_function(before, bare), int(fenced)
 
 
 def _whole(path: str, before: str, edit: WholeFile) -> tuple[str, int]:

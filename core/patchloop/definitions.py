@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+import unicodedata
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
     from core.patchloop.formats import FunctionBody
 
 
+# A function and what it needs beside it; more is a reply that ran wild, and slow to read.
+_MOST_PARTS = 64
+_MOST_CODE = 32 * 1024
+
+
 def replace_function(text: str, edit: FunctionBody) -> str:
     """``text`` (with LF) with one function replaced, decorators included, at its own indentation.
 
@@ -45,17 +52,22 @@ def replace_function(text: str, edit: FunctionBody) -> str:
     if tree is None:
         raise EditRejected(f"{edit.path}: it is no Python that can be read; give another edit.")
     named = plain(edit.function, 120)
+    if len(edit.code) > _MOST_CODE:
+        raise EditRejected(f'{edit.path}: "code" is too long: {len(edit.code)} characters.')
     read = _read(edit.code)
     if read is None:
         raise EditRejected(
             f'{edit.path}: "code" must be the function {named}, and it is no Python.'
         )
     code, parts = read
-    owner, _, name = edit.function.rpartition(".")
+    if len(parts) > _MOST_PARTS:
+        raise EditRejected(f'{edit.path}: "code" has {len(parts)} statements; give {named} alone.')
+    # Python itself takes names that look alike for the same.
+    owner, _, name = unicodedata.normalize("NFKC", edit.function).rpartition(".")
     found = [level for level in _levels(tree) if level.owner == owner and name in level.functions]
     constant = not found and not owner and name in {_constant(part.node) for part in parts}
     if not found and not constant:
-        names = ", ".join(list(functions_by_name(tree))[:20])
+        names = ", ".join(list(functions_by_name(tree))[:20]) or "none"
         raise EditRejected(f'{edit.path}: there is no function "{named}"; these are: {names}.')
     if not constant and name not in {getattr(part.node, "name", "") for part in parts}:
         raise EditRejected(f'{edit.path}: "code" must be the function {named}, whole.')
@@ -77,7 +89,7 @@ def _read(code: str) -> tuple[_Code, list[_Part]] | None:
 
     A reply that mixes tabs and spaces is read as if tabs were eight wide.
     """
-    plainly = unified(code).strip("\n") + "\n"
+    plainly = unified(code).removeprefix("\ufeff").strip("\n") + "\n"
     for text in (plainly, plainly.expandtabs(8)):
         made = _at_margin(text)
         tree = parsed(made.text) if made else None
@@ -172,11 +184,14 @@ class _Level:
         return found[-1] if found else None
 
 
+_BRANCHES = (ast.stmt, ast.ExceptHandler, ast.match_case)
+
+
 def _levels(node: ast.AST, owner: str = "") -> Iterator[_Level]:
     """Every list of statements that is not within a function."""
-    waiting = [(node, owner)]
+    waiting = deque([(node, owner)])
     while waiting:
-        node, owner = waiting.pop(0)
+        node, owner = waiting.popleft()
         for name in ("body", "orelse", "finalbody"):
             body = getattr(node, name, None)
             if isinstance(body, list) and body:
@@ -184,7 +199,7 @@ def _levels(node: ast.AST, owner: str = "") -> Iterator[_Level]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.ClassDef):
                 waiting.append((child, child.name))
-            elif not isinstance(child, FUNCTIONS):
+            elif isinstance(child, _BRANCHES) and not isinstance(child, FUNCTIONS):
                 waiting.append((child, owner))
 
 
@@ -223,7 +238,7 @@ class _Change:
     def made(self, name: str, code: _Code, parts: Sequence[_Part]) -> str:
         """The file with all ``parts`` in their places; ``name`` is what the edit is about."""
         imports = [one.node for one in parts if isinstance(one.node, ast.Import | ast.ImportFrom)]
-        added = []
+        added: list[_Part] = []
         taken: set[int] = set()
         for part, before in zip(parts, [None, *parts], strict=False):
             if before and part.node.lineno <= before.last:
@@ -232,7 +247,8 @@ class _Change:
                 continue
             asked = name in {getattr(part.node, "name", ""), _constant(part.node)}
             old = self._level.counterpart(part.node)
-            if id(old) in taken:
+            twice = [one for one in added if _called(one.node) == _called(part.node)]
+            if id(old) in taken or (twice and not _follows(part.node)):
                 raise self._refused(f"{_called(part.node)} is given twice; give it once")
             if old is None:
                 self._may_be_added(part.node)

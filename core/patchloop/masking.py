@@ -22,7 +22,12 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def parsed(text: str) -> ast.Module | None:
-    """The syntax tree of a Python file; None when it has none."""
+    """The syntax tree of a Python file; None when it has none, or other line numbers than ours.
+
+    Python ends a line at a lone CR too, and all who cut a file by the tree's lines at LF alone.
+    """
+    if text.count("\r") != text.count("\r\n"):
+        return None
     try:
         return parse(text)
     except NOT_PYTHON:

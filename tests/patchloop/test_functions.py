@@ -79,6 +79,9 @@ def test_a_function_is_replaced_and_nothing_else() -> None:
         ),
         ("rounded", ["rounded = round"], "the function rounded, whole"),
         ("rounded", ["# nothing"], "no Python"),
+        ("rounded", ["def rounded(v): pass", "A = 1", "A = 2"], "A is given twice"),
+        ("rounded", ["def rounded(v): pass", "#" * 70_000], "too long"),
+        ("rounded", [f"a{n} = 1" for n in range(64)] + ["def rounded(v): pass"], "65 statements"),
         ("Cart.RATE", ["RATE = 1"], "there is no function"),
     ],
 )
@@ -120,6 +123,17 @@ def rounded(value):
     assert made == wanted.replace(old, helpers).replace("RATE = 0.2\n", "RATE = 0.25\n")
     made = edited("Cart.total", "limit = 9", "def total(self):", "    return self.limit")
     assert "    limit = 9\n\n    def total(self):\n        return self.limit\n\n\ndef" in made
+
+
+def test_what_encloses_or_spells_a_function_otherwise_is_no_hindrance() -> None:
+    """A Markdown fence, a byte order mark, letters that Python takes for the same."""
+    wanted = CART.replace("math.floor(value)", "value")
+    body = ["def rounded(value):", '    """To whole cents."""', "    return value"]
+    data = {"edits": [{"path": PATH, "function": "rounded", "code": ["```python", *body, "```"]}]}
+    applied = apply({PATH: CART}, parse(EditFormat.FUNCTION, data), [PATH])
+    assert (applied.files[PATH], applied.fences_stripped) == (wanted, 1)
+    assert edited("rounded", f"\ufeff{body[0]}", *body[1:]) == wanted
+    assert edited("\uff52ounded", *body) == wanted
 
 
 def test_a_constant_may_be_what_is_wrong() -> None:

@@ -80,6 +80,11 @@ def test_where_nothing_can_be_hidden(text: str) -> None:
     assert hidden(text, "f fails") == ""
 
 
+def test_a_file_whose_lines_python_counts_otherwise_is_left_alone() -> None:
+    """It ends a line at a lone CR, where nothing else does."""
+    assert hidden("x = 1\rdef f():\r    return 1\rdef g():\n    return 2\n", "in f") == ""
+
+
 def test_files_that_may_not_be_edited_are_shown_whole() -> None:
     """So are those in other languages."""
     files = {"cart.py": CART, "tests.py": CART, "a.js": "function total() { return 1 }"}
