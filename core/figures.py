@@ -7,7 +7,6 @@ are worked out and written here and nowhere else, so that all surfaces show the 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ def nearest_rank(values: Sequence[float], percent: float, *, ordered: bool = Fal
     """
     if not values:
         return None
+    from fractions import Fraction  # costs --help a tenth of its time
+
     rank = math.ceil(Fraction(str(percent)) * len(values) / 100)
     return (values if ordered else sorted(values))[max(rank, 1) - 1]
 

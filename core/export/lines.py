@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,6 @@ def announce(
     log: EventLog,
     span: Range,
     *,
-    run_id: str,
     with_io: bool,
     destination: str,
     follows: bool = False,
@@ -68,7 +68,7 @@ def announce(
     """
     return log.append(
         CapsuleExportedEvent(
-            run_id=run_id,
+            run_id=uuid.uuid4().hex,
             first_seq=span.first,
             last_seq=span.last,
             with_io=with_io,

@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 import time
-import uuid
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NoReturn
 
@@ -99,7 +98,6 @@ def _write(log: EventLog, span: Range, arguments: argparse.Namespace) -> int:
         announce(
             log,
             span,
-            run_id=uuid.uuid4().hex,
             with_io=arguments.with_io,
             destination=destination,
         )
@@ -165,7 +163,6 @@ def _ship(log: EventLog, settings: Settings, since: str, arguments: argparse.Nam
             announce(
                 log,
                 span,
-                run_id=uuid.uuid4().hex,
                 with_io=arguments.with_io,
                 destination=url,
                 follows=arguments.follow,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -79,6 +78,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM (0) or Ctrl-C (130); running calls may finish."""
     import asyncio
+    import logging
 
     from core.settings import load_settings
     from core.settings.trust import is_loopback
