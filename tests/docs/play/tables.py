@@ -39,6 +39,8 @@ EXCEPTED = {
 COSTLY = {
     r"dask |code reflex bakeoff --executor dask:": "tests/scale has a scheduler and workers",
     r"code reflex bakeoff --resume": "tests/bakeoff stops runs and resumes them",
+    r"code reflex bakeoff --(aa|reuse-cloud)": "tests/bakeoff has runs of both kinds",
+    r"code reflex bakeoff merge": "tests/scale merges the reports of two shards",
     r"code reflex engine --(threads|port|gguf)": "README starts one; tests/engine has options",
     r"code reflex demo": "tests/hostile/test_interrupt.py starts it, and ends it with a signal",
     r"code reflex tui --config": "README opens one, and every command takes --config",
