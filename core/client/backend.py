@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
+from core.client.keywords import Grammar
 from core.stages import Mode
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class ChatRequest:
     """One question to a model.
 
     ``schema`` is what the reply must meet, and is sent along unless ``constrain`` is false: then
-    the reply is only validated. ``grammar`` (GBNF) constrains a reply that is no JSON: only local
+    the reply is only validated; ``projection`` says what its server constrains by, and so how much
+    of the schema is sent. ``grammar`` (GBNF) constrains a reply that is no JSON: only local
     servers are sent it, and whoever asks validates. ``extra`` holds further OpenAI fields (tools,
     stop, …) that are passed on as they are. ``response_format`` is the caller's own wording of
     ``schema``, where there is one; the router sends it to a cloud unchanged. ``dialect`` is the
@@ -96,6 +98,7 @@ class ChatRequest:
     grammar: str | None = None
     constrain: bool = True
     schema_name: str = "reply"
+    projection: Grammar = Grammar.PORTABLE
     max_tokens: int | None = None
     temperature: float | None = None
     seed: int | None = None

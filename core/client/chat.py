@@ -216,7 +216,7 @@ class ChatClient:
         }
         if request.schema is not None and request.constrain:
             body["response_format"] = structured.response_format(
-                request.schema_name, request.schema, plainly=self._plainly
+                request.schema_name, request.schema, request.projection, plainly=self._plainly
             )
         return body
 

@@ -1,8 +1,8 @@
-"""What of a JSON schema is sent to a server: what no engine refuses and each may enforce.
+"""What of a JSON schema is sent to a server: what its grammar takes, by the table in ``keywords``.
 
 The reply is validated against the whole schema all the same. Dropping a keyword makes the schema
-sent looser, never stricter. The table in ``docs/runbook.md`` says what each engine makes of
-each keyword; ``code reflex health --schema`` asks the server that is configured.
+sent looser, never stricter. Objects alone may become stricter: engines write the properties in
+their order, and some write no others.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 import re
 from typing import TYPE_CHECKING, Any
+
+from core.client.keywords import FORMATS, MOST_REPEATED, TAKEN, Grammar
+from core.client.patterns import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,39 +22,52 @@ _NAMED = frozenset({"properties", "$defs", "definitions"})
 _DEFINITIONS = frozenset({"$defs", "definitions"})
 # Beside them some engines look at the alternatives alone, others at the rest alone.
 _BESIDE = frozenset({"type", "enum", "const", "properties", "items", "prefixItems", "required"})
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_NUMERIC = frozenset(_BOUNDS)
+_OF_TYPE = {
+    "string": frozenset({"pattern", "format", "minLength", "maxLength"}),
+    "integer": _NUMERIC,
+    "number": _NUMERIC,
+    "boolean": frozenset[str](),
+    "null": frozenset[str](),
+    "array": frozenset({"items", "prefixItems", "minItems", "maxItems"}),
+    "object": frozenset({"properties", "required", "additionalProperties", "patternProperties"}),
+}
 _LARGEST = (1 << 53) - 1  # what every engine and JSON reader holds exactly
-# Look-arounds are ignored or refused; back-references, word boundaries and classes by Unicode
-# property are refused.
-_ESCAPED = re.compile(r"[/~%]")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _SAID_ONLY = frozenset({"title", "description", "default", "examples", "deprecated", "$comment"})
-_UNPORTABLE = re.compile(r"\(\?(?!:)|\\[1-9kbBpPAZzG]")
 
 
-def portable(schema: Mapping[str, Any], *, plainly: bool = False) -> dict[str, Any]:
-    """``schema`` reduced to what may be sent.
+def portable(
+    schema: Mapping[str, Any], grammar: Grammar = Grammar.PORTABLE, *, plainly: bool = False
+) -> dict[str, Any]:
+    """``schema`` reduced to what ``grammar`` takes; by default, to what nearly all do.
 
     Kept: ``type enum const required``, ``properties``, ``items``, ``prefixItems``, ``anyOf`` (and
     ``oneOf``, as that), an ``allOf`` of one schema as that schema, ``additionalProperties`` as
     false or a schema, ``$ref`` into ``$defs`` or ``definitions``, and ``description`` for the model
-    to read. Where the ``type`` is a string alone, an anchored ``pattern`` of plain parts, or
-    ``maxLength`` where there is no such pattern; where it is a number or an array, its bounds. With
-    ``plainly`` no bounds and no patterns.
+    to read. Where the ``type`` is a string alone, one of these: an anchored ``pattern`` of plain
+    parts, a ``format``, lengths. Where it is a number or an array, its bounds. With ``plainly``
+    none of these limits.
     """
     names = {
         f"#/{section}/{name}"
         for section in _DEFINITIONS
         if isinstance(schema.get(section), dict)
         for name in schema[section]
-        if not _ESCAPED.search(name)  # a pointer with escapes, which not every engine reads
+        if _PLAIN_NAME.fullmatch(name)  # others take escapes, which not every engine reads
     }
     whole = dict(schema)
-    return _Reduction(whole, names | {"#"}, plainly=plainly).of(whole)
+    return _Reduction(whole, names | {"#"}, grammar, plainly=plainly).of(whole)
 
 
 class _Reduction:
-    def __init__(self, root: dict[str, Any], targets: set[str], *, plainly: bool) -> None:
+    def __init__(
+        self, root: dict[str, Any], targets: set[str], grammar: Grammar, *, plainly: bool
+    ) -> None:
         self._root = root
         self._targets = targets
+        self._grammar = grammar
         self._plainly = plainly
 
     def of(self, schema: Any) -> dict[str, Any]:
@@ -66,18 +82,51 @@ class _Reduction:
             return kept | self._sections(schema, _DEFINITIONS)
         if one := _only_of_all(schema):
             return self.of(one) | self._sections(schema, _DEFINITIONS)
+        if isinstance(schema.get("type"), list) and not self._takes("several types"):
+            return self._each_type(schema)
         kept = {key: schema[key] for key in schema if key in _AS_IT_IS}
         kept |= self._sections(schema, _NAMED) | self._alternatives(schema)
         if isinstance(schema.get("items"), dict):
             kept["items"] = self.of(schema["items"])
         kept |= self._tuple(schema)
-        # Without the patterns, those further ones would be forbidden that the patterns allow.
-        further = None if "patternProperties" in schema else schema.get("additionalProperties")
-        if further is False:
-            kept["additionalProperties"] = False
-        elif isinstance(further, dict) and schema.get("type") == "object":
-            kept["additionalProperties"] = self.of(further)
+        kept |= self._further(schema)
+        if kept.get("type") == "object":
+            self._declare_required(kept)
         return kept if self._plainly else kept | self._limits(schema, kept)
+
+    def _takes(self, keyword: str) -> bool:
+        return self._grammar in TAKEN[keyword]
+
+    def _each_type(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Alternatives of one type each, with what concerns that type."""
+        rest = {key: schema[key] for key in schema.keys() - {"type"} - _DEFINITIONS}
+        several = [
+            self.of({"type": kind} | {key: rest[key] for key in rest.keys() & _OF_TYPE[kind]})
+            for kind in schema["type"]
+        ]
+        known = {key: rest[key] for key in rest.keys() & {"enum", "const"}}
+        return (known or {"anyOf": several}) | self._sections(schema, _DEFINITIONS)
+
+    def _further(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """``additionalProperties``, where leaving others out does not make it stricter."""
+        further = schema.get("additionalProperties")
+        if "patternProperties" in schema:
+            return {}
+        if further is False:
+            return {"additionalProperties": False}
+        if isinstance(further, dict) and schema.get("type") == "object":
+            beside = "a schema of additionalProperties beside properties"
+            if self._takes(beside) or "properties" not in schema:
+                return {"additionalProperties": self.of(further)}
+        return {}
+
+    def _declare_required(self, kept: dict[str, Any]) -> None:
+        """Name each required property, as grammars write no other, or none at all."""
+        known = kept.get("properties", {})
+        missing = [name for name in kept.get("required", ()) if name not in known]
+        further = kept.get("additionalProperties", {})
+        if missing and further is not False:
+            kept["properties"] = known | dict.fromkeys(missing, further)
 
     def _sections(self, schema: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
         return {
@@ -99,26 +148,37 @@ class _Reduction:
         first = schema.get("prefixItems")
         if not isinstance(first, list) or not first:
             return {}
+        bounded = {schema.get("minItems"), schema.get("maxItems")}
+        if not self._takes("minItems beside prefixItems") and bounded != {len(first)}:
+            return {}  # it takes a tuple of just that length, and then without bounds
         kept: dict[str, Any] = {"prefixItems": [self.of(one) for one in first]}
         return kept | ({"items": False} if schema.get("items") is False else {})
 
     def _limits(self, schema: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         match schema.get("type"):
-            case "string" if _plain_pattern(schema.get("pattern")):
-                found["pattern"] = schema["pattern"]
             case "string":
-                found |= _counts(schema, "maxLength")
-            case "integer":
+                found |= self._of_string(schema)
+            case "integer" if self._takes("bounds of numbers"):
                 found |= _whole_bounds(schema)
-            case "number":
+            case "number" if self._takes("bounds of numbers"):
                 found |= _bounds(schema)
             case "array":
-                found |= _counts(schema, "minItems", "maxItems")
+                beside = self._takes("minItems beside prefixItems") or "prefixItems" not in kept
+                found |= _counts(schema, "minItems", "maxItems") if beside else {}
                 # Without items an engine knows none, and so refuses to have any.
                 if found and not {"items", "prefixItems"} & kept.keys():
                     found["items"] = {}
         return found
+
+    def _of_string(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """One of pattern, format and lengths: engines refuse them together, or pass over some."""
+        if is_plain(schema.get("pattern")):
+            return {"pattern": schema["pattern"]}
+        if schema.get("format") in FORMATS[self._grammar]:
+            return {"format": schema["format"]}
+        least = ("minLength",) if self._takes("minLength") else ()
+        return _counts(schema, *least, "maxLength")
 
 
 def _only_of_all(schema: dict[str, Any]) -> dict[str, Any] | None:
@@ -131,16 +191,17 @@ def _only_of_all(schema: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _counts(schema: dict[str, Any], *names: str) -> dict[str, int]:
-    """Lengths and counts, whole: JSON schema takes 3.0 for 3, engines do not."""
+    """Lengths and counts, whole: JSON schema takes 3.0 for 3, engines do not.
+
+    A long one takes an engine's memory: of a least one, what it may have is sent.
+    """
     told = ((name, _number(schema.get(name))) for name in names)
-    return {name: int(value) for name, value in told if value is not None}
-
-
-def _plain_pattern(pattern: object) -> bool:
-    if not isinstance(pattern, str) or not pattern.startswith("^") or not pattern.endswith("$"):
-        return False
-    escapes = len(pattern[:-1]) - len(pattern[:-1].rstrip("\\"))
-    return escapes % 2 == 0 and _UNPORTABLE.search(pattern) is None
+    given = {name: int(value) for name, value in told if value is not None}
+    return {
+        name: min(value, MOST_REPEATED)
+        for name, value in given.items()
+        if value <= MOST_REPEATED or name.startswith("min")
+    }
 
 
 def _number(value: object) -> float | int | None:
@@ -151,8 +212,7 @@ def _number(value: object) -> float | int | None:
 
 
 def _bounds(schema: dict[str, Any]) -> dict[str, Any]:
-    names = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-    told = ((name, _number(schema.get(name))) for name in names)
+    told = ((name, _number(schema.get(name))) for name in _BOUNDS)
     return {name: value for name, value in told if value is not None}
 
 

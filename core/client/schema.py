@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from core.client.json_text import NotStrictJSON, loads, size
+from core.client.keywords import Grammar
 from core.client.portable import portable
 from core.client.string_formats import format_checker
 from core.errors import MalformedRequest, NotCompliant
@@ -34,14 +35,20 @@ _REMEDY = (
 
 
 def response_format(
-    name: str, schema: Mapping[str, Any], *, plainly: bool = False
+    name: str,
+    schema: Mapping[str, Any],
+    grammar: Grammar = Grammar.PORTABLE,
+    *,
+    plainly: bool = False,
 ) -> dict[str, Any]:
     """OpenAI's ``response_format`` for ``schema``, which SGLang, vLLM and llama.cpp take alike.
 
-    ``plainly`` is for a server that has refused a schema: the structure alone.
+    ``grammar`` is what the server constrains replies by. ``plainly`` is for a server that has
+    refused a schema: the structure alone.
     """
     fit = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "reply"
-    described = {"name": fit, "strict": True, "schema": portable(schema, plainly=plainly)}
+    sent = portable(schema, grammar, plainly=plainly)
+    described = {"name": fit, "strict": True, "schema": sent}
     return {"type": "json_schema", "json_schema": described}
 
 

@@ -253,10 +253,12 @@ class RoutedCall:
             self._listener(piece)
 
     def _fitted(self, backend: Backend) -> ChatRequest:
+        health = self._run.state.monitor.last if backend.name == PRIMARY else None
         return fitted(
             self._request,
             backend,
             json_schema=self._run.policy.reflex.json_schema,
+            identity=health.engine if health else None,
             local_sampling=self._options.local_sampling,
         )
 

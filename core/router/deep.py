@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from core.client.keywords import grammar_of
 from core.errors import (
     BackendError,
     BadRequest,
@@ -27,6 +28,7 @@ from core.router.remedies import remedy, tool_parser
 if TYPE_CHECKING:
     from core.client.backend import Backend, ChatRequest, Reply
     from core.client.chat import ChatClient
+    from core.client.keywords import Grammar
     from core.client.server import Engine
     from core.clock import Clock
 
@@ -70,7 +72,7 @@ async def with_generation(health: Health, backend: Backend, clock: Clock) -> Hea
     engine = health.engine.engine if health.engine else None
     async with ChatClient(backend, clock=clock) as client:
         try:
-            reply = await client.complete(_question())
+            reply = await client.complete(_question(grammar_of(health.engine)))
         except BackendError as error:
             return _failed(health, backend, engine, error)
         deep = replace(_timed(reply), tools=await _tool_use(client))
@@ -80,13 +82,14 @@ async def with_generation(health: Health, backend: Backend, clock: Clock) -> Hea
     return replace(health, deep=deep, notices=notices)
 
 
-def _question() -> ChatRequest:
+def _question(projection: Grammar) -> ChatRequest:
     from core.client.backend import ChatRequest
 
     return ChatRequest(
         messages=[{"role": "user", "content": _PROMPT}],
         schema=_SCHEMA,
         schema_name="health",
+        projection=projection,
         max_tokens=_MAX_TOKENS,
         temperature=0,
     )

@@ -10,12 +10,14 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from core.client.keywords import grammar_of
 from core.stages import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.client.backend import Backend, ChatRequest, Message
+    from core.client.server import EngineIdentity
     from core.errors import BackendError
 
 _ALLOWANCE = 8192  # tokens: a higher limit is none that the caller counts on
@@ -27,13 +29,15 @@ def fitted(
     backend: Backend,
     *,
     json_schema: bool,
+    identity: EngineIdentity | None = None,
     local_sampling: bool = False,
 ) -> ChatRequest:
     """``request`` as ``backend`` is sent it.
 
     A cloud gets the schema in the caller's own ``response_format`` where there is one. A local
     server gets it as a constraint if ``json_schema``, else as an instruction in words, once; a
-    grammar it gets if ``json_schema``, and no cloud does. With
+    grammar it gets if ``json_schema``, and no cloud does. ``identity`` is who answers there, if
+    that is known: its grammar decides how much of the schema is sent. With
     ``local_sampling``, temperature, seed and ``max_tokens`` are meant for local servers alone:
     cloud models refuse the first, and think before they answer within the last.
     """
@@ -47,7 +51,7 @@ def fitted(
             return request
         extra = {**request.extra, "response_format": request.response_format}
         return replace(request, constrain=False, extra=extra)
-    request = _for_local(request)
+    request = replace(_for_local(request), projection=grammar_of(identity))
     if json_schema or request.schema is None:
         return request
     rule: Message = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.client.backend import ChatRequest
 from core.client.chat import ChatClient
+from core.client.keywords import Grammar
 from core.client.portable import portable
 from core.client.schema import parse
 from core.errors import BackendError, BadRequest, NotCompliant
@@ -54,10 +55,9 @@ class Keyword:
             "additionalProperties": False,
         }
 
-    @property
-    def sent(self) -> bool:
-        """Whether calls send it, or a looser schema in its place."""
-        return portable(self.whole) == self.whole
+    def is_sent(self, grammar: Grammar) -> bool:
+        """Whether calls to a server with ``grammar`` send it, or a looser schema in its place."""
+        return portable(self.whole, grammar) == self.whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,16 @@ KEYWORDS = (
 )
 
 
-async def schema_rows(backend: Backend, clock: Clock | None = None) -> AsyncIterator[KeywordRow]:
-    """One row after the other, as the server answers."""
+async def schema_rows(
+    backend: Backend, grammar: Grammar = Grammar.PORTABLE, clock: Clock | None = None
+) -> AsyncIterator[KeywordRow]:
+    """One row after the other, as the server answers; ``grammar`` decides what calls send it."""
     async with ChatClient(backend, clock=clock) as client:
         for keyword in KEYWORDS:
-            yield await _row(client, keyword)
+            yield await _row(client, keyword, sent=keyword.is_sent(grammar))
 
 
-async def _row(client: ChatClient, keyword: Keyword) -> KeywordRow:
+async def _row(client: ChatClient, keyword: Keyword, *, sent: bool) -> KeywordRow:
     described = {"name": "keyword", "strict": True, "schema": keyword.whole}
     wish = f'Repeat exactly this JSON and nothing else: {{"a": {keyword.forbidden}}}'
     request = ChatRequest(
@@ -131,13 +133,9 @@ async def _row(client: ChatClient, keyword: Keyword) -> KeywordRow:
         reply = await client.complete(request)
         parse(reply.text, keyword.whole)
     except BadRequest as error:
-        return KeywordRow(
-            keyword.name, KeywordVerdict.REFUSED, keyword.sent, plain(error.message, 200)
-        )
+        return KeywordRow(keyword.name, KeywordVerdict.REFUSED, sent, plain(error.message, 200))
     except NotCompliant:
-        return KeywordRow(keyword.name, KeywordVerdict.IGNORED, keyword.sent)
+        return KeywordRow(keyword.name, KeywordVerdict.IGNORED, sent)
     except BackendError as error:  # cut, late, broken off: nobody knows
-        return KeywordRow(
-            keyword.name, KeywordVerdict.UNCLEAR, keyword.sent, plain(error.message, 200)
-        )
-    return KeywordRow(keyword.name, KeywordVerdict.KEPT, keyword.sent)
+        return KeywordRow(keyword.name, KeywordVerdict.UNCLEAR, sent, plain(error.message, 200))
+    return KeywordRow(keyword.name, KeywordVerdict.KEPT, sent)

@@ -160,6 +160,7 @@ class ShadowCalls:
             CapsuleError: the decision could not be recorded; nothing was sent.
         """
         backend, breaker = self._state.backend, self._state.breaker
+        health = self._state.monitor.last
         call = Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN)
         attempts = Attempts(
             call,
@@ -174,6 +175,7 @@ class ShadowCalls:
                 request,
                 backend,
                 json_schema=self._policy.reflex.json_schema,
+                identity=health.engine if health else None,
                 local_sampling=local_sampling,
             ),
             Why(Reason.SHADOW, f"of call {original_call_id}"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import argparse
 
     from core.client.backend import Backend
+    from core.client.keywords import Grammar
     from core.client.load import EngineLoad
     from core.router.condition import Health
     from core.settings import Settings
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     """0 when the server is healthy, 1 with what to do when not."""
     import asyncio
 
+    from core.client.keywords import grammar_of
     from core.router.backends import primary
     from core.router.health import probe
     from core.settings import load_settings
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.watch is None:
         found = asyncio.run(probe(backend, timeout_ms=timeout_ms, deep=arguments.deep, load=True))
         if arguments.schema and found.ok:
-            return asyncio.run(_schema(backend, as_json=arguments.json))
+            return asyncio.run(_schema(backend, grammar_of(found.engine), as_json=arguments.json))
         return _show(found, settings, as_json=arguments.json)
     return asyncio.run(_watch(backend, timeout_ms, arguments))
 
@@ -113,19 +115,20 @@ def run_models(arguments: argparse.Namespace) -> int:
     return 1
 
 
-async def _schema(backend: Backend, *, as_json: bool) -> int:
+async def _schema(backend: Backend, grammar: Grammar, *, as_json: bool) -> int:
     """One line a keyword as it is asked; 0, or 1 where the server refuses one that calls send."""
     from core.router.schema_table import KeywordVerdict, schema_rows
 
     rows = []
-    async for row in schema_rows(backend):
+    async for row in schema_rows(backend, grammar):
         rows.append(row)
         if not as_json:
             note = "" if row.sent else "not sent"
             print(f"{row.keyword:<34}  {row.verdict:<8}  {note:<8}  {row.said}".rstrip())
             sys.stdout.flush()
     if as_json:
-        print_json({"endpoint": backend.endpoint, "keywords": [row.as_json() for row in rows]})
+        told = [row.as_json() for row in rows]
+        print_json({"endpoint": backend.endpoint, "grammar": str(grammar), "keywords": told})
     return 1 if any(row.sent and row.verdict is KeywordVerdict.REFUSED for row in rows) else 0
 
 

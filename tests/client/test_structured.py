@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,24 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
+from core.client.backend import ChatRequest, Message
+from core.client.chat import ChatClient
+from core.client.keywords import Grammar, grammar_of
 from core.client.portable import portable
 from core.client.schema import compiled, parse, response_format
+from core.client.server import Engine, EngineIdentity
+from core.client.setup import ServerSetup
 from core.errors import BadRequest, NotCompliant
+from core.router.fitting import fitted
+from tests.support.behaviours import said, streams
+from tests.support.faultserver import FaultServer
 
+if TYPE_CHECKING:
+    import asyncio
+
+    from tests.support.behaviours import Seen
+
+HELLO: list[Message] = [{"role": "user", "content": "hello"}]
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"path": {"enum": ["calc.py"]}, "n": {"type": "integer", "maximum": 5}},
@@ -199,6 +214,9 @@ def test_compiled_once() -> None:
     assert compiled(dict(SCHEMA)) is compiled(json.loads(json.dumps(SCHEMA)))
 
 
+INTEGER = {"type": "integer"}
+
+
 def string(**further: Any) -> dict[str, Any]:
     """The schema of a string."""
     return {"type": "string", **further}
@@ -215,7 +233,36 @@ def string(**further: Any) -> dict[str, Any]:
         (string(pattern="^a$", maxLength=9), string(pattern="^a$")),
         (string(pattern="a", maxLength=9), string(maxLength=9)),
         (string(pattern="^a\\$"), string()),
-        (string(pattern="^a\\\\$"), string(pattern="^a\\\\$")),
+        (string(pattern="^a\\\\$"), string()),
+        (string(pattern='^"$'), string()),
+        (string(pattern="^a|b$"), string()),
+        (string(pattern="^a)|(b$"), string()),
+        (string(pattern="^[|]$"), string(pattern="^[|]$")),
+        (string(pattern="^[]a]$"), string()),
+        (string(pattern="^([0-9]{4}-){16}$"), string(pattern="^([0-9]{4}-){16}$")),
+        (string(pattern="^([0-9]{16}-){16}$"), string()),
+        (string(pattern="^a{1,5000}$"), string()),
+        (string(pattern="^" + "a" * 3000 + "$"), string()),
+        (string(maxLength=5000), string()),
+        ({"type": "array", "minItems": 10**6}, {"type": "array", "minItems": 256, "items": {}}),
+        (
+            {"type": "object", "required": ["a"]},
+            {"type": "object", "required": ["a"], "properties": {"a": {}}},
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {"b": {}},
+                "required": ["a", "b"],
+                "additionalProperties": {"type": "null"},
+            },
+            {
+                "type": "object",
+                "properties": {"b": {}, "a": {"type": "null"}},
+                "required": ["a", "b"],
+                "additionalProperties": {"type": "null"},
+            },
+        ),
         (string(maxLength=9.0), string(maxLength=9)),
         (string(maxLength=10**19), string()),
         ({"pattern": "^a$"}, {}),
@@ -354,6 +401,121 @@ def test_a_pydantic_model_survives() -> None:
     assert sent["share"] == {"type": "number", "minimum": 0, "maximum": 1}
 
 
+CASES = json.loads((Path(__file__).parent / "recordings/grammars.json").read_text())
+ASKED = {
+    "SGLang, xgrammar": Grammar.XGRAMMAR,
+    "vLLM, xgrammar": Grammar.XGRAMMAR,
+    "SGLang, llguidance": Grammar.LLGUIDANCE,
+    "SGLang, outlines": Grammar.OUTLINES,
+}
+# To outlines a part without a type is an object or an array, and an object has no further
+# properties; nothing that is sent can help that.
+UNTYPED = {
+    "no type with maxLength",
+    "no type with pattern",
+    "no type with minimum",
+    "allOf of two",
+    "not",
+    "required without properties",
+    "required beyond properties",
+    "additionalProperties schema beside properties",
+    "boolean schema true",
+    "empty schema",
+    "$ref with escapes",
+    "$ref with odd name",
+}
+
+
+@pytest.mark.parametrize("case", CASES["cases"], ids=lambda case: case["name"])
+def test_what_is_sent_was_tried(case: dict[str, Any]) -> None:
+    """Each grammar was asked for what calls send it: it takes it, and lets through what may be."""
+    assert case["sent"].keys() == ASKED.keys()
+    for engine, tried in case["sent"].items():
+        assert portable(case["schema"], ASKED[engine]) == tried["schema"], engine
+        if engine == "SGLang, outlines" and case["name"] in UNTYPED:
+            assert tried["verdict"].startswith("forbids")
+        else:
+            assert tried["verdict"] in {"kept", "ignored"}, engine
+
+
+def test_the_table_gains() -> None:
+    """A known grammar is sent limits that an unknown one is not."""
+    schema = {"type": "object", "properties": {"a": string(minLength=3, maxLength=9)}}
+    assert portable(schema)["properties"]["a"] == string(maxLength=9)
+    assert portable(schema, Grammar.XGRAMMAR) == schema
+    schema = {"type": "object", "properties": {"a": string(format="email", maxLength=9)}}
+    assert portable(schema, Grammar.XGRAMMAR)["properties"]["a"] == string(format="email")
+    assert portable(schema, Grammar.OUTLINES)["properties"]["a"] == string(maxLength=9)
+
+
+def test_outlines_is_sent_what_it_takes() -> None:
+    """It refuses bounds of numbers, lists of types, and bounds beside a tuple."""
+    assert portable(INTEGER | {"minimum": 1}, Grammar.OUTLINES) == INTEGER
+    several = {"type": ["string", "null", "object"], "maxLength": 3, "required": ["a"]}
+    assert portable(several, Grammar.OUTLINES) == {
+        "anyOf": [
+            string(maxLength=3),
+            {"type": "null"},
+            {"type": "object", "required": ["a"], "properties": {"a": {}}},
+        ]
+    }
+    pair = {"type": "array", "prefixItems": [INTEGER, INTEGER]}
+    assert portable(pair, Grammar.OUTLINES) == {"type": "array"}
+    exact = portable(pair | {"minItems": 2, "maxItems": 2}, Grammar.OUTLINES)
+    assert exact == pair
+
+
+def identity(engine: Engine, grammar_backend: str | None = None) -> EngineIdentity:
+    """Who answers."""
+    return EngineIdentity(engine, "1", "", ServerSetup(grammar_backend=grammar_backend))
+
+
+@pytest.mark.parametrize(
+    ("who", "grammar"),
+    [
+        (None, Grammar.PORTABLE),
+        (identity(Engine.SGLANG), Grammar.PORTABLE),
+        (identity(Engine.SGLANG, "xgrammar"), Grammar.XGRAMMAR),
+        (identity(Engine.SGLANG, "outlines"), Grammar.OUTLINES),
+        (identity(Engine.SGLANG, "llguidance"), Grammar.LLGUIDANCE),
+        (identity(Engine.SGLANG, "none"), Grammar.PORTABLE),
+        (identity(Engine.VLLM), Grammar.XGRAMMAR),
+        (identity(Engine.LLAMACPP), Grammar.LLAMACPP),
+        (identity(Engine.OLLAMA), Grammar.PORTABLE),
+    ],
+)
+def test_the_grammar_of_a_server(who: EngineIdentity | None, grammar: Grammar) -> None:
+    """By what it tells of itself."""
+    assert grammar_of(who) is grammar
+
+
+@pytest.mark.parametrize(
+    ("who", "sent"),
+    [
+        (None, string(maxLength=9)),
+        (identity(Engine.VLLM), string(minLength=3, maxLength=9)),
+    ],
+)
+async def test_a_call_sends_what_the_server_takes(
+    who: EngineIdentity | None, sent: dict[str, Any]
+) -> None:
+    """The schema is fitted to who answers; the reply must meet all of it."""
+    got: list[Any] = []
+
+    async def handler(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        got.append(seen.json["response_format"]["json_schema"]["schema"])
+        await streams(*said('"ab"'))(seen, writer)
+
+    async with FaultServer(handler) as server:
+        backend = server.backend()
+        asked = ChatRequest(HELLO, schema=string(minLength=3, maxLength=9))
+        request = fitted(asked, backend, json_schema=True, identity=who)
+        async with ChatClient(backend) as client:
+            with pytest.raises(NotCompliant, match="too short"):
+                await client.complete(request)
+    assert got == [sent]
+
+
 VALUES = [-1, 0, 1, 0.5, 1.5, 5, 6, 10**19, "", "a", "abc", None, True, [], [1], [1, "a"], {}]
 VALUES += [{"a": 1}, {"a": "x"}, {"b": [None]}]
 CLOSED = {"type": "object", "additionalProperties": False}
@@ -387,11 +549,11 @@ LEAF = st.one_of(
 )
 def test_what_is_sent_is_looser_never_stricter(schema: Any) -> None:
     """Whatever meets the schema meets what is sent of it."""
-    whole = {"allOf": [schema]}
-    sent = portable(schema if isinstance(schema, dict) else {})
-    for value in VALUES:
-        if Draft202012Validator(whole).is_valid(value):
-            assert Draft202012Validator(sent).is_valid(value), value
+    meets = Draft202012Validator({"allOf": [schema]})
+    for grammar in Grammar:
+        sent = Draft202012Validator(portable(schema if isinstance(schema, dict) else {}, grammar))
+        for value in VALUES:
+            assert sent.is_valid(value) or not meets.is_valid(value), (grammar, value)
 
 
 def test_response_format() -> None:

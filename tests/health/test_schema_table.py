@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from core.client.keywords import Grammar
 from core.client.schema import compiled
 from core.router.schema_table import KEYWORDS, Keyword, KeywordVerdict, schema_rows
 from tests.support.health.servers import Reply, in_turn, local, recorded_chat, serving
@@ -75,7 +76,7 @@ async def test_what_is_not_known_is_unclear(reply: Reply) -> None:
 
 def test_calls_send_what_no_engine_refuses() -> None:
     """The table says of each keyword whether calls send it."""
-    unsent = {keyword.name for keyword in KEYWORDS if not keyword.sent}
+    unsent = {keyword.name for keyword in KEYWORDS if not keyword.is_sent(Grammar.PORTABLE)}
     assert unsent == {
         "minLength",
         "pattern with look-around",

@@ -72,6 +72,7 @@ class Asker:
                 request,
                 self._arm.backend,
                 json_schema=self._constrain,
+                identity=self._arm.identity,
                 local_sampling=True,
             )
             return await self._ask(fit, what)
