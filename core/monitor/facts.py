@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from core.capsule.keys import seal_holds
-from core.capsule.segments import lines_from, place_of
+from core.capsule.segments import blocks_from, place_of
 from core.monitor.holdout import NOT_COMPARED
 from core.monitor.pairs import solved_by
 from core.stages import LIVE_ORIGINS, Mode, Reason, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import date
     from pathlib import Path
 
     from core.capsule import EventLog
 
 _MOST_TOKENS = 1 << 40
 _MOST_MS = 1e9
+_MINUTE = len("2026-01-12T10:00")
 # As plain text: a comparison with an enum takes several times as long.
 _IMPLEMENT, _CLOUD = Stage.IMPLEMENT.value, Mode.CLOUD.value
 
@@ -91,7 +95,8 @@ def facts_of(
         CapsuleCorrupt: the log's framing is damaged.
     """
     calls: dict[object, CallFacts] = {}
-    for _, line in lines_from(log.path, place_of(log.path, after + 1)):
+    blocks = blocks_from(log.path, place_of(log.path, after + 1))
+    for line in chain.from_iterable(lines for _, lines in blocks):
         try:
             if line.startswith(_CALL):
                 _take_call(calls, _call(line))
@@ -158,26 +163,31 @@ def _take_sealed(calls: dict[object, CallFacts], line: bytes, workspace: Path, k
 
 
 def _tokens(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 <= value <= _MOST_TOKENS else None
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
 
 
 def day_of(time: str) -> str:
     """The day, local: ``2026-01-12``; empty where it is no time."""
-    try:
-        return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d")
-    except (ValueError, OverflowError):
-        return ""
+    found = _local_date(time[:_MINUTE])
+    return found.isoformat() if found else ""
 
 
 def week_of(time: str) -> str:
     """The ISO week, local: ``2026-W03``; empty where it is no time."""
-    try:
-        year, week, _ = datetime.fromisoformat(time).astimezone().isocalendar()
-    except (ValueError, OverflowError):
+    found = _local_date(time[:_MINUTE])
+    if found is None:
         return ""
+    year, week, _ = found.isocalendar()
     return f"{year}-W{week:02}"
+
+
+@lru_cache(maxsize=2048)
+def _local_date(minute: str) -> date | None:
+    """The date here at a minute in UTC; None where it is no time. Calls come many a minute."""
+    try:
+        return datetime.fromisoformat(f"{minute}Z").astimezone().date()
+    except (ValueError, OverflowError):
+        return None
 
 
 GROUPINGS: dict[str, Callable[[CallFacts], str]] = {
