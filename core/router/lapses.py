@@ -68,9 +68,7 @@ LAPSES = {
         "Use a stronger model, then run a new bakeoff",
     ),
     "drift_latency": Explanation("live calls have become slower than the threshold"),
-    "drift_compliance": Explanation(
-        "live replies miss the format that was asked for more often than allowed"
-    ),
+    "drift_compliance": Explanation("live replies miss the JSON schema too often"),
     "drift_outcomes": Explanation("live replies solve less than the bakeoff promised"),
 }
 # These say how the newest bakeoff ended; the others, that none speaks of reflex as it is now.

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 SUITE = "reflex_patchloop_v1"
 MAKE_FIRST = f"code reflex bakeoff --suite {SUITE}"
 
-_STATE_WORDS = {"inconclusive": "undecided", "stale": "expired"}
+_STATE_WORDS = {
+    "inconclusive": "undecided",
+    "stale": "expired",
+    "drift_latency": "too slow",
+    "drift_compliance": "bad replies",
+    "drift_outcomes": "wrong answers",
+}
 _TABLE: tuple[tuple[str, str, str, Callable[[float | None], str], str], ...] = (
     ("p95_latency", "P95 latency", "at most", duration, "<"),
     ("success_parity", "success parity", "at least", percent, "≥"),
