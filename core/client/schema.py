@@ -45,9 +45,15 @@ def response_format(
 
     ``grammar`` is what the server constrains replies by. ``plainly`` is for a server that has
     refused a schema: the structure alone.
+
+    Raises:
+        MalformedRequest: it is nested too deeply to be looked through.
     """
     fit = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "reply"
-    sent = portable(schema, grammar, plainly=plainly)
+    try:
+        sent = portable(schema, grammar, plainly=plainly)
+    except RecursionError as error:
+        raise unusable("it is nested too deeply") from error
     described = {"name": fit, "strict": True, "schema": sent}
     return {"type": "json_schema", "json_schema": described}
 

@@ -219,6 +219,7 @@ def _reasoning(engine: Engine | None) -> tuple[str, ...]:
 def tool_parser(engine: Engine | None, *, refused: bool) -> str:
     """What to do where a tool call was ``refused``, or came back as text."""
     what = "refuses requests with tools" if refused else "returns tool calls as text"
+    given = "" if refused else " If it has one, this model writes its calls in another form."
     match engine:
         case Engine.SGLANG:
             how = f"start it with {_SGLANG_TOOLS}, or the parser of its model"
@@ -228,4 +229,4 @@ def tool_parser(engine: Engine | None, *, refused: bool) -> str:
             how = "start it with --jinja and a model whose chat template knows tools"
         case _:
             how = "turn on the tool-call parser of its model"
-    return f"It {what}, so agents cannot use it: {how}."
+    return f"It {what}, so agents cannot use it: {how}.{given}"

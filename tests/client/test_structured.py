@@ -20,7 +20,7 @@ from core.client.portable import portable
 from core.client.schema import compiled, parse, response_format
 from core.client.server import Engine, EngineIdentity
 from core.client.setup import ServerSetup
-from core.errors import BadRequest, NotCompliant
+from core.errors import BadRequest, MalformedRequest, NotCompliant
 from core.router.fitting import fitted
 from tests.support.behaviours import said, streams
 from tests.support.faultserver import FaultServer
@@ -564,3 +564,12 @@ def test_response_format() -> None:
         "json_schema": {"name": "edit_reply_1", "strict": True, "schema": SCHEMA},
     }
     assert response_format("", {})["json_schema"]["name"] == "reply"
+
+
+def test_a_schema_too_deep_to_be_looked_through_is_refused() -> None:
+    """In the user's words, whatever the server would have made of it."""
+    schema: dict[str, Any] = {}
+    for _ in range(2000):
+        schema = {"properties": {"a": schema}}
+    with pytest.raises(MalformedRequest, match="nested too deeply"):
+        response_format("deep", schema)

@@ -159,6 +159,8 @@ async def test_one_tool_call(reply: Reply, owner: str, found: str, switch: str |
     assert health.deep.tools == found
     assert [switch in notice for notice in health.notices if switch] == ([True] if switch else [])
     assert health.as_json()["deep"]["tools"] == found
+    unlike = [notice for notice in health.notices if "in another form" in notice]
+    assert len(unlike) == (found == "unparsed")
 
 
 @pytest.mark.parametrize(
