@@ -9,11 +9,13 @@ from core.client.keywords import MOST_REPEATED
 # Look-arounds are ignored or refused; back-references, word boundaries and classes by Unicode
 # property are refused; an empty class is read in two ways.
 _UNPORTABLE = re.compile(r"\(\?(?!:)|\\[1-9kbBpPAZzG]|\[\^?\]")
-# Grammars write what a pattern says into the JSON text, where these two would have to be escaped.
-_ESCAPED_IN_JSON = re.compile(r'"|\\\\')
+# Grammars write what a pattern says into the JSON text, where these would have to be escaped.
+_ESCAPED_IN_JSON = re.compile(r'"|\\\\|\\[fnrtv]|[\x00-\x1f]')
 _PART = re.compile(
     r"\\.|\[(?:\\.|[^\]\\])*\]|\((?:\?:)?|\)|\||\{(?P<least>\d+)(?:,(?P<most>\d*))?\}|.", re.DOTALL
 )
+# "{,5}" is a repetition to some and itself to others, and so are anchors in the middle.
+_READ_APART = frozenset("{^$")
 _LONGEST = 2000
 
 
@@ -34,11 +36,11 @@ def _is_small(inner: str) -> bool:
     sizes, last = [0], 0
     for part in _PART.finditer(inner):
         text = part[0]
+        if text in _READ_APART or (text in ")|" and len(sizes) == 1):
+            return False  # outer alternatives have one of the two anchors each
         if text.startswith("("):
             sizes.append(0)
         elif text == ")":
-            if len(sizes) == 1:
-                return False
             last = sizes.pop()
             sizes[-1] += last
         elif part["least"] is not None:
@@ -46,8 +48,6 @@ def _is_small(inner: str) -> bool:
             sizes[-1] += last * (times - 1)
             last *= times
         elif text == "|":
-            if len(sizes) == 1:
-                return False  # the anchors belong to the outer alternatives alone
             last = 0
         elif text not in "*+?":
             last = 1

@@ -57,4 +57,6 @@ def _is_date_time(value: object) -> bool:
     if not isinstance(value, str):
         return True
     date.fromisoformat(value[:_DATE])
-    return value[_DATE : _DATE + 1] in {"T", "t", " "} and bool(_TIME.fullmatch(value[_DATE + 1 :]))
+    by_month = value[4:5] == value[7:8] == "-"  # Python takes a week's day too: 2026-W03-1
+    joined = by_month and value[_DATE : _DATE + 1] in {"T", "t", " "}
+    return joined and bool(_TIME.fullmatch(value[_DATE + 1 :]))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ReflexError, SandboxError
 from core.harness.sandbox import Tier, choose_tier
 from core.patchloop.loop import repair
+from core.patchloop.trial import FailureKind
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from core.stages import Stage
 
 logger = logging.getLogger(__name__)
+
+# The server's faults, whatever the task; live, such a call goes to the cloud.
+_NO_ANSWER = frozenset({FailureKind.TRANSPORT, FailureKind.BUSY, FailureKind.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,9 @@ class TaskShadow:
             confirming.cancel()
             await asyncio.wait({confirming})
         in_time = work.done()
+        if in_time and all(one.failure in _NO_ANSWER for one in work.result().attempts):
+            why = work.result().attempts[-1].detail
+            return ShadowedTask(problem=plain(f"reflex's server gave no reply: {why}", 300))
         return ShadowedTask(
             solved=in_time and work.result().solved,
             cloud_solved=solution is not None,

@@ -19,6 +19,7 @@ from core.errors import EditRejected
 from core.patchloop.diff import lines_of, unified
 from core.patchloop.imports import below_imports, missing_imports
 from core.patchloop.masking import (
+    BRANCHES,
     FUNCTIONS,
     NOT_SHOWN,
     Function,
@@ -65,14 +66,18 @@ def replace_function(text: str, edit: FunctionBody) -> str:
     # Python itself takes names that look alike for the same.
     owner, _, name = unicodedata.normalize("NFKC", edit.function).rpartition(".")
     found = [level for level in _levels(tree) if level.owner == owner and name in level.functions]
-    constant = not found and not owner and name in {_constant(part.node) for part in parts}
+    constants = {_constant(part.node) for part in parts} - {""}
+    constant = not found and not owner and name in constants
     if not found and not constant:
         names = ", ".join(list(functions_by_name(tree))[:20]) or "none"
         raise EditRejected(f'{edit.path}: there is no function "{named}"; these are: {names}.')
     if not constant and name not in {getattr(part.node, "name", "") for part in parts}:
         raise EditRejected(f'{edit.path}: "code" must be the function {named}, whole.')
     level = found[-1] if found else _Level("", tree.body)
-    return _Change(text, tree, level, edit.path).made(name, code, parts)
+    try:
+        return _Change(text, tree, level, edit.path).made(name, code, parts)
+    except RecursionError:
+        raise EditRejected(f'{edit.path}: "code" is nested too deeply.') from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +189,6 @@ class _Level:
         return found[-1] if found else None
 
 
-_BRANCHES = (ast.stmt, ast.ExceptHandler, ast.match_case)
-
-
 def _levels(node: ast.AST, owner: str = "") -> Iterator[_Level]:
     """Every list of statements that is not within a function."""
     waiting = deque([(node, owner)])
@@ -199,7 +201,7 @@ def _levels(node: ast.AST, owner: str = "") -> Iterator[_Level]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.ClassDef):
                 waiting.append((child, child.name))
-            elif isinstance(child, _BRANCHES) and not isinstance(child, FUNCTIONS):
+            elif isinstance(child, BRANCHES) and not isinstance(child, FUNCTIONS):
                 waiting.append((child, owner))
 
 
@@ -282,7 +284,7 @@ class _Change:
             raise self._refused(
                 f"the class {part.node.name} is there; give its functions alone, as CLASS.NAME"
             )
-        if _is_hidden(part, code) and not isinstance(old, ast.ClassDef):
+        if _is_hidden(part, code, asked=asked):
             if asked:
                 raise self._refused(f"{_called(part.node)} has no body; write it")
             return False
@@ -344,8 +346,11 @@ def _follows(node: ast.stmt) -> bool:
     return isinstance(node, FUNCTIONS) and _is_accessor(node)
 
 
-def _is_hidden(part: _Part, code: _Code) -> bool:
-    """Whether it is a function as the prompt shows those whose body is not shown."""
+def _is_hidden(part: _Part, code: _Code, *, asked: bool) -> bool:
+    """Whether it is a function as the prompt shows those whose body is not shown.
+
+    One that was not asked for comes back without the comment, too: it is not emptied for that.
+    """
     if not isinstance(part.node, FUNCTIONS):
         return False
     has_docstring = ast.get_docstring(part.node, clean=False) is not None
@@ -353,5 +358,5 @@ def _is_hidden(part: _Part, code: _Code) -> bool:
         case [ast.Expr(ast.Constant(value))]:
             return value is ...
         case [ast.Pass()]:
-            return NOT_SHOWN in code.indented(part, "")
+            return not asked or NOT_SHOWN in code.indented(part, "")
     return False

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+BRANCHES = (ast.stmt, ast.ExceptHandler, ast.match_case)
+"""What may hold further statements; expressions hold none, and may be deep."""
 NOT_SHOWN = "# not shown"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
@@ -64,8 +66,9 @@ def reached_sources(files: Mapping[str, str], editable: Sequence[str], failing: 
     trees = {path: parsed(files.get(path, "")) for path in editable if path.endswith(".py")}
     functions = {path: list(_functions(tree)) for path, tree in trees.items() if tree}
     reached = _reached([one for found in functions.values() for one in found], failing)
+    lines = {path: _LINE.findall(files[path]) for path in functions}
     return [
-        "".join(_LINE.findall(files[path])[first_line(node) - 1 : node.end_lineno])
+        "".join(lines[path][first_line(node) - 1 : node.end_lineno])
         for path, found in functions.items()
         for _, node in found
         if id(node) in reached
@@ -91,32 +94,43 @@ def masked(
     return shown if shown != files else None
 
 
-def _functions(tree: ast.AST, owner: str = "") -> Iterator[tuple[str, Function]]:
+def _functions(tree: ast.AST) -> Iterator[tuple[str, Function]]:
     """Each function with the name of its class, if any; not those within another's body."""
-    for node in ast.iter_child_nodes(tree):
+    waiting = [("", tree)]
+    while waiting:
+        owner, node = waiting.pop()
         if isinstance(node, FUNCTIONS):
             yield owner, node
-        else:
-            yield from _functions(node, node.name if isinstance(node, ast.ClassDef) else owner)
+            continue
+        within = node.name if isinstance(node, ast.ClassDef) else owner
+        inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, BRANCHES)]
+        waiting += [(within, one) for one in reversed(inner)]
 
 
 def _reached(functions: Sequence[tuple[str, Function]], failing: str) -> set[int]:
-    named = set(re.findall(r"\w+", failing))
-    waiting = [node for owner, node in functions if node.name in named or owner in named]
-    if not waiting:
-        waiting = [node for _, node in functions]
-    reached = {id(node) for node in waiting}
-    while waiting:
-        uses = {
-            one.id if isinstance(one, ast.Name) else one.attr
-            for one in ast.walk(waiting.pop())
-            if isinstance(one, ast.Name | ast.Attribute)
-        }
-        for owner, node in functions:
-            if id(node) not in reached and (node.name in uses or owner in uses):
+    """Those that ``failing`` names, by themselves or by their class, and those that they use."""
+    by_name: dict[str, list[Function]] = {}
+    for owner, node in functions:
+        for name in {owner, node.name} - {""}:
+            by_name.setdefault(name, []).append(node)
+    names = set(re.findall(r"\w+", failing)) & by_name.keys()
+    if not names:
+        return {id(node) for _, node in functions}
+    reached: set[int] = set()
+    while names:
+        for node in by_name.pop(names.pop(), ()):
+            if id(node) not in reached:
                 reached.add(id(node))
-                waiting.append(node)
+                names |= _used(node) & by_name.keys()
     return reached
+
+
+def _used(function: Function) -> set[str]:
+    return {
+        one.id if isinstance(one, ast.Name) else one.attr
+        for one in ast.walk(function)
+        if isinstance(one, ast.Name | ast.Attribute)
+    }
 
 
 def _without(text: str, functions: Sequence[Function], instead: str = "...") -> str:

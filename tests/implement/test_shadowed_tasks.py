@@ -222,6 +222,12 @@ async def test_without_a_sandbox_or_a_healthy_server_there_is_no_comparison(
         assert ended.shadow
         assert "no sandbox" in ended.shadow.problem
         assert (found.reflex.asked, found.calc) == ([], GOOD)
+        monkeypatch.undo()
+        (found.root / "calc.py").write_text(BROKEN)
+        found.world.faults("reset")
+        ended = await solve(found)
+        assert ended.shadow
+        assert "gave no reply" in ended.shadow.problem
         (found.root / "calc.py").write_text(BROKEN)
         found.world.reflex.script = found.world.reflex.script.changed({"down": True})
         ended = await solve(found)

@@ -50,6 +50,12 @@ def test_auto_goes_by_the_files_and_by_what_fails(
     assert resolve(EditFormat.AUTO, files, failing) is wanted
 
 
+def test_what_a_file_holds_beside_its_functions_may_be_deep() -> None:
+    """A long sum in the module is nested more deeply than Python calls itself."""
+    deep = f"TOTAL = 1{' + 1' * 1500}\n"
+    assert resolve(EditFormat.AUTO, {"a.py": deep + FUNCTION}, "it fails") is EditFormat.FUNCTION
+
+
 def test_a_format_that_is_set_stays() -> None:
     """Whatever the files."""
     assert resolve(EditFormat.LINE_RANGE, {"a.py": LONG}, "it fails") is EditFormat.LINE_RANGE

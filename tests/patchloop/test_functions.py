@@ -64,6 +64,8 @@ def test_a_function_is_replaced_and_nothing_else() -> None:
     ("function", "code", "complaint"),
     [
         ("Cart.sum", ["def sum(self):", "    pass"], "these are: Cart.empty, Cart.total, rounded"),
+        ("", ["def rounded(v): pass"], 'no function ""'),
+        ("rounded", ["def rounded(v): pass", f"RATE = 1{' + 1' * 1500}"], "nested too deeply"),
         ("rounded", ["def round(value):", "    pass"], "must be the function rounded"),
         ("rounded", ["def rounded(value:"], "must be the function rounded"),
         ("rounded", ["def rounded(v): pass", "print(rounded(1))"], "and no other statements"),
@@ -149,6 +151,10 @@ def test_neighbours_in_a_reply_are_not_lost() -> None:
     shown = focused({PATH: CART}, [PATH], "in rounded")[PATH]
     functions = shown[shown.index("def rounded") :].replace("floor", "ceil")
     assert edited("rounded", *functions.split("\n")) == CART.replace("floor", "ceil")
+    # The mark may be lost on the way.
+    unmarked = functions.replace("  # not shown", "").split("\n")
+    assert unmarked[-2:] == ["    pass", ""]
+    assert edited("rounded", *unmarked) == CART.replace("floor", "ceil")
 
 
 PAIR = """class Box:

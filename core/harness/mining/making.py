@@ -319,7 +319,8 @@ class _Maker:
             names = list(functions(source))
             tests = self._tests
             if tests is not None:
-                names.sort(key=lambda name: not tests.names(tests.of(path), name))
+                files = tests.of(path)
+                names.sort(key=lambda name: not tests.names(files, name))
             return names
         return list(dict.fromkeys(each.function for each in line_mutants(path, source)))
 
