@@ -216,6 +216,19 @@ def test_a_commits_tests_are_narrowed_to_a_few(tmp_path: Path) -> None:
     assert "tests/test_4.py" in found.tree.files
 
 
+def test_a_byte_order_mark_hides_nothing(tmp_path: Path) -> None:
+    """Neither which tests import a file, nor the functions that a commit changed."""
+    root = make_repository(tmp_path, mark="\ufeff")
+    with Repository(root) as repository:
+        (newest,) = list(repository.commits(1))
+        found = candidate_of(newest, repository, CheckCommand(("python", "check.py")))
+        tree = repository.tree(repository.head)
+    assert isinstance(found, TaskCandidate)
+    assert found.solution["cart.py"].startswith(CART)
+    assert found.control
+    assert map_tests(tree).of("cart.py") == ("tests/test_cart.py",)
+
+
 def test_nothing_of_a_repositorys_configuration_runs(tmp_path: Path) -> None:
     """Hooks, filters and monitors of a repository that came from anywhere stay asleep."""
     root = make_repository(tmp_path / "project")

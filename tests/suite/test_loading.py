@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import SuiteError
 from core.harness.suites.find import available_suites, lay_out, load_suite
+from core.patchloop.masking import masked
 from tests.support.suite.making import BROKEN, SOLVED, TASK_TOML, TESTS, WRONG, make_suite, write
 from tests.support.suite.variants import try_tasks
 
@@ -80,6 +82,21 @@ def test_control_may_be_missing(tmp_path: Path) -> None:
     (root / "one/control/area.py").unlink()
     (root / "one/control").rmdir()
     assert load_suite(root).tasks[0].control == {}
+
+
+def test_a_python_file_is_read_without_its_byte_order_mark(tmp_path: Path) -> None:
+    """As text that begins with it parses nowhere; in other files it may be what is tested."""
+    root = make_suite(tmp_path, "one")
+    for part in ("workspace", "solution", "control"):
+        path = root / f"one/{part}/area.py"
+        path.write_bytes(BOM_UTF8 + path.read_bytes())
+    write(root / "one/tests/test_area.py", f"\ufeff{TESTS}")
+    write(root / "one/tests/prices.csv", "\ufeffname;price\n")
+    (task,) = load_suite(root).tasks
+    assert dict(task.workspace) == {"area.py": BROKEN}
+    assert (task.solution["area.py"], task.control["area.py"]) == (SOLVED, WRONG)
+    assert dict(task.tests) == {"test_area.py": TESTS, "prices.csv": "\ufeffname;price\n"}
+    assert masked(task.workspace, task.editable, "in area") is not None
 
 
 def test_tasks_are_in_order_of_their_ids(tmp_path: Path) -> None:

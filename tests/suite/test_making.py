@@ -157,8 +157,11 @@ def test_a_check_that_can_be_short_has_less_time() -> None:
 
 
 async def test_whoever_stops_keeps_what_is_found(tmp_path: Path, self_test: SelfTest) -> None:
-    """The first task that is kept ends the work; it is on disk, and nothing half-written is."""
-    root = make_repository(tmp_path)
+    """The first task that is kept ends the work; it is on disk, and nothing half-written is.
+
+    Source that begins with a byte order mark is source like any other.
+    """
+    root = make_repository(tmp_path, mark="\ufeff")
     stop = asyncio.Event()
 
     def tell(tally: MakingTally) -> None:

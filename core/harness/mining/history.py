@@ -23,6 +23,7 @@ from core.harness.mining.layout import (
     takes_tests,
 )
 from core.harness.mining.mutants import functions, probe
+from core.harness.suites.reading import text_of
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _size(texts: Mapping[str, str]) -> int:
 
 def _texts(tree: WorkTree, paths: list[str]) -> dict[str, str] | None:
     try:
-        found = {path: tree.files[path][0].decode() for path in paths}
+        found = {path: text_of(tree.files[path][0], path) for path in paths}
     except (KeyError, UnicodeDecodeError):
         return None
     return None if any("\0" in text for text in found.values()) else found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.harness.commands.toolchain import language_of
 from core.harness.suites.model import CheckCommand
+from core.harness.suites.reading import text_of
 from core.syntax import NOT_PYTHON, parse
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def map_tests(tree: WorkTree) -> TestMap:
     for path in runnable(sorted(tree.files)):
         content = tree.files[path][0]
         try:
-            parsed = parse(content.decode())
+            parsed = parse(text_of(content, path))
         except NOT_PYTHON:
             continue
         imported[path] = frozenset(_imported(parsed))

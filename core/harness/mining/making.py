@@ -35,6 +35,7 @@ from core.harness.mining.mutants import Mutant, functions, mutants, probe
 from core.harness.mining.repository import Repository
 from core.harness.mining.verifying import Passing, Verified, Verifier
 from core.harness.mining.writing import place_for, write_suite
+from core.harness.suites.reading import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -333,7 +334,7 @@ class _Maker:
     def _source(self, path: str) -> str:
         """Its text; empty where it is none."""
         try:
-            return self._tree.files[path][0].decode()
+            return text_of(self._tree.files[path][0], path)
         except UnicodeDecodeError:
             return ""
 

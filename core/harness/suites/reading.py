@@ -82,18 +82,30 @@ def head_of(path: Path, count: int) -> bytes:
         raise fault(str(path), why, "Add it or fix its permissions.") from None
 
 
-def decode(data: bytes, where: str) -> str:
-    """UTF-8 text.
+def text_of(data: bytes, path: str) -> str:
+    """UTF-8 text of the file ``path``, of a Python file without its byte order mark.
+
+    Python reads the mark in a file's bytes only: text that begins with it parses nowhere. In other
+    files the mark may be what a test is about, so it stays.
+
+    Raises:
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    return data.decode("utf-8-sig" if path.endswith(".py") else "utf-8")
+
+
+def decode(data: bytes, path: str) -> str:
+    """As ``text_of``.
 
     Raises:
         SuiteError: It is not UTF-8, or holds a NUL.
     """
     try:
-        text = data.decode("utf-8")
+        text = text_of(data, path)
     except UnicodeDecodeError as error:
-        raise fault(where, f"is not UTF-8 at byte {error.start}", "Save it as UTF-8.") from None
+        raise fault(path, f"is not UTF-8 at byte {error.start}", "Save it as UTF-8.") from None
     if "\0" in text:
-        raise fault(where, "holds a NUL character", "Save it as plain text.")
+        raise fault(path, "holds a NUL character", "Save it as plain text.")
     return text
 
 

@@ -88,22 +88,25 @@ def git(root: Path, *words: str) -> None:
     subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)
 
 
-def make_repository(root: Path) -> Path:
-    """Three commits: the cart, a function for shipping, and a fix of it with its test."""
+def make_repository(root: Path, mark: str = "") -> Path:
+    """Three commits: the cart, a function for shipping, and a fix of it with its test.
+
+    The cart and its tests begin with ``mark``.
+    """
     write(root / "check.py", RUNNER)
     write(root / ".gitignore", ".speckit/\n.venv/\n")
-    write(root / "cart.py", CART)
-    write(root / "tests/test_cart.py", TESTS)
+    write(root / "cart.py", mark + CART)
+    write(root / "tests/test_cart.py", mark + TESTS)
     git(root, "init", "-q")
     commit(root, "A cart")
-    write(root / "cart.py", CART + SHIPPING)
+    write(root / "cart.py", mark + CART + SHIPPING)
     commit(root, "Ask for shipping")
-    write(root / "cart.py", CART + FREE)
+    write(root / "cart.py", mark + CART + FREE)
     test = (
         "\n\ndef test_small_parcels():\n    assert shipping(2) == 0\n    assert shipping(3) == 9\n"
     )
     imports = TESTS.replace("import total", "import shipping, total")
-    write(root / "tests/test_cart.py", imports + test)
+    write(root / "tests/test_cart.py", mark + imports + test)
     commit(root, FREE_MESSAGE)
     return root
 
