@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.fingerprint import tree_hash
 from core.harness.report.files import write as write_report
 from tests.support.command import reflex
-from tests.support.report.synthetic import made, planted, task_ids
+from tests.support.report.synthetic import made, planted, suite, task_ids
 from tests.support.suite.making import write
 
 if TYPE_CHECKING:
@@ -37,9 +38,15 @@ def own_suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def checked(root: Path, trials: list[Trial], *more: str) -> tuple[int, str, str]:
-    """What the command says of a report with these trials."""
-    written, _, _ = write_report(made(trials), root)
+def checked(root: Path, trials: list[Trial], *more: str, **about: str) -> tuple[int, str, str]:
+    """What the command says of a report with these trials; ``about`` is what it says of its suite.
+
+    Unless told otherwise it is about the suite as it lies there.
+    """
+    place = root / ".speckit/suites/mine"
+    about = {"name": "mine", "hash": tree_hash(place), **about}
+    ids = sorted({one.task for one in trials})
+    written, _, _ = write_report(made(trials, suite=suite(ids, **about)), root)
     said = reflex(root, "suite", "check", "mine", "--with", written, *more)
     return said.returncode, said.stdout, said.stderr
 
@@ -70,14 +77,21 @@ def test_the_spread_says_whether_a_suite_tells_models_apart(
     assert tuple(len(data[name]) for name in ("easy", "between", "hard")) == counts
 
 
-def test_a_report_of_other_tasks_is_refused(own_suite: Path) -> None:
-    """It says nothing about this suite."""
-    for each in sorted((own_suite / ".speckit/suites/mine").glob("task-*")):
-        each.rename(each.with_name(f"other-{each.name}"))
-        text = (each.with_name(f"other-{each.name}") / "task.toml").read_text()
-        write(
-            each.with_name(f"other-{each.name}") / "task.toml", text.replace("task-", "other-task-")
-        )
-    status, _, told = checked(own_suite, planted(TASKS))
-    assert status
-    assert "no trial of a task of mine" in told
+def test_a_report_of_another_suite_is_refused(own_suite: Path) -> None:
+    """Also one whose tasks have the same names, or of the suite as it was before a change."""
+    status, told, said = checked(own_suite, planted(TASKS), name="theirs", hash="sha256:5a17e")
+    assert (status, told) == (2, "")
+    assert "the report is about the suite theirs, not about mine" in said
+    assert "code reflex bakeoff --suite mine" in said
+    before = tree_hash(own_suite / ".speckit/suites/mine")
+    write(own_suite / ".speckit/suites/mine/task-000/workspace/a.py", "X = 3\n")
+    status, _, said = checked(own_suite, planted(TASKS), hash=before)
+    assert status == 2
+    assert "another state of mine: its tasks have changed since" in said
+
+
+def test_a_report_without_a_trial_of_these_tasks_is_refused(own_suite: Path) -> None:
+    """It says nothing about them."""
+    status, _, told = checked(own_suite, planted(4), "--tasks", "task-019")
+    assert status == 2
+    assert "no trial of these tasks of mine" in told

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import SuiteError
+from core.fingerprint import tree_hash
 from core.harness.bakeoff.checker import Checks
+from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -84,8 +86,11 @@ def spread_of(report: Report, suite: Suite) -> Spread:
     """How the trials of a report fell.
 
     Raises:
-        SuiteError: The report is not about this suite, or has no trials.
+        SuiteError: The report is not about this suite as it is now, or has no trial of its tasks.
+        UnsafeFile, OSError: The suite cannot be read again.
     """
+    if report.suite.hash != tree_hash(suite.root):
+        raise _other_suite(plain(report.suite.name, 80), plain(suite.name, 80))
     known = {task.id for task in suite.tasks}
     outcomes: dict[str, list[bool]] = {}
     by_arm: dict[str, list[bool]] = {}
@@ -95,7 +100,7 @@ def spread_of(report: Report, suite: Suite) -> Spread:
             by_arm.setdefault(trial.arm, []).append(trial.solved)
     if not outcomes:
         raise SuiteError(
-            f"the report has no trial of a task of {suite.name}",
+            f"the report has no trial of these tasks of {plain(suite.name, 80)}",
             remedy="Name a report of this suite: code reflex report list",
         )
     return Spread(
@@ -103,4 +108,15 @@ def spread_of(report: Report, suite: Suite) -> Spread:
         tuple(sorted(task for task, each in outcomes.items() if all(each))),
         tuple(sorted(task for task, each in outcomes.items() if any(each) and not all(each))),
         tuple(sorted(task for task, each in outcomes.items() if not any(each))),
+    )
+
+
+def _other_suite(reported: str, wanted: str) -> SuiteError:
+    what = f"the report is about the suite {reported}, not about {wanted}"
+    if reported == wanted:
+        what = f"the report is about another state of {wanted}: its tasks have changed since"
+    return SuiteError(
+        what,
+        remedy=f"Name a report of it as it is now (code reflex report list), or make one: "
+        f"code reflex bakeoff --suite {wanted}",
     )
