@@ -23,7 +23,7 @@ import hashlib
 import json
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -218,8 +218,9 @@ def _attempts(result: Repair, replies: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for attempt, reply in zip(result.attempts, replies, strict=True):
         row = asdict(attempt)
-        wanted = "rung failure detail compliant prompt_tokens completion_tokens cached_tokens"
-        kept = {name: row[name] for name in wanted.split()}
+        wanted = "rung edit_format failure detail compliant"
+        counts = "prompt_tokens completion_tokens cached_tokens"
+        kept = {name: row[name] for name in (*wanted.split(), *counts.split())}
         for name in ("ttft_ms", "latency_ms"):
             kept[name] = None if row[name] is None else round(row[name])
         rows.append(kept | {"reply": reply[:SHOWN_CHARACTERS]})
@@ -261,6 +262,7 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "solved_first": sum(row["solved"] and len(row["attempts"]) == 1 for row in rows),
         "solved": len(solved),
         "solved_at": {rung: solved.count(rung) for rung in dict.fromkeys(solved)},
+        "by_format": _by_format(rows),
         "failures": {kind: failures.count(kind) for kind in sorted(set(failures))},
         "replies": len(attempts),
         "completion_tokens": tokens,
@@ -270,15 +272,30 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _by_format(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """Tasks solved by a reply in each format, and those asked for one; ``auto`` asks in several.
+
+    Rows of earlier runs do not say, and are not counted.
+    """
+    asked: Counter[str] = Counter()
+    won: Counter[str] = Counter()
+    for row in rows:
+        names = [one.get("edit_format", "") for one in row["attempts"]]
+        asked.update(set(names) - {""})
+        if row["solved"]:
+            won[names[-1]] += 1
+    return {name: [won[name], count] for name, count in sorted(asked.items())}
+
+
 def _markdown(summaries: Sequence[Mapping[str, Any]], model: str) -> str:
     lines = [
         f"Model: `{model}`, embedded engine, temperature 0, default attempts unless said.",
         "",
         (
-            "| suite | level | format | solved at first | solved | at rung | replies that failed "
-            "| tokens a reply | seconds a task | tokens/s |"
+            "| suite | level | format | solved at first | solved | at rung | in which format "
+            "| replies that failed | tokens a reply | seconds a task | tokens/s |"
         ),
-        "| --- | --: | --- | --: | --: | --- | --- | --: | --: | --: |",
+        "| --- | --: | --- | --: | --: | --- | --- | --- | --: | --: | --: |",
     ]
     for one in summaries:
         rungs, kinds = (
@@ -292,6 +309,7 @@ def _markdown(summaries: Sequence[Mapping[str, Any]], model: str) -> str:
             one["solved_first"],
             f"{one['solved']} of {one['tasks']}",
             rungs,
+            _solved_in(one),
             kinds,
             one["tokens_per_reply"] or "–",
             f"{one['seconds'] / one['tasks']:.0f}",
@@ -299,6 +317,14 @@ def _markdown(summaries: Sequence[Mapping[str, Any]], model: str) -> str:
         )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
+
+
+def _solved_in(summary: Mapping[str, Any]) -> str:
+    """Solved by format, where that says more than the format that was wanted."""
+    found = summary["by_format"]
+    if not found.keys() - {summary["format"]}:
+        return "–"
+    return ", ".join(f"`{name}` {won} of {asked}" for name, (won, asked) in found.items())
 
 
 def _arguments() -> argparse.Namespace:

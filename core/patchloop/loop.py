@@ -122,6 +122,7 @@ def _attempt(chosen: Try, tries: Sequence[Try], rung: Rung, *, solved: bool) -> 
         lines_changed=chosen.applied.lines_changed if chosen.applied else None,
         lint_passed=chosen.lint_passed,
         rung=rung,
+        edit_format=chosen.edit_format.value,
         diff="" if solved or not chosen.applied else plain_block(chosen.applied.diff)[:MOST_DIFF],
         candidates=tuple(_candidate(index, one) for index, one in enumerate(tries))
         if several

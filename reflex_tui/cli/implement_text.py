@@ -143,6 +143,7 @@ def _attempt(one: Tried) -> dict[str, Any]:
         "failure": one.attempt.failure,
         "detail": one.attempt.detail,
         "rung": one.attempt.rung,
+        "edit_format": one.attempt.edit_format,
         "diff": one.attempt.diff,
         "given_up": sorted(one.given_up),
     }

@@ -159,6 +159,10 @@ def _column(one: ArmSummary) -> dict[str, str]:
         "completion tokens": count(one.completion_tokens),
         "cost": NONE if one.cost_usd is None else f"${one.cost_usd:,.4f}",
     }
+    if len(one.by_format) > 1:
+        figures |= {
+            f"solved as {name}": f"{won} of {asked}" for name, (won, asked) in one.by_format.items()
+        }
     failed = {f"failed: {kind}": count(number) for kind, number in one.failures.items()}
     return figures | failed
 

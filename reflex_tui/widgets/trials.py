@@ -163,6 +163,8 @@ def _attempt_lines(number: int, attempt: Attempt) -> list[Content]:
         pieces += [("   after the deadline, so it counts as failed", POOR)]
     if attempt.lines_changed is not None:
         pieces += [(f"   {plural(attempt.lines_changed, 'line')} changed", MUTED)]
+    if attempt.edit_format:
+        pieces += [(f"   as {plain(attempt.edit_format, 20)}", MUTED)]
     lines = [line(*pieces)]
     if attempt.failure and attempt.detail:
         said = plain_block(attempt.detail, _MOST_DETAIL).strip().splitlines()[-6:]

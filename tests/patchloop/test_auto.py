@@ -76,6 +76,8 @@ async def test_what_stands_outside_of_functions_is_mended_in_the_end() -> None:
     ask = Answers(*(json.dumps({"edits": [one]}) for one in replies))
     result = await repair(given, ask, Wants42())
     assert [one.rung for one in result.attempts] == ["rewrite", "mask", "search", "feedback"]
+    asked = ["function", "function", "search_replace", "search_replace"]
+    assert [one.edit_format for one in result.attempts] == asked
     assert result.files["answer.py"] == text.replace("return 0'", "return 42'")
     fields = [str(request.schema).count("'search'") > 0 for request in ask.requests]
     assert fields == [False, False, True, True]

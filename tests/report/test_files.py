@@ -87,6 +87,20 @@ def test_a_report_comes_back_as_it_was_and_meets_the_schema(
     assert page.read_text().startswith("# ")
 
 
+def test_a_report_that_does_not_name_its_formats_is_read(tmp_path: Path) -> None:
+    """As the versions before wrote it; and a format is a short text."""
+    document = _document()
+    first = document["trials"][0]["attempts"][0]
+    assert first.pop("edit_format") == ""
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(document))
+    assert read(path).trials[0].attempts[0].edit_format == ""
+    first["edit_format"] = "x" * 21
+    path.write_text(json.dumps(document))
+    with pytest.raises(ReportError, match="edit_format"):
+        read(path)
+
+
 def test_text_that_no_file_takes_is_replaced() -> None:
     """Half a surrogate pair from a model's reply does not cost the report."""
     broken = attempt(detail="\ud800")

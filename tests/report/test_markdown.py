@@ -177,6 +177,29 @@ def test_a_report_of_nothing_is_still_a_page() -> None:
     assert "No attempt failed." in page
 
 
+def test_more_than_one_format_has_a_table() -> None:
+    """What ``auto`` came to, and what was solved so; one alone stands with the settings."""
+
+    def formatted(*names: str) -> str:
+        named = [
+            replace(one, attempts=(attempt(edit_format=names[at // 2 % len(names)]),))
+            for at, one in enumerate(planted(4))
+        ]
+        return render(made(named))
+
+    page = formatted("code", "function")
+    assert "| `code` | 2 of 2 (100 %) | 2 of 2 (100 %) |" in page
+    assert "| `function` | 2 of 2 (100 %) | 2 of 2 (100 %) |" in page
+    assert "edits `auto` (asked as `code`, `function`)," in page
+    page = formatted("code")
+    assert "Solved by edit format" not in page
+    assert "edits `auto` (asked as `code`)," in page
+    assert "edits `auto`," in render(made(planted(4)))
+    page = formatted("<i>", "code")
+    assert "| `other` | 2 of 2 (100 %) |" in page
+    assert "i" not in _Tags(page).tags
+
+
 @given(st.data())
 def test_nothing_from_outside_becomes_markup(data: st.DataObject) -> None:
     """Rendered with HTML let through: no tag but ours, no control character, every table whole."""
@@ -192,7 +215,7 @@ def test_nothing_from_outside_becomes_markup(data: st.DataObject) -> None:
 
     keys = data.draw(st.lists(name, min_size=2, max_size=2, unique=True))
     tasks = data.draw(st.lists(name, min_size=1, max_size=3, unique=True))
-    bad = attempt(50, FailureKind.TEST, detail=draw())
+    bad = attempt(50, FailureKind.TEST, detail=draw(), edit_format=draw()[:20])
     report = made(
         [
             Trial(task, keys[index % 2], 0, (bad, attempt(60)), solved=True, diff=draw())

@@ -118,6 +118,31 @@ def test_a_summary_says_what_an_arm_did() -> None:
     assert (cloud.lint_percent, cloud.lines_changed) == (100, 2)
 
 
+def test_a_summary_says_what_was_solved_in_which_format() -> None:
+    """By the format of the reply that solved it; a trial counts once for each it was asked in."""
+
+    def asked(*names: str, solved: bool = True, task: str = "a") -> Trial:
+        failed = [attempt(failure=FailureKind.TEST, edit_format=name) for name in names]
+        last = [replace(failed.pop(), failure=None)] if solved else []
+        return Trial(task, "reflex", 0, (*failed, *last), solved=solved)
+
+    trials = [
+        asked("function", "function", "search_replace"),
+        asked("function", solved=False, task="b"),
+        asked("code", "code", task="c"),
+        asked("", task="d"),  # of an older report
+        asked("<b>", "of another version", task="e"),
+    ]
+    (reflex,) = summaries(made(trials, arms={"reflex": arm("reflex")})).values()
+    assert reflex.by_format == {
+        "code": (1, 1),
+        "function": (0, 2),
+        "search_replace": (1, 1),
+        "other": (1, 1),
+    }
+    assert reflex.as_json()["by_format"]["function"] == [0, 2]
+
+
 def test_an_arm_that_never_ran_has_no_figures() -> None:
     """None rather than a zero that looks measured."""
     summary = summaries(made([trial("a", "reflex")]))["cloud"]

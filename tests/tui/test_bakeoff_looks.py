@@ -18,8 +18,8 @@ from reflex_tui.model.live import Live
 from reflex_tui.model.reports import read_detail
 from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.screens.report import overview
-from reflex_tui.widgets.trials import look_lines, progress_bar
-from tests.support.report.synthetic import LIMITS, made, planted, suite, task_ids
+from reflex_tui.widgets.trials import look_lines, progress_bar, task_page
+from tests.support.report.synthetic import LIMITS, attempt, made, planted, suite, task_ids
 from tests.support.tui.bakeoffs import events, trials
 from tests.support.tui.bench import dashboard
 from tests.support.tui.making import StillClock
@@ -148,6 +148,26 @@ def test_a_report_says_its_looks_its_power_and_its_kinds(tmp_path: Path) -> None
     (go,) = [line for line in shown.splitlines() if line.startswith("go ")]
     assert "reflex 0, cloud 8 at 8 tasks   0 %" in go
     assert go.endswith("▲ clearly below")
+
+
+def test_a_report_says_what_was_solved_in_which_format(tmp_path: Path) -> None:
+    """On its overview where there were several, and at each attempt of a task."""
+    named = [
+        replace(one, attempts=(attempt(edit_format=("code", "search_replace")[at // 2 % 2]),))
+        for at, one in enumerate(planted(4))
+    ]
+    path, _, _ = write(made(named), tmp_path)
+    detail = read_detail(path, tmp_path)
+    (row,) = [
+        each.plain
+        for each in overview(detail, 110)
+        if each.plain.startswith("solved as search_replace")
+    ]
+    assert row.split()[3:] == ["2", "of", "2"] * 2
+    page = [each.plain for each in task_page(detail.tasks[0].trials, 100)]
+    assert [each for each in page if "attempt 1" in each and "   as code" in each]
+    odd = replace(named[0], attempts=(attempt(edit_format="\x1b[31m\nx"),))
+    assert all(each.plain.isprintable() for each in task_page({"reflex": [odd]}, 100))
 
 
 def test_golden_tasks_have_a_row_that_wants_few() -> None:

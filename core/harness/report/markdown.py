@@ -11,6 +11,7 @@ from core.harness.gate.judge import GateResult, false_alarm_rate
 from core.harness.report.markdown_evidence import (
     failures,
     fingerprint,
+    formats,
     left_out,
     one_arm_only,
     reproduce,
@@ -54,6 +55,7 @@ def render(
         *_origins(report),
         *_tags(report, gate),
         *_arms(report, figures),
+        *formats(figures),
         *_latency(report, gate),
         *failures(figures),
         *one_arm_only(report, diffs=diffs),
@@ -62,7 +64,7 @@ def render(
         *_candidates(figures),
         *_false_alarms(report, gate),
         *reproduce(report),
-        *fingerprint(report),
+        *fingerprint(report, figures),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 

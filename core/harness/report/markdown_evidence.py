@@ -6,6 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
+from core.figures import percent
 from core.harness.report.model import CLOUD, REFLEX
 from core.harness.report.neutral import code, details, fence, table
 from core.harness.report.verdict import solved
@@ -50,6 +51,32 @@ def failures(figures: Mapping[str, ArmSummary]) -> list[str]:
     total = ["", "all attempts", *(f"{one.calls:,}" for one in figures.values())]
     head = ["kind", "what it means", *map(code, figures)]
     return ["## Failures", "", *table(head, [*rows, total], "ll" + "r" * len(figures)), ""]
+
+
+def formats(figures: Mapping[str, ArmSummary]) -> list[str]:
+    """What was solved in which edit format; nothing where all were asked in the same one."""
+    names = _formats_asked(figures)
+    if len(names) < 2:  # noqa: PLR2004
+        return []
+    rows = [[code(name), *(_won_in(one, name) for one in figures.values())] for name in names]
+    words = (
+        "Trials solved by a reply in the format, of those that were asked for one. A trial may be "
+        "asked in two formats."
+    )
+    head = ["format", *map(code, figures)]
+    lines = table(head, rows, "l" + "r" * len(figures))
+    return ["## Solved by edit format", "", words, "", *lines, ""]
+
+
+def _formats_asked(figures: Mapping[str, ArmSummary]) -> list[str]:
+    return list(dict.fromkeys(name for one in figures.values() for name in one.by_format))
+
+
+def _won_in(one: ArmSummary, name: str) -> str:
+    if name not in one.by_format:
+        return "–"
+    won, asked = one.by_format[name]
+    return f"{won:,} of {asked:,} ({percent(100 * won / asked)})"
 
 
 def one_arm_only(report: Report, *, diffs: bool = True) -> list[str]:
@@ -121,7 +148,7 @@ def reproduce(report: Report) -> list[str]:
     ]
 
 
-def fingerprint(report: Report) -> list[str]:
+def fingerprint(report: Report, figures: Mapping[str, ArmSummary]) -> list[str]:
     """What the verdict is about: it lapses when any of this changes."""
     limits, settings, where = report.thresholds, report.settings, report.environment
     rows = [
@@ -140,7 +167,8 @@ def fingerprint(report: Report) -> list[str]:
     )
     run = (
         f"attempts {settings.attempts}, trials {settings.trials}, "
-        f"candidates {settings.candidates}, edits {code(settings.edit_format)}, "
+        f"candidates {settings.candidates}, edits {code(settings.edit_format)}"
+        f"{_resolved(report, figures)}, "
         f"{settings.concurrency} trials in parallel, seed {settings.seed}"
         + (f", shard {settings.shard}" if settings.shard else "")
         + ("" if settings.json_schema else ", replies only validated (json_schema = false)")
@@ -162,6 +190,14 @@ def fingerprint(report: Report) -> list[str]:
     if report.reused_from:
         rows.append(["cloud trials from", code(report.reused_from)])
     return ["## Fingerprint", "", *table(["", ""], rows, "ll"), ""]
+
+
+def _resolved(report: Report, figures: Mapping[str, ArmSummary]) -> str:
+    """What ``auto`` came to."""
+    names = _formats_asked(figures)
+    if not names or names == [report.settings.edit_format]:
+        return ""
+    return f" (asked as {', '.join(map(code, names))})"
 
 
 def _some(number: int, whole: int) -> str:

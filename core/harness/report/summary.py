@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from core.figures import nearest_rank, share
 from core.harness.report.verdict import deadline_ms, solved
-from core.patchloop.formats import compliance_title
+from core.patchloop.formats import EditFormat, compliance_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from core.harness.report.model import ArmRecord, Report
     from core.patchloop.trial import Attempt, Candidate, FailureKind, Trial
+
+
+OTHER_FORMAT = "other"
+_FORMATS = frozenset(EditFormat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +63,10 @@ class ArmSummary:
 
     ``ttft_…`` and ``total_…`` count a call that got no reply as ∞. ``failures`` counts attempts by
     what first went wrong. ``by_rung`` has for each way of asking how many of its attempts solved
-    their task, and how many there were. ``lines_changed`` is the median of the solving edits,
-    ``lint_percent`` the share of them that lint accepts. ``tokens_per_s`` is the median rate of
-    generation, ``compliance_title`` what compliance is called where it is shown.
+    their task, and how many there were. ``by_format`` has for each edit format how many trials were
+    solved by a reply in it, and how many were asked for one. ``lines_changed`` is the median of the
+    solving edits, ``lint_percent`` the share of them that lint accepts. ``tokens_per_s`` is the
+    median rate of generation, ``compliance_title`` what compliance is called where it is shown.
     """
 
     arm: str
@@ -82,6 +87,7 @@ class ArmSummary:
     failures: dict[FailureKind, int]
     by_level: dict[int, LevelFigures]
     by_rung: dict[str, tuple[int, int]]
+    by_format: dict[str, tuple[int, int]]
     prompt_tokens: int | None
     completion_tokens: int | None
     cached_tokens: int | None
@@ -140,6 +146,7 @@ def _summary(report: Report, arm: ArmRecord) -> ArmSummary:
         ),
         by_level=_by_level(report.suite.levels, trials, good),
         by_rung=_by_rung(attempts, good),
+        by_format=_by_format(trials, good),
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         cached_tokens=_sum(one.cached_tokens for one in attempts),
@@ -210,6 +217,25 @@ def _by_rung(attempts: Sequence[Attempt], good: Sequence[Trial]) -> dict[str, tu
     won = Counter(one.attempts[-1].rung for one in good)
     asked = Counter(one.rung for one in attempts if one.rung)
     return {rung: (won[rung], count) for rung, count in asked.items()}
+
+
+def _by_format(trials: Sequence[Trial], good: Sequence[Trial]) -> dict[str, tuple[int, int]]:
+    """Trials solved in each format, and those asked in it, in the order of the formats.
+
+    A report may come from anybody: what is none of our formats counts as ``other``.
+    """
+    asked = Counter(
+        name for one in trials for name in {_format_name(each) for each in one.attempts}
+    )
+    won = Counter(_format_name(one.attempts[-1]) for one in good)
+    names = (*EditFormat, OTHER_FORMAT)
+    return {str(name): (won[name], asked[name]) for name in names if asked[name]}
+
+
+def _format_name(attempt: Attempt) -> str:
+    """The format that an attempt asked for; empty where nobody wrote it down."""
+    known = not attempt.edit_format or attempt.edit_format in _FORMATS
+    return attempt.edit_format if known else OTHER_FORMAT
 
 
 def _cost(arm: ArmRecord, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:

@@ -37,6 +37,8 @@ attempts = st.builds(
     lines_changed=counts,
     lint_passed=st.none() | st.booleans(),
     candidates=st.lists(candidates, max_size=3).map(tuple),
+    edit_format=st.sampled_from(["code", "search_replace"])
+    | clean_texts.map(lambda text: text[:20]),
 )
 
 
