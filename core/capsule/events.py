@@ -237,6 +237,9 @@ class DriftRecord(BaseModel):
     allowed: float = Field(description="The share that may be bad, 0 to 1.")
     first_seq: int = Field(description="The record with which the evidence began to rise.")
     last_seq: int = Field(description="The last record counted.")
+    passed_at: str = Field(
+        default="", description="When the pass that it takes away was decided; RFC 3339."
+    )
 
 
 class GateDecisionEvent(Event):

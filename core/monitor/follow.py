@@ -227,6 +227,7 @@ def demote(
                 allowed=broken.allowed or 0.0,
                 first_seq=broken.first_seq,
                 last_seq=broken.last_seq,
+                passed_at=str(passed.get("decided_at") or ""),
             ),
             "promoted_by": "",
             "seal": "",

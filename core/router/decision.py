@@ -111,6 +111,19 @@ class GateView:
         detail = self.detail or "no_bakeoff"
         return explained(detail, self.marks, passed=passed, other=self.other_suite)
 
+    @property
+    def demotion(self) -> dict[str, Any] | None:
+        """The promise whose breach is why the pass does not hold; None where that is not why.
+
+        As a GateDecision's ``drift``, with its ``cause``; also before it is on record.
+        """
+        event = self.event or {}
+        if self.detail and event.get("cause") == self.detail:
+            drift = event.get("drift")
+            return {"cause": self.detail, **drift} if isinstance(drift, dict) else None
+        broken = next((one for one in self.drift or () if one.cause == self.detail), None)
+        return broken.as_json() if broken else None
+
 
 @dataclass(frozen=True, slots=True)
 class RoutingDecision:

@@ -72,6 +72,7 @@ class RoutingView:
                 "next_step": plain(self.gate.explanation.next_step, 400) or None,
                 "marks": [plain(mark, 40) for mark in self.gate.marks],
                 "age_days": self.gate.age_days,
+                "demotion": self.gate.demotion,
                 "event": self.gate.event,
             },
             "monitor": {

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from core.harness.report.checking import CheckedReport
     from core.harness.report.model import Report
+    from core.router.promotion import Lapse
+    from core.settings import Settings
     from reflex_tui.cli.parser import Commands
 
 _LEVELS = {0: "notice", 1: "error", 3: "warning"}
@@ -82,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     now = present(report, root, datetime.now(UTC), in_demo=in_demo(root))
     attested = arguments.attestation and attestation.read(arguments.attestation)
     differs = attestation.differences(attested, report, sha256) if attested else ()
-    found = check(report, settings, now, baseline, differs)
+    found = check(report, settings, now, baseline, differs, demoted=_demoted(settings, sha256))
     if arguments.junit:
         write_junit(report, arguments.junit)
     if arguments.json:
@@ -96,6 +98,24 @@ def run(arguments: argparse.Namespace) -> int:
     if github.on_github():
         _tell_github(report, found)
     return found.exit_status
+
+
+def _demoted(settings: Settings, sha256: str) -> Lapse | None:
+    """Whether live calls here took away the pass that the report gave."""
+    from core.capsule import EventLog
+    from core.errors import CapsuleError
+    from core.harness.report.checking import demotion
+    from core.router.promotion import GateWatch
+    from core.settings.policy import PolicySnapshot
+    from reflex_tui.cli.output import warn
+
+    try:
+        with EventLog(settings.state_dir / "capsule") as log:
+            watch = GateWatch(log, PolicySnapshot.capture(settings), settings.source.root)
+            return demotion(watch.view(None), sha256)
+    except CapsuleError as error:
+        warn(f"whether live calls took this pass away is unknown: {error.message}")
+        return None
 
 
 def _newest(directory: Path) -> tuple[Path, tuple[str, ...]]:

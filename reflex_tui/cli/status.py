@@ -201,16 +201,20 @@ def _breaker(seen: RoutingView) -> str:
 
 def _gate(seen: RoutingView) -> list[str]:
     """The verdict or why it does not hold, and below it what to do then."""
+    from core.figures import ago
     from reflex_tui.model.gate import next_step, why
+    from reflex_tui.model.gate_table import gate_table
 
     gate, event = seen.gate, seen.gate.event or {}
+    table = gate_table(gate, seen.policy.reflex.thresholds)
     verdict = coloured("✓ pass", "green") if gate.valid else f"✖ {why(gate)}"
-    suite = f", {plain(event.get('suite'), 80)}" if event else ""
-    age = "" if gate.age_days is None else f", {gate.age_days:.0f} days ago"
+    if event and not table.past:
+        verdict += f", {plain(event.get('suite'), 80)}"
+        verdict += "" if gate.age_days is None else f", {ago(gate.age_days * 86_400)}"
     marks = [plain(each, 40) for each in event.get("stamps") or []]
     marked = f" [{', '.join(marks)}]" if marks else ""
-    step = [] if gate.valid else [f"          {next_step(gate)}"]
-    return [f"gate      {verdict}{suite}{age}{marked}", *step]
+    below = (table.demoted, *table.told[:1], next_step(gate))
+    return [f"gate      {verdict}{marked}", *(f"{'':10}{each}" for each in below if each)]
 
 
 def _watched(seen: RoutingView) -> list[str]:

@@ -23,7 +23,7 @@ class Column:
 
 # In the order they are drawn; "why" takes what is left.
 COLUMNS = (
-    Column("time", "TIME", 10, "when the call was first decided", wide=14),
+    Column("time", "TIME", 12, "when the call was first decided", wide=14),
     Column("outcome", "OUTCOME", 18, "answered, or the last attempt's error"),
     Column("stage", "STAGE", 11, "the pipeline's stage"),
     Column("path", "PATH", 20, "who was asked, and how often"),

@@ -41,18 +41,15 @@ class WatchedRow:
 
 
 def watched_rows(gate: GateView) -> tuple[WatchedRow, ...]:
-    """A row for each promise of which there are calls; of a demoted pass the one that it broke."""
-    if gate.drift is not None:
-        return tuple(_row(one.as_json()) for one in gate.drift if one.calls)
-    event = gate.event or {}
-    demoted = event.get("drift")
-    if not isinstance(demoted, dict) or event.get("cause") not in _WORDS:
+    """A row for each promise of which there are calls, while the pass is watched."""
+    if gate.demotion is not None:
         return ()
-    return (_row({**demoted, "cause": event["cause"]}),)
+    return tuple(watched_row(one.as_json()) for one in gate.drift or () if one.calls)
 
 
-def _row(one: Mapping[str, Any]) -> WatchedRow:
-    name, bad = _WORDS[str(one["cause"])]
+def watched_row(one: Mapping[str, Any]) -> WatchedRow:
+    """The row of a promise's evidence, of a pass that is watched or that it was taken from."""
+    name, bad = _WORDS.get(str(one.get("cause")), ("calls", "bad"))
     calls, worse = (int(number(one, key) or 0) for key in ("calls", "bad"))
     evidence, limit = number(one, "evidence") or 1.0, number(one, "limit") or math.e
     allowed = number(one, "allowed")

@@ -17,16 +17,16 @@ from reflex_tui.model.gate import (
     BAD,
     GOOD,
     breaker_condition,
-    criteria,
     gate_condition,
     next_step,
     server_condition,
     why,
 )
+from reflex_tui.model.gate_table import gate_table
 from reflex_tui.model.next_call import next_call
 from reflex_tui.model.slash import COMMANDS
 from reflex_tui.watch.messages import CopyWanted
-from reflex_tui.widgets.gate import criterion_line
+from reflex_tui.widgets.gate import gate_lines
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, labelled, left, line, right, title
 
@@ -220,7 +220,7 @@ def check_page(
     if server.style != GOOD:
         why_not = (f", {server.why}" if server.why else "", MUTED)
         lines.append(line(("server  ", MUTED), (server.label, f"bold {server.style}"), why_not))
-    lines += [line(""), *(criterion_line(each, width) for each in criteria(gate.event, thresholds))]
+    lines += [line(""), *gate_lines(gate_table(gate, thresholds), width)]
     if not gate.valid:
         lines += [line(""), line((next_step(gate), "$reflex"))]
     return lines

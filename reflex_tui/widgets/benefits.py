@@ -34,7 +34,7 @@ _GAP = "   "
 PRICES = "price_input_per_million and price_output_per_million"
 
 KEPT = 40
-_TIME, _MODE, _TOTAL = 14, 8, 9
+_TIME, _MODE, _TOTAL = 13, 8, 9
 _FIGURE, _SHARE, _LEAST_BAR, _MOST_BAR, _MOST_REASONS = 7, 7, 4, 24, 5
 
 
@@ -119,21 +119,21 @@ def _rows(benefits: Benefits, width: int, key: str) -> list[Content]:
     parity = _figure(percent(_whole(benefits.parity_percent)))
     where = "stayed local" if benefits.on_machine else "stayed off the cloud"
     least = " at least" if benefits.uncounted and benefits.priced else ""
-    none = "" if benefits.parity_percent is not None else ": no valid gate pass"
+    calls = plural(benefits.calls, "call")
+    solved: tuple[str, ...] = ("success against the cloud",)
+    if benefits.parity_percent is None:
+        solved = (f"{solved[0]}: no valid gate pass", "success parity: no valid gate pass")
     rows = (
-        (quick, f"of {plural(benefits.calls, 'call')} took under a second"),
-        (saved, f"saved{least}, at the cloud's prices"),
-        (kept, f"of all tokens {where}"),
-        (parity, f"success against the cloud{none}"),
+        (quick, (f"of {calls} took under a second", f"of {calls} in under a second")),
+        (saved, (f"saved{least}, at the cloud's prices",)),
+        (kept, (f"of all tokens {where}",)),
+        (parity, solved),
     )
-    lines = [
-        line(
-            (("TODAY" if number == 0 else "").ljust(LABEL), TITLE),
-            right(line(figure), _FIGURE),
-            f"  {words}",
-        )
-        for number, (figure, words) in enumerate(rows)
-    ]
+    lines = []
+    for number, (figure, ways) in enumerate(rows):
+        label = (("TODAY" if number == 0 else "").ljust(LABEL), TITLE)
+        start = line(label, right(line(figure), _FIGURE), "  ")
+        lines.append(fitting([line(start, way) for way in ways], width))
     by_day = line((key, "bold $reflex"), (" by day", MUTED))
     if lines[0].cell_length + by_day.cell_length < width:
         lines[0] = spread(lines[0], by_day, width)

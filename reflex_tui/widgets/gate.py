@@ -17,24 +17,32 @@ from reflex_tui.model.gate import (
     POOR,
     CriterionRow,
     breaker_condition,
-    criteria,
     gate_condition,
     next_step,
     why,
 )
+from reflex_tui.model.gate_table import gate_table
 from reflex_tui.widgets.lines import LABEL, MUTED, fitting, left, line, right, spread, title
 from reflex_tui.widgets.section import Section
+from reflex_tui.widgets.watched import evidence_bar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from core.router.view import RoutingView
+    from reflex_tui.model.gate_table import GateTable
 
 VERDICTS = {
     "pass": ("✓ pass", GOOD),
     "fail": ("✖ fail", BAD),
     "inconclusive": ("▲ undecided", POOR),
+    "": ("", MUTED),
+}
+_PAST = {
+    "pass": ("passed", MUTED),
+    "fail": ("failed", MUTED),
+    "inconclusive": ("undecided", MUTED),
     "": ("", MUTED),
 }
 ENABLE = "code reflex enable"
@@ -59,9 +67,7 @@ class GateSection(Section):
         gate, thresholds = self.routing_view.gate, self.routing_view.policy.reflex.thresholds
         state = gate_condition(gate)
         lines = [self._title(width, state.label, state.style)]
-        lines += [criterion_line(each, width) for each in criteria(gate.event, thresholds)]
-        if "demo" in _stamps(gate.event):
-            lines.append(left(line(("demo pass (not measured)", MUTED)), width))
+        lines += gate_lines(gate_table(gate, thresholds), width)
         if gate.valid and not self.routing_view.policy.reflex.enabled:
             hint = ("reflex is disabled; enable it:  ", MUTED), (ENABLE, "$reflex")
             lines.append(left(line(*hint), width))
@@ -92,15 +98,33 @@ def _stamps(event: Mapping[str, Any] | None) -> list[str]:
     return [plain(mark, 20) for mark in stamps] if isinstance(stamps, list) else []
 
 
-def criterion_line(criterion: CriterionRow, width: int) -> Content:
-    """One criterion in columns; the bound goes first where there is no room."""
-    verdict, style = VERDICTS[criterion.verdict]
+def gate_lines(table: GateTable, width: int) -> list[Content]:
+    """Why a pass was taken away, where the criteria come from, and the criteria."""
+    lines = []
+    if table.broken is not None:
+        bar, since = evidence_bar(table.broken), (f"{table.since}: " if table.since else "")
+        counted, allowed = table.broken.counted, table.broken.allowed
+        head = title("demoted", since, f"{table.broken.name} ")
+        ways = [line(head, bar, f" {counted}, {allowed}"), line(head, f"{counted}, {allowed}")]
+        lines.append(fitting([*ways, line(head, counted)], width))
+    if table.told:
+        lines.append(fitting([line((way, MUTED)) for way in table.told], width))
+    past = table.past
+    return [*lines, *(criterion_line(each, width, past=past) for each in table.criteria)]
+
+
+def criterion_line(criterion: CriterionRow, width: int, *, past: bool = False) -> Content:
+    """One criterion in columns; the bound goes first where there is no room.
+
+    One of the ``past`` says what was measured then, and has no verdict's colour.
+    """
+    verdict, style = (_PAST if past else VERDICTS)[criterion.verdict]
     fixed = _NAME + _VALUE + _THRESHOLD + _VERDICT
     room = max(0, width - fixed)
     bar = min(_MOST_BAR, room - _BOUND)
     drawn = Content("")
     if bar >= _LEAST_BAR:
-        drawn, room = line("  ", _drawn(criterion, bar - 2)), room - bar
+        drawn, room = line("  ", _drawn(criterion, bar - 2, style)), room - bar
     # What a bound proves comes after a comma: it is left out before words are cut.
     short = criterion.bound.partition(",")[0]
     words = [criterion.bound, short, short.replace(" first calls", "").replace(" replies", "")]
@@ -115,9 +139,9 @@ def criterion_line(criterion: CriterionRow, width: int) -> Content:
     )
 
 
-def _drawn(criterion: CriterionRow, width: int) -> Content:
+def _drawn(criterion: CriterionRow, width: int, style: str) -> Content:
     """What is proven is solid, what was measured beyond it shaded; a stroke marks the limit."""
-    bar, style = criterion.bar, VERDICTS[criterion.verdict][1]
+    bar = criterion.bar
     if bar is None:
         return line(("·" * width, "$rule"))
     # The limit's stroke stands between two cells' worth: what clears it ends before or behind it.

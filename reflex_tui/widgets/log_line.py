@@ -24,7 +24,6 @@ _SIGNS = {
     RowOutcome.PENDING: ("… ", MUTED),
     RowOutcome.UNKNOWN: ("? ", POOR),
 }
-_WITH_MILLISECONDS = 12
 # Whose detail says more than they do.
 _VAGUE = frozenset({Reason.THRESHOLDS_NOT_MET, Reason.SERVER_UNHEALTHY, Reason.NEEDS_CLOUD})
 
@@ -59,10 +58,9 @@ def log_line(row: Row, columns: LogColumns, now: datetime, patience_s: float) ->
 
 def _time(row: Row, width: int, now: datetime) -> str:
     told = clock_time(row.at, now)
-    if width < _WITH_MILLISECONDS:
-        told = told.partition(".")[0]
-        if len(told) >= width:  # of another day
-            told = f"{row.at.astimezone():%d %H:%M}"
+    if len(told) >= width:
+        today, dot, _ = told.partition(".")
+        told = today if dot else f"{row.at.astimezone():%m-%d %H:%M}"
     return fit(told, width)
 
 

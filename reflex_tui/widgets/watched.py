@@ -63,7 +63,7 @@ def _told(rows: Iterable[WatchedRow], words: Callable[[WatchedRow], str] | None 
     parts = [
         line(
             f"{row.name} ",
-            _bar(row),
+            evidence_bar(row),
             f" {row.percent}",
             (f" ({words(row)})" if words else "", MUTED),
         )
@@ -75,7 +75,7 @@ def _told(rows: Iterable[WatchedRow], words: Callable[[WatchedRow], str] | None 
     return shown
 
 
-def _bar(row: WatchedRow) -> Content:
+def evidence_bar(row: WatchedRow) -> Content:
     """Filled up to the evidence; a stroke marks the limit, at which the pass is taken away."""
     full = min(_BAR, round(_BAR * row.level))
     style = BAD if row.level >= 1 else POOR if row.level >= _WORRYING else GOOD

@@ -27,10 +27,9 @@ from tests.support.behaviours import Seen, whole
 from tests.support.faultserver import FaultServer
 from tests.support.gateway.serving import configured, fronted, sibling
 from tests.support.report.workspace import Workspace
-from tests.support.router.world import promote, world
+from tests.support.router.world import promote, seen, world
 
 if TYPE_CHECKING:
-    from core.router.view import RoutingView
     from core.settings import Settings
 
 SENTENCE = "passed, but does not count: a stand-in answered, not a real model"
@@ -48,19 +47,6 @@ def marked(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
     monkeypatch.chdir(project)
     return asyncio.run(earn())
-
-
-def seen(settings: Settings) -> RoutingView:
-    """What all surfaces show."""
-
-    async def look() -> RoutingView:
-        state = RoutingState(settings)
-        try:
-            return await state.look()
-        finally:
-            await state.aclose()
-
-    return asyncio.run(look())
 
 
 def test_a_pass_against_the_stand_in_is_explained_by_status(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ from reflex_tui.model.filters import LogFilter
 from reflex_tui.model.rows import Row, entries_of
 from reflex_tui.screens.log_choices import SessionsScreen
 from reflex_tui.watch.messages import OrderCame, OrderWanted, SessionsCame
+from reflex_tui.widgets.log_line import log_line
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import NOW, StillClock, call, decision
 
@@ -99,6 +102,22 @@ def test_columns_fill_their_width_and_leave_the_reason_room(
         assert sum(cells for _, cells in chosen.columns) == width
         assert chosen.width("why") >= LEAST_WHY
     assert set(names) | set(chosen.dropped) | hidden == {column.name for column in COLUMNS}
+
+
+@pytest.mark.parametrize(
+    ("width", "today", "before"),
+    [(76, "10:31:00 ", "01-11 10:31 "), (140, "10:31:00.000 ", "Jan 11 10:31 ")],
+)
+def test_a_time_of_another_day_has_its_month_at_every_width(
+    width: int, today: str, before: str
+) -> None:
+    """A day's number alone could be of any month; a blank follows it."""
+    columns = layout(width)
+    for days, told in ((0, today), (1, before)):
+        row = Row(1, NOW - timedelta(days=days), "RoutingDecision", "reflex", "")
+        (text, _), *_ = log_line(row, columns, NOW, 60.0)
+        assert text.startswith(told)
+        assert len(text) == columns.width("time")
 
 
 def test_whatever_the_index_can_sort_by_has_a_column() -> None:

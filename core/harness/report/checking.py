@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.harness.gate.judge import GateResult
     from core.harness.report.compare import Comparison
     from core.harness.report.model import Report
+    from core.router.decision import GateView
     from core.settings import Settings
     from core.settings.model import Reflex
 
@@ -107,10 +108,13 @@ def check(
     present: GateContext,
     comparison: Comparison | None = None,
     disputed: Iterable[str] = (),
+    *,
+    demoted: Lapse | None = None,
 ) -> CheckedReport:
     """Derive the verdict from the trials by the configuration; say what changed since the run.
 
-    ``disputed`` is what an attestation says of the report that is not so.
+    ``disputed`` is what an attestation says of the report that is not so; ``demoted`` that the
+    pass it gave was taken away since.
     """
     reflex, candidate = settings.reflex, report.arms.get(report.pair[0])
     limits = GateThresholds(
@@ -128,6 +132,7 @@ def check(
     stale = too_old(age_days, reflex.thresholds.max_age_days)
     lapses = (
         *(Lapse("attestation_differs", words, _ATTEST) for words in disputed),
+        *([demoted] if demoted else []),
         *_marked(report, present),
         *_changed(report, settings, present),
         *([stale] if stale else []),
@@ -145,6 +150,17 @@ def check(
         comparison=comparison,
         age_days=age_days,
     )
+
+
+def demotion(gate: GateView, sha256: str) -> Lapse | None:
+    """That live calls took the pass away which the report of this hash gave; None: they did not.
+
+    ``gate`` is the router's, as this user's capsule has it. Elsewhere, as in CI, there is none.
+    """
+    if gate.demotion is None or (gate.event or {}).get("report_sha256") != f"sha256:{sha256}":
+        return None
+    said = gate.explanation
+    return Lapse(str(gate.detail), f"demoted: {said.sentence}", said.next_step)
 
 
 def _marked(report: Report, present: GateContext) -> list[Lapse]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from core.router.backends import primary
 from core.router.health import probe
 from core.router.implementer import Implementer
 from core.router.promotion import thresholds_of
+from core.router.view import RoutingState
 from core.settings import Settings, load_settings
 from core.settings.policy import PolicySnapshot
 from core.standin.script import Script, parse_faults
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.client.backend import Message
+    from core.router.view import RoutingView
 
 SUITE = "reflex_patchloop_v1"
 SCHEMA = {
@@ -104,3 +107,16 @@ async def promote(settings: Settings, **changes: Any) -> None:
     event = GateDecisionEvent(**{**fields, **changes})
     with EventLog(settings.state_dir / "capsule") as log:
         record_decision(log, event, settings.source.root, now=SystemClock().now())
+
+
+def seen(settings: Settings) -> RoutingView:
+    """What every surface of this workspace shows; where no event loop runs."""
+
+    async def look() -> RoutingView:
+        state = RoutingState(settings)
+        try:
+            return await state.look()
+        finally:
+            await state.aclose()
+
+    return asyncio.run(look())
