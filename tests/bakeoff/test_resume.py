@@ -67,6 +67,10 @@ async def test_stopped_and_resumed_is_one_run(project: Path) -> None:
         assert not whole.report.partial
         assert whole.report.trials[: len(kept)] == kept
         assert len(whole.report.trials) == 10
+        # By way of the journal, too: what ``auto`` came to.
+        assert whole.report.settings.edit_format == "auto"
+        asked_as = {one.edit_format for each in whole.report.trials for one in each.attempts}
+        assert asked_as == {"code"}
         assert whole.report.run_id == partial.report.run_id
         assert whole.report.plan == partial.report.plan
         assert whole.report.plan
