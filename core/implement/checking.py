@@ -162,9 +162,12 @@ class Scratch:
         """A copy with ``contents`` (path to bytes) in place of what is there; yields its root.
 
         Raises:
-            ConfigError: It would be too large.
+            ConfigError: It would be too large, or cannot be written.
         """
-        directory = tempfile.mkdtemp(dir=self.directory)
+        try:
+            directory = tempfile.mkdtemp(dir=self.directory)
+        except OSError as error:
+            raise self._unwritten(error) from error
         # The repository's own name: some tools take the package's name from it.
         root = Path(directory) / (self._place.root.name or "repository")
         stop = threading.Event()
@@ -176,9 +179,18 @@ class Scratch:
                 stop.set()
                 await asyncio.wait({making})
                 raise
+            except OSError as error:
+                raise self._unwritten(error) from error
             yield root
         finally:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+
+    def _unwritten(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"the repository cannot be copied to {plain(self.directory.parent, 300)}: "
+            f"{plain(error.strerror or error, 200)}",
+            remedy="The check is run on a copy: free some space there, or change $TMPDIR.",
+        )
 
     def _make(self, root: Path, contents: Mapping[str, bytes], stop: threading.Event) -> None:
         source = self._place.root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import tempfile
 from typing import TYPE_CHECKING
@@ -86,6 +87,23 @@ def test_too_many_files(place: FilePlace, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ConfigError, match="over 1 files") as caught:
         listed(place.root)
     assert ".gitignore" in caught.value.remedy
+
+
+async def test_a_full_disk(place: FilePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Says where there is no space, and what to do; nothing half copied stays."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(listing.shutil, "copyfileobj", full)
+    with Scratch(place) as scratch:
+        where = str(scratch.directory.parent)
+        with pytest.raises(ConfigError, match="No space left") as caught:
+            async with scratch.copy({}):
+                pass
+        assert where in caught.value.message
+        assert "TMPDIR" in caught.value.remedy
+        assert not list(scratch.directory.iterdir())
 
 
 def test_a_temporary_directory_within(place: FilePlace, monkeypatch: pytest.MonkeyPatch) -> None:
