@@ -78,6 +78,8 @@ class TaskShadow:
     _first: Answer | None = field(default=None, init=False)
     _work: asyncio.Task[Repair] | None = field(default=None, init=False)
     _check: asyncio.Future[Check] | None = field(default=None, init=False)
+    _confirming: asyncio.Task[bool] | None = field(default=None, init=False)
+    _skipped: bool = field(default=False, init=False)
     _attempts: int = field(default=0, init=False)
     _last_call: str = field(default="", init=False)
 
@@ -121,7 +123,8 @@ class TaskShadow:
         """Who solved the task, on record; None where it was not given to reflex.
 
         ``solution`` are the files with which the cloud passed the check, None where it did not.
-        Returns within ``wait_s`` seconds. Never raises for what goes wrong with the shadow.
+        Returns within ``wait_s`` seconds, or at ``skip``. Never raises for what goes wrong with
+        the shadow.
         """
         if self._work is None:
             return None
@@ -151,9 +154,11 @@ class TaskShadow:
     async def _compared(
         self, work: asyncio.Task[Repair], solution: Mapping[str, str] | None, wait_s: float
     ) -> ShadowedTask:
-        confirming = asyncio.create_task(self._confirmed(work, solution))
+        self._confirming = confirming = asyncio.create_task(self._confirmed(work, solution))
         try:
             await asyncio.wait({work, confirming}, timeout=wait_s)
+            if self._skipped:
+                return ShadowedTask(problem="skipped")
             if not confirming.done():
                 return ShadowedTask(problem=f"the check took over {wait_s:g} s in the sandbox")
             if not confirming.result():
@@ -187,6 +192,13 @@ class TaskShadow:
         if solution is None:
             return True
         return (await self._check.result()(solution, ())).passed
+
+    def skip(self) -> None:
+        """Let ``ended`` return at once, without a comparison."""
+        self._skipped = True
+        for task in (self._work, self._confirming):
+            if task is not None:
+                task.cancel()
 
     async def stop(self) -> None:
         """End what is under way; it is recorded as cancelled."""

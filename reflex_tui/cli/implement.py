@@ -15,6 +15,7 @@ from reflex_tui.cli.parser import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from core.implement.work import RepairTask, Solved, Wanted
     from core.settings import Settings
@@ -155,6 +156,11 @@ class _Person:
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether questions are asked; False: ``--yes`` has answered all."""
+        return not self._yes
+
     def agrees(self, question: str) -> bool:
         """Whether the answer is yes."""
         if self._yes:
@@ -213,16 +219,24 @@ def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
             task,
             on_before=lambda ran: person.tell(before(ran)),
             on_tried=lambda tried: person.tell(*tried_lines(tried)),
-            on_comparing=lambda most_s: person.tell(comparing(most_s)),
+            on_comparing=compare,
         )
 
-    before_it = signal.getsignal(signal.SIGTERM)
+    def compare(most_s: float, skip: Callable[[], None]) -> None:
+        # Whoever is asked before anything is written may want the answer all the same.
+        if person.is_asked:
+            loop = asyncio.get_running_loop()
+            signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(skip))
+        person.tell(comparing(most_s, can_skip=person.is_asked))
+
+    before_it, interrupted = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     try:
         solved = asyncio.run(working())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGTERM, before_it)  # the loop leaves none behind
+        signal.signal(signal.SIGINT, interrupted)
     person.tell(*shadowed(solved))
     for warning in solved.warnings:
         person.tell(f"warning: {warning}")

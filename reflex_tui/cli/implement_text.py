@@ -59,9 +59,10 @@ def tried_lines(one: Tried) -> list[str]:
     return [plain(line, 600) for line in lines]
 
 
-def comparing(most_s: float) -> str:
+def comparing(most_s: float, *, can_skip: bool) -> str:
     """That a comparison may take a moment more."""
-    return f"comparing with reflex, which was given the task too: at most {most_s:g} s"
+    end = "; Ctrl-C skips it" if can_skip else ""
+    return f"comparing with reflex, which was given the task too: at most {most_s:g} s{end}"
 
 
 def shadowed(solved: Solved) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import tempfile
 from typing import TYPE_CHECKING
@@ -95,7 +96,7 @@ async def test_a_full_disk(place: FilePlace, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(listing.shutil, "copyfileobj", full)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
     with Scratch(place) as scratch:
         where = str(scratch.directory.parent)
         with pytest.raises(ConfigError, match="No space left") as caught:

@@ -21,10 +21,21 @@ from core.router import call
 from core.router.shadowed import shadow_summary
 from reflex_tui.cli.implement_text import document, shadowed
 from reflex_tui.cli.main import run
-from tests.support.implement.scene import BROKEN, CHECK, GOOD, WRONG, Scene, scene, solve
+from tests.support.implement.scene import (
+    BROKEN,
+    CHECK,
+    GOOD,
+    PROMPT,
+    WRONG,
+    Scene,
+    at_terminal,
+    scene,
+    solve,
+)
 from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
@@ -195,6 +206,38 @@ async def test_a_comparison_can_be_interrupted(tmp_path: Path) -> None:
         assert (found.calc, found.world.events("ShadowChecked")) == (BROKEN, [])
         (shadow,) = [one for one in found.world.events("LLMCall") if one["origin"] == "shadow"]
         assert shadow["error"] == "cancelled"
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_comparison_can_be_skipped(tmp_path: Path, *, waits: bool) -> None:
+    """While reflex is asked, or at once; the answer is kept, and no pair is on record."""
+    async with scene(tmp_path / "repo", promoted=False, in_reflex=PATIENT + ALL) as found:
+        found.world.faults("hang")
+        tasks: list[asyncio.Task[None]] = []
+
+        async def soon(skip: Callable[[], None]) -> None:
+            while waits and not found.world.reflex.requests:
+                await asyncio.sleep(0.02)
+            skip()
+
+        async with asyncio.timeout(PATIENCE_S):
+            ended = await solve(
+                found,
+                on_comparing=lambda _, skip: tasks.append(asyncio.create_task(soon(skip))),
+            )
+        assert found.calc == GOOD
+        assert shadowed(ended) == ["shadow: not compared with reflex: skipped"]
+        assert found.world.events("ShadowChecked") == []
+
+
+async def test_ctrl_c_skips_a_comparison_and_the_answer_is_asked_about(tmp_path: Path) -> None:
+    """It was paid for; only with ``--yes`` does the key end all."""
+    async with scene(tmp_path / "repo", promoted=False, in_reflex=PATIENT + ALL) as found:
+        found.world.faults("hang")
+        task = (PROMPT, "--file", "calc.py", "--check", CHECK)
+        ended = await at_terminal(found.root, *task, answers=["y", "^C", "y"])
+        assert (ended.status, found.calc) == (0, GOOD)
+        assert "shadow: not compared with reflex: skipped" in ended.out
 
 
 async def test_a_check_that_the_sandbox_cannot_run_says_nothing_of_reflex(tmp_path: Path) -> None:

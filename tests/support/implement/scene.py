@@ -26,7 +26,7 @@ from tests.support.patience import PATIENCE_S
 from tests.support.router.world import World, promote
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from core.standin.answers import Question
 
@@ -38,6 +38,7 @@ WRONG = "def add(a, b):\n    return b - a\n"
 TEST = "from calc import add\n\nassert add(2, 3) == 5, add(2, 3)\n"
 CHECK = f"{sys.executable} test_calc.py"
 QUESTION = "[y/N] "
+SKIPS = "Ctrl-C skips it\r\n"
 # Ctrl-C is a key of the controlling terminal alone.
 _ON_THIS_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
@@ -186,12 +187,22 @@ async def mend(here: Path, *more: str, check: str = CHECK, **environ: str) -> En
     return await implement(here, *given, **environ)
 
 
-async def solve(found: Scene, *, check: str = CHECK, **wanted: Any) -> Solved:
+async def solve(
+    found: Scene,
+    *,
+    check: str = CHECK,
+    on_comparing: Callable[[float, Callable[[], None]], None] = lambda *_: None,
+    **wanted: Any,
+) -> Solved:
     """The planted bug's task within this process, and its solution written."""
     given = Wanted(PROMPT, ("calc.py",), words_of(check), **wanted)
     settings, place = found.world.settings, FilePlace(found.root, found.root)
     solved = await work(
-        settings, prepare(given, place), on_before=lambda _: None, on_tried=lambda _: None
+        settings,
+        prepare(given, place),
+        on_before=lambda _: None,
+        on_tried=lambda _: None,
+        on_comparing=on_comparing,
     )
     if solved.changes:
         assert apply_solution(settings, place.root, solved) is None
@@ -201,7 +212,7 @@ async def solve(found: Scene, *, check: str = CHECK, **wanted: Any) -> Solved:
 async def at_terminal(here: Path, *arguments: str, answers: Sequence[str]) -> Ended:
     """``code reflex implement`` on a terminal, each question answered by the next of ``answers``.
 
-    ``^C`` is that key.
+    ``^C`` is that key; a comparison that it may skip asks for one as well.
     """
     return await asyncio.to_thread(_at_terminal, here, arguments, list(answers))
 
@@ -223,7 +234,7 @@ def _at_terminal(here: Path, arguments: Sequence[str], answers: list[str]) -> En
     try:
         while chunk := _read(ours):
             seen += chunk
-            if seen[told:].endswith(QUESTION.encode()):
+            if seen[told:].endswith((QUESTION.encode(), SKIPS.encode())):
                 told = len(seen)
                 answer = answers.pop(0)
                 os.write(ours, b"\x03" if answer == "^C" else f"{answer}\n".encode())
