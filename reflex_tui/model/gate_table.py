@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core.figures import ago, day_time
 from core.plain import plain
 from core.router.lapses import OUTCOMES
-from reflex_tui.model.gate import criteria, figures_of
+from reflex_tui.model.gate import criteria, figures_of, why
 from reflex_tui.model.watched import watched_row
 
 if TYPE_CHECKING:
@@ -68,6 +69,20 @@ def gate_table(gate: GateView, thresholds: Thresholds) -> GateTable:
 def decides(gate: GateView) -> bool:
     """Whether the criteria in the gate's event are the verdict that holds now."""
     return gate.valid or (gate.event is not None and gate.detail in OUTCOMES)
+
+
+@dataclass(frozen=True, slots=True)
+class DemotedReport:
+    """The report, by its file's ``name``, whose pass live calls took away, and why in a clause."""
+
+    name: str
+    why: str
+
+
+def demoted_report(gate: GateView) -> DemotedReport | None:
+    """None where the pass was not taken away."""
+    named = PurePath(str((gate.event or {}).get("report_path") or "")).name
+    return DemotedReport(plain(named, 120), why(gate)) if gate.demotion and named else None
 
 
 def _told(gate: GateView, event: Mapping[str, Any]) -> tuple[str, ...]:

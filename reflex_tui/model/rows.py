@@ -29,6 +29,13 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 _MODES = frozenset(Mode)
 
+# Who said what became of an answer, by a CallOutcome's ``source``.
+_REPORTERS = {
+    "gateway": "the agent",
+    "command": "code reflex outcome",
+    "implement": "implement's check",
+}
+
 # So many backends of one call are told apart, and errors of one backend.
 _MOST_PARTS = 16
 
@@ -375,7 +382,7 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
         "PatchUndone": ("patch", "undone"),
         "CallOutcome": (
             "outcome",
-            f"the answer {worked}: {say('source')}",
+            f"the answer {worked}, reported by {_REPORTERS.get(say('source'), say('source'))}",
         ),
         "ShadowCompared": (
             "shadow",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.figures import NONE, duration, percent
+from core.figures import NONE, duration, percent, plural
 from core.figures import usd as dollars
 from core.monitor.savings import LEAST_HELD_OUT
 
@@ -80,8 +80,19 @@ def unknown(saved: Savings, settings: Settings) -> list[str]:
     else:
         lines.append("Intervals hold with 95 % confidence; held-out calls were chosen by chance.")
     if saved.parity is None:
-        lines.append("Success: report outcomes of calls: code reflex outcome CALL_ID ok|failed.")
+        lines.append(_success_unknown(*saved.known))
     return lines
+
+
+def _success_unknown(ours: int, theirs: int) -> str:
+    """``ours`` and ``theirs`` are how many outcomes are known of each side."""
+    how = "report outcomes of calls: code reflex outcome CALL_ID ok|failed."
+    if not ours and not theirs:
+        return f"Success: {how}"
+    so_far = f"outcomes are known of {plural(ours, 'call')} of reflex and {theirs} of the cloud"
+    if min(ours, theirs) < LEAST_HELD_OUT:
+        return f"Success: {so_far}, {LEAST_HELD_OUT} of each are needed; {how}"
+    return f"Success: {so_far}, but none of one side's worked, so there is no ratio."
 
 
 def _signed(value: float) -> str:

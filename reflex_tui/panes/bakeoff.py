@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from reflex_tui.model.estimate import Unfinished
+    from reflex_tui.model.gate_table import DemotedReport
     from reflex_tui.model.live import Live, TrialKey
     from reflex_tui.model.reports import Detail, ListedReport
 
@@ -116,7 +117,7 @@ class BakeoffPane(Vertical, can_focus=True):
     """Shows ``live`` while there is a run and ``watching`` it, else ``reports``, newest first.
 
     ``detail`` is the chosen report whole, once it is read. ``enabled`` is whether reflex may serve
-    now; None while there is no configuration. Passes on ``suites`` count.
+    now; None while there is no configuration. Passes on ``suites`` count, except the ``demoted``.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -142,6 +143,7 @@ class BakeoffPane(Vertical, can_focus=True):
     enabled: reactive[bool | None] = reactive(None, repaint=False)
     baseline: reactive[str] = reactive("", repaint=False)
     suites: reactive[tuple[str, ...]] = reactive(DEFAULT_SUITES, repaint=False)
+    demoted: reactive[DemotedReport | None] = reactive(None, repaint=False)
 
     class Opened(Message):
         """The user wants to read a whole report."""
@@ -236,6 +238,11 @@ class BakeoffPane(Vertical, can_focus=True):
         if self.is_mounted:
             self._show_reports()
 
+    def watch_demoted(self) -> None:
+        """A pass was taken away, or there is another decision since."""
+        if self.is_mounted:
+            self._show_reports()
+
     def watch_thresholds(self, thresholds: Thresholds) -> None:
         """Pass the thresholds on."""
         if self.is_mounted:
@@ -291,7 +298,10 @@ class BakeoffPane(Vertical, can_focus=True):
         event.stop()
         if isinstance(event.option_list, ReportList) and event.option_index < len(self.reports):
             report = self.reports[event.option_index]
-            self.query_one(ReportSection).report = report
+            section = self.query_one(ReportSection)
+            taken = self.demoted is not None and self.demoted.name == report.name
+            section.demoted = self.demoted.why if self.demoted and taken else ""
+            section.report = report
             trend = self.query_one(TrendSection)
             trend.reports, trend.report = self.reports, report
             self._show_detail()
@@ -419,6 +429,7 @@ class BakeoffPane(Vertical, can_focus=True):
                     self.size.width,
                     marked=each.name == self.baseline,
                     suites=self.suites,
+                    demoted=self.demoted is not None and self.demoted.name == each.name,
                 ),
                 id=each.name,
             )

@@ -14,6 +14,7 @@ from core.errors import ReflexError
 from core.plain import plain
 from core.stages import PRIMARY
 from reflex_tui.model.estimate import plan_to_resume
+from reflex_tui.model.gate_table import demoted_report
 from reflex_tui.model.live import BakeoffKeys, Live, error_words, finished_words, unfinished_words
 from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.screens.pages import Sheet
@@ -139,6 +140,7 @@ class BakeoffControl(Vertical):
         """How the server is now, and what live calls took; either may be left out."""
         if routing_view is not None:
             self._routing_view = routing_view
+            self.pane.demoted = demoted_report(routing_view.gate)
         if figures is not None:
             self._live = next((of for of in figures if of.backend == PRIMARY), None)
             self._live_ms = {

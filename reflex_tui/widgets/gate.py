@@ -39,7 +39,7 @@ VERDICTS = {
     "inconclusive": ("▲ undecided", POOR),
     "": ("", MUTED),
 }
-_PAST = {
+PAST = {
     "pass": ("passed", MUTED),
     "fail": ("failed", MUTED),
     "inconclusive": ("undecided", MUTED),
@@ -118,7 +118,7 @@ def criterion_line(criterion: CriterionRow, width: int, *, past: bool = False) -
 
     One of the ``past`` says what was measured then, and has no verdict's colour.
     """
-    verdict, style = (_PAST if past else VERDICTS)[criterion.verdict]
+    verdict, style = (PAST if past else VERDICTS)[criterion.verdict]
     fixed = _NAME + _VALUE + _THRESHOLD + _VERDICT
     room = max(0, width - fixed)
     bar = min(_MOST_BAR, room - _BOUND)

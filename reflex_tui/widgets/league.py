@@ -76,10 +76,11 @@ def report_line(
     *,
     marked: bool = False,
     suites: Sequence[str] = DEFAULT_SUITES,
+    demoted: bool = False,
 ) -> Content:
     """A report in columns; ``marked`` is the baseline of comparisons.
 
-    Passes on ``suites`` count.
+    Passes on ``suites`` count, but not one that was ``demoted``: live calls took it away.
     """
     at = report.at
     when = left(f"{at.astimezone():%m-%d %H:%M}" if at else NONE, _WHEN)
@@ -105,7 +106,7 @@ def report_line(
         right(percent(figures.json), sizes.json),
         "  ",
         left(line((word, style)), _VERDICT - 2),
-        left(line(_counts(report, suites)), sizes.counts),
+        left(line(("no: demoted", BAD) if demoted else _counts(report, suites)), sizes.counts),
     )
 
 

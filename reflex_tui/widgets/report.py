@@ -13,7 +13,7 @@ from core.harness.report.origins import SHIPPED
 from core.plain import plain
 from core.settings.model import Thresholds
 from reflex_tui.model.gate import BAD, criteria
-from reflex_tui.widgets.gate import VERDICTS, criterion_line
+from reflex_tui.widgets.gate import PAST, VERDICTS, criterion_line
 from reflex_tui.widgets.lines import LABEL, MUTED, bars, labelled, left, line, right, spread, title
 from reflex_tui.widgets.section import Section
 from reflex_tui.widgets.trials import ARM_STYLE
@@ -170,8 +170,12 @@ class OriginSection(Section):
 
 
 class ReportSection(Section):
-    """The gate table of one report, its stamps, and where it lies."""
+    """The gate table of one report, its stamps, and where it lies.
 
+    ``demoted`` says why live calls took its pass away; empty where they did not.
+    """
+
+    demoted: reactive[str] = reactive("", layout=True)
     report: reactive[ListedReport | None] = reactive(None, layout=True)
     thresholds: reactive[Thresholds] = reactive(Thresholds)
 
@@ -182,13 +186,18 @@ class ReportSection(Section):
         report = self.report
         if report.problem:
             return [title("REPORT", report.name), line((f"✖ {report.problem}", BAD))]
-        verdict, style = VERDICTS.get(report.verdict, ("", MUTED))
+        past = bool(self.demoted)
+        verdict, style = (PAST if past else VERDICTS).get(report.verdict, ("", MUTED))
         told = line((verdict, f"bold {style}"))
         lines = [spread(title("GATE", report.suite), told, width)]
+        if past:
+            since = line((f"✖ demoted since: {self.demoted}", BAD))
+            lines += labelled(line(" " * LABEL), since, width)
         if report.stamps:
             stamped = line(("marked ", MUTED), (", ".join(report.stamps), "$warning"))
             lines += labelled(line(" " * LABEL), stamped, width)
-        lines += [criterion_line(each, width) for each in criteria(report.gate, self.thresholds)]
+        table = criteria(report.gate, self.thresholds)
+        lines += [criterion_line(each, width, past=past) for each in table]
         if report.decides:
             label = line(("needed for a verdict: ", MUTED))
             lines += labelled(label, line(plain(report.decides, 600)), width)

@@ -13,6 +13,7 @@ from core.monitor.drift import OUTCOMES
 from core.monitor.outcomes import MOST_OUTCOMES
 from core.stages import Mode
 from reflex_tui.cli.main import run
+from reflex_tui.model.rows import other_row
 from tests.support.gateway.serving import ASKED, CHAT, fronted
 from tests.support.router.world import QUESTION, World, promote, world
 
@@ -139,6 +140,12 @@ async def test_the_command_records_one(
     assert [(one["ok"], one["source"]) for one in events("CallOutcome")] == [
         (False, "command"),
         (True, "command"),
+    ]
+    with EventLog(scene.settings.state_dir / "capsule") as log:
+        rows = [other_row(one) for one in log.read() if one.event_type == "CallOutcome"]
+    assert [row.text for row in rows] == [
+        "the answer did not work, reported by code reflex outcome",
+        "the answer worked, reported by code reflex outcome",
     ]
     assert {name for name in CallOutcomeEvent.model_fields if name != "before"} <= set(
         events("CallOutcome")[0]

@@ -14,9 +14,11 @@ from core.monitor.facts import CallFacts, day_of, facts_of, week_of
 from core.monitor.savings import grouped, savings_of
 from core.stages import Mode, Reason
 from reflex_tui.cli.main import run
+from reflex_tui.model.savings import unknown
 from tests.support.capsule.filling import Ticking, call
 from tests.support.capsule.making import QuickDisk, decision
 from tests.support.router.world import QUESTION, world
+from tests.support.tui.making import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +81,10 @@ def test_without_a_hold_out_less_is_claimed() -> None:
     assert found.usd is not None
     assert (round(found.usd.value, 9), found.usd.low) == (0.02, None)
     assert (found.seconds, found.parity, found.known) == (None, None, (20, 0))
+    *_, missing = unknown(found, settings())
+    assert "known of 20 calls of reflex and 0 of the cloud, 10 of each are needed" in missing
+    *_, missing = unknown(savings_of("none", [], lambda *_: None), settings())
+    assert missing == "Success: report outcomes of calls: code reflex outcome CALL_ID ok|failed."
     assert savings_of("none", [], lambda *_: None).usd is None
     assert {name: len(group) for name, group in grouped(calls, lambda c: day_of(c.time)).items()}
     assert week_of(TIME) == "2026-W03"

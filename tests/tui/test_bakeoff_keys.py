@@ -7,22 +7,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.monitor.drift import OUTCOMES
 from core.patchloop.trial import FailureKind
+from core.router.decision import GateView
+from core.router.lapses import LAPSES
 from reflex_tui.model.estimate import Unfinished
 from reflex_tui.model.live import Live
 from reflex_tui.model.reports import ListedReport
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.bakeoff import BakeoffPane
-from reflex_tui.watch.messages import BakeoffProgressed, CommandWanted, ReportsSeen
+from reflex_tui.watch.messages import BakeoffProgressed, CommandWanted, ReportsSeen, ViewSeen
 from tests.support.tui.bakeoffs import events, trials
 from tests.support.tui.bench import dashboard
-from tests.support.tui.making import NOW, ROOT, StillClock, figure, passed
+from tests.support.tui.making import NOW, ROOT, StillClock, figure, passed, routing_view
 
 if TYPE_CHECKING:
     from tests.support.tui.bench import Bench
 
 PANE = {"New", "Stop", "Resume", "Run / reports", "Promote", "Disable", "Compare", "Baseline"}
 LISTS = {"Open", "Attempts"}
+SUITE = "reflex_patchloop_v1"
 
 
 def one(number: int, suite: str = "small", problem: str = "") -> ListedReport:
@@ -130,6 +134,30 @@ async def test_the_league_table_says_who_solved_what_and_whether_it_counts(colum
         (row,) = [row for row in rows if "65/68" in row]
         assert ("no: unlisted" in row) == wide
         assert any("no: only some of the" in row for row in rows) == (columns == 160)
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+async def test_a_report_whose_pass_was_taken_away_counts_no_more(columns: int) -> None:
+    """The list says so where it has the column, the report always; another's pass stays one."""
+    taken, other = (replace(one(n), model=f"qwen{n}", suite_root=SUITE) for n in (2, 1))
+    fallen = passed(
+        verdict="fail",
+        cause=OUTCOMES,
+        drift={"calls": 12, "bad": 12},
+        report_path=f".speckit/eval/{taken.name}",
+    )
+    gate = GateView(valid=False, detail=OUTCOMES, event=fallen)
+    async with dashboard(size=(columns, 30)) as bench:
+        await bench.tell(ReportsSeen((taken, other)), ViewSeen(routing_view()))
+        await bench.press("3")
+        assert "demoted" not in bench.shown()
+        await bench.tell(ViewSeen(routing_view(gate=gate)))
+        rows = [row for row in bench.shown().splitlines() if "qwen" in row]
+        assert ["no: demoted" in row for row in rows] == [columns == 160, False]
+        assert f"demoted since: {LAPSES[OUTCOMES].sentence}" in bench.shown()
+        assert bench.shown().count("✓ pass") == len(rows)
+        await bench.press("down")
+        assert "demoted since" not in bench.shown()
 
 
 async def test_a_model_has_a_trend_once_there_are_two_reports() -> None:
