@@ -117,8 +117,13 @@ def run_models(arguments: argparse.Namespace) -> int:
 
 async def _schema(backend: Backend, grammar: Grammar, *, as_json: bool) -> int:
     """One line a keyword as it is asked; 0, or 1 where the server refuses one that calls send."""
+    from core.client.keywords import Grammar
     from core.router.schema_table import KeywordVerdict, schema_rows
 
+    if not as_json:
+        known = f"{grammar}: calls send what it takes"
+        unknown = "not known: calls send what nearly all take"
+        print("grammar ", unknown if grammar is Grammar.PORTABLE else known)
     rows = []
     async for row in schema_rows(backend, grammar):
         rows.append(row)

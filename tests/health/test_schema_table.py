@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from core.client.keywords import Grammar
 from core.client.schema import compiled
 from core.router.schema_table import KEYWORDS, Keyword, KeywordVerdict, schema_rows
+from reflex_tui.cli.main import run
 from tests.support.health.servers import Reply, in_turn, local, recorded_chat, serving
 from tests.support.health.streams import stream
+from tests.support.router.world import world
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REFUSED = recorded_chat("sglang-0.5.23/unsupported_keyword")
 
@@ -72,6 +79,23 @@ async def test_refusals_are_told() -> None:
 async def test_what_is_not_known_is_unclear(reply: Reply) -> None:
     """A reply that was cut, a server that broke."""
     assert set(await verdicts(reply)) == {"unclear"}
+
+
+async def test_the_command_says_which_grammar_calls_are_fitted_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server that tells nothing of itself gets what nearly all take."""
+    async with world(tmp_path, promoted=False):
+        config = str(tmp_path / "stage0.toml")
+        asked = ["health", "--schema", "--config", config]
+        assert await asyncio.to_thread(run, asked, "code reflex") == 1  # refused: a pattern
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "grammar  not known: calls send what nearly all take"
+        assert len(lines) == 1 + len(KEYWORDS)
+        assert await asyncio.to_thread(run, [*asked, "--json"], "code reflex") == 1
+        told = json.loads(capsys.readouterr().out)
+        assert told["grammar"] == "portable"
+        assert len(told["keywords"]) == len(KEYWORDS)
 
 
 def test_calls_send_what_no_engine_refuses() -> None:
