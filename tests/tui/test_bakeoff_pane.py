@@ -108,16 +108,16 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
         await over(bench)
         assert "✓ pass: every criterion clears" in said(bench)
         assert "p enables reflex" in said(bench)
-        await until(bench, lambda: "limit 2.00 s" in bench.shown())
+        await until(bench, lambda: bench.shows("limit 2.00 s"))
         assert "GATE      small" in bench.shown()
         assert "0 alone" in bench.shown()
         await bench.press("p")
-        await until(bench, lambda: "enabled = true" in bench.shown())
+        await until(bench, lambda: bench.shows("enabled = true"))
         assert "- enabled = false" in bench.shown()
         assert "next Implement call → reflex" in bench.shown()
         assert "enabled = false" in (ring.root / "stage0.toml").read_text()
         await bench.press("enter")
-        await until(bench, lambda: "✓ written" in bench.shown())
+        await until(bench, lambda: bench.shows("✓ written"))
         assert "→ reflex: server healthy" in bench.shown()
         assert load_settings(ring.root / "stage0.toml").reflex.enabled
         assert "Write it" not in bench.offered()
@@ -199,19 +199,19 @@ async def test_what_would_be_refused_cannot_be_started(ring: Arena) -> None:
     """The reason and what to do stand where the cost would; Enter does nothing."""
     async with running(ring.settings) as bench:
         dialog = await open_dialog(bench, "--suite no-such")
-        await until(bench, lambda: "no suite or path 'no-such'" in bench.shown())
+        await until(bench, lambda: bench.shows("no suite or path 'no-such'"))
         assert "Start" not in bench.offered()
         await bench.press("enter")
         assert bench.app.screen is dialog
         entry = dialog.query_one("#start-suite", Input)
         entry.value = str(ring.suite)
         dialog.query_one("#start-trials", Input).value = "0"
-        await until(bench, lambda: "trials must be from 1 to 100" in bench.shown())
+        await until(bench, lambda: bench.shows("trials must be from 1 to 100"))
         dialog.query_one("#start-trials", Input).value = "many"
-        await until(bench, lambda: "trials must be a number from 1, not 'many'" in bench.shown())
+        await until(bench, lambda: bench.shows("trials must be a number from 1, not 'many'"))
         dialog.query_one("#start-trials", Input).value = "2"
         dialog.query_one("#start-tasks", Input).value = "t01"
-        await until(bench, lambda: "1 of 5 tasks × 2 trials" in bench.shown())
+        await until(bench, lambda: bench.shows("1 of 5 tasks × 2 trials"))
         assert "does not count: 1 of the suite's 5 tasks" in bench.shown()
         assert "Start" in bench.offered()
         await bench.press("escape")
@@ -226,7 +226,7 @@ async def test_the_cloud_without_a_key_is_refused_with_the_variable(ring: Arena)
     configured = load_settings(file)
     async with running(configured) as bench:
         await open_dialog(bench, f"--suite {ring.suite}")
-        await until(bench, lambda: "the cloud arm is not configured" in bench.shown())
+        await until(bench, lambda: bench.shows("the cloud arm is not configured"))
         assert "export OPENAI_API_KEY=" in bench.shown()
 
 
@@ -249,12 +249,12 @@ async def test_promotion_is_refused_without_a_pass(ring: Arena) -> None:
     before = (ring.root / "stage0.toml").read_text()
     async with running(ring.settings) as bench:
         await bench.press("p")
-        await until(bench, lambda: "✖ refused" in bench.shown())
+        await until(bench, lambda: bench.shows("✖ refused"))
         assert "no_bakeoff" in bench.shown()
         assert "Write it" not in bench.offered()
         await bench.press("enter", "escape")
         bench.dashboard.post_message(CommandWanted(parse("enable")))
-        await until(bench, lambda: "✖ refused" in bench.shown())
+        await until(bench, lambda: bench.shows("✖ refused"))
     assert (ring.root / "stage0.toml").read_text() == before
 
 
@@ -288,7 +288,7 @@ async def test_reports_are_read_marked_and_compared(ring: Arena) -> None:
         await bench.press("escape", "down", "down", "space", "up", "up")
         assert "◆" in bench.shown()
         await bench.press("c")
-        await until(bench, lambda: "2026-01-10" in bench.shown() and "Compared" in bench.shown())
+        await until(bench, lambda: bench.shows("2026-01-10") and bench.shows("Compared"))
         assert "2 newly solved" in bench.shown()
         await bench.press("escape", "down", "down", "space")
         assert "◆" not in bench.shown()

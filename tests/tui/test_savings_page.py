@@ -88,11 +88,11 @@ async def test_the_key_opens_it_and_others_regroup_it(tmp_path: Path) -> None:
     async with dashboard(configured) as bench:
         await bench.press("b")
         await until(lambda: isinstance(bench.app.screen, SavingsScreen))
-        await until(lambda: "BY DAY" in bench.shown())
+        await until(lambda: bench.shows("BY DAY"))
         assert "12 of Implement" in bench.shown()
         await bench.press("s")
-        await until(lambda: "BY SESSION" in bench.shown())
+        await until(lambda: bench.shows("BY SESSION"))
         await bench.press("w")
-        await until(lambda: "BY WEEK" in bench.shown())
+        await until(lambda: bench.shows("BY WEEK"))
         await bench.press("escape")
         assert bench.app.screen is bench.dashboard

@@ -195,7 +195,7 @@ async def test_a_suite_is_made_and_chosen(tmp_path: Path) -> None:
         await until(bench, lambda: bench.app.screen is start)
         field = start.query_one("#start-suite", Input)
         await until(bench, lambda: field.value == "mine")
-        await until(bench, lambda: "a pass on mine counts once" in bench.shown())
+        await until(bench, lambda: bench.shows("a pass on mine counts once"))
         assert "the same" in bench.shown()
 
 
@@ -231,7 +231,7 @@ async def test_escape_stops_it_and_then_leaves(
     async with running(load_settings(root / "stage0.toml"), size=(80, 24)) as bench:
         start, make = await opened(bench)
         await bench.press("enter")
-        await until(bench, lambda: "2 of 7 candidates" in bench.shown())
+        await until(bench, lambda: bench.shows("2 of 7 candidates"))
         assert "calc.py: add" in bench.shown()
         assert "Make it" not in bench.offered()
         await bench.press("escape")

@@ -72,6 +72,10 @@ class Bench:
         """Everything on the screen as text."""
         return shown(self.app)
 
+    def shows(self, words: str) -> bool:
+        """Whether that is on the screen; not while the screen is still to be laid out."""
+        return self.app.screen._compositor.size == self.app.size and words in self.shown()
+
     def told(self) -> list[str]:
         """What its notices say."""
         return [each.message for each in self.app._notifications]
