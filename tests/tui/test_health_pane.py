@@ -101,12 +101,21 @@ async def test_without_prices_it_says_what_to_set(seen: Windowed) -> None:
         assert "set the prices in [cloud]" in bench.shown()
 
 
-async def test_a_lapsed_gate_has_no_parity(seen: Windowed) -> None:
-    """What no longer holds is no reason."""
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ((120, 40), "success parity: no valid gate pass "),
+        ((160, 48), "success against the cloud: no valid gate pass "),
+    ],
+)
+async def test_a_lapsed_gate_has_no_parity(
+    seen: Windowed, size: tuple[int, int], said: str
+) -> None:
+    """What no longer holds is no reason, and that is said whole."""
     lapsed = GateView(valid=False, detail="stale", event=passed())
-    async with dashboard(size=(160, 48)) as bench:
+    async with dashboard(size=size) as bench:
         await bench.tell(ViewSeen(routing_view(gate=lapsed)), WindowSeen(seen))
-        assert "success against the cloud: no valid gate pass" in bench.shown()
+        assert said in bench.shown()
 
 
 async def test_before_the_evidence_is_read_nothing_is_claimed(seen: Windowed) -> None:
