@@ -339,7 +339,9 @@ class _Change:
 
 def _called(node: ast.stmt) -> str:
     """What a definition is called; empty where the statement is none."""
-    return plain(getattr(node, "name", "") or _constant(node), 120)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return plain(node.name, 120)
+    return plain(_constant(node), 120)
 
 
 def _follows(node: ast.stmt) -> bool:
