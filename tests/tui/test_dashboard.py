@@ -166,9 +166,7 @@ async def test_reports_are_listed_and_opened(tmp_path: Path) -> None:
         await bench.tell(ReportsSeen((report,)))
         assert "✓ pass" in bench.shown()
         await bench.press("3", "enter")
-        await bench.app.workers.wait_for_complete()
-        await bench.pilot.pause()
-        assert "[red]plain" in bench.shown()
+        await bench.sees("[red]plain")
         await bench.press("c")
         assert '"note"' in bench.app.clipboard
 

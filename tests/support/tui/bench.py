@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from reflex_tui.app import ReflexApp
 from reflex_tui.watch.messages import ConfigBroken, ConfigRead, RecordsCame
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.log_view import LogView
+from tests.support.patience import PATIENCE_S
 from tests.support.tui.making import (
     StillClock,
     settings,
@@ -75,6 +77,12 @@ class Bench:
     def shows(self, words: str) -> bool:
         """Whether that is on the screen; not while the screen is still to be laid out."""
         return self.app.screen._compositor.size == self.app.size and words in self.shown()
+
+    async def sees(self, words: str) -> None:
+        """Wait until that is on the screen: a sheet is filled by a worker, once it is laid out."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.shows(words):
+                await self.pilot.pause(0.01)
 
     def told(self) -> list[str]:
         """What its notices say."""

@@ -68,6 +68,9 @@ class Scene:
         dashboard.show_waiting_figures()  # else by a timer, before the picture or after
         for entry in pilot.app.screen.query("Input"):
             entry.cursor_blink = False  # type: ignore[attr-defined]
+        await self._drawn(pilot)
+
+    async def _drawn(self, pilot: Pilot[None]) -> None:
         for _ in range(3):  # a sheet is filled after it has been laid out, a chart drawn twice
             await pilot.app.workers.wait_for_complete()
             await pilot.pause()
@@ -88,8 +91,7 @@ class Scene:
             await self.play(pilot)
             for size in sizes:
                 await pilot.resize_terminal(*size)
-                await pilot.app.workers.wait_for_complete()
-                await pilot.pause()
+                await self._drawn(pilot)
                 texts[size] = shown(self.app)
         return texts
 
