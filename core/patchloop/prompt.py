@@ -66,8 +66,8 @@ def opening(
     if failing.strip():
         parts.append(f"{_phrase('fails')}\n{_block(_ends(_tidy(failing), MOST_FAILING))}")
     parts.append(_package(tried))
-    whole_file = edit_format is not EditFormat.FUNCTION
-    paths = _listed(editable) if whole_file else _phrase("functions")
+    by_function = edit_format is EditFormat.FUNCTION
+    paths = _phrase("functions") if by_function else _listed(editable)
     write = _phrase("whole" if masked else "anew", paths=paths)
     several = edit_format is EditFormat.FENCE and len(editable) > 1
     parts.append(
