@@ -234,7 +234,9 @@ class DriftRecord(BaseModel):
     limit: float = Field(description="The evidence from which on the pass is taken away.")
     calls: int = Field(description="Live calls counted.")
     bad: int = Field(description="Those that were slow, invalid or wrong.")
-    allowed: float = Field(description="The share that may be bad, 0 to 1.")
+    allowed: float | None = Field(
+        description="The share that may be bad, 0 to 1; null: the pass names none."
+    )
     first_seq: int = Field(description="The record with which the evidence began to rise.")
     last_seq: int = Field(description="The last record counted.")
     passed_at: str = Field(
@@ -371,6 +373,9 @@ class FailedAttemptRecord(BaseModel):
     rung: str = Field(description="rewrite, mask, feedback or variant.")
     failure: str = Field(description="transport, timeout, format, apply, compile, unchanged, test.")
     lines_changed: int | None = Field(default=None, description="Added plus removed; null: none.")
+    edit_format: str = Field(
+        default="", description="How edits were asked for: code, function …; empty in old records."
+    )
 
 
 class BackendGivenUpEvent(Event):

@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     if arguments.undo:
         return _undo(settings, arguments)
-    task = prepare(_wanted(arguments), place_of(settings))
+    task = prepare(settings, _wanted(arguments), place_of(settings))
     person = _Person(arguments)
     command = plain(shlex.join(task.wanted.check), 400)
     person.tell(

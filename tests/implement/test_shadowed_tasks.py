@@ -18,7 +18,9 @@ from core.implement import shadowing
 from core.monitor.drift import OUTCOMES
 from core.monitor.pairs import PairedTasks
 from core.router import call
+from core.router.attempts import Attempts
 from core.router.shadowed import shadow_summary
+from core.stages import Reason
 from reflex_tui.cli.implement_text import document, shadowed
 from reflex_tui.cli.main import run
 from tests.support.implement.scene import (
@@ -119,6 +121,30 @@ async def test_only_the_cloud_solves_it_and_a_forged_or_copied_record_counts_for
             log.append(ShadowCheckedEvent.model_validate(forged))
             log.append(ShadowCheckedEvent.model_validate(fields))
         assert summary(found) == PairedTasks(cloud_only=1)
+
+
+async def test_its_candidates_are_no_more_at_once_than_shadow_calls_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task asks for several replies; each waits until there is room for it."""
+    make, under_way, most = Attempts.make, 0, []
+
+    async def counted(self: Attempts, *arguments: Any, **more: Any) -> Any:
+        nonlocal under_way
+        shadow = arguments[-1].reason == Reason.SHADOW
+        under_way += shadow
+        most.append(under_way)
+        try:
+            return await make(self, *arguments, **more)
+        finally:
+            under_way -= shadow
+
+    monkeypatch.setattr(Attempts, "make", counted)
+    text = ALL + "concurrency = 2\n[reflex.fallback]\nmax_failures = 1\n"
+    async with scene(tmp_path / "repo", promoted=False, in_reflex=text) as found:
+        await solve(found, candidates=4)
+        assert (len(found.reflex.asked), max(most)) == (4, 2)
+        assert checked(found)["attempts"] == 1
 
 
 async def test_only_reflex_solves_it(tmp_path: Path) -> None:

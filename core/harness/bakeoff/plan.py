@@ -17,6 +17,7 @@ from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
 from core.harness.commands.toolchain import with_tools
 from core.harness.report.model import RunSettings, SuiteRecord
 from core.harness.suites.find import available_suites, load_suite
+from core.patchloop.auto import refuse_unfit
 from core.patchloop.formats import EditFormat
 from core.plain import plain
 from core.stages import CLOUD, PRIMARY
@@ -166,13 +167,13 @@ class Scope:
 
         Raises:
             SuiteError: There is no such suite or task, or no task can be run on this machine.
-            ConfigError: The shard has no task.
+            ConfigError: The shard has no task, or a task cannot be edited in the format.
         """
         workspace = settings.source.root
         suite = load_suite(plan.suite, workspace)
         root = _root_text(plan.suite, suite, workspace)
         tasks, unusable = with_tools(_selected(suite, plan), workspace)
-        return cls(
+        scope = cls(
             plan=plan,
             settings=settings,
             suite=suite,
@@ -183,6 +184,13 @@ class Scope:
             schema_hash=tree_hash(SCHEMAS),
             unusable=unusable,
         )
+        for task in tasks:
+            refuse_unfit(
+                scope.edit_format,
+                {path: task.workspace.get(path, "") for path in task.editable},
+                named=f"no editable file of the task {plain(task.id, 80)}",
+            )
+        return scope
 
     @property
     def subset(self) -> bool:

@@ -199,7 +199,7 @@ async def solve(
     settings, place = found.world.settings, FilePlace(found.root, found.root)
     solved = await work(
         settings,
-        prepare(given, place),
+        prepare(settings, given, place),
         on_before=lambda _: None,
         on_tried=lambda _: None,
         on_comparing=on_comparing,
