@@ -2,8 +2,9 @@
 
 A workspace comes from anywhere, so what lies below ``.speckit/`` is hostile input. ``open_state``
 and ``read_state`` follow no link from there on, open regular files only, and never wait on a FIFO.
-Directories are made 0700 and files 0600, whatever the umask. Everything that reads or writes state
-goes through this module; reports, which a user may want to share, keep the user's own umask.
+A file with a second name (a hard link) may be any of the user's, and is not written. Directories
+are made 0700 and files 0600, whatever the umask. Everything that reads or writes state goes through
+this module; reports, which a user may want to share, keep the user's own umask.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ STATE = ".speckit"
 MOST_BYTES = 64 * 1024 * 1024
 MOST_NAMES = 50_000
 _REGULAR = "Remove it; state files are regular files and no links."
+_COPY = "Replace it by a copy: cp FILE FILE.new && mv FILE.new FILE."
 _ASIDE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -34,22 +36,35 @@ def open_state(path: Path, flags: int = os.O_RDONLY) -> int:
     """A descriptor of the regular file at ``path``; 0600 when ``flags`` make it.
 
     Raises:
-        UnsafeFile: it, or a directory from ``.speckit`` on, is a link; or it is no regular file.
+        UnsafeFile: it, or a directory from ``.speckit`` on, is a link; or it is no regular file; or
+            it has a second name, and ``flags`` allow to write.
         OSError: as ``os.open`` raises it.
     """
     refuse_links(path)
     try:
-        descriptor = os.open(path, flags | _ASIDE, 0o600)
+        # What is there is emptied only once it is known to be ours.
+        descriptor = os.open(path, (flags | _ASIDE) & ~os.O_TRUNC, 0o600)
     except OSError as error:
         if path.is_symlink():
             raise _unsafe(path, "is a link") from error
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        _refuse_foreign(os.fstat(descriptor), path, flags)
+        if flags & os.O_CREAT:
+            os.fchmod(descriptor, 0o600)
+        if flags & os.O_TRUNC:
+            os.ftruncate(descriptor, 0)
+    except BaseException:
         os.close(descriptor)
-        raise _unsafe(path, "is not a regular file")
-    if flags & os.O_CREAT:
-        os.fchmod(descriptor, 0o600)
+        raise
     return descriptor
+
+
+def _refuse_foreign(status: os.stat_result, path: Path, flags: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _unsafe(path, "is not a regular file")
+    if status.st_nlink > 1 and flags & (os.O_WRONLY | os.O_RDWR):
+        raise _unsafe(path, "has a second name (a hard link)", _COPY)
 
 
 def state_opener(path: str, flags: int) -> int:

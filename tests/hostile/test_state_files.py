@@ -55,6 +55,11 @@ def link(path: Path, outside: Path) -> None:
     path.symlink_to(outside / "victim")
 
 
+def hard_link(path: Path, outside: Path) -> None:
+    """A second name of somebody's file."""
+    path.hardlink_to(outside / "victim")
+
+
 def dangling(path: Path, outside: Path) -> None:
     """A link to a file that is not there yet."""
     path.symlink_to(outside / "new")
@@ -88,7 +93,7 @@ def linked_parent(path: Path, outside: Path) -> None:
     path.parent.symlink_to(there)
 
 
-PLANTS = (fifo, directory, link, dangling, device, sparse, linked_parent)
+PLANTS = (fifo, directory, link, hard_link, dangling, device, sparse, linked_parent)
 
 
 @pytest.fixture
@@ -158,15 +163,33 @@ def test_a_link_that_comes_while_a_file_is_opened_is_not_followed(
     assert victim.read_bytes() == PRECIOUS
 
 
+@pytest.mark.parametrize("flags", [os.O_RDWR | os.O_CREAT, os.O_WRONLY | os.O_TRUNC, os.O_RDWR])
+def test_a_second_name_of_a_file_is_read_but_never_written(tmp_path: Path, flags: int) -> None:
+    """It may be any of the user's; it is neither emptied nor given another mode."""
+    victim, place = tmp_path / "victim", tmp_path / ".speckit" / "breaker"
+    victim.write_bytes(PRECIOUS)
+    victim.chmod(0o644)
+    place.parent.mkdir()
+    place.hardlink_to(victim)
+    with pytest.raises(UnsafeFile, match="second name"):
+        files.open_state(place, flags)
+    assert (victim.read_bytes(), victim.stat().st_mode & 0o777) == (PRECIOUS, 0o644)
+    assert files.read_state(place) == PRECIOUS
+
+
 def rounds(places: list[str]) -> list[list[str]]:
     """The places, those of different directories together: one round a place of the fullest."""
     folders = [[*group] for _, group in groupby(sorted(places), lambda place: place.split("/")[0])]
     return [list(filter(None, chosen)) for chosen in zip_longest(*folders)]
 
 
-def content(outside: Path) -> dict[str, bytes]:
-    """Every file there."""
-    return {str(path): path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+def content(outside: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file there, and its mode."""
+    return {
+        str(path): (path.stat().st_mode, path.read_bytes())
+        for path in outside.rglob("*")
+        if path.is_file()
+    }
 
 
 def read_all(root: Path) -> None:
