@@ -124,9 +124,10 @@ class Reply:
     server does not report them. ``data`` is the parsed, validated object when a schema was given;
     ``refusal`` the model's words where it refused, which only a partial reply holds. Nothing else
     that a server said is lost: ``fields`` are further ones of the message (``reasoning_content``),
-    ``usage`` is the server's own, and ``around`` holds fields beside ``choices``. ``stop_sequence``
-    is the caller's own text that ended the reply, where the server tells, ``id`` the reply's own,
-    and ``asked_stream`` whether it was asked for as a stream.
+    ``usage`` is the server's own, ``around`` holds fields beside ``choices``, and ``in_choice``
+    those beside the message. ``stop_sequence`` is the caller's own text that ended the reply, where
+    the server tells, ``id`` the reply's own, and ``asked_stream`` whether it was asked for as a
+    stream.
     """
 
     text: str
@@ -144,6 +145,7 @@ class Reply:
     fields: Mapping[str, Any] = field(default_factory=dict)
     usage: Mapping[str, Any] = field(default_factory=dict)
     around: Mapping[str, Any] = field(default_factory=dict)
+    in_choice: Mapping[str, Any] = field(default_factory=dict)
     stop_sequence: str | None = None
     id: str = ""
     asked_stream: bool | None = None

@@ -299,6 +299,7 @@ class ChatClient:
             fields=said.fields,
             usage=said.usage,
             around=said.around,
+            in_choice=said.in_choice,
             stop_sequence=said.stop_sequence,
             id=said.id,
             asked_stream=said.asked_stream,

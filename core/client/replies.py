@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FINISHED = frozenset({"stop", "tool_calls"})
 _LARGEST_COUNT = 1 << 53
 _KNOWN = frozenset({"role", "content", "refusal", "tool_calls"})
+_KNOWN_IN_CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 _KNOWN_AROUND = frozenset({"id", "object", "created", "model", "choices", "usage"})
 
 
@@ -55,6 +56,8 @@ class Assembly:
         """The server's own, with whatever details it gives."""
         self.around: dict[str, Any] = {}
         """Fields beside ``choices`` that OpenAI's API does not have, or that few servers fill."""
+        self.in_choice: dict[str, Any] = {}
+        """Fields beside ``message``, such as ``content_filter_results``; no log probabilities."""
         self.model = self.id = ""
         self.asked_stream: bool | None = None
         self.finish_reason: str | None = None
@@ -229,6 +232,9 @@ class Assembly:
                 delta = self._further(delta, at, streamed=key == "delta")
             if self._on_delta:
                 self._on_delta(delta)
+        for name in choice.keys() - _KNOWN_IN_CHOICE:
+            if choice[name] is not None:
+                self.in_choice[name] = choice[name]
         if _text(choice, "finish_reason"):
             self.finish_reason = choice["finish_reason"]
             # vLLM's name and SGLang's for the text that ended it; a token's number is none.

@@ -1,7 +1,8 @@
 """Who may ask: this machine, under its own name, no browser, with the token if there is one.
 
 A web page that a user visits can make his browser talk to loopback. It cannot leave out ``Origin``,
-and with a name that was rebound to 127.0.0.1 it cannot send another ``Host`` than that name.
+and with a name that was rebound to 127.0.0.1 it cannot send another ``Host`` than that name. A
+request that gives its length in two ways is refused too: a proxy may have read it otherwise.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 _ELSEWHERE = frozenset({"cross-site", "same-site"})
 
 
@@ -32,7 +34,8 @@ class Guard:
         """Let a request with these (lower-cased) headers pass.
 
         Raises:
-            ErrorReply: 403 for a host or an origin that is not ours, 401 for the token.
+            ErrorReply: 403 for a host or an origin that is not ours, 401 for the token, 400 for a
+                request of two lengths.
         """
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not self._ours(host_of(hosts[0])):
@@ -48,6 +51,13 @@ class Guard:
                 raise ErrorReply(
                     403, "requests from browsers are refused", code="origin_not_allowed"
                 )
+        if _LENGTHS.issubset(name for name, _ in headers):
+            raise ErrorReply(
+                400,
+                "the request has both Content-Length and Transfer-Encoding",
+                code="invalid_request",
+                headers={"connection": "close"},
+            )
         if self.token is not None and not self._authorised(headers):
             raise ErrorReply(
                 401,

@@ -24,7 +24,8 @@ class Answer:
     are the answering attempt's; ``total_ms`` is the whole call's, deciding and failed attempts
     included. ``attempts`` counts HTTP requests. ``warnings`` says what could not be recorded.
     ``fields`` are the message's further fields, such as ``reasoning_content``; ``usage`` is the
-    server's own, with all details; ``around`` holds its fields beside ``choices``.
+    server's own, with all details; ``around`` holds its fields beside ``choices``,
+    ``in_choice`` those beside the message.
     ``stop_sequence`` is the caller's own text that ended it, where the server tells.
     """
 
@@ -50,6 +51,7 @@ class Answer:
     fields: Mapping[str, Any] = field(default_factory=dict)
     usage: Mapping[str, Any] = field(default_factory=dict)
     around: Mapping[str, Any] = field(default_factory=dict)
+    in_choice: Mapping[str, Any] = field(default_factory=dict)
     stop_sequence: str | None = None
     warnings: tuple[str, ...] = ()
 

@@ -286,6 +286,7 @@ class RoutedCall:
             fields=reply.fields,
             usage=reply.usage,
             around=reply.around,
+            in_choice=reply.in_choice,
             stop_sequence=reply.stop_sequence,
             warnings=tuple(self._attempts.warnings),
         )

@@ -48,12 +48,21 @@ USAGE = {
     "prompt_tokens_details": {"cached_tokens": 2, "audio_tokens": 0},
     "completion_tokens_details": {"reasoning_tokens": 7},
 }
+FILTER = {"violence": {"filtered": False, "severity": "safe"}}
+
+
+def with_filter(chunk: dict[str, Any]) -> dict[str, Any]:
+    """The chunk with a field of its choice that OpenAI's API does not have."""
+    (choice,) = chunk["choices"]
+    return chunk | {"choices": [choice | {"content_filter_results": FILTER, "logprobs": None}]}
+
+
 SAID = on_post(
     streams(
         event(delta({"role": "assistant", "reasoning_content": "be"})),
         event(delta({"reasoning_content": "cause"})),
         event(delta({"tool_calls": [CALL]})),
-        event(delta({}, "tool_calls") | {"service_tier": "flex"}),
+        event(with_filter(delta({}, "tool_calls")) | {"service_tier": "flex"}),
         event({"choices": [], "usage": USAGE}),
         DONE,
     )
@@ -76,6 +85,9 @@ async def test_the_whole_answer_holds_what_the_stream_does(project: Path) -> Non
     assert message["tool_calls"] == [{name: CALL[name] for name in CALL if name != "index"}]
     assert answer["usage"] == found[-1]["usage"] == USAGE
     assert answer["service_tier"] == "flex"
+    assert answer["choices"][0]["content_filter_results"] == FILTER
+    (last,) = [one for one in found if one["choices"] and one["choices"][0]["finish_reason"]]
+    assert (last["service_tier"], last["choices"][0]["content_filter_results"]) == ("flex", FILTER)
     deltas = [choice["delta"] for chunk in found for choice in chunk["choices"]]
     assert "".join(one.get("reasoning_content", "") for one in deltas) == "because"
     assert [one["tool_calls"] for one in deltas if "tool_calls" in one] == [[CALL]]

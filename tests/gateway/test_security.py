@@ -196,6 +196,9 @@ HOSTILE = {
     "long head": b"GET /health HTTP/1.1\r\nhost: localhost\r\nx: " + b"y" * 200_000 + b"\r\n\r\n",
     "negative length": HEAD + b"-1\r\n\r\n",
     "two lengths": HEAD + b"2\r\ncontent-length: 3\r\n\r\n{}",
+    "two kinds of length": HEAD
+    + b"2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+    + b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200 + b"\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 }
@@ -207,6 +210,7 @@ async def test_hostile_heads_are_refused(settings: Settings) -> None:
         for name, request in HOSTILE.items():
             answer = await raw(url, request)
             assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 403")), name
+            assert b"HTTP/1.1 200" not in answer, name
         assert b"200" in (
             await raw(url, b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         )

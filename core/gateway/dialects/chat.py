@@ -189,6 +189,9 @@ def _bad_format(message: str) -> ErrorReply:
     return ErrorReply(400, message, param="response_format")
 
 
+_NOTHING: Mapping[str, Any] = {}
+
+
 class ChatWriter:
     """Writes one answer: the call's id, the time (Unix, s) and the model are in all its parts."""
 
@@ -207,6 +210,7 @@ class ChatWriter:
         if said.tool_calls:
             message["tool_calls"] = list(said.tool_calls)
         choice = {
+            **said.in_choice,
             "index": 0,
             "message": message,
             "logprobs": None,
@@ -233,7 +237,8 @@ class ChatWriter:
 
     def ending(self, said: Answer | Reply) -> bytes:
         """The last events: why it ended, the counts where they were asked for, and ``[DONE]``."""
-        last = self._chunk({"index": 0, "delta": {}, "finish_reason": said.finish_reason or "stop"})
+        end = {"index": 0, "delta": {}, "finish_reason": said.finish_reason or "stop"}
+        last = self._chunk({**said.in_choice, **end}, said.around)
         if self._include_usage:
             head = self._head("chat.completion.chunk")
             last += event({**head, "choices": [], "usage": usage_of(said)})
@@ -243,8 +248,8 @@ class ChatWriter:
         """An event with the error, and no ``[DONE]``."""
         return event(refusal.as_json())
 
-    def _chunk(self, choice: Mapping[str, Any]) -> bytes:
-        return event({**self._head("chat.completion.chunk"), "choices": [choice]})
+    def _chunk(self, choice: Mapping[str, Any], around: Mapping[str, Any] = _NOTHING) -> bytes:
+        return event({**around, **self._head("chat.completion.chunk"), "choices": [choice]})
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {
