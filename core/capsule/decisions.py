@@ -197,6 +197,8 @@ def _kept(workspace: Path, key_directory: Path | None, flags: int) -> Iterator[i
         descriptor = open_state(path, flags)
     except FileNotFoundError:
         raise
+    except NotADirectoryError as error:  # HOME=/dev/null
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
     except OSError as error:
         raise CapsuleError(
             f"{plain(path)} cannot be opened: {plain(error.strerror or error)}",

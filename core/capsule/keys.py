@@ -26,8 +26,8 @@ def user_key(*, directory: Path | None = None) -> bytes:
     """The user's 32 secret bytes, made on first use; ``directory`` is the user's own by default.
 
     Raises:
-        CapsuleError: the key cannot be read or made, is not whole, or is another user's.
-        NoHome: there is no directory of the user's own.
+        CapsuleError: the key is there and cannot be read, is not whole, or is another user's.
+        NoHome: there is no directory of the user's own, or it cannot be made.
     """
     directory = directory or own_directory()
     path = directory / _NAME
@@ -35,9 +35,13 @@ def user_key(*, directory: Path | None = None) -> bytes:
         make_private(directory)
         fd = open_state(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
+        reason, remedy = plain(error.strerror or error), f"Make {plain(directory)} writable."
+        if not os.path.lexists(path):  # HOME=/nonexistent, as daemons have it
+            raise NoHome(
+                f"the secret key {plain(path)} cannot be made: {reason}", remedy=remedy
+            ) from error
         raise CapsuleError(
-            f"the secret key {plain(path)} cannot be opened: {plain(error.strerror or error)}",
-            remedy=f"Make {plain(directory)} a directory that you can write to.",
+            f"the secret key {plain(path)} cannot be opened: {reason}", remedy=remedy
         ) from error
     try:
         return _read_or_make(fd, path)

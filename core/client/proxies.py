@@ -6,8 +6,10 @@ of whoever opens a client: another backend may be on this machine, where no prox
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
+import re
 import ssl
 from collections.abc import AsyncIterable
 from contextlib import contextmanager
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 _PROXY_AUTHENTICATION = 407
+# An address or a network; a port follows brackets, or what has no other colon.
+_ENTRY = re.compile(
+    r"\[(?P<own>[0-9A-Fa-f:./]+)\](?::(?P<port>[0-9]{1,5}))?|(?P<other>[0-9A-Fa-f:./]+)", re.ASCII
+)
 
 
 def open_transport(endpoint: str, now: Callable[[], float]) -> Transport:
@@ -78,12 +84,37 @@ def proxy_for(endpoint: str) -> ProxySetting | None:
 
     parts = urlsplit(endpoint)
     proxies = getproxies()
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     for scheme in (parts.scheme, "all"):
         if url := proxies.get(scheme):
-            if proxy_bypass(parts.hostname or ""):
+            # Python reads names, with a port or without; other tools addresses and networks too.
+            if proxy_bypass(f"{host}:{port}") or _is_excepted(host, port, proxies.get("no", "")):
                 return None
             return ProxySetting(url if "://" in url else f"http://{url}", _variable(scheme))
     return None
+
+
+def _is_excepted(host: str, port: int, listed: str) -> bool:
+    """Whether an entry of NO_PROXY is the address ``host`` or its network: ``[::1]:80``, ``::/8``.
+
+    What is no address is not looked at.
+    """
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    for entry in listed.split(","):
+        given = _ENTRY.fullmatch(entry.strip())
+        if given is None or (given["port"] and int(given["port"]) != port):
+            continue
+        try:
+            network = ipaddress.ip_network(given["own"] or given["other"], strict=False)
+        except ValueError:
+            continue
+        if address in network:
+            return True
+    return False
 
 
 def _variable(scheme: str) -> str:

@@ -115,8 +115,9 @@ def test_a_key_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "link").mkdir()
     (tmp_path / "link" / path.name).symlink_to(path)
     (tmp_path / "file").write_text("")
-    for place in ("damaged", "link", "file"):
-        with pytest.raises(CapsuleError) as caught:
+    kinds = {"damaged": CapsuleError, "link": CapsuleError, "file": NoHome}
+    for place, kind in kinds.items():
+        with pytest.raises(kind) as caught:
             user_key(directory=tmp_path / place)
         assert caught.value.remedy
     path.unlink()

@@ -104,3 +104,20 @@ def test_the_dashboard_says_it_in_a_line(project: Path) -> None:
     assert "HOME" in remedy
     assert said.count(b"\x1b[?1049h") == said.count(b"\x1b[?1049l")
     assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("line", ["status", "events", "savings", "disable"])
+def test_looking_needs_no_home_that_can_be_used(project: Path, line: str) -> None:
+    """Daemons have a home that is no directory, and cannot be made."""
+    (project / "stage0.toml").write_text('[reflex]\nendpoint = "http://127.0.0.1:9/v1"\n')
+    done = reflex(project, *line.split(), environ=homeless() | {"HOME": "/dev/null"})
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_needs_such_a_home_says_why(project: Path) -> None:
+    """In a line, with what to do."""
+    (project / "stage0.toml").write_text('[reflex]\nendpoint = "http://127.0.0.1:9/v1"\n')
+    done = reflex(project, "bakeoff", environ=homeless() | {"HOME": "/dev/null"})
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1] == ("Make /dev/null/.local/share/speckit-reflex writable.")

@@ -124,6 +124,38 @@ def test_which_proxy_applies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proxy_for(REMOTE) is None
 
 
+@pytest.mark.parametrize(
+    ("host", "excepted", "applies"),
+    [
+        ("10.1.2.3:8000", "10.0.0.0/8", False),
+        ("10.1.2.3:8000", "x.test, 10.1.0.0/16 ,y.test", False),
+        ("10.1.2.3:8000", "10.1.2.3", False),
+        ("10.1.2.3:8000", "10.1.2.3:8000", False),
+        ("10.1.2.3:8000", "10.1.2.3:9000", True),
+        ("11.1.2.3:8000", "10.0.0.0/8", True),
+        ("[fd00::5]:8000", "fd00::/8", False),
+        ("[fd00::5]:8000", "fd00::5", False),
+        ("[fd00::5]:8000", "[fd00::5]", False),
+        ("[fd00::5]:8000", "[fd00::5]:8000", False),
+        ("[fd00::5]:8000", "[fd00::5]:9", True),
+        ("[fd00::5]:8000", "10.0.0.0/8", True),
+        ("llm.example.test:8000", "llm.example.test:8000", False),
+        ("llm.example.test:8000", "llm.example.test:9", True),
+        ("llm.example.test", ".example.test", False),
+        ("llm.example.test", "10.0.0.0/8,[,/,::::/999,10.0.0.0/99", True),
+        ("10.1.2.3", "[,/,::::/999,10.0.0.0/99,99999999999999/1,a:b:c", True),
+        ("10.1.2.3", "*", False),
+    ],
+)
+def test_hosts_without_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, host: str, excepted: str, *, applies: bool
+) -> None:
+    """Names, addresses and networks, with a port or without; what is none of these is passed by."""
+    monkeypatch.setenv("http_proxy", "http://own.test:2")
+    monkeypatch.setenv("no_proxy", excepted)
+    assert (proxy_for(f"http://{host}/v1") is not None) == applies
+
+
 async def test_on_loopback_none_applies(monkeypatch: pytest.MonkeyPatch) -> None:
     """However bad it is."""
     monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:9")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from core.errors import SandboxError
-from core.harness.sandbox import SelfTest, Tier, choose_tier
+from core.harness.sandbox import SelfTest, Tier, bait, choose_tier
 from core.harness.sandbox.selftest import attack, available_tiers
 from core.harness.sandbox.tiers import find_bubblewrap, profile
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux namespaces")
 
@@ -121,3 +119,26 @@ def test_seatbelt_profile_names_what_may_be_read_and_written() -> None:
 def test_self_test_is_a_value() -> None:
     """It can be made by hand, for a status display or a test."""
     assert SelfTest(Tier.NONE, (), "none").sandbox().allow_unsandboxed is False
+
+
+async def test_what_fails_while_bait_is_laid_is_said_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not as a fault of ours: a machine short of descriptors, or of room, has no sandbox now."""
+
+    def short(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(bait.Bait, "_open_sockets", short)
+    chosen = await choose_tier()
+    assert chosen.tier is Tier.NONE
+    assert "Too many open files" in chosen.reason
+
+
+def test_bait_that_somebody_removed_is_no_fault() -> None:
+    """A user tidies up while it lies there."""
+    with bait.Bait() as laid:
+        planted = laid.facts["user_files"]
+        assert planted
+        for name in planted:
+            Path(name).unlink()

@@ -209,10 +209,15 @@ def _planted(directory: Path) -> Iterator[Path | None]:
             if time.time() - left.lstat().st_mtime > _STALE_S and left.is_file():
                 left.unlink()
     try:
-        with tempfile.NamedTemporaryFile(prefix=_BAIT_PREFIX, dir=directory) as file:
-            yield Path(file.name)
+        file = tempfile.NamedTemporaryFile(prefix=_BAIT_PREFIX, dir=directory)  # noqa: SIM115
     except OSError:
         yield None
+        return
+    try:
+        yield Path(file.name)
+    finally:
+        with contextlib.suppress(OSError):  # somebody has removed it
+            file.close()
 
 
 def answers(stdout: bytes) -> dict[str, str]:
