@@ -13,7 +13,13 @@ from core.capsule.events import GateDecisionEvent
 from core.clock import SystemClock
 from core.errors import ConfigError
 from core.files import make_private, write_private
-from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.fingerprint import (
+    PROMPTS,
+    SCHEMAS,
+    suite_content_hash,
+    suite_root,
+    tree_hash,
+)
 from core.router.promotion import thresholds_of
 from core.settings.policy import PolicySnapshot
 from core.userdirs import demo_root, in_demo
@@ -107,7 +113,7 @@ def plant_gate(settings: Settings, server_identity: str) -> None:
         model=settings.reflex.model,
         server_identity=server_identity,
         suite=SUITE,
-        suite_hash=tree_hash(suite_root(SUITE, workspace)),
+        suite_hash=suite_content_hash(suite_root(SUITE, workspace)),
         prompt_hash=tree_hash(PROMPTS),
         schema_hash=tree_hash(SCHEMAS),
         json_schema=policy.reflex.json_schema,

@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SCHEMAS, tree_hash
 from core.harness.commands.toolchain import with_tools
 from core.harness.report.model import RunSettings, SuiteRecord
 from core.harness.suites.find import available_suites, load_suite
@@ -178,7 +178,7 @@ class Scope:
             suite=suite,
             tasks=tasks,
             root=root,
-            suite_hash=tree_hash(suite_root(root, workspace)),
+            suite_hash=suite.hash,
             prompt_hash=tree_hash(PROMPTS),
             schema_hash=tree_hash(SCHEMAS),
             unusable=unusable,

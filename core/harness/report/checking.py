@@ -6,7 +6,14 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.fingerprint import PROMPTS, SCHEMAS, SUITES, suite_root, tree_hash
+from core.fingerprint import (
+    PROMPTS,
+    SCHEMAS,
+    SUITES,
+    suite_content_hash,
+    suite_root,
+    tree_hash,
+)
 from core.harness.gate.criteria import GateThresholds, Verdict
 from core.harness.report.verdict import EXIT_STATUS, rederive
 from core.plain import plain
@@ -97,7 +104,7 @@ def _suite_hash(named: str, workspace: Path) -> str | None:
         inside = real.is_relative_to(workspace.resolve()) or real.parent == SUITES.resolve()
         if not inside and (real != root or not stat.S_ISREG((root / "suite.toml").lstat().st_mode)):
             return None
-        return tree_hash(real)
+        return suite_content_hash(real)
     except (OSError, ValueError):  # no file can have such a name, or it may not be read
         return None
 
