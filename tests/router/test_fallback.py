@@ -319,6 +319,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_the_count_is_shared_by_processes(project: Path, *, torture: bool) -> None:
     """One call each in many processes: three requests in all, every call answered by the cloud."""
     processes = 100 if torture else 4

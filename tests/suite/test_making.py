@@ -43,6 +43,7 @@ async def made_from(root: Path, self_test: SelfTest, **changes: object) -> MadeS
     return await make_suite(root, wanted, self_test.sandbox(), stop=asyncio.Event())
 
 
+@pytest.mark.slow
 async def test_from_a_repository_to_a_verdict(tmp_path: Path, self_test: SelfTest) -> None:
     """Tasks of both kinds are kept, stay sound on disk, and a bakeoff judges by them."""
     root = make_repository(tmp_path)

@@ -224,6 +224,7 @@ async def test_at_80_columns_nothing_of_a_run_is_cut() -> None:
         assert "…" not in seen + bench.shown()
 
 
+@pytest.mark.slow
 async def test_a_run_larger_than_the_screen_shows_where_it_is() -> None:
     """The rows of cells up to where something happens, how many are not seen, and the tasks."""
     async with dashboard(size=(80, 24)) as bench:
