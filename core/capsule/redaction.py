@@ -38,6 +38,11 @@ _SHORTEST_KNOWN = 6
 _LOOKS_LIKE_TOKEN = re.compile(r"(?=\D{0,64}\d|.{20}).{8}", re.DOTALL)
 _TOKEN_ANCHORS = frozenset(anchor for rule in TOKENS for anchor in rule.anchors)
 _PHRASE_ANCHORS = frozenset(anchor for rule in PHRASES for anchor in rule.anchors)
+# What colours a terminal, also as JSON and Python write it.
+_COLOUR = re.compile(
+    r"(?:\x1b|\\+(?:u001[bB]|x1[bB]|033|e))\[[0-9;?]{0,64}[ -/]{0,8}[@-~]", re.ASCII
+)
+_COLOURED = ("\x1b", "\\u001b", "\\u001B", "\\x1b", "\\x1B", "\\033", "\\e[")
 _BLANKED = bytes(code if chr(code) in RUN_CHARACTERS else 32 for code in range(256))
 
 
@@ -81,10 +86,10 @@ class _Wanted:
 def _collect(obj: Any, texts: list[str], depth: int) -> None:
     """Add all the texts and keys that ``_redacted`` looks at."""
     if isinstance(obj, str):
-        texts.append(obj)
+        texts.append(_uncoloured(obj))
     elif depth <= _MAX_DEPTH and isinstance(obj, dict):
         for key, value in obj.items():
-            texts.append(str(key))
+            texts.append(_uncoloured(str(key)))
             _collect(value, texts, depth + 1)
     elif depth <= _MAX_DEPTH and isinstance(obj, list | tuple):
         for value in obj:
@@ -158,7 +163,22 @@ def _without_keys(text: str) -> str:
     return "".join((*pieces, text[done:]))
 
 
+def _uncoloured(text: str) -> str:
+    """``text`` without the codes that colour it, ``text`` itself where there are none.
+
+    A search that marks what it found cuts a token in two.
+    """
+    return _COLOUR.sub("", text) if any(code in text for code in _COLOURED) else text
+
+
 def _redacted_text(text: str, wanted: _Wanted) -> str:
+    bare = _uncoloured(text)
+    if bare is not text and (hidden := _hidden(bare, wanted)) != bare:
+        return hidden
+    return _hidden(text, wanted)
+
+
+def _hidden(text: str, wanted: _Wanted) -> str:
     for secret in wanted.known:
         text = text.replace(secret, "[redacted:known]")
     if wanted.tokens and len(text) >= SHORTEST_RUN:

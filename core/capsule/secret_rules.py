@@ -23,8 +23,17 @@ SHORTEST_RUN = 15
 RUN_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.~"
 
 
+# Before a token there is no word that it would be a part of. What ends like one and is none: a
+# line's end as JSON writes it, "%3D" of a URL, the code of a colour, the "-" of a removed line.
+_BEFORE = (
+    r"(?:(?<![A-Za-z0-9_-])|(?<=\\[abefnrtv])|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})"
+    r"|(?<=\\[0-3][0-7]{2})|(?<=[%=][0-9A-Fa-f]{2})|(?<=[0-9;\[]m)|(?<=\[K)"
+    r"|(?<=(?m:^)-)|(?<=\\n-)|(?<=\s-[A-Za-z]))"
+)
+
+
 def _token(kind: str, anchors: str, source: str) -> SecretRule:
-    return SecretRule(kind, tuple(anchors.split()), rf"(?<![A-Za-z0-9_-]){source}")
+    return SecretRule(kind, tuple(anchors.split()), _BEFORE + source)
 
 
 # Tokens that tell themselves by how they begin; capitals count.
@@ -114,7 +123,7 @@ TOKENS = (
 
 # What may stand between a name and its value; the quote may be escaped, and its escape again, as
 # JSON within JSON within JSON has it.
-_ASSIGNS = r"""\\{0,7}["']?\]?\s{0,4}(?::=|=>|[:=])"""
+_ASSIGNS = r"""\\{0,7}["']?\]?\s{0,4}(?::=|=>|[:=]|%3[AD])"""
 # A quoted literal without placeholders; or a bare word that no code would be: it is right at
 # the sign and has a digit, or its name is in capitals, as in a file of environment variables.
 _QUOTED = r"""\s{0,4}[bru]?\\{0,7}["']([^\r\n"'\\{}<>$]{4,256}+)\\{0,7}["']"""

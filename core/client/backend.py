@@ -126,7 +126,8 @@ class Reply:
     that a server said is lost: ``fields`` are further ones of the message (``reasoning_content``),
     ``usage`` is the server's own, and ``around`` holds fields beside ``choices``. ``stop_sequence``
     is the caller's own text that ended the reply, where the server tells, ``id`` the reply's own,
-    and ``asked_stream`` whether it was asked for as a stream.
+    and ``asked_stream`` whether it was asked for as a stream. ``schema_sent`` is the hash of the
+    schema that the server got, where that was not all of the one asked for.
     """
 
     text: str
@@ -147,3 +148,4 @@ class Reply:
     stop_sequence: str | None = None
     id: str = ""
     asked_stream: bool | None = None
+    schema_sent: str | None = None

@@ -135,12 +135,14 @@ _DECODER = json.JSONDecoder(
 
 # Said again with each part, unlike text, which goes on.
 _NAMES = frozenset({"id", "type", "name", "role", "format", "index", "signature"})
+_MOST_OPEN = 16
 
 
 def merged(before: Any, now: Any) -> Any:
     """``before`` with the next part: text and lists go on, objects are merged, the rest replaced.
 
-    Entries of lists with the same ``index`` are parts of one. Neither argument is changed.
+    Entries of lists with the same ``index`` are parts of one, where no 16 others lie between them.
+    Neither argument is changed.
     """
     if before is None or now is None:
         return before if now is None else now
@@ -163,7 +165,9 @@ def merged(before: Any, now: Any) -> Any:
 def _place(items: list[Any], item: Any) -> None:
     index = item.get("index") if isinstance(item, dict) else None
     if index is not None:
-        for nth, other in enumerate(items):
+        # The newest: a list of thousands must not be gone through for each of thousands.
+        for nth in range(len(items) - 1, max(-1, len(items) - 1 - _MOST_OPEN), -1):
+            other = items[nth]
             if isinstance(other, dict) and other.get("index") == index:
                 items[nth] = merged(other, item)
                 return

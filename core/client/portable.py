@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from core.client.keywords import FORMATS, MOST_REPEATED, TAKEN, Grammar
-from core.client.patterns import is_plain
+from core.client.patterns import portable_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,8 +173,8 @@ class _Reduction:
 
     def _of_string(self, schema: dict[str, Any]) -> dict[str, Any]:
         """One of pattern, format and lengths: engines refuse them together, or pass over some."""
-        if is_plain(schema.get("pattern")):
-            return {"pattern": schema["pattern"]}
+        if pattern := portable_pattern(schema.get("pattern")):
+            return {"pattern": pattern}
         if schema.get("format") in FORMATS[self._grammar]:
             return {"format": schema["format"]}
         least = ("minLength",) if self._takes("minLength") else ()

@@ -57,6 +57,7 @@ class Assembly:
         """Fields beside ``choices`` that OpenAI's API does not have, or that few servers fill."""
         self.model = self.id = ""
         self.asked_stream: bool | None = None
+        self.schema_sent: str | None = None
         self.finish_reason: str | None = None
         self.stop_sequence: str | None = None
         self.first_chunk_at: float | None = None

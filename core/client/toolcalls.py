@@ -29,18 +29,22 @@ _MARKS = (
 )
 _FENCE = "```"
 _MOST_OPEN = 64
+# How often arguments are looked at before they have ended: each look reads all of them.
+_MOST_LOOKS = 256
 
 
 class ToolCalls:
     """The calls of one reply so far.
 
     Parts say by ``index`` or ``id`` which call they belong to. Servers leave out the index, send
-    null, or the same for all: an id or a name that differs from the call's begins another call.
+    null, or the same for all, or give all calls one id: an id or a name that differs from the
+    call's begins another call, and so does its own name once its arguments are complete.
     """
 
     def __init__(self) -> None:
         self._calls: list[_ToolCall] = []
         self._by_index: dict[int, _ToolCall] = {}
+        self._looks = 0
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -66,29 +70,40 @@ class ToolCalls:
             self._calls.append(call)
         if index is not None:
             self._by_index[index] = call
+            call.index = index
         call.add(part)
         return {**part, "index": call.number}
 
     def _call_of(self, part: dict[str, Any], index: int | None) -> _ToolCall | None:
         """The call that ``part`` continues; None when it begins one."""
         identity, name = part.get("id"), _inner(part)[1].get("name")
-        if identity:
-            for call in reversed(self._calls[-_MOST_OPEN:]):
-                if call.identity == identity:
-                    return call
         current = self._by_index.get(index) if index is not None else None
+        if identity:
+            likely = [*self._calls[-_MOST_OPEN:], *([current] if current else [])]
+            same = next((one for one in reversed(likely) if one.identity == identity), None)
+            if same is not None:
+                moved = index is not None and same.index not in (None, index)
+                said_again = name == same.name and not has_arguments(part)
+                begins = moved or (not said_again and self._begins(same, name))
+                return None if name and begins else same
         if current is None and index is None and self._calls:
             current = self._calls[-1]
         if current is None or (identity and current.identity):
             return None
-        if name and current.name and (name != current.name or current.is_complete()):
-            return None
-        return current
+        return None if name and self._begins(current, name) else current
+
+    def _begins(self, call: _ToolCall, name: object) -> bool:
+        """Whether a part with this ``name`` begins another call after ``call``."""
+        if not call.name or name != call.name or self._looks >= _MOST_LOOKS:
+            return bool(call.name) and name != call.name
+        self._looks += 1
+        return call.is_complete()
 
 
 class _ToolCall:
     def __init__(self, number: int) -> None:
         self.number = number
+        self.index: int | None = None
         self.identity = ""
         self.name = ""
         self._section = "function"
@@ -97,11 +112,14 @@ class _ToolCall:
         self._inside: dict[str, Any] = {}
 
     def add(self, part: dict[str, Any]) -> None:
-        self._section, inner = _inner(part)
-        payload = "input" if self._section == "custom" else "arguments"
+        section, inner = _inner(part)
+        if inner:
+            self._section = section
+        payload = "input" if section == "custom" else "arguments"
         self.identity = self.identity or _text(part.get("id"))
         self.name = self.name or _text(inner.get("name"))
-        self._arguments.append(_text(inner.get(payload)))
+        if said := _text(inner.get(payload)):
+            self._arguments.append(said)
         _collect(self._around, part, {"index", "id", "type", "function", "custom"})
         _collect(self._inside, inner, {"name", payload})
 

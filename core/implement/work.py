@@ -16,6 +16,7 @@ from core.implement.recording import recorded
 from core.implement.routed import RoutedAsk
 from core.implement.sandboxed import SandboxedCheck
 from core.implement.shadowing import TaskShadow
+from core.patchloop.auto import fits, refuse_unfit
 from core.patchloop.formats import EditFormat
 from core.patchloop.job import Job
 from core.patchloop.loop import repair
@@ -105,17 +106,23 @@ class Solved:
         return (self.tried[-1].attempt.lines_changed or 0) if self.changes else 0
 
 
-def prepare(wanted: Wanted, place: FilePlace) -> RepairTask:
+def prepare(settings: Settings, wanted: Wanted, place: FilePlace) -> RepairTask:
     """The task with its files read.
 
     Raises:
-        ConfigError: A file cannot or may not be worked on.
+        ConfigError: A file cannot or may not be worked on, or not in the format asked for.
     """
     also = tuple(relative(place, name, "--also") for name in wanted.also)
     for name, path in zip(wanted.also, also, strict=True):
         if not os.path.lexists(place.root / path):
             raise ConfigError(f"--also {plain(name, 200)!r}: there is no such file or directory")
-    return RepairTask(wanted, place, read_named(place, wanted.names), also)
+    originals = read_named(place, wanted.names)
+    refuse_unfit(
+        wanted.edit_format or EditFormat(settings.reflex.edit_format),
+        {path: one.text for path, one in originals.items()},
+        named=f"none of {', '.join(plain(path, 120) for path in list(originals)[:10])}",
+    )
+    return RepairTask(wanted, place, originals, also)
 
 
 _EXHAUSTED = "every backend that may answer has failed this task max_failures times"
@@ -127,13 +134,14 @@ async def work(
     *,
     on_before: Callable[[Ran], None],
     on_tried: Callable[[Tried], None],
-    on_comparing: Callable[[float, Callable[[], None]], None] = lambda *_: None,
+    on_comparing: Callable[[str, float, Callable[[], None]], None] = lambda *_: None,
 ) -> Solved:
     """Work on ``task`` until a candidate passes its check or no backend is left.
 
     ``on_before`` is called with the check of the files as they are, ``on_tried`` with each attempt,
-    ``on_comparing`` with the seconds that a comparison with reflex may take once all is done, and
-    with what ends it before: the answer is kept then.
+    ``on_comparing`` once all is done but a comparison with reflex: with the solution's diff (empty
+    where there is none), the seconds that it may take, and what ends it before: the answer is kept
+    then.
 
     Raises:
         ConfigError: The check cannot be started, or the repository not be copied.
@@ -160,7 +168,7 @@ async def work(
             before = await check.before()
             on_before(before)
             failing = "" if before.passed else check.feedback(before)
-            edit_format = wanted.edit_format or await _edit_format(settings, implementer)
+            edit_format = wanted.edit_format or await _edit_format(settings, task, implementer)
             job = _job(settings, task, failing, edit_format)
             shadow = TaskShadow(
                 implementer.shadow,
@@ -196,7 +204,8 @@ async def work(
                         raise
                     left = _EXHAUSTED if ask.given_up else error.message
                 if shadow.under_way and _was_the_clouds(tried):
-                    on_comparing(settings.reflex.shadow.wait_s, shadow.skip)
+                    found = repaired.diff if repaired else ""
+                    on_comparing(found, settings.reflex.shadow.wait_s, shadow.skip)
                     shadowed = await shadow.ended(
                         _clouds_solution(repaired, ask),
                         cloud_attempts=sum(one.of(CLOUD) for one in tried),
@@ -278,6 +287,7 @@ def _given_up(name: str, tried: Sequence[Tried], implementer: Implementer) -> Ba
                 rung=one.attempt.rung,
                 failure=one.attempt.failure or "",
                 lines_changed=one.attempt.lines_changed,
+                edit_format=one.attempt.edit_format,
             )
             for one in tried
             if one.of(name)
@@ -285,14 +295,18 @@ def _given_up(name: str, tried: Sequence[Tried], implementer: Implementer) -> Ba
     )
 
 
-async def _edit_format(settings: Settings, implementer: Implementer) -> EditFormat:
-    """The configured format; for ``auto`` the one in which reflex has earned the work."""
+async def _edit_format(
+    settings: Settings, task: RepairTask, implementer: Implementer
+) -> EditFormat:
+    """The configured format; for ``auto`` that of the pass, where it fits the files."""
     configured = EditFormat(settings.reflex.edit_format)
     if configured is not EditFormat.AUTO:
         return configured
     gate = (await implementer.view()).gate
     passed = str((gate.event or {}).get("edit_format")) if gate.valid else ""
-    return EditFormat(passed) if passed in set(EditFormat) else EditFormat.AUTO
+    earned = EditFormat(passed) if passed in set(EditFormat) else EditFormat.AUTO
+    texts = {path: one.text for path, one in task.originals.items()}
+    return earned if fits(earned, texts) else EditFormat.AUTO
 
 
 def _job(settings: Settings, task: RepairTask, failing: str, edit_format: EditFormat) -> Job:

@@ -86,7 +86,7 @@ def promise_of(event: Mapping[str, Any]) -> Promise | None:
 class Watched:
     """One promise and the evidence against it, as surfaces show it; shares are 0 to 1.
 
-    ``cause`` is the lapse it would lead to. ``allowed`` is None where outcomes cannot be judged.
+    ``cause`` is the lapse it would lead to. ``allowed`` is None where the pass names no share.
     """
 
     cause: str

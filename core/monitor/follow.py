@@ -224,7 +224,7 @@ def demote(
                 limit=broken.limit,
                 calls=broken.calls,
                 bad=broken.bad,
-                allowed=broken.allowed or 0.0,
+                allowed=broken.allowed,
                 first_seq=broken.first_seq,
                 last_seq=broken.last_seq,
                 passed_at=str(passed.get("decided_at") or ""),

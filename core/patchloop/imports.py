@@ -49,9 +49,18 @@ def below_imports(tree: ast.Module) -> int:
     end = _opening_ends(tree)
     for one in tree.body:
         if (one.end_lineno or 0) > end:
-            if not isinstance(one, _Import):
+            end_of_one = one.end_lineno or end
+            if not isinstance(one, _Import) or _end_of_lines(tree, end_of_one) > end_of_one:
                 break
-            end = one.end_lineno or end
+            end = end_of_one
+    return end
+
+
+def _end_of_lines(tree: ast.Module, end: int) -> int:
+    """The last line of what begins up to line ``end``; later where that reads ``a; b = [``."""
+    for one in tree.body:
+        if one.lineno <= end:
+            end = max(end, one.end_lineno or end)
     return end
 
 
@@ -112,4 +121,4 @@ def _opening_ends(tree: ast.Module) -> int:
         if not (docstring or future):
             break
         end = one.end_lineno or end
-    return end
+    return _end_of_lines(tree, end)

@@ -92,6 +92,7 @@ class ShadowCalls:
     """Asks reflex a share of the cloud's Implement calls again, in the background.
 
     Gate and breaker have no say in it and learn nothing from it; an unhealthy server is left alone.
+    No more than ``concurrency`` of them are asked at once, a task's candidates included.
     ``counts`` has this run's: ``agreed``, ``differed``, ``failed`` (no valid reply in time) and
     ``left_out`` (no room, or an unhealthy server); of tasks with a check ``solved`` and
     ``unsolved``.
@@ -123,12 +124,13 @@ class ShadowCalls:
         self._run_id = run_id
         self._chance = chance
         self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(policy.reflex.shadow.concurrency)
 
     def consider(self, request: ChatRequest, stage: Stage, answer: Answer) -> None:
         """Ask reflex too, if this call is one of the sample; returns at once."""
         if not self.chosen(stage, answer):
             return
-        if len(self._tasks) >= self._policy.reflex.shadow.concurrency:
+        if self._room.locked() or len(self._tasks) >= self._policy.reflex.shadow.concurrency:
             self.counts["left_out"] += 1
             return
         task = asyncio.create_task(self._ask(request, answer), name="shadow call")
@@ -156,9 +158,17 @@ class ShadowCalls:
     ) -> Outcome:
         """Reflex's answer to ``request``, on record as a shadow of that call.
 
+        Waits until there is room for it.
+
         Raises:
             CapsuleError: the decision could not be recorded; nothing was sent.
         """
+        async with self._room:
+            return await self._asked(request, original_call_id, local_sampling=local_sampling)
+
+    async def _asked(
+        self, request: ChatRequest, original_call_id: str, *, local_sampling: bool
+    ) -> Outcome:
         backend, breaker = self._state.backend, self._state.breaker
         health = self._state.monitor.last
         call = Call(uuid.uuid4().hex, Stage.IMPLEMENT, ORIGIN)

@@ -240,7 +240,7 @@ async def _implement(
     place = place_of(settings)
     solved = await work(
         settings,
-        prepare(wanted, place),
+        prepare(settings, wanted, place),
         on_before=lambda _: None,
         on_tried=lambda _: None,
     )

@@ -226,10 +226,7 @@ def _watched(seen: RoutingView) -> list[str]:
     if not monitor.enabled:
         return ["live      not watched: [reflex.monitor] enabled = false"]
     rows = watched_rows(seen.gate)
-    lines = [
-        f"{row.name:9} {row.counted}, {row.allowed}; evidence at {row.percent} of its limit"
-        for row in rows
-    ]
+    lines = [f"{row.name:9} {row.told}; evidence at {row.percent} of its limit" for row in rows]
     broken = next((one for one in seen.gate.drift or () if one.broken), None)
     if broken and seen.gate.valid:  # with demote = false it is a warning
         said = explained(broken.cause).sentence

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _DEFAULT_TASKS, _DEFAULT_TIME_S = 40, 600.0
 _MOST_AT_ONCE = 4
 _DAY = 86_400
+_MOST_ROWS = 12  # of reasons: a project's own words are among them
 
 
 def add(commands: Commands) -> None:
@@ -260,8 +261,8 @@ def _told(made: MadeSuite, name: str) -> list[str]:
     lines = [
         *columns(rows, right=frozenset({1, 2, 3})),
         "",
-        *_listed("dropped because:", why),
-        *_listed("files passed over:", files),
+        *reasons("dropped because:", why),
+        *reasons("files passed over:", files),
         (
             f"{made.runs} checks in {made.seconds:.0f} s{each}; "
             f"{tally.commits} commits looked at; memory {_memory_mb()} MiB at most"
@@ -280,7 +281,12 @@ def _told(made: MadeSuite, name: str) -> list[str]:
     ]
 
 
-def _listed(title: str, rows: list[tuple[int, str]]) -> list[str]:
+def reasons(title: str, rows: list[tuple[int, str]]) -> list[str]:
+    """The most frequent rows, and how much the others come to; nothing where there is no row."""
+    if rows[_MOST_ROWS:]:
+        others = rows[_MOST_ROWS - 1 :]
+        text = f"{len(others)} further reasons: --json has each"
+        rows = [*rows[: _MOST_ROWS - 1], (sum(count for count, _ in others), text)]
     return [title, *columns(rows, right=frozenset({0})), ""] if rows else []
 
 

@@ -49,7 +49,7 @@ class GateTable:
         if self.broken is None:
             return ""
         when = f" {self.since}" if self.since else ""
-        return f"demoted{when}: {self.broken.name} {self.broken.counted}, {self.broken.allowed}"
+        return f"demoted{when}: {self.broken.name} {self.broken.told}"
 
 
 def gate_table(gate: GateView, thresholds: Thresholds) -> GateTable:

@@ -25,7 +25,8 @@ _WORDS = {
 class WatchedRow:
     """One promise; ``level`` is the evidence on the way to its limit, 0 to 1, on a log scale.
 
-    ``counted`` is what was seen, ``allowed`` what may be, ``short`` the first without its words.
+    ``counted`` is what was seen, ``allowed`` what may be (empty where the pass does not say),
+    ``short`` the first without its words.
     """
 
     name: str
@@ -33,6 +34,11 @@ class WatchedRow:
     counted: str
     allowed: str
     short: str
+
+    @property
+    def told(self) -> str:
+        """What was seen, and what may be."""
+        return f"{self.counted}, {self.allowed}" if self.allowed else self.counted
 
     @property
     def percent(self) -> str:

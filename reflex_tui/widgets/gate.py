@@ -103,9 +103,9 @@ def gate_lines(table: GateTable, width: int) -> list[Content]:
     lines = []
     if table.broken is not None:
         bar, since = evidence_bar(table.broken), (f"{table.since}: " if table.since else "")
-        counted, allowed = table.broken.counted, table.broken.allowed
+        counted, told = table.broken.counted, table.broken.told
         head = title("demoted", since, f"{table.broken.name} ")
-        ways = [line(head, bar, f" {counted}, {allowed}"), line(head, f"{counted}, {allowed}")]
+        ways = [line(head, bar, f" {told}"), line(head, told)]
         lines.append(fitting([*ways, line(head, counted)], width))
     if table.told:
         lines.append(fitting([line((way, MUTED)) for way in table.told], width))

@@ -47,7 +47,7 @@ class WatchedSection(Section):
         return [
             fitting(
                 [
-                    _told(rows, lambda row: f"{row.counted}, {row.allowed}"),
+                    _told(rows, lambda row: row.told),
                     _told(rows, lambda row: row.counted),
                     _told(rows, lambda row: row.short),
                     _told(rows),

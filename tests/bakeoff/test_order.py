@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.harness.bakeoff.plan import MOST_SEED, Slot, share, stages, task_order
+from core.errors import ConfigError
+from core.harness.bakeoff.plan import MOST_SEED, Plan, Scope, Slot, share, stages, task_order
 from core.harness.gate.looks import GatePlan, looks_of
+from core.patchloop.formats import EditFormat
+from core.settings import load_settings
+from tests.support.suite.making import make_suite, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TASKS = st.lists(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
 SEEDS = st.integers(0, MOST_SEED)
@@ -58,3 +68,23 @@ def test_shards_are_a_partition(tasks: list[str], seed: int, parts: int) -> None
     for part in filter(None, shares):
         for stage in staged(part, 1, seed):
             assert all(whole[slot.task, slot.arm] == slot.seed for slot in stage)
+
+
+def test_a_format_in_which_a_task_cannot_be_edited_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any call: functions are for Python, and each attempt would fail."""
+    monkeypatch.chdir(project)
+    suite = make_suite(project / "suite", "sound", "other")
+    write(suite / "other/workspace/area.py", "to area :width :height\n")
+    config = write(project / "stage0.toml", '[reflex]\nmodel = "m"\n')
+    settings = load_settings(config)
+    for edit_format in EditFormat:
+        plan = Plan(suite="./suite", edit_format=edit_format)
+        if edit_format is EditFormat.FUNCTION:
+            with pytest.raises(ConfigError, match="no editable file of the task other"):
+                Scope.of(plan, settings)
+        else:
+            assert len(Scope.of(plan, settings).tasks) == 2
+    one = Plan(suite="./suite", tasks="sound", edit_format=EditFormat.FUNCTION)
+    assert [task.id for task in Scope.of(one, settings).tasks] == ["sound"]

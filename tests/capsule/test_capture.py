@@ -14,7 +14,7 @@ from core import capsule
 from core.capsule.capture import Capture
 from core.capsule.redaction import redact
 from core.capsule.secret_rules import PHRASES, TOKENS
-from tests.support.capsule.secrets import LOWER, PEM, PLANTED
+from tests.support.capsule.secrets import JWT, LOWER, MIXED, PEM, PLANTED
 
 KEY = bytes(range(32))
 
@@ -30,6 +30,55 @@ def test_planted_secrets_are_taken_out(kind: str) -> None:
     assert content.startswith("def f(x):\n    return x  # ")
     assert content.endswith("print(f(1))")
     assert "[redacted:" in content
+
+
+BY_THEMSELVES = {
+    "github": f"ghp_{MIXED[:36]}",
+    "openai": f"sk-proj-{MIXED[:48]}",
+    "anthropic": f"sk-ant-api03-{MIXED[:90]}",
+    "aws": "AKIAIOSFODNN7EXAMPLE",
+    "slack": f"xoxb-123456789012-{MIXED[:24]}",
+    "gitlab": f"glpat-{MIXED[:20]}",
+    "stripe": f"sk_live_{MIXED[:24]}",
+    "jwt": JWT,
+}
+AROUND = {
+    "a line of JSON": lambda text: json.dumps({"content": f"first\n{text}\nlast"}),
+    "a line of JSON in JSON": lambda text: json.dumps(json.dumps(f"first\n{text}\nlast")),
+    "a cell of a table": lambda text: json.dumps(f"name\t{text}\tnote"),
+    "bytes as Python shows them": lambda text: repr(f"first\n{text}".encode()),
+    "an escaped quote mark": lambda text: f"\\u0022{text}\\u0022",
+    "a URL's text": lambda text: f"https://x.example/?q=key%3D{text}",
+    "a mail's text": lambda text: f"=22{text}=22",
+    "a removed line": lambda text: f"@@ -1 +1 @@\n-{text}\n+KEY",
+    "a removed line in JSON": lambda text: json.dumps(f"@@ -1 +1 @@\n-{text}\n+KEY"),
+    "an option": lambda text: f"tool -p{text} run",
+    "colour": lambda text: f"\x1b[31m{text}\x1b[0m",
+    "bold colour": lambda text: f"\x1b[1;38;5;196m{text}\x1b[m",
+    "colour in JSON": lambda text: json.dumps(f"a \x1b[31m{text}\x1b[0m"),
+    "colour in JSON in JSON": lambda text: json.dumps(json.dumps(f"a \x1b[31m{text}\x1b[0m")),
+    "what a search has found": lambda text: f"\x1b[01;31m\x1b[K{text[:4]}\x1b[m\x1b[K{text[4:]}",
+    "colour after a word": lambda text: f"key\x1b[32m{text}",
+}
+
+
+@pytest.mark.parametrize("where", AROUND)
+def test_tokens_are_taken_out_wherever_they_stand(where: str) -> None:
+    """What is before one may end in a letter and be no word: an escape, a code, a mark."""
+    for kind, token in BY_THEMSELVES.items():
+        stored = json.dumps(redact({"messages": [{"content": AROUND[where](token)}]}))
+        assert token[8:] not in stored, kind
+        assert "[redacted:" in stored
+
+
+def test_coloured_text_without_a_secret_is_kept_as_it_is() -> None:
+    """Colour is part of what was said."""
+    text = "\x1b[31mFAILED\x1b[0m task-1 \\u001b[0m"
+    assert redact(text) == text
+    assert redact("\x1b[1mpassword\x1b[0m=\x1b[32m'hunter2secret'\x1b[0m") == (
+        "password='[redacted:assigned]'"
+    )
+    assert "hunter2secret" not in redact("https://x.example/?a=1&q=password%3Dhunter2secret%26b")
 
 
 def test_a_private_key_that_was_cut_is_taken_out() -> None:

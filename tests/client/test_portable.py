@@ -46,10 +46,10 @@ def string(**further: Any) -> dict[str, Any]:
         (string(pattern=r"^[a\n]$"), string()),
         (string(pattern="^a{,5000}$"), string()),
         (string(pattern="^(^a)$"), string()),
-        (string(pattern=r"^\{[{^$]$"), string(pattern=r"^\{[{^$]$")),
+        (string(pattern=r"^\{[{^$]$"), string(pattern=r"^\{[${^]$")),
         (string(pattern="^a|b$"), string()),
         (string(pattern="^a)|(b$"), string()),
-        (string(pattern="^[|]$"), string(pattern="^[|]$")),
+        (string(pattern="^[|]$"), string(pattern=r"^\|$")),
         (string(pattern="^[]a]$"), string()),
         (string(pattern="^([0-9]{4}-){16}$"), string(pattern="^([0-9]{4}-){16}$")),
         (string(pattern="^([0-9]{16}-){16}$"), string()),
@@ -95,7 +95,34 @@ def string(**further: Any) -> dict[str, Any]:
         ),
         ({"type": "integer", "maximum": 10**19}, {"type": "integer"}),
         (string(pattern="^(?=a)b$", maxLength=9), string(maxLength=9)),
-        (string(pattern="^(?:a|b)$"), string(pattern="^(?:a|b)$")),
+        (string(pattern="^(?:a|bc)$"), string(pattern="^(a|bc)$")),
+        # Classes by their ASCII characters; a hyphen and a caret where they are themselves.
+        (string(pattern=r"^\d+\w$"), string(pattern="^[0-9]+[0-9A-Z_a-z]$")),
+        (string(pattern=r"^[-\d^]+\-\/$"), string(pattern="^[0-9^-]+-/$")),
+        (string(pattern=r"^[!#-\[\]-~]$"), string(pattern=r"^[!#-\[\]-~]$")),
+        (string(pattern=r"^\x41\u00e9[.]$"), string(pattern=r"^Aé\.$")),
+        (string(pattern="^a+?b{2}?$"), string(pattern="^a+b{2}$")),
+        # What a grammar refuses, reads otherwise, or writes into the JSON as it is.
+        *(
+            (string(pattern=pattern), string())
+            for pattern in (
+                *(r"^\s$", r"^\S$", r"^\D$", r"^\W$", "^.$", "^[^a]$", "^[ -~]$", "^[!-/]$"),
+                *(r"^\x22$", r"^\x5c$", r"^[\x00-a]$", r"^\0$", r"^\a$", r"^[\ud800-\udfff]$"),
+                *(
+                    "^a++$",
+                    "^a*+$",
+                    "^a?+$",
+                    "^a{2}+$",
+                    "^(?>a)$",
+                    "^(?i:a)$",
+                    "(?i)^a$",
+                    "^(?=a)$",
+                ),
+                *("^(a|)$", "^()$", "^$", "^(a*)*$", "^(a?|b)+$", "^[[a]$", "^[a--]$", "^[^-]$"),
+                *("^a{0}$", r"^a\Z", r"^a\b$", "^[a&&b]$", "^(", "^[a", "^*$", "^a**$", "^\\"),
+                "^" + "(" * 900 + "a" + ")" * 900 + "$",
+            )
+        ),
         (string(pattern=r"^(a)\1$"), string()),
         (string(pattern=r"^\bword$"), string()),
         ({"allOf": [{"const": 1}]}, {"const": 1}),

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.client import toolcalls
 from core.client.backend import ChatRequest, Message
 from core.client.chat import ChatClient
+from core.client.json_text import merged
 from core.client.toolcalls import ToolCalls, is_unparsed_call, offered
 from core.errors import Counting, NotCompliant
 from core.stages import Mode
@@ -91,6 +93,69 @@ def test_names_and_ids_may_be_said_again() -> None:
     ) == [("", "write", '{"x": 1}')]
 
 
+@pytest.mark.parametrize("indexes", [(0, 1), (0, 0), (None, None), ("none", "none")])
+def test_one_id_for_all(indexes: tuple[Any, Any]) -> None:
+    """Another name, another index, or the name again once all is said: another call."""
+    first, second = indexes
+    assert called(
+        part(first, id="c", name="look", arguments='{"x": 1}'),
+        part(first, id="c", name="look", arguments=""),
+        part(second, id="c", name="look", arguments='{"x": '),
+        part(second, id="c", arguments="2}"),
+        part(second, id="c", name="write", arguments="{}"),
+    ) == [("c", "look", '{"x": 1}'), ("c", "look", '{"x": 2}'), ("c", "write", "{}")]
+
+
+def test_calls_with_one_id_may_come_in_turn() -> None:
+    """Their indexes tell them apart."""
+    assert called(
+        part(0, id="c", name="look", arguments="{"),
+        part(1, id="c", name="look", arguments=""),
+        part(0, id="c", arguments="}"),
+        part(1, arguments='{"x"'),
+        part(1, id="c", arguments=": 1}"),
+    ) == [("c", "look", "{}"), ("c", "look", '{"x": 1}')]
+
+
+def test_arguments_are_not_read_again_with_each_of_thousands_of_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name with each part makes us look whether the arguments are complete, but not for ever."""
+    looks: list[str] = []
+
+    def looked(text: str) -> Any:
+        looks.append(text)
+        return json.loads(text)
+
+    monkeypatch.setattr(toolcalls, "parse_json_now", looked)
+    parts = [part(0, name="write", arguments="}") for _ in range(2000)]
+    made = called(part(0, name="write", arguments='{"x": "'), *parts)
+    assert made == [("", "write", '{"x": "' + "}" * 2000)]
+    assert len(looks) < 300
+
+
+class Counted(int):
+    """Counts how often it was compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+
+def test_long_lists_are_merged_in_one_pass() -> None:
+    """Entries by their index, of which a server may send tens of thousands."""
+    first = [{"index": Counted(number), "text": "a"} for number in range(2000)]
+    second = [{"index": Counted(number), "text": "b"} for number in range(1999, 4000)]
+    made = merged(first, second)
+    assert [one["text"] for one in made[1998:2001]] == ["a", "ab", "b"]
+    assert len(made) == 4000
+    assert Counted.compared < 100_000
+
+
 def test_parts_of_calls_in_turn() -> None:
     """Parts find their call by index, or by id where they have none."""
     assert (
@@ -119,6 +184,7 @@ def test_further_fields_are_kept() -> None:
     custom = {"index": 1, "id": "c", "type": "custom", "custom": {"name": "sh", "input": "l"}}
     calls.add(custom, streamed=True)
     calls.add({"index": 1, "custom": {"input": "s"}}, streamed=True)
+    calls.add({"index": 1, "id": "c"}, streamed=True)
     first, second = calls.whole()
     assert first["extra_content"] == {"v": {"signature": "S"}}
     assert first["function"] == {"name": "f", "arguments": "{}", "strict": True}

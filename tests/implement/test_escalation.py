@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule import EventLog
-from core.errors import ConnectFailed
+from core.errors import ConfigError, ConnectFailed
+from core.implement.command import words_of
+from core.implement.files import FilePlace
+from core.implement.work import Wanted, prepare, work
 from core.patchloop.formats import EditFormat
 from core.stages import Stage
-from tests.support.implement.scene import BROKEN, GOOD, WRONG, mend, scene, solve
+from tests.support.implement.scene import (
+    BROKEN,
+    CHECK,
+    GOOD,
+    PROMPT,
+    WRONG,
+    mend,
+    refused_or_undone,
+    scene,
+    solve,
+)
 from tests.support.router.world import promote
 
 if TYPE_CHECKING:
@@ -34,6 +47,7 @@ async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
         assert given_up["backend"] == "reflex"
         assert [one["rung"] for one in given_up["attempts"]] == ["rewrite", "mask", "feedback"]
         assert {one["failure"] for one in given_up["attempts"]} == {"test"}
+        assert {one["edit_format"] for one in given_up["attempts"]} == {"code"}
         (applied,) = found.world.events("PatchApplied")
         assert applied["call_id"] == calls[-1]["call_id"]
         assert (applied["files"], applied["lines_changed"]) == (["calc.py"], 2)
@@ -67,6 +81,42 @@ async def test_it_is_asked_in_the_format_it_has_earned(tmp_path: Path) -> None:
         (found.root / "calc.py").write_text(BROKEN)
         await solve(found, edit_format=EditFormat.SEARCH_REPLACE)
         assert "Copy the old lines" in found.reflex.asked[1]
+
+
+async def test_a_format_in_which_nothing_can_be_edited_is_refused_before_any_call(
+    tmp_path: Path,
+) -> None:
+    """Asked for or configured; one that was earned elsewhere is passed over."""
+    c_file = ("notes.txt",)
+    async with scene(tmp_path / "repo", promoted=False) as found:
+        (found.root / "notes.txt").write_text("RATE 1\n")
+        place = FilePlace(found.root, found.root)
+        wanted = Wanted(PROMPT, c_file, words_of(CHECK), edit_format=EditFormat.FUNCTION)
+        with pytest.raises(ConfigError, match=r"none of notes\.txt") as refused:
+            prepare(found.world.settings, wanted, place)
+        assert "another format: auto, code, whole_file, search_replace" in refused.value.remedy
+        ended = await refused_or_undone(
+            found.root,
+            *(PROMPT, "--file", "notes.txt", "--check", CHECK, "--yes"),
+            *("--edit-format", "function"),
+        )
+        assert (ended.status, ended.out) == (2, "")
+        assert "is for Python files" in ended.err
+        assert found.world.events("RoutingDecision") == []
+        await promote(found.world.settings, edit_format="function")
+        given = Wanted(PROMPT, c_file, words_of(CHECK), attempts=1)
+        task = prepare(found.world.settings, given, place)
+        await work(found.world.settings, task, on_before=lambda _: None, on_tried=lambda _: None)
+        assert '"function"' not in found.reflex.asked[0]
+    text = 'edit_format = "function"\n'
+    async with scene(tmp_path / "other", promoted=False, in_reflex=text) as found:
+        (found.root / "notes.txt").write_text("RATE 1\n")
+        with pytest.raises(ConfigError, match="is for Python files"):
+            prepare(
+                found.world.settings,
+                Wanted(PROMPT, c_file, words_of(CHECK)),
+                FilePlace(found.root, found.root),
+            )
 
 
 async def test_reflex_solves_it_and_the_cloud_hears_nothing(tmp_path: Path) -> None:
@@ -174,6 +224,22 @@ async def test_further_candidates_are_local(tmp_path: Path) -> None:
         assert found.cloud.asked == []
         (applied,) = found.world.events("PatchApplied")
         assert applied["call_id"] in {call["call_id"] for call in found.world.events("LLMCall")}
+
+
+async def test_a_task_is_held_out_as_a_whole(tmp_path: Path) -> None:
+    """Its further attempts and candidates too; reflex hears of it when the cloud has failed."""
+    text = "[reflex.monitor]\nholdout = 1.0\n[reflex.fallback]\nmax_failures = 2\n"
+    async with scene(
+        tmp_path / "repo", reflex=[GOOD], cloud=[WRONG, GOOD], in_reflex=text
+    ) as found:
+        assert (await solve(found, candidates=3)).changes
+        assert (found.reflex.asked, len(found.cloud.asked)) == ([], 2)
+        assert {reason for _, reason, *_ in found.decisions} == {"holdout"}
+    async with scene(tmp_path / "other", reflex=[GOOD], cloud=[WRONG], in_reflex=text) as found:
+        assert (await solve(found)).changes
+        assert (len(found.reflex.asked), len(found.cloud.asked)) == (1, 2)
+        assert found.decisions[-1] == ("reflex", PASSED, "cloud_not_allowed", False)
+        assert len({one["task_id"] for one in found.world.events("RoutingDecision")}) == 1
 
 
 async def test_a_cloud_is_not_told_how_to_sample(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from core.implement import shadowing
 from core.monitor.drift import OUTCOMES
 from core.monitor.pairs import PairedTasks
 from core.router import call
+from core.router.attempts import Attempts
 from core.router.shadowed import shadow_summary
+from core.stages import Reason
 from reflex_tui.cli.implement_text import document, shadowed
 from reflex_tui.cli.main import run
 from tests.support.implement.scene import (
@@ -119,6 +121,30 @@ async def test_only_the_cloud_solves_it_and_a_forged_or_copied_record_counts_for
             log.append(ShadowCheckedEvent.model_validate(forged))
             log.append(ShadowCheckedEvent.model_validate(fields))
         assert summary(found) == PairedTasks(cloud_only=1)
+
+
+async def test_its_candidates_are_no_more_at_once_than_shadow_calls_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task asks for several replies; each waits until there is room for it."""
+    make, under_way, most = Attempts.make, 0, []
+
+    async def counted(self: Attempts, *arguments: Any, **more: Any) -> Any:
+        nonlocal under_way
+        shadow = arguments[-1].reason == Reason.SHADOW
+        under_way += shadow
+        most.append(under_way)
+        try:
+            return await make(self, *arguments, **more)
+        finally:
+            under_way -= shadow
+
+    monkeypatch.setattr(Attempts, "make", counted)
+    text = ALL + "concurrency = 2\n[reflex.fallback]\nmax_failures = 1\n"
+    async with scene(tmp_path / "repo", promoted=False, in_reflex=text) as found:
+        await solve(found, candidates=4)
+        assert (len(found.reflex.asked), max(most)) == (4, 2)
+        assert checked(found)["attempts"] == 1
 
 
 async def test_only_reflex_solves_it(tmp_path: Path) -> None:
@@ -223,7 +249,7 @@ async def test_a_comparison_can_be_skipped(tmp_path: Path, *, waits: bool) -> No
         async with asyncio.timeout(PATIENCE_S):
             ended = await solve(
                 found,
-                on_comparing=lambda _, skip: tasks.append(asyncio.create_task(soon(skip))),
+                on_comparing=lambda _diff, _s, skip: tasks.append(asyncio.create_task(soon(skip))),
             )
         assert found.calc == GOOD
         assert shadowed(ended) == ["shadow: not compared with reflex: skipped"]
@@ -238,6 +264,9 @@ async def test_ctrl_c_skips_a_comparison_and_the_answer_is_asked_about(tmp_path:
         ended = await at_terminal(found.root, *task, answers=["y", "^C", "y"])
         assert (ended.status, found.calc) == (0, GOOD)
         assert "shadow: not compared with reflex: skipped" in ended.out
+        # There is something to read meanwhile, and it is not said twice.
+        assert ended.out.count("+    return a + b") == 1
+        assert ended.out.index("+    return a + b") < ended.out.index("comparing with reflex")
 
 
 async def test_a_check_that_the_sandbox_cannot_run_says_nothing_of_reflex(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.capsule import EventLog
 from core.capsule.decisions import record_decision
-from core.capsule.events import GateDecisionEvent, LLMCallEvent
-from core.monitor.drift import COMPLIANCE, LATENCY
+from core.capsule.events import GateDecisionEvent, LLMCallEvent, ShadowCheckedEvent
+from core.capsule.keys import own_key, seal
+from core.monitor.drift import COMPLIANCE, LATENCY, OUTCOMES
 from core.monitor.follow import DriftWatch
 from core.settings import Monitor, load_settings
 from core.settings.thresholds import accept
 from core.stages import Mode, Reason
+from reflex_tui.model.watched import watched_row
 from tests.support.router.world import QUESTION, SCHEMA, World, promote, world
 
 if TYPE_CHECKING:
@@ -98,6 +100,40 @@ async def test_a_new_bakeoff_is_the_way_back(project: Path) -> None:
         await ask(scene, 60)
         await promote(scene.settings)
         assert await ask(scene, 1) == [(Mode.REFLEX, None)]
+
+
+async def test_a_demotion_by_tasks_names_no_share_that_the_pass_did_not_name(
+    project: Path,
+) -> None:
+    """Pairs are evidence also where the pass has no figure of the cloud; 0 % would be invented."""
+    async with world(project) as scene:
+        passed = scene.events("GateDecision")[0]
+        with EventLog(scene.settings.state_dir / "capsule") as log:
+            for number in range(60):
+                event = ShadowCheckedEvent(
+                    run_id="r",
+                    policy_hash="p",
+                    call_id=f"shadow {number}",
+                    original_call_id=f"task {number}",
+                    answered_seq=passed["seq"] + 1,
+                    endpoint=passed["endpoint"],
+                    model=passed["model"],
+                    cloud_model="c",
+                    solved=False,
+                    cloud_solved=True,
+                    in_time=True,
+                    attempts=1,
+                    cloud_attempts=1,
+                )
+                key = own_key()
+                assert key
+                sealed = seal(event.body(), scene.settings.source.root, key)
+                log.append(event.model_copy(update={"seal": sealed}))
+        assert await ask(scene, 1) == [(Mode.CLOUD, OUTCOMES)]
+        (_, demotion) = scene.events("GateDecision")
+        assert demotion["drift"]["allowed"] is None
+        told = watched_row({"cause": OUTCOMES, **demotion["drift"]}).told
+        assert told.endswith(f"of {demotion['drift']['calls']} wrong")
 
 
 async def test_invalid_replies_demote(project: Path) -> None:

@@ -52,6 +52,27 @@ def edited(function: str, *code: str, text: str = CART) -> str:
     return apply({PATH: text}, parse(EditFormat.FUNCTION, data), [PATH]).files[PATH]
 
 
+@pytest.mark.parametrize(
+    ("opening", "expected"),
+    [
+        ("import os; X = [\n    1,\n]\n", "import math\nimport os; X = [\n    1,\n]\n"),
+        ("import os\nimport re; X = [\n    1,\n]\n", "import os\nimport math\nimport re; X = ["),
+        ('"""Doc."""; X = [\n    1,\n]\n', '"""Doc."""; X = [\n    1,\n]\nimport math\n'),
+        (
+            "from __future__ import annotations; X = 1; Y = [\n    1,\n]\n",
+            "X = 1; Y = [\n    1,\n]\nimport math\n",
+        ),
+        ("import os; X = 1\n", "import os; X = 1\nimport math\n"),
+    ],
+)
+def test_an_import_never_lands_within_another_statement(opening: str, expected: str) -> None:
+    """Also where that begins on the line of an import, and ends below it."""
+    text = f"{opening}\n\ndef f():\n    return 1\n"
+    made = edited("f", "import math", "def f():", "    return math.pi", text=text)
+    ast.parse(made)
+    assert expected in made
+
+
 def test_a_function_is_replaced_and_nothing_else() -> None:
     """At its own indentation, decorators included."""
     made = edited("Cart.empty", "@property", "def empty(self):", "    return not self.lines")

@@ -24,6 +24,7 @@ from core.settings.thresholds import accept
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
+from reflex_tui.cli.suite import reasons
 from tests.support.suite.making import write
 from tests.support.suite.repository import CHECK, commit, git, make_repository
 
@@ -254,3 +255,15 @@ async def test_without_a_repository_or_a_check_there_is_a_remedy(
     with pytest.raises(ConfigError, match="no command that checks") as caught:
         await made_from(tmp_path, self_test, check=None, result=None)
     assert "--check" in caught.value.remedy
+
+
+def test_reasons_are_few_lines_however_many_there_are() -> None:
+    """The most frequent by name, the others as one line with their sum."""
+    assert reasons("dropped because:", []) == []
+    few = reasons("dropped because:", [(2, "flaky"), (1, "slow")])
+    assert few == ["dropped because:", "2  flaky", "1  slow", ""]
+    many = reasons("dropped because:", [(100 - number, f"r{number}") for number in range(90)])
+    assert len(many) == 14
+    assert many[11].split() == ["90", "r10"]
+    left = sum(range(11, 90))  # 100 - 89 to 100 - 11
+    assert many[12].strip() == f"{left}  79 further reasons: --json has each"

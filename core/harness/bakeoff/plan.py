@@ -13,12 +13,14 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.fingerprint import PROMPTS, SCHEMAS, tree_hash
+from core.fingerprint import PROMPTS, tree_hash
 from core.harness.commands.toolchain import with_tools
 from core.harness.report.model import RunSettings, SuiteRecord
 from core.harness.suites.find import available_suites, load_suite
+from core.patchloop.auto import refuse_unfit
 from core.patchloop.formats import EditFormat
 from core.plain import plain
+from core.router.edit_schemas import edit_schemas_hash
 from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
@@ -166,13 +168,13 @@ class Scope:
 
         Raises:
             SuiteError: There is no such suite or task, or no task can be run on this machine.
-            ConfigError: The shard has no task.
+            ConfigError: The shard has no task, or a task cannot be edited in the format.
         """
         workspace = settings.source.root
         suite = load_suite(plan.suite, workspace)
         root = _root_text(plan.suite, suite, workspace)
         tasks, unusable = with_tools(_selected(suite, plan), workspace)
-        return cls(
+        scope = cls(
             plan=plan,
             settings=settings,
             suite=suite,
@@ -180,9 +182,16 @@ class Scope:
             root=root,
             suite_hash=suite.hash,
             prompt_hash=tree_hash(PROMPTS),
-            schema_hash=tree_hash(SCHEMAS),
+            schema_hash=edit_schemas_hash(),
             unusable=unusable,
         )
+        for task in tasks:
+            refuse_unfit(
+                scope.edit_format,
+                {path: task.workspace.get(path, "") for path in task.editable},
+                named=f"no editable file of the task {plain(task.id, 80)}",
+            )
+        return scope
 
     @property
     def subset(self) -> bool:

@@ -6,17 +6,11 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.fingerprint import (
-    PROMPTS,
-    SCHEMAS,
-    SUITES,
-    suite_content_hash,
-    suite_root,
-    tree_hash,
-)
+from core.fingerprint import PROMPTS, SUITES, suite_content_hash, suite_root, tree_hash
 from core.harness.gate.criteria import GateThresholds, Verdict
 from core.harness.report.verdict import EXIT_STATUS, rederive
 from core.plain import plain
+from core.router.edit_schemas import edit_schemas_hash
 from core.router.lapses import disqualifying, mark
 from core.router.promotion import SECONDS_A_DAY, GateContext, Lapse, changes, other_suite, too_old
 from core.settings.suites import counts
@@ -91,7 +85,7 @@ def present(
     return GateContext(
         suite_hash=_suite_hash(report.suite.root, workspace),
         prompt_hash=tree_hash(PROMPTS),
-        schema_hash=tree_hash(SCHEMAS),
+        schema_hash=edit_schemas_hash(),
         now=now,
         in_demo=in_demo,
     )
