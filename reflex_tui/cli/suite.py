@@ -265,7 +265,7 @@ def _told(made: MadeSuite, name: str) -> list[str]:
         *reasons("files passed over:", files),
         (
             f"{made.runs} checks in {made.seconds:.0f} s{each}; "
-            f"{tally.commits} commits looked at; memory {_memory_mb()} MiB at most"
+            f"{tally.commits} commits looked at; {_memory()} at most"
         ),
     ]
     if made.stopped:
@@ -294,15 +294,16 @@ def _dropped(tally: MakingTally, origin: str) -> int:
     return sum(count for (of, _), count in tally.dropped.items() if of == origin)
 
 
-def _memory_mb() -> int:
-    """The most that this process or one that it started has had in memory."""
+def _memory() -> str:
+    """The most that this process, and one that it started, has had in memory."""
     import resource
 
-    kilobytes = max(
-        resource.getrusage(who).ru_maxrss
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    own, started = (
+        resource.getrusage(who).ru_maxrss // unit
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    return kilobytes // (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return f"memory {own} MiB, a check's {started} MiB"
 
 
 def _document(made: MadeSuite) -> dict[str, object]:
