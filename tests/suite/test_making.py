@@ -148,6 +148,23 @@ async def test_one_test_file_is_enough_for_a_task(tmp_path: Path, self_test: Sel
     assert made.tally.tried.total() == tried
 
 
+async def test_a_function_that_all_tests_reach(tmp_path: Path, self_test: SelfTest) -> None:
+    """It is broken so that some of them still pass: who notices must be told from who does not."""
+    root = make_repository(tmp_path)
+    write(root / "size.py", 'def size(n):\n    return "large" if n > 9 else "small"\n')
+    cases = {"one": (1, "small"), "nine": (9, "small"), "ten": (10, "large"), "many": (99, "large")}
+    tests = (
+        f"def test_{name}():\n    assert size({n}) == {what!r}\n"
+        for name, (n, what) in cases.items()
+    )
+    write(root / "tests/test_size.py", "\n\n".join(["from size import size\n", *tests]))
+    commit(root, "Sizes")
+    made = await made_from(root, self_test, check=(*CHECK, TESTS), origins=("mutation",), tasks=9)
+    (task,) = [each for each in made.tasks if "size.py" in each.candidate.broken]
+    assert len(task.expected) == 4
+    assert 0 < len(task.noticing) < 4
+
+
 def test_a_check_that_can_be_short_has_less_time() -> None:
     """A slow test file is given up while others may still be tried."""
     whole, parts = CheckCommand(("make", "test")), CheckCommand(("pytest", TESTS))
