@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from core.settings.thresholds import accept
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
+from reflex_tui.cli.main import run
 from reflex_tui.cli.suite import reasons
 from tests.support.suite.making import write
 from tests.support.suite.repository import CHECK, commit, git, make_repository
@@ -172,6 +174,22 @@ def test_a_check_that_can_be_short_has_less_time() -> None:
     assert (wanted.longest_check(whole), wanted.longest_check(parts)) == (60, 30)
     assert replace(wanted, time_s=30).longest_check(parts) == 10
     assert replace(wanted, check_s=90).longest_check(parts) == 90
+
+
+def test_the_command_tells_what_came_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table at the end, or one document: the counts, how long it took and the memory."""
+    monkeypatch.chdir(make_repository(tmp_path))
+    few = ("--check", " ".join(CHECK), "--result", "tap", "--from", "mutation", "--tasks", "1")
+    assert run(["suite", "make", "mine", *few], "reflex") == 0
+    printed = capsys.readouterr().out
+    assert "1 task in .speckit/suites/mine" in printed
+    assert "0 commits looked at; memory " in printed
+    assert run(["suite", "make", "mine", *few, "--replace", "--json"], "reflex") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["kept"], len(told["tasks"])) == ({"mutation": 1}, 1)
+    assert min(told["memory_mib"], told["check_memory_mib"], told["checks"]) > 0
 
 
 async def test_whoever_stops_keeps_what_is_found(tmp_path: Path, self_test: SelfTest) -> None:
