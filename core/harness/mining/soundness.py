@@ -49,7 +49,7 @@ async def _problem(task: Task, checks: Checks) -> str:
             return ""
         control = await check({**task.workspace, **task.control}, task.editable)
     except SuiteError as error:
-        return error.message
+        return f"{error.message.rstrip('.')}. {error.remedy}".strip()
     return "its control passes: the tests are too weak" if control.passed else ""
 
 
