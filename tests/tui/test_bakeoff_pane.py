@@ -290,6 +290,13 @@ async def test_reports_are_read_marked_and_compared(ring: Arena) -> None:
         await bench.press("o", "c")
         assert "Overview" not in bench.app.clipboard
         assert "every criterion" not in bench.shown() or "undecided" in bench.shown()
+        await bench.press("b")
+        await until(bench, lambda: bench.shows("Compared"))
+        await bench.press("escape", "p")
+        await until(bench, lambda: isinstance(bench.app.screen, PromoteScreen))
+        await bench.press("escape", "a")
+        await until(bench, lambda: isinstance(bench.app.screen, BakeoffStart))
+        assert bench.app.screen.query_one("#start-suite", Input).value == "reflex_patchloop_v1"
         await bench.press("escape", "c")
         await until(bench, lambda: isinstance(bench.app.screen, Sheet))
         assert "2026-01-11" in bench.shown()
