@@ -11,15 +11,18 @@ PARTS ?= capsule router client gate gateway sandbox suite hostile docs
 # Tests start hundreds of processes, and each would compile the product once more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: bench demo test coverage lock lint types contracts docs site package wheel sbom check torture clean help
+.PHONY: bench demo test test-all coverage lock lint types contracts docs site package wheel sbom check torture clean help
 
 help: ## Show this help
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: $(VENV)/.local ## The dashboard over an embedded engine, in a workspace of its own
 	@exec $(BIN)/code reflex demo
 
-test: $(VENV)/.dev ## All tests, the real-engine ones included
+test: $(VENV)/.dev ## The tests, the real engine's included; those marked slow are left out
+	$(BIN)/python -m pytest -n auto --dist worksteal -q --durations=10 -m "not slow"
+
+test-all: $(VENV)/.dev ## All tests, the slow ones too, as CI runs them
 	$(BIN)/python -m pytest -n auto --dist worksteal -q --durations=10
 
 coverage: $(VENV)/.dev ## All tests, and which lines they run: a table, and build/coverage/
@@ -66,7 +69,7 @@ sbom: wheel ## What the wheel installs, all extras included, as CycloneDX into d
 	@build/sbom/bin/cyclonedx-py environment --output-reproducible -o dist/speckit-reflex.cdx.json \
 		build/installed/bin/python
 
-check: lint types contracts site test package ## Everything CI runs
+check: lint types contracts site test-all package ## Everything CI runs
 
 torture: $(VENV)/.dev ## The tests that have a longer form, in it, with figures: [PARTS=…]
 	REFLEX_TORTURE=1 $(BIN)/python -m pytest $(PARTS:%=tests/%) -q --timeout=3600 \

@@ -35,13 +35,14 @@ from core.client.backend import Backend
 from core.client.chat import ChatClient
 from core.engine.local import start_engine
 from core.errors import BackendError
-from core.fingerprint import PROMPTS, SCHEMAS, tree_hash
+from core.fingerprint import PROMPTS, tree_hash
 from core.harness.bakeoff.checker import Checks
 from core.harness.sandbox import Tier, choose_tier
 from core.harness.suites.find import load_suite
 from core.patchloop.formats import EditFormat
 from core.patchloop.job import Job
 from core.patchloop.loop import repair
+from core.router.edit_schemas import edit_schemas_hash
 from core.router.evidence import Outcome
 from core.stages import Mode
 
@@ -98,7 +99,7 @@ def questions(given: argparse.Namespace) -> Iterator[Question]:
     for part in (
         f"{given.model.name}:{given.model.stat().st_size}",
         tree_hash(PROMPTS),
-        tree_hash(SCHEMAS),
+        edit_schemas_hash(),
         str(given.attempts),
     ):
         conditions.update(part.encode())

@@ -110,7 +110,8 @@ class BackendError(ReflexError):
 
     ``partial`` is the client's ``Reply`` where one came to its end and was not right: cut, or not
     the JSON asked for. ``own_words`` is the message without anything that the server said,
-    which may be the prompt or the reply; by default the whole message.
+    which may be the prompt or the reply; by default the whole message. ``schema_sent`` is as in the
+    client's ``Reply``.
     """
 
     code = "backend"
@@ -128,6 +129,7 @@ class BackendError(ReflexError):
         self.ttft_ms = ttft_ms
         self.own_words = message if own_words is None else own_words
         self.partial: Any = None
+        self.schema_sent: str | None = None
 
 
 class ConnectFailed(BackendError):

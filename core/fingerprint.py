@@ -12,15 +12,21 @@ import stat
 import time
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import UnsafeFile
 from core.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _PACKAGE = Path(__file__).parent
 PROMPTS = _PACKAGE / "patchloop" / "prompts"
 SCHEMAS = _PACKAGE / "patchloop" / "schemas"
 SUITES = _PACKAGE / "harness" / "suites"
 _OWN = "./.speckit/suites/"
+BESIDE_TASKS = frozenset({"README.md", "LICENSE"})
+"""What may lie beside a suite's tasks and is no part of it: an edit there ends no pass."""
 
 MOST_ENTRIES = 50_000
 MOST_BYTES = 64 << 20
@@ -29,10 +35,22 @@ MOST_S = 10.0
 _CHUNK = 1 << 20
 
 
-def tree_hash(root: Path) -> str:
+def suite_content_hash(root: Path) -> str:
+    """The hash of the suite at ``root``, as reports and passes have it: see ``tree_hash``.
+
+    All tasks count, whichever are selected; ``BESIDE_TASKS`` do not.
+
+    Raises:
+        UnsafeFile, OSError: As of ``tree_hash``.
+    """
+    return tree_hash(root, without=BESIDE_TASKS)
+
+
+def tree_hash(root: Path, *, without: Collection[str] = ()) -> str:
     """``sha256:…`` over relative paths and contents, the same on every machine.
 
-    Bytecode and hidden files do not count; ``root`` may also be one file. An absent directory has
+    Bytecode, hidden files and the names ``without`` directly in ``root`` do not count; ``root``
+    may also be one file. An absent directory has
     a hash of its own, so that a suite which was deleted differs from the one that was judged. A
     link counts by what it says, not by what it leads to.
 
@@ -40,14 +58,15 @@ def tree_hash(root: Path) -> str:
         UnsafeFile: It is larger than any suite: in files, bytes or depth, or it takes too long.
         OSError: A part of it cannot be read.
     """
-    return f"sha256:{_Walk(root).digest()}"
+    return f"sha256:{_Walk(root, without).digest()}"
 
 
 class _Walk:
     """One walk below ``root``, and what is left of its limits."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, without: Collection[str]) -> None:
         self._root = root
+        self._without = without
         self._entries = MOST_ENTRIES
         self._bytes = MOST_BYTES
         self._until = time.monotonic() + MOST_S
@@ -77,6 +96,8 @@ class _Walk:
                 if time.monotonic() > self._until:
                     raise self._over(f"not read within {MOST_S:g} s")
                 if entry.name.startswith(".") or entry.name == "__pycache__":
+                    continue
+                if not parts and entry.name in self._without:
                     continue
                 here = (*parts, entry.name)
                 if entry.is_dir(follow_symlinks=False):
@@ -146,6 +167,6 @@ def suite_name(text: str) -> str:
 def suite_hash(suite: str, workspace: Path) -> str:
     """The hash of the suite as it is now; empty, which no judged suite has, where it has none."""
     try:
-        return tree_hash(suite_root(suite, workspace)) if suite else ""
+        return suite_content_hash(suite_root(suite, workspace)) if suite else ""
     except (OSError, ValueError):  # of UnsafeFile, rights, and names that no file can have
         return ""

@@ -32,6 +32,7 @@ from reflex_tui.watch.messages import (
     NoticeCame,
     WatcherDied,
 )
+from reflex_tui.widgets.refusing import why_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -304,14 +305,11 @@ class ReflexApp(App[None]):
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:  # noqa: FBT001, FBT002
         """As Textual's; a key that has something to do, but not now, says why it does not."""
-        done = await super()._check_bindings(key, priority)
-        if not done and not priority:
-            refused = self.screen.active_bindings.get(key)
-            why_not = getattr(refused.node, "why_not", None) if refused else None
-            if refused and why_not and not refused.enabled:
-                name = refused.binding.action.partition("(")[0]
-                if words := why_not(name):
-                    self.notify(words, timeout=_WHY_S)
+        if words := why_refused(self.screen, key, priority=priority):
+            self.notify(words, timeout=_WHY_S)
+            done = True
+        else:
+            done = await super()._check_bindings(key, priority)
         if not priority:
             self.dashboard.early.done()
         return done

@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -32,12 +32,43 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 pytest_plugins = ["tests.support.fixtures_bakeoff", "tests.support.fixtures_engine"]
 
+_LEFT_OUT = pytest.StashKey[int]()
 _HOME_VARIABLES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that at the end no worker is left alone with it."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are CPUs: tests wait for servers and children nearly half of their time."""
+    cpus = os.cpu_count() or 1
+    return cpus + min(4, (cpus + 1) // 2)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count the slow tests that ``make test`` leaves out; a worker tells it whoever started it."""
+    config = items[0].config
+    slow = sum(item.get_closest_marker("slow") is not None for item in items)
+    config.stash[_LEFT_OUT] = config.stash.get(_LEFT_OUT, 0) + slow
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = config.stash[_LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """What a worker has counted; each of them collects all tests."""
+    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was not run, and what runs it."""
+    if slow := config.stash.get(_LEFT_OUT, 0):
+        terminalreporter.write_line(f"{slow} slow tests were left out; make test-all runs them too")
 
 
 def pytest_collection_finish() -> None:

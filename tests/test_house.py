@@ -30,16 +30,18 @@ def modules() -> dict[str, ast.Module]:
     return found
 
 
+@cache
 def package_of(module: str) -> str:
     """The folder of ``module``."""
     is_package = any(other.startswith(f"{module}.") for other in modules())
     return module if is_package else module.rpartition(".")[0]
 
 
-def imports(tree: ast.Module, *, lazy: bool) -> set[str]:
-    """The product's modules that ``tree`` imports at run time; with ``lazy`` in functions too."""
+@cache
+def imports(module: str, *, lazy: bool) -> set[str]:
+    """The product's modules that it imports at run time; with ``lazy`` in functions too."""
     found = set()
-    waiting: list[ast.AST] = [tree]
+    waiting: list[ast.AST] = [modules()[module]]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -77,6 +79,20 @@ def test_no_file_outgrows_one_thought() -> None:
     assert long == {}
 
 
+@cache
+def users() -> dict[str, set[str]]:
+    """The modules that import a library, by its name; also for types alone."""
+    found = defaultdict(set)
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for each in node.names:
+                    found[each.name.split(".")[0]].add(name)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found[node.module.split(".")[0]].add(name)
+    return found
+
+
 @pytest.mark.parametrize(
     ("library", "where"),
     [
@@ -87,23 +103,16 @@ def test_no_file_outgrows_one_thought() -> None:
 )
 def test_a_library_that_may_be_replaced_has_few_users(library: str, where: set[str]) -> None:
     """So that another one in its place is a day's work."""
-    users = {
-        name
-        for name, tree in modules().items()
-        for node in ast.walk(tree)
-        if (isinstance(node, ast.Import) and any(a.name == library for a in node.names))
-        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == library)
-    }
-    assert users == where
+    assert users()[library] == where
 
 
 def test_no_two_folders_import_each_other() -> None:
     """Arrows between folders point one way, lazy imports included."""
     arrows = {
         (package_of(name), package_of(other))
-        for name, tree in modules().items()
+        for name in modules()
         if not name.endswith("__main__")  # a way in, above all else
-        for other in imports(tree, lazy=True)
+        for other in imports(name, lazy=True)
         if package_of(name) != package_of(other)
     }
     assert sorted(pair for pair in arrows if pair[::-1] in arrows and pair[0] < pair[1]) == []
@@ -111,7 +120,7 @@ def test_no_two_folders_import_each_other() -> None:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Each module can be loaded first; what functions import later counts as well."""
-    graph = {name: imports(tree, lazy=True) - {name} for name, tree in modules().items()}
+    graph = {name: imports(name, lazy=True) - {name} for name in modules()}
     done: set[str] = set()
     circles: list[list[str]] = []
 

@@ -60,6 +60,10 @@ class RoutingDecisionEvent(Event):
     agent: str | None = Field(
         default=None, description="Its subagent, likewise; null in the main conversation."
     )
+    task_id: str | None = Field(
+        default=None,
+        description="Shared by the calls of one task of implement: it is held out as a whole.",
+    )
 
 
 class LLMCallEvent(Event):
@@ -90,6 +94,11 @@ class LLMCallEvent(Event):
     streamed: bool | None = Field(
         default=None, description="The reply was asked for as a stream; null: no reply came."
     )
+    schema_sent: str | None = Field(
+        default=None,
+        description="sha256 of the schema the server got, where its grammar takes less than the "
+        "request's; null: the same, or none.",
+    )
     waited_ms: float | None = Field(
         default=None, description="From the caller's request to this attempt's end; ms."
     )
@@ -113,6 +122,25 @@ class LLMCallEvent(Event):
     seal: str = Field(
         default="", description="HMAC with the user's key over what the monitor counts of it."
     )
+
+
+class CallUnansweredEvent(Event):
+    """A call ended without an answer: whoever was asked failed, nobody may be, or its caller left.
+
+    What was asked, and how each attempt ended, is in the call's other events.
+    """
+
+    event_type: ClassVar[str] = "CallUnanswered"
+
+    call_id: str = Field(description="The caller's request.")
+    stage: Stage = Field(description="The pipeline's stage.")
+    error: str = Field(description="The last error's code, or no_backend, or cancelled.")
+    mode: Mode | None = Field(description="Who was asked last: reflex or cloud; null: nobody.")
+    backend: str | None = Field(description="The backend asked last; null: none.")
+    model: str | None = Field(description="The model asked for last; null: none.")
+    attempts: int = Field(description="HTTP requests in all.")
+    waited_ms: float = Field(description="From the caller's request to its end; ms.")
+    origin: str = Field(default="live", description="As in the RoutingDecision.")
 
 
 class CallOutcomeEvent(Event):

@@ -127,7 +127,8 @@ class Reply:
     ``usage`` is the server's own, ``around`` holds fields beside ``choices``, and ``in_choice``
     those beside the message. ``stop_sequence`` is the caller's own text that ended the reply, where
     the server tells, ``id`` the reply's own, and ``asked_stream`` whether it was asked for as a
-    stream.
+    stream. ``schema_sent`` is the hash of the schema that the server got, where that was not all of
+    the one asked for.
     """
 
     text: str
@@ -149,3 +150,4 @@ class Reply:
     stop_sequence: str | None = None
     id: str = ""
     asked_stream: bool | None = None
+    schema_sent: str | None = None

@@ -20,6 +20,9 @@ _BOM = b"\xef\xbb\xbf"
 _CR = 0x0D
 _LF = 0x0A
 _DONE = "[DONE]"
+_DOCUMENTS = frozenset({b"{", b"["})
+# data, error, event, id, retry, and a comment
+_FIELDS = frozenset({b"d", b"e", b"i", b"r", b":"})
 _PIECE = 64 << 10
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -170,7 +173,7 @@ class BodyReader:
 
     A stream of events is what we ask for. A server that ignores ``stream``, or may not stream,
     answers with one ``chat.completion``: ``whole`` holds it at the end. Which of the two it is, the
-    first byte tells where the content type does not: no event starts with ``{``.
+    first byte tells, whatever the content type: no event starts with ``{``, and no JSON as a field.
     """
 
     def __init__(self, content_type: str, assembly: Assembly) -> None:
@@ -229,13 +232,13 @@ class BodyReader:
             raise ProtocolError("the server answered with neither a stream of events nor JSON")
 
     def _begin(self, piece: bytes) -> bool:
-        first = piece.lstrip()[:1]
+        first = piece.removeprefix(_BOM).lstrip()[:1]
         if self._html or first == b"<":
             raise ProtocolError(
                 "the server answered with a web page",
                 remedy="Check the endpoint's port and path: it is usually …/v1.",
             )
-        self._json = self._json or first in (b"{", b"[")
+        self._json = first in _DOCUMENTS or (self._json and first not in _FIELDS)
         self._begun = bool(first)
         return self._begun
 

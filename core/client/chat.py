@@ -152,6 +152,7 @@ class ChatClient:
         """One HTTP request, whose reply is judged; ``deadline`` on the event loop's clock."""
         loop = asyncio.get_running_loop()
         attempt.assembly.asked_stream = body.get("stream") is True
+        attempt.assembly.schema_sent = structured.sent_instead(request.schema, body)
         try:
             left_ms = max(0.0, deadline - loop.time()) * 1000
             await attempt.run(self._message(request, body), limit_ms, left_ms=left_ms)
@@ -163,6 +164,7 @@ class ChatClient:
             return self._reply(attempt, data)
         except BackendError as error:
             error.ttft_ms = attempt.since_sent_ms(attempt.assembly.first_content_at)
+            error.schema_sent = attempt.assembly.schema_sent
             empty = isinstance(error, IncompleteReply) and attempt.assembly.finish_reason
             if empty or isinstance(error, CutReply | NotCompliant):
                 error.partial = self._reply(attempt)
@@ -303,6 +305,7 @@ class ChatClient:
             stop_sequence=said.stop_sequence,
             id=said.id,
             asked_stream=said.asked_stream,
+            schema_sent=said.schema_sent,
         )
 
 

@@ -60,6 +60,7 @@ class Assembly:
         """Fields beside ``message``, such as ``content_filter_results``; no log probabilities."""
         self.model = self.id = ""
         self.asked_stream: bool | None = None
+        self.schema_sent: str | None = None
         self.finish_reason: str | None = None
         self.stop_sequence: str | None = None
         self.first_chunk_at: float | None = None

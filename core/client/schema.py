@@ -7,6 +7,7 @@ ordinary schema, which is used here, from the others, which ``bounded`` uses in 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 from itertools import islice
@@ -56,6 +57,20 @@ def response_format(
         raise unusable("it is nested too deeply") from error
     described = {"name": fit, "strict": True, "schema": sent}
     return {"type": "json_schema", "json_schema": described}
+
+
+def sent_instead(asked: Mapping[str, Any] | None, body: Mapping[str, Any]) -> str | None:
+    """``sha256:…`` of the schema in a chat request's ``body``, where it is not the one asked for.
+
+    None where it is, or where none was sent.
+    """
+    form = body.get("response_format")
+    described = form.get("json_schema") if isinstance(form, dict) else None
+    sent = described.get("schema") if isinstance(described, dict) else None
+    if asked is None or not isinstance(sent, dict) or sent == asked:
+        return None
+    text = json.dumps(sent, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode(errors='replace')).hexdigest()}"
 
 
 def written(schema: Mapping[str, Any]) -> str:

@@ -149,8 +149,10 @@ class Wire(asyncio.Protocol):
         return data
 
     def stale(self) -> bool:
-        """Between replies: whether the server has closed the connection, or speaks unasked."""
+        """Between replies: whether the connection is closed, spoken on unasked, or not all read."""
         if self._ended or self._arrived or self._transport is None:
+            return True
+        if self._transport.get_write_buffer_size():
             return True
         # The server may have closed since the event loop last looked.
         poll = select.poll()
@@ -175,6 +177,7 @@ class Wire(asyncio.Protocol):
         if self._buffered > _HIGH_WATER and self._transport:
             self._transport.pause_reading()
         _wake(self._reader)
+        _wake(self._writer)  # it answers without having read all: the rest is of no use to it
 
     def eof_received(self) -> None:  # noqa: D102
         self._ended = True

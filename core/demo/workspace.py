@@ -13,7 +13,8 @@ from core.capsule.events import GateDecisionEvent
 from core.clock import SystemClock
 from core.errors import ConfigError
 from core.files import make_private, write_private
-from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, suite_content_hash, suite_root, tree_hash
+from core.router.edit_schemas import edit_schemas_hash
 from core.router.promotion import thresholds_of
 from core.settings.policy import PolicySnapshot
 from core.userdirs import demo_root, in_demo
@@ -107,9 +108,9 @@ def plant_gate(settings: Settings, server_identity: str) -> None:
         model=settings.reflex.model,
         server_identity=server_identity,
         suite=SUITE,
-        suite_hash=tree_hash(suite_root(SUITE, workspace)),
+        suite_hash=suite_content_hash(suite_root(SUITE, workspace)),
         prompt_hash=tree_hash(PROMPTS),
-        schema_hash=tree_hash(SCHEMAS),
+        schema_hash=edit_schemas_hash(),
         json_schema=policy.reflex.json_schema,
         candidates=policy.reflex.candidates,
         thresholds=thresholds_of(policy),

@@ -7,7 +7,7 @@ they have no name for is sent as ``reflex.FIELD``.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
 EVALUATION = "gen_ai.evaluation.result"
 OWN = "reflex."
 _EVALUATIONS = frozenset({"CallOutcome", "GateDecision"})
+_UNANSWERED = "CallUnanswered"
 
 _INT64 = 1 << 63
 _MOST_MS = 1e12  # some thirty years
@@ -82,6 +83,9 @@ def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
         named = {CONVERSATION: body["session"]}
     elif body.get("event_type") in _EVALUATIONS:
         named = _of_evaluation(body)
+    elif body.get("event_type") == _UNANSWERED:
+        named = {ERROR_TYPE: body.get("error"), REQUEST_MODEL: body.get("model")}
+        named = {name: value for name, value in named.items() if value is not None}
     for name, value in body.items():
         # A keyed hash of a request says nothing to a collector; raw ones are named above.
         if value is None or name in RAW or (OPERATION in named and name in _NAMED):
@@ -248,23 +252,23 @@ class SpanFields:
 
 
 def spans_of(record: Record, *, with_io: bool) -> list[SpanFields]:
-    """The record's spans: its own, and that of the call which it ends by an answer."""
+    """The record's spans: its own, and that of the call which it ends.
+
+    That of a call ends with its answer, or with the record that nobody gave one.
+    """
     own = span_of(record, with_io=with_io)
+    if record.event_type == _UNANSWERED and own.parent_id is not None:
+        return [_unanswered_span(record, own)]
     call = _call_span(record, own)
     return [own] if call is None else [call, own]
 
 
 def _call_span(record: Record, answered: SpanFields) -> SpanFields | None:
-    """The span of a whole call, from the caller's request to the answer, retries included.
-
-    Only the attempt that ``answered`` tells that a call has ended: of one that nobody answered
-    there is none.
-    """
+    """The span of a whole call, from the caller's request to the answer, retries included."""
     body = record.body
     waited_ms = finite(body.get("waited_ms"))
     if not answered.is_call or answered.failed or answered.parent_id is None or waited_ms is None:
         return None
-    took_ns = max(0, round(min(waited_ms, _MOST_MS) * 1e6))
     kept = ("stage", "mode", "backend", "call_id", "run_id", "origin", "attempt", "fallback_reason")
     named = {
         REQUEST_MODEL: body.get("model"),
@@ -275,11 +279,25 @@ def _call_span(record: Record, answered: SpanFields) -> SpanFields | None:
         name=f"call {_text(body.get('stage'))}",
         trace_id=answered.trace_id,
         span_id=answered.parent_id,
-        start_ns=max(0, min(answered.start_ns, answered.end_ns - took_ns)),
+        start_ns=max(0, min(answered.start_ns, answered.end_ns - _nanoseconds_of(waited_ms))),
         end_ns=answered.end_ns,
         is_call=False,
         failed=None,
         attributes={name: _flat(value) for name, value in named.items() if value is not None},
+    )
+
+
+def _unanswered_span(record: Record, own: SpanFields) -> SpanFields:
+    """The span of a whole call that ended without an answer."""
+    body = record.body
+    assert own.parent_id is not None
+    return replace(
+        own,
+        name=f"call {_text(body.get('stage'))}",
+        span_id=own.parent_id,
+        parent_id=None,
+        start_ns=max(0, own.end_ns - _nanoseconds_of(body.get("waited_ms"))),
+        failed=_text(body.get("error") or "error"),
     )
 
 
@@ -327,7 +345,11 @@ def _digest(record: Record) -> bytes:
 
 
 def _took_ns(body: Mapping[str, Any]) -> int:
-    return max(0, round(min(finite(body.get("latency_ms")) or 0.0, _MOST_MS) * 1e6))
+    return _nanoseconds_of(body.get("latency_ms"))
+
+
+def _nanoseconds_of(milliseconds: object) -> int:
+    return max(0, round(min(finite(milliseconds) or 0.0, _MOST_MS) * 1e6))
 
 
 def _nanoseconds(time: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from core.errors import (
 from core.patchloop.questions import FIRST_TEMPERATURE
 from core.router.decision import CallOptions
 from core.router.evidence import Outcome
-from core.stages import CLOUD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +43,8 @@ class RoutedAsk:
 
     A backend whose replies have failed ``max_failures`` attempts is given up: the task goes on to
     the next in ``fallback.order``. Of several candidates the first goes wherever the rule sends
-    it, the others to local servers alone, where a reply costs nothing. ``on_answer`` is called
-    with each answer, before it is checked.
+    it, the others to local servers alone, where a reply costs nothing. The hold-out takes the task
+    as a whole or not at all. ``on_answer`` is called with each answer, before it is checked.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class RoutedAsk:
         self._pause_s = pause_s
         self._on_answer = on_answer
         self._wait_s = 0.0
+        self._task_id = uuid.uuid4().hex
         self._failed: Counter[str] = Counter()
         self._asked: list[AskedBackend] = []
 
@@ -99,7 +100,11 @@ class RoutedAsk:
         wait_s, self._wait_s = self._wait_s, 0.0
         await asyncio.sleep(wait_s)
         options = CallOptions(
-            self.given_up | ({CLOUD} if further else set()), local_sampling=True, checked=True
+            self.given_up,
+            local_only=further,
+            local_sampling=True,
+            checked=True,
+            task_id=self._task_id,
         )
         conduct = await self._implementer.call(request, stage=self._stage, options=options)
         started = self._clock.monotonic()

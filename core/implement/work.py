@@ -134,13 +134,14 @@ async def work(
     *,
     on_before: Callable[[Ran], None],
     on_tried: Callable[[Tried], None],
-    on_comparing: Callable[[float, Callable[[], None]], None] = lambda *_: None,
+    on_comparing: Callable[[str, float, Callable[[], None]], None] = lambda *_: None,
 ) -> Solved:
     """Work on ``task`` until a candidate passes its check or no backend is left.
 
     ``on_before`` is called with the check of the files as they are, ``on_tried`` with each attempt,
-    ``on_comparing`` with the seconds that a comparison with reflex may take once all is done, and
-    with what ends it before: the answer is kept then.
+    ``on_comparing`` once all is done but a comparison with reflex: with the solution's diff (empty
+    where there is none), the seconds that it may take, and what ends it before: the answer is kept
+    then.
 
     Raises:
         ConfigError: The check cannot be started, or the repository not be copied.
@@ -203,7 +204,8 @@ async def work(
                         raise
                     left = _EXHAUSTED if ask.given_up else error.message
                 if shadow.under_way and _was_the_clouds(tried):
-                    on_comparing(settings.reflex.shadow.wait_s, shadow.skip)
+                    found = repaired.diff if repaired else ""
+                    on_comparing(found, settings.reflex.shadow.wait_s, shadow.skip)
                     shadowed = await shadow.ended(
                         _clouds_solution(repaired, ask),
                         cloud_attempts=sum(one.of(CLOUD) for one in tried),

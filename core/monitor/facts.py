@@ -44,7 +44,7 @@ _CALL = b'{"event_type":"LLMCall"'
 _OUTCOME = b'{"event_type":"CallOutcome"'
 _PAIR = b'{"event_type":"ShadowChecked"'
 _decision = _parser(
-    "call_id", "time", "stage", "origin", "reason", "detail", "session", "is_fallback"
+    "call_id", "time", "stage", "origin", "reason", "detail", "session", "is_fallback", "task_id"
 )
 _call = _parser("call_id", "mode", "success", "latency_ms", "prompt_tokens", "completion_tokens")
 
@@ -56,6 +56,7 @@ class CallFacts:
     Tokens are those of the attempts that answered, by mode; ``waited_ms`` all attempts together.
     ``counted`` says that the server told the tokens of the answer. ``ok`` is the newest outcome;
     ``solved_by`` whether reflex, unseen, and the cloud solved the task that the call began.
+    ``task`` is shared by the calls of one task, and None of a call by itself.
     """
 
     time: str
@@ -71,6 +72,7 @@ class CallFacts:
     counted: bool = False
     ok: bool | None = None
     solved_by: tuple[bool, bool] | None = None
+    task: str | None = None
 
     @property
     def eligible(self) -> bool:
@@ -115,11 +117,13 @@ def _take_decision(calls: dict[object, CallFacts], body: Mapping[str, Any], sinc
         return
     if body.get("stage") != _IMPLEMENT or body.get("origin") not in LIVE_ORIGINS:
         return
+    task = body.get("task_id")
     calls[call_id] = CallFacts(
         time,
         str(body.get("reason")),
         body.get("detail"),
         session if isinstance(session, str) else None,
+        task=task if isinstance(task, str) else None,
     )
 
 

@@ -1,7 +1,8 @@
 """The hold-out: a share of the calls that reflex could answer goes to the cloud, for comparison.
 
 Which calls these are follows from a hash of the call's id, so that nobody can choose them and
-anybody can check them later: ``check_holdouts`` does, by the policies that the calls went by.
+anybody can check them later: ``check_holdouts`` does, by the policies that the calls went by. The
+calls of one task share an id for it: what became of a task held out by half would say nothing.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ _MOST_BYTES = 1 << 20
 _MOST_PROBLEMS = 20
 
 
-def held_out(call_id: str, share: float) -> bool:
-    """Whether the call is of the ``share`` (0 to 1) that goes to the cloud."""
-    digest = sha256(b"holdout\0" + call_id.encode(errors="replace")).digest()
+def held_out(drawn_by: str, share: float) -> bool:
+    """Whether a call is of the ``share`` (0 to 1) that goes to the cloud.
+
+    ``drawn_by`` is its task's id, or its own where it is of no task.
+    """
+    digest = sha256(b"holdout\0" + drawn_by.encode(errors="replace")).digest()
     return int.from_bytes(digest[:8], "big") < share * _RANGE
 
 
@@ -61,7 +65,7 @@ def check_holdouts(log: EventLog, policies: Path) -> list[str]:
         share = shares[named]
         if share is None:
             continue
-        expected = held_out(str(body.get("call_id")), share)
+        expected = held_out(str(body.get("task_id") or body.get("call_id")), share)
         if expected != (reason == Reason.HOLDOUT):
             what = "was not held out, but should have been" if expected else "was held out at will"
             problems.append(f"record {record.seq}: its call {what} (holdout = {share:g})")

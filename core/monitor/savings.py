@@ -2,14 +2,16 @@
 
 What a call would have cost in the cloud is known only where calls are given to it at random: the
 hold-out. Then the mean of those calls less the mean of reflex's, fallbacks included, is what a call
-saves, and its interval is Welch's. Without a hold-out the tokens that stayed local are counted, and
-priced as if the cloud had needed as many; time and success are not known. Pure figures.
+saves, and its interval is Welch's. The calls of one task are held out together and count as one:
+a model that needs more of them for it saves less. Without a hold-out the tokens that stayed local
+are counted, and priced as if the cloud had needed as many; time and success are not known. Pure
+figures.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist, fmean, variance
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +41,12 @@ class SavedFigure:
 class Savings:
     """What one stretch of calls saved; ``name`` is its day, week or session, ``all`` for all.
 
-    ``calls`` are Implement calls, ``local`` those that reflex answered, ``compared`` and
-    ``held_out`` the two sides of the comparison. ``tokens_local`` were counted by local servers,
-    for all but ``uncounted`` local calls. ``usd`` is saved; ``usd_by`` says by what: ``holdout``,
-    or ``tokens``, priced as they are. ``seconds`` of waiting are saved. ``parity`` is the success
-    of reflex's calls relative to the cloud's, of ``known`` outcomes each; 1 is the same.
+    ``calls`` are Implement calls, ``local`` those that reflex answered; ``compared`` and
+    ``held_out`` are the two sides of the comparison, a task's calls as one. ``tokens_local`` were
+    counted by local servers, for all but ``uncounted`` local calls. ``usd`` is saved; ``usd_by``
+    says by what: ``holdout``, or ``tokens``, priced as they are. ``seconds`` of waiting are saved.
+    ``parity`` is the success of reflex's calls relative to the cloud's, of ``known`` outcomes each;
+    1 is the same.
     ``paired`` are the tasks that both worked on.
     """
 
@@ -71,8 +74,9 @@ def savings_of(
 ) -> Savings:
     """The savings of these calls; ``price`` is what prompt and completion tokens cost, in USD."""
     every = list(calls)
-    ours = [one for one in every if one.eligible]
-    theirs = [one for one in every if one.held_out]
+    compared = _by_task(every)
+    ours = [one for one in compared if one.eligible]
+    theirs = [one for one in compared if one.held_out]
     local = [one for one in every if one.answered == Mode.REFLEX]
     proven = len(theirs) >= LEAST_HELD_OUT and len(ours) >= LEAST_HELD_OUT
     usd: SavedFigure | None = None
@@ -112,11 +116,50 @@ def savings_of(
 def grouped(
     calls: Iterable[CallFacts], key: Callable[[CallFacts], str]
 ) -> dict[str, list[CallFacts]]:
-    """The calls by what ``key`` says of each, in the order of their first."""
+    """The calls by what ``key`` says of each, in the order of their first.
+
+    A task's calls stay together, wherever the first of them belongs.
+    """
     groups: dict[str, list[CallFacts]] = {}
+    of_tasks: dict[str, str] = {}
     for one in calls:
-        groups.setdefault(key(one), []).append(one)
+        name = key(one)
+        if one.task is not None:
+            name = of_tasks.setdefault(one.task, name)
+        groups.setdefault(name, []).append(one)
     return groups
+
+
+def _by_task(calls: Iterable[CallFacts]) -> list[CallFacts]:
+    """The calls, those of one task put together: what they took and cost in all.
+
+    Its side is that of its first call which has one. Its outcome is the newest of that side's, not
+    of a backend that took the task over.
+    """
+    found: list[CallFacts] = []
+    places: dict[str, int] = {}
+    for one in calls:
+        if one.task is None or one.task not in places:
+            if one.task is not None:
+                places[one.task] = len(found)
+            found.append(one)
+            continue
+        place = places[one.task]
+        found[place] = _joined(found[place], one)
+    return found
+
+
+def _joined(task: CallFacts, call: CallFacts) -> CallFacts:
+    has_side = task.eligible or task.held_out
+    side = task if has_side else call
+    same = has_side and (call.eligible, call.held_out) == (task.eligible, task.held_out)
+    return replace(
+        side,
+        waited_ms=task.waited_ms + call.waited_ms,
+        cloud_prompt=task.cloud_prompt + call.cloud_prompt,
+        cloud_completion=task.cloud_completion + call.cloud_completion,
+        ok=call.ok if same and call.ok is not None else side.ok,
+    )
 
 
 def _usd(call: CallFacts, price: Callable[[int, int], float | None]) -> float:

@@ -11,7 +11,6 @@ import ast
 import io
 import tokenize
 import unicodedata
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ from core.errors import EditRejected
 from core.patchloop.diff import lines_of, unified
 from core.patchloop.imports import below_imports, missing_imports
 from core.patchloop.masking import (
-    BRANCHES,
     FUNCTIONS,
     NOT_SHOWN,
     Function,
@@ -30,7 +28,7 @@ from core.patchloop.masking import (
 from core.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from core.patchloop.formats import FunctionBody
 
@@ -65,15 +63,16 @@ def replace_function(text: str, edit: FunctionBody) -> str:
         raise EditRejected(f'{edit.path}: "code" has {len(parts)} statements; give {named} alone.')
     # Python itself takes names that look alike for the same.
     owner, _, name = unicodedata.normalize("NFKC", edit.function).rpartition(".")
-    found = [level for level in _levels(tree) if level.owner == owner and name in level.functions]
+    functions = functions_by_name(tree)
+    found = functions.get(f"{owner}.{name}" if owner else name)
     constants = {_constant(part.node) for part in parts} - {""}
     constant = not found and not owner and name in constants
     if not found and not constant:
-        names = ", ".join(list(functions_by_name(tree))[:20]) or "none"
+        names = ", ".join(list(functions)[:20]) or "none"
         raise EditRejected(f'{edit.path}: there is no function "{named}"; these are: {names}.')
     if not constant and name not in {getattr(part.node, "name", "") for part in parts}:
         raise EditRejected(f'{edit.path}: "code" must be the function {named}, whole.')
-    level = found[-1] if found else _Level("", tree.body)
+    level = _Level(found.beside if found else tree.body)
     try:
         return _Change(text, tree, level, edit.path).made(name, code, parts)
     except RecursionError:
@@ -167,12 +166,10 @@ def _within_strings(text: str, tree: ast.Module) -> set[int]:
 
 
 class _Level:
-    """The statements of a module, a class or a branch, and what they define."""
+    """The statements of a module, a class or a branch."""
 
-    def __init__(self, owner: str, body: Sequence[ast.stmt]) -> None:
-        self.owner = owner
+    def __init__(self, body: Sequence[ast.stmt]) -> None:
         self.body = body
-        self.functions = {one.name for one in body if isinstance(one, FUNCTIONS)}
 
     def counterpart(self, node: ast.stmt) -> ast.stmt | None:
         """What ``node`` is the new version of; None where it is new."""
@@ -187,22 +184,6 @@ class _Level:
         alike = [one for one in same if _decorators(one) == _decorators(node)]
         found = alike or ([] if _is_accessor(node) else same)
         return found[-1] if found else None
-
-
-def _levels(node: ast.AST, owner: str = "") -> Iterator[_Level]:
-    """Every list of statements that is not within a function."""
-    waiting = deque([(node, owner)])
-    while waiting:
-        node, owner = waiting.popleft()
-        for name in ("body", "orelse", "finalbody"):
-            body = getattr(node, name, None)
-            if isinstance(body, list) and body:
-                yield _Level(owner, body)
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.ClassDef):
-                waiting.append((child, child.name))
-            elif isinstance(child, BRANCHES) and not isinstance(child, FUNCTIONS):
-                waiting.append((child, owner))
 
 
 def _constant(node: ast.stmt) -> str:

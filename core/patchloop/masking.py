@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.syntax import NOT_PYTHON, parse
@@ -41,9 +42,39 @@ def first_line(node: Function) -> int:
     return min([node.lineno, *(each.lineno for each in node.decorator_list)])
 
 
-def functions_by_name(tree: ast.AST) -> dict[str, Function]:
-    """The functions of a file by name, methods as ``CLASS.NAME``; of two alike the last."""
-    return {f"{owner}.{one.name}" if owner else one.name: one for owner, one in _functions(tree)}
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A function, the class that it is in (empty outside of one), and what it stands among."""
+
+    owner: str
+    node: Function
+    beside: Sequence[ast.stmt]
+
+    @property
+    def name(self) -> str:
+        """As a reply names it: ``NAME``, a method as ``CLASS.NAME``."""
+        return f"{self.owner}.{self.node.name}" if self.owner else self.node.name
+
+
+def defined(tree: ast.AST) -> Iterator[Defined]:
+    """The functions of a file in their order; not those within another's body."""
+    waiting: list[tuple[str, ast.AST, Sequence[ast.stmt]]] = [("", tree, ())]
+    while waiting:
+        owner, node, beside = waiting.pop()
+        if isinstance(node, FUNCTIONS):
+            yield Defined(owner, node, beside)
+            continue
+        within = node.name if isinstance(node, ast.ClassDef) else owner
+        blocks = [block for _, block in ast.iter_fields(node) if isinstance(block, list)]
+        inner = [
+            (within, one, block) for block in blocks for one in block if isinstance(one, BRANCHES)
+        ]
+        waiting += reversed(inner)
+
+
+def functions_by_name(tree: ast.AST) -> dict[str, Defined]:
+    """The functions of a file by name; of two alike the last."""
+    return {one.name: one for one in defined(tree)}
 
 
 def focused(files: Mapping[str, str], editable: Sequence[str], failing: str) -> dict[str, str]:
@@ -52,11 +83,11 @@ def focused(files: Mapping[str, str], editable: Sequence[str], failing: str) -> 
     For replies that hold single functions: of the rest the signatures and docstrings are enough.
     """
     trees = {path: parsed(files.get(path, "")) for path in editable if path.endswith(".py")}
-    functions = {path: list(_functions(tree)) for path, tree in trees.items() if tree}
+    functions = {path: list(defined(tree)) for path, tree in trees.items() if tree}
     reached = _reached([one for found in functions.values() for one in found], failing)
     shown = dict(files)
     for path, found in functions.items():
-        rest = [node for _, node in found if id(node) not in reached]
+        rest = [one.node for one in found if id(one.node) not in reached]
         shown[path] = _without(files[path], rest, f"pass  {NOT_SHOWN}")
     return shown
 
@@ -64,14 +95,14 @@ def focused(files: Mapping[str, str], editable: Sequence[str], failing: str) -> 
 def reached_sources(files: Mapping[str, str], editable: Sequence[str], failing: str) -> list[str]:
     """The texts of the functions that ``focused`` leaves whole."""
     trees = {path: parsed(files.get(path, "")) for path in editable if path.endswith(".py")}
-    functions = {path: list(_functions(tree)) for path, tree in trees.items() if tree}
+    functions = {path: list(defined(tree)) for path, tree in trees.items() if tree}
     reached = _reached([one for found in functions.values() for one in found], failing)
     lines = {path: _LINE.findall(files[path]) for path in functions}
     return [
-        "".join(lines[path][first_line(node) - 1 : node.end_lineno])
+        "".join(lines[path][first_line(one.node) - 1 : one.node.end_lineno])
         for path, found in functions.items()
-        for _, node in found
-        if id(node) in reached
+        for one in found
+        if id(one.node) in reached
     ]
 
 
@@ -84,38 +115,26 @@ def masked(
     all of them where it names none.
     """
     trees = {path: parsed(files.get(path, "")) for path in editable if path.endswith(".py")}
-    functions = {path: list(_functions(tree)) for path, tree in trees.items() if tree}
+    functions = {path: list(defined(tree)) for path, tree in trees.items() if tree}
     if not any(functions.values()):
         return None
     reached = _reached([one for found in functions.values() for one in found], failing)
     shown = dict(files)
     for path, found in functions.items():
-        shown[path] = _without(files[path], [node for _, node in found if id(node) in reached])
+        hidden = [one.node for one in found if id(one.node) in reached]
+        shown[path] = _without(files[path], hidden)
     return shown if shown != files else None
 
 
-def _functions(tree: ast.AST) -> Iterator[tuple[str, Function]]:
-    """Each function with the name of its class, if any; not those within another's body."""
-    waiting = [("", tree)]
-    while waiting:
-        owner, node = waiting.pop()
-        if isinstance(node, FUNCTIONS):
-            yield owner, node
-            continue
-        within = node.name if isinstance(node, ast.ClassDef) else owner
-        inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, BRANCHES)]
-        waiting += [(within, one) for one in reversed(inner)]
-
-
-def _reached(functions: Sequence[tuple[str, Function]], failing: str) -> set[int]:
+def _reached(functions: Sequence[Defined], failing: str) -> set[int]:
     """Those that ``failing`` names, by themselves or by their class, and those that they use."""
     by_name: dict[str, list[Function]] = {}
-    for owner, node in functions:
-        for name in {owner, node.name} - {""}:
-            by_name.setdefault(name, []).append(node)
+    for one in functions:
+        for name in {one.owner, one.node.name} - {""}:
+            by_name.setdefault(name, []).append(one.node)
     names = set(re.findall(r"\w+", failing)) & by_name.keys()
     if not names:
-        return {id(node) for _, node in functions}
+        return {id(one.node) for one in functions}
     reached: set[int] = set()
     while names:
         for node in by_name.pop(names.pop(), ()):

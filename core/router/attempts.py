@@ -128,6 +128,18 @@ class Attempts:
             if warning := await recording:
                 self.warnings.append(warning)
 
+    async def unanswered(self, error: str) -> None:
+        """Put on record that the call ends without an answer; ``error`` is the code why."""
+        recording = self._evidence.begin_unanswered_record(
+            self._call,
+            self.asked,
+            error,
+            attempts=self.count,
+            waited_ms=1000 * (self._clock.monotonic() - self._began),
+        )
+        self._recordings.append(recording)
+        await self.recorded()
+
     async def _decide(self, backend: Backend, why: Why) -> None:
         await self._evidence.record_decision(
             self._call,

@@ -7,6 +7,7 @@ failed too often, then goes down ``fallback.order``. How one attempt is made and
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from core.client.replies import OnDelta
     from core.clock import Clock
     from core.router.breaker import Breaker
+    from core.router.health import HealthMonitor
     from core.router.shadow import ShadowCalls
     from core.router.view import RoutingState
     from core.settings.policy import PolicySnapshot
@@ -49,13 +51,14 @@ _CLOUD_WORK = frozenset({Reason.NOT_IMPLEMENT_STAGE, Reason.REFLEX_DISABLED, Rea
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What all calls of a run share."""
+    """What all calls of a run share; ``monitors`` are those of the local backends."""
 
     run_id: str
     origin: str
     policy: PolicySnapshot
     backends: Mapping[str, Backend]
     breakers: Mapping[str, Breaker]
+    monitors: Mapping[str, HealthMonitor]
     state: RoutingState
     evidence: Evidence
     clock: Clock
@@ -81,7 +84,7 @@ class RoutedCall:
         self._options = options or CallOptions()
         self._started = run.clock.monotonic()
         self._attempts = Attempts(
-            Call(self.call_id, stage, run.origin, self._options.caller),
+            Call(self.call_id, stage, run.origin, self._options.caller, self._options.task_id),
             run.evidence,
             run.clock,
             failure_count=lambda: run.breakers[PRIMARY].view().failure_count,
@@ -112,7 +115,10 @@ class RoutedCall:
         self._listener = on_piece
         try:
             answer = await self._first_answer()
-        except (BackendError, CapsuleError, NoBackend):
+        except (BackendError, NoBackend, asyncio.CancelledError) as error:
+            await self._unanswered(getattr(error, "code", "cancelled"))
+            raise
+        except CapsuleError:
             await self._attempts.recorded()
             raise
         finally:
@@ -121,6 +127,11 @@ class RoutedCall:
         if self._run.shadow and not (self._options.needs_cloud or self._options.checked):
             self._run.shadow.consider(self._request, self._stage, answer)
         return answer
+
+    async def _unanswered(self, error: str) -> None:
+        if self._options.local_only and self.asked is None:
+            return  # a further candidate that there was no server for
+        await self._attempts.unanswered(error)
 
     def stream(self) -> Stream:
         """The call as a context whose body gets the answer piece by piece."""
@@ -142,7 +153,7 @@ class RoutedCall:
             self._end_if_malformed()
             decision = self._after_primary()
         for backend in await self._successors(decision):
-            answer = await self._ask(backend, self._fitted(backend), decision)
+            answer = await self._ask(backend, await self._fitted(backend), decision)
             if answer:
                 return answer
             self._end_if_malformed()
@@ -161,7 +172,8 @@ class RoutedCall:
 
     async def _instead_of_cloud(self, decision: RoutingDecision) -> Answer | None:
         """Reflex's answer to a held-out call that the cloud failed: a comparison costs no call."""
-        if decision.reason is not Reason.HOLDOUT or self._passed_on:
+        held_out = decision.reason is Reason.HOLDOUT
+        if not held_out or self._passed_on or self._options.local_only:
             return None
         error = self._attempts.error
         detail = error.code if error else None
@@ -174,7 +186,7 @@ class RoutedCall:
         """
         backend = self._run.backends[PRIMARY]
         self._asked_primary = True
-        request = self._fitted(backend)
+        request = await self._fitted(backend)
         for number in range(1, self._run.policy.reflex.fallback.max_failures + 1):
             answer = await self._ask(backend, request, decision)
             error = self._attempts.error
@@ -189,7 +201,7 @@ class RoutedCall:
         """Whether the cloud shall answer for comparison; both sides must be free to."""
         reflex = self._run.policy.reflex
         may = reflex.fallback.to_cloud and not {PRIMARY, CLOUD} & self._options.given_up
-        return may and held_out(self.call_id, reflex.monitor.holdout)
+        return may and held_out(self._options.task_id or self.call_id, reflex.monitor.holdout)
 
     def _earned(self, decision: RoutingDecision) -> RoutingDecision:
         """The decision for reflex; on record is where no comparison could have been made."""
@@ -214,7 +226,7 @@ class RoutedCall:
             earned = decision.reason in _UNHEALTHY and (await self._run.state.gate()).valid
             order = fallback.order if CLOUD in fallback.order else (*fallback.order, CLOUD)
             names = [n for n in order if (fallback.to_cloud if n == CLOUD else earned)]
-        return [self._run.backends[name] for name in names if name not in self._options.given_up]
+        return [self._run.backends[name] for name in names if name not in self._options.not_asked]
 
     async def _ask(
         self, backend: Backend, request: ChatRequest, decision: RoutingDecision
@@ -252,13 +264,16 @@ class RoutedCall:
             self._passed_on = True
             self._listener(piece)
 
-    def _fitted(self, backend: Backend) -> ChatRequest:
-        health = self._run.state.monitor.last if backend.name == PRIMARY else None
+    async def _fitted(self, backend: Backend) -> ChatRequest:
+        """The request as ``backend`` takes it; a schema needs to know who answers there."""
+        identity, monitor = None, self._run.monitors.get(backend.name)
+        if monitor is not None and self._request.schema is not None:
+            identity = (await monitor.current()).engine
         return fitted(
             self._request,
             backend,
             json_schema=self._run.policy.reflex.json_schema,
-            identity=health.engine if health else None,
+            identity=identity,
             local_sampling=self._options.local_sampling,
         )
 

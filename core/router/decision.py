@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.router.lapses import Explanation, OtherSuite, explained
-from core.stages import Mode, Reason, Stage
+from core.stages import CLOUD, Mode, Reason, Stage
 
 if TYPE_CHECKING:
     from core.client.tokens import Overflow
@@ -42,18 +42,27 @@ class CallOptions:
     """What one call asks for beyond the table.
 
     ``given_up`` names the backends that the task has left behind after too many failed attempts:
-    they are not asked again. With ``local_sampling``, temperature, seed and ``max_tokens`` are
-    for local servers alone: cloud models refuse the first, and think within the last.
+    they are not asked again. With ``local_only`` no cloud is asked. With ``local_sampling``,
+    temperature, seed and ``max_tokens`` are for local servers alone: cloud models refuse the first,
+    and think within the last. ``task_id`` is shared by the calls of one task, which is held out as
+    a whole or not at all.
     ``needs_cloud`` says what of the request no local server can answer, such as ``image_input``.
     ``checked`` says that a check will tell what the answer is worth: no shadow call compares it
     by its words.
     """
 
     given_up: frozenset[str] = frozenset()
+    local_only: bool = False
     local_sampling: bool = False
     needs_cloud: str | None = None
     checked: bool = False
     caller: Caller = Caller()
+    task_id: str | None = None
+
+    @property
+    def not_asked(self) -> frozenset[str]:
+        """The backends that this call passes over."""
+        return self.given_up | {CLOUD} if self.local_only else self.given_up
 
 
 class BreakerState(StrEnum):

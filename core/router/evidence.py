@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.capsule.capture import Capture
 from core.capsule.events import (
     BreakerStateChangedEvent,
+    CallUnansweredEvent,
     Event,
     LLMCallEvent,
     PolicyRecapturedEvent,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from core.capsule.watched import CallSeals
     from core.client.backend import Backend, ChatRequest, Reply
     from core.notify.notifier import Notifier
+    from core.router.attempts import AskedBackend
     from core.router.breaker import Transition
     from core.settings import Settings
     from core.settings.policy import PolicySnapshot
@@ -58,6 +60,7 @@ class Call:
     stage: Stage
     origin: str
     caller: Caller = field(default_factory=Caller)
+    task_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,7 @@ class Evidence:
                 stage_rule=call.caller.stage_rule,
                 session=self._kept_id(call.caller.session),
                 agent=self._kept_id(call.caller.agent),
+                task_id=call.task_id,
             )
         )
 
@@ -220,6 +224,7 @@ class Evidence:
             response_model=plain(reply.model, 256) or None if reply else None,
             response_id=plain(reply.id, 256) or None if reply else None,
             streamed=reply.asked_stream if reply else None,
+            schema_sent=reply.schema_sent if reply else getattr(error, "schema_sent", None),
             waited_ms=_rounded(waited_ms),
             attempt=attempt,
             stage=call.stage,
@@ -232,6 +237,25 @@ class Evidence:
             origin=call.origin,
         )
         return self._begin(self._sealed(call, outcome, event))
+
+    def begin_unanswered_record(
+        self, call: Call, asked: AskedBackend | None, error: str, *, attempts: int, waited_ms: float
+    ) -> Recording:
+        """Record that nobody answered the call, if that is possible; to be awaited later."""
+        event = CallUnansweredEvent(
+            run_id=self._run_id,
+            policy_hash=self._policy.policy_hash,
+            call_id=call.call_id,
+            stage=call.stage,
+            error=error,
+            mode=asked.mode if asked else None,
+            backend=asked.backend if asked else None,
+            model=asked.model if asked else None,
+            attempts=attempts,
+            waited_ms=round(waited_ms, 3),
+            origin=call.origin,
+        )
+        return self._begin(event)
 
     def _sealed(self, call: Call, outcome: Outcome, event: LLMCallEvent) -> LLMCallEvent:
         """The event with its number and seal, if it is one that the monitor counts.

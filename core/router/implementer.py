@@ -20,7 +20,7 @@ from core.router.backends import all_backends
 from core.router.call import RoutedCall, RunContext
 from core.router.evidence import Evidence
 from core.router.shadow import ShadowCalls
-from core.router.view import RoutingState, breaker_of
+from core.router.view import RoutingState, breaker_of, successor_monitor
 from core.settings.policy import PolicySnapshot
 from core.stages import CLOUD, PRIMARY, Stage
 
@@ -70,6 +70,9 @@ class Implementer:
         self._breakers = {PRIMARY: self._state.breaker} | {
             name: breaker_of(settings, backends[name]) for name in settings.reflex.backends
         }
+        self._monitors = {PRIMARY: self._state.monitor} | {
+            name: successor_monitor(backends[name], clock) for name in settings.reflex.backends
+        }
         key = user_key(directory=key_directory)
         watched = settings.reflex.monitor.enabled
         self._evidence = Evidence(
@@ -103,6 +106,7 @@ class Implementer:
             policy=self.policy,
             backends=backends,
             breakers=self._breakers,
+            monitors=self._monitors,
             state=self._state,
             evidence=self._evidence,
             clock=clock or SystemClock(),
@@ -139,6 +143,8 @@ class Implementer:
             await self._tls_ready
         for client in self._clients.values():
             await client.aclose()
+        for monitor in self._monitors.values():
+            await monitor.aclose()
         await self._state.aclose()
         for breaker in self._breakers.values():
             breaker.close()

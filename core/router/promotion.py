@@ -18,10 +18,11 @@ from core.capsule.decisions import NewestDecision, newest_decision, newest_file,
 from core.capsule.keys import seal_holds, user_key
 from core.clock import Clock, SystemClock
 from core.errors import CapsuleError, NoHome
-from core.fingerprint import PROMPTS, SCHEMAS, suite_hash, suite_name, tree_hash
+from core.fingerprint import PROMPTS, suite_hash, suite_name, tree_hash
 from core.monitor.follow import DriftWatch, demote
 from core.plain import plain
 from core.router.decision import GateView
+from core.router.edit_schemas import edit_schemas_hash
 from core.router.lapses import LAPSES, RUN_AGAIN, OtherSuite, disqualifying
 from core.router.news import lapse_news, news_of
 from core.router.standing import Decided, listed
@@ -406,6 +407,6 @@ class GateWatch:
         now = self._clock.monotonic()
         if self._hashed is None or self._hashed[1] != suite or now > self._hashed[0]:
             current = suite_hash(suite, self._workspace)
-            self._hashes = (current, tree_hash(PROMPTS), tree_hash(SCHEMAS))
+            self._hashes = (current, tree_hash(PROMPTS), edit_schemas_hash())
             self._hashed = (now + _HASHES_FRESH_S, suite)
         return self._hashes

@@ -17,6 +17,7 @@ from core.router.attempts import Attempts, Why
 from core.router.backends import cloud, local, primary
 from core.router.evidence import Call, Evidence, Outcome
 from core.router.fitting import fitted
+from core.router.health import probe
 from core.settings.policy import PolicySnapshot
 from core.stages import CLOUD, PRIMARY, Mode, Reason, Stage
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from core.client.server import EngineIdentity
     from core.settings import Settings
 
 
@@ -82,6 +84,13 @@ def _key(settings: Settings, environ: Mapping[str, str] | None) -> tuple[str, ..
     return (key,) if key else ()
 
 
+async def _identity(request: ChatRequest, backend: Backend, clock: Clock) -> EngineIdentity | None:
+    """Who answers there, where that decides how much of a schema is sent."""
+    if request.schema is None or backend.mode is not Mode.REFLEX:
+        return None
+    return (await probe(backend, timeout_ms=backend.timeout_ms, clock=clock)).engine
+
+
 async def resend(
     settings: Settings,
     request: ChatRequest,
@@ -122,7 +131,12 @@ async def resend(
         outcome = await attempts.make(
             client,
             backend,
-            fitted(request, backend, json_schema=settings.reflex.json_schema),
+            fitted(
+                request,
+                backend,
+                json_schema=settings.reflex.json_schema,
+                identity=await _identity(request, backend, clock),
+            ),
             Why(Reason.REPLAY, f"of call {of}"),
         )
         await attempts.recorded()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 _LEAST_PROBE_MS = 1000.0
+_SUCCESSOR_FRESH_S = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -211,6 +212,21 @@ class RoutingState:
         gate, breaker = await self.gate(health), self.breaker.view()
         decision = decide(self.policy, Stage.IMPLEMENT, health, breaker, gate)
         return RoutingView(self.settings, self.policy, health, breaker, gate, decision)
+
+
+def successor_monitor(backend: Backend, clock: Clock | None = None) -> HealthMonitor:
+    """Who answers at a local server that stands in for the primary; asked when it is needed.
+
+    Whether it is healthy its breaker finds out. Of a change within the minute it may not hear: then
+    the server refuses what it does not take, and is asked again with less.
+    """
+    return HealthMonitor(
+        backend,
+        timeout_ms=_LEAST_PROBE_MS,
+        clock=clock,
+        fresh_healthy_s=_SUCCESSOR_FRESH_S,
+        fresh_unhealthy_s=_SUCCESSOR_FRESH_S / 6,
+    )
 
 
 def breaker_of(settings: Settings, backend: Backend) -> Breaker:

@@ -140,6 +140,7 @@ class _Person:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._yes: bool = arguments.yes
         self._stream = sys.stderr if arguments.json else sys.stdout
+        self._shown = ""
         if not self._yes and not (sys.stdin and sys.stdin.isatty() and self._stream.isatty()):
             raise UsageError(
                 "no terminal to ask on before the check runs and files are written",
@@ -152,7 +153,10 @@ class _Person:
         sys.stderr.flush()
 
     def show(self, text: str) -> None:
-        """Show what a question is about, or what is done without one."""
+        """Show what a question is about, or what is done without one; the same only once."""
+        if text == self._shown:
+            return
+        self._shown = text
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
@@ -207,7 +211,7 @@ def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
     import asyncio
 
     from core.implement.work import work
-    from reflex_tui.cli.implement_text import before, comparing, shadowed, tried_lines
+    from reflex_tui.cli.implement_text import before, comparing, diff, shadowed, tried_lines
 
     async def working() -> Solved:
         this = asyncio.current_task()
@@ -222,7 +226,9 @@ def _worked(settings: Settings, task: RepairTask, person: _Person) -> Solved:
             on_comparing=compare,
         )
 
-    def compare(most_s: float, skip: Callable[[], None]) -> None:
+    def compare(found: str, most_s: float, skip: Callable[[], None]) -> None:
+        if found:
+            person.show(diff(found))
         # Whoever is asked before anything is written may want the answer all the same.
         if person.is_asked:
             loop = asyncio.get_running_loop()

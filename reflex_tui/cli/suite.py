@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError, SuiteError
+from core.figures import plural
 from core.plain import plain
 from reflex_tui.cli.kinds import from_one, path, positive, words
 from reflex_tui.cli.output import coloured, columns, print_json, shown, warn
@@ -258,6 +259,7 @@ def _told(made: MadeSuite, name: str) -> list[str]:
     tried = tally.tried.total()
     files = [(count, plain(reason, 100)) for reason, count in tally.passed_over.most_common()]
     each = f", {made.seconds / tried:.1f} s a candidate" if tried else ""
+    own_mib, check_mib = _memory_mib()
     lines = [
         *columns(rows, right=frozenset({1, 2, 3})),
         "",
@@ -265,7 +267,8 @@ def _told(made: MadeSuite, name: str) -> list[str]:
         *reasons("files passed over:", files),
         (
             f"{made.runs} checks in {made.seconds:.0f} s{each}; "
-            f"{tally.commits} commits looked at; memory {_memory_mb()} MiB at most"
+            f"{tally.commits} commits looked at; "
+            f"memory {own_mib} MiB, a check's {check_mib} MiB at most"
         ),
     ]
     if made.stopped:
@@ -276,7 +279,7 @@ def _told(made: MadeSuite, name: str) -> list[str]:
         return lines
     return [
         *lines,
-        f"{len(made.tasks)} tasks are in {plain(shown(made.place))}",
+        f"{plural(len(made.tasks), 'task')} in {plain(shown(made.place))}",
         f"next: code reflex bakeoff --suite {name}",
     ]
 
@@ -294,19 +297,21 @@ def _dropped(tally: MakingTally, origin: str) -> int:
     return sum(count for (of, _), count in tally.dropped.items() if of == origin)
 
 
-def _memory_mb() -> int:
-    """The most that this process or one that it started has had in memory."""
+def _memory_mib() -> tuple[int, int]:
+    """The most that this process, and one that it started, has had in memory."""
     import resource
 
-    kilobytes = max(
-        resource.getrusage(who).ru_maxrss
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    own, started = (
+        resource.getrusage(who).ru_maxrss // unit
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    return kilobytes // (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return own, started
 
 
 def _document(made: MadeSuite) -> dict[str, object]:
     tally = made.tally
+    own_mib, check_mib = _memory_mib()
     return {
         "suite": str(made.place) if made.place else None,
         "check": list(made.check.command),
@@ -324,7 +329,8 @@ def _document(made: MadeSuite) -> dict[str, object]:
         "commits": tally.commits,
         "checks": made.runs,
         "seconds": round(made.seconds, 1),
-        "memory_mib": _memory_mb(),
+        "memory_mib": own_mib,
+        "check_memory_mib": check_mib,
         "stopped": made.stopped,
     }
 
@@ -431,7 +437,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         for name, problem in problems.items():
             print(f"{name}: {plain(problem, 400)}")
         state = "✓ all sound" if not problems else coloured(f"✖ {len(problems)} unsound", "red")
-        print(f"{len(tasks)} tasks checked: {state}")
+        print(f"{plural(len(tasks), 'task')} checked: {state}")
     return 1 if problems else 0
 
 

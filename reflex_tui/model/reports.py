@@ -209,12 +209,14 @@ class Won(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """One task: who won, and every trial by arm, in order."""
+    """One task: who won, and every trial by arm, in order; its tags, and whether it is golden."""
 
     task: str
     level: int | None
     won: Won
     trials: Mapping[str, tuple[Trial, ...]]
+    tags: tuple[str, ...] = ()
+    golden: bool = False
 
     @property
     def alone(self) -> bool:
@@ -281,6 +283,8 @@ def _tasks(report: Report) -> tuple[TaskResult, ...]:
             report.suite.levels.get(task),
             _won(report, trials),
             {arm: tuple(trials.get(arm, ())) for arm in report.arms},
+            report.suite.tags.get(task, ()),
+            task in report.suite.golden,
         )
         for task, trials in by_task.items()
     ]

@@ -380,6 +380,7 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
         ),
         "PatchApplied": ("patch", f"{say('lines_changed')} lines changed, {solved}"),
         "PatchUndone": ("patch", "undone"),
+        "CallUnanswered": ("call", f"nobody answered: {say('error')}"),
         "CallOutcome": (
             "outcome",
             f"the answer {worked}, reported by {_REPORTERS.get(say('source'), say('source'))}",

@@ -11,14 +11,13 @@ from textual.reactive import reactive
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from core.figures import duration, percent
-from core.plain import plain
 from core.settings.model import Thresholds
 from core.settings.suites import DEFAULT_SUITES
-from reflex_tui.model.gate import MAKE_FIRST
+from reflex_tui.model.first_bakeoff import no_bakeoff
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.league import TrendSection, report_header, report_line
-from reflex_tui.widgets.lines import MUTED, left, line
+from reflex_tui.widgets.lines import left
+from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.report import (
     ArmLatency,
     OneSideSection,
@@ -26,12 +25,11 @@ from reflex_tui.widgets.report import (
     ReportSection,
 )
 from reflex_tui.widgets.section import Banner, Notice
-from reflex_tui.widgets.trials import ARM_STYLE, TrialGrid, cell_text
+from reflex_tui.widgets.trials import TrialGrid, trial_header, trial_line
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
-    from textual.content import Content
 
     from reflex_tui.model.estimate import Unfinished
     from reflex_tui.model.gate_table import DemotedReport
@@ -39,62 +37,8 @@ if TYPE_CHECKING:
     from reflex_tui.model.reports import Detail, ListedReport
 
 
-_LEAST_CELL = 25
-
 _MOST_LISTED = 200
 _TALL_ROWS = 4
-
-
-def _columns(width: int, arms: int) -> tuple[int, int]:
-    """Cells for the task's name and for each arm."""
-    cell = max(_LEAST_CELL, min(44, width * 2 // (3 * max(1, arms))))
-    return max(8, width - arms * cell), cell
-
-
-def trial_header(live: Live, width: int) -> Content:
-    """Names of the columns of ``trial_line``."""
-    name, cell = _columns(width, len(live.arms))
-    arms = (
-        left(line((plain(arm, 40), f"bold {style}")), cell)
-        for arm, style in zip(live.arms, ARM_STYLE, strict=False)
-    )
-    return line(left(line(("TASK", MUTED)), name), *arms)
-
-
-def trial_line(live: Live, which: TrialKey, width: int) -> Content:
-    """A task of the run, and each arm's trial of it."""
-    name, cell = _columns(width, len(live.arms))
-    task = plain(which[0], 120) + (f" #{which[1] + 1}" if live.trials > 1 else "")
-    cells = (left(cell_text(live, which, arm, cell - 1), cell - 1) + " " for arm in live.arms)
-    return line(left(task, name - 1), " ", *cells)
-
-
-def no_bakeoff(thresholds: Thresholds, key: str) -> tuple[str, str, tuple[str, ...]]:
-    """What a bakeoff is, what it has to show, and how to make the first; ``key`` begins it."""
-    sure = f", {percent(100 * thresholds.confidence)} sure" if thresholds.confidence else ""
-    latency = duration(thresholds.p95_latency_ms)
-    parity = percent(thresholds.success_parity_percent)
-    compliance = percent(thresholds.json_schema_compliance_percent)
-    what = (
-        "A bakeoff gives the same repair tasks to reflex and to the cloud. Until reflex passes "
-        "one, every Implement call goes to the cloud. Reflex passes when"
-    )
-    return (
-        "No bakeoff yet",
-        "muted",
-        (
-            what,
-            "",
-            f"  P95 latency       is under {latency}{sure}",
-            f"  success parity    is at least {parity} of the cloud's{sure}",
-            f"  JSON compliance   is at least {compliance}",
-            "",
-            f"Press {key} to start one: you see calls and cost first.",
-            "Or run it in a shell; the report appears here too:",
-            "",
-            f"$ {MAKE_FIRST}",
-        ),
-    )
 
 
 class ReportList(OptionList):
@@ -113,7 +57,7 @@ class TrialList(OptionList):
     ]
 
 
-class BakeoffPane(Vertical, can_focus=True):
+class BakeoffPane(RefusesKeys, Vertical, can_focus=True):
     """Shows ``live`` while there is a run and ``watching`` it, else ``reports``, newest first.
 
     ``detail`` is the chosen report whole, once it is read. ``enabled`` is whether reflex may serve
@@ -129,6 +73,7 @@ class BakeoffPane(Vertical, can_focus=True):
         Binding("d", "promote(False)", "Disable", id="bakeoff.disable"),
         Binding("c", "compare", "Compare", id="bakeoff.compare"),
         Binding("space", "mark", "Baseline", id="bakeoff.mark"),
+        Binding("a", "again", "Run again", id="bakeoff.again"),
     ]
 
     reports: reactive[tuple[ListedReport, ...]] = reactive((), repaint=False)
@@ -164,6 +109,13 @@ class BakeoffPane(Vertical, can_focus=True):
 
     class NewWanted(Message):
         """The user wants the start dialog."""
+
+    class AgainWanted(Message):
+        """The user wants what a report's run asked to be asked again."""
+
+        def __init__(self, detail: Detail) -> None:
+            super().__init__()
+            self.detail = detail
 
     class StopWanted(Message):
         """The user wants the run to end."""
@@ -253,6 +205,7 @@ class BakeoffPane(Vertical, can_focus=True):
         """Show the report whole."""
         if self.is_mounted:
             self._show_detail()
+            self.refresh_bindings()
 
     def watch_live(self, live: Live | None) -> None:
         """Another run, or none."""
@@ -325,20 +278,59 @@ class BakeoffPane(Vertical, can_focus=True):
                 return
         self.focus()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A key is there when it does something."""
-        stopped = self.unfinished is not None and not self.unfinished.under_way
-        readable = not self.shows_run and self.chosen is not None and not self.chosen.problem
-        does = {
-            "new": not self.running and self.enabled is not None,
-            "stop": self.running and not self.stopping,
-            "resume": not self.running and stopped,
-            "turn": self.live is not None and bool(self.reports),
-            "promote": self.enabled is not None and parameters[:1] != (self.enabled,),
-            "compare": readable and self._earlier() is not None,
-            "mark": readable and len(self._readable()) > 1,
-        }
-        return does.get(action, True)
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:
+        """Some act on a run, some on a report, and some need a configuration."""
+        why = ""
+        match action:
+            case "new" | "again" if self.running:
+                why = f"A bakeoff is running: {self._key('stop', 's')} stops it"
+            case "new" | "again" | "promote" if self.enabled is None:
+                why = "There is no usable configuration yet"
+            case "promote" if parameters[:1] == (self.enabled,):
+                why = f"Reflex is {'enabled' if self.enabled else 'disabled'} already"
+            case "stop" | "resume":
+                why = self._why_not_run(action)
+            case "turn" if self.live is None:
+                why = "No bakeoff was started in this dashboard"
+            case "turn" if not self.reports:
+                why = "There is no report yet"
+            case "compare" | "mark" | "again":
+                why = self._why_not_report(action)
+        return why
+
+    def _why_not_run(self, action: str) -> str:
+        elsewhere = self.unfinished is not None and self.unfinished.under_way
+        why = ""
+        if action == "stop" and self.stopping:
+            why = "It is stopping already"
+        elif self.running:
+            why = "" if action == "stop" else "A bakeoff is running"
+        elif elsewhere:
+            why = "The bakeoff is run by another process"
+        elif action == "stop":
+            why = "No bakeoff is running here"
+        elif self.unfinished is None:
+            why = "There is no interrupted bakeoff to resume"
+        return why
+
+    def _why_not_report(self, action: str) -> str:
+        why = ""
+        if self.shows_run:
+            why = f"The run is shown: {self._key('turn', 'v')} goes to the reports"
+        elif self.chosen is None:
+            why = "There is no report yet"
+        elif self.chosen.problem:
+            why = "This report cannot be read"
+        elif action == "mark" and len(self._readable()) == 1:
+            why = "There is no other report to compare with"
+        elif action == "again" and self._whole is None:
+            why = "The report is still being read"
+        elif action == "compare" and self._earlier() is None:
+            why = "There is no earlier report of this suite to compare with"
+        return why
+
+    def _key(self, name: str, default: str) -> str:
+        return shown_key(self.app, f"bakeoff.{name}", default)
 
     @property
     def shows_run(self) -> bool:
@@ -354,6 +346,11 @@ class BakeoffPane(Vertical, can_focus=True):
     def action_new(self) -> None:
         """Ask for the start dialog."""
         self.post_message(self.NewWanted())
+
+    def action_again(self) -> None:
+        """Ask for the start dialog with what the chosen report's run asked."""
+        if (detail := self._whole) is not None:
+            self.post_message(self.AgainWanted(detail))
 
     def action_stop(self) -> None:
         """Ask for the run's end."""
@@ -382,8 +379,6 @@ class BakeoffPane(Vertical, can_focus=True):
         report, earlier = self.chosen, self._earlier()
         if report is not None and earlier is not None:
             self.post_message(self.CompareWanted(report, earlier))
-        else:
-            self.notify("There is no earlier report of this suite to compare with")
 
     def action_open(self) -> None:
         """Read the chosen report whole."""
@@ -455,8 +450,7 @@ class BakeoffPane(Vertical, can_focus=True):
             self.query_one(ReportList).highlighted = names.index(name)
 
     def _show_detail(self) -> None:
-        report = self.query_one(ReportSection).report
-        detail = self.detail if report and self.detail and self.detail.path == report.path else None
+        detail = self._whole
         chart, alone = self.query_one(ArmLatency), self.query_one(OneSideSection)
         chart.display = alone.display = detail is not None
         self.query_one(OriginSection).origins = detail.origins if detail else ()
@@ -464,6 +458,13 @@ class BakeoffPane(Vertical, can_focus=True):
         if detail is not None:
             chart.limit_ms = detail.report.thresholds.p95_latency_ms
             chart.latencies = detail.latencies
+
+    @property
+    def _whole(self) -> Detail | None:
+        """The chosen report whole, once it is read."""
+        report = self.query_one(ReportSection).report
+        same = report is not None and self.detail is not None and self.detail.path == report.path
+        return self.detail if same else None
 
     def _show_live(self) -> None:
         live = self.live

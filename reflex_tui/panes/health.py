@@ -18,6 +18,7 @@ from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.latency import BackendsSection, show_calls
 from reflex_tui.widgets.plot import PlotSection
+from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.section import Notice
 from reflex_tui.widgets.server import RemedySection, ServerSection, copy_wanted, pastable
 from reflex_tui.widgets.watched import WatchedSection
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _PROBES_KEPT = 120
 
 
-class HealthPane(VerticalScroll):
+class HealthPane(RefusesKeys, VerticalScroll):
     """Shows a routing view, the live figures and what the capsule holds; all are set from outside.
 
     ``blocked`` is why there is no routing_view: an untrusted endpoint, say. While ``charting`` the
@@ -190,16 +191,18 @@ class HealthPane(VerticalScroll):
         """Let the keys act here."""
         self.focus()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Nothing is offered that would do nothing."""
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
+        """There is a command to copy while something is wrong, and a chart while nothing blocks."""
         match action:
-            case "copy":
-                return bool(self._copyable())
-            case "chart":
-                return self.blocked is None
-            case "window":
-                return self.blocked is None
-        return True
+            case "copy" if not self._copyable():
+                if self.blocked is not None:
+                    return "There is no command to copy: the text says what to do"
+                if self.routing_view is None:
+                    return "The server has not been looked at yet"
+                return "Nothing to copy: the server is healthy"
+            case "chart" | "window" if self.blocked is not None:
+                return "There is no chart while no call can be routed"
+        return ""
 
     def watch_charting(self) -> None:
         """The keys change with what is seen."""

@@ -28,6 +28,7 @@ from reflex_tui.widgets.latency import LatencyCharts
 from reflex_tui.widgets.log_bars import FilterBar, FilterState, TimeBar, typed_time
 from reflex_tui.widgets.log_view import LogHeader, LogView
 from reflex_tui.widgets.quick_bar import Chip, QuickBar
+from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.section import Notice
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ EMPTY = (
 )
 
 
-class RoutingPane(LogPane, can_focus=True):
+class RoutingPane(RefusesKeys, LogPane, can_focus=True):
     """The rows under their filter, what is said of them, and the latencies beside.
 
     While ``charting`` the latencies have the whole pane.
@@ -292,12 +293,8 @@ class RoutingPane(LogPane, can_focus=True):
         self.query_one(FilterBar).set("")
         self.take_focus()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """None where a key cannot act now; ``why_not`` says why."""
-        return None if self.why_not(action) else True
-
-    def why_not(self, action: str) -> str:
-        """Why the action's key does nothing now; empty when it does something."""
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
+        """Most act on rows; with the chart in their place, none of those."""
         if action not in _OF_ROWS:
             return ""
         if not len(self.newest):

@@ -162,10 +162,12 @@ class BakeoffControl(Vertical):
     def begin(self, options: BakeoffOptions) -> None:
         """What was typed after ``/speckit.reflex bakeoff``."""
         match options.action:
+            case "resume" | "stop" | "compare" as action if refused := self.pane.why_not(action):
+                self.notify(refused)
             case "resume":
-                self.on_bakeoff_pane_resume_wanted()
+                self.pane.action_resume()
             case "stop":
-                self.on_bakeoff_pane_stop_wanted()
+                self.pane.action_stop()
             case "compare":
                 self.pane.action_compare()
             case "report":
@@ -182,24 +184,31 @@ class BakeoffControl(Vertical):
 
         self._open_dialog(BakeoffOptions())
 
+    def on_bakeoff_pane_again_wanted(self, message: BakeoffPane.AgainWanted) -> None:
+        """The start dialog, with what the run of a report asked."""
+        from reflex_tui.model.slash import BakeoffOptions  # not for the first paint
+
+        report = message.detail.report
+        self._open_dialog(
+            BakeoffOptions(
+                suite=report.suite.root,
+                arms=",".join(report.arms),
+                tasks=report.suite.glob,
+                trials=str(report.settings.trials),
+                candidates=str(report.settings.candidates),
+            )
+        )
+
     def on_bakeoff_pane_stop_wanted(self) -> None:
         """End the run in order."""
-        if self.run is None or not self.running:
-            self.notify("No bakeoff is running here")
-            return
-        self.run.stop()
-        self.pane.stopping = True
+        if self.run is not None and self.running:
+            self.run.stop()
+            self.pane.stopping = True
 
     def on_bakeoff_pane_resume_wanted(self) -> None:
         """TrialKey on with the run that was stopped last."""
         found, settings = self.pane.unfinished, self._settings
-        if settings is None:
-            return
-        if self.running:
-            self.notify("A bakeoff is running")
-            return
-        if found is None or found.under_way:
-            self.notify("There is no interrupted bakeoff to resume")
+        if settings is None or found is None or self.pane.why_not("resume"):
             return
         try:
             self._start(plan_to_resume(found, settings.source.root))
@@ -413,4 +422,4 @@ class BakeoffControl(Vertical):
     def _open(self, detail: Detail) -> None:
         from reflex_tui.screens.report import ReportScreen  # when it is wanted
 
-        self.app.push_screen(ReportScreen(detail))
+        self.app.push_screen(ReportScreen(detail, self.pane))

@@ -26,6 +26,7 @@ from reflex_tui.model.estimate import Estimate, PastRuns, estimate, past_of
 from reflex_tui.model.gate import BAD, POOR
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, TITLE, labelled, left, line
+from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.section import Section
 from reflex_tui.widgets.suite_choice import SuiteChoice, suite_header
 
@@ -153,7 +154,7 @@ def _wrapped(start: str, text: str, style: str, width: int) -> list[Content]:
     return [line((row, style)) for row in wrap(start + plain(text, 500), max(20, width))]
 
 
-class BakeoffStart(ModalScreen["Plan | None"]):
+class BakeoffStart(RefusesKeys, ModalScreen["Plan | None"]):
     """Dismissed with the plan to run, or with None."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  Textual declares it so
@@ -302,9 +303,13 @@ class BakeoffStart(ModalScreen["Plan | None"]):
         self._show_health()
         self.refresh_bindings()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
         """It starts only what is known to be runnable."""
-        return self.plan is not None if action == "begin" else True
+        if action != "begin" or self.plan is not None:
+            return ""
+        if self.query_one(CostSection).looking:
+            return "The suite is still being read, and the sandbox tested"
+        return "It cannot be started so: the reason is below the fields"
 
     def action_begin(self) -> None:
         """Run it."""

@@ -11,6 +11,7 @@ from reflex_tui.model.first_config import example
 from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.keymap import shown_key
+from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.section import IN_FILE, Notice
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from core.errors import ConfigError
 
 
-class BrokenConfigScreen(Screen[None]):
+class BrokenConfigScreen(RefusesKeys, Screen[None]):
     """Closes when the file is fixed; with ``in_force`` there is something to go back to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -68,9 +69,10 @@ class BrokenConfigScreen(Screen[None]):
             ),
         )
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
         """There is a way back only when something is in force."""
-        return self._in_force if action == "close" else True
+        no_way_back = action == "close" and not self._in_force
+        return "There is no valid configuration to go back to" if no_way_back else ""
 
     def action_copy(self) -> None:
         """Copy the lines of a good file."""

@@ -28,6 +28,7 @@ from reflex_tui.widgets.json_text import indented, json_text
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import MUTED, TITLE, left, line, right, spread
+from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ _FOR_MACHINES = {"prev", "hash", "schema_version", "seal", "event_type", "role"}
 _MODES = {str(mode): style for mode, style in MODE_STYLE.items()}
 
 
-class DetailScreen(Screen[None]):
+class DetailScreen(RefusesKeys, Screen[None]):
     """Shows ``row``; ``fetch`` reads its call's records, oldest first, in a thread.
 
     ``fetch`` returns the records and whether each follows the record before it in the chain,
@@ -98,6 +99,7 @@ class DetailScreen(Screen[None]):
         self._linked: tuple[bool, ...] = ()
         self._before: tuple[Record, ...] = ()
         self._tab = "text"
+        self._broken = False
 
     def compose(self) -> ComposeResult:
         """Heading, timeline, the event's own line, its JSON."""
@@ -128,6 +130,7 @@ class DetailScreen(Screen[None]):
         self._steps = timeline(message.records)
         self._linked, self._before = message.linked, message.before
         self._draw_timeline()
+        self.refresh_bindings()
         ends = [at for at, step in enumerate(self._steps) if step.record.event_type == CALL]
         seqs = [step.record.seq for step in self._steps]
         if self._row.is_decision and ends:
@@ -137,6 +140,7 @@ class DetailScreen(Screen[None]):
 
     def on_detail_screen_not_fetched(self, message: NotFetched) -> None:
         """Say why there is nothing."""
+        self._broken = True
         self.query_one("#detail-record", Static).update(
             line(("✖ The call's evidence is damaged", f"bold {BAD}"))
         )
@@ -154,6 +158,12 @@ class DetailScreen(Screen[None]):
         event.stop()
         if event.option_index < len(self._steps):
             self._show(event.option_index)
+
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
+        """What is shown of an event can be chosen and copied once there is one."""
+        if action not in {"copy", "tab"} or self._steps:
+            return ""
+        return "The call's evidence is damaged" if self._broken else "The call is still being read"
 
     def action_close(self) -> None:
         """Back to the log."""

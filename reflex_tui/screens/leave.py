@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, line
+from reflex_tui.widgets.refusing import RefusesKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.1
 
 
-class LeaveScreen(ModalScreen[None]):
+class LeaveScreen(RefusesKeys, ModalScreen[None]):
     """``run`` is stopped when the user says so, and ``leave`` called once its report is written."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,9 +57,10 @@ class LeaveScreen(ModalScreen[None]):
         )
         self.set_interval(_LOOK_EVERY_S, self._look)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
         """Once it is stopping there is no way back."""
-        return not self._leaving if action == "stay" else True
+        stops = action == "stay" and self._leaving
+        return "It is being stopped: there is no way back" if stops else ""
 
     def action_leave(self) -> None:
         """Stop it, then leave; asked again: leave at once."""

@@ -29,6 +29,7 @@ from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.gate import gate_lines
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, labelled, left, line, right, title
+from reflex_tui.widgets.refusing import RefusesKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -59,7 +60,7 @@ _SETTING = 32
 WAIT = "Checking …"
 
 
-class Sheet(ModalScreen[None]):
+class Sheet(RefusesKeys, ModalScreen[None]):
     """Shows what ``build(width)`` returns, again when the terminal's size changes.
 
     ``copies`` is what ``c`` puts on the clipboard; without it there is no such key.
@@ -97,9 +98,10 @@ class Sheet(ModalScreen[None]):
         width = self.query_one("#sheet").scrollable_content_region.width
         self.query_one("#sheet-text", Static).update(Content("\n").join(self._build(width)))
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
         """Copying is there when there is something to copy."""
-        return bool(self._copies) if action == "copy" else True
+        nothing = action == "copy" and not self._copies
+        return "There is nothing to copy here" if nothing else ""
 
     def action_close(self) -> None:
         """Back to the dashboard."""

@@ -39,8 +39,8 @@ def _chart(dashboard: Dashboard, action: str) -> None:
         dashboard.action_pane("health")
     health = dashboard.query_one(HealthPane)
     pane = dashboard.routing if dashboard.pane == "routing" else health
-    if not pane.check_action(action, ()):
-        dashboard.notify("There is no chart here")
+    if refused := pane.why_not(action):
+        dashboard.notify(refused)
     elif action == "chart":
         pane.action_chart()
     else:

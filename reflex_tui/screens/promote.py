@@ -33,6 +33,7 @@ from reflex_tui.model.next_call import next_call
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import LABEL, MUTED, labelled, left, line
+from reflex_tui.widgets.refusing import RefusesKeys
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -152,7 +153,7 @@ def _told(text: str, width: int) -> list[Content]:
     return [line(row) for raw in rows for row in wrap(raw, max(20, width))]
 
 
-class PromoteScreen(ModalScreen[None]):
+class PromoteScreen(RefusesKeys, ModalScreen[None]):
     """Checks gate and file again, shows what would change, and writes it on request."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -197,13 +198,24 @@ class PromoteScreen(ModalScreen[None]):
         self._show()
         self.refresh_bindings()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
         """There is something to write only where the gate allows it and the file lacks it."""
         if action != "write":
-            return True
-        found = self.found
-        ready = isinstance(found, enable.Proposal) and not self._writing
-        return ready and bool(found.changes) and not found.refused  # type: ignore[union-attr]
+            return ""
+        match self.found:
+            case None:
+                why = "Gate and file are still being checked"
+            case enable.Proposal() if self._writing:
+                why = "It is being written"
+            case enable.Proposal(refused=True):
+                why = "It is refused: there is no valid gate pass"
+            case enable.Proposal() as proposal:
+                why = "" if proposal.changes else "Nothing has to be changed"
+            case enable.Done():
+                why = "It is written already"
+            case _:
+                why = "It cannot be written: the reason is shown above"
+        return why
 
     def action_write(self) -> None:
         """Write it."""

@@ -20,7 +20,8 @@ from reflex_tui.model.reports import Won
 from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.gate import VERDICTS, criterion_line
 from reflex_tui.widgets.key_bar import KeyBar
-from reflex_tui.widgets.lines import LABEL, MUTED, left, line, right, spread, title
+from reflex_tui.widgets.lines import LABEL, MUTED, labelled, left, line, right, spread, title
+from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.report import ArmLatency, origin_lines
 from reflex_tui.widgets.trials import ARM_STYLE, task_page
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from core.harness.report.summary import ArmSummary
     from reflex_tui.model.reports import Detail, TaskResult
+    from reflex_tui.panes.bakeoff import BakeoffPane
 
 
 _NAME, _FIGURE = 24, 18
@@ -106,7 +108,7 @@ def task_line(one: TaskResult, pair: tuple[str, str]) -> Content:
         won = _solved_by(one, name, pair)
         glyph = "·" if won is None else "●" if won else "✖"
         cells.append((f"{glyph} ", style if won else "$error" if won is False else MUTED))
-    return line(*cells, plain(one.task, 80))
+    return line(*cells, plain(one.task, 80), ("   golden" if one.golden else "", MUTED))
 
 
 def task_head(one: TaskResult, pair: tuple[str, str]) -> Content:
@@ -120,7 +122,9 @@ def task_head(one: TaskResult, pair: tuple[str, str]) -> Content:
         Won.UNTRIED: "not tried by both",
     }[one.won]
     level = "" if one.level is None else f"   level {one.level}"
-    return line((plain(one.task, 120), "bold"), (f"   {told}{level}", MUTED))
+    golden = "   golden: must work on reflex if it works on the cloud" if one.golden else ""
+    tags = "".join(f"   {plain(tag, 40)}" for tag in one.tags)
+    return line((plain(one.task, 120), "bold"), (f"   {told}{level}{tags}{golden}", MUTED))
 
 
 def _solved_by(one: TaskResult, name: str, pair: tuple[str, str]) -> bool | None:
@@ -171,22 +175,26 @@ def _about(detail: Detail, width: int) -> list[Content]:
     report = detail.report
     settings = report.settings
     took_s = (report.finished_at - report.created_at).total_seconds()
-    lines = [
-        title("RUN", f"{plural(len(report.suite.selected), 'task')} of {report.suite.tasks}")
-        + line(
-            f" × {plural(settings.trials, 'trial')}, {plural(settings.attempts, 'attempt')}, "
-            f"{plural(settings.candidates, 'candidate')}",
-            (f"   took {duration(took_s * 1000)}, seed {settings.seed}", MUTED),
-        )
-    ]
+    tasks = f"{plural(len(report.suite.selected), 'task')} of {report.suite.tasks}"
+    asked = line(
+        f"{tasks} × {plural(settings.trials, 'trial')}, {plural(settings.attempts, 'attempt')}, "
+        f"{plural(settings.candidates, 'candidate')}",
+        (f"   took {duration(took_s * 1000)}, seed {settings.seed}", MUTED),
+    )
+    lines = labelled(title("RUN"), asked, width)
     for name, arm in report.arms.items():
         server = plain(arm.label or arm.server_identity, 60)
-        told = f"{plain(arm.model, 80)}   {plain(arm.endpoint, 80)}   {server}"
-        lines.append(line((plain(name, LABEL - 1).ljust(LABEL), MUTED), told))
+        told = line(f"{plain(arm.model, 80)}   {plain(arm.endpoint, 80)}   {server}")
+        lines += labelled(line((plain(name, LABEL - 1).ljust(LABEL), MUTED)), told, width)
+    machine, memory_gb = report.environment, report.environment.memory_mb / 1024
+    size = f"{plural(machine.cpus, 'CPU')}, {memory_gb:.0f} GB   {machine.platform}"
+    named = line(plain(machine.cpu, 60), (f"   {plain(size, 120)}", MUTED))
+    lines += labelled(line(("machine".ljust(LABEL), MUTED)), named, width)
     blocked = plural(report.sandbox.escapes_held, "escape attempt")
     sandbox = f"{report.sandbox.tier}: blocked all {blocked}"
     lines.append(line(("sandbox".ljust(LABEL), MUTED), plain(sandbox, width)))
-    lines.append(line(("file".ljust(LABEL), MUTED), (plain(detail.path, 500), MUTED)))
+    file = line((plain(detail.path, 500), MUTED))
+    lines += labelled(line(("file".ljust(LABEL), MUTED)), file, width)
     return lines
 
 
@@ -202,19 +210,27 @@ def _left_out(detail: Detail) -> list[Content]:
     return [*lines, line(" " * LABEL, (f"and {rest} more", MUTED))] if rest else lines
 
 
-class ReportScreen(Screen[None]):
-    """Shows ``detail``: what was chosen in the list stands beside it, or below on a narrow one."""
+class ReportScreen(RefusesKeys, Screen[None]):
+    """Shows ``detail``: what was chosen in the list stands beside it, or below on a narrow one.
+
+    What can be done with a report is done as in ``pane``, where the cursor is on this one.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Back", id="report.close"),
         Binding("tab", "app.focus_next", "List / text", id="report.focus"),
         Binding("c", "copy", "Copy", id="report.copy"),
         Binding("o", "only", "Only one arm / all", id="report.only"),
+        Binding("p", "promote(True)", "Promote", id="report.promote"),
+        Binding("d", "promote(False)", "Disable", id="report.disable"),
+        Binding("a", "again", "Run again", id="report.again"),
+        Binding("b", "compare", "Compare", id="report.compare"),
     ]
 
-    def __init__(self, detail: Detail) -> None:
+    def __init__(self, detail: Detail, pane: BakeoffPane) -> None:
         super().__init__()
         self._detail = detail
+        self._pane = pane
         self._only = bool(detail.alone)
         self._text: list[Content] = []
 
@@ -237,6 +253,8 @@ class ReportScreen(Screen[None]):
         chart.rows = 4
         self._fill_list()
         self.query_one("#whole-list").focus()
+        for changing in ("enabled", "running"):
+            self.watch(self._pane, changing, self.refresh_bindings, init=False)
 
     def on_resize(self) -> None:
         """Beside each other or one above the other."""
@@ -250,9 +268,27 @@ class ReportScreen(Screen[None]):
         self._show()
         self.query_one("#whole-scroll").scroll_home(animate=False)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Both lists are worth a key only where they differ."""
-        return 0 < len(self._detail.alone) < len(self._detail.tasks) if action == "only" else True
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:
+        """Both lists are worth a key only where they differ; the rest is as in the pane."""
+        if action == "only":
+            alone, tasks = len(self._detail.alone), len(self._detail.tasks)
+            if not alone:
+                return "No task was solved by one side only"
+            return "" if alone < tasks else "Every task was solved by one side only"
+        return self._pane.why_not(action, parameters)
+
+    def action_promote(self, on: bool) -> None:  # noqa: FBT001  a key's parameter
+        """Ask for the confirmation, over this screen."""
+        self._pane.action_promote(on)
+
+    def action_again(self) -> None:
+        """Back, to the start dialog with what this run asked."""
+        self.dismiss()
+        self._pane.action_again()
+
+    def action_compare(self) -> None:
+        """Compare it with the marked report, or else with the one before."""
+        self._pane.action_compare()
 
     def action_close(self) -> None:
         """Back to the pane."""

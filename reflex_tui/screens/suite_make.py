@@ -23,6 +23,7 @@ from reflex_tui.model.gate import BAD, GOOD, POOR
 from reflex_tui.watch.suite_making import SuiteMade, SuiteMaking, SuiteProgressed
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, TITLE, left, line, right
+from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _kept_line(tally: MakingTally, origin: str) -> Content:
     return line(origin.ljust(_LABEL), f"{kept} kept of {plural(tried, 'candidate')}")
 
 
-class SuiteMake(ModalScreen["str | None"]):
+class SuiteMake(RefusesKeys, ModalScreen["str | None"]):
     """Dismissed with the name of the suite that was made, or with None."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  Textual declares it so
@@ -209,9 +210,10 @@ class SuiteMake(ModalScreen["str | None"]):
         self._shown.ended = message.error or message.made
         self.refresh_bindings()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
         """While it works there is nothing to go on to."""
-        return self.making is None if action == "go_on" else True
+        works = action == "go_on" and self.making is not None
+        return "It is being made: Escape stops it and keeps what is found" if works else ""
 
     def action_go_on(self) -> None:
         """Make it; or when it is over, take it, or ask again."""

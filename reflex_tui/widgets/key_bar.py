@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 _GAPS = "   ", "  "
 _PALETTE = "palette"
+_HELP = "help"
 
 
 class KeyBar(Widget):
     """Shows the bindings of what has the focus, nearest first; those that do not fit are left out.
 
-    Gaps are narrower before any is. ``keys`` holds (key, as displayed, what it does).
+    Gaps are narrower before any is, and help, which names the others, never is. ``keys`` holds
+    (key, as displayed, what it does).
     """
 
     DEFAULT_CSS = """
@@ -35,6 +37,7 @@ class KeyBar(Widget):
     ALLOW_SELECT = False
 
     keys: reactive[tuple[tuple[str, str, str], ...]] = reactive(())
+    _help = ""
 
     def on_mount(self) -> None:
         """Hear of changes."""
@@ -46,13 +49,15 @@ class KeyBar(Widget):
         width = self.content_size.width
         palette = _piece(self.app.COMMAND_PALETTE_BINDING, "^p", _PALETTE)
         room = width - palette.cell_length - len(_GAPS[0])
-        pieces = [_piece(*key) for key in self.keys]
-        whole = sum(piece.cell_length for piece in pieces)
+        pieces = [(_piece(*key), key[0] == self._help) for key in self.keys]
+        whole = sum(piece.cell_length for piece, _ in pieces)
         gap = next((g for g in _GAPS if whole + len(g) * (len(pieces) - 1) <= room), _GAPS[-1])
         shown = Content("")
-        for piece in pieces:
+        kept = sum(piece.cell_length + len(gap) for piece, is_help in pieces if is_help)
+        for piece, is_help in pieces:
+            kept = 0 if is_help else kept
             longer = shown + (gap if shown else "") + piece
-            if longer.cell_length <= room:
+            if longer.cell_length + kept <= room:
                 shown = longer
         return spread(shown, palette, width)
 
@@ -65,11 +70,13 @@ class KeyBar(Widget):
         if screen is not self.screen:
             return
         found: dict[str, tuple[str, str, str]] = {}
+        self._help = ""
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.show and active.enabled:
                 told = self.app.get_key_display(binding), binding.description
                 found.setdefault(binding.action, (binding.key, *told))
+                self._help = binding.key if binding.id == _HELP else self._help
         self.keys = tuple(found.values())
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reflex_tui.model.reports import ListedReport
 
 _WHEN, _MARK, _SOLVED, _P95, _JSON, _VERDICT = 13, 2, 9, 9, 8, 14
-_MODEL, _SUITE, _PARITY, _SHORT_PARITY, _COUNTS = 18, 18, 16, 8, 22
+_MODEL, _SUITE, _PARITY, _SHORT_PARITY, _COUNTS = 16, 20, 15, 8, 18
 # From these widths on there are the suite, the bound and the last column; and compliance.
 _WIDE, _WIDEST = 110, 130
 _TREND = 12
@@ -106,15 +106,20 @@ def report_line(
         right(percent(figures.json), sizes.json),
         "  ",
         left(line((word, style)), _VERDICT - 2),
-        left(line(("no: demoted", BAD) if demoted else _counts(report, suites)), sizes.counts),
+        left(line(_counts(report, suites, sizes.counts, demoted=demoted)), sizes.counts),
     )
 
 
-def _counts(report: ListedReport, suites: Sequence[str]) -> tuple[str, str]:
-    """Whether the report may enable reflex, and if not why."""
+def _counts(
+    report: ListedReport, suites: Sequence[str], room: int, *, demoted: bool
+) -> tuple[str, str]:
+    """Whether the report may enable reflex, and if not why: a mark's sentence where it fits."""
+    if demoted:
+        return "no: demoted", BAD
     marks = disqualifying(report.stamps, in_demo="demo" in report.stamps)
     if marks:
-        return f"no: {mark(marks[0]).sentence}", POOR
+        said = f"no: {mark(marks[0]).sentence}"
+        return said if len(said) <= room else f"no: {marks[0]}", POOR
     match report.verdict:
         case "pass" if not counts(report.suite_root, suites):
             return "no: unlisted", POOR
@@ -133,7 +138,7 @@ class TrendSection(Section):
     reports: reactive[tuple[ListedReport, ...]] = reactive((), layout=True)
 
     def lines(self, width: int) -> list[Content]:
-        """One line; nothing while there is a single report."""
+        """One line below a gap; nothing while there is a single report."""
         chosen = self.report
         if chosen is None or chosen.problem:
             return []
@@ -156,7 +161,8 @@ class TrendSection(Section):
             (_spark(p95), "$reflex"),
             f" {duration(p95[0])} → {duration(p95[-1])}",
         )
-        return [left(shown, width)]
+        gap = [line("")] if self.screen.has_class("-tall") else []
+        return [*gap, left(shown, width)]
 
 
 def _spark(values: Sequence[float | None]) -> str:

@@ -17,6 +17,7 @@ from core.capsule.index import ORDERS
 from reflex_tui.model.columns import LEFT_OUT, Column, LogColumns, layout
 from reflex_tui.widgets.lines import MUTED, fit, joined, line
 from reflex_tui.widgets.log_line import log_line
+from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class LogHeader(Section):
         return line((told, style)).stylize(Style.from_meta({"column": column.name}))
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(RefusesKeys, ScrollView, can_focus=True):
     """Draws ``rows``; follows the newest until moved up, and again from End or the last row on."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"log-view--cursor"}
@@ -205,12 +206,8 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(self.Moved())
         self.refresh_bindings()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """None where a key cannot act now; ``why_not`` says why."""
-        return None if self.why_not(action) else True
-
-    def why_not(self, action: str) -> str:
-        """Why the action's key does nothing now; empty when it does something."""
+    def why_not(self, action: str, parameters: tuple[object, ...] = ()) -> str:  # noqa: ARG002
+        """Who follows the newest cannot go to them."""
         return "The newest are followed already" if action == "follow" and self.following else ""
 
     def watch_waiting(self) -> None:

@@ -84,6 +84,7 @@ _LOOKS = {
 ARM_STYLE = ("$reflex", "$cloud")
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEAST_BAR = 12
+_LEAST_CELL = 25
 _MOST_ROWS, _MOST_SHORT_ROWS = 6, 2
 _NUMBER = 10
 # Two less than elsewhere, so that a task a cell of our own suite is a line at 80 columns.
@@ -104,6 +105,30 @@ def cell_text(live: Live, key: TrialKey, arm: str, width: int) -> Content:
         return line((glyph, style), (f" {said}", "" if running else MUTED))
     told = [line((glyph, style), " ", outcome(trial, short=short)) for short in (False, True)]
     return fitting(told, width)
+
+
+def _columns(width: int, arms: int) -> tuple[int, int]:
+    """Cells for the task's name and for each arm."""
+    cell = max(_LEAST_CELL, min(44, width * 2 // (3 * max(1, arms))))
+    return max(8, width - arms * cell), cell
+
+
+def trial_header(live: Live, width: int) -> Content:
+    """Names of the columns of ``trial_line``."""
+    name, cell = _columns(width, len(live.arms))
+    arms = (
+        left(line((plain(arm, 40), f"bold {style}")), cell)
+        for arm, style in zip(live.arms, ARM_STYLE, strict=False)
+    )
+    return line(left(line(("TASK", MUTED)), name), *arms)
+
+
+def trial_line(live: Live, which: TrialKey, width: int) -> Content:
+    """A task of the run, and each arm's trial of it."""
+    name, cell = _columns(width, len(live.arms))
+    task = plain(which[0], 120) + (f" #{which[1] + 1}" if live.trials > 1 else "")
+    cells = (left(cell_text(live, which, arm, cell - 1), cell - 1) + " " for arm in live.arms)
+    return line(left(task, name - 1), " ", *cells)
 
 
 def outcome(trial: Trial, *, short: bool = False) -> Content:

@@ -59,7 +59,7 @@ async def test_an_engine_that_dies_in_a_run_costs_no_answer(
     scripted: ScriptedServer, project: Path
 ) -> None:
     """Reflex answers, the engine is killed, the cloud answers: each call once, with its reason."""
-    with start_engine() as mortal:
+    with start_engine(n_threads=1) as mortal:
         settings = await promoted(project, mortal, scripted)
         async with Implementer.from_settings(settings) as implementer:
             before = await implementer.complete(ASK, schema=EDIT_SCHEMA, max_tokens=60)

@@ -75,7 +75,7 @@ async def test_nothing_listening_is_one_with_a_command_that_starts_a_server(
     scripted: ScriptedServer, project: Path
 ) -> None:
     """The advice is tried: the port and model it names make the server healthy."""
-    with start_engine() as gone:
+    with start_engine(n_ctx=512, n_parallel=1, n_threads=1) as gone:
         configure(project, gone, scripted)
     told = health(project)
     assert told.returncode == 1
@@ -86,7 +86,7 @@ async def test_nothing_listening_is_one_with_a_command_that_starts_a_server(
     valued = [word for word in own[3:] if word != "--write"]
     advised = dict(zip(valued[::2], valued[1::2], strict=True))
     port, model = int(advised["--port"]), advised.get("--model", gone.model)
-    with start_engine(port=port, model=model):
+    with start_engine(port=port, model=model, n_threads=1):
         assert health(project).returncode == 0
 
 

@@ -81,6 +81,7 @@ async def test_a_task_is_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert written["written"]
 
 
+@pytest.mark.slow
 async def test_as_an_agent_starts_it(project: Path) -> None:
     """By its command, over standard streams, in the project's directory."""
     async with world(project):

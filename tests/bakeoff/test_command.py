@@ -93,6 +93,7 @@ def test_inconclusive_and_no_decision(project: Path) -> None:
     assert "does not count: 1 of the suite's 5 tasks" in ended.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_sandbox")
 def test_ctrl_c_leaves_a_partial_report_and_resume_goes_on(project: Path) -> None:
     """130 and where it lies; the next run makes what was left and ends as usual."""
@@ -134,6 +135,7 @@ def test_kill_loses_nothing_that_was_done(project: Path) -> None:
     assert not report.partial
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_one_line_written_over(project: Path) -> None:
     """Place, rate, time left, what was solved, who is at what; never wider than the terminal."""
     with bench(project, reflex=1):

@@ -54,6 +54,7 @@ async def test_a_weak_model_ends_at_the_first_look_and_the_second_run_counts_the
     assert [one["calls"] for one in a.capsule("BakeoffFinished")] == [4, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_sandbox")
 async def test_a_good_model_passes_at_a_look_and_its_latency_is_topped_up(project: Path) -> None:
     """The other tasks are not run; reflex alone is asked until 70 calls prove its latency."""
@@ -85,6 +86,7 @@ async def test_a_good_model_passes_at_a_look_and_its_latency_is_topped_up(projec
     assert standing["promoted_by"] == ("evidence" if standing["evidence"] >= 100 else None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_sandbox")
 async def test_a_golden_task_that_reflex_loses_fails_the_gate(project: Path) -> None:
     """It gets a second trial by both arms, since one may be chance."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.engine.process import ServerProcess
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 @pytest.mark.long
 async def test_the_embedded_engine_fails_at_its_first_look(

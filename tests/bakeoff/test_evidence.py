@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.harness.suites.find import load_suite
 from core.router.implementer import Implementer
 from tests.support.bakeoff.arena import arena
 
@@ -52,6 +53,7 @@ async def test_the_decision_names_the_report(project: Path) -> None:
     assert report.capsule_head == before["hash"]
     assert gate["suite"] == report.suite.root == "./suite"
     assert gate["suite_hash"] == started["suite_hash"] == report.suite.hash
+    assert load_suite(a.suite).hash == report.suite.hash  # as ``suite show`` prints it
     assert gate["metrics"]["success_parity"]["value"] == 100
     assert gate["solved_percent"] == {"reflex": 100.0, "cloud": 100.0}
     assert gate["verdict"] == report.gate["verdict"]

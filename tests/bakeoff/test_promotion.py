@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.client.keywords import TAKEN
 from core.errors import SandboxError
 from core.harness.bakeoff import preparation
 from core.harness.sandbox import SelfTest, Tier
 from core.patchloop.formats import EditFormat
+from core.router import edit_schemas
 from core.router import promotion as gates
 from core.router.implementer import Implementer
 from core.stages import Mode, Reason
@@ -75,14 +77,22 @@ async def test_a_pass_promotes_until_something_changes(
         task.write_text(before, encoding="utf-8")
         assert await detail(a.settings) is None
 
-        for name, file in (("PROMPTS", "system.txt"), ("SCHEMAS", "whole_file.json")):
+        for place, name, file in (
+            (gates, "PROMPTS", "system.txt"),
+            (edit_schemas, "SCHEMAS", "whole_file.json"),
+        ):
             copy = project / name
-            shutil.copytree(getattr(gates, name), copy)
+            shutil.copytree(getattr(place, name), copy)
             with monkeypatch.context() as patched:
-                patched.setattr(gates, name, copy)
+                patched.setattr(place, name, copy)
                 assert await detail(a.settings) is None
                 (copy / file).write_text("{}", encoding="utf-8")
                 assert await detail(a.settings) == f"{name.lower().removesuffix('s')}_changed"
+        with monkeypatch.context() as patched:
+            # Less of the same schema would be sent: its replies may be others.
+            patched.setitem(TAKEN, "bounds of numbers", frozenset())
+            assert await detail(a.settings) == "schema_changed"
+        assert await detail(a.settings) is None
 
 
 @pytest.mark.usefixtures("no_sandbox")

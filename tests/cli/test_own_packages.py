@@ -84,6 +84,7 @@ def test_so_does_every_process_that_is_started(named_alike: Path, module: str) -
     assert STARTED[module] in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_the_engine_runs_there(named_alike: Path) -> None:
     """With both of its children: the embedded engine, and the stand-in, where that is too slow."""

@@ -63,6 +63,7 @@ async def test_a_check_ends(
     assert turns.count > MANY
 
 
+@pytest.mark.slow
 async def test_after_a_killed_child_the_next_check_is_sound() -> None:
     """A pattern that is met, one that is not, and a schema that is none."""
     with pytest.raises(BadRequest):

@@ -35,6 +35,7 @@ def _namespaces() -> None:
         pytest.skip("this machine lets nobody have namespaces (unshare), and ports may be taken")
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(_PATIENCE_S)
 @pytest.mark.usefixtures("_namespaces")

@@ -271,6 +271,7 @@ def serve(project: Path, environment: dict[str, str], *arguments: str) -> str:
     return document
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_write_puts_the_lines_into_the_file(project: Path, environment: dict[str, str]) -> None:
     """Comments and all other keys stay; the next command goes by them."""
@@ -286,6 +287,7 @@ def test_write_puts_the_lines_into_the_file(project: Path, environment: dict[str
     assert str(path) in served["written"]
 
 
+@pytest.mark.slow
 @needs_library
 @pytest.mark.engine
 def test_a_fetched_model_is_served(project: Path, environment: dict[str, str]) -> None:

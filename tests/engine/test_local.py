@@ -133,6 +133,7 @@ def test_a_file_of_ones_own_is_served_under_its_name(tmp_path: Path) -> None:
 FOX = "The quick brown fox jumps over the lazy dog and runs away. "
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_drafts_change_nothing_but_the_time() -> None:
     """At temperature 0 a reply that copies is the same with and without, under a grammar too."""
@@ -239,6 +240,7 @@ def test_numbers_llama_cpp_cannot_use_are_refused(
     check_size(n_ctx=2048, n_parallel=4, n_threads=512)
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_the_command_hands_its_numbers_on(project: Path) -> None:
     """``engine --threads --parallel --ctx``: as many slots, of as much context, in the server."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule import EventLog
-from core.capsule.events import CallOutcomeEvent
+from core.capsule.events import CallOutcomeEvent, CallUnansweredEvent
 from core.errors import CapsuleError, ConfigError, ExportError, UntrustedEndpoint
 from core.export import otlp, shipping
 from core.export.otlp import Collector, traces_url
@@ -137,6 +137,25 @@ def test_a_verdict_is_an_evaluation_and_an_answered_tool_a_part(tmp_path: Path) 
     assert json.loads(str(attributes["gen_ai.input.messages"])) == [
         {"role": "tool", "parts": [{"type": "tool_call_response", "id": "t1", "response": "42"}]}
     ]
+
+
+def test_a_call_that_nobody_answered_has_a_root_too(tmp_path: Path) -> None:
+    """From the request to its end, failed, and above its decisions and attempts."""
+    from core.export.genai import spans_of
+
+    ended = CallUnansweredEvent(
+        run_id="r", call_id="c1", stage=Stage.IMPLEMENT, error="no_backend", mode=Mode.REFLEX,
+        backend="reflex", model="m", attempts=3, waited_ms=1700.0,
+    )  # fmt: skip
+    failed = call("c1", Mode.REFLEX, success=False, error="timeout")
+    with EventLog(tmp_path / "capsule") as log:
+        (attempt,) = spans_of(log.append(failed), with_io=False)
+        (root,) = spans_of(log.append(ended), with_io=False)
+    assert (root.name, root.parent_id, root.failed) == ("call implement", None, "no_backend")
+    assert (root.trace_id, root.span_id) == (attempt.trace_id, attempt.parent_id)
+    assert root.end_ns - root.start_ns == 1_700_000_000
+    expected = {"error.type": "no_backend", "gen_ai.request.model": "m", "reflex.attempts": 3}
+    assert expected.items() <= root.attributes.items()
 
 
 def test_with_io_the_messages_go_too(project: Path, collector: Receiver) -> None:

@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from core.capsule import EventLog
 from core.standin.answers import SENTENCE
 from tests.support.gateway.serving import ASKED, CHAT, chunks, fronted, text_of
@@ -24,6 +26,7 @@ MANNERS = ("", "status:500@0.3,reset@0.1", "cut@0.4", "down", "error:503@0.3,bad
 MOST_GROWN_KIB = 24 << 10
 
 
+@pytest.mark.slow
 async def test_every_call_is_answered_once(project: Path, *, torture: bool) -> None:
     """Streamed and not, at concurrency 32: one answer each, a chain that holds, memory flat."""
     calls = 10_000 if torture else 120

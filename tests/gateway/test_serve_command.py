@@ -156,6 +156,7 @@ def test_without_the_extra_it_says_what_to_install(project: Path, package: str) 
     assert how_to_install("serve") in done.stderr
 
 
+@pytest.mark.slow
 def test_nothing_else_loads_the_extra() -> None:
     """The router, the command line and the gateway's pure parts start without it."""
     program = (

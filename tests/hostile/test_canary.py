@@ -76,7 +76,10 @@ def turns() -> list[tuple[str, str]]:
     return [*ill, *zip_longest([], behaviours, fillvalue="closes")]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "mode",
+    [pytest.param(one, marks=pytest.mark.slow) if one == "prompts_only" else one for one in MODES],
+)
 async def test_key_and_prompt_over_every_fault(
     project: Path,
     mode: str,

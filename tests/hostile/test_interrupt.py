@@ -55,7 +55,13 @@ def test_ctrl_c_while_a_command_is_under_way(project: Path, line: str) -> None:
 
 @pytest.mark.engine
 @needs_namespaces
-@pytest.mark.parametrize("line", UNDER_WAY if FULL else _ONE_OF_A_KIND)
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(one, marks=pytest.mark.slow) if one.startswith("engine") else one
+        for one in (UNDER_WAY if FULL else _ONE_OF_A_KIND)
+    ],
+)
 def test_sigterm_to_a_command_that_is_a_containers_first_process(project: Path, line: str) -> None:
     """``docker stop`` has not to wait, and then to kill it; ``serve`` ends well, having drained."""
     status = _ended_by(signal.SIGTERM, project, line, FIRST)

@@ -51,7 +51,10 @@ def _prompt(seen: Seen) -> str:
 _WAYS = (_repeat, _refuse, _call_tool)
 
 
-@pytest.mark.parametrize("before", [0, 262, 280])
+@pytest.mark.parametrize(
+    "before",
+    [pytest.param(0, marks=pytest.mark.slow), 262, pytest.param(280, marks=pytest.mark.slow)],
+)
 async def test_planted_secrets_are_redacted_before_storage(project: Path, before: int) -> None:
     """Every kind, wherever it stands and wherever a message is cut, in the mode that keeps all."""
     async with FaultServer(*_WAYS * len(PLANTED)) as server:

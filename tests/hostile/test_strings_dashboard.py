@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -72,7 +73,7 @@ class Eye:
         deadline = time.monotonic() + _PATIENCE_S
         while not so():
             assert time.monotonic() < deadline
-            await self.pilot.pause(0.05)
+            await asyncio.sleep(0.05)
 
     async def press(self, *keys: str) -> None:
         """Press each key, and look after it."""

@@ -226,6 +226,22 @@ async def test_further_candidates_are_local(tmp_path: Path) -> None:
         assert applied["call_id"] in {call["call_id"] for call in found.world.events("LLMCall")}
 
 
+async def test_a_task_is_held_out_as_a_whole(tmp_path: Path) -> None:
+    """Its further attempts and candidates too; reflex hears of it when the cloud has failed."""
+    text = "[reflex.monitor]\nholdout = 1.0\n[reflex.fallback]\nmax_failures = 2\n"
+    async with scene(
+        tmp_path / "repo", reflex=[GOOD], cloud=[WRONG, GOOD], in_reflex=text
+    ) as found:
+        assert (await solve(found, candidates=3)).changes
+        assert (found.reflex.asked, len(found.cloud.asked)) == ([], 2)
+        assert {reason for _, reason, *_ in found.decisions} == {"holdout"}
+    async with scene(tmp_path / "other", reflex=[GOOD], cloud=[WRONG], in_reflex=text) as found:
+        assert (await solve(found)).changes
+        assert (len(found.reflex.asked), len(found.cloud.asked)) == (1, 2)
+        assert found.decisions[-1] == ("reflex", PASSED, "cloud_not_allowed", False)
+        assert len({one["task_id"] for one in found.world.events("RoutingDecision")}) == 1
+
+
 async def test_a_cloud_is_not_told_how_to_sample(tmp_path: Path) -> None:
     """Cloud models refuse a temperature, and think before they answer within ``max_tokens``."""
     async with scene(tmp_path / "repo") as found:

@@ -43,7 +43,7 @@ HANGS = (
     ("answers", "status", "after", "says"),
     [
         (["y", "y"], 0, GOOD, "✓ solved by reflex (local)"),
-        (["yes", "n"], 1, BROKEN, "not written"),
+        pytest.param(["yes", "n"], 1, BROKEN, "not written", marks=pytest.mark.slow),
         ([""], 1, BROKEN, "nothing was run or written"),
         (["y", "^C"], 130, BROKEN, "Write this to calc.py?"),
     ],

@@ -249,7 +249,7 @@ async def test_a_comparison_can_be_skipped(tmp_path: Path, *, waits: bool) -> No
         async with asyncio.timeout(PATIENCE_S):
             ended = await solve(
                 found,
-                on_comparing=lambda _, skip: tasks.append(asyncio.create_task(soon(skip))),
+                on_comparing=lambda _diff, _s, skip: tasks.append(asyncio.create_task(soon(skip))),
             )
         assert found.calc == GOOD
         assert shadowed(ended) == ["shadow: not compared with reflex: skipped"]
@@ -264,6 +264,9 @@ async def test_ctrl_c_skips_a_comparison_and_the_answer_is_asked_about(tmp_path:
         ended = await at_terminal(found.root, *task, answers=["y", "^C", "y"])
         assert (ended.status, found.calc) == (0, GOOD)
         assert "shadow: not compared with reflex: skipped" in ended.out
+        # There is something to read meanwhile, and it is not said twice.
+        assert ended.out.count("+    return a + b") == 1
+        assert ended.out.index("+    return a + b") < ended.out.index("comparing with reflex")
 
 
 async def test_a_check_that_the_sandbox_cannot_run_says_nothing_of_reflex(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ import pytest
 
 from core.capsule import EventLog
 from core.capsule.events import RoutingDecisionEvent
+from core.client.backend import ChatRequest
+from core.errors import NoBackend
 from core.monitor.holdout import check_holdouts, held_out
+from core.router.decision import CallOptions
 from core.stages import Mode, Reason
 from core.standin.script import parse_faults
 from tests.support.router.world import QUESTION, World, world
@@ -60,6 +63,35 @@ async def test_half_of_the_calls_go_to_the_cloud(project: Path) -> None:
             log.append(RoutingDecisionEvent(**fields | {"reason": other}))
         (problem,) = checked(scene)
         assert "holdout = 0.5" in problem
+
+
+async def test_a_task_is_held_out_as_a_whole(project: Path) -> None:
+    """All of its calls or none, as its own id says; further candidates are not asked then."""
+    async with world(project, HALF) as scene:
+        sides: dict[str, set[tuple[Mode, Reason]]] = {}
+        async with scene.implementer() as implementer:
+            for task in (uuid.UUID(int=number).hex for number in range(8)):
+                options = CallOptions(task_id=task)
+                for _ in range(3):
+                    call = await implementer.call(ChatRequest(QUESTION), options=options)
+                    answer = await call.answer()
+                    sides.setdefault(task, set()).add((answer.mode, answer.reason))
+                further = await implementer.call(
+                    ChatRequest(QUESTION), options=replace(options, local_only=True)
+                )
+                if held_out(task, 0.5):
+                    with pytest.raises(NoBackend, match="holdout"):
+                        await further.answer()
+                else:
+                    assert (await further.answer()).mode is Mode.REFLEX
+        ours = {(Mode.REFLEX, Reason.HEALTHY_AND_THRESHOLDS_MET)}
+        expected = {
+            task: {(Mode.CLOUD, Reason.HOLDOUT)} if held_out(task, 0.5) else ours for task in sides
+        }
+        assert sides == expected
+        assert 0 < sum(side == ours for side in sides.values()) < 8
+        assert {one["task_id"] for one in scene.events("RoutingDecision")} == set(sides)
+        assert checked(scene) == []
 
 
 async def test_a_cloud_that_fails_costs_no_call(project: Path) -> None:

@@ -6,8 +6,11 @@ import csv
 import json
 import random
 import time
+from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING
+
+import pytest
 
 from core.capsule import EventLog
 from core.monitor.facts import CallFacts, day_of, facts_of, week_of
@@ -22,8 +25,6 @@ from tests.support.tui.making import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 TIME = "2026-01-12T10:00:00.000Z"
 
@@ -65,6 +66,37 @@ def test_the_intervals_hold_what_is_so() -> None:
             hits[place] += one.low <= truth <= one.high
     assert found.usd_by == "holdout"
     assert all(0.88 <= each / runs <= 1 for each in hits), hits
+
+
+def test_a_task_counts_once() -> None:
+    """With all that it took, whoever ended it; its outcome is that of the model it was given to."""
+
+    def task(name: str, reason: Reason, *calls: tuple[float, int, bool | None]) -> list[CallFacts]:
+        reasons = [reason] * (len(calls) - 1) + [Reason.MAX_FAILURES_REACHED]
+        reasons = reasons if reason is Reason.HEALTHY_AND_THRESHOLDS_MET else [reason] * len(calls)
+        return [
+            CallFacts(TIME, why, None, None, Mode.CLOUD if tokens else Mode.REFLEX, took,
+                      cloud_prompt=tokens, ok=ok, task=name)
+            for why, (took, tokens, ok) in zip(reasons, calls, strict=True)
+        ]  # fmt: skip
+
+    # Reflex fails twice in a second each, and the cloud ends it; a held-out task takes the cloud
+    # two calls.
+    ours = [task(f"r{n}", Reason.HEALTHY_AND_THRESHOLDS_MET, (1000, 0, None), (1000, 0, False),
+                 (4000, 700 + n, True)) for n in range(12)]  # fmt: skip
+    theirs = [task(f"c{n}", Reason.HOLDOUT, (4000, 700, None), (4000, 900 + n, True))
+              for n in range(12)]  # fmt: skip
+    calls = [call for one in (*ours, *theirs) for call in one]
+    found = savings_of("all", calls, price)
+    assert (found.calls, found.local, found.compared, found.held_out) == (60, 24, 12, 12)
+    assert found.seconds is not None
+    assert found.seconds.value == pytest.approx(12 * 2)
+    assert found.usd is not None
+    assert found.usd.value == pytest.approx(12 * 900 / 1e6)
+    assert (found.known, found.parity) == ((12, 12), None)  # reflex solved none of them
+    late = [replace(call, time="2026-01-13T10:00:00.000Z") for call in ours[0][1:]]
+    by_day = grouped([ours[0][0], *late, *theirs[0]], lambda one: one.time[:10])
+    assert {day: len(group) for day, group in by_day.items()} == {"2026-01-12": 5}
 
 
 def test_without_a_hold_out_less_is_claimed() -> None:

@@ -189,6 +189,15 @@ PAIR = """class Box:
 """
 
 
+def test_of_functions_with_one_name_the_last_is_meant() -> None:
+    """As Python has it, also where one of them stands in a branch."""
+    branch = "if WINDOWS:\n    def seat():\n        return 1\n"
+    plainly = "def seat():\n    return 2\n"
+    new = ["def seat():", "    return 3"]
+    assert edited("seat", *new, text=branch + plainly) == branch + plainly.replace("2", "3")
+    assert edited("seat", *new, text=plainly + branch) == plainly + branch.replace("1", "3")
+
+
 def test_of_functions_with_one_name_the_decorators_tell() -> None:
     """A property's getter is not put where its setter was, and a deleter is new."""
     getter = ["@property", "def size(self):", "    return 1"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.client.backend import ChatRequest
 from core.router.evidence import _as_sent
-from core.router.resend import request_of
+from core.router.resend import request_of, resend
 from core.settings import load_settings
 from core.stages import Stage
 from tests.support.capsule.calls import llm_call, record
@@ -58,6 +59,19 @@ async def test_a_live_call_is_sent_again_and_recorded(project: Path) -> None:
     assert call["origin"] == "replay"
     assert call["request"]["messages"] == QUESTION
     assert call["request"]["max_tokens"] == 64
+
+
+async def test_the_schema_is_fitted_to_who_is_asked_now(project: Path) -> None:
+    """To what the grammar of that server takes, whatever the recorded call was sent."""
+    schema = {"type": "object", "properties": {"a": {"type": "string", "minLength": 1}}}
+    request = request_of({"messages": QUESTION, "schema": schema})
+    async with world(project, promoted=False) as here:
+        for owner in ("test", "vllm"):
+            here.reflex.script = replace(here.reflex.script, owned_by=owner)
+            await resend(here.settings, request, "reflex", of="c1", stage=Stage.IMPLEMENT)
+        other, vllm = here.events("LLMCall")
+    assert other["schema_sent"].startswith("sha256:")
+    assert (vllm["schema_sent"], vllm["request"]["schema"]) == (None, schema)
 
 
 async def test_what_differs_is_shown_line_by_line(project: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.client.chat import ChatClient
+from core.client.portable import portable
 from core.errors import AttemptTimeout, MalformedRequest, NoBackend, ServerError
 from core.router.implementer import Implementer
 from core.settings import load_settings
@@ -319,6 +322,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_the_count_is_shared_by_processes(project: Path, *, torture: bool) -> None:
     """One call each in many processes: three requests in all, every call answered by the cloud."""
     processes = 100 if torture else 4
@@ -362,3 +366,27 @@ async def test_a_fallback_is_recorded_in_the_order_it_happened(project: Path) ->
     assert [types[-1] for types in seen] == ["RoutingDecision", "RoutingDecision"]
     assert seen[1] == happened
     assert (last.event_type, last.body["fallback_reason"]) == ("LLMCall", "server_error")
+
+
+async def test_each_local_server_is_sent_of_a_schema_what_its_grammar_takes(project: Path) -> None:
+    """A successor is asked who it is before its first call; what was sent instead is on record."""
+    name = {"type": "string", "minLength": 1, "maxLength": 9}
+    schema = SCHEMA | {"properties": {"path": name, "n": {"type": "integer"}}}
+    script = Script(ttft_ms=0, tokens_per_s=0, model="local", owned_by="vllm")
+    async with ScriptedServer(script) as beside:
+        text = (
+            '[reflex.fallback]\norder = ["second", "cloud"]\n[reflex.backends.second]\n'
+            f'endpoint = "{beside.endpoint}"\nmodel = "local"\n'
+        )
+        async with world(project, text) as w:
+            w.faults("status:500")
+            async with w.implementer() as implementer:
+                answer = await implementer.complete(QUESTION, schema=schema)
+            calls = w.events("LLMCall")
+    assert answer.backend == "second"
+    less = json.dumps(portable(schema), sort_keys=True, separators=(",", ":"))
+    assert less != json.dumps(schema, sort_keys=True, separators=(",", ":"))
+    hashed = f"sha256:{hashlib.sha256(less.encode()).hexdigest()}"
+    sent = [(one["backend"], one["schema_sent"]) for one in calls]
+    assert sent == [("reflex", hashed)] * 3 + [("second", None)]
+    assert all(one["request"]["schema"] == schema for one in calls)

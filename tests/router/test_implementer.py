@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from core.client.backend import ChatRequest
 from core.errors import (
     CapsuleError,
     NoBackend,
+    RateLimited,
     ServerError,
     UntrustedEndpoint,
     WrongEventLoop,
@@ -22,6 +24,7 @@ from core.errors import (
 from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Mode
+from core.standin.script import parse_faults
 from tests.support.behaviours import MODEL, Seen, said, streams, whole
 from tests.support.faultserver import FaultServer
 from tests.support.patience import until
@@ -148,6 +151,10 @@ async def test_a_cancelled_call_is_on_record_and_not_counted(project: Path) -> N
     (event,) = w.events("LLMCall")
     assert (event["success"], event["error"]) == (False, "cancelled")
     assert not w.events("BreakerStateChanged")
+    (end,) = w.events("CallUnanswered")
+    assert (end["error"], end["mode"], end["model"]) == ("cancelled", "reflex", "local")
+    assert (end["call_id"], end["attempts"]) == (event["call_id"], 1)
+    assert end["waited_ms"] >= event["latency_ms"]
 
 
 async def test_nobody_may_answer_without_the_cloud(project: Path) -> None:
@@ -158,6 +165,24 @@ async def test_nobody_may_answer_without_the_cloud(project: Path) -> None:
             await implementer.complete(QUESTION)
         answer = await implementer.complete(QUESTION, stage=Stage.PLAN)
     assert answer.mode is Mode.CLOUD
+    (end,) = w.events("CallUnanswered")
+    assert (end["error"], end["mode"], end["backend"]) == ("no_backend", None, None)
+    assert (end["stage"], end["attempts"]) == ("implement", 0)
+
+
+async def test_a_call_that_everybody_fails_is_on_record_as_such(project: Path) -> None:
+    """After its last attempt, with what the caller was told; one that is answered has no such."""
+    async with world(project) as w, w.implementer() as implementer:
+        await implementer.complete(QUESTION)
+        w.faults("status:500")
+        w.cloud.script = replace(w.cloud.script, faults=parse_faults("status:429"))
+        with pytest.raises(RateLimited):
+            await implementer.complete(QUESTION)
+        last, end = w.events()[-2:]
+    assert (last["event_type"], end["event_type"]) == ("LLMCall", "CallUnanswered")
+    assert (end["call_id"], end["error"]) == (last["call_id"], "rate_limited")
+    assert (end["backend"], end["attempts"]) == ("cloud", last["attempt"])
+    assert end["waited_ms"] >= last["waited_ms"]
 
 
 async def test_a_run_goes_by_its_snapshot(project: Path) -> None:

@@ -92,7 +92,7 @@ def tried(home: Path, program: Path, secrets: list[Path], **environ: str) -> Any
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("kind", ["local", "uv", "pyenv"])
+@pytest.mark.parametrize("kind", ["local", pytest.param("uv", marks=pytest.mark.slow), "pyenv"])
 def test_interpreter_below_the_home_directory(
     tier: Tier, tmp_path: Path, kind: str, *, torture: bool
 ) -> None:

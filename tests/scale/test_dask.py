@@ -132,6 +132,7 @@ async def test_keys_stay_where_they_are(
     assert not any("sk-of" in order for order in sent)
 
 
+@pytest.mark.slow
 async def test_stopped_and_resumed(project: Path, two: Cluster) -> None:
     """What has not begun is taken back; resumed, no trial is missing or made twice."""
     async with arena(project, tasks=3) as a:
@@ -211,6 +212,7 @@ async def test_no_scheduler(project: Path) -> None:
     assert "dask scheduler" in seen.value.remedy
 
 
+@pytest.mark.slow
 async def test_no_worker(project: Path, tmp_path: Path) -> None:
     """Waiting for one might last for ever."""
     async with arena(project, tasks=1) as a:
@@ -218,6 +220,7 @@ async def test_no_worker(project: Path, tmp_path: Path) -> None:
             await a.run(executor=empty.executor)
 
 
+@pytest.mark.slow
 async def test_workers_and_schedulers_die(project: Path, tmp_path: Path) -> None:
     """A dead worker's trial is made by the other; a dead scheduler ends a run that can go on."""
     async with arena(project, tasks=2) as a:
@@ -249,6 +252,7 @@ async def test_workers_and_schedulers_die(project: Path, tmp_path: Path) -> None
         assert list(a.eval.glob("*.journal.jsonl"))
 
 
+@pytest.mark.slow
 def test_the_command(project: Path, two: Cluster) -> None:
     """As a user runs it, with progress and a verdict: one task proves too little."""
     with bench(project, reflex=1, tasks=1) as b:

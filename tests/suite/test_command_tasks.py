@@ -11,6 +11,7 @@ from core.errors import SuiteError
 from core.harness.bakeoff.command_check import CommandCheck
 from core.harness.commands.accepted import accept_places
 from core.harness.commands.toolchain import find_toolchain, with_tools
+from core.harness.mining.soundness import check_tasks
 from core.harness.suites.find import load_suite
 from core.harness.suites.model import CheckCommand, WorkTree
 from core.harness.suites.trees import TreeWriter
@@ -106,6 +107,16 @@ async def test_tests_that_must_pass_are_named(tmp_path: Path, self_test: SelfTes
     assert not (await check({"price.sh": SOLVED}, ["price.sh"])).passed
     with pytest.raises(SuiteError, match="fails with the reference solution too"):
         await check.failing()
+
+
+async def test_a_check_that_does_not_end_in_time(tmp_path: Path, self_test: SelfTest) -> None:
+    """The task is not called wrong: a busy machine may be the cause, and what to do is said."""
+    root = shell_suite(tmp_path, task="time_limit_s = 1")
+    write(root / "price/solution/price.sh", "price() { sleep 60; }\n")
+    states = check_tasks(load_suite(root), self_test.sandbox(), tmp_path)
+    (state,) = [state async for state in states]
+    assert "does not end with the reference solution either: it took over 1 s" in state.problem
+    assert "time_limit_s" in state.problem
 
 
 async def test_neither_secrets_nor_history_are_in_sight(

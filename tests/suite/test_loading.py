@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import SuiteError
+from core.fingerprint import suite_hash
 from core.harness.suites.find import available_suites, lay_out, load_suite
 from core.patchloop.masking import masked
 from tests.support.suite.making import BROKEN, SOLVED, TASK_TOML, TESTS, WRONG, make_suite, write
@@ -116,13 +117,23 @@ def test_every_file_counts_for_the_hash(tmp_path: Path) -> None:
     assert all(each.startswith("sha256:") and len(each) == 71 for each in hashes)
 
 
-def test_selection_has_a_hash_of_its_own(tmp_path: Path) -> None:
-    """A pass on some tasks must not pass for one on all; all of them are the suite itself."""
+def test_what_lies_beside_the_tasks_does_not_count_for_the_hash(tmp_path: Path) -> None:
+    """A README of the suite may be edited while a pass is in force; a task's own may not."""
+    root = make_suite(tmp_path, "one")
+    before = load_suite(root).hash
+    for name in ("README.md", "LICENSE"):
+        write(root / name, "words")
+        assert load_suite(root).hash == suite_hash(str(root), tmp_path) == before
+    write(root / "one/workspace/README.md", "words")
+    assert load_suite(root).hash == suite_hash(str(root), tmp_path) != before
+
+
+def test_a_selection_is_of_the_same_suite(tmp_path: Path) -> None:
+    """As a report's hash is that of all tasks; what was selected is told beside it."""
     suite = load_suite(make_suite(tmp_path, "a-1", "a-2", "b-1"))
     some = suite.select("a-*")
     assert [task.id for task in some.tasks] == ["a-1", "a-2"]
-    assert len({suite.hash, some.hash, suite.select("a-1").hash, suite.select("b-1").hash}) == 4
-    assert some.hash == suite.select("a-?").hash
+    assert some.hash == suite.hash
     assert suite.select("*") is suite
 
 

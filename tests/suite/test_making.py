@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from core.settings.thresholds import accept
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
 from core.standin.server import ScriptedServer
+from reflex_tui.cli.main import run
 from reflex_tui.cli.suite import reasons
 from tests.support.suite.making import write
 from tests.support.suite.repository import CHECK, commit, git, make_repository
@@ -44,6 +46,7 @@ async def made_from(root: Path, self_test: SelfTest, **changes: object) -> MadeS
     return await make_suite(root, wanted, self_test.sandbox(), stop=asyncio.Event())
 
 
+@pytest.mark.slow
 async def test_from_a_repository_to_a_verdict(tmp_path: Path, self_test: SelfTest) -> None:
     """Tasks of both kinds are kept, stay sound on disk, and a bakeoff judges by them."""
     root = make_repository(tmp_path)
@@ -148,6 +151,23 @@ async def test_one_test_file_is_enough_for_a_task(tmp_path: Path, self_test: Sel
     assert made.tally.tried.total() == tried
 
 
+async def test_a_function_that_all_tests_reach(tmp_path: Path, self_test: SelfTest) -> None:
+    """It is broken so that some of them still pass: who notices must be told from who does not."""
+    root = make_repository(tmp_path)
+    write(root / "size.py", 'def size(n):\n    return "large" if n > 9 else "small"\n')
+    cases = {"one": (1, "small"), "nine": (9, "small"), "ten": (10, "large"), "many": (99, "large")}
+    tests = (
+        f"def test_{name}():\n    assert size({n}) == {what!r}\n"
+        for name, (n, what) in cases.items()
+    )
+    write(root / "tests/test_size.py", "\n\n".join(["from size import size\n", *tests]))
+    commit(root, "Sizes")
+    made = await made_from(root, self_test, check=(*CHECK, TESTS), origins=("mutation",), tasks=9)
+    (task,) = [each for each in made.tasks if "size.py" in each.candidate.broken]
+    assert len(task.expected) == 4
+    assert 0 < len(task.noticing) < 4
+
+
 def test_a_check_that_can_be_short_has_less_time() -> None:
     """A slow test file is given up while others may still be tried."""
     whole, parts = CheckCommand(("make", "test")), CheckCommand(("pytest", TESTS))
@@ -155,6 +175,22 @@ def test_a_check_that_can_be_short_has_less_time() -> None:
     assert (wanted.longest_check(whole), wanted.longest_check(parts)) == (60, 30)
     assert replace(wanted, time_s=30).longest_check(parts) == 10
     assert replace(wanted, check_s=90).longest_check(parts) == 90
+
+
+def test_the_command_tells_what_came_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table at the end, or one document: the counts, how long it took and the memory."""
+    monkeypatch.chdir(make_repository(tmp_path))
+    few = ("--check", " ".join(CHECK), "--result", "tap", "--from", "mutation", "--tasks", "1")
+    assert run(["suite", "make", "mine", *few], "reflex") == 0
+    printed = capsys.readouterr().out
+    assert "1 task in .speckit/suites/mine" in printed
+    assert "0 commits looked at; memory " in printed
+    assert run(["suite", "make", "mine", *few, "--replace", "--json"], "reflex") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["kept"], len(told["tasks"])) == ({"mutation": 1}, 1)
+    assert min(told["memory_mib"], told["check_memory_mib"], told["checks"]) > 0
 
 
 async def test_whoever_stops_keeps_what_is_found(tmp_path: Path, self_test: SelfTest) -> None:

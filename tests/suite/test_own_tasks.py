@@ -69,6 +69,7 @@ def test_wrong_fix_fails(task: Task, ended: dict[str, dict[str, Ended]]) -> None
     assert not all(outcomes)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize("part", ["workspace", "solution"])
 def test_sandbox_agrees(part: str, tmp_path: Path, *, torture: bool) -> None:

@@ -33,7 +33,15 @@ def test_its_form() -> None:
 
 
 # One task of the languages that are compiled: `code reflex suite check polyglot_v1` runs them all.
-@pytest.mark.parametrize("glob", ["py-*", "ts-order-total", "rust-badge-*", "go-shapes"])
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "py-*",
+        "ts-order-total",
+        pytest.param("rust-badge-*", marks=pytest.mark.slow),
+        pytest.param("go-shapes", marks=pytest.mark.slow),
+    ],
+)
 def test_its_tasks_are_sound(glob: str, self_test: SelfTest, *, torture: bool) -> None:
     """Broken fails, the solution passes, the control fails, by the language's own tools."""
     if glob.startswith("ts-") and not torture:

@@ -125,6 +125,7 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
         assert not isinstance(bench.app.screen, PromoteScreen)
 
 
+@pytest.mark.slow
 async def test_a_run_is_stopped_and_gone_on_with(ring: Arena) -> None:
     """What is done is kept in a partial report; the rest is made up for, and it is one run."""
     ring.cloud_is(ttft_ms=HELD_MS)
@@ -159,6 +160,7 @@ async def test_a_run_is_stopped_and_gone_on_with(ring: Arena) -> None:
         assert len(desk.pane.reports) == 2
 
 
+@pytest.mark.slow
 async def test_a_run_survives_other_panes(ring: Arena) -> None:
     """It goes on while the user looks elsewhere, and is there when he comes back."""
     async with running(ring.settings) as bench:
@@ -170,7 +172,10 @@ async def test_a_run_survives_other_panes(ring: Arena) -> None:
         assert "✓ pass" in bench.shown()
 
 
-@pytest.mark.parametrize(("key", "answer"), [("q", "enter"), ("ctrl+c", "ctrl+c")])
+@pytest.mark.parametrize(
+    ("key", "answer"),
+    [pytest.param("q", "enter", marks=pytest.mark.slow), ("ctrl+c", "ctrl+c")],
+)
 async def test_leaving_asks_once_and_stops_in_order(ring: Arena, key: str, answer: str) -> None:
     """Escape stays; Enter, or the same key again, writes the partial report and leaves."""
     ring.cloud_is(ttft_ms=HELD_MS)
@@ -195,6 +200,7 @@ async def test_leaving_asks_once_and_stops_in_order(ring: Arena, key: str, answe
     assert newest_unfinished(ring.eval) is not None
 
 
+@pytest.mark.slow
 async def test_what_would_be_refused_cannot_be_started(ring: Arena) -> None:
     """The reason and what to do stand where the cost would; Enter does nothing."""
     async with running(ring.settings) as bench:
@@ -230,6 +236,7 @@ async def test_the_cloud_without_a_key_is_refused_with_the_variable(ring: Arena)
         assert "export OPENAI_API_KEY=" in bench.shown()
 
 
+@pytest.mark.slow
 async def test_a_run_that_cannot_begin_says_why(ring: Arena) -> None:
     """The server went away between the dialog and the run: its remedy is there, and n again."""
     async with running(ring.settings) as bench:
@@ -244,6 +251,7 @@ async def test_a_run_that_cannot_begin_says_why(ring: Arena) -> None:
         await ring.reflex.__aenter__()
 
 
+@pytest.mark.slow
 async def test_promotion_is_refused_without_a_pass(ring: Arena) -> None:
     """The reason is given, nothing can be written, and the file stays as it was."""
     before = (ring.root / "stage0.toml").read_text()
@@ -258,6 +266,7 @@ async def test_promotion_is_refused_without_a_pass(ring: Arena) -> None:
     assert (ring.root / "stage0.toml").read_text() == before
 
 
+@pytest.mark.slow
 async def test_reports_are_read_marked_and_compared(ring: Arena) -> None:
     """Enter shows who solved what alone, with diffs; c holds two against each other."""
     ring.eval.mkdir(parents=True)
@@ -281,6 +290,13 @@ async def test_reports_are_read_marked_and_compared(ring: Arena) -> None:
         await bench.press("o", "c")
         assert "Overview" not in bench.app.clipboard
         assert "every criterion" not in bench.shown() or "undecided" in bench.shown()
+        await bench.press("b")
+        await until(bench, lambda: bench.shows("Compared"))
+        await bench.press("escape", "p")
+        await until(bench, lambda: isinstance(bench.app.screen, PromoteScreen))
+        await bench.press("escape", "a")
+        await until(bench, lambda: isinstance(bench.app.screen, BakeoffStart))
+        assert bench.app.screen.query_one("#start-suite", Input).value == "reflex_patchloop_v1"
         await bench.press("escape", "c")
         await until(bench, lambda: isinstance(bench.app.screen, Sheet))
         assert "2026-01-11" in bench.shown()
@@ -294,6 +310,7 @@ async def test_reports_are_read_marked_and_compared(ring: Arena) -> None:
         assert "◆" not in bench.shown()
 
 
+@pytest.mark.slow
 async def test_a_task_of_a_run_opens_with_its_attempts(ring: Arena) -> None:
     """While it goes on, and afterwards with v."""
     ring.solve(4, 5)
@@ -332,6 +349,7 @@ async def test_a_run_elsewhere_is_seen_and_left_alone(ring: Arena) -> None:
     await elsewhere
 
 
+@pytest.mark.slow
 async def test_the_suite_of_the_package_over_a_stand_in(project: Path) -> None:
     """Three real tasks in the sandbox, both arms a scripted server of its own process."""
     with start_scripted(
@@ -369,6 +387,7 @@ async def test_the_suite_of_the_package_over_a_stand_in(project: Path) -> None:
             }
 
 
+@pytest.mark.slow
 async def test_a_bug_in_a_run_is_not_swallowed(
     ring: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:

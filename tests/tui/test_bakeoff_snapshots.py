@@ -54,10 +54,10 @@ if TYPE_CHECKING:
     Act = Callable[[Pilot[None], BakeoffControl], Awaitable[None]]
 
 LOOKS = [
-    pytest.param(SMALL, "reflex-dark", id="dark-80x24"),
+    pytest.param(SMALL, "reflex-dark", id="dark-80x24", marks=pytest.mark.slow),
     pytest.param(MIDDLE, "reflex-dark", id="dark-120x40"),
-    pytest.param(LARGE, "reflex-dark", id="dark-160x48"),
-    pytest.param(MIDDLE, "reflex-light", id="light-120x40"),
+    pytest.param(LARGE, "reflex-dark", id="dark-160x48", marks=pytest.mark.slow),
+    pytest.param(MIDDLE, "reflex-light", id="light-120x40", marks=pytest.mark.slow),
 ]
 PATH = ROOT / ".speckit/eval/reflex-bakeoff-20260112T103100Z.json"
 
@@ -127,6 +127,7 @@ async def test_preparing() -> None:
         says(shown, "◌ preparing")
 
 
+@pytest.mark.slow
 async def test_stopping_a_large_one() -> None:
     """A suite of hundreds of tasks, asked to stop: the marks that fit, and how many do not."""
 

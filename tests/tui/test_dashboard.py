@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from core.errors import ConfigError
 from reflex_tui.app import ReflexApp
 from reflex_tui.model.reports import ListedReport
@@ -54,6 +56,7 @@ async def test_keys_and_clicks_change_the_pane() -> None:
         assert bench.dashboard.pane == "routing"
 
 
+@pytest.mark.slow
 async def test_slash_commands_run_complete_and_explain_themselves() -> None:
     """Typed whole, chosen from the list, completed with Tab, or mistyped."""
     async with dashboard() as bench:
@@ -184,6 +187,7 @@ async def test_a_chosen_theme_is_remembered(tmp_path: Path) -> None:
     assert ReflexApp(settings(), theme_file=file, watch=False).theme == "reflex-dark"
 
 
+@pytest.mark.slow
 async def test_any_theme_and_any_size_can_be_drawn(a_day: tuple[Record, ...]) -> None:
     """Themes that know nothing of ours, and a terminal that is resized wildly."""
     async with dashboard() as bench:

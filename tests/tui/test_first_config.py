@@ -39,7 +39,14 @@ def test_what_a_server_calls_its_model_is_written_so_that_it_can_be_read() -> No
         assert set(tomllib.loads("\n".join(lines))["reflex"]) == {"endpoint", "model"}
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 48), (160, 48)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (80, 24),
+        pytest.param((120, 48), marks=pytest.mark.slow),
+        pytest.param((160, 48), marks=pytest.mark.slow),
+    ],
+)
 async def test_where_nothing_is_configured_the_lines_and_their_place_are_shown(
     size: tuple[int, int],
 ) -> None:

@@ -65,6 +65,7 @@ def is_clean(bench: Bench) -> bool:
     return MARK not in shown and all(char.isprintable() or char == "\n" for char in shown)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux for memory")
 async def test_a_flood_in_the_engines_log_stays_there(
     tmp_path: Path, heartbeat: Heartbeat, capfd: pytest.CaptureFixture[str]

@@ -380,6 +380,7 @@ async def test_what_is_ill_keeps_its_chart_above_the_remedy(a_day: tuple[Record,
         assert "code reflex engine" in shown
 
 
+@pytest.mark.slow
 async def test_a_theme_can_be_named() -> None:
     """``theme light`` needs no list; an unknown one opens it and says so."""
     async with dashboard() as bench:
@@ -392,6 +393,7 @@ async def test_a_theme_can_be_named() -> None:
         assert bench.told() == ["no theme 'nosuch'; choose one"]
 
 
+@pytest.mark.slow
 async def test_it_draws_at_any_size_resized_wildly(
     seen: Windowed, a_day: tuple[Record, ...]
 ) -> None:

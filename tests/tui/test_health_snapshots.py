@@ -82,20 +82,18 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
 
 
 LOOKS = [
-    ("well", "dark", SMALL),
-    ("well", "dark", MIDDLE),
-    ("well", "dark", LARGE),
-    ("well", "light", MIDDLE),
-    ("down", "dark", SMALL),
-    ("down", "dark", MIDDLE),
-    ("unconfigured", "dark", SMALL),
-    ("empty", "dark", MIDDLE),
+    pytest.param("well", "dark", SMALL, id="well-dark-80x24", marks=pytest.mark.slow),
+    pytest.param("well", "dark", MIDDLE, id="well-dark-120x40"),
+    pytest.param("well", "dark", LARGE, id="well-dark-160x48", marks=pytest.mark.slow),
+    pytest.param("well", "light", MIDDLE, id="well-light-120x40", marks=pytest.mark.slow),
+    pytest.param("down", "dark", SMALL, id="down-dark-80x24"),
+    pytest.param("down", "dark", MIDDLE, id="down-dark-120x40", marks=pytest.mark.slow),
+    pytest.param("unconfigured", "dark", SMALL, id="unconfigured-dark-80x24"),
+    pytest.param("empty", "dark", MIDDLE, id="empty-dark-120x40"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("state", "theme", "size"), LOOKS, ids=[f"{s}-{t}-{x[0]}x{x[1]}" for s, t, x in LOOKS]
-)
+@pytest.mark.parametrize(("state", "theme", "size"), LOOKS)
 def test_health(
     snap_compare: Snap,
     *,

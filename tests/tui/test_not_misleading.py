@@ -22,13 +22,18 @@ from reflex_tui.watch.messages import (
 )
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import StillClock, call, decision, ill, routing_view
-from tests.support.tui.scenes import SIZES
+from tests.support.tui.scenes import SIZES, SMALL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule import Record
 
+at_sizes = pytest.mark.parametrize(
+    "size",
+    [pytest.param(one, marks=() if one == SMALL else pytest.mark.slow) for one in SIZES],
+    ids=str,
+)
 BROKEN = CapsuleCorrupt("line 587 does not agree with its hash", segment="events-1", line=587)
 
 
@@ -44,7 +49,7 @@ def calls(path: Path, good: int, failed: int) -> tuple[Record, ...]:
         return tuple(log.tail(1000))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@at_sizes
 async def test_a_server_that_fails_calls_is_not_up(tmp_path: Path, size: tuple[int, int]) -> None:
     """Its P95 is endless, and the state says how many failed, the same everywhere."""
     async with dashboard(size=size) as bench:
@@ -124,7 +129,7 @@ async def test_a_filter_says_that_it_searches(a_day: tuple[Record, ...]) -> None
         assert "earching" not in bench.shown()
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@at_sizes
 async def test_broken_evidence_stops_the_next_call(
     a_day: tuple[Record, ...], size: tuple[int, int]
 ) -> None:
@@ -143,7 +148,7 @@ async def test_broken_evidence_stops_the_next_call(
         assert "→ reflex" in bench.shown()
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@at_sizes
 async def test_the_reason_is_never_clipped(size: tuple[int, int]) -> None:
     """However long it is: wrapped, not cut."""
     words = [f"reason{number}" for number in range(30)]

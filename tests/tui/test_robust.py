@@ -100,6 +100,7 @@ async def test_damage_far_up_is_told_and_the_rest_is_shown(workspace: Path) -> N
         assert bench.view.row_at_cursor().seq == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 async def test_a_row_that_was_damaged_after_it_was_indexed_says_so(workspace: Path) -> None:
     """Its place in the list stays; nobody takes it for what it was."""
     with Index(EventLog(workspace / ".speckit" / "capsule")) as index:
@@ -114,6 +115,7 @@ async def test_a_row_that_was_damaged_after_it_was_indexed_says_so(workspace: Pa
         assert "this line of the log is damaged" in bench.shown()
 
 
+@pytest.mark.slow
 async def test_a_long_day_takes_no_more_memory_than_a_short_one() -> None:
     """Rows beyond what is kept go to the index as it grows; without one they just go."""
     stream = records(10_000)
@@ -132,6 +134,7 @@ async def test_a_long_day_takes_no_more_memory_than_a_short_one() -> None:
         assert listing.before == 5000 - len(newest)
 
 
+@pytest.mark.slow
 async def test_without_an_index_a_flood_while_paused_stays_bounded() -> None:
     """The index cannot be built, the user looks at one row: memory still ends somewhere."""
     stream = records(8000)
@@ -147,6 +150,7 @@ async def test_without_an_index_a_flood_while_paused_stays_bounded() -> None:
         assert "new" in bench.shown()
 
 
+@pytest.mark.slow
 async def test_the_log_survives_any_size(a_day: tuple[Record, ...]) -> None:
     """20x5 and back, with older rows still being fetched: nothing breaks, nothing is lost."""
     async with dashboard() as bench:

@@ -80,7 +80,7 @@ async def test_an_empty_log_has_no_chart_to_offer() -> None:
         assert "No decision yet" in await drawn(bench)
         assert not {"Chart", "Window"} & bench.offered()
         await bench.tell(CommandWanted(parse("chart")))
-        assert bench.told()[-1] == "There is no chart here"
+        assert bench.told()[-1] == "There are no calls yet"
 
 
 async def test_a_click_on_the_filter_line_lets_it_be_typed(a_day: tuple[Record, ...]) -> None:

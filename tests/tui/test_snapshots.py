@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 # What the panes are for: every size, and the middle one in the light too.
 LOOKS = [
-    pytest.param(SMALL, "dark", id="dark-80x24"),
+    pytest.param(SMALL, "dark", id="dark-80x24", marks=pytest.mark.slow),
     pytest.param(MIDDLE, "dark", id="dark-120x40"),
-    pytest.param(LARGE, "dark", id="dark-160x48"),
-    pytest.param(MIDDLE, "light", id="light-120x40"),
+    pytest.param(LARGE, "dark", id="dark-160x48", marks=pytest.mark.slow),
+    pytest.param(MIDDLE, "light", id="light-120x40", marks=pytest.mark.slow),
 ]
 looks = pytest.mark.parametrize(("size", "theme"), LOOKS)
 

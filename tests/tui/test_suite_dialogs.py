@@ -152,6 +152,7 @@ def a_project(root: Path) -> Path:
     return made
 
 
+@pytest.mark.slow
 async def test_the_cursor_chooses_a_suite(project: Path) -> None:
     """The field follows it, and it follows the field."""
     (project / "stage0.toml").write_text('[cloud]\nendpoint = "http://127.0.0.1:9/v1"\n')
@@ -222,6 +223,7 @@ def held(until_stopped: Callable[[MadeSuite], MadeSuite]) -> object:
     return make_suite
 
 
+@pytest.mark.slow
 async def test_escape_stops_it_and_then_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +245,7 @@ async def test_escape_stops_it_and_then_leaves(
         assert start.query_one("#start-suite", Input).value == "reflex_patchloop_v1"
 
 
+@pytest.mark.slow
 async def test_what_cannot_begin_says_why_and_can_be_asked_again(project: Path) -> None:
     """There is no repository here."""
     (project / "stage0.toml").write_text('[cloud]\nendpoint = "http://127.0.0.1:9/v1"\n')

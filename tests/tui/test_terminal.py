@@ -24,6 +24,7 @@ ENTERED, DRAWN = b"\x1b[?1049h", b"SERVER"
 OPEN = "import sys; from reflex_tui.cli.main import reflex_tui; sys.exit(reflex_tui())"
 
 
+@pytest.mark.slow
 def test_it_ends_when_its_terminal_is_gone(tmp_path: Path) -> None:
     """Here the pseudo-terminal is not the controlling one, so that no SIGHUP comes."""
     ours, theirs = pty.openpty()

@@ -70,11 +70,16 @@ class CommandCheck:
                 "its check passes before anything is changed", "Take the task out of the suite."
             )
         solved = await self.run({**self._task.workspace, **self._task.solution})
+        if solved.stopped:
+            raise self._unusable(
+                f"its check does not end with the reference solution either: {solved.stopped}",
+                "Try again while the machine does less, or raise time_limit_s in its task.toml.",
+            )
         if not solved.solves(self._task.expected):
             said = plain(solved.feedback(self._task.expected, 300), 300)
             raise self._unusable(
                 f"its check fails with the reference solution too: {said}",
-                "See whether its dependencies are installed: code reflex suite check",
+                "See whether what it needs is installed here.",
             )
         return broken.feedback(self._task.expected)
 

@@ -13,13 +13,14 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, tree_hash
 from core.harness.commands.toolchain import with_tools
 from core.harness.report.model import RunSettings, SuiteRecord
 from core.harness.suites.find import available_suites, load_suite
 from core.patchloop.auto import refuse_unfit
 from core.patchloop.formats import EditFormat
 from core.plain import plain
+from core.router.edit_schemas import edit_schemas_hash
 from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
@@ -179,9 +180,9 @@ class Scope:
             suite=suite,
             tasks=tasks,
             root=root,
-            suite_hash=tree_hash(suite_root(root, workspace)),
+            suite_hash=suite.hash,
             prompt_hash=tree_hash(PROMPTS),
-            schema_hash=tree_hash(SCHEMAS),
+            schema_hash=edit_schemas_hash(),
             unusable=unusable,
         )
         for task in tasks:

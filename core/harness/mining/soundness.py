@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import SuiteError
-from core.fingerprint import tree_hash
 from core.harness.bakeoff.checker import Checks
 from core.plain import plain
 
@@ -50,7 +49,7 @@ async def _problem(task: Task, checks: Checks) -> str:
             return ""
         control = await check({**task.workspace, **task.control}, task.editable)
     except SuiteError as error:
-        return error.message
+        return f"{error.message.rstrip('.')}. {error.remedy}".strip()
     return "its control passes: the tests are too weak" if control.passed else ""
 
 
@@ -87,9 +86,8 @@ def spread_of(report: Report, suite: Suite) -> Spread:
 
     Raises:
         SuiteError: The report is not about this suite as it is now, or has no trial of its tasks.
-        UnsafeFile, OSError: The suite cannot be read again.
     """
-    if report.suite.hash != tree_hash(suite.root):
+    if report.suite.hash != suite.hash:
         raise _other_suite(plain(report.suite.name, 80), plain(suite.name, 80))
     known = {task.id for task in suite.tasks}
     outcomes: dict[str, list[bool]] = {}

@@ -6,10 +6,11 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.fingerprint import PROMPTS, SCHEMAS, SUITES, suite_root, tree_hash
+from core.fingerprint import PROMPTS, SUITES, suite_content_hash, suite_root, tree_hash
 from core.harness.gate.criteria import GateThresholds, Verdict
 from core.harness.report.verdict import EXIT_STATUS, rederive
 from core.plain import plain
+from core.router.edit_schemas import edit_schemas_hash
 from core.router.lapses import disqualifying, mark
 from core.router.promotion import SECONDS_A_DAY, GateContext, Lapse, changes, other_suite, too_old
 from core.settings.suites import counts
@@ -84,7 +85,7 @@ def present(
     return GateContext(
         suite_hash=_suite_hash(report.suite.root, workspace),
         prompt_hash=tree_hash(PROMPTS),
-        schema_hash=tree_hash(SCHEMAS),
+        schema_hash=edit_schemas_hash(),
         now=now,
         in_demo=in_demo,
     )
@@ -97,7 +98,7 @@ def _suite_hash(named: str, workspace: Path) -> str | None:
         inside = real.is_relative_to(workspace.resolve()) or real.parent == SUITES.resolve()
         if not inside and (real != root or not stat.S_ISREG((root / "suite.toml").lstat().st_mode)):
             return None
-        return tree_hash(real)
+        return suite_content_hash(real)
     except (OSError, ValueError):  # no file can have such a name, or it may not be read
         return None
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import SuiteError
+from core.errors import SuiteError, UnsafeFile
 from core.fingerprint import SUITES, built_in_suites
 from core.harness.suites import exercism, humanevalpack, native, quixbugs
 from core.harness.suites.model import Suite, Task, lay_out
@@ -60,6 +60,8 @@ def load_suite(name_or_path: str | Path, workspace: Path | None = None) -> Suite
             if own.is_dir():
                 return native.read(own)
         return _load(Path(name_or_path).absolute(), shown)
+    except UnsafeFile as error:
+        raise SuiteError(error.message, remedy=error.remedy) from None
     except OSError as error:
         raise SuiteError(
             f"{shown}: {error.strerror}", remedy="Name a directory or file that can be read."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -133,7 +132,7 @@ class WorkTree:
 class Suite:
     """Tasks in order of their ids.
 
-    ``hash`` is ``sha256:`` over every relative path and content, the same on every machine;
+    ``hash`` is what reports have: ``core.fingerprint.suite_content_hash`` of all of the suite;
     ``left_out`` says of each task that cannot be used here why. ``made`` says what a suite of the
     user's own code was made from: ``commit``, ``at`` and the like.
     """
@@ -150,9 +149,7 @@ class Suite:
     made: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def select(self, glob: str) -> Suite:
-        """The tasks whose id matches ``glob``, as a suite with a hash of its own.
-
-        The hash differs because a pass on some of the tasks is no pass of the suite.
+        """The tasks whose id matches ``glob``; a run on less than all is stamped ``subset``.
 
         Raises:
             SuiteError: No task matches.
@@ -166,17 +163,7 @@ class Suite:
                 f"suite {plain(self.name, 80)}: no task matches {plain(glob, 80)!r}",
                 remedy=f"Name a task or a pattern, for example {' or '.join(near)}.",
             )
-        chosen = {task.id: b"" for task in tasks}
-        return replace(self, tasks=tasks, hash=content_hash({self.hash: b""} | chosen))
-
-
-def content_hash(files: Mapping[str, bytes]) -> str:
-    """``sha256:…`` over all paths and contents, whatever the order of the mapping."""
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        for part in (path.encode(), files[path]):
-            digest.update(len(part).to_bytes(8, "big") + part)
-    return f"sha256:{digest.hexdigest()}"
+        return replace(self, tasks=tasks)
 
 
 def lay_out(files: Mapping[str, str], directory: Path) -> None:

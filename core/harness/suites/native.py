@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from core.fingerprint import BESIDE_TASKS, suite_content_hash
 from core.harness.suites.model import (
     DEFAULT_ATTEMPTS,
     DEFAULT_TIME_LIMIT_S,
@@ -17,7 +18,6 @@ from core.harness.suites.model import (
     ResultKind,
     Suite,
     Task,
-    content_hash,
 )
 from core.harness.suites.reading import (
     MAX_DEPTH,
@@ -32,7 +32,7 @@ from core.harness.suites.reading import (
     read_bytes,
     read_tree,
 )
-from core.harness.suites.trees import DIRECTORY, read_tree_of, tree_files
+from core.harness.suites.trees import DIRECTORY, bytes_of_trees, read_tree_of
 from core.plain import plain, plain_block
 from core.settings.model import EditFormatName  # noqa: TC001  pydantic reads it
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PARTS = ("workspace", "tests", "solution", "control")
-_BESIDE_TASKS = frozenset({"suite.toml", "README.md", "LICENSE", DIRECTORY})
+_NO_TASKS = BESIDE_TASKS | {"suite.toml", "__pycache__", DIRECTORY}
 _EXPECTED = "expected.txt"
 _MOST_EXPECTED = 2 << 20
 _PROJECT_DEPTH = 12  # of a project's own directories, where a command is the check
@@ -111,23 +111,21 @@ def read(root: Path) -> Suite:
     Raises:
         SuiteError: Anything about it is not as the format says.
     """
-    files = {"suite.toml": read_bytes(root, "suite.toml")}
-    about = checked(_SuiteToml, _toml(files["suite.toml"], root / "suite.toml"), "suite.toml")
+    toml = read_bytes(root, "suite.toml")
+    about = checked(_SuiteToml, _toml(toml, root / "suite.toml"), "suite.toml")
     suite_check = about.check.command_of("suite.toml") if about.check else None
-    files |= tree_files(root)
-    tasks, left_bytes = [], MAX_SUITE_BYTES - sum(map(len, files.values()))
+    tasks, left_bytes = [], MAX_SUITE_BYTES - len(toml) - bytes_of_trees(root)
     for name in _task_directories(root):
-        of_task: dict[str, bytes] = {}
-        tasks.append(_read_task(root, name, suite_check, of_task))
-        files |= of_task
-        left_bytes -= sum(map(len, of_task.values()))
+        task, its_bytes = _read_task(root, name, suite_check)
+        tasks.append(task)
+        left_bytes -= its_bytes
         if left_bytes < 0:
             raise fault(str(root), f"is over {MAX_SUITE_BYTES >> 20} MiB", "Split the suite.")
     return Suite(
         name=about.name,
         version=about.version,
         tasks=tuple(tasks),
-        hash=content_hash(files),
+        hash=suite_content_hash(root),
         edit_format=about.edit_format,
         attempts=about.attempts,
         root=root,
@@ -139,7 +137,7 @@ def read(root: Path) -> Suite:
 def _task_directories(root: Path) -> list[str]:
     names = []
     for entry in listed(root):
-        if entry.name.startswith(".") or entry.name in _BESIDE_TASKS | {"__pycache__"}:
+        if entry.name.startswith(".") or entry.name in _NO_TASKS:
             continue
         if entry.is_symlink() or not entry.is_dir():
             raise fault(
@@ -153,10 +151,8 @@ def _task_directories(root: Path) -> list[str]:
     return names
 
 
-def _read_task(
-    root: Path, name: str, suite_check: CheckCommand | None, files: dict[str, bytes]
-) -> Task:
-    """The task in the directory ``name``; what it is made of is added to ``files``."""
+def _read_task(root: Path, name: str, suite_check: CheckCommand | None) -> tuple[Task, int]:
+    """The task in the directory ``name``, and how many bytes it is made of."""
     directory = root / name
     toml = read_bytes(directory, "task.toml")
     about = checked(_TaskToml, _toml(toml, directory / "task.toml"), f"{name}/task.toml")
@@ -181,14 +177,8 @@ def _read_task(
     expected = b""
     if (directory / _EXPECTED).exists():
         expected = read_bytes(directory, _EXPECTED, limit=_MOST_EXPECTED)
-        files[f"{name}/{_EXPECTED}"] = expected
-    files[f"{name}/task.toml"] = toml
-    files.update(
-        (f"{name}/{part}/{path}", data)
-        for part, found in parts.items()
-        for path, data in found.items()
-    )
-    return Task(
+    read = [toml, expected, *(data for found in parts.values() for data in found.values())]
+    task = Task(
         id=about.id,
         title=plain(about.title),
         prompt=plain_block(about.prompt.strip()),
@@ -205,6 +195,7 @@ def _read_task(
         base=partial(read_tree_of, root, about.tree) if about.tree else None,
         expected=tuple(decode(expected, f"{name}/{_EXPECTED}").splitlines()),
     )
+    return task, sum(map(len, read))
 
 
 def _read_parts(directory: Path, *, by_command: bool) -> dict[str, dict[str, bytes]]:

@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from core import syntax
-from core.harness.suites.model import DEFAULT_ATTEMPTS, MAX_TASKS, Suite, Task, content_hash
+from core.fingerprint import suite_content_hash
+from core.harness.suites.model import DEFAULT_ATTEMPTS, MAX_TASKS, Suite, Task
 from core.harness.suites.reading import MAX_SUITE_BYTES, TASK_ID, fault
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def collect(name: str, root: Path, items: Iterable[str], convert: Callable[[str]
             "See docs/suites.md for what is supported.",
         )
     ordered = tuple(tasks[key] for key in sorted(tasks))
-    digest = content_hash(dict(pair for task in ordered for pair in _files(task)))
+    digest = suite_content_hash(root)
     return Suite(
         name=name,
         version=digest.removeprefix("sha256:")[:12],
@@ -100,15 +101,3 @@ def uses(tree: ast.AST, module: str) -> bool:
         if any(each.split(".")[0] == module for each in named):
             return True
     return False
-
-
-def _files(task: Task) -> Iterable[tuple[str, bytes]]:
-    """What the hash of a converted task covers; paths as in the package's own format."""
-    yield f"{task.id}/prompt", task.prompt.encode()
-    for part, files in (
-        ("workspace", task.workspace),
-        ("tests", task.tests),
-        ("solution", task.solution),
-    ):
-        for path, text in files.items():
-            yield f"{task.id}/{part}/{path}", text.encode()

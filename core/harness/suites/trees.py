@@ -38,22 +38,22 @@ class _Listing(Strict):
     links: dict[str, str] = Field(default={})
 
 
-def tree_files(root: Path) -> dict[str, bytes]:
-    """What is in ``trees/`` of the suite at ``root``, by path: part of what is hashed.
+def bytes_of_trees(root: Path) -> int:
+    """How many bytes ``trees/`` of the suite at ``root`` holds.
 
     Raises:
         SuiteError: Something there has no place in it, or is too large.
     """
     directory = root / DIRECTORY
     if not directory.exists():
-        return {}
-    found = {}
+        return 0
+    count = 0
     for path in sorted(directory.iterdir()):
         limit = MOST_CONTENTS if path.name == CONTENTS else _MOST_LISTING
         if path.name != CONTENTS and not re.fullmatch(r"[a-z0-9-]{1,64}\.json", path.name):
             raise fault(str(path), "has no place in trees/", "Take it out.")
-        found[f"{DIRECTORY}/{path.name}"] = read_bytes(directory, path.name, limit=limit)
-    return found
+        count += len(read_bytes(directory, path.name, limit=limit))
+    return count
 
 
 def read_tree_of(root: Path, name: str) -> WorkTree:

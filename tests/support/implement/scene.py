@@ -191,7 +191,7 @@ async def solve(
     found: Scene,
     *,
     check: str = CHECK,
-    on_comparing: Callable[[float, Callable[[], None]], None] = lambda *_: None,
+    on_comparing: Callable[[str, float, Callable[[], None]], None] = lambda *_: None,
     **wanted: Any,
 ) -> Solved:
     """The planted bug's task within this process, and its solution written."""

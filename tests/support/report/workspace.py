@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from core.fingerprint import PROMPTS, SCHEMAS, tree_hash
+from core.fingerprint import PROMPTS, tree_hash
 from core.harness.report.files import write
+from core.router.edit_schemas import edit_schemas_hash
 from tests.support.command import reflex
 from tests.support.consent import OWN_SUITE, consent
 from tests.support.report.synthetic import made, planted, suite
@@ -62,7 +63,7 @@ class Workspace:
                 hash=tree_hash(self.root / "suite"),
             ),
             "prompt_hash": tree_hash(PROMPTS),
-            "schema_hash": tree_hash(SCHEMAS),
+            "schema_hash": edit_schemas_hash(),
             "created_at": now - timedelta(days=2, hours=1),
             "finished_at": now - timedelta(days=2),
         }

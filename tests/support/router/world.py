@@ -12,8 +12,9 @@ from core.capsule import EventLog
 from core.capsule.decisions import record_decision
 from core.capsule.events import GateDecisionEvent
 from core.clock import SystemClock
-from core.fingerprint import PROMPTS, SCHEMAS, suite_root, tree_hash
+from core.fingerprint import PROMPTS, suite_root, tree_hash
 from core.router.backends import primary
+from core.router.edit_schemas import edit_schemas_hash
 from core.router.health import probe
 from core.router.implementer import Implementer
 from core.router.promotion import thresholds_of
@@ -98,7 +99,7 @@ async def promote(settings: Settings, **changes: Any) -> None:
         "suite": SUITE,
         "suite_hash": tree_hash(suite_root(SUITE, settings.source.root)),
         "prompt_hash": tree_hash(PROMPTS),
-        "schema_hash": tree_hash(SCHEMAS),
+        "schema_hash": edit_schemas_hash(),
         "json_schema": policy.reflex.json_schema,
         "candidates": policy.reflex.candidates,
         "thresholds": thresholds_of(policy),

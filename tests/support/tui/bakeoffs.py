@@ -67,7 +67,7 @@ async def until(bench: Bench, holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not holds():
             assert bench.app.is_running, "the dashboard is gone"
-            await bench.pilot.pause(0.02)
+            await asyncio.sleep(0.02)  # the pilot's pause asks every widget, at each turn
     await bench.pilot.pause()
 
 

@@ -82,7 +82,8 @@ class Bench:
         """Wait until that is on the screen: a sheet is filled by a worker, once it is laid out."""
         async with asyncio.timeout(PATIENCE_S):
             while not self.shows(words):
-                await self.pilot.pause(0.01)
+                assert self.app.is_running, "the dashboard is gone"
+                await asyncio.sleep(0.02)
 
     def told(self) -> list[str]:
         """What its notices say."""
