@@ -18,7 +18,7 @@ from core.capsule import EventLog
 from core.capsule.events import EnableForcedEvent
 from core.errors import ConfigError, ReflexError
 from core.plain import plain
-from core.router.view import RoutingState, RoutingView
+from core.router.view import RoutingView, look_once
 from core.settings import Settings, load_settings
 from core.settings.edit import edited_reflex, replace_text, set_enabled
 
@@ -80,7 +80,7 @@ def propose(settings: Settings, *, on: bool) -> Proposal:
     """
     fresh = _read_again(settings)
     path, changes = _planned(fresh, on=on)
-    return Proposal(on, path, changes, _look(fresh))
+    return Proposal(on, path, changes, asyncio.run(look_once(fresh)))
 
 
 def carry_out(proposal: Proposal, settings: Settings) -> Done:
@@ -96,7 +96,7 @@ def carry_out(proposal: Proposal, settings: Settings) -> Done:
             remedy="Look at it again.",
         )
     switched = switch(fresh, on=proposal.on)
-    return Done(switched.path, switched.line, _look(_read_again(settings)))
+    return Done(switched.path, switched.line, asyncio.run(look_once(_read_again(settings))))
 
 
 def switch(settings: Settings, *, on: bool, force: bool = False) -> Switched:
@@ -111,7 +111,7 @@ def switch(settings: Settings, *, on: bool, force: bool = False) -> Switched:
             was.
     """
     fresh = _read_again(settings)
-    gate = _look(fresh).gate if on else None
+    gate = asyncio.run(look_once(fresh)).gate if on else None
     if gate and not gate.valid and not force:
         why, step = gate.explanation.sentence, gate.explanation.next_step
         raise ReflexError(
@@ -153,17 +153,6 @@ def _take_back(path: Path, before: str | None) -> None:
         path.unlink(missing_ok=True)
     elif path.read_text(encoding="utf-8") != before:
         replace_text(path, before)
-
-
-def _look(settings: Settings) -> RoutingView:
-    async def look() -> RoutingView:
-        state = RoutingState(settings)
-        try:
-            return await state.look()
-        finally:
-            await state.aclose()
-
-    return asyncio.run(look())
 
 
 def _read_again(settings: Settings) -> Settings:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -212,6 +213,16 @@ class RoutingState:
         gate, breaker = await self.gate(health), self.breaker.view()
         decision = decide(self.policy, Stage.IMPLEMENT, health, breaker, gate)
         return RoutingView(self.settings, self.policy, health, breaker, gate, decision)
+
+
+async def look_once(settings: Settings) -> RoutingView:
+    """What every surface shows of a workspace, by one look at it.
+
+    Raises:
+        CapsuleError: The evidence cannot be read.
+    """
+    async with aclosing(RoutingState(settings)) as state:
+        return await state.look()
 
 
 def successor_monitor(backend: Backend, clock: Clock | None = None) -> HealthMonitor:

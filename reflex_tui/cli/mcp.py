@@ -182,13 +182,9 @@ async def _as_json(looking: Awaitable[Any]) -> dict[str, Any]:
 
 
 async def _status(settings: Settings) -> dict[str, Any]:
-    from core.router.view import RoutingState
+    from core.router.view import look_once
 
-    state = RoutingState(settings)
-    try:
-        return (await state.look()).as_json()
-    finally:
-        await state.aclose()
+    return (await look_once(settings)).as_json()
 
 
 async def _why(settings: Settings, call_id: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from core.router.edit_schemas import edit_schemas_hash
 from core.router.health import probe
 from core.router.implementer import Implementer
 from core.router.promotion import thresholds_of
-from core.router.view import RoutingState
+from core.router.view import look_once
 from core.settings import Settings, load_settings
 from core.settings.policy import PolicySnapshot
 from core.standin.script import Script, parse_faults
@@ -112,12 +112,4 @@ async def promote(settings: Settings, **changes: Any) -> None:
 
 def seen(settings: Settings) -> RoutingView:
     """What every surface of this workspace shows; where no event loop runs."""
-
-    async def look() -> RoutingView:
-        state = RoutingState(settings)
-        try:
-            return await state.look()
-        finally:
-            await state.aclose()
-
-    return asyncio.run(look())
+    return asyncio.run(look_once(settings))
