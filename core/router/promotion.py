@@ -26,6 +26,7 @@ from core.router.edit_schemas import edit_schemas_hash
 from core.router.lapses import LAPSES, RUN_AGAIN, OtherSuite, disqualifying
 from core.router.news import lapse_news, news_of
 from core.router.standing import Decided, listed
+from core.settings.thresholds import judged
 from core.stages import PRIMARY
 from core.userdirs import in_demo
 
@@ -73,14 +74,7 @@ class Lapse:
 
 def thresholds_of(policy: PolicySnapshot) -> dict[str, float]:
     """The thresholds a verdict depends on, as a GateDecision records them."""
-    limits = policy.reflex.thresholds
-    return {
-        "p95_latency_ms": float(limits.p95_latency_ms),
-        "success_parity_percent": float(limits.success_parity_percent),
-        "json_schema_compliance_percent": float(limits.json_schema_compliance_percent),
-        "confidence": float(limits.confidence),
-        "golden_regressions_allowed": float(limits.golden_regressions_allowed),
-    }
+    return judged(policy.reflex.thresholds)
 
 
 def assess(

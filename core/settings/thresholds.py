@@ -29,6 +29,12 @@ LOOSER_WHEN_HIGHER = {
 }
 
 
+def judged(thresholds: Thresholds) -> dict[str, float]:
+    """Those that a verdict depends on, by name; how old a pass may get is no part of it."""
+    values = thresholds.model_dump(exclude={"max_age_days"})
+    return {name: float(value) for name, value in values.items()}
+
+
 def loosened(thresholds: Thresholds, defaults: Thresholds = DEFAULTS) -> dict[str, float]:
     """The thresholds that are looser than the defaults, by name."""
     values = thresholds.model_dump()

@@ -83,8 +83,8 @@ def server(
 ) -> MCPServer[Any]:
     """The MCP server over the workspace of the current directory, or of ``config``.
 
-    The configuration is read anew for each call. ``checks`` are the commands that ``implement`` may
-    run; without any it is not offered.
+    The configuration is read again for each call. ``checks`` are the commands that ``implement``
+    may run; without any it is not offered.
 
     Raises:
         ConfigError: The extra is not installed.

@@ -29,6 +29,7 @@ from core.harness.sandbox import Tier
 from core.plain import plain
 from core.router.promotion import other_suite
 from core.settings.suites import counts
+from core.settings.thresholds import judged
 from reflex_tui.model.reports import newest
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown yet"
 _ASSUMED_SHARE = 0.9
 _ENOUGH_OF_100 = 50
-_JUDGED = set(GateThresholds.__dataclass_fields__)
 _MOST_READ = 5
 _MOST_HEAD = 1 << 20
 
@@ -188,7 +188,7 @@ def _other_suite(scope: Scope) -> str:
 
 
 def _power(scope: Scope, past: PastRuns) -> SuitePower | None:
-    thresholds = GateThresholds(**scope.settings.reflex.thresholds.model_dump(include=_JUDGED))
+    thresholds = GateThresholds(**judged(scope.settings.reflex.thresholds))
     if thresholds.confidence < LEAST_CONFIDENCE or not scope.tasks:
         return None
     known = power_of(past.report) if past.report else None

@@ -405,5 +405,5 @@ def _remedy(
         )
     return total, (
         f"running it again adds evidence, but about {total} more tasks would decide at these rates "
-        f"and the suite has {there}: take a larger suite, whose first run is planned anew"
+        f"and the suite has {there}: take a larger suite, whose first run has planned looks"
     )

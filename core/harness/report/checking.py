@@ -14,6 +14,7 @@ from core.router.edit_schemas import edit_schemas_hash
 from core.router.lapses import disqualifying, mark
 from core.router.promotion import SECONDS_A_DAY, GateContext, Lapse, changes, other_suite, too_old
 from core.settings.suites import counts
+from core.settings.thresholds import judged
 from core.stages import PRIMARY
 
 if TYPE_CHECKING:
@@ -118,13 +119,7 @@ def check(
     pass it gave was taken away since.
     """
     reflex, candidate = settings.reflex, report.arms.get(report.pair[0])
-    limits = GateThresholds(
-        p95_latency_ms=reflex.thresholds.p95_latency_ms,
-        success_parity_percent=reflex.thresholds.success_parity_percent,
-        json_schema_compliance_percent=reflex.thresholds.json_schema_compliance_percent,
-        confidence=reflex.thresholds.confidence,
-        golden_regressions_allowed=float(reflex.thresholds.golden_regressions_allowed),
-    )
+    limits = GateThresholds(**judged(reflex.thresholds))
     primary = candidate is not None and candidate.backend == PRIMARY
     gate = rederive(
         report, thresholds=limits, timeout_ms=float(reflex.timeout_ms) if primary else None
