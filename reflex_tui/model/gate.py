@@ -197,7 +197,16 @@ def server_condition(routing_view: RoutingView | None, live: Figures | None = No
         slow = Condition("▲", "slow", POOR, f"a probe takes {duration(health.latency_ms)}")
     else:
         slow = Condition("●", "up", GOOD)
-    return _over_limit(routing_view.policy.reflex.thresholds.p95_latency_ms, live) or slow
+    limit_ms = routing_view.policy.reflex.thresholds.p95_latency_ms
+    return _over_limit(limit_ms, live) or _busy(live) or slow
+
+
+def _busy(live: Figures | None) -> Condition | None:
+    """What real calls show of its queue; those that it turned away went to the next backend."""
+    if live is None or not live.busy:
+        return None
+    every = live.calls + live.busy
+    return Condition("▲", "busy", POOR, f"no room for {live.busy} of {plural(every, 'call')}")
 
 
 def _over_limit(limit_ms: float, live: Figures | None) -> Condition | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from core.errors import Busy, RateLimited
 from core.figures import nearest_rank
 from core.stages import LIVE_ORIGINS, PRIMARY, Mode
 
@@ -30,6 +31,7 @@ MOST_CALLS = 2_000
 STATE_WINDOW_S = 15 * 60.0
 _ENOUGH, _FEW = 40, 20
 _LEAST_GENERATING_MS = 5.0
+_NO_ROOM = frozenset({Busy.code, RateLimited.code})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class EndedCall:
     """A call at one backend: when it ended there (s since 1970) and what it took, in ms.
 
     ``waited_ms`` is all its attempts there together, ``ttft_ms`` that of the last; None: unknown.
+    ``busy`` says that it was turned away because there was no room for it.
     """
 
     at: float
@@ -74,13 +77,15 @@ class EndedCall:
     ttft_ms: float | None = None
     tokens_per_s: float | None = None
     attempts: int = 1
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """One backend over a window: a failed call counts as endless (∞) in ``p50`` and ``p95``, in ms.
 
-    TTFT and tokens/s are of the answered calls; None without any.
+    TTFT and tokens/s are of the answered calls; None without any. ``busy`` counts further calls,
+    that were turned away because there was no room (``of_state`` only).
     """
 
     backend: str
@@ -92,6 +97,7 @@ class Figures:
     ttft_p50: float | None = None
     ttft_p95: float | None = None
     tokens_per_s: float | None = None
+    busy: int = 0
 
     @property
     def ok_percent(self) -> float | None:
@@ -180,6 +186,7 @@ def _joined(before: EndedCall | None, end: CallRow) -> EndedCall:
         end.latency_ms,
         end.ttft_ms if end.success else None,
         _speed(end) if end.success else None,
+        busy=end.error in _NO_ROOM,
     )
     if before is None:
         return one
@@ -224,3 +231,16 @@ def _figures(backend: str, calls: Sequence[EndedCall]) -> Figures:
         nearest_rank(firsts, 95, ordered=True),
         nearest_rank(speeds, 50, ordered=True),
     )
+
+
+def of_state(calls: Sequence[EndedCall]) -> tuple[Figures, ...]:
+    """As ``figures``, for judging a server: one that is busy is not failing.
+
+    What it turned away counts as ``busy`` and as nothing else.
+    """
+    found = {of.backend: of for of in figures([call for call in calls if not call.busy])}
+    for call in calls:
+        if call.busy:
+            of = found.get(call.backend, Figures(call.backend, call.mode))
+            found[call.backend] = replace(of, busy=of.busy + 1)
+    return tuple(found.values())

@@ -24,7 +24,7 @@ from reflex_tui.model.latencies import (
     Calls,
     Figures,
     Window,
-    figures,
+    of_state,
 )
 from reflex_tui.model.rows import parse_time
 from reflex_tui.panes.health import HealthPane
@@ -447,7 +447,7 @@ class Dashboard(Screen[None]):
                 health.show_evidence(0, None, broken=True)
             return
         now_s = self._clock.now().timestamp()
-        state = figures(self._calls.within(STATE_WINDOW_S, now_s))
+        state = of_state(self._calls.within(STATE_WINDOW_S, now_s))
         primary = next((of for of in state if of.backend == PRIMARY), None)
         self.live = primary or Figures(PRIMARY, Mode.REFLEX)
         self.query_one(Masthead).live = health.live = self.live

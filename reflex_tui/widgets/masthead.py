@@ -96,7 +96,7 @@ class Masthead(Widget):
         age = (f", {gate.why}" if gate.why else "", MUTED)
         quiet = breaker.style == GOOD
         fuse = ("breaker ", MUTED), (breaker.word if quiet else breaker.label, breaker.style)
-        why = (f" {state.why}" if state.word in {"failing", "slow"} else "", state.style)
+        why = (f" {state.why}" if state.word in {"failing", "slow", "busy"} else "", state.style)
         return [
             line(server, why, _GAP, *verdict, age, _GAP, *fuse),
             line(server, _GAP, *verdict, age, _GAP, *fuse),

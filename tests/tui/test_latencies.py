@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.stages import Mode
-from reflex_tui.model.latencies import WINDOWS, Calls, Figures, figures
+from reflex_tui.model.gate import server_condition
+from reflex_tui.model.latencies import WINDOWS, Calls, Figures, figures, of_state
 from reflex_tui.model.rows import CallRow, call_end
-from tests.support.tui.making import NOW
+from tests.support.tui.making import NOW, routing_view
 
 if TYPE_CHECKING:
     from core.capsule import Record
@@ -74,6 +75,23 @@ def test_a_failure_counts_as_over_the_limit() -> None:
     assert (found.calls, found.failed) == (19, 1)
     assert (found.p50, found.p95, found.ttft_p95) == (409.0, math.inf, 60.0)
     assert of(*ends, good(19)).p95 == 417.0
+
+
+def test_a_busy_server_is_not_failing() -> None:
+    """What it turned away counts as that when the server is judged; in the table it has failed."""
+    full = {"success": False, "latency_ms": 4.0, "ttft_ms": None, "error": "busy"}
+    ends = [good(number) for number in range(12)] + [good(n, **full) for n in range(12, 20)]
+    calls = Calls()
+    for end in ends:
+        calls.add(end)
+    (judged,) = of_state(calls.within(900, NOW_S))
+    assert (judged.calls, judged.failed, judged.busy, judged.p95) == (12, 0, 8, 400.0)
+    assert (of(*ends).calls, of(*ends).failed) == (20, 8)
+    found = server_condition(routing_view(), judged)
+    assert (found.label, found.why) == ("▲ busy", "no room for 8 of 20 calls")
+    (only,) = of_state([call for call in calls.within(900, NOW_S) if call.busy])
+    assert (only.calls, only.busy, only.backend) == (0, 8, "reflex")
+    assert server_condition(routing_view(), replace(judged, busy=0)).word == "up"
 
 
 def test_tokens_a_second_are_of_the_time_after_the_first() -> None:
