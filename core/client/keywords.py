@@ -8,10 +8,6 @@ holds their answers, by version; ``code reflex health --schema`` asks the config
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from core.client.server import EngineIdentity
 
 
 class Grammar(StrEnum):
@@ -54,18 +50,3 @@ MOST_REPEATED = 256
 Grammars unroll them: compiling ``minLength: 100000`` takes xgrammar more than eight gigabytes,
 and a pattern with ``{1,5000}`` half a minute.
 """
-
-
-def grammar_of(identity: EngineIdentity | None) -> Grammar:
-    """The grammar of a server, as far as it tells of itself."""
-    if identity is None:
-        return Grammar.PORTABLE
-    match str(identity.engine):
-        case "sglang" if identity.setup.grammar_backend in set(Grammar):
-            return Grammar(identity.setup.grammar_backend)
-        case "vllm":
-            return Grammar.XGRAMMAR  # the default, and what its fallback takes as well
-        case "llamacpp":
-            return Grammar.LLAMACPP
-        case _:
-            return Grammar.PORTABLE

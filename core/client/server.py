@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.client.fetch import get, refusal
+from core.client.keywords import Grammar
 from core.client.setup import ServerSetup, llamacpp_setup, sglang_setup
 from core.errors import BackendError, ProtocolError
 from core.plain import plain
@@ -97,6 +98,21 @@ class EngineIdentity:
     def label(self) -> str:
         """For people: ``SGLang 0.5.23``, ``llama.cpp``, ``scripted stand-in``."""
         return f"{_NAMES[self.engine]} {self.version or ''}".rstrip()
+
+
+def grammar_of(identity: EngineIdentity | None) -> Grammar:
+    """The grammar of a server, as far as it tells of itself."""
+    if identity is None:
+        return Grammar.PORTABLE
+    match identity.engine:
+        case Engine.SGLANG if identity.setup.grammar_backend in set(Grammar):
+            return Grammar(identity.setup.grammar_backend)
+        case Engine.VLLM:
+            return Grammar.XGRAMMAR  # the default, and what its fallback takes as well
+        case Engine.LLAMACPP:
+            return Grammar.LLAMACPP
+        case _:
+            return Grammar.PORTABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from core.router.answer import Answer
-    from core.router.attempts import AskedBackend
+    from core.router.evidence import AskedBackend
     from core.router.shadow import ShadowCalls
     from core.router.view import RoutingView
 

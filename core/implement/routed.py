@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.client.backend import ChatRequest
     from core.clock import Clock
     from core.router.answer import Answer
-    from core.router.attempts import AskedBackend
+    from core.router.evidence import AskedBackend
     from core.router.implementer import Implementer
     from core.stages import Stage
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from core.patchloop.loop import Repair
     from core.patchloop.trial import Attempt
     from core.router.answer import Answer
-    from core.router.attempts import AskedBackend
+    from core.router.evidence import AskedBackend
     from core.settings import Settings
 
 

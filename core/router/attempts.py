@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import BackendError, BadRequest, Counting, CutReply, IncompleteReply
-from core.router.evidence import Outcome
+from core.router.evidence import AskedBackend, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.router.breaker import Admission, Breaker, Transition
     from core.router.evidence import Call, Evidence, Recording
-    from core.stages import Mode, Reason
+    from core.stages import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,6 @@ class Why:
     detail: str | None = None
     is_fallback: bool = False
     after: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AskedBackend:
-    """Who is asked, or was asked last, and why."""
-
-    mode: Mode
-    reason: Reason
-    backend: str
-    model: str
 
 
 class Attempts:

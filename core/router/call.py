@@ -16,9 +16,9 @@ from core.client.backend import NativePiece
 from core.errors import BackendError, CapsuleError, Counting, MalformedRequest, NoBackend
 from core.monitor.holdout import NOT_COMPARED, held_out
 from core.router.answer import Answer, Stream, piece_of
-from core.router.attempts import AskedBackend, Attempts, Why
+from core.router.attempts import Attempts, Why
 from core.router.decision import ATTEMPTS_FAILED, CallOptions, RoutingDecision
-from core.router.evidence import Call, Evidence
+from core.router.evidence import AskedBackend, Call, Evidence
 from core.router.fitting import corrected, fitted
 from core.stages import CLOUD, PRIMARY, Mode, Reason
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from core.client.keywords import grammar_of
+from core.client.server import grammar_of
 from core.errors import (
     BackendError,
     BadRequest,

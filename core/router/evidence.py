@@ -41,15 +41,24 @@ if TYPE_CHECKING:
     from core.capsule.watched import CallSeals
     from core.client.backend import Backend, ChatRequest, Reply
     from core.notify.notifier import Notifier
-    from core.router.attempts import AskedBackend
     from core.router.breaker import Transition
     from core.settings import Settings
     from core.settings.policy import PolicySnapshot
-    from core.stages import Reason, Stage
+    from core.stages import Mode, Reason, Stage
 
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z_]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBackend:
+    """Who is asked, or was asked last, and why."""
+
+    mode: Mode
+    reason: Reason
+    backend: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from core.client.keywords import grammar_of
+from core.client.server import grammar_of
 from core.stages import Mode
 
 if TYPE_CHECKING:

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     """0 when the server is healthy, 1 with what to do when not."""
     import asyncio
 
-    from core.client.keywords import grammar_of
+    from core.client.server import grammar_of
     from core.router.backends import primary
     from core.router.health import probe
     from core.settings import load_settings

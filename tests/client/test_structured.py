@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from core.client.backend import ChatRequest, Message
 from core.client.chat import ChatClient
-from core.client.keywords import Grammar, grammar_of
+from core.client.keywords import Grammar
 from core.client.schema import compiled, parse, response_format
-from core.client.server import Engine, EngineIdentity
+from core.client.server import Engine, EngineIdentity, grammar_of
 from core.client.setup import ServerSetup
 from core.errors import BadRequest, MalformedRequest, NotCompliant
 from core.router.fitting import fitted
