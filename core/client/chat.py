@@ -210,7 +210,9 @@ class ChatClient:
         if self._api:
             refused = set(request.extra) - set(options)
             extra = {name: one for name, one in request.extra.items() if name not in refused}
-            return self._api.encoded(replace(request, extra=extra), self._backend.model)
+            temperature = request.temperature if "temperature" in options else None
+            kept = replace(request, extra=extra, temperature=temperature)
+            return {**self._api.encoded(kept, self._backend.model), "stream": options["stream"]}
         body = {
             **options,
             "model": self._backend.model,
@@ -399,7 +401,8 @@ class Options:
         for name in (*_OURS, *_ASKED):
             named = error.param == name or re.search(rf"\b{name}(?:ing)?\b", words) is not None
             is_sent = sent.get(name) is not None and sent[name] is not False
-            if named and is_sent and (name in _OURS or unsupported):
+            news = is_sent and name not in self._refused
+            if named and news and (name in _OURS or unsupported):
                 self._refused.add(name)
                 return True
         return False
