@@ -159,7 +159,7 @@ def _json(text: str) -> Any:
 def took_too_long(limit_s: float) -> BadRequest:
     """The error for a check that was ended: the request's fault, whoever was asked."""
     return BadRequest(
-        f"checking against the schema given takes more than {limit_s:.1f} s",
+        f"checking against the schema given takes more than {limit_s:.1f} s, or too much memory",
         status=400,
         remedy="Simplify the schema: a pattern with nested repetition, such as (a+)+, or many"
         " references can take for ever.",

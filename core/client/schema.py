@@ -165,6 +165,8 @@ def violation(validator: Validator, value: Any) -> str | None:
         raise unusable(f"$ref {error.ref!r} leads nowhere inside it") from error
     except (RecursionError, ArithmeticError):
         return "the reply cannot be checked: it is too deep or its numbers are too large"
+    except ValueError as error:
+        raise unusable(f"an $id or a $ref of it is no URL: {error}") from error
     if error is None:
         return None
     # The message begins with the value at fault; a long one would leave no room for the reason.

@@ -172,6 +172,7 @@ def test_huge_number_against_a_float_keyword() -> None:
         {"maximum": float("nan")},
         {"$ref": "#/$defs/none"},
         {"$ref": "other.json"},
+        {"$id": "http://[", "$ref": "x"},
     ],
 )
 def test_unusable_schema(schema: dict[str, Any]) -> None:
