@@ -31,6 +31,7 @@ _FIRST = re.compile(_SIZE)
 _FURTHER = re.compile(rb"\r\n" + _SIZE)
 _KEEP_ALIVE_S = 5.0
 _MAX_HEAD = 100 << 10
+_MOST_HEADS = 32  # of one answer: "102 Processing" may come again and again
 _OK = 200
 
 
@@ -315,11 +316,12 @@ class _Connection:
         send = self._http.send
         parts = (send(request.head()), send(h11.Data(request.body)), send(h11.EndOfMessage()))
         await self.wire.write(b"".join(part for part in parts if part))
-        while True:
+        for _ in range(_MOST_HEADS):
             event = await next_event(self._http, self.wire)
             if type(event) is h11.Response:
                 self._begin(event)
                 return event
+        raise h11.RemoteProtocolError("informational responses without end")
 
     async def data(self) -> bytes | None:
         """The next piece of the body; None after the last."""

@@ -31,6 +31,7 @@ ANSWERS: dict[str, tuple[bytes, object]] = {
     "until closed": (OK + b"\r\nab", b"ab"),
     "chunked": (OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n", b"ab"),
     "early hints": (b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"\r\nab", b"ab"),
+    "hints without end": (b"HTTP/1.1 102 Processing\r\n\r\n" * 100 + OK + b"\r\nab", ProtocolError),
     "compressed": (OK + b"Content-Encoding: gzip\r\n\r\n" + ZIPPED, b'{"a": 1}'),
     "compressed twice": (
         OK + b"Content-Encoding: gzip\r\nContent-Encoding: br\r\n\r\n" + ZIPPED,
