@@ -68,6 +68,19 @@ async def test_a_record_with_another_time_is_as_old_as_it_was(project: Path) -> 
         assert "its time is" in problem
 
 
+@pytest.mark.parametrize("field", NUMBERED)
+async def test_what_a_decision_says_of_its_time_and_place_is_sealed(
+    project: Path, field: str
+) -> None:
+    """A pass with another number, another time or another one before it is nobody's."""
+    forged = {"number": 9, "decided_at": rfc3339(Later().now()), "previous": "hmac-sha256:0"}
+    async with world(project) as w:
+        capsule = w.settings.state_dir / "capsule"
+        assert await detail(w.settings) is None
+        rewrite(capsule, lambda all_: [{**one, field: forged[field]} for one in all_])
+        assert await detail(w.settings) == "superseded"
+
+
 CHANGES: dict[str, Callable[[list[Body]], list[Body]]] = {
     "cut": lambda all_: all_[:-1],
     "swapped": lambda all_: [*all_[:-2], all_[-1], all_[-2]],
