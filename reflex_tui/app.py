@@ -157,9 +157,10 @@ class ReflexApp(App[None]):
             self.dashboard.complete()
             return
         from reflex_tui.watch.files import ConfigWatcher  # not for the first paint
+        from reflex_tui.watch.reading import loading  # as above
 
         self.set_timer(_FIRST_LOOK_S, self.dashboard.complete)
-        self._config = ConfigWatcher(self.settings, self.post_message, self._read)
+        self._config = ConfigWatcher(self.settings, self.post_message, loading(self._read))
         self._config.start()
         if self.settings is not None:
             self._begin()

@@ -107,7 +107,7 @@ def check_gguf(path: Path) -> Path:
     except OSError as error:
         raise UnusableModel(
             f"cannot read {plain(path, 300)}: {error.strerror or error}",
-            remedy="name a GGUF file you can read",
+            remedy="Name a GGUF file that you can read: --gguf FILE",
         ) from error
     try:
         str(path).encode()

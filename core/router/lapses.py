@@ -149,6 +149,10 @@ MARKS = {
         "only some of the suite's tasks were run", "Run all of them: code reflex bakeoff"
     ),
     "server_changed": Mark("a server changed during the run, so it is unclear which one answered"),
+    "recorded": Mark(
+        "it was recorded on another machine and ships with the demo",
+        "Run a bakeoff of your own: code reflex bakeoff",
+    ),
     "aa": Mark("both sides are the same model (A/A test)"),
     "reused_cloud": Mark("the cloud's trials come from an earlier report", "", Counts.ANYWHERE),
     "mixed_hardware": Mark(

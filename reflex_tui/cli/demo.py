@@ -79,6 +79,7 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Ready:
     import asyncio
 
     from core.demo.calibration import calibrated
+    from core.demo.recorded import show_recorded
     from core.demo.workspace import (
         SUITE,
         configure,
@@ -120,7 +121,7 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Ready:
         cloud=cloud.endpoint,
         cloud_model=cloud.model,
     )
-    settings = load_settings(write())
+    settings = load_settings(write(timeout_ms=round(_PROBE_MS)))
     say("measuring how fast this machine is …")
     health = asyncio.run(probe(primary(settings), timeout_ms=_PROBE_MS, deep=True))
     if not health.ok or health.engine is None or engine.pid is None:
@@ -129,6 +130,7 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Ready:
     calibration = calibrated(health.deep, limit_ms)
     settings = load_settings(write(timeout_ms=calibration.timeout_ms))
     plant_gate(settings, health.engine.fingerprint)
+    show_recorded(settings.state_dir / "eval")
     say(_calibration_words(calibration, limit_ms))
     return Ready(settings, engine.pid, calibration)
 

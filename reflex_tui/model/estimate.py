@@ -133,11 +133,12 @@ class Estimate:
 
 
 def past_of(directory: Path, live_ms: Mapping[str, float | None]) -> PastRuns:
-    """What is known from the newest report there that can be read and saw both arms answer."""
+    """What is known from the newest report of this machine that saw both arms answer."""
     for path, _ in newest(directory)[:_MOST_READ]:
         with contextlib.suppress(ReflexError):
             report = read(path)
-            if {one.arm for one in report.trials} == set(report.arms):
+            here = "recorded" not in report.stamps
+            if here and {one.arm for one in report.trials} == set(report.arms):
                 return PastRuns(report, live_ms)
     return PastRuns(None, live_ms)
 

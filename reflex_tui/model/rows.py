@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.capsule.index import continues, session_name
 from core.plain import plain
 from core.stages import Mode
 
@@ -288,6 +287,9 @@ def _row(record: Record) -> Row:
 
 def decision_row(record: Record) -> Row:
     """The row of a RoutingDecision."""
+    # Of the package, not of its module: two threads importing both could wait for each other.
+    from core.capsule.index import continues, session_name  # SQLite costs the first paint
+
     body = record.body
     at, reason = parse_time(record.time), word(body, "reason", "?")
     mode, backend, model = (word(body, "mode", "?"), word(body, "backend"), word(body, "model"))
@@ -335,8 +337,7 @@ def call_end(record: Record) -> CallRow:
 
 def other_row(record: Record) -> Row:
     """The row of any other event: a short name and a sentence."""
-    # Of the package, not of its module: two threads importing both could wait for each other.
-    from core.capsule.index import note_of  # not for the first paint
+    from core.capsule.index import note_of  # as above
 
     title, text = _sentence(record.event_type, record.body)
     return Row(

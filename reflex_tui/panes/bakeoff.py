@@ -72,8 +72,8 @@ class BakeoffPane(RefusesKeys, Vertical, can_focus=True):
         Binding("p", "promote(True)", "Promote", id="bakeoff.promote"),
         Binding("d", "promote(False)", "Disable", id="bakeoff.disable"),
         Binding("c", "compare", "Compare", id="bakeoff.compare"),
-        Binding("space", "mark", "Baseline", id="bakeoff.mark"),
-        Binding("a", "again", "Run again", id="bakeoff.again"),
+        Binding("space", "mark", "Baseline", key_display="␣", id="bakeoff.mark"),
+        Binding("a", "again", "Run again", show=False, id="bakeoff.again"),
     ]
 
     reports: reactive[tuple[ListedReport, ...]] = reactive((), repaint=False)

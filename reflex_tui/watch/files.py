@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from reflex_tui.model.estimate import Unfinished, newest_unfinished
-from reflex_tui.model.reports import ListedReport, Stamp, newest, read_report
 from reflex_tui.watch.messages import ConfigBroken, ConfigRead, ReportsSeen, UnfinishedSeen
 from reflex_tui.watch.watcher import Post, Watcher
 
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.settings import Settings
+    from reflex_tui.model.estimate import Unfinished
+    from reflex_tui.model.reports import ListedReport, Stamp
 
 
 CONFIG_EVERY_S = 1.0
@@ -93,6 +93,9 @@ class ReportsWatcher(Watcher):
             self._stopping.wait(REPORTS_EVERY_S)
 
     def _look(self) -> None:
+        from reflex_tui.model.estimate import newest_unfinished  # in this thread: the harness
+        from reflex_tui.model.reports import newest, read_report
+
         known = self._reports or {}
         found = newest(self._directory)
         reports = {stamp: known.get(stamp) or read_report(path) for path, stamp in found}

@@ -8,7 +8,6 @@ from textual.reactive import reactive
 
 from core.figures import NONE, clock_time, duration, percent, plural, usd
 from core.stages import Mode, Reason
-from reflex_tui.model import savings
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
 from reflex_tui.model.rows import RowOutcome
 from reflex_tui.watch.messages import CommandWanted
@@ -83,10 +82,10 @@ def _strips(benefits: Benefits) -> list[Content]:
     """The strip, the longest first."""
     if not benefits.calls:
         none = title("TODAY", ("no calls yet", MUTED))
-        return [
-            none + line(f"{_GAP}parity ", _figure(percent(_whole(benefits.parity_percent)))),
-            none,
-        ]
+        if benefits.parity_percent is None:
+            return [none]
+        solved = _figure(percent(_whole(benefits.parity_percent)))
+        return [none + line(f"{_GAP}success against the cloud ", solved), none]
     quick = _figure(percent(_whole(benefits.quick_percent)))
     saved = _figure(usd(benefits.saved_usd) if benefits.priced else NONE)
     kept = _figure(percent(_whole(benefits.kept_percent)))
@@ -147,6 +146,8 @@ def _proven(saved: Savings) -> list[Content]:
     if saved.seconds is None:
         few = f"too few calls yet: {saved.held_out} held out, {saved.compared} compared"
         return [line(start, (few, MUTED)), line(start, ("too few calls yet", MUTED))]
+    from reflex_tui.model import savings  # statistics cost the first paint
+
     waiting = line("waiting ", _figure(savings.seconds(saved)))
     money = None if saved.usd is None else line("saved ", _figure(savings.usd(saved)))
     both = waiting if money is None else line(money, _GAP, waiting)
@@ -230,8 +231,10 @@ class RecentSection(Section):
 
     def lines(self, width: int) -> list[Content]:
         """A title, and a line for each decision."""
-        room = max(0, self.content_size.height - 1)
-        shown = self.rows[-room:] if self.rows and room else ()
+        room = self.content_size.height - 1
+        if room < 1:  # a title alone would say that there are none
+            return []
+        shown = self.rows[-room:] if self.rows else ()
         hint = "no decision yet" if self.rows == () else "newest last"
         if self.rows is None:
             hint = "◌ reading …"

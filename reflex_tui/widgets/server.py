@@ -18,7 +18,7 @@ from reflex_tui.model.uptime import share_up, squeezed
 from reflex_tui.watch.messages import CopyWanted
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.latency import Sparkline
-from reflex_tui.widgets.lines import LABEL, MUTED, ceiling, labelled, left, line, title
+from reflex_tui.widgets.lines import LABEL, MUTED, ceiling, fitting, labelled, left, line, title
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _INDENT = 4
 _SHORT_ROWS, _ROWS = 2, 6
 _WIDE = 100
 
-_GAP = "   "
+_GAP, _NARROW_GAP = "   ", "  "
 _LEAST_TOP_MS = 10.0
 # vLLM publishes its metrics always.
 _METRICS = {"sglang": "--enable-metrics", "llamacpp": "--metrics"}
@@ -188,8 +188,11 @@ class ServerSection(Section):
         engine = plain(health.engine.label, 40) if health.engine else "a server"
         place = health.endpoint.split("://")[-1].removesuffix("/v1")
         # Why it is not simply up comes before what can be cut.
-        why = (f"{state.why}{_GAP}" if state.why else "", state.style)
-        return [line(start, why, engine, _GAP, (place, MUTED))]
+        ways = []
+        for gap in (_GAP, _NARROW_GAP):
+            why = (f"{state.why}{gap}" if state.why else "", state.style)
+            ways.append(line(start, why, engine, gap, (place, MUTED)))
+        return [fitting(ways, width)]
 
     def _model(self, width: int) -> Content:
         assert self.routing_view is not None

@@ -14,9 +14,14 @@ from core.capsule import EventLog
 from core.demo import story
 from core.demo.calibration import calibrated
 from core.demo.closing import Tour, tour_of
+from core.demo.recorded import RECORDED, show_recorded
 from core.demo.story import BEATS, Act, Beat, Story
+from core.harness.report.files import newest, read
 from core.router.condition import DeepProbe
+from core.router.lapses import disqualifying
 from core.stages import Mode
+from reflex_tui.model.estimate import past_of
+from reflex_tui.model.reports import read_detail
 from tests.support.tui.making import call, decision
 
 if TYPE_CHECKING:
@@ -113,3 +118,18 @@ def test_the_end_says_what_was_seen(tmp_path: Path) -> None:
         log.append(decision("c", origin="bakeoff"))
         log.append(call("c", origin="bakeoff"))
         assert tour_of(log) == Tour(calls=2, by_reflex=1, fell_back=1, bakeoffs=0)
+
+
+def test_the_recorded_report_is_shown_and_counts_nowhere(tmp_path: Path) -> None:
+    """A real run, whole and small; nothing takes it for this machine's, or for a verdict."""
+    assert RECORDED.stat().st_size < 150_000
+    path = show_recorded(tmp_path)
+    report = read(path)
+    assert "recorded" in report.stamps
+    assert not report.partial
+    assert "recorded" in disqualifying(report.stamps, in_demo=True)
+    assert newest(tmp_path).path is None
+    assert past_of(tmp_path, {}).report is None
+    detail = read_detail(path, tmp_path)
+    assert detail.gate.verdict.value == report.gate["verdict"]
+    assert {one.arm for one in report.trials} == {"reflex", "cloud"}

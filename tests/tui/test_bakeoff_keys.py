@@ -106,7 +106,8 @@ async def test_at_80_columns_every_key_of_the_pane_is_in_the_foot() -> None:
         pane.unfinished = Unfinished(ROOT / "x", 3, 10, under_way=False, about={})
         await bench.drawn()
         foot = bench.shown().splitlines()[-1]
-        for word in ("Open", "New", "Resume", "Disable", "Compare", "Baseline", "^p palette"):
+        kept = "? Help", "^p palette"
+        for word in ("Open", "New", "Resume", "Disable", "Compare", "Baseline", *kept):
             assert word in foot
 
 

@@ -89,8 +89,8 @@ class NewestReport:
 def newest(directory: Path) -> NewestReport:
     """The newest report there, by its name, that is of a whole run over the whole suite.
 
-    Partial reports, shards, subsets of the tasks and A/A runs are passed over: none of them is the
-    suite's verdict.
+    Partial reports, shards, subsets of the tasks, A/A runs and the demo's recorded one are passed
+    over: none of them is the suite's verdict.
 
     Raises:
         ReportError: A newer one cannot be read, so that nobody can say what it is.
@@ -133,6 +133,7 @@ def _less_than_whole(report: Report) -> str:
     reasons = {
         "partial": report.partial,
         "A/A": "aa" in report.stamps,
+        "recorded": "recorded" in report.stamps,
         f"shard {report.settings.shard}": bool(report.settings.shard),
         "subset": report.subset,
     }
@@ -154,7 +155,9 @@ def _bytes(path: Path) -> bytes:
 
 
 def _no_report(name: str, why: str) -> ReportError:
-    return ReportError(f"{name} is not a bakeoff report ({why}); make one: code reflex bakeoff")
+    return ReportError(
+        f"{name} is not a bakeoff report ({why})", remedy="Make one with: code reflex bakeoff"
+    )
 
 
 def _broken(name: str, fault: str) -> ReportError:

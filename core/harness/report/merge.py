@@ -39,7 +39,7 @@ _SAME: dict[str, Callable[[Report], Any]] = {
     "version of this package": lambda one: one.environment.reflex_version,
 }
 # What limits such a trial limits it wherever it is used again.
-_INHERITED: tuple[Stamp, ...] = ("demo", "scripted", "unsandboxed", "server_changed")
+_INHERITED: tuple[Stamp, ...] = ("demo", "scripted", "unsandboxed", "server_changed", "recorded")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ Stamp = Literal[
     "mixed_hardware",
     "loosened",
     "other_suite",
+    "recorded",
 ]
 STAMPS: tuple[Stamp, ...] = get_args(Stamp)
 _GATE = frozenset({"verdict", "criteria", "misses", "decides", "summary"})
