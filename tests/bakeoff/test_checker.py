@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.harness.sandbox import SelfTest
 
 
+@pytest.mark.slow
 async def test_tasks_prepared_at_once_keep_their_own_tests(
     tmp_path: Path, self_test: SelfTest
 ) -> None:

@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
+
 from core.capsule.index import EventFilter, Index
 from tests.support.capsule.filling import COUNT, fill, index_file
 from tests.support.capsule.making import decision
@@ -55,6 +57,7 @@ def test_building_tells_its_progress_and_can_stop(filled: tuple[EventLog, list[R
     assert shares[-1] == 1.0
 
 
+@pytest.mark.slow
 def test_several_processes_build_it_together(filled: tuple[EventLog, list[Record]]) -> None:
     """Who comes second finds what the first has done; nothing is counted twice."""
     log, _ = filled

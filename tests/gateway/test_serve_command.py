@@ -67,7 +67,10 @@ def refused(project: Path, *arguments: str, **environ: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGTERM, 0), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+)
 def test_told_to_stop_it_ends_what_is_under_way(
     project: Path, slow_cloud: ServerProcess, number: signal.Signals, status: int
 ) -> None:
@@ -85,6 +88,7 @@ def test_told_to_stop_it_ends_what_is_under_way(
         assert process.stderr.read() == ""
 
 
+@pytest.mark.slow
 def test_the_grace_is_bounded(project: Path, slow_cloud: ServerProcess) -> None:
     """A call that goes on for longer is cancelled, told so, and on record."""
     configured(project, slow_cloud.endpoint)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
-STRINGS = hostile_strings(10_000 if FULL else 70)
+STRINGS = hostile_strings(10_000 if FULL else 40)
 _PATIENCE_S = 60
 _FEW = 60 if FULL else 5
 # What a click on our own parts means, and on Textual's scrollbars.

@@ -38,6 +38,7 @@ def test_a_pass_is_zero_and_shows_its_figures(workspace: Workspace) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_shell_sees_the_same(workspace: Workspace) -> None:
     """The streams and the status of a process of its own; those below are this one's."""
     workspace.written(planted(lost=20))

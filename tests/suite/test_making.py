@@ -120,6 +120,7 @@ async def test_tests_that_cannot_begin_say_what_they_lack(
     }
 
 
+@pytest.mark.slow
 async def test_a_file_too_large_for_a_prompt_is_told(tmp_path: Path, self_test: SelfTest) -> None:
     """It is no candidate, and not passed over in silence."""
     root = make_repository(tmp_path)
@@ -260,6 +261,7 @@ async def test_other_languages_are_broken_line_by_line(tmp_path: Path, self_test
     assert made.tally.dropped["mutation", NOT_NOTICED] == 2
 
 
+@pytest.mark.slow
 async def test_the_list_says_how_far_the_code_has_moved(
     tmp_path: Path, self_test: SelfTest
 ) -> None:

@@ -197,6 +197,7 @@ async def test_a_command_with_nothing_to_do_says_so(command: str, told: str) -> 
         assert bench.dashboard.pane == "bakeoff"
 
 
+@pytest.mark.slow
 async def test_at_80_columns_nothing_of_a_run_is_cut() -> None:
     """Names of tasks, outcomes of every kind, the verdict so far and what would decide it."""
     kinds = list(FailureKind)

@@ -125,6 +125,7 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
         assert not isinstance(bench.app.screen, PromoteScreen)
 
 
+@pytest.mark.usefixtures("no_sandbox")
 @pytest.mark.slow
 async def test_a_run_is_stopped_and_gone_on_with(ring: Arena) -> None:
     """What is done is kept in a partial report; the rest is made up for, and it is one run."""
@@ -160,6 +161,7 @@ async def test_a_run_is_stopped_and_gone_on_with(ring: Arena) -> None:
         assert len(desk.pane.reports) == 2
 
 
+@pytest.mark.usefixtures("no_sandbox")
 @pytest.mark.slow
 async def test_a_run_survives_other_panes(ring: Arena) -> None:
     """It goes on while the user looks elsewhere, and is there when he comes back."""
@@ -172,6 +174,7 @@ async def test_a_run_survives_other_panes(ring: Arena) -> None:
         assert "✓ pass" in bench.shown()
 
 
+@pytest.mark.usefixtures("no_sandbox")
 @pytest.mark.parametrize(
     ("key", "answer"),
     [pytest.param("q", "enter", marks=pytest.mark.slow), ("ctrl+c", "ctrl+c")],
@@ -328,6 +331,7 @@ async def test_a_task_of_a_run_opens_with_its_attempts(ring: Arena) -> None:
         assert "attempt 1" in bench.shown()
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_a_run_elsewhere_is_seen_and_left_alone(ring: Arena) -> None:
     """The journal that another process holds says how far it is; it cannot be gone on with."""
     ring.reflex_is(ttft_ms=200)

@@ -378,6 +378,7 @@ def test_promote(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen(snap_compare, act, MIDDLE, "reflex-dark")
 
 
+@pytest.mark.slow
 async def test_leave() -> None:
     """Asked once before a run is stopped by leaving: how far it is, and what stays."""
 

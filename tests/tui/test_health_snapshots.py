@@ -129,7 +129,13 @@ SAYS = {
 }
 
 
-@pytest.mark.parametrize("state", SAYS)
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(one, marks=pytest.mark.slow) if one in {"deep", "reading"} else one
+        for one in SAYS
+    ],
+)
 async def test_what_matters_is_said_at_every_size(
     calls: tuple[Record, ...], seen: Windowed, state: str
 ) -> None:

@@ -77,6 +77,7 @@ def slow_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
 
 
+@pytest.mark.slow
 async def test_a_slow_server_does_not_hold_up_the_log(
     workspace: Path, heartbeat: Heartbeat
 ) -> None:

@@ -96,6 +96,7 @@ async def test_a_filter_is_kept_and_let_go(a_day: tuple[Record, ...], tmp_path: 
     assert preferred(tmp_path / "routing.json").filters == ()
 
 
+@pytest.mark.slow
 async def test_columns_are_chosen_and_kept(a_day: tuple[Record, ...], tmp_path: Path) -> None:
     """What is left out gives its room to the others."""
     async with dashboard(theme_file=tmp_path / "theme") as bench:
