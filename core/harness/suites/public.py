@@ -36,6 +36,7 @@ def collect(name: str, root: Path, items: Iterable[str], convert: Callable[[str]
     for item in items:
         try:
             task = convert(item)
+            task.answers("solution")  # what cannot be read, or leads elsewhere, is said now
         except LeftOutError as reason:
             left_out.append(f"{item}: {reason}")
             continue
