@@ -12,6 +12,7 @@ import pytest
 from core.syntax import NOT_PYTHON, parse
 
 
+@pytest.mark.slow
 def test_threads_that_parse_at_once_do_not_disturb_each_other() -> None:
     """With ``ast.parse`` alone one of these ends in a SystemError on CPython 3.11.7."""
     rows = (f"{'(' * (n % 30)}{n}, [a, b]{')' * (n % 30)},\n" for n in range(400))

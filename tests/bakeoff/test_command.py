@@ -116,6 +116,7 @@ def test_ctrl_c_leaves_a_partial_report_and_resume_goes_on(project: Path) -> Non
         assert not list(b.eval.glob("*.journal.jsonl"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_sandbox")
 def test_kill_loses_nothing_that_was_done(project: Path) -> None:
     """Kill -9 leaves the journal; resumed, only what it lacks is made."""

@@ -99,6 +99,7 @@ def test_without_confidence_the_point_decides() -> None:
     assert not p95_passes([], 10, 0)
 
 
+@pytest.mark.slow
 def test_bound_holds_as_often_as_it_says() -> None:
     """Over 4,000 samples of a skewed distribution the true P95 exceeds the bound in at most 5 %."""
     random = Random(7)

@@ -181,6 +181,7 @@ def test_the_limit_follows_the_descriptors(monkeypatch: pytest.MonkeyPatch) -> N
         assert low <= connection_limit() <= high
 
 
+@pytest.mark.slow
 def test_out_of_descriptors_in_a_process_of_its_own(project: Path) -> None:
     """With 64 descriptors and 90 idle clients: answered before, meanwhile and after; few lines."""
     configured(project, "http://127.0.0.1:9/v1")

@@ -95,6 +95,7 @@ async def test_one_that_reads_nothing_is_dropped(
             assert not heard.endswith(b"0\r\n\r\n")  # it cannot be taken for whole
 
 
+@pytest.mark.slow
 async def test_one_that_reads_after_all_gets_everything(
     project: Path, paused: list[Connection]
 ) -> None:

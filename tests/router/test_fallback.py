@@ -285,6 +285,7 @@ async def test_one_probe_goes_of_many_at_half_open(
     assert len({answer.call_id for answer in answers}) == 200
 
 
+@pytest.mark.slow
 async def test_a_flapping_server_answers_every_call_once(project: Path, *, torture: bool) -> None:
     """Faults at random: every call has one answer, and no more requests than the limit allows."""
     calls = 10_000 if torture else 100

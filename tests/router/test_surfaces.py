@@ -49,6 +49,7 @@ def marked(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return asyncio.run(earn())
 
 
+@pytest.mark.slow
 def test_a_pass_against_the_stand_in_is_explained_by_status(
     marked: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,6 +130,7 @@ async def test_a_file_too_large_for_a_prompt_is_told(tmp_path: Path, self_test: 
     assert made.tally.passed_over == {"over 60 KiB, too much for a prompt": 1}
 
 
+@pytest.mark.slow
 async def test_one_test_file_is_enough_for_a_task(tmp_path: Path, self_test: SelfTest) -> None:
     """The first that reaches the function; files that no test imports are counted apart."""
     root = make_repository(tmp_path)

@@ -227,6 +227,7 @@ async def test_what_would_be_refused_cannot_be_started(ring: Arena) -> None:
         assert not desk_of(bench).running
 
 
+@pytest.mark.slow
 async def test_the_cloud_without_a_key_is_refused_with_the_variable(ring: Arena) -> None:
     """What to set is named."""
     file = ring.root / "stage0.toml"

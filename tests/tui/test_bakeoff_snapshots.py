@@ -315,7 +315,11 @@ REFUSED = ConfigError(
 
 @pytest.mark.parametrize(
     ("found", "size", "theme"),
-    [(ALL, MIDDLE, "reflex-dark"), (SOME, SMALL, "reflex-dark"), (REFUSED, SMALL, "reflex-light")],
+    [
+        (ALL, MIDDLE, "reflex-dark"),
+        pytest.param(SOME, SMALL, "reflex-dark", marks=pytest.mark.slow),
+        (REFUSED, SMALL, "reflex-light"),
+    ],
     ids=["all", "some", "refused"],
 )
 def test_start(

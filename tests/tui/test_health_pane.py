@@ -161,6 +161,7 @@ async def test_the_breaker_counts_down_while_a_look_takes_its_time() -> None:
             assert f"retry in {left}" in bench.shown()
 
 
+@pytest.mark.slow
 async def test_every_threshold_has_value_bound_and_verdict_at_every_size() -> None:
     """Also where it is missed."""
     late = figure(2310.0, 2540.0, 2000.0, "fail")

@@ -54,6 +54,7 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path / "api"
 
 
+@pytest.mark.slow
 async def test_the_loop_beats_while_all_else_is_done_elsewhere(
     workspace: Path, heartbeat: Heartbeat, callers: dict[str, set[int]]
 ) -> None:

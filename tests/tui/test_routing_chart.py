@@ -58,6 +58,7 @@ async def test_at_80_by_24_the_chart_is_one_key_away(a_day: tuple[Record, ...]) 
         assert {"Filter", "Open"} <= bench.offered()
 
 
+@pytest.mark.slow
 async def test_both_panes_show_the_same_window(a_day: tuple[Record, ...]) -> None:
     """Turned on one it is turned on the other; by key and by command."""
     async with dashboard() as bench:

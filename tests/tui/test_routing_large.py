@@ -176,6 +176,7 @@ async def test_new_events_wait_while_paused_and_end_shows_them(workspace: Path) 
         assert bench.view.waiting == 0
 
 
+@pytest.mark.slow
 async def test_rows_that_leave_memory_stay_in_reach(workspace: Path) -> None:
     """The newest is bounded; positions do not move when rows go from it to the index."""
     async with watching(workspace) as bench, _log(workspace) as log:
@@ -188,6 +189,7 @@ async def test_rows_that_leave_memory_stay_in_reach(workspace: Path) -> None:
         assert (await in_sight(bench))[0] == 2 * (ROWS - 500) + 1
 
 
+@pytest.mark.slow
 async def test_an_old_event_is_opened_with_its_call(workspace: Path) -> None:
     """Enter on a row that was never in memory: attempts, JSON, hash."""
     async with watching(workspace) as bench:
