@@ -137,7 +137,7 @@ class Grounds:
         suites = [
             scenes.small_suite(home / "small"),
             scenes.own_suite(self._first / "my-suite", task="billing-cents"),
-            scenes.own_suite(self._first / "suite12", task="cash-rounding"),
+            scenes.own_suite(self._first / "suite3", task="cash-rounding"),
             scenes.quixbugs(home / "src" / "QuixBugs"),
             scenes.quixbugs(self._first / "path" / "to" / "QuixBugs"),
         ]
@@ -200,7 +200,7 @@ def _laid_out(root: Path) -> None:
     (root / "qwen2.5-coder-7b-instruct-q4_k_m.gguf").symlink_to(default_weights())
     (root / ".gitignore").write_text(".speckit/\n*.gguf\n__pycache__/\n")
     # A check by pytest finds the tests of the project alone, not those of the suites.
-    (root / "pytest.ini").write_text("[pytest]\nnorecursedirs = my-suite suite12 path .*\n")
+    (root / "pytest.ini").write_text("[pytest]\nnorecursedirs = my-suite suite3 path .*\n")
 
 
 def _is_of_the_default_suite(report: Path) -> bool:
