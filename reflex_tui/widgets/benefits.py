@@ -13,7 +13,7 @@ from reflex_tui.model.rows import RowOutcome
 from reflex_tui.watch.messages import CommandWanted
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, fitting, left, line, right, spread, title
-from reflex_tui.widgets.section import Section
+from reflex_tui.widgets.section import UNREADABLE, Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,7 @@ class BenefitsSection(Section):
     sample: reactive[float] = reactive(0.0, layout=True)
     saved: reactive[Savings | None] = reactive(None, layout=True)
     share: reactive[float] = reactive(0.0)
+    broken: reactive[bool] = reactive(default=False)
 
     def on_click(self) -> None:
         """The strip opens the savings page."""
@@ -59,7 +60,8 @@ class BenefitsSection(Section):
         """The strip, what would complete it where there is room, and the shadow calls."""
         if self.benefits is None:
             read = f", {percent(round(100 * self.share))}" if self.share else ""
-            return [left(title("TODAY", (f"◌ reading the evidence{read} …", MUTED)), width)]
+            told = (f"◌ reading the evidence{read} …", MUTED)
+            return [left(title("TODAY", UNREADABLE if self.broken else told), width)]
         tall = self.screen.has_class("-tall")
         rows = _rows(self.benefits, width, shown_key(self.app, "health.savings", "b"))
         lines = rows if tall else [fitting(_strips(self.benefits), width)]
@@ -228,6 +230,7 @@ class RecentSection(Section):
     rows: reactive[tuple[Row, ...] | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)
     patience_s: reactive[float] = reactive(60.0)
+    broken: reactive[bool] = reactive(default=False)
 
     def lines(self, width: int) -> list[Content]:
         """A title, and a line for each decision."""
@@ -238,7 +241,8 @@ class RecentSection(Section):
         hint = "no decision yet" if self.rows == () else "newest last"
         if self.rows is None:
             hint = "◌ reading …"
-        return [title("DECISIONS", (hint, MUTED)), *(self._row(row, width) for row in shown)]
+        told = UNREADABLE if self.broken else (hint, MUTED)
+        return [title("DECISIONS", told), *(self._row(row, width) for row in shown)]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """The title at least; the stylesheet gives it what is left."""

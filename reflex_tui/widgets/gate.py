@@ -127,7 +127,8 @@ def criterion_line(criterion: CriterionRow, width: int, *, past: bool = False) -
         drawn, room = line("  ", _drawn(criterion, bar - 2, style)), room - bar
     # What a bound proves comes after a comma: it is left out before words are cut.
     short = criterion.bound.partition(",")[0]
-    words = [criterion.bound, short, short.replace(" first calls", "").replace(" replies", "")]
+    shorter = short.replace(" first calls", "").replace(" replies", "")
+    words = [criterion.bound, short, shorter, shorter.replace(" at or over", " ≥")]
     bound = fitting([line((f"  {each}", MUTED)) for each in words], room)
     return line(
         left(criterion.name, _NAME),

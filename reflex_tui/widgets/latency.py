@@ -33,7 +33,7 @@ from reflex_tui.widgets.lines import (
     spread,
 )
 from reflex_tui.widgets.plot import PlotSection
-from reflex_tui.widgets.section import Section
+from reflex_tui.widgets.section import UNREADABLE, Section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,6 +97,7 @@ class BackendsSection(Section):
     auto: reactive[bool] = reactive(default=True)
     cut: reactive[bool] = reactive(default=False)
     limit_ms: reactive[float] = reactive(2000.0)
+    broken: reactive[bool] = reactive(default=False)
 
     def lines(self, width: int) -> list[Content]:
         """A title with the windows, the columns' names, a row for each backend, a footnote."""
@@ -141,7 +142,8 @@ class BackendsSection(Section):
     def _title(self, width: int) -> Content:
         name = line(("BACKENDS", TITLE))
         if self.calls is None:
-            return left(line(name, ("  ◌ reading …", MUTED)), width)
+            told = UNREADABLE if self.broken else ("◌ reading …", MUTED)
+            return left(line(name, "  ", told), width)
         of = f"newest {count(len(self.calls))} calls" if self.cut else "last"
         span = line(name, (f"  {of} {self.window.words}", MUTED))
         key = line((shown_key(self.app, "health.window", "w"), "bold $reflex"), (" window ", MUTED))

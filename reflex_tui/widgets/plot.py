@@ -13,7 +13,7 @@ from reflex_tui.model.gate import BAD, MODE_STYLE
 from reflex_tui.model.latencies import WINDOWS, EndedCall, Window
 from reflex_tui.widgets.chart import BAND, FAILED_LANE, MARKS, Dot, Plotted, plot
 from reflex_tui.widgets.lines import MUTED, fitting, left, line, spread, title
-from reflex_tui.widgets.section import Section
+from reflex_tui.widgets.section import UNREADABLE, Section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +114,7 @@ class PlotSection(Section):
     window: reactive[Window] = reactive(WINDOWS[2])
     now_s: reactive[float] = reactive(0.0)
     limit_ms: reactive[float] = reactive(2000.0)
+    broken: reactive[bool] = reactive(default=False)
 
     def show(self, calls: tuple[EndedCall, ...] | None, window: Window, now_s: float) -> None:
         """Draw these; once in a while only, where the same window has merely moved on."""
@@ -132,7 +133,8 @@ class PlotSection(Section):
         if height < 1:
             return []
         if self.calls is None:
-            return [left(title("LATENCY", ("◌ reading the evidence …", MUTED)), width)]
+            told = UNREADABLE if self.broken else ("◌ reading the evidence …", MUTED)
+            return [left(title("LATENCY", told), width)]
         if not self.calls:
             return [title("LATENCY", (f"no calls in the last {self.window.words}", MUTED))]
         return Charts(self.calls, self.window, self.now_s, self.limit_ms, width, height).lines()

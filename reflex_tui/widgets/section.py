@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _MOST_ROWS = 14
 COMMAND = "$ "
 IN_FILE = "| "
+UNREADABLE = "✖ the evidence cannot be read", "$error"
+"""What stands where something from a capsule would, and why nothing is there."""
 
 
 class Section(Widget):

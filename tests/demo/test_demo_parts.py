@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     [
         (60.0, 400.0, 160, 2000),  # a fast machine: the most, the shortest deadline
         (200.0, 100.0, 100, 4000),  # 1 s of 2 s are left for tokens
-        (500.0, 10.0, 64, 21000),  # slower than the limit: the least, and time for it
+        (200.0, 25.0, 64, 6000),  # slower than the limit: the least, and time to fall back
+        (500.0, 10.0, 64, 10500),
         (900.0, 0.5, 64, 30000),
     ],
 )

@@ -156,3 +156,15 @@ async def test_the_reason_is_never_clipped(size: tuple[int, int]) -> None:
         await bench.tell(came(()), ViewSeen(routing_view(ill(summary=" ".join(words)))))
         shown = bench.shown()
         assert [each for each in words if each not in shown] == []
+
+
+async def test_what_cannot_be_read_is_not_being_read() -> None:
+    """A capsule that is broken from the start: no part of the health pane says that it reads on."""
+    async with dashboard() as bench:
+        await bench.tell(ViewSeen(routing_view()))
+        assert "reading" in bench.shown()
+        await bench.tell(CapsuleBroken(BROKEN))
+        bench.dashboard.tick()
+        await bench.drawn()
+        assert "reading" not in bench.shown()
+        assert bench.shown().count("the evidence cannot be read") >= 3
