@@ -67,7 +67,8 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say what was not run, and what runs it."""
-    if slow := config.stash.get(_LEFT_OUT, 0):
+    slow = config.stash.get(_LEFT_OUT, 0)
+    if slow and config.getoption("markexpr"):
         terminalreporter.write_line(f"{slow} slow tests were left out; make test-all runs them too")
 
 

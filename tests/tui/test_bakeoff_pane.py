@@ -161,7 +161,6 @@ async def test_a_run_is_stopped_and_gone_on_with(ring: Arena) -> None:
         assert len(desk.pane.reports) == 2
 
 
-@pytest.mark.usefixtures("no_sandbox")
 @pytest.mark.slow
 async def test_a_run_survives_other_panes(ring: Arena) -> None:
     """It goes on while the user looks elsewhere, and is there when he comes back."""
