@@ -58,7 +58,7 @@ async def test_the_embedded_engine_fails_at_its_first_look(
     assert look.ends
     assert look.words == (
         "look 1 of 4, after 1 task: reflex solved 0, the cloud not asked: too far below the "
-        "threshold to go on; the other tasks are not needed"
+        "threshold; the other tasks are not needed"
     )
     assert {one.arm for one in report.trials} == {"reflex"}
     own = [one.attempts[0] for one in report.trials]

@@ -95,7 +95,7 @@ class Look:
         cloud = "the cloud not asked" if self.cloud is None else f"cloud {self.cloud}"
         found = {
             "pass": "success parity clears",
-            "futile": "too far below the threshold to go on",
+            "futile": "too far below the threshold",
             "open": "nothing decided yet",
         }[self.outcome]
         return f"after {plural(self.tasks, 'task')}: reflex solved {self.reflex}, {cloud}: {found}"
