@@ -17,7 +17,7 @@ from tests.support.capsule.making import FULL, FaultyDisk, QuickDisk, decision
 from tests.support.patience import PATIENCE_S
 
 EVENTS = 60 if FULL else 15
-ONE_LINE = 600
+ONE_LINE = 700  # more than the line of a decision, less than one and a half
 
 
 def outcome(path: Path, disk: FaultyDisk) -> tuple[dict[int, str], list[CapsuleError]]:

@@ -89,6 +89,7 @@ def test_the_engines_know_the_switches_of_the_text() -> None:
     """Those that tables and sentences name, by the engines they name there."""
     everywhere = flags("sglang-0.5.23") | flags("vllm-0.32.0") | flags("llama-server")
     reflex = {"--deep", "--write", "--gguf", "--hf", "--model", "--identifier", "--ttl", "--arms"}
+    reflex.add("--undo")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGE)) - reflex
     assert {"--reasoning-parser", "--tp-size", "--speculative-config"} <= named
     docker = {"--rm", "--security-opt", "--volume", "--tag", "--network"}

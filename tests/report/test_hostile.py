@@ -191,12 +191,13 @@ def test_a_directory_full_of_reports_is_not_read_to_its_end(
 
 @pytest.mark.parametrize("data", [b"# Notes\n", b"", b"\x7fELF", b'{"name": "package"}', b"[1]"])
 def test_what_is_no_report_is_said_in_one_line(workspace: Workspace, data: bytes) -> None:
-    """As when somebody names the README."""
+    """As when somebody names the README; the next line says how to make one."""
     (workspace.root / "notes").write_bytes(data)
     done = workspace.reflex("check", "--report", "notes")
     assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    line, remedy = done.stderr.splitlines()
     assert "notes is not a bakeoff report" in line
+    assert remedy == "Make one with: code reflex bakeoff"
 
 
 EXCESSES = {
