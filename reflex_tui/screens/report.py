@@ -58,7 +58,7 @@ def overview(detail: Detail, width: int) -> list[Content]:
     table = criteria(gate.as_json(), Thresholds())
     lines += [criterion_line(each, min(width, 90)) for each in table]
     lines += [line(""), *origin_lines(detail.origins, min(width, 110))]
-    lines += [*_looks(detail), *_kinds(detail), line(""), *_figures(detail)]
+    lines += [*_looks(detail, width), *_kinds(detail), line(""), *_figures(detail)]
     lines += [line(""), *_about(detail, width)]
     for stamp in detail.report.stamps:
         told = wrap(f"{stamp}: {mark(stamp).consequence}", max(20, width - LABEL))
@@ -70,14 +70,17 @@ def overview(detail: Detail, width: int) -> list[Content]:
     return [left(each, width) for each in [*lines, line("")]]
 
 
-def _looks(detail: Detail) -> list[Content]:
+def _looks(detail: Detail, width: int) -> list[Content]:
     """The planned looks that were taken, where there was more than the one at the end."""
     plan, looks = detail.report.plan, detail.gate.looks
     if plan is None or len(plan.looks) == 1 or not looks:
         return []
-    told = (f"look {number}, {look.words}" for number, look in enumerate(looks, 1))
     heading = title("LOOKS", f"{len(looks)} of {len(plan.looks)} planned")
-    return [line(""), heading, *(line((each, MUTED)) for each in told)]
+    lines = [line(""), heading]
+    for number, look in enumerate(looks, 1):
+        first, *rest = wrap(f"look {number}, {look.words}", max(20, width - 2))
+        lines += [line((first, MUTED)), *(line((f"  {each}", MUTED)) for each in rest)]
+    return lines
 
 
 def _kinds(detail: Detail) -> list[Content]:

@@ -142,7 +142,10 @@ def test_a_report_says_its_looks_its_power_and_its_kinds(tmp_path: Path) -> None
     path, _, _ = write(report, tmp_path)
     shown = "\n".join(each.plain.rstrip() for each in overview(read_detail(path, tmp_path), 110))
     assert "4 of 4 planned" in shown
-    assert "look 1, after 17 tasks: reflex solved 15, cloud 17: nothing decided yet" in shown
+    first = "look 1, after 17 tasks: reflex solved 15, cloud 17: nothing decided yet"
+    assert first in shown
+    narrow = overview(read_detail(path, tmp_path), 40)
+    assert first in " ".join(" ".join(each.plain for each in narrow).split())
     assert "Run 1 of this fingerprint" in shown
     assert "clears success parity in about 100 of 100 first runs" in " ".join(shown.split())
     (go,) = [line for line in shown.splitlines() if line.startswith("go ")]
