@@ -50,9 +50,9 @@ def tree_hash(root: Path, *, without: Collection[str] = ()) -> str:
     """``sha256:…`` over relative paths and contents, the same on every machine.
 
     Bytecode, hidden files and the names ``without`` directly in ``root`` do not count; ``root``
-    may also be one file. An absent directory has
-    a hash of its own, so that a suite which was deleted differs from the one that was judged. A
-    link counts by what it says, not by what it leads to.
+    may also be one file. An absent directory has a hash of its own, so that a suite which was
+    deleted differs from the one that was judged. A link counts by what it says, not by what it
+    leads to.
 
     Raises:
         UnsafeFile: It is larger than any suite: in files, bytes or depth, or it takes too long.

@@ -75,7 +75,7 @@ def to_file(text: str, directory: Path | None = None) -> Path:
 
 
 def collect_garbage_seldom() -> None:
-    """Have Python look for garbage seldom: each look at all widgets and rows holds a key up 0.1 s.
+    """Have Python look for garbage seldom: a look at all widgets and rows delays a key by 0.1 s.
 
     Measured by ``benchmarks/dashboard.py``: with Python's own thresholds a jump's p95 is 150 ms
     while events arrive, with these 65 to 85, for 3 MB more.

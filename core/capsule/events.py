@@ -398,7 +398,7 @@ class FailedAttemptRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    rung: str = Field(description="rewrite, mask, feedback or variant.")
+    rung: str = Field(description="rewrite, mask, search, feedback or variant.")
     failure: str = Field(description="transport, timeout, format, apply, compile, unchanged, test.")
     lines_changed: int | None = Field(default=None, description="Added plus removed; null: none.")
     edit_format: str = Field(

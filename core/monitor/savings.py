@@ -46,8 +46,7 @@ class Savings:
     counted by local servers, for all but ``uncounted`` local calls. ``usd`` is saved; ``usd_by``
     says by what: ``holdout``, or ``tokens``, priced as they are. ``seconds`` of waiting are saved.
     ``parity`` is the success of reflex's calls relative to the cloud's, of ``known`` outcomes each;
-    1 is the same.
-    ``paired`` are the tasks that both worked on.
+    1 is the same. ``paired`` are the tasks that both worked on.
     """
 
     name: str

@@ -172,8 +172,9 @@ class RoutedCall:
 
     async def _instead_of_cloud(self, decision: RoutingDecision) -> Answer | None:
         """Reflex's answer to a held-out call that the cloud failed: a comparison costs no call."""
-        held_out = decision.reason is Reason.HOLDOUT
-        if not held_out or self._passed_on or self._options.local_only:
+        if decision.reason is not Reason.HOLDOUT:
+            return None
+        if self._passed_on or self._options.local_only:
             return None
         error = self._attempts.error
         detail = error.code if error else None

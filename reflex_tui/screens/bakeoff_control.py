@@ -206,7 +206,7 @@ class BakeoffControl(Vertical):
             self.pane.stopping = True
 
     def on_bakeoff_pane_resume_wanted(self) -> None:
-        """TrialKey on with the run that was stopped last."""
+        """Go on with the run that was stopped last."""
         found, settings = self.pane.unfinished, self._settings
         if settings is None or found is None or self.pane.why_not("resume"):
             return
