@@ -40,7 +40,7 @@ from reflex_tui.widgets.log_view import LogView
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reflex_tui.watch.messages import RecordsCame
+    from reflex_tui.watch.announcements import RecordsCame
 
 EVENTS, FEW_EVENTS = 1_000_000, 100_000
 TRIVIAL = """

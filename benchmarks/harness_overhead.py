@@ -37,7 +37,7 @@ from processes import drivers
 from table import Curve, Given, Result, Row, main, number
 
 from core.client import schema as structured
-from core.client.attempt import Exchange
+from core.client.request import Exchange
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff import checker
 from core.harness.bakeoff import run as running
@@ -47,11 +47,11 @@ from core.patchloop import attempt as candidate
 from core.patchloop import loop as patchloop
 from core.router.evidence import Evidence
 from core.settings import load_settings
-from core.standin.server import start_scripted
+from core.standin.scripted_server import start_scripted
 
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess
-    from core.harness.report.model import Environment
+    from core.harness.report.document import Environment
     from core.patchloop.trial import Trial
 
 OUTSIDE = ("model", "tests, before", "tests and lint, after")

@@ -38,7 +38,7 @@ from core.errors import BackendError
 from core.fingerprint import PROMPTS, tree_hash
 from core.harness.bakeoff.checker import Checks
 from core.harness.sandbox import Tier, choose_tier
-from core.harness.suites.find import load_suite
+from core.harness.suites.loading import load_suite
 from core.patchloop.formats import EditFormat
 from core.patchloop.job import Job
 from core.patchloop.loop import repair
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from core.client.backend import ChatRequest
-    from core.harness.suites.find import Suite, Task
+    from core.harness.suites.loading import Suite, Task
     from core.patchloop.loop import Repair
 
 TUNED_EVERY = 7

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.demo.workspace import SUITE, configure, make_workspace
-from core.harness.report.files import newest, read, rederive
+from core.harness.report.storage import newest, read, rederive
 from core.settings import load_settings
-from core.standin.server import start_scripted
+from core.standin.scripted_server import start_scripted
 from core.start import python_module
 from reflex_tui.app import ReflexApp
-from reflex_tui.cli.verdict import about, gate_lines
+from reflex_tui.cli.verdict_lines import about, gate_lines
 from reflex_tui.screens.bakeoff_start import BakeoffStart, CostSection
 from reflex_tui.screens.promote import PromoteScreen
 

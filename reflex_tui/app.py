@@ -23,7 +23,7 @@ from reflex_tui import terminal, theme
 from reflex_tui.model.slash import COMMANDS, SlashCall
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CommandWanted,
     ConfigBroken,
     ConfigRead,
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 
     from core.errors import ConfigError
     from core.settings import Settings
+    from reflex_tui.watch.announcements import PreferencesChanged
     from reflex_tui.watch.archive import Question
-    from reflex_tui.watch.files import ConfigWatcher
-    from reflex_tui.watch.messages import PreferencesChanged
-    from reflex_tui.watch.workspace import WorkspaceWatchers
+    from reflex_tui.watch.on_disk import ConfigWatcher
+    from reflex_tui.watch.threads import WorkspaceWatchers
 
 _HUNG_UP = 129  # as a shell tells of SIGHUP
 _LOOKED_AT_EVERY_S = 2.0
@@ -156,8 +156,8 @@ class ReflexApp(App[None]):
         if not self._watch:
             self.dashboard.complete()
             return
-        from reflex_tui.watch.files import ConfigWatcher  # not for the first paint
-        from reflex_tui.watch.reading import loading  # as above
+        from reflex_tui.watch.on_disk import ConfigWatcher  # not for the first paint
+        from reflex_tui.watch.settings_reader import loading  # as above
 
         self.set_timer(_FIRST_LOOK_S, self.dashboard.complete)
         self._config = ConfigWatcher(self.settings, self.post_message, loading(self._read))
@@ -337,7 +337,7 @@ class ReflexApp(App[None]):
             self.notify(found.summary(), title=f"Keys: {file.name}", severity="warning", timeout=20)
 
     def _begin(self) -> None:
-        from reflex_tui.watch.workspace import WorkspaceWatchers  # not for the first paint
+        from reflex_tui.watch.threads import WorkspaceWatchers  # not for the first paint
 
         if self._watchers is not None:
             self._watchers.stop()

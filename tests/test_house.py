@@ -96,7 +96,7 @@ def users() -> dict[str, set[str]]:
 @pytest.mark.parametrize(
     ("library", "where"),
     [
-        ("httpx", {"core.client.proxies", "core.client.transport"}),
+        ("httpx", {"core.client.proxy_environment", "core.client.transport"}),
         ("plotext", {"reflex_tui.screens.dashboard", "reflex_tui.widgets.chart"}),
         ("pyarrow", {"core.export.parquet"}),
     ],

@@ -82,7 +82,7 @@ async def launch(
         ConfigError: It is not installed, cannot be started, or no address can be had.
     """
     from core.capsule import EventLog
-    from core.gateway import server
+    from core.gateway import listener
 
     agent, environ = AGENTS[name], dict(os.environ if environ is None else environ)
     program = program_of(agent, environ)
@@ -92,9 +92,9 @@ async def launch(
     stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
     with _warnings_kept() as warnings:
         serving = asyncio.ensure_future(
-            server.serve(
+            listener.serve(
                 settings,
-                server.Address(port=0, token=token),
+                listener.Address(port=0, token=token),
                 ready.set_result,
                 stop,
                 reload=reload,

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from core.client import bounded
 from core.client import schema as structured
 from core.client.apis import CHAT_PATH, api_of, authentication
-from core.client.attempt import Exchange
 from core.client.backend import Reply
 from core.client.faults import hidden, quoting, shed
-from core.client.proxies import open_transport
+from core.client.proxy_environment import open_transport
+from core.client.request import Exchange
 from core.client.toolcalls import arguments_of, fault_of, is_unparsed_call, offered
 from core.client.transport import DirectTransport, Request
 from core.clock import SystemClock

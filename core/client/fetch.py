@@ -19,7 +19,7 @@ from core.client.faults import (
     status_error,
     transport_error,
 )
-from core.client.proxies import open_transport
+from core.client.proxy_environment import open_transport
 from core.client.transport import Request
 from core.clock import SystemClock
 from core.errors import LimitExceeded, Misconfigured, ProtocolError, StatusError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.harness.report.files import write
-from core.harness.report.model import STAMPS, Report
+from core.harness.report.document import STAMPS, Report
+from core.harness.report.storage import write
 
 RECORDED = Path(__file__).with_name("recorded_bakeoff.json")
 

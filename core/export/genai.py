@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from core.export.lines import RAW
+from core.export.selection import RAW
 from core.figures import finite
 from core.plain import plain_json
 

@@ -11,22 +11,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import ReflexError, UnknownCall
-from core.gateway.body import ClientLeft, read_body, read_json
 from core.gateway.dialects.chat import Chat
 from core.gateway.dialects.messages import Messages
 from core.gateway.dialects.messages_events import error_document
 from core.gateway.dialects.refusals import ErrorReply, error_reply
 from core.gateway.dialects.responses import Responses
-from core.gateway.listing import APIS, Models, counted, hello
+from core.gateway.lookups import APIS, Models, counted, hello
 from core.gateway.metrics import Metrics
-from core.gateway.outcomes import MOST_OUTCOME_BYTES, outcome_asked
+from core.gateway.outcome_route import MOST_OUTCOME_BYTES, outcome_asked
 from core.gateway.relay import AgentCalls
+from core.gateway.request_body import ClientLeft, read_body, read_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from core.gateway.dialects.call import Dialect
+    from core.gateway.dialects.agent_call import Dialect
     from core.gateway.runs import Runs
     from core.gateway.security import Guard
     from core.stages import Stage

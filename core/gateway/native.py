@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from core.client.backend import NativePiece
     from core.client.body import SSEEvent
-    from core.gateway.dialects.call import AgentCall, Dialect
+    from core.gateway.dialects.agent_call import AgentCall, Dialect
     from core.settings.model import Cloud
 
 CREDENTIALS = ("authorization", "x-api-key")

@@ -12,11 +12,11 @@ from starlette.datastructures import Headers
 
 from core.client.backend import NativePiece
 from core.errors import ReflexError
-from core.gateway.body import ClientLeft, read_body, read_json
 from core.gateway.dialects.blocks import portions
 from core.gateway.dialects.refusals import ErrorReply, error_reply
 from core.gateway.native import NativeReply, for_cloud
-from core.gateway.stages import Placed, caller_of, placed
+from core.gateway.request_body import ClientLeft, read_body, read_json
+from core.gateway.stage_rules import Placed, caller_of, placed
 from core.router.decision import CallOptions
 from core.stages import Mode, Stage
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from core.client import backend
-    from core.gateway.dialects.call import AgentCall, AnswerWriter, Dialect
+    from core.gateway.dialects.agent_call import AgentCall, AnswerWriter, Dialect
     from core.gateway.metrics import Metrics
     from core.gateway.runs import Runs
     from core.router.answer import Answer

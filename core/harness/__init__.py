@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from core.harness.bakeoff.plan import Plan
     from core.harness.bakeoff.run import run_bakeoff
-    from core.harness.suites.find import load_suite
+    from core.harness.suites.loading import load_suite
 
 _HOMES = {
     "Plan": "core.harness.bakeoff.plan",
-    "load_suite": "core.harness.suites.find",
+    "load_suite": "core.harness.suites.loading",
     "run_bakeoff": "core.harness.bakeoff.run",
 }
 

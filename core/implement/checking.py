@@ -24,14 +24,14 @@ from core.errors import ConfigError
 from core.git import DEADLINE_S, kept_files
 from core.implement.command import Ran, run
 from core.patchloop.job import CheckResult
-from core.patchloop.output import neutral
+from core.patchloop.printed import neutral
 from core.patchloop.trial import FailureKind
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-    from core.implement.files import FilePlace, Original
+    from core.implement.user_files import FilePlace, Original
 
 
 MOST_FILES = 50_000

@@ -1,6 +1,6 @@
 """The user's own command, run to its end or its limit, and nothing of it left behind.
 
-Its output is made neutral for a model by ``core.patchloop.output``.
+Its output is made neutral for a model by ``core.patchloop.printed``.
 """
 
 from __future__ import annotations

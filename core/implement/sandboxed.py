@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.harness.commands.running import command_limits, run_command
 from core.harness.commands.toolchain import find_toolchain, own_packages
 from core.harness.sandbox.box import pack
-from core.harness.suites.model import CheckCommand
+from core.harness.suites.tasks import CheckCommand
 from core.implement.checking import DEPENDENCIES
 from core.patchloop.job import CheckResult
 from core.patchloop.trial import FailureKind
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from core.harness.sandbox import Sandbox
     from core.implement.checking import Scratch
-    from core.implement.files import FilePlace, Original
+    from core.implement.user_files import FilePlace, Original
 
 
 class SandboxedCheck:

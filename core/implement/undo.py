@@ -17,8 +17,8 @@ from core.capsule.events import PatchAppliedEvent, PatchUndoneEvent
 from core.capsule.keys import seal, seal_holds, user_key
 from core.errors import ConfigError
 from core.files import read_state, write_private
-from core.implement.files import FileChange, read_one, write_all
 from core.implement.recording import recorded
+from core.implement.user_files import FileChange, read_one, write_all
 from core.plain import plain
 
 if TYPE_CHECKING:

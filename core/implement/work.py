@@ -11,11 +11,11 @@ from core.capsule.events import BackendGivenUpEvent, FailedAttemptRecord
 from core.clock import SystemClock
 from core.errors import CapsuleError, ConfigError, NoBackend
 from core.implement.checking import CopyCheck, Scratch
-from core.implement.files import FileChange, FilePlace, Original, read_named, relative
 from core.implement.recording import recorded
 from core.implement.routed import RoutedAsk
 from core.implement.sandboxed import SandboxedCheck
 from core.implement.shadowing import TaskShadow
+from core.implement.user_files import FileChange, FilePlace, Original, read_named, relative
 from core.patchloop.auto import fits, refuse_unfit
 from core.patchloop.formats import EditFormat
 from core.patchloop.job import Job

@@ -19,10 +19,10 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 from core.capsule.decisions import NewestDecision, record_decision
 from core.capsule.events import DriftRecord, GateDecisionEvent
 from core.capsule.keys import seal_holds, user_key
+from core.capsule.live_seal import SEALED, CallSeals
 from core.capsule.reader import line_at
 from core.capsule.record import stamp_of
 from core.capsule.segments import RecordPlace, lines_from, open_segment, place_of
-from core.capsule.watched import SEALED, CallSeals
 from core.errors import CapsuleError, NoHome
 from core.files import read_state, write_private
 from core.monitor.drift import Drift, Promise, Watched, promise_of, restored

@@ -69,7 +69,7 @@ class Notifier:
             notice = found(chosen.lapse_days) if chosen else None
             if chosen is None or notice is None or (once and not _first_time(once)):
                 return
-            from core.notify.command import run_command  # loads what starts processes
+            from core.notify.user_command import run_command  # loads what starts processes
 
             problem = run_command(
                 chosen.command,
@@ -115,6 +115,6 @@ def _finish() -> None:
     with suppress(KeyboardInterrupt):
         for thread in list(_under_way):
             thread.join(max(0.0, ends - time.monotonic()))
-    from core.notify.command import stop_all  # as above
+    from core.notify.user_command import stop_all  # as above
 
     stop_all()

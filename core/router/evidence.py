@@ -18,8 +18,8 @@ from core.capsule.events import (
     PolicySnapshotRefEvent,
     RoutingDecisionEvent,
 )
+from core.capsule.live_seal import SEALED
 from core.capsule.redaction import redact
-from core.capsule.watched import SEALED
 from core.client.apis import left_out
 from core.errors import (
     BackendError,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator, Iterator
 
     from core.capsule import EventLog
-    from core.capsule.watched import CallSeals
+    from core.capsule.live_seal import CallSeals
     from core.client.backend import Backend, ChatRequest, Reply
     from core.notify.notifier import Notifier
     from core.router.breaker import Transition

@@ -36,8 +36,8 @@ from core.errors import (
 )
 from core.plain import plain
 from core.router.condition import Cause, DeepProbe, Health
-from core.router.notices import of_setup
 from core.router.remedies import remedy, shown
+from core.router.server_notices import of_setup
 
 if TYPE_CHECKING:
     from core.client.backend import Backend

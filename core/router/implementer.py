@@ -8,7 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 from core.capsule.keys import user_key
-from core.capsule.watched import CallSeals
+from core.capsule.live_seal import CallSeals
 from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
 from core.clock import Clock, SystemClock

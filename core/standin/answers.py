@@ -20,7 +20,7 @@ from core.standin.by_function import function_edits
 from core.standin.sample import UnsampleableError, sample
 
 if TYPE_CHECKING:
-    from core.harness.suites.find import Task
+    from core.harness.suites.loading import Task
 
 
 # The forms' schemas allow no more.
@@ -249,7 +249,7 @@ def suite_answerer(name_or_path: str, *, success_rate: float, seed: int) -> Suit
     Raises:
         SuiteError: There is no such suite, or it cannot be used.
     """
-    from core.harness.suites.find import load_suite  # the harness costs start-up
+    from core.harness.suites.loading import load_suite  # the harness costs start-up
 
     tasks = [_solved(task) for task in load_suite(name_or_path).tasks]
     return SuiteAnswerer(tasks, edit_reply, success_rate=success_rate, seed=seed)

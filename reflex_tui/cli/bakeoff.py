@@ -154,11 +154,11 @@ def run(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from core.harness.report.compare import compare
-    from core.harness.report.files import read
     from core.harness.report.junit import write_junit
+    from core.harness.report.storage import read
     from core.settings import load_settings
     from reflex_tui.cli.output import print_json, warn
-    from reflex_tui.cli.verdict import bakeoff_document, bakeoff_lines
+    from reflex_tui.cli.verdict_lines import bakeoff_document, bakeoff_lines
 
     settings = load_settings(arguments.config)
     warn(settings.warning)
@@ -213,7 +213,7 @@ async def _to_the_end(settings: Settings, plan: Plan) -> Finished:
     from core.harness.bakeoff.run import run_bakeoff
     from core.plain import plain
     from reflex_tui.cli.output import shown
-    from reflex_tui.cli.progress import progress_on
+    from reflex_tui.cli.progress_line import progress_on
 
     stop = asyncio.Event()
     show = progress_on(sys.stderr)
@@ -253,8 +253,8 @@ async def _to_the_end(settings: Settings, plan: Plan) -> Finished:
 
 def _status(finished: Finished, comparison: Comparison | None) -> int:
     from core.harness.bakeoff.run import INTERRUPTED
-    from core.harness.report.files import rederive
-    from core.harness.report.verdict import EXIT_STATUS
+    from core.harness.report.derived import EXIT_STATUS
+    from core.harness.report.storage import rederive
     from reflex_tui.cli.main import INTERRUPTED as INTERRUPTED_STATUS
 
     if finished.stopped:
@@ -271,13 +271,13 @@ def run_merge(arguments: argparse.Namespace) -> int:
     0 pass, 1 fail, 3 inconclusive; a report that lacks shards is 3 whatever it says. The result
     cannot enable reflex: this machine did not see what others ran.
     """
-    from core.harness.report.files import read, rederive, write
+    from core.harness.report.derived import EXIT_STATUS
     from core.harness.report.merge import merge
-    from core.harness.report.verdict import EXIT_STATUS
+    from core.harness.report.storage import read, rederive, write
     from core.plain import plain
     from core.settings import load_settings
     from reflex_tui.cli.output import print_json
-    from reflex_tui.cli.verdict import about, gate_lines, marked
+    from reflex_tui.cli.verdict_lines import about, gate_lines, marked
 
     out = arguments.out or load_settings(arguments.config).state_dir / "eval"
     report = merge([read(path) for path in arguments.reports])

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from core.harness.report.checking import CheckedReport
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
+    from core.harness.report.still_counts import CheckedReport
     from core.router.promotion import Lapse
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
@@ -61,15 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     from core.harness.report import attestation
-    from core.harness.report.checking import check, present
     from core.harness.report.compare import compare
-    from core.harness.report.files import read, read_hashed
     from core.harness.report.junit import write_junit
+    from core.harness.report.still_counts import check, present
+    from core.harness.report.storage import read, read_hashed
     from core.settings import load_settings
     from core.userdirs import in_demo
     from reflex_tui.cli import github
     from reflex_tui.cli.output import print_json, warn
-    from reflex_tui.cli.verdict import check_document, check_lines
+    from reflex_tui.cli.verdict_lines import check_document, check_lines
 
     settings = load_settings(arguments.config)
     warn(settings.warning)
@@ -104,7 +104,7 @@ def _demoted(settings: Settings, sha256: str) -> Lapse | None:
     """Whether live calls here took away the pass that the report gave."""
     from core.capsule import EventLog
     from core.errors import CapsuleError
-    from core.harness.report.checking import demotion
+    from core.harness.report.still_counts import demotion
     from core.router.promotion import GateWatch
     from core.settings.policy import PolicySnapshot
     from reflex_tui.cli.output import warn
@@ -121,9 +121,9 @@ def _demoted(settings: Settings, sha256: str) -> Lapse | None:
 def _newest(directory: Path) -> tuple[Path, tuple[str, ...]]:
     """The report to check, and the newer ones that are no verdict on their suite."""
     from core.errors import ReportError
-    from core.harness.report.files import newest
+    from core.harness.report.storage import newest
     from core.plain import plain
-    from reflex_tui.cli.verdict import listed
+    from reflex_tui.cli.verdict_lines import listed
 
     found = newest(directory)
     if found.path is None:
@@ -139,7 +139,7 @@ def _tell_github(report: Report, found: CheckedReport) -> None:
     from core.harness.report.markdown import render
     from core.harness.report.neutral import code
     from reflex_tui.cli import github
-    from reflex_tui.cli.verdict import headline
+    from reflex_tui.cli.verdict_lines import headline
 
     said = [found.headline, *(one.message for one in found.lapses), *found.worse, *found.notes]
     # On stderr, so that --json stays one document; the runner obeys either stream.

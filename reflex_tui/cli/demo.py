@@ -91,7 +91,7 @@ def _prepare(running: ExitStack, *, quiet: bool) -> Ready:
     from core.router.backends import primary
     from core.router.health import probe
     from core.settings import load_settings
-    from core.standin.server import start_scripted
+    from core.standin.scripted_server import start_scripted
 
     workspace = make_workspace()
     logs = workspace / ".speckit"

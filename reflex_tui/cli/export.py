@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule import EventLog
-    from core.export.lines import Range
+    from core.export.selection import Range
     from core.export.shipping import Cursor, Destination
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
@@ -58,7 +58,7 @@ def add(actions: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Hand out the records, after the capsule has noted that they were."""
     from core.capsule import EventLog
-    from core.export.lines import range_since
+    from core.export.selection import range_since
     from core.settings import load_settings
     from reflex_tui.cli.since import moment
 
@@ -88,7 +88,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _write(log: EventLog, span: Range, arguments: argparse.Namespace) -> int:
     from core.export import parquet
-    from core.export.lines import announce, exported_bodies, exported_lines
+    from core.export.selection import announce, exported_bodies, exported_lines
 
     out: Path | None = arguments.parquet or arguments.out
     if not span:
@@ -150,8 +150,8 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _ship(log: EventLog, settings: Settings, since: str, arguments: argparse.Namespace) -> int:
-    from core.export.lines import announce, range_since
     from core.export.otlp import Collector, traces_url
+    from core.export.selection import announce, range_since
     from core.export.shipping import cursor_for, ship_batch
 
     url = traces_url(arguments.otlp)

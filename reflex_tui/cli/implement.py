@@ -107,7 +107,7 @@ _UNSOLVED = 1
 
 def run(arguments: argparse.Namespace) -> int:
     """0 solved and written, 1 not, 2 unusable files or options, 130 interrupted."""
-    from core.implement.files import place_of
+    from core.implement.user_files import place_of
     from core.implement.work import prepare
     from core.settings import load_settings
     from reflex_tui.cli.implement_text import document, ending
@@ -268,8 +268,8 @@ def _undo(settings: Settings, arguments: argparse.Namespace) -> int:
             "--undo takes no task: it undoes the last change",
             remedy="code reflex implement --undo",
         )
-    from core.implement.files import place_of
     from core.implement.undo import undo_recorded
+    from core.implement.user_files import place_of
     from reflex_tui.cli.implement_text import diff, reversal
 
     undone, warning = undo_recorded(settings, place_of(settings).root)

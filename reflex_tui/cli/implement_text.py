@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.patchloop.diff import unified_diff
-from core.patchloop.output import gist
+from core.patchloop.printed import gist
 from core.patchloop.trial import FailureKind
 from core.plain import plain, plain_block
 from reflex_tui.cli.output import coloured, milliseconds
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.implement.command import Ran
-    from core.implement.files import FileChange
+    from core.implement.user_files import FileChange
     from core.implement.work import Solved, Tried
 
 _FAILED = {

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.agents.profiles import AGENTS
-from core.agents.summary import Summary
+from core.agents.session_summary import Summary
 from core.figures import plural
 from core.plain import plain
 from core.stages import Stage
@@ -103,7 +103,7 @@ def _list(*, as_json: bool) -> int:
 
 def _tell(launched: Launched, settings: Settings, *, as_json: bool) -> None:
     """What came of it, on standard error: standard output is the agent's, and the exit status."""
-    from core.agents.summary import summarize
+    from core.agents.session_summary import summarize
     from core.capsule import EventLog
     from core.errors import ReflexError
 

@@ -225,8 +225,8 @@ async def _implement(
     write: bool,
 ) -> dict[str, Any]:
     from core.implement.command import words_of
-    from core.implement.files import place_of
     from core.implement.undo import apply_solution
+    from core.implement.user_files import place_of
     from core.implement.work import Wanted, prepare, work
     from reflex_tui.cli.implement_text import document
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.harness.report.compare import Comparison
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from reflex_tui.cli.parser import Commands
 
 _NAMES = "reflex-bakeoff-*.json"
@@ -83,8 +83,8 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     """The report's page, made again from its trials."""
-    from core.harness.report.files import read
     from core.harness.report.markdown import render
+    from core.harness.report.storage import read
 
     report = read(_named(arguments.report, _directory(arguments)))
     if arguments.json:
@@ -97,7 +97,7 @@ def run_show(arguments: argparse.Namespace) -> int:
 def run_compare(arguments: argparse.Namespace) -> int:
     """0 without a significant regression, 1 with one, 2 for reports of different suites."""
     from core.harness.report.compare import compare
-    from core.harness.report.files import read
+    from core.harness.report.storage import read
 
     directory = _directory(arguments)
     baseline = read(_named(arguments.baseline, directory))
@@ -113,7 +113,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
 def run_attest(arguments: argparse.Namespace) -> int:
     """The statement, or its predicate alone; the same with ``--json``, since it is JSON."""
     from core.harness.report.attestation import predicate, statement
-    from core.harness.report.files import read_hashed
+    from core.harness.report.storage import read_hashed
 
     path = _named(arguments.report, _directory(arguments))
     report, sha256 = read_hashed(path)
@@ -130,7 +130,7 @@ def _directory(arguments: argparse.Namespace) -> Path:
 def _all(directory: Path) -> Iterator[tuple[Path, Report | None]]:
     """Every report there, the newest first; None for one that cannot be read."""
     from core.errors import ReportError
-    from core.harness.report.files import read
+    from core.harness.report.storage import read
 
     for file in sorted(directory.glob(_NAMES), reverse=True):
         try:
@@ -177,9 +177,9 @@ def _row(file: Path, report: Report | None) -> tuple[object, ...]:
 def _entry(file: Path, report: Report | None) -> dict[str, Any]:
     """The same as data; of a report that cannot be read the name alone."""
     from core.clock import rfc3339
-    from core.harness.report.files import rederive
     from core.harness.report.origins import by_origin
     from core.harness.report.power import power_of
+    from core.harness.report.storage import rederive
     from core.harness.report.summary import summaries
 
     if report is None:

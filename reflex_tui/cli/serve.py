@@ -101,7 +101,7 @@ async def _serve(settings: Settings, arguments: argparse.Namespace, token: str |
 
     from core.settings import load_settings
 
-    server = gateway()
+    listener = gateway()
     stop, signals = asyncio.Event(), []
 
     def tell(number: signal.Signals) -> None:
@@ -112,10 +112,10 @@ async def _serve(settings: Settings, arguments: argparse.Namespace, token: str |
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, tell, number)
-    address = server.Address(
+    address = listener.Address(
         arguments.host, arguments.port, tuple(arguments.allow_host or ()), token
     )
-    await server.serve(
+    await listener.serve(
         settings,
         address,
         lambda url: _announce(url, settings, arguments),
@@ -132,7 +132,7 @@ async def _serve(settings: Settings, arguments: argparse.Namespace, token: str |
 def gateway() -> Any:
     """The gateway's module; ConfigError where the extra is not installed."""
     try:
-        from core.gateway import server  # an extra that few commands need
+        from core.gateway import listener  # an extra that few commands need
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
@@ -140,7 +140,7 @@ def gateway() -> Any:
             f"the gateway needs the package {error.name}, which is not installed",
             remedy=how_to_install("serve"),
         ) from error
-    return server
+    return listener
 
 
 def _token(variable: str | None) -> str | None:

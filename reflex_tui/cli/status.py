@@ -86,7 +86,7 @@ def _shadow(settings: Settings) -> ShadowSummary:
 
 
 def _document(seen: RoutingView) -> dict[str, Any]:
-    from core.gateway.stages import rules_of
+    from core.gateway.stage_rules import rules_of
 
     settings = seen.settings
     return {
@@ -135,7 +135,7 @@ def _notices(settings: Settings) -> list[str]:
 
 
 def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
-    from core.router.notices import too_few_requests
+    from core.router.server_notices import too_few_requests
     from reflex_tui.model.first_config import config_place
     from reflex_tui.model.next_call import next_call
 
@@ -173,7 +173,7 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
 
 def _rules(seen: RoutingView) -> list[str]:
     """Of which stage the gateway takes a request to be, a line a rule."""
-    from core.gateway.stages import conditions, rules_of
+    from core.gateway.stage_rules import conditions, rules_of
 
     settings = seen.settings
     return columns(

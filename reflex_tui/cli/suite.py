@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from core.harness.mining.making import MadeSuite, MakingTally, SuiteWish
     from core.harness.sandbox import Sandbox
-    from core.harness.suites.model import Suite
+    from core.harness.suites.tasks import Suite
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
 
@@ -337,7 +337,7 @@ def _document(made: MadeSuite) -> dict[str, object]:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """A line a suite: its tasks, languages, kinds, age, and how far the code has moved since."""
-    from core.harness.mining.facts import all_suites
+    from core.harness.mining.suite_facts import all_suites
     from core.settings import load_settings
 
     found = all_suites(load_settings(arguments.config).source.root)
@@ -362,7 +362,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     """A suite's tasks, a line each."""
-    from core.harness.mining.facts import language_of_task
+    from core.harness.mining.suite_facts import language_of_task
 
     suite = _loaded(arguments)[1]
     if arguments.json:
@@ -407,7 +407,7 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 
 def _loaded(arguments: argparse.Namespace) -> tuple[Settings, Suite]:
-    from core.harness.suites.find import load_suite
+    from core.harness.suites.loading import load_suite
     from core.settings import load_settings
 
     settings = load_settings(arguments.config)
@@ -459,7 +459,7 @@ async def _problems(suite: Suite, chosen: set[str], root: Path) -> dict[str, str
 def _show_spread(arguments: argparse.Namespace, settings: Settings, suite: Suite) -> int:
     from core.figures import percent
     from core.harness.mining.soundness import spread_of
-    from core.harness.report.files import read
+    from core.harness.report.storage import read
 
     report = arguments.report
     if report.name == str(report) and not report.exists():

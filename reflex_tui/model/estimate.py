@@ -23,8 +23,8 @@ from core.harness.bakeoff.preparation import PreparedRun
 from core.harness.gate.criteria import GateThresholds
 from core.harness.gate.power import power_of_an_equal
 from core.harness.gate.statistics import LEAST_CONFIDENCE
-from core.harness.report.files import read
 from core.harness.report.power import power_of
+from core.harness.report.storage import read
 from core.harness.sandbox import Tier
 from core.plain import plain
 from core.router.promotion import other_suite
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from core.harness.bakeoff.arms import Arm
     from core.harness.bakeoff.plan import Plan
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.harness.sandbox import SelfTest
     from core.patchloop.trial import Attempt
     from core.settings import Settings

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.files import read_state, write_private
-from reflex_tui.model.columns import LEFT_OUT, OPTIONAL
 from reflex_tui.model.filters import FilterError, parse_filter
+from reflex_tui.model.log_columns import LEFT_OUT, OPTIONAL
 
 if TYPE_CHECKING:
     from pathlib import Path

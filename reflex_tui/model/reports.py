@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from core.errors import SuiteError, UnsafeFile
 from core.files import names_in, read_state
 from core.harness import bounded_json
-from core.harness.report.files import MAX_BYTES, read
+from core.harness.report.derived import rederive, solved
 from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
+from core.harness.report.storage import MAX_BYTES, read
 from core.harness.report.summary import summaries
 from core.harness.report.tags import parity_by_tag
-from core.harness.report.verdict import rederive, solved
-from core.harness.suites.find import available_suites, load_suite
+from core.harness.suites.loading import available_suites, load_suite
 from core.plain import plain
 from core.stages import CLOUD
 from reflex_tui.model.gate import figures_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.harness.gate.judge import GateResult
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.harness.report.origins import OriginShare
     from core.harness.report.power import EqualPower
     from core.harness.report.summary import ArmSummary

@@ -12,15 +12,15 @@ from textual.reactive import reactive
 from core.errors import ReflexError, UntrustedEndpoint
 from reflex_tui.model.benefits import benefits_of
 from reflex_tui.model.uptime import Looks
-from reflex_tui.watch.messages import CommandWanted, LookWanted, WindowWanted
+from reflex_tui.watch.announcements import CommandWanted, LookWanted, WindowWanted
+from reflex_tui.widgets.backends_table import BackendsSection, show_calls
 from reflex_tui.widgets.benefits import BenefitsSection, ReasonsSection, RecentSection
 from reflex_tui.widgets.gate import BreakerSection, EvidenceSection, GateSection
 from reflex_tui.widgets.keymap import shown_key
-from reflex_tui.widgets.latency import BackendsSection, show_calls
 from reflex_tui.widgets.plot import PlotSection
 from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.section import Notice
-from reflex_tui.widgets.server import RemedySection, ServerSection, copy_wanted, pastable
+from reflex_tui.widgets.server_panel import RemedySection, ServerSection, copy_wanted, pastable
 from reflex_tui.widgets.watched import WatchedSection
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
     from reflex_tui.model.latencies import Figures, Windowed
     from reflex_tui.model.rows import Row
-    from reflex_tui.widgets.latency import ShownCalls
+    from reflex_tui.widgets.backends_table import ShownCalls
 
 _PROBES_KEPT = 120
 

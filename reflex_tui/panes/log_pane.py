@@ -12,7 +12,7 @@ from textual.reactive import reactive
 
 from reflex_tui.model.log import LogListing, NewestRows
 from reflex_tui.model.quick_filters import QuickCounts, quick_filters
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CountWanted,
     IndexGrew,
     OrderWanted,
@@ -24,7 +24,13 @@ from reflex_tui.widgets.log_view import LogHeader, LogView
 if TYPE_CHECKING:
     from reflex_tui.model.filters import LogFilter
     from reflex_tui.model.log import Added
-    from reflex_tui.watch.messages import OrderCame, PageCame, QuickCounted, RowsCounted, TimeFound
+    from reflex_tui.watch.announcements import (
+        OrderCame,
+        PageCame,
+        QuickCounted,
+        RowsCounted,
+        TimeFound,
+    )
 
 
 class LogPane(Vertical):

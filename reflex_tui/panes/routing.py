@@ -13,18 +13,18 @@ from textual.reactive import reactive
 from core.capsule.index import ORDERS
 from core.figures import count
 from core.plain import plain
-from reflex_tui.model.columns import BY_NAME, RISING
 from reflex_tui.model.filters import FilterError, parse_filter
+from reflex_tui.model.log_columns import BY_NAME, RISING
 from reflex_tui.model.preferences import MOST_FILTERS, Preferences
 from reflex_tui.model.quick_filters import quick_filters
 from reflex_tui.panes.log_pane import LogPane
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     PreferencesChanged,
     SessionsWanted,
     TimeWanted,
     WindowWanted,
 )
-from reflex_tui.widgets.latency import LatencyCharts
+from reflex_tui.widgets.backends_table import LatencyCharts
 from reflex_tui.widgets.log_bars import FilterBar, FilterState, TimeBar, typed_time
 from reflex_tui.widgets.log_view import LogHeader, LogView
 from reflex_tui.widgets.quick_bar import Chip, QuickBar
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from core.errors import CapsuleError
     from reflex_tui.model.log import NewestRows
-    from reflex_tui.widgets.latency import ShownCalls
+    from reflex_tui.widgets.backends_table import ShownCalls
 
 # What acts on rows, and so does nothing where there are none.
 _OF_ROWS = {

@@ -19,7 +19,7 @@ from reflex_tui.model.live import BakeoffKeys, Live, error_words, finished_words
 from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.screens.pages import Sheet
 from reflex_tui.watch.bakeoff import BakeoffRun
-from reflex_tui.widgets.json_text import indented, json_text
+from reflex_tui.widgets.json_view import indented, json_text
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import left
 from reflex_tui.widgets.section import Banner
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from reflex_tui.model.live import BannerText
     from reflex_tui.model.reports import Detail, ListedReport
     from reflex_tui.model.slash import BakeoffOptions
-    from reflex_tui.watch.messages import BakeoffEnded, BakeoffProgressed
+    from reflex_tui.watch.announcements import BakeoffEnded, BakeoffProgressed
 
 DRAW_EVERY_S = 0.2
 

@@ -19,7 +19,7 @@ from core.errors import ConfigError, ReflexError
 from core.figures import count, duration, plural
 from core.harness.bakeoff.plan import DEFAULT_SUITE, Plan
 from core.harness.sandbox import choose_tier
-from core.harness.suites.find import available_suites, own_names
+from core.harness.suites.loading import available_suites, own_names
 from core.plain import plain, plain_block
 from core.stages import CLOUD, PRIMARY
 from reflex_tui.model.estimate import Estimate, PastRuns, estimate, past_of
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.content import Content
 
-    from core.harness.mining.facts import SuiteFacts
+    from core.harness.mining.suite_facts import SuiteFacts
     from core.harness.sandbox import SelfTest
     from core.router.view import RoutingView
     from core.settings import Settings
@@ -279,7 +279,7 @@ class BakeoffStart(RefusesKeys, ModalScreen["Plan | None"]):
 
     @work(thread=True, group="suites", exclusive=True)
     def _read_suites(self, chosen: str | None = None) -> None:
-        from core.harness.mining.facts import all_suites  # it costs start-up
+        from core.harness.mining.suite_facts import all_suites  # it costs start-up
 
         self.post_message(self.SuitesRead(all_suites(self._settings.source.root), chosen or ""))
 

@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from reflex_tui.model.first_config import example
-from reflex_tui.watch.messages import CopyWanted
+from reflex_tui.watch.announcements import CopyWanted
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.refusing import RefusesKeys

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.figures import NONE, day_time, duration, percent
 from core.harness.report.compare import compare
-from core.harness.report.files import read
+from core.harness.report.storage import read
 from core.harness.report.summary import summaries
 from core.plain import plain
 from reflex_tui.model.gate import BAD, GOOD, POOR
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from core.harness.report.compare import Comparison
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.harness.report.summary import ArmSummary
 
 _NAME, _FIGURE = 28, 14

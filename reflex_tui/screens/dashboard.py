@@ -29,7 +29,7 @@ from reflex_tui.model.latencies import (
 from reflex_tui.model.rows import parse_time
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.early_keys import EarlyKeys
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CallsCame,
     CallsWanted,
     CapsuleBroken,
@@ -53,9 +53,9 @@ from reflex_tui.watch.messages import (
     WindowSeen,
     WindowWanted,
 )
+from reflex_tui.widgets.backends_table import ShownCalls
 from reflex_tui.widgets.benefits import KEPT
 from reflex_tui.widgets.key_bar import KeyBar
-from reflex_tui.widgets.latency import ShownCalls
 from reflex_tui.widgets.masthead import Masthead
 
 if TYPE_CHECKING:

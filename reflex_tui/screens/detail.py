@@ -23,8 +23,8 @@ from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
 from reflex_tui.model.rows import CALL
 from reflex_tui.model.transcript import transcript
 from reflex_tui.model.waterfall import Step, timeline
-from reflex_tui.watch.messages import CopyWanted
-from reflex_tui.widgets.json_text import indented, json_text
+from reflex_tui.watch.announcements import CopyWanted
+from reflex_tui.widgets.json_view import indented, json_text
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import MUTED, TITLE, left, line, right, spread

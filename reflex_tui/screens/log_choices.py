@@ -14,8 +14,8 @@ from textual.widgets.selection_list import Selection
 
 from core.figures import ago, count, duration
 from core.plain import plain
-from reflex_tui.model.columns import COLUMNS, OPTIONAL
 from reflex_tui.model.gate import BAD, POOR
+from reflex_tui.model.log_columns import COLUMNS, OPTIONAL
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, TITLE, left, line, right
 from reflex_tui.widgets.log_view import LogHeader

@@ -25,7 +25,7 @@ from reflex_tui.model.gate import (
 from reflex_tui.model.gate_table import gate_table
 from reflex_tui.model.next_call import next_call
 from reflex_tui.model.slash import COMMANDS
-from reflex_tui.watch.messages import CopyWanted
+from reflex_tui.watch.announcements import CopyWanted
 from reflex_tui.widgets.gate import gate_lines
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import MUTED, labelled, left, line, right, title

@@ -17,7 +17,7 @@ from core.router.lapses import mark
 from core.settings.model import Thresholds
 from reflex_tui.model.gate import POOR, criteria
 from reflex_tui.model.reports import Won
-from reflex_tui.watch.messages import CopyWanted
+from reflex_tui.watch.announcements import CopyWanted
 from reflex_tui.widgets.gate import VERDICTS, criterion_line
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.lines import LABEL, MUTED, labelled, left, line, right, spread, title

@@ -13,7 +13,7 @@ from reflex_tui.model.filters import LogFilter
 from reflex_tui.model.latencies import MOST_CALLS
 from reflex_tui.model.log import PAGE
 from reflex_tui.model.rows import indexed_call, listed_row
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CallsCame,
     CallsWanted,
     CountWanted,

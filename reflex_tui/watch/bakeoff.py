@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
-from reflex_tui.watch.messages import BakeoffEnded, BakeoffProgressed, WatcherDied
+from reflex_tui.watch.announcements import BakeoffEnded, BakeoffProgressed, WatcherDied
 from reflex_tui.watch.stoppable import StoppableWork
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from core.errors import CapsuleError
-from reflex_tui.watch.messages import CapsuleBroken, RecordsCame
+from reflex_tui.watch.announcements import CapsuleBroken, RecordsCame
 from reflex_tui.watch.watcher import Post, Watcher, unreadable
 
 if TYPE_CHECKING:

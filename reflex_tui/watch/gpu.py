@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from reflex_tui.watch.messages import GpuSeen
+from reflex_tui.watch.announcements import GpuSeen
 from reflex_tui.watch.watcher import Post, Watcher
 
 LOOK_EVERY_S = 5.0

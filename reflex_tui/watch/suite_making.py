@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from core.errors import ReflexError, SandboxError
-from reflex_tui.watch.messages import WatcherDied
+from reflex_tui.watch.announcements import WatcherDied
 from reflex_tui.watch.stoppable import StoppableWork
 
 if TYPE_CHECKING:

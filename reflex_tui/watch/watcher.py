@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from reflex_tui.watch.messages import WatcherDied
+from reflex_tui.watch.announcements import WatcherDied
 
 if TYPE_CHECKING:
     from textual.message import Message

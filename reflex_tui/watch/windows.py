@@ -15,7 +15,7 @@ from core.plain import plain
 from reflex_tui.model.benefits import QUICK_MS
 from reflex_tui.model.latencies import Windowed
 from reflex_tui.model.uptime import MINUTES, counted, is_first, minute_of, verdict
-from reflex_tui.watch.messages import WindowSeen
+from reflex_tui.watch.announcements import WindowSeen
 from reflex_tui.watch.watcher import Post, Watcher
 
 if TYPE_CHECKING:

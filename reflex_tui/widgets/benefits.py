@@ -10,7 +10,7 @@ from core.figures import NONE, clock_time, duration, percent, plural, usd
 from core.stages import Mode, Reason
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR
 from reflex_tui.model.rows import RowOutcome
-from reflex_tui.watch.messages import CommandWanted
+from reflex_tui.watch.announcements import CommandWanted
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import LABEL, MUTED, TITLE, fitting, left, line, right, spread, title
 from reflex_tui.widgets.section import UNREADABLE, Section

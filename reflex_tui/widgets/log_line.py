@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from reflex_tui.model.columns import LogColumns
+    from reflex_tui.model.log_columns import LogColumns
 
 _MODES = {str(mode): MODE_STYLE[mode] for mode in Mode}
 _EVENT_GLYPH = "◆"

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.style import Style
 
 from core.capsule.index import ORDERS
-from reflex_tui.model.columns import LEFT_OUT, Column, LogColumns, layout
+from reflex_tui.model.log_columns import LEFT_OUT, Column, LogColumns, layout
 from reflex_tui.widgets.lines import MUTED, fit, joined, line
 from reflex_tui.widgets.log_line import log_line
 from reflex_tui.widgets.refusing import RefusesKeys

@@ -18,7 +18,7 @@ from reflex_tui.model.gate import (
     server_condition,
 )
 from reflex_tui.model.next_call import NextCall, next_call
-from reflex_tui.watch.messages import TabClicked
+from reflex_tui.watch.announcements import TabClicked
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import MUTED, fitting, line, spread
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from textual.content import Content
 
-    from core.harness.mining.facts import SuiteFacts
+    from core.harness.mining.suite_facts import SuiteFacts
 
 _TASKS, _AGE, _SINCE, _NAME, _LANGUAGES = 5, 8, 11, 20, 10
 _SHORT = {"history": "hist", "mutation": "mut", "written": "own"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.engine.process import ServerProcess
-    from core.standin.server import ScriptedServer
+    from core.standin.scripted_server import ScriptedServer
 
 pytestmark = pytest.mark.engine
 FILES = {"calc.py": "def less(a, b):\n    return a + b\n"}

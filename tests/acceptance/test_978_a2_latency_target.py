@@ -26,7 +26,7 @@ from core.harness.report.summary import summaries
 from core.settings import load_settings
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 from tests.support.acceptance.workplace import PATIENT_MS, configure, events
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tests.support.acceptance.workplace import configure
 
 if TYPE_CHECKING:
     from core.engine.process import ServerProcess
-    from core.standin.server import ScriptedServer
+    from core.standin.scripted_server import ScriptedServer
 
 pytestmark = pytest.mark.engine
 CODE = Path(sys.executable).parent / "code"

@@ -16,7 +16,7 @@ import pytest
 
 from core.agents.launching import Launched, launch
 from core.agents.profiles import AGENTS, Access
-from core.agents.summary import Summary, summarize
+from core.agents.session_summary import Summary, summarize
 from core.capsule import EventLog
 from core.errors import ConfigError
 from core.stages import Stage

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import SuiteError
 from core.harness.bakeoff.checker import Checks, lint_findings
-from core.harness.suites.find import load_suite
+from core.harness.suites.loading import load_suite
 from core.patchloop.trial import FailureKind
 from tests.support.bakeoff.arena import make_suite, solution
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.harness.report.files import read
+from core.harness.report.storage import read
 from tests.support.bakeoff.arena import make_suite
 from tests.support.bakeoff.bench import BAKEOFF, CODE, PATIENCE_S, bench
 from tests.support.command import reflex

@@ -14,7 +14,7 @@ from core.harness.bakeoff.counting import earlier_runs, fingerprint, fold, seale
 from core.harness.bakeoff.preparation import prepare
 from core.harness.bakeoff.progress import LatencyCall, LookTaken, Started
 from core.harness.gate.looks import looks_of
-from core.harness.report.files import rederive
+from core.harness.report.storage import rederive
 from tests.support.bakeoff.arena import arena
 
 if TYPE_CHECKING:

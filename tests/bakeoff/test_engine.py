@@ -13,7 +13,7 @@ from core.settings import load_settings
 from core.settings.thresholds import accept
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
     from pathlib import Path

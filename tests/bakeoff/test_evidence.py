@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.harness.suites.find import load_suite
+from core.harness.suites.loading import load_suite
 from core.router.implementer import Implementer
 from tests.support.bakeoff.arena import arena
 

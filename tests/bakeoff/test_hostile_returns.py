@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.harness.bakeoff import checker, executors, local
+from core.harness.bakeoff import checker, executors, in_process
 from core.harness.bakeoff.progress import TrialEnded
-from core.harness.report.files import read
-from core.harness.suites.find import lay_out
+from core.harness.report.storage import read
+from core.harness.suites.loading import lay_out
 from core.patchloop.loop import repair
 from core.patchloop.trial import FailureKind
 from tests.support.bakeoff.arena import arena
@@ -69,7 +69,7 @@ async def test_a_reply_that_breaks_the_loop_is_a_failed_trial(
     project: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     """It counts as a reply of the wrong format that never came, against the arm that sent it."""
-    monkeypatch.setattr(local, "repair", broken_by(fault, repair, lambda *_, **__: True))
+    monkeypatch.setattr(in_process, "repair", broken_by(fault, repair, lambda *_, **__: True))
     async with arena(project, tasks=TASKS) as a:
         finished, _ = await a.run(concurrency=1)
     stored = read(finished.json_path)

@@ -9,7 +9,7 @@ from core.harness.bakeoff.progress import Finished
 from core.settings import load_settings
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 from tests.support.suite.humanevalpack import ROW, dump
 
 if TYPE_CHECKING:

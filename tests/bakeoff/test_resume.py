@@ -15,7 +15,7 @@ from core.harness import run_bakeoff
 from core.harness.bakeoff import arms
 from core.harness.bakeoff import run as running
 from core.harness.bakeoff.progress import Finished, Started, TrialEnded
-from core.harness.report.files import newest, read
+from core.harness.report.storage import newest, read
 from core.router.evidence import Evidence
 from core.standin.script import parse_faults
 from tests.support.bakeoff.arena import LITTLE, Arena, arena

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.harness.bakeoff.progress import AttemptEnded, Started, TrialEnded, TrialStarted
-from core.harness.report.files import read, rederive
+from core.harness.report.storage import read, rederive
 from core.patchloop.trial import FailureKind
 from core.standin.script import parse_faults
 from tests.support.bakeoff.arena import LITTLE, arena

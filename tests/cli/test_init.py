@@ -13,7 +13,7 @@ import pytest
 
 from core.settings import load_settings
 from core.standin.script import Script
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 from reflex_tui.cli import init
 from reflex_tui.cli.main import run
 

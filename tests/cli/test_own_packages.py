@@ -18,7 +18,7 @@ CODE = Path(sys.executable).with_name("code")
 ROOT = Path(__file__).parents[2]
 STARTED = {
     "core.engine.local": "llama.cpp",
-    "core.standin.server": "stands in",
+    "core.standin.scripted_server": "stands in",
     "reflex_tui": "exit status",
 }
 

@@ -15,10 +15,10 @@ from unittest.mock import AsyncMock
 import httpx
 import pytest
 
-from core.client.attempt import Exchange
 from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
 from core.client.faults import quoting
+from core.client.request import Exchange
 from core.client.wire import connect
 from core.clock import SystemClock
 from core.errors import BackendError, BadRequest, ConnectFailed, NotCompliant

@@ -9,7 +9,7 @@ import pytest
 
 from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
-from core.client.proxies import proxy_for
+from core.client.proxy_environment import proxy_for
 from core.errors import ConnectFailed
 from core.router.health import probe
 from core.stages import Mode

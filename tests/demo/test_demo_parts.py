@@ -16,7 +16,7 @@ from core.demo.calibration import calibrated
 from core.demo.closing import Tour, tour_of
 from core.demo.recorded import RECORDED, show_recorded
 from core.demo.story import BEATS, Act, Beat, Story
-from core.harness.report.files import newest, read
+from core.harness.report.storage import newest, read
 from core.router.condition import DeepProbe
 from core.router.lapses import disqualifying
 from core.stages import Mode

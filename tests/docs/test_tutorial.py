@@ -67,7 +67,11 @@ def _few_tasks(*, torture: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         (few / DEFAULT_SUITE).mkdir(parents=True, exist_ok=True)
         copy(source, few / DEFAULT_SUITE / name)
-    for module in ("core.fingerprint", "core.harness.suites.find", "core.harness.report.checking"):
+    for module in (
+        "core.fingerprint",
+        "core.harness.suites.loading",
+        "core.harness.report.still_counts",
+    ):
         monkeypatch.setattr(f"{module}.SUITES", few)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.client.schema import parse as parse_reply
-from core.harness.suites.find import load_suite
+from core.harness.suites.loading import load_suite
 from core.patchloop.applying import apply
 from core.patchloop.attempt import same_program
 from core.patchloop.auto import resolve

@@ -12,7 +12,7 @@ from core.standin.http1 import BODY_LIMIT
 from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
-    from core.standin.server import ScriptedServer
+    from core.standin.scripted_server import ScriptedServer
 
 
 async def say(server: ScriptedServer, raw: bytes, *, finish: bool = True) -> bytes:

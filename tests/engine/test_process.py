@@ -14,7 +14,7 @@ import pytest
 
 from core.engine.process import MOST_LOG_BYTES, ServerProcess
 from core.errors import EngineError
-from core.standin.server import start_scripted
+from core.standin.scripted_server import start_scripted
 from tests.support.engine.processes import eventually, running
 
 READY = "import sys; print('{\"port\": 4242}', flush=True); "

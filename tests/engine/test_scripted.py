@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from core.standin.server import Script, ScriptedServer
+from core.standin.scripted_server import Script, ScriptedServer
 from tests.support.engine.asking import SCHEMA, body, chat, content, events
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from core.standin.script import KINDS, parse_faults
-from core.standin.server import Script, ScriptedServer
+from core.standin.scripted_server import Script, ScriptedServer
 from tests.support.engine.asking import SCHEMA, body, chat, content, events
 from tests.support.patience import PATIENCE_S
 

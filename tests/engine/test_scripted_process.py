@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from core.errors import EngineError
-from core.standin.server import start_scripted
+from core.standin.scripted_server import start_scripted
 from tests.support.engine.asking import body
 from tests.support.engine.processes import ends_with_its_parent, listening, running
 from tests.support.patience import PATIENCE_S
@@ -32,7 +32,9 @@ def test_as_a_child_it_starts_serves_and_stops() -> None:
 
 def test_its_child_ends_when_the_parent_is_killed() -> None:
     """``kill -9`` of the parent leaves neither process nor port."""
-    assert ends_with_its_parent("from core.standin.server import start_scripted; start_scripted()")
+    assert ends_with_its_parent(
+        "from core.standin.scripted_server import start_scripted; start_scripted()"
+    )
 
 
 def test_wrong_values_and_a_taken_port_are_errors() -> None:
@@ -51,7 +53,7 @@ def test_wrong_values_and_a_taken_port_are_errors() -> None:
 
 def test_by_hand_it_says_where_it_serves_and_ends_with_ctrl_c() -> None:
     """Started by a person it prints its address, and SIGINT ends it with 130."""
-    command = [sys.executable, "-m", "core.standin.server", "--port", "0"]
+    command = [sys.executable, "-m", "core.standin.scripted_server", "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     ) as process:
@@ -66,7 +68,7 @@ def test_by_hand_it_says_where_it_serves_and_ends_with_ctrl_c() -> None:
 @pytest.mark.parametrize("wrong", [["--faults", "cutt"], ["--ttft-ms", "-1"], ["--no-such"]])
 def test_by_hand_a_mistake_is_a_usage_error(wrong: list[str]) -> None:
     """Exit status 2 and one clear line, no traceback."""
-    command = [sys.executable, "-m", "core.standin.server", *wrong]
+    command = [sys.executable, "-m", "core.standin.scripted_server", *wrong]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "error:" in done.stderr

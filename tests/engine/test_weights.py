@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_nothing_loads_the_engine_before_it_is_needed() -> None:
     """Importing the modules that start servers imports neither llama.cpp nor jsonschema."""
     code = (
-        "import sys, core.engine.local, core.standin.server, core.engine.weights;"
+        "import sys, core.engine.local, core.standin.scripted_server, core.engine.weights;"
         "print(sorted({'xllamacpp', 'jsonschema', 'httpx', 'textual', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

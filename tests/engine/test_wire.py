@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from core.standin.completions import ChatQuery, Envelope, TimedReply, in_one_piece, streamed
 from core.standin.script import KINDS, Fault, Turn
-from core.standin.wire import ChatQuery, Envelope, TimedReply, in_one_piece, streamed
 
 QUERY = ChatQuery("m", "hello", None, stream=True, include_usage=True, max_tokens=None)
 ENVELOPE = Envelope("id", 0, "m")

@@ -10,7 +10,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.capsule.record import decode_line
-from core.export.lines import Range, range_since
+from core.export.selection import Range, range_since
 from tests.support.capsule.making import QuickDisk, decision
 from tests.support.command import reflex
 from tests.support.export.capsule import PROMPT, QUOTED, REPLY, capsule, three_events

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.agents.summary import summarize
+from core.agents.session_summary import summarize
 from core.capsule import EventLog
 from core.capsule.events import Event
 from core.export import parquet

@@ -67,7 +67,7 @@ async def idle(url: str, count: int, first: bytes = b"") -> AsyncIterator[list[s
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway that serves eight connections at once."""
-    monkeypatch.setattr("core.gateway.server.connection_limit", lambda: LIMIT)
+    monkeypatch.setattr("core.gateway.listener.connection_limit", lambda: LIMIT)
 
 
 @pytest.mark.usefixtures("few")

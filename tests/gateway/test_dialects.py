@@ -16,7 +16,7 @@ from tests.support.gateway import events
 from tests.support.gateway.agents import DIALECTS, AgentRequest, latest, recorded
 
 if TYPE_CHECKING:
-    from core.gateway.dialects.call import AnswerWriter
+    from core.gateway.dialects.agent_call import AnswerWriter
 
 LOCAL = Backend("reflex", Mode.REFLEX, "http://127.0.0.1:1/v1", "m", 1000)
 CLOUD = Backend("cloud", Mode.CLOUD, "http://127.0.0.1:1/v1", "m", 1000)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.gateway.body import read_json
 from core.gateway.dialects.chat import read_chat
 from core.gateway.dialects.refusals import ErrorReply
+from core.gateway.request_body import read_json
 from core.gateway.security import Guard
 from tests.support.gateway.serving import (
     ASKED,

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from core.extras import how_to_install
-from core.standin.server import start_scripted
+from core.standin.scripted_server import start_scripted
 from tests.support.command import reflex
 from tests.support.engine.processes import eventually
 from tests.support.gateway.serving import ASKED, CHAT, configured

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import ConfigError
-from core.gateway.stages import BUILT_IN, Placed, conditions, placed, rules_of
+from core.gateway.stage_rules import BUILT_IN, Placed, conditions, placed, rules_of
 from core.settings import load_settings
 from core.stages import Stage
 from tests.support.gateway.serving import ASKED, CHAT, fronted

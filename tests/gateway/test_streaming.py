@@ -14,7 +14,7 @@ from core.capsule import EventLog
 from core.settings import load_settings
 from core.standin.answers import SENTENCE
 from core.standin.script import Script
-from core.standin.server import ScriptedServer, start_scripted
+from core.standin.scripted_server import ScriptedServer, start_scripted
 from tests.support.behaviours import EVENTS, Seen, delta, event, framed
 from tests.support.faultserver import FaultServer
 from tests.support.gateway.serving import (

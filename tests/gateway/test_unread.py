@@ -120,7 +120,7 @@ async def test_what_is_closed_unread_counts_until_it_is_gone(
     project: Path, paused: list[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A closing connection still holds a descriptor and a reply: it is not beyond the limit."""
-    monkeypatch.setattr("core.gateway.server.connection_limit", lambda: 4)
+    monkeypatch.setattr("core.gateway.listener.connection_limit", lambda: 4)
     async with (
         FaultServer(saying(*LONG)) as cloud,
         gateway(configured(project, cloud.endpoint)) as url,

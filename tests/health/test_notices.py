@@ -6,7 +6,7 @@ import pytest
 
 from core.client.server import Engine, EngineIdentity
 from core.client.setup import ServerSetup
-from core.router.notices import AGENT_CONTEXT, of_setup, too_few_requests
+from core.router.server_notices import AGENT_CONTEXT, of_setup, too_few_requests
 
 
 def served(engine: Engine = Engine.SGLANG, **setup: object) -> EngineIdentity:

@@ -120,7 +120,7 @@ _LATE = [
     ("core.settings", "health"),
     ("core.router.health", "models"),
     ("h11", "status"),
-    ("core.harness.report.files", "check"),
+    ("core.harness.report.storage", "check"),
 ]
 
 

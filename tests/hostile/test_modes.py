@@ -18,7 +18,7 @@ from core.router.view import breaker_of
 from core.settings import load_settings
 from core.settings.policy import PolicySnapshot
 from core.settings.trust import trust
-from core.standin.server import start_scripted
+from core.standin.scripted_server import start_scripted
 from reflex_tui import terminal as clipboard
 from reflex_tui import theme
 from tests.support.hostile.canary import scene

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import ConfigError
 from core.implement.command import Ran, run, words_of
-from core.patchloop.output import gist, neutral
+from core.patchloop.printed import gist, neutral
 from tests.support.engine.processes import gone
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 from core.errors import ConfigError
 from core.implement import checking as listing
 from core.implement.checking import Scratch, listed
-from core.implement.files import FilePlace
+from core.implement.user_files import FilePlace
 
 if TYPE_CHECKING:
     from pathlib import Path

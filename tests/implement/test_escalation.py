@@ -9,7 +9,7 @@ import pytest
 from core.capsule import EventLog
 from core.errors import ConfigError, ConnectFailed
 from core.implement.command import words_of
-from core.implement.files import FilePlace
+from core.implement.user_files import FilePlace
 from core.implement.work import Wanted, prepare, work
 from core.patchloop.formats import EditFormat
 from core.stages import Stage

@@ -12,7 +12,14 @@ import pytest
 
 from core.errors import ConfigError, UnsafeFile
 from core.files import replace_user_file
-from core.implement.files import MOST_BYTES, FileChange, FilePlace, place_of, read_named, write_all
+from core.implement.user_files import (
+    MOST_BYTES,
+    FileChange,
+    FilePlace,
+    place_of,
+    read_named,
+    write_all,
+)
 from core.settings import load_settings
 
 if TYPE_CHECKING:

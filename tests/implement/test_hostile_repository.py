@@ -14,7 +14,7 @@ from core import git as calls
 from core.errors import ConfigError
 from core.git import kept_files, run_git
 from core.implement.checking import Scratch, listed
-from core.implement.files import FilePlace
+from core.implement.user_files import FilePlace
 from tests.support.engine.processes import eventually, running
 
 

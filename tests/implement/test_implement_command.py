@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import ConfigError, UnsafeFile
-from core.implement.files import FileChange
 from core.implement.undo import undo_recorded, write_undoable
+from core.implement.user_files import FileChange
 from tests.support.engine.processes import gone
 from tests.support.implement.scene import (
     BROKEN,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.harness.gate.criteria import Verdict
-from core.harness.report.checking import CheckedReport, check, present
 from core.harness.report.compare import compare
+from core.harness.report.still_counts import CheckedReport, check, present
 from core.settings import load_settings
 from tests.support.report.synthetic import LIMITS, arm, made, planted, run_settings, suite, task_ids
 from tests.support.report.workspace import Workspace
@@ -18,7 +18,7 @@ from tests.support.report.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
 
 
 @pytest.fixture

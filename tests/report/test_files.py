@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from core import files as atomic
 from core.errors import ReportError
-from core.harness.report import schema as report_schema
-from core.harness.report.files import MAX_BYTES, NewestReport, newest, read, read_hashed, write
+from core.harness.report import json_schema as report_schema
+from core.harness.report.storage import MAX_BYTES, NewestReport, newest, read, read_hashed, write
 from core.patchloop.trial import Trial
 from tests.support.report.strategies import trials
 from tests.support.report.synthetic import (
@@ -40,7 +40,7 @@ SCHEMA = Draft202012Validator(
 
 
 def test_the_published_schema_is_that_of_the_models() -> None:
-    """After a change of the models: ``python -m core.harness.report.schema``."""
+    """After a change of the models: ``python -m core.harness.report.json_schema``."""
     published = json.loads(report_schema.PUBLISHED.read_text())
     assert meaning(published) == meaning(report_schema.report_schema())
     Draft202012Validator.check_schema(report_schema.report_schema())
@@ -315,7 +315,7 @@ def test_a_report_nobody_could_read_again_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of reading holds for writing."""
-    monkeypatch.setattr("core.harness.report.files.MAX_BYTES", 1000)
+    monkeypatch.setattr("core.harness.report.storage.MAX_BYTES", 1000)
     with pytest.raises(ReportError, match="could not be read again"):
         write(made(), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -14,9 +14,9 @@ from core import fingerprint
 from core.errors import ReportError, SuiteError, UnsafeFile
 from core.fingerprint import suite_hash, suite_root, tree_hash
 from core.harness import bounded_json, load_suite
-from core.harness.report import files
-from core.harness.report.checking import check, present
-from core.harness.report.files import newest, read, write
+from core.harness.report import storage
+from core.harness.report.still_counts import check, present
+from core.harness.report.storage import newest, read, write
 from core.settings import load_settings
 from tests.support.report.synthetic import ENDED, made, suite, task_ids
 from tests.support.report.workspace import Workspace
@@ -24,7 +24,7 @@ from tests.support.report.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_the_walk_has_limits(
 
 def test_a_suite_has_limits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes in all, and entries of a directory."""
-    monkeypatch.setattr("core.harness.suites.native.MAX_SUITE_BYTES", 20_000)
+    monkeypatch.setattr("core.harness.suites.own_format.MAX_SUITE_BYTES", 20_000)
     with pytest.raises(SuiteError, match="over 0 MiB"):
         load_suite("reflex_patchloop_v1")
     monkeypatch.setattr("core.harness.suites.reading.MAX_ENTRIES", 10)
@@ -180,8 +180,8 @@ def test_a_directory_full_of_reports_is_not_read_to_its_end(
     assert newest(tmp_path).path is None
     for home, limit in (
         (state_files, "MOST_NAMES"),
-        (files, "MOST_PASSED_OVER"),
-        (files, "MOST_PASSED_BYTES"),
+        (storage, "MOST_PASSED_OVER"),
+        (storage, "MOST_PASSED_BYTES"),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(home, limit, 2)

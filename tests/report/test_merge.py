@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from core.errors import ReportError
 from core.harness.gate.criteria import Verdict
-from core.harness.report.files import rederive, summaries
+from core.harness.report.document import SandboxRecord
 from core.harness.report.merge import merge
-from core.harness.report.model import SandboxRecord
+from core.harness.report.storage import rederive, summaries
 from tests.support.report.synthetic import (
     ENDED,
     LIMITS,
@@ -28,7 +28,7 @@ from tests.support.report.synthetic import (
 )
 
 if TYPE_CHECKING:
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.patchloop.trial import Trial
 
 

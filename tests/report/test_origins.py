@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.harness.report.files import write
 from core.harness.report.markdown import render
 from core.harness.report.origins import by_origin
+from core.harness.report.storage import write
 from tests.support.command import reflex
 from tests.support.report.synthetic import made, planted, suite, task_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
 
 MINE = "./.speckit/suites/mine"
 

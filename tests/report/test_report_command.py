@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.harness.report.files import read
 from core.harness.report.markdown import render
+from core.harness.report.storage import read
 from tests.support.report.synthetic import arm, planted
 from tests.support.report.workspace import Workspace
 

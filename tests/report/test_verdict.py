@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.harness.gate.criteria import Verdict
-from core.harness.report.files import rederive, summaries
+from core.harness.report.storage import rederive, summaries
 from core.patchloop.trial import FailureKind, Trial
 from tests.support.report.synthetic import (
     LIMITS,

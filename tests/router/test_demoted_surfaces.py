@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.figures import day_time
-from core.harness.report.checking import demotion
-from core.harness.report.files import write
+from core.harness.report.still_counts import demotion
+from core.harness.report.storage import write
 from core.monitor.drift import LATENCY, OUTCOMES, Watched
 from core.router.decision import GateView
 from core.router.lapses import LAPSES

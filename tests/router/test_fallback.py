@@ -23,7 +23,7 @@ from core.router.implementer import Implementer
 from core.settings import load_settings
 from core.stages import Mode
 from core.standin.script import Script
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 from tests.support.router.later import pass_time
 from tests.support.router.world import QUESTION, SCHEMA, promote, world
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from core.harness.report.checking import check, present
-from core.harness.report.model import Stamp
+from core.harness.report.document import Stamp
+from core.harness.report.still_counts import check, present
 from core.router.decision import GateView
 from core.router.enable import propose
 from core.router.implementer import Implementer

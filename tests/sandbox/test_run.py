@@ -211,6 +211,6 @@ async def test_machine_without_room(
     def full() -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("core.harness.sandbox.process.os.pipe", full)
+    monkeypatch.setattr("core.harness.sandbox.child_process.os.pipe", full)
     with pytest.raises(SandboxError, match="Too many open files"):
         await sandbox.run(python(sandbox, ""), workspace=workspace)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from core.harness.sandbox import Limits, Result, Sandbox, Tier, cgroup, process
+from core.harness.sandbox import Limits, Result, Sandbox, Tier, cgroup, child_process
 from core.harness.sandbox.cgroup import group_parent, memory_group
 from core.harness.sandbox.layout import interpreter
 from core.harness.sandbox.limits import MAX_FILES
@@ -261,7 +261,7 @@ async def test_memory_in_empty_files(
     sandbox: Sandbox, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Files without a byte in them are limited in number, without a control group too."""
-    monkeypatch.setattr(process, "memory_group", lambda _: contextlib.nullcontext(None))
+    monkeypatch.setattr(child_process, "memory_group", lambda _: contextlib.nullcontext(None))
     code = """
 import os
 made = 0

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import ReflexError, WorkerError
 from core.harness import run_bakeoff
-from core.harness.bakeoff import executors, local
+from core.harness.bakeoff import executors, in_process
 from core.harness.bakeoff.conclusion import environment
 from core.harness.bakeoff.orders import Order, WorkerAnswer, WorkerSettings
 from core.harness.bakeoff.plan import Slot
@@ -39,7 +39,7 @@ async def test_resumed_on_another_machine(
             async for event in telling:
                 if isinstance(event, TrialEnded):
                     stop.set()
-        monkeypatch.setattr(local, "environment", lambda: second)
+        monkeypatch.setattr(in_process, "environment", lambda: second)
         finished, _ = await a.run(concurrency=1, resume=True)
     report = finished.report
     assert ("mixed_hardware" in report.stamps) is (second is ELSEWHERE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.harness.report.files import read
+from core.harness.report.storage import read
 from tests.support.bakeoff.bench import bench
 from tests.support.command import reflex
 

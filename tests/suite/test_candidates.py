@@ -12,7 +12,9 @@ from core.harness.commands.toolchain import language_of
 from core.harness.mining.candidates import TaskCandidate
 from core.harness.mining.history import candidate_of
 from core.harness.mining.instruction import instruction_of
-from core.harness.mining.layout import (
+from core.harness.mining.line_mutants import line_mutants
+from core.harness.mining.mutants import mutants, probe
+from core.harness.mining.project_layout import (
     TESTS,
     find_check,
     given_check,
@@ -21,10 +23,8 @@ from core.harness.mining.layout import (
     map_tests,
     suites_among,
 )
-from core.harness.mining.line_mutants import line_mutants
-from core.harness.mining.mutants import mutants, probe
 from core.harness.mining.repository import Repository
-from core.harness.suites.model import CheckCommand, WorkTree
+from core.harness.suites.tasks import CheckCommand, WorkTree
 from tests.support.suite.making import write
 from tests.support.suite.repository import CART, FREE_MESSAGE, commit, git, make_repository
 

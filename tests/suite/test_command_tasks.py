@@ -12,8 +12,8 @@ from core.harness.bakeoff.command_check import CommandCheck
 from core.harness.commands.accepted import accept_places
 from core.harness.commands.toolchain import find_toolchain, with_tools
 from core.harness.mining.soundness import check_tasks
-from core.harness.suites.find import load_suite
-from core.harness.suites.model import CheckCommand, WorkTree
+from core.harness.suites.loading import load_suite
+from core.harness.suites.tasks import CheckCommand, WorkTree
 from core.harness.suites.trees import TreeWriter
 from core.patchloop.trial import FailureKind
 from tests.support.suite.making import write

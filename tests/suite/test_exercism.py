@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import SuiteError
-from core.harness.suites.find import load_suite
+from core.harness.suites.loading import load_suite
 from tests.support.suite.making import write
 from tests.support.suite.variants import try_tasks
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.harness.mining.making import SuiteWish, make_suite
-from core.harness.suites.find import load_suite
+from core.harness.suites.loading import load_suite
 from tests.support.suite.making import write
 from tests.support.suite.repository import CART, CHECK, TESTS, commit, git, make_repository
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import SuiteError
-from core.harness.suites.find import Suite, load_suite
+from core.harness.suites.loading import Suite, load_suite
 from tests.support.suite.humanevalpack import DECLARATION, ROW, dump
 from tests.support.suite.variants import try_tasks
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import SuiteError
 from core.fingerprint import suite_hash
-from core.harness.suites.find import available_suites, lay_out, load_suite
+from core.harness.suites.loading import available_suites, lay_out, load_suite
 from core.patchloop.masking import masked
 from tests.support.suite.making import BROKEN, SOLVED, TASK_TOML, TESTS, WRONG, make_suite, write
 from tests.support.suite.variants import try_tasks

@@ -12,19 +12,19 @@ import pytest
 from core.errors import ConfigError, SuiteError
 from core.harness import Plan, run_bakeoff
 from core.harness.bakeoff.progress import Finished
-from core.harness.mining.facts import all_suites
-from core.harness.mining.layout import TESTS
 from core.harness.mining.making import NOT_IMPORTED, MakingTally, SuiteWish, make_suite
 from core.harness.mining.mutants import Mutant, mutants
+from core.harness.mining.project_layout import TESTS
 from core.harness.mining.soundness import check_tasks, spread_of
+from core.harness.mining.suite_facts import all_suites
 from core.harness.mining.verifying import NOT_NOTICED
-from core.harness.suites.find import load_suite
-from core.harness.suites.model import CheckCommand
+from core.harness.suites.loading import load_suite
+from core.harness.suites.tasks import CheckCommand
 from core.settings import load_settings
 from core.settings.thresholds import accept
 from core.standin.answers import suite_answerer
 from core.standin.script import Script
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 from reflex_tui.cli.main import run
 from reflex_tui.cli.suite import reasons
 from tests.support.suite.making import write

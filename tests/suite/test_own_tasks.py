@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.harness.sandbox import Limits, TestReport, Tier, choose_tier, run_tests
-from core.harness.suites.find import Suite, Task, lay_out, load_suite
+from core.harness.suites.loading import Suite, Task, lay_out, load_suite
 from tests.support.suite.variants import Ended, try_tasks
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from core.harness.commands.toolchain import with_tools
 from core.harness.mining.soundness import check_tasks
-from core.harness.suites.find import load_suite
+from core.harness.suites.loading import load_suite
 
 if TYPE_CHECKING:
     from core.harness.sandbox import SelfTest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import SuiteError
-from core.harness.suites.find import Suite, load_suite
+from core.harness.suites.loading import Suite, load_suite
 from tests.support.suite.making import write
 from tests.support.suite.quixbugs import HALVE, JSON_TEST
 from tests.support.suite.variants import try_tasks

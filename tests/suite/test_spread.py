@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.fingerprint import tree_hash
-from core.harness.report.files import write as write_report
+from core.harness.report.storage import write as write_report
 from tests.support.command import reflex
 from tests.support.report.synthetic import made, planted, suite, task_ids
 from tests.support.suite.making import write

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.engine.local import start_engine
-from core.standin.server import Script, ScriptedServer
+from core.standin.scripted_server import Script, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

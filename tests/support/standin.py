@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from anyio.from_thread import start_blocking_portal
 
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,7 +16,7 @@ from reflex_tui.model.live import Live
 from reflex_tui.model.reports import ListedReport
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.bakeoff import BakeoffPane
-from reflex_tui.watch.messages import BakeoffProgressed, CommandWanted, ReportsSeen, ViewSeen
+from reflex_tui.watch.announcements import BakeoffProgressed, CommandWanted, ReportsSeen, ViewSeen
 from tests.support.tui.bakeoffs import events, trials
 from tests.support.tui.bench import dashboard
 from tests.support.tui.making import NOW, ROOT, StillClock, figure, passed, routing_view

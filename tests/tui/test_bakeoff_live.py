@@ -17,7 +17,7 @@ from core.harness.sandbox import SelfTest, Tier
 from core.router import enable
 from core.settings import load_settings
 from core.standin.script import Script
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 from reflex_tui.model.estimate import PastRuns, estimate, newest_unfinished, past_of, plan_to_resume
 from reflex_tui.model.live import CellState, Live
 from reflex_tui.model.reports import Won, _tasks

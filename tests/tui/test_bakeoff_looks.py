@@ -11,7 +11,7 @@ from core.harness.bakeoff.progress import LatencyCall, LookTaken
 from core.harness.gate.criteria import GOLDEN
 from core.harness.gate.judge import judge
 from core.harness.gate.looks import GatePlan, Look
-from core.harness.report.files import write
+from core.harness.report.storage import write
 from core.settings.model import Thresholds
 from reflex_tui.model.gate import criteria
 from reflex_tui.model.live import Live

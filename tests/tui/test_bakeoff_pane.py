@@ -10,7 +10,7 @@ import pytest
 from textual.widgets import Input
 
 from core.settings import load_settings
-from core.standin.server import start_scripted
+from core.standin.scripted_server import start_scripted
 from reflex_tui.model.estimate import newest_unfinished
 from reflex_tui.model.reports import newest, read_report
 from reflex_tui.model.slash import parse
@@ -20,7 +20,7 @@ from reflex_tui.screens.leave import LeaveScreen
 from reflex_tui.screens.pages import Sheet
 from reflex_tui.screens.promote import PromoteScreen
 from reflex_tui.screens.report import ReportScreen
-from reflex_tui.watch.messages import CommandWanted, ReportsSeen, UnfinishedSeen
+from reflex_tui.watch.announcements import CommandWanted, ReportsSeen, UnfinishedSeen
 from reflex_tui.widgets.section import Banner
 from tests.support.bakeoff.arena import Arena, arena
 from tests.support.tui.bakeoffs import report, running, trials, until

@@ -12,12 +12,12 @@ import pytest
 from core.errors import ConfigError, ReflexError
 from core.harness.bakeoff.plan import Plan
 from core.harness.gate.looks import Look
-from core.harness.mining.facts import SuiteFacts
+from core.harness.mining.suite_facts import SuiteFacts
+from core.harness.report.derived import rederive
 from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
 from core.harness.report.summary import summaries
 from core.harness.report.tags import parity_by_tag
-from core.harness.report.verdict import rederive
 from core.router.decision import GateView
 from core.router.enable import Done, Proposal, SettingChange
 from core.settings.model import Cloud
@@ -30,7 +30,7 @@ from reflex_tui.screens.bakeoff_start import BakeoffStart, CostSection
 from reflex_tui.screens.leave import LeaveScreen
 from reflex_tui.screens.promote import PromoteScreen
 from reflex_tui.screens.report import ReportScreen
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     BakeoffEnded,
     BakeoffProgressed,
     RecordsCame,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from reflex_tui.screens.bakeoff_control import BakeoffControl
     from reflex_tui.screens.dashboard import Dashboard
     from tests.support.tui.scenes import Snap

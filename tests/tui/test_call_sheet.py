@@ -12,7 +12,7 @@ from reflex_tui.model.comparing import compared
 from reflex_tui.model.rows import decision_row
 from reflex_tui.model.waterfall import call_records, previous_records, timeline
 from reflex_tui.screens.detail import DetailTabs, step_line
-from reflex_tui.watch.messages import ViewSeen
+from reflex_tui.watch.announcements import ViewSeen
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import REQUEST, StillClock, call, decision, routing_view, settings
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.harness.report.files import write
+from core.harness.report.storage import write
 from reflex_tui.model.gate import GOOD, POOR
 from reflex_tui.screens.comparison import ComparedFigure, change, compared
 from reflex_tui.widgets.lines import MUTED

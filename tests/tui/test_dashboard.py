@@ -15,7 +15,7 @@ from reflex_tui.screens.broken_config import BrokenConfigScreen
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.screens.pages import Sheet
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CommandWanted,
     ConfigBroken,
     ConfigRead,

@@ -9,8 +9,8 @@ from core.errors import UntrustedEndpoint
 from core.router.condition import DeepProbe
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
-from reflex_tui.watch.messages import LookWanted, ViewBlocked, ViewSeen
-from reflex_tui.widgets.server import RemedySection
+from reflex_tui.watch.announcements import LookWanted, ViewBlocked, ViewSeen
+from reflex_tui.widgets.server_panel import RemedySection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import (
     NO_GATE,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.capsule import EventLog
 from reflex_tui.screens.detail import DetailScreen
-from reflex_tui.watch.messages import ViewSeen
+from reflex_tui.watch.announcements import ViewSeen
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import StillClock, routing_view, settings, write_a_day
 

@@ -17,9 +17,7 @@ from core.capsule import EventLog
 from core.errors import UntrustedEndpoint
 from core.settings import load_settings
 from core.stages import Mode
-from reflex_tui.watch.capsule import CapsuleWatcher
-from reflex_tui.watch.files import ConfigWatcher, ReportsWatcher
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CapsuleBroken,
     ConfigBroken,
     ConfigRead,
@@ -29,7 +27,9 @@ from reflex_tui.watch.messages import (
     ViewSeen,
     WatcherDied,
 )
-from reflex_tui.watch.server import ViewWatcher
+from reflex_tui.watch.capsule import CapsuleWatcher
+from reflex_tui.watch.on_disk import ConfigWatcher, ReportsWatcher
+from reflex_tui.watch.server_watch import ViewWatcher
 from reflex_tui.watch.watcher import Watcher
 from tests.support.patience import PATIENCE_S
 from tests.support.tui.making import call, decision
@@ -245,7 +245,7 @@ def test_the_configuration_is_read_when_it_changes(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mistake is told once, its mending too, and a touch that changes nothing is not."""
-    monkeypatch.setattr("reflex_tui.watch.files.CONFIG_EVERY_S", 0.02)
+    monkeypatch.setattr("reflex_tui.watch.on_disk.CONFIG_EVERY_S", 0.02)
     path = project(tmp_path, "[reflex]\nenabled = false\n")
     settings = load_settings(path)
     with running(ConfigWatcher(settings, inbox, lambda: load_settings(path))):
@@ -263,7 +263,7 @@ def test_reports_are_seen_as_they_come(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None, then one, then none again."""
-    monkeypatch.setattr("reflex_tui.watch.files.REPORTS_EVERY_S", 0.02)
+    monkeypatch.setattr("reflex_tui.watch.on_disk.REPORTS_EVERY_S", 0.02)
     report = tmp_path / "reflex-bakeoff-20260112T103016Z.json"
     with running(ReportsWatcher(tmp_path, inbox)):
         assert inbox.next(ReportsSeen).reports == ()

@@ -14,7 +14,7 @@ from core.settings import Settings, Source
 from core.settings.read import load_settings, parse
 from reflex_tui.model.first_config import example, first_config
 from reflex_tui.model.slash import parse as slash
-from reflex_tui.watch.messages import CommandWanted, ConfigBroken, ViewSeen
+from reflex_tui.watch.announcements import CommandWanted, ConfigBroken, ViewSeen
 from tests.support.tui.bench import dashboard
 from tests.support.tui.making import ill, routing_view, settings
 

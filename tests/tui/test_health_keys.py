@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflex_tui.watch.messages import ViewSeen
+from reflex_tui.watch.announcements import ViewSeen
 from reflex_tui.widgets import keymap
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.keymap import checked, is_key, read_keymap

@@ -26,7 +26,7 @@ from reflex_tui.model.latencies import WINDOWS
 from reflex_tui.model.rows import call_end
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.health import HealthPane
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CallsCame,
     CommandWanted,
     LookWanted,

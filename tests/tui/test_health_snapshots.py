@@ -13,7 +13,7 @@ from core.errors import UntrustedEndpoint
 from core.router.condition import DeepProbe
 from core.router.shadowed import ShadowSummary
 from core.settings import Source
-from reflex_tui.watch.messages import ViewBlocked, ViewSeen, WindowSeen
+from reflex_tui.watch.announcements import ViewBlocked, ViewSeen, WindowSeen
 from tests.support.tui.bench import came
 from tests.support.tui.health_states import priced, windowed
 from tests.support.tui.making import (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from core.capsule import EventLog
 from core.stages import Mode
 from reflex_tui.model.uptime import Minute, minute_of
-from reflex_tui.watch.messages import WindowSeen
+from reflex_tui.watch.announcements import WindowSeen
 from reflex_tui.watch.windows import WindowWatcher, look
 from tests.support.tui.health_states import compared, indexed
 from tests.support.tui.making import NOW, StillClock, call, decision, settings, write_a_day

@@ -15,7 +15,7 @@ from reflex_tui.panes.routing import RoutingPane
 from reflex_tui.screens.bakeoff_control import BakeoffControl
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.pages import Sheet
-from reflex_tui.watch.messages import CommandWanted
+from reflex_tui.watch.announcements import CommandWanted
 from reflex_tui.widgets.command_bar import CommandBar
 from reflex_tui.widgets.log_bars import FilterBar
 from tests.support.tui.making import settings

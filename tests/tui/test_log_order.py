@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from core.capsule import EventLog
 from core.capsule.index import ORDERS, Index
-from reflex_tui.model.columns import ALWAYS, COLUMNS, LEAST_WHY, OPTIONAL, layout
 from reflex_tui.model.filters import LogFilter
+from reflex_tui.model.log_columns import ALWAYS, COLUMNS, LEAST_WHY, OPTIONAL, layout
 from reflex_tui.model.rows import Row, entries_of
 from reflex_tui.screens.log_choices import SessionsScreen
-from reflex_tui.watch.messages import OrderCame, OrderWanted, SessionsCame
+from reflex_tui.watch.announcements import OrderCame, OrderWanted, SessionsCame
 from reflex_tui.widgets.log_line import log_line
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import NOW, StillClock, call, decision

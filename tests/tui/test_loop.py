@@ -16,7 +16,7 @@ from core.capsule.index import Index
 from core.clock import SystemClock
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
-from reflex_tui.watch.messages import RecordsCame
+from reflex_tui.watch.announcements import RecordsCame
 from tests.support.tui.bench import Bench, dashboard
 from tests.support.tui.making import NOW, decision
 from tests.support.tui.watching import Heartbeat, make, memory_mb, records, until, watching

@@ -12,7 +12,7 @@ from core.capsule import EventLog
 from core.errors import CapsuleCorrupt
 from core.router.enable import Done, Proposal
 from reflex_tui.screens.promote import PromoteScreen
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CapsuleBroken,
     CommandWanted,
     RecordsCame,

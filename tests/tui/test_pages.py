@@ -19,7 +19,7 @@ from reflex_tui.model.reports import newest, read_report
 from reflex_tui.model.rows import decision_row
 from reflex_tui.model.waterfall import call_records, timeline
 from reflex_tui.screens.pages import models_page, status_page
-from reflex_tui.widgets.json_text import indented, json_text
+from reflex_tui.widgets.json_view import indented, json_text
 from tests.support.tui.making import (
     NO_GATE,
     StillClock,

@@ -12,7 +12,7 @@ from core.capsule import EventLog
 from core.stages import Mode
 from reflex_tui.model.preferences import Preferences, keep, preferred
 from reflex_tui.screens.detail import DetailScreen
-from reflex_tui.watch.messages import QuickCounted, QuickCountWanted
+from reflex_tui.watch.announcements import QuickCounted, QuickCountWanted
 from reflex_tui.widgets.log_view import LogView
 from reflex_tui.widgets.quick_bar import QuickBar
 from tests.support.tui.bench import Bench, came, dashboard

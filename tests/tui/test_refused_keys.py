@@ -12,7 +12,7 @@ from reflex_tui.model.slash import BakeoffOptions
 from reflex_tui.panes.bakeoff import BakeoffPane
 from reflex_tui.screens.bakeoff_start import BakeoffStart
 from reflex_tui.screens.promote import PromoteScreen
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CommandWanted,
     LookWanted,
     ReportsSeen,

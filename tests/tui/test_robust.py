@@ -13,7 +13,7 @@ from core.capsule.index import Index
 from core.settings import load_settings
 from core.settings.policy import PolicySnapshot
 from reflex_tui.app import ReflexApp
-from reflex_tui.watch.messages import CountWanted, IndexGrew, RecordsCame, RowsCounted
+from reflex_tui.watch.announcements import CountWanted, IndexGrew, RecordsCame, RowsCounted
 from tests.support.tui.bench import Bench, came, dashboard
 from tests.support.tui.making import NOW, StillClock, decision
 from tests.support.tui.watching import make, records, until, watching

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reflex_tui.model.slash import parse
-from reflex_tui.watch.messages import CommandWanted, ViewSeen
+from reflex_tui.watch.announcements import CommandWanted, ViewSeen
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import routing_view
 

@@ -13,12 +13,12 @@ from core.capsule import EventLog
 from core.capsule.index import Index, ListedRows
 from core.files import make_private
 from reflex_tui.app import ReflexApp
-from reflex_tui.model.columns import layout
 from reflex_tui.model.filters import parse_filter
 from reflex_tui.model.log import NewestRows
+from reflex_tui.model.log_columns import layout
 from reflex_tui.model.rows import entries_of, listed_row
 from reflex_tui.screens.detail import DetailScreen
-from reflex_tui.watch.messages import CountWanted, IndexGrew, PageWanted, RowsCounted
+from reflex_tui.watch.announcements import CountWanted, IndexGrew, PageWanted, RowsCounted
 from reflex_tui.widgets.log_line import log_line
 from tests.support.capsule.filling import index_file
 from tests.support.tui.bench import Bench, came, dashboard

@@ -10,7 +10,7 @@ from core.capsule import EventLog
 from core.errors import CapsuleCorrupt
 from reflex_tui.screens.dashboard import Dashboard
 from reflex_tui.screens.detail import DetailScreen
-from reflex_tui.watch.messages import CapsuleBroken, ViewSeen
+from reflex_tui.watch.announcements import CapsuleBroken, ViewSeen
 from reflex_tui.widgets.log_view import LogView
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import (

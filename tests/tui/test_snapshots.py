@@ -8,7 +8,7 @@ import pytest
 
 from core.capsule import EventLog
 from core.errors import CapsuleCorrupt, ConfigError
-from reflex_tui.watch.messages import (
+from reflex_tui.watch.announcements import (
     CapsuleBroken,
     CommandWanted,
     ConfigBroken,

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflex_tui.widgets.latency import FAILED, Sparkline
+from reflex_tui.widgets.backends_table import FAILED, Sparkline
 from reflex_tui.widgets.lines import EIGHTHS, bars, ceiling
 
 latencies = st.one_of(st.none(), st.floats(0, 1e6), st.just(math.nan), st.just(math.inf))

@@ -10,10 +10,10 @@ from textual.widgets import Input
 
 from core.errors import ConfigError
 from core.harness.mining import making
-from core.harness.mining.facts import SuiteFacts
 from core.harness.mining.making import MadeSuite, MakingTally, SuiteWish
+from core.harness.mining.suite_facts import SuiteFacts
 from core.harness.sandbox import choose_tier
-from core.harness.suites.model import CheckCommand
+from core.harness.suites.tasks import CheckCommand
 from core.settings import load_settings
 from reflex_tui.model.estimate import PastRuns, SuitePower, estimate
 from reflex_tui.screens.bakeoff_start import BakeoffStart, plan_of

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from core.client.backend import ChatRequest
-from core.gateway.dialects.call import AgentCall
+from core.gateway.dialects.agent_call import AgentCall
 from core.gateway.dialects.refusals import ErrorReply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.client.backend import Reply
-    from core.gateway.dialects.call import AnswerWriter
+    from core.gateway.dialects.agent_call import AnswerWriter
     from core.router.answer import Answer
 
 DONE = b"data: [DONE]\n\n"

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from core.client.backend import ChatRequest
-from core.gateway.dialects.call import AgentCall
+from core.gateway.dialects.agent_call import AgentCall
 from core.gateway.dialects.messages_events import OURS, MessageWriter, error_document
 from core.gateway.dialects.refusals import ErrorReply
 from core.gateway.dialects.tools import ToolName, ToolNames, function
@@ -15,7 +15,7 @@ from core.gateway.dialects.turns import Conversation, joined
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.gateway.dialects.call import AnswerWriter
+    from core.gateway.dialects.agent_call import AnswerWriter
 
 _READ = frozenset(
     {

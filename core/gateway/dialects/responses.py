@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from core.client.backend import ChatRequest
-from core.gateway.dialects.call import AgentCall
+from core.gateway.dialects.agent_call import AgentCall
 from core.gateway.dialects.refusals import ErrorReply
 from core.gateway.dialects.responses_events import OURS, ResponseWriter
 from core.gateway.dialects.tools import ToolName, ToolNames, freeform, function
@@ -20,7 +20,7 @@ from core.gateway.dialects.turns import Conversation, joined
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.gateway.dialects.call import AnswerWriter
+    from core.gateway.dialects.agent_call import AnswerWriter
 
 _PASSED_ON = ("temperature", "top_p", "parallel_tool_calls")
 _READ = frozenset(

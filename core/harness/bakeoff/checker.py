@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 from core.errors import ReflexError, SuiteError
 from core.harness.bakeoff.command_check import CommandCheck
 from core.harness.sandbox import run_tests
-from core.harness.suites.find import lay_out
+from core.harness.suites.loading import lay_out
 from core.patchloop.job import CheckResult
 from core.patchloop.prompt import MOST_FEEDBACK
 from core.patchloop.trial import FailureKind
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.harness.sandbox import Sandbox, TestReport
-    from core.harness.suites.find import Task
+    from core.harness.suites.loading import Task
 
 
 # Errors that pyflakes knows and those of syntax; no matter of style.

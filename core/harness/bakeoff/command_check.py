@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from core.harness.commands.running import CommandReport
     from core.harness.sandbox import Sandbox
-    from core.harness.suites.model import Task
+    from core.harness.suites.tasks import Task
 
 
 class CommandCheck:

@@ -24,10 +24,10 @@ from core.harness.bakeoff.counting import sealed_event
 from core.harness.bakeoff.plan import eval_directory
 from core.harness.bakeoff.progress import Finished
 from core.harness.gate.judge import FalseAlarms, GateResult, GateThresholds, false_alarm_rate, judge
-from core.harness.report import files as reports
-from core.harness.report.model import ArmRecord, Environment, SandboxRecord
+from core.harness.report import storage as reports
+from core.harness.report.derived import rederive
+from core.harness.report.document import ArmRecord, Environment, SandboxRecord
 from core.harness.report.summary import summaries
-from core.harness.report.verdict import rederive
 from core.notify.notifier import Notifier
 from core.plain import plain
 from core.router.news import bakeoff_news
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from core.harness.bakeoff.journal import Journal
     from core.harness.bakeoff.preparation import PreparedRun
     from core.harness.gate.looks import GatePlan
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.patchloop.trial import Trial
     from core.router.evidence import Evidence
     from core.router.lapses import OtherSuite

@@ -15,7 +15,7 @@ from core.extras import how_to_install
 from core.harness.bakeoff import worker
 from core.harness.bakeoff.asker import ORIGIN
 from core.harness.bakeoff.conclusion import environment
-from core.harness.bakeoff.local import MadeTrial, broken_trial
+from core.harness.bakeoff.in_process import MadeTrial, broken_trial
 from core.harness.bakeoff.orders import Order, WorkerAnswer
 from core.harness.bounded_json import refuse_excess
 from core.patchloop.trial import Trial

@@ -26,7 +26,7 @@ from core.files import make_private, names_in, open_state
 from core.harness import bounded_json
 from core.harness.bakeoff.plan import MOST_SEED, eval_directory
 from core.harness.gate.looks import GatePlan
-from core.harness.report.model import Environment
+from core.harness.report.document import Environment
 from core.patchloop.trial import Trial
 from core.plain import plain
 

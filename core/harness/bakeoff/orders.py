@@ -15,7 +15,7 @@ from core.harness.bakeoff.plan import (
     Plan,
     Slot,
 )
-from core.harness.report.model import Environment  # noqa: TC001  likewise
+from core.harness.report.document import Environment  # noqa: TC001  likewise
 from core.patchloop.formats import EditFormat
 from core.settings import Cloud, Reflex, Settings, Source
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from core.errors import ConfigError
 from core.fingerprint import PROMPTS, tree_hash
 from core.harness.commands.toolchain import with_tools
-from core.harness.report.model import RunSettings, SuiteRecord
-from core.harness.suites.find import available_suites, load_suite
+from core.harness.report.document import RunSettings, SuiteRecord
+from core.harness.suites.loading import available_suites, load_suite
 from core.patchloop.auto import refuse_unfit
 from core.patchloop.formats import EditFormat
 from core.plain import plain
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from core.harness.bakeoff.arms import Arm
     from core.harness.gate.looks import GatePlan
-    from core.harness.suites.find import Suite, Task
+    from core.harness.suites.loading import Suite, Task
     from core.settings import Settings
 
 

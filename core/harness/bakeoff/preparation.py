@@ -15,11 +15,11 @@ from core.errors import SandboxError
 from core.fingerprint import suite_name
 from core.harness.bakeoff.arms import check_key, choose_arms, identified
 from core.harness.bakeoff.plan import Scope
-from core.harness.report.files import read_hashed
 from core.harness.report.merge import Reusable, reusable_cloud_trials
+from core.harness.report.storage import read_hashed
 from core.harness.sandbox import SelfTest, Tier, choose_tier
 from core.plain import plain
-from core.router.notices import too_few_requests
+from core.router.server_notices import too_few_requests
 from core.settings.suites import added
 from core.settings.thresholds import loosened
 from core.stages import CLOUD, PRIMARY

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from core.harness.gate.judge import FalseAlarms, GateResult
     from core.harness.gate.looks import Look
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.patchloop.trial import Attempt, Trial
     from core.router.lapses import OtherSuite
 

@@ -29,6 +29,7 @@ from core.harness.bakeoff.counting import (
 )
 from core.harness.bakeoff.executors import RemoteTrials, connected
 from core.harness.bakeoff.further import latency_limit, unconfirmed
+from core.harness.bakeoff.in_process import LocalTrials
 from core.harness.bakeoff.journal import (
     JournalSeal,
     journal_to_resume,
@@ -36,7 +37,6 @@ from core.harness.bakeoff.journal import (
     new_seed,
     resumed,
 )
-from core.harness.bakeoff.local import LocalTrials
 from core.harness.bakeoff.orders import worker_settings
 from core.harness.bakeoff.plan import Slot, eval_directory, slot_seed, stages
 from core.harness.bakeoff.preparation import prepare
@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from core.harness.bakeoff.in_process import TrialMaker
     from core.harness.bakeoff.journal import Journal
-    from core.harness.bakeoff.local import TrialMaker
     from core.harness.bakeoff.plan import Plan
     from core.harness.bakeoff.preparation import PreparedRun
     from core.harness.gate.judge import GateResult

@@ -22,7 +22,7 @@ from core.clock import SystemClock
 from core.errors import ReflexError, WorkerError
 from core.harness.bakeoff.arms import changed_server, choose_arms
 from core.harness.bakeoff.conclusion import environment
-from core.harness.bakeoff.local import LocalTrials
+from core.harness.bakeoff.in_process import LocalTrials
 from core.harness.bakeoff.orders import Order, Refusal, WorkerAnswer, trial_conditions
 from core.harness.bakeoff.plan import Scope
 from core.harness.bakeoff.preparation import check_arms
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.capsule.events import Event
-    from core.harness.bakeoff.local import MadeTrial
+    from core.harness.bakeoff.in_process import MadeTrial
     from core.harness.bakeoff.orders import WorkerSettings
     from core.harness.bakeoff.preparation import PreparedRun
     from core.router.evidence import Recording

@@ -17,7 +17,7 @@ from core.plain import plain, plain_block
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.harness.suites.model import ResultKind
+    from core.harness.suites.tasks import ResultKind
 
 MOST_TESTS = 20_000
 _MOST_ID = 300

@@ -13,7 +13,7 @@ from core.harness.commands.results import Outcomes, read_outcomes
 from core.harness.commands.toolchain import CACHE
 from core.harness.sandbox import Tier
 from core.harness.sandbox.layout import WORK
-from core.patchloop.output import neutral
+from core.patchloop.printed import neutral
 from core.patchloop.prompt import MOST_FEEDBACK
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.harness.commands.toolchain import Toolchain
     from core.harness.sandbox import Limits, Sandbox
     from core.harness.sandbox.box import Entry
-    from core.harness.suites.model import CheckCommand, WorkTree
+    from core.harness.suites.tasks import CheckCommand, WorkTree
 
 _MEMORY_MB = 3072
 _FILE_MB = 1024

@@ -25,7 +25,7 @@ from core.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from core.harness.suites.model import CheckCommand, Task
+    from core.harness.suites.tasks import CheckCommand, Task
 
 _PYTHONS = frozenset({"python", "python3", "pytest", "py.test"})
 _NODES = frozenset({"node", "npm", "npx", "tsc", "vitest", "jest", "mocha", "ava", "tap"})

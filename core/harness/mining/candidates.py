@@ -12,7 +12,7 @@ from core.harness.suites.reading import MAX_FILE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.harness.suites.model import CheckCommand, WorkTree
+    from core.harness.suites.tasks import CheckCommand, WorkTree
 
 Origin = Literal["history", "mutation"]
 

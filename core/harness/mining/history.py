@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from core.harness.mining.candidates import MOST_SHOWN_BYTES, TaskCandidate, changed_lines, slug
 from core.harness.mining.instruction import instruction_of
-from core.harness.mining.layout import (
+from core.harness.mining.mutants import functions, probe
+from core.harness.mining.project_layout import (
     MOST_CHOSEN,
     for_tests,
     is_source,
@@ -22,7 +23,6 @@ from core.harness.mining.layout import (
     suites_among,
     takes_tests,
 )
-from core.harness.mining.mutants import functions, probe
 from core.harness.suites.reading import text_of
 from core.plain import plain
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.harness.mining.repository import Commit, Repository
-    from core.harness.suites.model import CheckCommand, WorkTree
+    from core.harness.suites.tasks import CheckCommand, WorkTree
 
 MOST_SOURCES = 3
 _MOST_LINES = 80

@@ -19,7 +19,9 @@ from core.errors import ConfigError, SandboxError, SuiteError
 from core.harness.commands.toolchain import find_toolchain
 from core.harness.mining.candidates import MOST_SHOWN_BYTES, TaskCandidate, slug
 from core.harness.mining.history import candidate_of, worth_a_look
-from core.harness.mining.layout import (
+from core.harness.mining.line_mutants import line_mutants
+from core.harness.mining.mutants import Mutant, functions, mutants, probe
+from core.harness.mining.project_layout import (
     TestMap,
     find_check,
     for_tests,
@@ -30,8 +32,6 @@ from core.harness.mining.layout import (
     suites_among,
     takes_tests,
 )
-from core.harness.mining.line_mutants import line_mutants
-from core.harness.mining.mutants import Mutant, functions, mutants, probe
 from core.harness.mining.repository import Repository
 from core.harness.mining.verifying import Passing, Verified, Verifier
 from core.harness.mining.writing import place_for, write_suite
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from core.harness.mining.candidates import Origin
     from core.harness.mining.repository import Commit
     from core.harness.sandbox import Sandbox
-    from core.harness.suites.model import CheckCommand, ResultKind, WorkTree
+    from core.harness.suites.tasks import CheckCommand, ResultKind, WorkTree
 
 _MOST_COMMITS = 500
 _TRIES_A_FUNCTION = 3

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from core.errors import ConfigError
 from core.git import directories, run_git, take
-from core.harness.suites.model import WorkTree
+from core.harness.suites.tasks import WorkTree
 from core.harness.suites.trees import MOST_FILES, is_inner, leads_inside
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.harness.sandbox import Sandbox
-    from core.harness.suites.model import Suite, Task
+    from core.harness.suites.tasks import Suite, Task
 
 _LEAST_SHARE = 0.05
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.harness.commands.running import CommandReport
     from core.harness.mining.candidates import TaskCandidate
     from core.harness.sandbox import Sandbox
-    from core.harness.suites.model import CheckCommand, WorkTree
+    from core.harness.suites.tasks import CheckCommand, WorkTree
 
 _TIMES_SLOWER = 4
 _ERROR = re.compile(r"^(?:E +)?(\w{0,80}(?:Error|Exception): [^\n]{1,200})", re.MULTILINE)

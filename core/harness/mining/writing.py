@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import tomlkit
 
 from core.errors import SuiteError
-from core.harness.suites.find import own_suites
-from core.harness.suites.model import lay_out
+from core.harness.suites.loading import own_suites
+from core.harness.suites.tasks import lay_out
 from core.harness.suites.trees import TreeWriter
 from core.plain import plain
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.harness.mining.verifying import Verified
-    from core.harness.suites.model import CheckCommand
+    from core.harness.suites.tasks import CheckCommand
 
 
 def place_for(workspace: Path, name: str, *, replace: bool) -> Path:

@@ -19,13 +19,13 @@ from core.errors import ReportError, UnsafeFile
 from core.files import read_state
 from core.harness import bounded_json
 from core.harness.gate.criteria import Verdict
-from core.harness.report.verdict import rederive
+from core.harness.report.derived import rederive
 from core.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"

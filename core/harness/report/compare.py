@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ReportError
 from core.figures import duration, nearest_rank
 from core.harness.gate.statistics import Regression, binomial_cdf, paired_regression
-from core.harness.report.verdict import solved
+from core.harness.report.derived import solved
 from core.patchloop.formats import compliance_title
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.patchloop.trial import Trial
 
 SLOWER = 1.1

@@ -8,14 +8,14 @@ from xml.etree import ElementTree as ET
 
 from core.errors import ReportError
 from core.files import replace_whole
-from core.harness.report.verdict import solved
+from core.harness.report.derived import solved
 from core.patchloop.trial import UNANSWERED, FailureKind
 from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.patchloop.trial import Attempt, Trial
 
 # These say nothing of the model's answer: there was none, or nobody could look at it.

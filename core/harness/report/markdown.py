@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from core.figures import count, duration, percent
 from core.harness.gate.criteria import SUCCESS_PARITY, Criterion, Verdict
 from core.harness.gate.judge import GateResult, false_alarm_rate
+from core.harness.report.derived import rederive
 from core.harness.report.markdown_evidence import (
     failures,
     fingerprint,
@@ -22,13 +23,12 @@ from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
 from core.harness.report.summary import ArmSummary, summaries
 from core.harness.report.tags import parity_by_tag
-from core.harness.report.verdict import rederive
 from core.router.lapses import mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
 
 GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✖", Verdict.INCONCLUSIVE: "◐"}
 

@@ -7,16 +7,16 @@ import shlex
 from typing import TYPE_CHECKING
 
 from core.figures import percent
-from core.harness.report.model import CLOUD, REFLEX
+from core.harness.report.derived import solved
+from core.harness.report.document import CLOUD, REFLEX
 from core.harness.report.neutral import code, details, fence, table
-from core.harness.report.verdict import solved
 from core.patchloop.trial import FailureKind
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.harness.report.summary import ArmSummary
     from core.patchloop.trial import Trial
 

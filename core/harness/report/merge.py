@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReportError
-from core.harness.report.files import build
-from core.harness.report.model import CLOUD
+from core.harness.report.document import CLOUD
+from core.harness.report.storage import build
 from core.harness.sandbox.limits import Tier
 from core.plain import plain
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from core.harness.report.model import ArmRecord, Report, RunSettings, SandboxRecord, Stamp
+    from core.harness.report.document import ArmRecord, Report, RunSettings, SandboxRecord, Stamp
     from core.patchloop.trial import Trial
 
 _STRENGTH = {tier.value: -place for place, tier in enumerate(Tier)}

@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.harness.report.verdict import solved
+from core.harness.report.derived import solved
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
 
 SHIPPED, WRITTEN = "shipped", "written"
 MINED = ("history", "mutation")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from core.figures import percent
 from core.harness.gate.power import power_of_an_equal
 from core.harness.gate.statistics import LEAST_CONFIDENCE
-from core.harness.report.verdict import solved
+from core.harness.report.derived import solved
 
 if TYPE_CHECKING:
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
 
 # A cloud that solves fewer is no yardstick.
 _HALF = 0.5

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.figures import nearest_rank, share
-from core.harness.report.verdict import deadline_ms, solved
+from core.harness.report.derived import deadline_ms, solved
 from core.patchloop.formats import EditFormat, compliance_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from core.harness.report.model import ArmRecord, Report
+    from core.harness.report.document import ArmRecord, Report
     from core.patchloop.trial import Attempt, Candidate, FailureKind, Trial
 
 

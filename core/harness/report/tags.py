@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.harness.gate.statistics import PairedTable, student_cdf
-from core.harness.report.verdict import solved
+from core.harness.report.derived import solved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
 
 _LEAST_TASKS = 2
 

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import SandboxError
 from core.harness.sandbox import layout, tiers
+from core.harness.sandbox.child_process import Ended, passed_limit, supervise
 from core.harness.sandbox.limits import MAX_FILES, Limits, Result, Tier
-from core.harness.sandbox.process import Ended, passed_limit, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

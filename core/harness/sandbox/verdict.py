@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.harness.sandbox.box import Sandbox
+    from core.harness.sandbox.child_process import Ended
     from core.harness.sandbox.limits import Limits
-    from core.harness.sandbox.process import Ended
 
     _How = Literal["separate", "one_process", "control"]
 

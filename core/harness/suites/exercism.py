@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from core.harness.suites.model import Suite, Task
 from core.harness.suites.public import LEVEL, LeftOutError, answers, collect, parse, uses
 from core.harness.suites.reading import (
     Lenient,
@@ -21,6 +20,7 @@ from core.harness.suites.reading import (
     read_bytes,
     read_text,
 )
+from core.harness.suites.tasks import Suite, Task
 from core.plain import plain, plain_block
 
 _EXERCISES = "exercises/practice"

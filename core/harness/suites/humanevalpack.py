@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from core.harness.suites.model import DEFAULT_TIME_LIMIT_S, MAX_TASKS, Suite, Task
 from core.harness.suites.public import LEVEL, LeftOutError, answers, collect, parse
 from core.harness.suites.reading import (
     MAX_FILE_BYTES,
@@ -22,6 +21,7 @@ from core.harness.suites.reading import (
     listed,
     read_bytes,
 )
+from core.harness.suites.tasks import DEFAULT_TIME_LIMIT_S, MAX_TASKS, Suite, Task
 from core.plain import plain_block
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from core import syntax
 from core.fingerprint import suite_content_hash
-from core.harness.suites.model import DEFAULT_ATTEMPTS, MAX_TASKS, Suite, Task
 from core.harness.suites.reading import MAX_SUITE_BYTES, TASK_ID, fault
+from core.harness.suites.tasks import DEFAULT_ATTEMPTS, MAX_TASKS, Suite, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from core.harness.suites.model import Answers
+    from core.harness.suites.tasks import Answers
 
 LEVEL = 2  # public formats do not grade their tasks
 

@@ -12,9 +12,9 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.harness.suites.model import DEFAULT_TIME_LIMIT_S, Suite, Task
 from core.harness.suites.public import LEVEL, LeftOutError, answers, collect, parse, uses
 from core.harness.suites.reading import decode, fault, listed, read_bytes, read_text
+from core.harness.suites.tasks import DEFAULT_TIME_LIMIT_S, Suite, Task
 
 if TYPE_CHECKING:
     from pathlib import Path

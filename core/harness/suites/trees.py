@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from core.harness.suites.model import WorkTree
 from core.harness.suites.reading import TASK_ID, Strict, checked, decode, fault, read_bytes
+from core.harness.suites.tasks import WorkTree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

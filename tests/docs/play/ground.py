@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from core.standin.answers import Answerer
-    from core.standin.server import ScriptedServer
+    from core.standin.scripted_server import ScriptedServer
 
 ENDPOINT, MODEL = Reflex().endpoint, Reflex().model
 _PORT = 3009

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from core.client.backend import Message
     from core.engine.process import ServerProcess
-    from core.standin.server import ScriptedServer
+    from core.standin.scripted_server import ScriptedServer
 
 PATIENT_MS = 30_000
 EDIT_SCHEMA = {

@@ -13,7 +13,7 @@ from core.harness.bakeoff.progress import Finished
 from core.settings import Settings, load_settings
 from core.standin.answers import edit_reply
 from core.standin.script import Script
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 from tests.support.consent import OWN_SUITE, consent
 
 if TYPE_CHECKING:

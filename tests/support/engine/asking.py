@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import httpx
 
-    from core.standin.server import ScriptedServer
+    from core.standin.scripted_server import ScriptedServer
 
 
 SCHEMA = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from core.gateway.server import Address, serve
+from core.gateway.listener import Address, serve
 from core.settings import load_settings
 from core.stages import Stage
 from tests.support.behaviours import (

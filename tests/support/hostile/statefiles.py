@@ -12,9 +12,9 @@ from core.errors import Counting
 from core.export.shipping import cursor_for
 from core.harness.bakeoff.journal import Journal, JournalHeader, JournalSeal
 from core.harness.gate.looks import GatePlan
-from core.harness.report import files as reports
-from core.implement.files import FileChange
+from core.harness.report import storage as reports
 from core.implement.undo import write_undoable
+from core.implement.user_files import FileChange
 from core.router.backends import primary
 from core.router.view import breaker_of
 from core.settings import Settings, load_settings

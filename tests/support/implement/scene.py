@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.implement.command import words_of
-from core.implement.files import FilePlace
 from core.implement.undo import apply_solution
+from core.implement.user_files import FilePlace
 from core.implement.work import Solved, Wanted, prepare, work
 from core.settings import load_settings
 from core.standin.answers import edit_reply
 from core.standin.script import Script
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 from tests.support.command import reflex
 from tests.support.patience import PATIENCE_S
 from tests.support.router.world import World, promote

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.harness.gate.criteria import GateThresholds
-from core.harness.report import files as reports
-from core.harness.report.model import (
+from core.harness.report import storage as reports
+from core.harness.report.document import (
     ArmRecord,
     Environment,
     Report,

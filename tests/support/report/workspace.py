@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from core.fingerprint import PROMPTS, tree_hash
-from core.harness.report.files import write
+from core.harness.report.storage import write
 from core.router.edit_schemas import edit_schemas_hash
 from tests.support.command import reflex
 from tests.support.consent import OWN_SUITE, consent
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from subprocess import CompletedProcess
 
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.patchloop.trial import Trial
 
 

@@ -22,7 +22,7 @@ from core.router.view import look_once
 from core.settings import Settings, load_settings
 from core.settings.policy import PolicySnapshot
 from core.standin.script import Script, parse_faults
-from core.standin.server import ScriptedServer
+from core.standin.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

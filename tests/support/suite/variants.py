@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.harness.suites.find import Task, lay_out
+from core.harness.suites.loading import Task, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.clock import SystemClock
 from core.harness.bakeoff.progress import AttemptEnded, Started, TrialEnded, TrialStarted
 from core.harness.gate.judge import judge
-from core.harness.report.model import SandboxRecord
+from core.harness.report.document import SandboxRecord
 from core.patchloop.trial import FailureKind, Trial
 from reflex_tui.app import ReflexApp
 from tests.support.patience import PATIENCE_S
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from core.harness.bakeoff.progress import Progress
-    from core.harness.report.model import ArmRecord, Report
+    from core.harness.report.document import ArmRecord, Report
     from core.patchloop.trial import Attempt
     from core.settings import Settings
 

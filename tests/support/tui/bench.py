@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.widgets import Input
 
 from reflex_tui.app import ReflexApp
-from reflex_tui.watch.messages import ConfigBroken, ConfigRead, RecordsCame
+from reflex_tui.watch.announcements import ConfigBroken, ConfigRead, RecordsCame
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.log_view import LogView
 from tests.support.patience import PATIENCE_S

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reflex_tui.app import ReflexApp
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.watch.messages import ConfigBroken
+from reflex_tui.watch.announcements import ConfigBroken
 from tests.support.tui.bench import shown
 from tests.support.tui.making import StillClock, settings
 

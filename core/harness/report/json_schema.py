@@ -1,6 +1,6 @@
 """The JSON Schema of reports, published as ``report.schema.json`` beside this module.
 
-``python -m core.harness.report.schema`` writes it from the models.
+``python -m core.harness.report.json_schema`` writes it from the models.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from core.harness.report.model import Report
+from core.harness.report.document import Report
 
 PUBLISHED = Path(__file__).with_name("report.schema.json")
 

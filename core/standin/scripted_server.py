@@ -1,6 +1,6 @@
 """The stand-in as a server: an OpenAI-compatible API on loopback that follows a script.
 
-``python -m core.standin.server --help``.
+``python -m core.standin.scripted_server --help``.
 """
 
 from __future__ import annotations
@@ -21,10 +21,7 @@ from core.engine.process import (
 )
 from core.errors import EngineError, SuiteError
 from core.standin.answers import Answerer, Question, SampleAnswerer
-from core.standin.http1 import HEAD_LIMIT, HttpError, HttpRequest, ServerConnection
-from core.standin.sample import UnsampleableError
-from core.standin.script import DEFAULT_MODEL, Script, Turn, describe_kinds, parse_faults, turn
-from core.standin.wire import (
+from core.standin.completions import (
     Envelope,
     error_body,
     in_one_piece,
@@ -33,6 +30,9 @@ from core.standin.wire import (
     spoil,
     streamed,
 )
+from core.standin.http1 import HEAD_LIMIT, HttpError, HttpRequest, ServerConnection
+from core.standin.sample import UnsampleableError
+from core.standin.script import DEFAULT_MODEL, Script, Turn, describe_kinds, parse_faults, turn
 from core.start import python_module
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from core.standin.wire import ChatQuery, TimedReply, WholeAnswer
+    from core.standin.completions import ChatQuery, TimedReply, WholeAnswer
 
 
 _CONTROL = "/__scripted"
@@ -286,13 +286,13 @@ def start_scripted(
         _rate(str(success_rate))
     except ValueError as error:
         raise EngineError(str(error)) from error
-    command = python_module("core.standin.server") + [f"{k}={v}" for k, v in given.items()]
+    command = python_module("core.standin.scripted_server") + [f"{k}={v}" for k, v in given.items()]
     server = ServerProcess(command, name="the scripted stand-in", model=model, port=port, log=log)
     return server.start()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """``python -m core.standin.server``: what ``start_scripted`` runs."""
+    """``python -m core.standin.scripted_server``: what ``start_scripted`` runs."""
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
@@ -333,7 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m core.standin.server",
+        prog="python -m core.standin.scripted_server",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="An OpenAI-compatible server on 127.0.0.1 that stands in for a cloud model.\n"
         "It answers the tasks of --suite from their solutions; else, with a JSON schema,\n"

@@ -9,7 +9,7 @@ from core.harness.gate.criteria import P95_LATENCY, Criterion, GateThresholds, V
 from core.harness.gate.judge import GateResult, conclude, judge, solved_in_time
 
 if TYPE_CHECKING:
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.patchloop.trial import Trial
 
 EXIT_STATUS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3}

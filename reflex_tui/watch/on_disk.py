@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
-from reflex_tui.watch.messages import ConfigBroken, ConfigRead, ReportsSeen, UnfinishedSeen
+from reflex_tui.watch.announcements import ConfigBroken, ConfigRead, ReportsSeen, UnfinishedSeen
 from reflex_tui.watch.watcher import Post, Watcher
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from reflex_tui.watch.archive import Archive
 from reflex_tui.watch.capsule import CapsuleWatcher
-from reflex_tui.watch.files import ReportsWatcher
 from reflex_tui.watch.gpu import GpuWatcher
-from reflex_tui.watch.server import ViewWatcher
+from reflex_tui.watch.on_disk import ReportsWatcher
+from reflex_tui.watch.server_watch import ViewWatcher
 from reflex_tui.watch.windows import WindowWatcher
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from core.plain import plain
 from core.stages import PRIMARY, Mode
 from reflex_tui.model.gate import BAD, MODE_STYLE, POOR
 from reflex_tui.model.latencies import AUTO, CHOICES, WINDOWS, EndedCall, Figures, Window, figures
-from reflex_tui.watch.messages import WindowWanted
+from reflex_tui.watch.announcements import WindowWanted
 from reflex_tui.widgets.keymap import shown_key
 from reflex_tui.widgets.lines import (
     MUTED,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.fingerprint import PROMPTS, SUITES, suite_content_hash, suite_root, tree_hash
 from core.harness.gate.criteria import GateThresholds, Verdict
-from core.harness.report.verdict import EXIT_STATUS, rederive
+from core.harness.report.derived import EXIT_STATUS, rederive
 from core.plain import plain
 from core.router.edit_schemas import edit_schemas_hash
 from core.router.lapses import disqualifying, mark
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from core.harness.gate.judge import GateResult
     from core.harness.report.compare import Comparison
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
     from core.router.decision import GateView
     from core.settings import Settings
     from core.settings.model import Reflex

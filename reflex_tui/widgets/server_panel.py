@@ -15,9 +15,9 @@ from core.plain import plain
 from reflex_tui.model.first_config import first_config, place_of
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR, server_condition
 from reflex_tui.model.uptime import share_up, squeezed
-from reflex_tui.watch.messages import CopyWanted
+from reflex_tui.watch.announcements import CopyWanted
+from reflex_tui.widgets.backends_table import Sparkline
 from reflex_tui.widgets.keymap import shown_key
-from reflex_tui.widgets.latency import Sparkline
 from reflex_tui.widgets.lines import LABEL, MUTED, ceiling, fitting, labelled, left, line, title
 from reflex_tui.widgets.section import Section
 

@@ -15,7 +15,7 @@ def loading(read: Callable[[], Settings]) -> Callable[[], Settings]:
 
     def read_and_load() -> Settings:
         settings = read()
-        from reflex_tui.watch import workspace  # noqa: F401
+        from reflex_tui.watch import threads  # noqa: F401
 
         return settings
 

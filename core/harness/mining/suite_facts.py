@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from core.clock import SystemClock
 from core.errors import ConfigError, SuiteError
 from core.harness.mining.repository import Repository
-from core.harness.suites.find import available_suites, load_suite, own_names
+from core.harness.suites.loading import available_suites, load_suite, own_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from core.harness.suites.model import Suite, Task
+    from core.harness.suites.tasks import Suite, Task
 
 _LANGUAGES = {".py": "python", ".rs": "rust", ".go": "go", ".ts": "typescript"}
 _MOST_LISTED = 200

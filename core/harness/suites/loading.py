@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from core.errors import SuiteError, UnsafeFile
 from core.fingerprint import SUITES, built_in_suites
-from core.harness.suites import exercism, humanevalpack, native, quixbugs
-from core.harness.suites.model import Suite, Task, lay_out
+from core.harness.suites import exercism, humanevalpack, own_format, quixbugs
 from core.harness.suites.reading import TASK_ID
+from core.harness.suites.tasks import Suite, Task, lay_out
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Suite", "Task", "available_suites", "lay_out", "load_suite", "own_names", "own_suites"]
 
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Suite]], ...] = tuple(
-    (reader.detect, reader.read) for reader in (native, quixbugs, exercism, humanevalpack)
+    (reader.detect, reader.read) for reader in (own_format, quixbugs, exercism, humanevalpack)
 )
 
 
@@ -54,11 +54,11 @@ def load_suite(name_or_path: str | Path, workspace: Path | None = None) -> Suite
     shown = plain(name_or_path, 200)
     try:
         if str(name_or_path) in available_suites():
-            return native.read(SUITES / str(name_or_path))
+            return own_format.read(SUITES / str(name_or_path))
         if workspace and re.fullmatch(TASK_ID, str(name_or_path)):
             own = own_suites(workspace) / str(name_or_path)
             if own.is_dir():
-                return native.read(own)
+                return own_format.read(own)
         return _load(Path(name_or_path).absolute(), shown)
     except UnsafeFile as error:
         raise SuiteError(error.message, remedy=error.remedy) from None

@@ -20,9 +20,9 @@ from core.errors import ReportError, UnsafeFile
 from core.files import make_private, names_in, read_state, staged, sync_directory
 from core.harness import bounded_json
 from core.harness.gate.judge import conclude
-from core.harness.report.model import STAMPS, Report
+from core.harness.report.derived import rederive
+from core.harness.report.document import STAMPS, Report
 from core.harness.report.summary import summaries
-from core.harness.report.verdict import rederive
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from core.harness.gate.criteria import GateThresholds
     from core.harness.gate.looks import GatePlan
-    from core.harness.report.model import (
+    from core.harness.report.document import (
         ArmRecord,
         Environment,
         RunSettings,

@@ -9,16 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from core.fingerprint import BESIDE_TASKS, suite_content_hash
-from core.harness.suites.model import (
-    DEFAULT_ATTEMPTS,
-    DEFAULT_TIME_LIMIT_S,
-    MAX_TASKS,
-    Answers,
-    CheckCommand,
-    ResultKind,
-    Suite,
-    Task,
-)
 from core.harness.suites.reading import (
     MAX_DEPTH,
     MAX_SUITE_BYTES,
@@ -31,6 +21,16 @@ from core.harness.suites.reading import (
     listed,
     read_bytes,
     read_tree,
+)
+from core.harness.suites.tasks import (
+    DEFAULT_ATTEMPTS,
+    DEFAULT_TIME_LIMIT_S,
+    MAX_TASKS,
+    Answers,
+    CheckCommand,
+    ResultKind,
+    Suite,
+    Task,
 )
 from core.harness.suites.trees import DIRECTORY, bytes_of_trees, read_tree_of
 from core.plain import plain, plain_block

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from core.clock import rfc3339
 from core.harness.bakeoff.run import INTERRUPTED
 from core.harness.gate.criteria import Verdict
-from core.harness.report.files import rederive
 from core.harness.report.markdown import GLYPHS, bounds
 from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
+from core.harness.report.storage import rederive
 from core.harness.report.summary import summaries
 from core.plain import plain
 from core.router.lapses import disqualifying, mark
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from core.harness.bakeoff.progress import Finished
     from core.harness.gate.judge import GateResult
-    from core.harness.report.checking import CheckedReport
     from core.harness.report.compare import Comparison
-    from core.harness.report.model import Report
+    from core.harness.report.document import Report
+    from core.harness.report.still_counts import CheckedReport
 
 COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.harness.bakeoff.plan import Slot
     from core.harness.bakeoff.preparation import PreparedRun
-    from core.harness.report.model import Environment
+    from core.harness.report.document import Environment
     from core.router.evidence import Evidence
 
 

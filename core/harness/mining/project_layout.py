@@ -11,14 +11,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from core.harness.commands.toolchain import language_of
-from core.harness.suites.model import CheckCommand
 from core.harness.suites.reading import text_of
+from core.harness.suites.tasks import CheckCommand
 from core.syntax import NOT_PYTHON, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from core.harness.suites.model import ResultKind, WorkTree
+    from core.harness.suites.tasks import ResultKind, WorkTree
 
 LANGUAGES = {
     ".py": "python",

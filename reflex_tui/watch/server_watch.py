@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.errors import CapsuleError, ConfigError
 from core.notify.own import own_notify
 from reflex_tui.model.notices import lapse_of
-from reflex_tui.watch.messages import NoticeCame, ViewBlocked, ViewSeen
+from reflex_tui.watch.announcements import NoticeCame, ViewBlocked, ViewSeen
 from reflex_tui.watch.watcher import Post, Watcher, unreadable
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
-from core.gateway.body import ClientLeft, read_body, read_json
 from core.gateway.dialects.messages import count_tokens
 from core.gateway.dialects.refusals import ErrorReply
+from core.gateway.request_body import ClientLeft, read_body, read_json
 from core.stages import CLOUD, PRIMARY
 
 if TYPE_CHECKING:
