@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 _NAME = "capsule.key"
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _UNSEALED = frozenset({"seal", "seq", "time", "prev", "hash", "schema_version"})
 
 
@@ -117,7 +118,7 @@ def seal_holds(body: Mapping[str, Any], workspace: Path, key: bytes) -> bool:
 def _mac(key: bytes, purpose: bytes, obj: Any) -> str:
     # Escaped to ASCII, so that text which is no valid Unicode has a hash as well.
     try:
-        canonical = json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
+        canonical = _canonical(obj).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise CapsuleError(
             f"a value cannot be hashed: {type(error).__name__}",

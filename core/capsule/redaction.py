@@ -38,6 +38,7 @@ _SHORTEST_KNOWN = 6
 _LOOKS_LIKE_TOKEN = re.compile(r"(?=\D{0,64}\d|.{20}).{8}", re.DOTALL)
 _TOKEN_ANCHORS = frozenset(anchor for rule in TOKENS for anchor in rule.anchors)
 _PHRASE_ANCHORS = frozenset(anchor for rule in PHRASES for anchor in rule.anchors)
+_NONE: frozenset[str] = frozenset()
 # What colours a terminal, also as JSON and Python write it.
 _COLOUR = re.compile(
     r"(?:\x1b|\\+(?:u001[bB]|x1[bB]|033|e))\[[0-9;?]{0,64}[ -/]{0,8}[@-~]", re.ASCII
@@ -72,15 +73,20 @@ class _Wanted:
     def of(cls, text: str, known: list[str]) -> Self:
         """For the texts that make up ``text``."""
         runs, lowered = _long_runs(text), text.lower()
-        tokens = {anchor for anchor in _TOKEN_ANCHORS if anchor in runs}
-        phrases = {anchor for anchor in _PHRASE_ANCHORS if anchor in lowered}
+        tokens = frozenset(anchor for anchor in _TOKEN_ANCHORS if anchor in runs) if runs else _NONE
+        phrases = frozenset(anchor for anchor in _PHRASE_ANCHORS if anchor in lowered)
         return cls(
             tuple(secret for secret in known if secret in text),
-            tuple(rule for rule in TOKENS if not tokens.isdisjoint(rule.anchors)),
-            tuple(rule for rule in PHRASES if not phrases.isdisjoint(rule.anchors)),
+            _with_any(tokens, TOKENS),
+            _with_any(phrases, PHRASES),
             tuple(phrases),
             "begin " in lowered and "private key" in lowered,
         )
+
+
+def _with_any(anchors: frozenset[str], rules: tuple[SecretRule, ...]) -> tuple[SecretRule, ...]:
+    """The rules that have one of ``anchors``: most often there is none to look for."""
+    return tuple(rule for rule in rules if not anchors.isdisjoint(rule.anchors)) if anchors else ()
 
 
 def _collect(obj: Any, texts: list[str], depth: int) -> None:

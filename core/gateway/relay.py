@@ -8,8 +8,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers
-
 from core.client.backend import NativePiece
 from core.errors import ReflexError
 from core.gateway.dialects.blocks import portions
@@ -21,7 +19,7 @@ from core.router.decision import CallOptions
 from core.stages import Mode, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from starlette.types import Receive, Scope, Send
@@ -58,9 +56,18 @@ class ReplySender:
         self._writer: AnswerWriter = dialect.writer(asked, call.call_id, int(time.time()))
         self._writer.model = "reflex"
         self._begun = False
+        self._ended = False
         self._native: NativeReply | None = None
+        self._loop = asyncio.get_running_loop()
         self._sending = asyncio.Lock()
-        self._sent_at = asyncio.get_running_loop().time()
+        self._sent_at = self._loop.time()
+        self._first_ping: asyncio.TimerHandle | None = None
+        self._pinging: asyncio.Task[None] | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the end of the answer has been sent, after which a client may leave."""
+        return self._ended
 
     async def send(self) -> str:
         """Send the answer; returns ``answered``, or the code of the error that was sent."""
@@ -95,24 +102,34 @@ class ReplySender:
             await self._document(200, self._format().whole(self.answer), {})
 
     async def _stream(self) -> None:
-        pinging = asyncio.create_task(self._ping())
+        self._first_ping = self._loop.call_later(PING_EVERY_S, self._begin_pings)
         try:
             async with self._call.stream() as stream:
                 async for piece in stream:
                     if isinstance(piece, NativePiece):
-                        pinging.cancel()  # the cloud sends its own
+                        self._end_pings()  # the cloud sends its own
                         await self._as_it_comes(piece)
-                        continue
-                    await self._open(stream.known)
-                    for nth, portion in enumerate(portions(piece), 1):
-                        await self._more(self._format().piece(portion))
-                        if nth % _PORTIONS_A_TURN == 0:
-                            await asyncio.sleep(0)  # a long reply is thousands of them
+                    else:
+                        await self._streamed(piece, stream.known)
                 self.answer = stream.answer
         finally:
-            pinging.cancel()
-            await asyncio.wait((pinging,))
+            self._end_pings()
+            if self._pinging is not None:
+                await asyncio.wait((self._pinging,))
         await self._close(self.answer)
+
+    async def _streamed(self, piece: Mapping[str, Any], known: Answer | None) -> None:
+        """Send a piece of the answer; a long one is thousands of events, and others want a turn."""
+        await self._headers_of_a_stream()
+        writer = self._format()
+        events = [writer.beginning(known)]
+        for portion in portions(piece):
+            events.append(writer.piece(portion))
+            if len(events) >= _PORTIONS_A_TURN:
+                await self._more(b"".join(events))
+                events.clear()
+                await asyncio.sleep(0)
+        await self._more(b"".join(events))
 
     async def _as_it_comes(self, piece: NativePiece) -> None:
         """Pass on what a cloud says in the agent's own dialect."""
@@ -132,12 +149,20 @@ class ReplySender:
         if not self._begun:
             await self._start(200, native.content_type, _UNSTORED)
 
+    def _begin_pings(self) -> None:
+        # Most calls have ended before, and need no task for it.
+        self._pinging = self._loop.create_task(self._ping())
+
+    def _end_pings(self) -> None:
+        for pings in (self._first_ping, self._pinging):
+            if pings is not None:
+                pings.cancel()
+
     async def _ping(self) -> None:
         """Whenever nothing has been sent for a while, show that the call is not dead."""
-        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(max(0.0, self._sent_at + PING_EVERY_S - loop.time()))
-            if loop.time() - self._sent_at >= PING_EVERY_S:
+            await asyncio.sleep(max(0.0, self._sent_at + PING_EVERY_S - self._loop.time()))
+            if self._loop.time() - self._sent_at >= PING_EVERY_S:
                 await self._headers_of_a_stream()
                 await self._more(self._writer.ping())
 
@@ -202,11 +227,12 @@ class ReplySender:
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def _last(self, body: bytes) -> None:
+        self._ended = True
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _send(self, message: dict[str, Any]) -> None:
         async with self._sending:  # a ping comes in between, never in the middle
-            self._sent_at = asyncio.get_running_loop().time()
+            self._sent_at = self._loop.time()
             await self._asgi_send(message)
 
 
@@ -223,7 +249,7 @@ class AgentCalls:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises ErrorReply or ReflexError while it is not yet a call."""
-        headers = Headers(scope=scope)
+        headers = _by_name(scope["headers"])
         if "json" not in headers.get("content-type", "").lower():
             raise ErrorReply(415, "the Content-Type must be application/json")
         try:
@@ -254,9 +280,9 @@ class AgentCalls:
             sender = ReplySender(call, asked, self._dialect, send)
             # Nothing is left to be cancelled above this, and uvicorn would log it as a fault.
             with suppress(asyncio.CancelledError):
-                await _while_connected(receive, self._send_reply(sender, call))
+                await self._while_connected(receive, sender, call)
 
-    def _placed(self, headers: Headers, given: object, settings: Settings) -> Placed:
+    def _placed(self, headers: Mapping[str, str], given: object, settings: Settings) -> Placed:
         body = given if isinstance(given, dict) else {}
         try:
             return placed(
@@ -274,6 +300,18 @@ class AgentCalls:
                 code="unknown_stage",
             ) from None
 
+    async def _while_connected(
+        self, receive: Receive, sender: ReplySender, call: RoutedCall
+    ) -> None:
+        """Answer, or call it off when the client has closed its connection."""
+        answering = asyncio.current_task()
+        assert answering is not None
+        leaving = asyncio.create_task(_cancelled_if_left(answering, receive, sender))
+        try:
+            await self._send_reply(sender, call)
+        finally:
+            leaving.cancel()
+
     async def _send_reply(self, sender: ReplySender, call: RoutedCall) -> None:
         outcome, began = "cancelled", time.monotonic()
         try:
@@ -284,20 +322,18 @@ class AgentCalls:
             self._metrics.ended(call.asked, outcome, sender.answer, took_s)
 
 
-async def _while_connected(receive: Receive, doing: Coroutine[Any, Any, None]) -> None:
-    """Do it to its end, or until the client has closed its connection."""
-    working = asyncio.ensure_future(doing)
-    leaving = asyncio.ensure_future(_left(receive))
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.wait((working, leaving))
-    if not working.cancelled():
-        working.result()
+def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their lower-case names; of several with one name the first."""
+    named: dict[str, str] = {}
+    for name, value in headers:
+        named.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+    return named
 
 
-async def _left(receive: Receive) -> None:
+async def _cancelled_if_left(
+    answering: asyncio.Task[Any], receive: Receive, sender: ReplySender
+) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    if not sender.has_ended:
+        answering.cancel()

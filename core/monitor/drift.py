@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.errors import CutReply, NotCompliant, UnparsedCall
-from core.monitor.ecusum import LIMIT, STAKES, ECusum
+from core.monitor.ecusum import LIMIT, ECusum
 from core.monitor.pairs import solved_by
 from core.stages import LIVE_ORIGINS, PRIMARY, Mode, Stage
 
@@ -34,8 +34,6 @@ _REPLIED = frozenset({NotCompliant.code, UnparsedCall.code, CutReply.code})
 _MOST_REMEMBERED = 20_000
 # As much of the evidence is staked on a pair as leaves some, should reflex alone solve the task.
 _PAIR_WEIGHT = 2.0
-# What one call multiplies evidence by at most, where so few may be bad.
-_MOST_FACTOR = 1 + max(STAKES) * (1 / LEAST_INVALID - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +207,14 @@ class Drift:
             cloud = min(cloud, self.cloud_ok / self.cloud_known)
         return max(_LEAST_ALLOWED, 1 - self.promise.parity * cloud)
 
-    def could_break(self, calls: int) -> bool:
-        """Whether ``calls`` more, however bad, could break a promise."""
-        worst = max(chart.standing for chart in self.charts.values())
-        return worst * _MOST_FACTOR ** min(calls, 64) >= LIMIT
+    def could_break(self, calls: int, outcomes: int) -> bool:
+        """Whether so many more calls and outcomes, however bad, could break a promise."""
+        charts = self.charts
+        return (
+            charts[LATENCY].could_break(calls, allowed=SLOW_SHARE)
+            or charts[COMPLIANCE].could_break(calls, allowed=self.promise.invalid)
+            or charts[OUTCOMES].could_break(outcomes, allowed=_LEAST_ALLOWED)
+        )
 
     @property
     def broken(self) -> Watched | None:

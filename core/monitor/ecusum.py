@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LIMIT = 3000.0
 STAKES = (0.05, 0.1, 0.2, 0.4)
+_MOST_BLOCKS = 64  # which break any promise
 
 
 @dataclass(slots=True)
@@ -48,6 +49,14 @@ class ECusum:
     def standing(self) -> float:
         """What the next call's factor is multiplied with: at least 1."""
         return sum(max(bet, 1.0) for bet in self.bets) / len(self.bets)
+
+    def could_break(self, calls: int, *, allowed: float) -> bool:
+        """Whether so many more calls could break the promise, were all of them bad.
+
+        ``allowed`` is the least share that any of them may be taken with.
+        """
+        blocks = min((self._open + calls) // self.block, _MOST_BLOCKS)
+        return self.standing * (1.0 + max(STAKES) * (1.0 / allowed - 1.0)) ** blocks >= LIMIT
 
     @property
     def broken(self) -> bool:

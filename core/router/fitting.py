@@ -51,8 +51,11 @@ def fitted(
             return request
         extra = {**request.extra, "response_format": request.response_format}
         return replace(request, constrain=False, extra=extra)
-    request = replace(_for_local(request), projection=grammar_of(identity))
-    if json_schema or request.schema is None:
+    request = _for_local(request)
+    if request.schema is None:
+        return request
+    request = replace(request, projection=grammar_of(identity))
+    if json_schema:
         return request
     rule: Message = {
         "role": "system",
@@ -89,12 +92,12 @@ def _for_local(request: ChatRequest) -> ChatRequest:
     extra = request.extra
     if request.dialect != "chat" and "reasoning_effort" in extra:
         extra = {name: value for name, value in extra.items() if name != "reasoning_effort"}
-    return replace(
-        request,
-        messages=_system_first(request.messages),
-        max_tokens=None if limit is not None and limit > _ALLOWANCE else limit,
-        extra=extra,
-    )
+    messages = _system_first(request.messages)
+    if limit is not None and limit > _ALLOWANCE:
+        limit = None
+    if messages is request.messages and limit == request.max_tokens and extra is request.extra:
+        return request
+    return replace(request, messages=messages, max_tokens=limit, extra=extra)
 
 
 def _system_first(messages: Sequence[Message]) -> Sequence[Message]:

@@ -208,7 +208,7 @@ class Implementer:
             key_directory=self._key_directory,
         )
         await self._evidence.append(event)
-        self._state.call_ended()
+        self._state.outcome_known()
         return event
 
     def _indexed_call(self, log: EventLog, call_id: str) -> list[Mapping[str, Any]]:

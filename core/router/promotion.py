@@ -295,12 +295,12 @@ class GateWatch:
             str((view.event or {}).get("seal")),
         )
 
-    def could_break(self, calls: int) -> bool:
-        """Whether so many calls that were not looked at yet could break a promise of the pass."""
-        return self._drift is not None and self._drift.could_break(calls)
+    def could_break(self, calls: int, outcomes: int) -> bool:
+        """Whether so many that were not looked at yet could break a promise of the pass."""
+        return self._drift is not None and self._drift.could_break(calls, outcomes)
 
     def noted(self) -> None:
-        """Look at the calls that ended since: the next ``view`` goes by them.
+        """Look at what calls and outcomes came since: the next ``view`` goes by them.
 
         Raises:
             CapsuleError: the log cannot be read.

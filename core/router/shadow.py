@@ -229,7 +229,7 @@ class ShadowCalls:
         )
         sealed = seal(event.body(), self._workspace, self._key)
         await self._evidence.append(event.model_copy(update={"seal": sealed}))
-        self._state.call_ended()
+        self._state.outcome_known()
 
     async def aclose(self) -> None:
         """End what is under way; it is recorded as cancelled."""

@@ -123,7 +123,7 @@ class RoutingState:
             notifier=notifier,
         )
         self._noting: asyncio.Task[None] | None = None
-        self._unnoted = 0
+        self._calls = self._outcomes = 0  # that the monitor has not looked at
         self._load = MetricsReader(self.backend, clock=self._clock)
 
     async def decide(
@@ -175,7 +175,7 @@ class RoutingState:
         """Whether the gate pass holds for the server as it is; without one, for the rest."""
         engine = health.engine if health and health.ok else None
         identity = engine.fingerprint if engine else None
-        if self._noting is not None and self._gates.could_break(self._unnoted):
+        if self._noting is not None and self._could_break():
             await asyncio.shield(self._noting)
         known = self._gates.remembered(identity)
         if known is None:
@@ -184,18 +184,30 @@ class RoutingState:
 
     def call_ended(self) -> None:
         """A call that reflex was asked has ended; it is looked at before it could matter."""
-        self._unnoted += 1
-        if self._noting is None and self._gates.could_break(self._unnoted + 1):
+        self._calls += 1
+        self._look_in_time()
+
+    def outcome_known(self) -> None:
+        """What became of an answer, or of a pair, is on record; as ``call_ended``."""
+        self._outcomes += 1
+        self._look_in_time()
+
+    def _look_in_time(self) -> None:
+        if self._noting is None and self._could_break(more=1):
             self._noting = asyncio.create_task(self._note(), name="monitor")
+
+    def _could_break(self, more: int = 0) -> bool:
+        return self._gates.could_break(self._calls + more, self._outcomes + more)
 
     async def _note(self) -> None:
         try:
-            while self._unnoted:
-                ended = self._unnoted
+            while self._calls or self._outcomes:
+                calls, outcomes = self._calls, self._outcomes
                 await asyncio.to_thread(self._gates.noted)
-                self._unnoted -= ended
+                self._calls -= calls
+                self._outcomes -= outcomes
         except (CapsuleError, OSError) as error:
-            self._unnoted = 0
+            self._calls = self._outcomes = 0
             logger.warning("the monitor cannot read the capsule: %s", error)
         finally:
             self._noting = None

@@ -224,12 +224,14 @@ def test_what_could_break_a_promise_is_known_before() -> None:
         drift = Drift(Promise(1, "", "e", "m", 2000.0, LEAST_INVALID, 0.85, 0.9))
         charts = drift.charts
         for number in range(1, 120):
-            pending = rng.randrange(1, 4)
-            safe = not drift.could_break(pending)
-            for _ in range(pending):
-                for cause, chart in charts.items():
+            calls, outcomes = rng.randrange(1, 16), rng.randrange(3)
+            safe = not drift.could_break(calls, outcomes)
+            for cause, chart in charts.items():
+                for _ in range(outcomes if cause == OUTCOMES else calls):
                     chart.take(number, bad=rng.random() < 0.4, allowed=ALLOWED[cause])
             assert not (safe and drift.broken)
             if drift.broken:
                 break
-    assert not Drift(drift.promise).could_break(2)
+    assert not Drift(drift.promise).could_break(10, 2)
+    assert Drift(drift.promise).could_break(15, 0)
+    assert Drift(drift.promise).could_break(0, 3)

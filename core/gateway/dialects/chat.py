@@ -189,6 +189,7 @@ def _bad_format(message: str) -> ErrorReply:
     return ErrorReply(400, message, param="response_format")
 
 
+_written = json.JSONEncoder(separators=(",", ":")).encode
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -262,7 +263,7 @@ class ChatWriter:
 
 def event(payload: Mapping[str, Any]) -> bytes:
     """One server-sent event; ASCII, so that half a surrogate pair does no harm."""
-    return b"data: " + json.dumps(payload, separators=(",", ":")).encode() + b"\n\n"
+    return b"data: " + _written(payload).encode() + b"\n\n"
 
 
 def usage_of(said: Answer | Reply) -> dict[str, Any] | None:
