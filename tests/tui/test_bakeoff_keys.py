@@ -111,7 +111,9 @@ async def test_at_80_columns_every_key_of_the_pane_is_in_the_foot() -> None:
             assert word in foot
 
 
-@pytest.mark.parametrize("columns", [80, 116, 160])
+@pytest.mark.parametrize(
+    "columns", [80, *(pytest.param(one, marks=pytest.mark.slow) for one in (116, 160))]
+)
 async def test_the_league_table_says_who_solved_what_and_whether_it_counts(columns: int) -> None:
     """The names of the columns stand over them; what narrow terminals lack is one key away."""
     good = replace(

@@ -173,6 +173,7 @@ async def test_a_run_survives_other_panes(ring: Arena) -> None:
         assert "✓ pass" in bench.shown()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_sandbox")
 @pytest.mark.parametrize(
     ("key", "answer"),
