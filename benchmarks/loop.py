@@ -4,11 +4,12 @@ Serves a model with the embedded engine and puts tasks to it through ``core.patc
 tests in the sandbox as a bakeoff runs them. Temperature 0 and long timeouts, so that the machine's
 speed changes seconds and never a result. Each trial is one line of ``DIR/trials.jsonl``, written
 when it ends; a run that is started again goes on with what is missing, and a changed prompt,
-schema, suite or model is another run. At the end: a table, and ``loop.json``, ``loop.md`` in DIR.
+schema, suite or model is another run. At the end: a table, and ``loop.json``, ``loop.md`` in DIR;
+with ``--table`` the same of what is done so far. A suite is asked level by level.
 
     python benchmarks/loop.py MODEL.gguf [--humanevalfix FILE.jsonl] [--suite NAME] [--tasks GLOB]
         [--neighbours CHARACTERS] [--most N] [--formats code,fence] [--attempts N] [--threads N]
-        [--at-once N] [--no-drafts] [--out DIR]
+        [--at-once N] [--no-drafts] [--out DIR] [--table]
 
 Of HumanEvalFix only the tasks 0, 7, 14, … are asked: prompts are tuned on those. The others are
 kept for the day when somebody wants to know whether a gain is real. Its files are one function
@@ -121,7 +122,7 @@ def _suites(given: argparse.Namespace) -> Iterator[tuple[str, Sequence[Task]]]:
         yield name, tuned[: given.most]
     if given.suite:
         suite: Suite = load_suite(given.suite).select(given.tasks)
-        yield suite.name, suite.tasks
+        yield suite.name, sorted(suite.tasks, key=lambda task: task.level)
 
 
 def _among(task: Task, others: Sequence[Task], characters: int) -> Task:
@@ -143,7 +144,7 @@ async def run(given: argparse.Namespace) -> int:
     asked = list(questions(given))
     done = _done(trials)
     missing = [one for one in asked if one.key not in done]
-    if missing:
+    if missing and not given.table:
         chosen = await choose_tier()
         if chosen.tier is Tier.NONE:
             print(f"no sandbox for the model's code: {chosen.reason}", file=sys.stderr)
@@ -173,7 +174,7 @@ async def run(given: argparse.Namespace) -> int:
                     print(_line(row), flush=True)
 
             await asyncio.gather(*(work() for _ in range(given.at_once)))
-    rows = [done[one.key] for one in asked]
+    rows = [done[one.key] for one in asked if one.key in done]
     summaries = _summaries(rows)
     text = _markdown(summaries, given.model.name)
     told = {"model": given.model.name, "machine": machine(), "summaries": summaries}
@@ -354,6 +355,7 @@ def _arguments() -> argparse.Namespace:
         "--at-once", type=int, default=1, help="trials in parallel: less for each, more in all"
     )
     parser.add_argument("--no-drafts", dest="drafts", action="store_false", help="token by token")
+    parser.add_argument("--table", action="store_true", help="only tell what is done so far")
     parser.add_argument("--out", type=Path, default=Path("build/loop"), help="where results go")
     given = parser.parse_args()
     if not (given.humanevalfix or given.suite):

@@ -17,7 +17,7 @@ from core.client.backend import Reply
 from core.client.faults import hidden, quoting, shed
 from core.client.proxy_environment import open_transport
 from core.client.request import Exchange
-from core.client.toolcalls import arguments_of, fault_of, is_unparsed_call, offered
+from core.client.toolcalls import arguments_of, fault_of, is_unparsed_call, narrowed, offered
 from core.client.transport import DirectTransport, Request
 from core.clock import SystemClock
 from core.errors import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from core.client.backend import Backend, ChatRequest
+    from core.client.backend import Backend, ChatRequest, Message
     from core.client.faults import Quote
     from core.client.replies import OnDelta
     from core.clock import Clock
@@ -211,7 +211,10 @@ class ChatClient:
             refused = set(request.extra) - set(options)
             extra = {name: one for name, one in request.extra.items() if name not in refused}
             temperature = request.temperature if "temperature" in options else None
-            kept = replace(request, extra=extra, temperature=temperature)
+            kept = replace(request, extra=narrowed(extra), temperature=temperature)
+            if self._plainly and request.schema is not None:
+                rule: Message = {"role": "system", "content": structured.in_words(request.schema)}
+                kept = replace(kept, schema=None, messages=[rule, *request.messages])
             return {**self._api.encoded(kept, self._backend.model), "stream": options["stream"]}
         body = {
             **options,
@@ -228,7 +231,8 @@ class ChatClient:
         """Whether ``error`` refuses a schema of ours; from then on its structure alone is sent."""
         words = error.message.removeprefix(error.own_words)
         refused = error.status in _SCHEMA_REFUSED and _OF_SCHEMA.search(words) is not None
-        if self._plainly or request.schema is None or not request.constrain or not refused:
+        sent = request.constrain or self._api is not None
+        if self._plainly or request.schema is None or not sent or not refused:
             return False
         self._plainly = True
         return True
@@ -363,7 +367,9 @@ _LIMITS = ("max_tokens", "max_completion_tokens")
 # Ours alone or worded by us, so that whatever a server says of them is a reason to leave them out.
 _GRAMMAR = ("grammar", "ebnf", "structured_outputs")
 _OURS = ("stream_options", "stream", "reasoning_effort", *_GRAMMAR)
-_ASKED = ("temperature", "seed", *_LIMITS)
+_ASKED = ("temperature", "top_p", "seed", "parallel_tool_calls", *_LIMITS)
+# What the other two APIs call it, and where in the body it stands.
+_ELSEWHERE = {"reasoning_effort": (("reasoning", "effort"), ("output_config", "effort"))}
 _UNSUPPORTED = re.compile(r"support|unknown|unrecogni[sz]ed|unexpected|extra|permitted|deprecated")
 
 
@@ -409,13 +415,23 @@ class Options:
         names = f"{error.server_code} {error.server_type}".lower()
         unsupported = _UNSUPPORTED.search(f"{names} {words}") is not None
         for name in (*_OURS, *_ASKED):
-            named = error.param == name or re.search(rf"\b{name}(?:ing)?\b", words) is not None
-            is_sent = sent.get(name) is not None and sent[name] is not False
-            news = is_sent and name not in self._refused
+            paths = ((name,), *_ELSEWHERE.get(name, ()))
+            called = {name, *(".".join(path) for path in paths), *(path[-1] for path in paths)}
+            named = error.param in called or any(
+                re.search(rf"\b{re.escape(one)}(?:ing)?\b", words) for one in called
+            )
+            news = name not in self._refused and any(_stands(sent, path) for path in paths)
             if named and news and (name in _OURS or unsupported):
                 self._refused.add(name)
                 return True
         return False
+
+
+def _stands(sent: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    value: Any = sent
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value is not None and (value is not False or path == ("parallel_tool_calls",))
 
 
 def _grammar_fields(request: ChatRequest) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from core.client.portable import closed, portable
+from core.client.schema import in_words
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,8 +17,12 @@ PATH = "/messages"
 VERSION = "2023-06-01"
 _PASSED_ON = ("temperature", "top_p")
 KNOWN = frozenset(
-    {*_PASSED_ON, "tools", "tool_choice", "parallel_tool_calls", "stop", "reasoning_effort"}
+    {
+        *(*_PASSED_ON, "tools", "tool_choice", "parallel_tool_calls", "stop"),
+        *("reasoning_effort", "response_format"),
+    }
 )
+_HOTTEST = 1  # OpenAI's API takes a temperature of up to 2
 _MOST_TOKENS = 8192  # where the caller sets no limit, which this API wants
 _REASONS = {
     "tool_use": "tool_calls",
@@ -31,30 +38,47 @@ def encoded(request: ChatRequest, model: str) -> dict[str, Any]:
     turns: list[dict[str, Any]] = []
     for message in request.messages:
         _add(turns, message)
+    config, rule = _form(request)
+    if "reasoning_effort" in extra:
+        config["effort"] = extra["reasoning_effort"]
     body: dict[str, Any] = {
         "model": model,
         "max_tokens": request.max_tokens or _MOST_TOKENS,
         "messages": turns,
         "stream": True,
-        **{name: extra[name] for name in _PASSED_ON if name in extra},
+        **_sampling(request),
     }
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    if system := "\n\n".join(filter(None, map(_system, request.messages))):
+    if system := "\n\n".join(filter(None, (*map(_system, request.messages), rule))):
         body["system"] = system
-    if stop := extra.get("stop"):
-        body["stop_sequences"] = [stop] if type(stop) is str else stop
-    config: dict[str, Any] = {}
-    if "reasoning_effort" in extra:
-        config["effort"] = extra["reasoning_effort"]
-    if request.schema is not None:
-        config["format"] = {"type": "json_schema", "schema": request.schema}
     if config:
         body["output_config"] = config
-    if tools := extra.get("tools"):
+    if tools := [tool for tool in extra.get("tools") or () if _inner(tool)]:
         body["tools"] = [_tool(tool) for tool in tools]
         body["tool_choice"] = _choice(extra)
     return body
+
+
+def _sampling(request: ChatRequest) -> dict[str, Any]:
+    extra = request.extra
+    fit = {name: extra[name] for name in _PASSED_ON if name in extra}
+    if request.temperature is not None:
+        fit["temperature"] = request.temperature
+    if isinstance(warmth := fit.get("temperature"), int | float):
+        fit["temperature"] = min(warmth, _HOTTEST)
+    if stop := extra.get("stop"):
+        fit["stop_sequences"] = [stop] if type(stop) is str else stop
+    return fit
+
+
+def _form(request: ChatRequest) -> tuple[dict[str, Any], str]:
+    """How the reply's form is asked for: an option, or a rule in words where none says it."""
+    if request.schema is None:
+        return {}, ""
+    try:
+        form = closed(portable(request.schema, plainly=True))
+    except (ValueError, RecursionError):
+        return {}, in_words(request.schema)
+    return {"format": {"type": "json_schema", "schema": form}}, ""
 
 
 def whole(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +197,9 @@ def _add(turns: list[dict[str, Any]], message: Mapping[str, Any]) -> None:
         result = {"tool_use_id": message.get("tool_call_id"), "content": blocks}
         blocks = [{"type": "tool_result", **result}]
     for call in message.get("tool_calls") or ():
-        inner = _inner(call)
+        inner, custom = _inner(call), call.get("custom")
+        if type(custom) is dict:  # freeform
+            inner = {**custom, "arguments": json.dumps({"input": custom.get("input")})}
         made = {"id": call.get("id"), "name": inner.get("name")}
         blocks.append({"type": "tool_use", **made, "input": _object(inner.get("arguments"))})
     role = "assistant" if role == "assistant" else "user"
@@ -185,7 +211,7 @@ def _add(turns: list[dict[str, Any]], message: Mapping[str, Any]) -> None:
 
 def _blocks(content: object) -> list[dict[str, Any]]:
     if type(content) is not list:
-        return [{"type": "text", "text": content}] if content else []
+        content = [content]
     return [block for block in map(_block, content) if block]
 
 
@@ -195,8 +221,8 @@ def _block(part: object) -> dict[str, Any] | None:
             return {"type": "image", "source": _source(url)}
         case {"type": "file", "file": {"file_data": str(url)}}:
             return {"type": "document", "source": _source(url)}
-        case {"text": str(text)} | str(text) if text:
-            return {"type": "text", "text": text}
+        case {"text": str(text)} | {"refusal": str(text)} | str(text) if text.strip():
+            return {"type": "text", "text": text}  # one of blanks alone would be refused
     return None
 
 
@@ -223,8 +249,9 @@ def _object(arguments: object) -> dict[str, Any]:
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     inner = _inner(tool)
-    schema = inner.get("parameters") or {"type": "object"}
-    made = {"name": inner.get("name"), "input_schema": schema}
+    schema = inner.get("parameters")
+    whole = {"type": "object", **(schema if type(schema) is dict else {})}
+    made = {"name": inner.get("name"), "input_schema": whole}
     return {**made, "description": inner["description"]} if "description" in inner else made
 
 

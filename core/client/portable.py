@@ -61,6 +61,29 @@ def portable(
     return _Reduction(whole, names | {"#"}, grammar, plainly=plainly).of(whole)
 
 
+def closed(schema: Any) -> Any:
+    """A reduced schema with every object closed, as Anthropic's API wants them.
+
+    Raises:
+        ValueError: an object must be open, since it names no properties of its own.
+    """
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    fit: dict[str, Any] = {}
+    for name, value in schema.items():
+        if name in _NAMED:
+            fit[name] = {key: closed(one) for key, one in value.items()}
+        else:
+            fit[name] = value if name in _AS_IT_IS else closed(value)
+    if fit.get("type") == "object":
+        if not fit.get("properties") or fit.get("additionalProperties"):
+            raise ValueError("an object that names no properties of its own")
+        fit["additionalProperties"] = False
+    return fit
+
+
 class _Reduction:
     def __init__(
         self, root: dict[str, Any], targets: set[str], grammar: Grammar, *, plainly: bool

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from core.client.backend import ChatRequest
 
 PATH = "/responses"
 _PASSED_ON = ("temperature", "top_p", "parallel_tool_calls")
-KNOWN = frozenset({*_PASSED_ON, "tools", "tool_choice", "reasoning_effort"})
+KNOWN = frozenset({*_PASSED_ON, "tools", "tool_choice", "reasoning_effort", "response_format"})
+_NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 _TEXTS = {
     "response.output_text.delta": "content",
     "response.refusal.delta": "refusal",
@@ -24,9 +25,16 @@ _CUT = {"max_output_tokens": "length", "content_filter": "content_filter"}
 def encoded(request: ChatRequest, model: str) -> dict[str, Any]:
     """The body of a request for ``model``, streamed and kept by nobody."""
     extra = request.extra
+    freeform = [
+        call.get("id")
+        for message in request.messages
+        for call in _calls(message)
+        if type(call.get("custom")) is dict
+    ]
+    items = (item for message in request.messages for item in _items(message, freeform))
     body: dict[str, Any] = {
         "model": model,
-        "input": [item for message in request.messages for item in _items(message)],
+        "input": list(items),
         "stream": True,
         "store": False,
         **{name: extra[name] for name in _PASSED_ON if name in extra},
@@ -38,11 +46,10 @@ def encoded(request: ChatRequest, model: str) -> dict[str, Any]:
     if "reasoning_effort" in extra:
         body["reasoning"] = {"effort": extra["reasoning_effort"]}
     if tools := extra.get("tools"):
-        body["tools"] = [{"type": "function", "strict": False, **_inner(tool)} for tool in tools]
+        body["tools"] = [_tool(tool) for tool in tools]
         body["tool_choice"] = _choice(extra.get("tool_choice", "auto"))
     if request.schema is not None:
-        form = {"type": "json_schema", "name": request.schema_name, "schema": request.schema}
-        body["text"] = {"format": {**form, "strict": False}}
+        body["text"] = {"format": _format(request, request.schema)}
     return body
 
 
@@ -154,11 +161,17 @@ def _part(at: int, section: str, text: object) -> dict[str, Any]:
     return {"index": at, "type": section, section: {payload: text}}
 
 
-def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _calls(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return message.get("tool_calls") or ()
+
+
+def _items(message: Mapping[str, Any], freeform: Sequence[object]) -> list[dict[str, Any]]:
+    """A message as items; ``freeform`` are the ids of calls whose input is no JSON."""
     role, content = str(message.get("role")), message.get("content")
     if role == "tool":
-        output = {"call_id": message.get("tool_call_id"), "output": _text(content)}
-        return [{"type": "function_call_output", **output}]
+        identity = message.get("tool_call_id")
+        kind = "custom_tool_call_output" if identity in freeform else "function_call_output"
+        return [{"type": kind, "call_id": identity, "output": _text(content)}]
     items: list[dict[str, Any]] = []
     if content:
         kind = "output_text" if role == "assistant" else "input_text"
@@ -166,10 +179,15 @@ def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
         items.append(
             {"type": "message", "role": role, "content": [_content(kind, p) for p in parts]}
         )
-    for call in message.get("tool_calls") or ():
-        inner = _inner(call)
-        made = {"call_id": call.get("id"), "name": inner.get("name")}
-        items.append({"type": "function_call", **made, "arguments": inner.get("arguments") or "{}"})
+    for call in _calls(message):
+        identity, inner = {"call_id": call.get("id")}, _inner(call)
+        if call.get("id") in freeform:
+            custom = call["custom"]
+            said = {"name": custom.get("name"), "input": custom.get("input") or ""}
+            items.append({"type": "custom_tool_call", **identity, **said})
+        else:
+            said = {"name": inner.get("name"), "arguments": inner.get("arguments") or "{}"}
+            items.append({"type": "function_call", **identity, **said})
     return items
 
 
@@ -181,6 +199,8 @@ def _content(kind: str, part: Mapping[str, Any] | str) -> dict[str, Any]:
             return {"type": "input_file", **file}
         case str():
             return {"type": kind, "text": part}
+        case {"refusal": str(words)} if kind == "output_text":
+            return {"type": "refusal", "refusal": words}
     return {"type": kind, "text": str(part.get("text") or "")}
 
 
@@ -192,9 +212,34 @@ def _text(content: object) -> str:
 
 def _choice(choice: object) -> object:
     match choice:
-        case {"type": "function", "function": {"name": str(name)}}:
-            return {"type": "function", "name": name}
+        case {"type": "function" as kind, "function": dict(named)}:
+            return {"type": kind, "name": named.get("name")}
+        case {"type": "custom" as kind, "custom": dict(named)}:
+            return {"type": kind, "name": named.get("name")}
     return choice
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    custom = tool.get("custom")
+    if type(custom) is not dict:
+        inner = {"parameters": _NO_PARAMETERS, "strict": False, **_inner(tool)}
+        return {"type": "function", **inner}
+    made = {"type": "custom", **custom}
+    match custom.get("format"):
+        case {"type": "grammar", "grammar": dict(grammar)}:
+            made["format"] = {"type": "grammar", **grammar}
+    return made
+
+
+def _format(request: ChatRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The reply's form; strictly where the caller says so."""
+    asked = request.response_format or {}
+    if asked.get("type") == "json_object" and not asked.get("schema"):
+        return {"type": "json_object"}
+    named = asked.get("json_schema")
+    strict = type(named) is dict and named.get("strict") is True
+    form = {"type": "json_schema", "name": request.schema_name, "schema": schema}
+    return {**form, "strict": strict}
 
 
 def _inner(tool: Mapping[str, Any]) -> dict[str, Any]:

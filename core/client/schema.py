@@ -59,6 +59,14 @@ def response_format(
     return {"type": "json_schema", "json_schema": described}
 
 
+def in_words(schema: Mapping[str, Any]) -> str:
+    """An instruction to meet ``schema``, for a server that cannot be made to."""
+    return (
+        "Answer with one JSON object that meets this JSON schema, and nothing else: "
+        + json.dumps(schema, separators=(",", ":"))
+    )
+
+
 def sent_instead(asked: Mapping[str, Any] | None, body: Mapping[str, Any]) -> str | None:
     """``sha256:…`` of the schema in a chat request's ``body``, where it is not the one asked for.
 

@@ -6,6 +6,8 @@ arguments that are JSON and meet its parameters. Anything else would fail in the
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from core.client.bounded import parse_json_now
@@ -28,6 +30,14 @@ _MARKS = (
     "<|tool▁call",
 )
 _FENCE = "```"
+ANY_API = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""How a call's id may look that agents are given."""
+CLOUDS = {
+    "chat": re.compile(r".{1,40}", re.DOTALL),
+    "responses": re.compile(r".{1,64}", re.DOTALL),
+    "messages": ANY_API,
+}
+"""How an id may look that a cloud of each API is sent: it refuses others."""
 _MOST_OPEN = 64
 # How often arguments are looked at before they have ended: each look reads all of them.
 _MOST_LOOKS = 256
@@ -138,6 +148,40 @@ class _ToolCall:
         inner = {**self._inside, "name": self.name, payload: "".join(self._arguments)}
         own = {"id": self.identity, "type": self._section, self._section: inner}
         return {**self._around, **own}
+
+
+def legal_id(identity: str, otherwise: str, form: re.Pattern[str] = ANY_API) -> str:
+    """A call's id that an API takes; always the same for the same ``identity``.
+
+    ``otherwise`` is for one without any.
+    """
+    if not identity:
+        return otherwise
+    if form.fullmatch(identity):
+        return identity
+    return f"call_{hashlib.sha256(identity.encode('utf-8', 'replace')).hexdigest()[:24]}"
+
+
+def narrowed(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``extra`` with the allowed tools alone, where ``tool_choice`` names some of those offered.
+
+    Few servers besides OpenAI's know that form of it.
+    """
+    choice, tools = extra.get("tool_choice"), extra.get("tools")
+    if not isinstance(choice, dict) or choice.get("type") != "allowed_tools":
+        return extra
+    named = choice.get("allowed_tools")
+    inside = named if isinstance(named, dict) else {}
+    listed = inside.get("tools")
+    allowed = {_name_of(one) for one in listed} if isinstance(listed, list) else set()
+    kept = [one for one in tools if _name_of(one) in allowed] if isinstance(tools, list) else []
+    rest = {name: one for name, one in extra.items() if name not in ("tools", "tool_choice")}
+    return {**rest, "tools": kept, "tool_choice": inside.get("mode") or "auto"} if kept else rest
+
+
+def _name_of(tool: object) -> str | None:
+    name = _inner(tool)[1].get("name") if isinstance(tool, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def offered(extra: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | None]:

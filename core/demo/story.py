@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TASKS = "b*"
 """The few tasks of the bakeoff that the story ends with."""
 _GRACE_S = 3.0
+_SLACK_S = 4.0
+"""Until the first call of a hanging engine begins."""
 
 
 class Act(StrEnum):
@@ -45,6 +47,7 @@ class Beat:
     words: str
 
 
+_HANGS_S = 22.0
 BEATS = (
     Beat(5, Act.TELL, "All is well: reflex answers the Implement calls, the cloud the others."),
     Beat(
@@ -53,13 +56,26 @@ BEATS = (
         "The engine hangs now. Calls time out, are tried again, and fall back to the cloud.",
     ),
     Beat(
-        44,
+        22 + _HANGS_S,
         Act.CONTINUE,
         "The engine answers again. One call tries it, and reflex takes over.",
     ),
     Beat(64, Act.BAKEOFF, "A bakeoff of a few tasks is under way: press 3 to watch it."),
     Beat(88, Act.TELL, "That was the tour. The demo goes on until you press q."),
 )
+
+
+def beats_for(timeout_ms: float, failures: int) -> tuple[Beat, ...]:
+    """``BEATS``, the engine held for as long as ``failures`` calls in a row take to time out.
+
+    On a slow machine calls are given longer, and the story takes that much longer too.
+    """
+    longer_s = max(0.0, failures * timeout_ms / 1000 + _SLACK_S - _HANGS_S)
+    held = next(number for number, beat in enumerate(BEATS) if beat.act is Act.HOLD)
+    return tuple(
+        replace(beat, at_s=beat.at_s + longer_s * (number > held))
+        for number, beat in enumerate(BEATS)
+    )
 
 
 class Story:

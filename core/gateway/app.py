@@ -142,7 +142,9 @@ class _Front:
 def _refused(refusal: ErrorReply, metrics: Metrics, scope: Scope) -> Response:
     """The error in the words of the API that was asked."""
     metrics.refused(refusal.code or str(refusal.status))
-    is_messages = str(scope.get("path", "")).endswith(_MESSAGES)
+    is_messages = str(scope.get("path", "")).endswith(_MESSAGES) or any(
+        name == b"anthropic-version" for name, _ in scope["headers"]
+    )
     document = error_document(refusal) if is_messages else refusal.as_json()
     return JSONResponse(document, refusal.status, headers=refusal.headers)
 

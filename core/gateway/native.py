@@ -64,7 +64,9 @@ def for_cloud(
         own = {name: headers[name] for name in CREDENTIALS if headers.get(name)}
         sound = {name: value for name, value in own.items() if _is_sendable(value)}
         request = replace(request, credential=sound)
-    return asked if request is asked.request else replace(asked, request=request)
+    if cloud.auth != "caller" and request is asked.request:
+        return asked
+    return replace(asked, request=request, callers_credential=cloud.auth == "caller")
 
 
 class NativeReply:

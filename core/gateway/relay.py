@@ -79,7 +79,8 @@ class ReplySender:
             elif self._native is None and (partial := self._as_it_is(error)) is not None:
                 await self._pass_on(partial)
             else:
-                await self._fail(error_reply(error))
+                own = self._asked.callers_credential and self._was_sent_to_cloud()
+                await self._fail(error_reply(error, callers_credential=own))
             return error.code
         except asyncio.CancelledError:
             # A client that has left reads none of it; at a shutdown there is one that does.
@@ -181,9 +182,11 @@ class ReplySender:
             await self._document(refusal.status, self._dialect.error(refusal), refusal.headers)
 
     def _as_it_is(self, error: ReflexError) -> backend.Reply | None:
+        return getattr(error, "partial", None) if self._was_sent_to_cloud() else None
+
+    def _was_sent_to_cloud(self) -> bool:
         asked = self._call.asked
-        from_cloud = asked is not None and asked.mode is Mode.CLOUD
-        return getattr(error, "partial", None) if from_cloud else None
+        return asked is not None and asked.mode is Mode.CLOUD
 
     def _format(self) -> AnswerWriter:
         if asked := self._call.asked:
@@ -269,7 +272,7 @@ class AgentCalls:
             if asked.native_only and asked.request.native is None:
                 raise ErrorReply(
                     400,
-                    f"{asked.native_only} refers to what another server keeps",
+                    f"{asked.native_only} means something only to the server that made it",
                     param=asked.native_only,
                     code="unsupported_parameter",
                 )

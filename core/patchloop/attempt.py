@@ -27,7 +27,7 @@ from core.errors import (
 )
 from core.patchloop.applying import apply
 from core.patchloop.formats import EditFormat, parse, parse_fenced
-from core.patchloop.masking import parsed
+from core.patchloop.masking import FUNCTIONS, parsed
 from core.patchloop.trial import UNANSWERED, FailureKind
 from core.plain import plain
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 # Compiling takes about a millisecond per 10 KiB; beyond this it leaves the event loop.
 _QUICK_CHARACTERS = 32 * 1024
+_DOCUMENTED = (ast.Module, ast.ClassDef, *FUNCTIONS)
 
 
 async def compile_problem(files: Mapping[str, str], changed: Sequence[str]) -> str:
@@ -77,8 +78,8 @@ def _problem(path: str, text: str) -> str:
 def same_program(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
     """Whether two sets of files are the same but for what a Python program does not see.
 
-    Python files are compared by syntax tree, so blank lines, quotes and comments do not count;
-    others by their text.
+    Python files are compared by syntax tree, so blank lines, quotes and comments do not count, nor
+    do docstrings that were left out; others by their text.
     """
     return before.keys() == after.keys() and all(
         text == after[path] or (path.endswith(".py") and _same_tree(text, after[path]))
@@ -87,11 +88,22 @@ def same_program(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
 
 
 def _same_tree(before: str, after: str) -> bool:
-    trees = parsed(before), parsed(after)
+    was, now = parsed(before), parsed(after)
+    if was is None or now is None:
+        return False
     try:
-        return None not in trees and len({ast.dump(tree) for tree in trees if tree}) == 1
+        dump = ast.dump(now)
+        return dump in (ast.dump(was), ast.dump(_without_docstrings(was)))
     except RecursionError:
         return False
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """The tree, from which small models leave docstrings out when they copy it."""
+    for node in ast.walk(tree):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return tree
 
 
 # The further a reply came, the more its failure tells the model.

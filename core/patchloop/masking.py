@@ -21,6 +21,8 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 BRANCHES = (ast.stmt, ast.ExceptHandler, ast.match_case)
 """What may hold further statements; expressions hold none, and may be deep."""
 NOT_SHOWN = "# not shown"
+# Of methods that are shown for the state they share: some 3,000 characters.
+_MOST_LINES_BESIDE = 80
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -81,10 +83,11 @@ def focused(files: Mapping[str, str], editable: Sequence[str], failing: str) -> 
     """``files`` without the bodies of ``editable`` ones that the failing check does not reach.
 
     For replies that hold single functions: of the rest the signatures and docstrings are enough.
+    A method's object was made and changed by others before it failed, so those are shown with it.
     """
     trees = {path: parsed(files.get(path, "")) for path in editable if path.endswith(".py")}
     functions = {path: list(defined(tree)) for path, tree in trees.items() if tree}
-    reached = _reached([one for found in functions.values() for one in found], failing)
+    reached = _with_their_state([one for found in functions.values() for one in found], failing)
     shown = dict(files)
     for path, found in functions.items():
         rest = [one.node for one in found if id(one.node) not in reached]
@@ -96,7 +99,7 @@ def reached_sources(files: Mapping[str, str], editable: Sequence[str], failing: 
     """The texts of the functions that ``focused`` leaves whole."""
     trees = {path: parsed(files.get(path, "")) for path in editable if path.endswith(".py")}
     functions = {path: list(defined(tree)) for path, tree in trees.items() if tree}
-    reached = _reached([one for found in functions.values() for one in found], failing)
+    reached = _with_their_state([one for found in functions.values() for one in found], failing)
     lines = {path: _LINE.findall(files[path]) for path in functions}
     return [
         "".join(lines[path][first_line(one.node) - 1 : one.node.end_lineno])
@@ -142,6 +145,44 @@ def _reached(functions: Sequence[Defined], failing: str) -> set[int]:
                 reached.add(id(node))
                 names |= _used(node) & by_name.keys()
     return reached
+
+
+def _with_their_state(functions: Sequence[Defined], failing: str) -> set[int]:
+    """Those reached, and of the same classes the methods that use the same attributes.
+
+    A check's output names the method that answered wrongly, seldom the one that left the object
+    so, such as its constructor. The shortest come first, up to a length.
+    """
+    reached = _reached(functions, failing)
+    state: dict[str, set[str]] = {}
+    for one in functions:
+        if one.owner and id(one.node) in reached:
+            state.setdefault(one.owner, set()).update(_attributes(one.node))
+    left = _MOST_LINES_BESIDE
+    for one in sorted(functions, key=lambda one: _lines(one.node)):
+        if id(one.node) in reached or not _attributes(one.node) & state.get(one.owner, set()):
+            continue
+        left -= _lines(one.node)
+        if left < 0:
+            break
+        reached.add(id(one.node))
+    return reached
+
+
+def _attributes(method: Function) -> set[str]:
+    """Those of the object that a method is called on."""
+    given = [*method.args.posonlyargs, *method.args.args][:1]
+    return {
+        one.attr
+        for one in ast.walk(method)
+        if isinstance(one, ast.Attribute)
+        and isinstance(one.value, ast.Name)
+        and one.value.id in {each.arg for each in given}
+    }
+
+
+def _lines(function: Function) -> int:
+    return (function.end_lineno or function.lineno) - first_line(function) + 1
 
 
 def _used(function: Function) -> set[str]:

@@ -6,14 +6,16 @@ shadow, bakeoff and replay.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from core.client.schema import in_words
 from core.client.server import grammar_of
+from core.client.toolcalls import CLOUDS, legal_id, narrowed
 from core.stages import Mode
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from core.client.backend import Backend, ChatRequest, Message
@@ -44,7 +46,7 @@ def fitted(
     if request.grammar is not None and (backend.mode is Mode.CLOUD or not json_schema):
         request = replace(request, grammar=None)
     if backend.mode is Mode.CLOUD:
-        request = _without_reasoning(request)
+        request = _with_legal_ids(_without_reasoning(request), CLOUDS[backend.api])
         if local_sampling:
             request = replace(request, temperature=None, seed=None, max_tokens=None)
         if request.response_format is None:
@@ -57,11 +59,7 @@ def fitted(
     request = replace(request, projection=grammar_of(identity))
     if json_schema:
         return request
-    rule: Message = {
-        "role": "system",
-        "content": "Answer with one JSON object that meets this JSON schema, and nothing else: "
-        + json.dumps(request.schema, separators=(",", ":")),
-    }
+    rule: Message = {"role": "system", "content": in_words(request.schema)}
     # A recorded call that was sent so before has it among its messages already.
     stated = list(request.messages[:1]) == [rule]
     messages = request.messages if stated else [rule, *request.messages]
@@ -82,6 +80,28 @@ def _without_reasoning(request: ChatRequest) -> ChatRequest:
     return replace(request, messages=messages)
 
 
+def _with_legal_ids(request: ChatRequest, form: re.Pattern[str]) -> ChatRequest:
+    """With such ids of tool calls as the cloud takes: a local server's own may be of any form."""
+    messages = [_with_legal_id(message, form) for message in request.messages]
+    changed = any(new is not old for new, old in zip(messages, request.messages, strict=True))
+    return replace(request, messages=messages) if changed else request
+
+
+def _with_legal_id(message: Message, form: re.Pattern[str]) -> Message:
+    fit: dict[str, Any] = {}
+    answered, calls = message.get("tool_call_id"), message.get("tool_calls")
+    if isinstance(answered, str) and legal_id(answered, answered, form) != answered:
+        fit["tool_call_id"] = legal_id(answered, answered, form)
+    if isinstance(calls, list | tuple):
+        ids = [one.get("id") if isinstance(one, dict) else None for one in calls]
+        if any(isinstance(one, str) and legal_id(one, one, form) != one for one in ids):
+            fit["tool_calls"] = [
+                {**call, "id": legal_id(one, one, form)} if isinstance(one, str) else call
+                for one, call in zip(ids, calls, strict=True)
+            ]
+    return cast("Message", {**message, **fit}) if fit else message
+
+
 def _for_local(request: ChatRequest) -> ChatRequest:
     """As the chat templates and servers of local models take it.
 
@@ -89,7 +109,7 @@ def _for_local(request: ChatRequest) -> ChatRequest:
     such an allowance is left to the server. Effort is meant for the agent's own model.
     """
     limit = request.max_tokens
-    extra = request.extra
+    extra = narrowed(request.extra)
     if request.dialect != "chat" and "reasoning_effort" in extra:
         extra = {name: value for name, value in extra.items() if name != "reasoning_effort"}
     messages = _system_first(request.messages)

@@ -55,12 +55,16 @@ def run(arguments: argparse.Namespace) -> int:
         path, logs = settings.source.path, settings.state_dir
         assert path is not None
         running.enter_context(_traffic(path, ready.calibration.reply_tokens, logs / "traffic.log"))
-        from core.demo.story import Story
+        from core.demo.story import Story, beats_for
         from reflex_tui.app import run as show  # Textual costs start-up
 
+        reflex = settings.reflex
+        beats = beats_for(ready.calibration.timeout_ms, reflex.fallback.max_failures)
         status = show(
             settings,
-            beside=lambda say: Story(ready.engine_pid, path, logs / "bakeoff.log", say=say),
+            beside=lambda say: Story(
+                ready.engine_pid, path, logs / "bakeoff.log", say=say, beats=beats
+            ),
         )
         print(_closing(settings))
         return status

@@ -24,7 +24,8 @@ class Benefits:
     ``saved_usd`` is what the cloud's prices make of the tokens that reflex answered with; without
     prices it is None and ``priced`` is False. ``kept_percent`` of all counted tokens stayed on this
     machine, or merely off the cloud when ``on_machine`` is False. ``uncounted`` answers came from
-    servers that did not count their tokens. ``parity_percent`` is the valid gate's.
+    servers that did not count their tokens. ``parity_percent`` is the valid gate's,
+    ``no_parity`` why there is none.
     """
 
     calls: int = 0
@@ -35,6 +36,7 @@ class Benefits:
     on_machine: bool = True
     uncounted: int = 0
     parity_percent: float | None = None
+    no_parity: str = ""
 
 
 def benefits_of(totals: Totals, settings: Settings, gate: GateView | None) -> Benefits:
@@ -53,6 +55,7 @@ def benefits_of(totals: Totals, settings: Settings, gate: GateView | None) -> Be
         on_machine=all(_is_here(settings, each.backend) for each in local),
         uncounted=sum(each.answered - each.counted for each in totals.backends),
         parity_percent=parity(gate),
+        no_parity="not measured" if gate and gate.valid else "no valid gate pass",
     )
 
 

@@ -97,7 +97,8 @@ def _checks(routing_view: RoutingView) -> tuple[RuleCheck, ...]:
     age = "" if gate.age_days is None else f" {ago(gate.age_days * 86_400)}"
     server = "server healthy" if routing_view.health.ok else "server not healthy"
     closed = routing_view.breaker.lets_through
-    breaker = "breaker closed" if closed else "breaker open"
+    # As it is called everywhere: half-open lets one call at a time through.
+    breaker = f"breaker {_state_of(routing_view.breaker)}"
     conditions = (
         (enabled, "reflex enabled" if enabled else "reflex disabled", "enabled"),
         (routing_view.health.ok, server, "server"),
@@ -114,7 +115,11 @@ def _checks(routing_view: RoutingView) -> tuple[RuleCheck, ...]:
 def breaker_words(breaker: BreakerView) -> str:
     """``breaker open: 3 failures (limit 3)``; the seconds left are told where they count down."""
     failures = f"{plural(breaker.failure_count, 'failure')} (limit {breaker.max_failures})"
-    return f"breaker {str(breaker.state).replace('_', '-')}: {failures}"
+    return f"breaker {_state_of(breaker)}: {failures}"
+
+
+def _state_of(breaker: BreakerView) -> str:
+    return str(breaker.state).replace("_", "-")
 
 
 def failing_style(share: float) -> str:

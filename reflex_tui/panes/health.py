@@ -175,6 +175,7 @@ class HealthPane(RefusesKeys, VerticalScroll):
         section.loaded, section.broken = True, broken
         self.query_one(BackendsSection).broken = self.query_one(PlotSection).broken = broken
         self.query_one(BenefitsSection).broken = self.query_one(RecentSection).broken = broken
+        self.query_one(ReasonsSection).broken = broken
 
     def show_decisions(self, rows: tuple[Row, ...], patience_s: float) -> None:
         """The newest decisions, oldest first."""

@@ -20,7 +20,17 @@ from reflex_tui.model.reports import Won
 from reflex_tui.watch.announcements import CopyWanted
 from reflex_tui.widgets.gate import VERDICTS, criterion_line
 from reflex_tui.widgets.key_bar import KeyBar
-from reflex_tui.widgets.lines import LABEL, MUTED, labelled, left, line, right, spread, title
+from reflex_tui.widgets.lines import (
+    LABEL,
+    MUTED,
+    labelled,
+    left,
+    line,
+    packed,
+    right,
+    spread,
+    title,
+)
 from reflex_tui.widgets.refusing import RefusesKeys
 from reflex_tui.widgets.report import ArmLatency, origin_lines
 from reflex_tui.widgets.trials import ARM_STYLE, task_page
@@ -179,20 +189,21 @@ def _about(detail: Detail, width: int) -> list[Content]:
     settings = report.settings
     took_s = (report.finished_at - report.created_at).total_seconds()
     tasks = f"{plural(len(report.suite.selected), 'task')} of {report.suite.tasks}"
-    asked = line(
+    asked = (
         f"{tasks} × {plural(settings.trials, 'trial')}, {plural(settings.attempts, 'attempt')}, "
-        f"{plural(settings.candidates, 'candidate')}",
-        (f"   took {duration(took_s * 1000)}, seed {settings.seed}", MUTED),
+        f"{plural(settings.candidates, 'candidate')}"
     )
-    lines = labelled(title("RUN"), asked, width)
+    took = f"took {duration(took_s * 1000)}, seed {settings.seed}"
+    lines = packed(title("RUN"), [line(asked), line((took, MUTED))], width)
     for name, arm in report.arms.items():
         server = plain(arm.label or arm.server_identity, 60)
-        told = line(f"{plain(arm.model, 80)}   {plain(arm.endpoint, 80)}   {server}")
-        lines += labelled(line((plain(name, LABEL - 1).ljust(LABEL), MUTED)), told, width)
+        told = [line(each) for each in (plain(arm.model, 80), plain(arm.endpoint, 80), server)]
+        lines += packed(line((plain(name, LABEL - 1).ljust(LABEL), MUTED)), told, width)
     machine, memory_gb = report.environment, report.environment.memory_mb / 1024
-    size = f"{plural(machine.cpus, 'CPU')}, {memory_gb:.0f} GB   {machine.platform}"
-    named = line(plain(machine.cpu, 60), (f"   {plain(size, 120)}", MUTED))
-    lines += labelled(line(("machine".ljust(LABEL), MUTED)), named, width)
+    size = f"{plural(machine.cpus, 'CPU')}, {memory_gb:.0f} GB"
+    named = [line(plain(machine.cpu, 60)), line((size, MUTED))]
+    named.append(line((plain(machine.platform, 120), MUTED)))
+    lines += packed(line(("machine".ljust(LABEL), MUTED)), named, width)
     blocked = plural(report.sandbox.escapes_held, "escape attempt")
     sandbox = f"{report.sandbox.tier}: blocked all {blocked}"
     lines.append(line(("sandbox".ljust(LABEL), MUTED), plain(sandbox, width)))

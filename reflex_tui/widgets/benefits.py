@@ -98,7 +98,7 @@ def _strips(benefits: Benefits) -> list[Content]:
     at_least = "saved at least " if benefits.uncounted and benefits.priced else "saved "
     against, solved = "success against the cloud ", parity
     if benefits.parity_percent is None:
-        against, solved = "success against the cloud: no valid gate pass", ("", "")
+        against, solved = f"success against the cloud: {benefits.no_parity}", ("", "")
     return [
         title("TODAY", (calls, MUTED), _GAP, "under a second ", quick, _GAP,
               at_least, saved, _GAP, kept, f" of tokens {where}", _GAP, against, solved),
@@ -123,7 +123,7 @@ def _rows(benefits: Benefits, width: int, key: str) -> list[Content]:
     calls = plural(benefits.calls, "call")
     solved: tuple[str, ...] = ("success against the cloud",)
     if benefits.parity_percent is None:
-        solved = (f"{solved[0]}: no valid gate pass", "success parity: no valid gate pass")
+        solved = tuple(f"{way}: {benefits.no_parity}" for way in (solved[0], "success parity"))
     rows = (
         (quick, (f"of {calls} took under a second", f"of {calls} in under a second")),
         (saved, (f"saved{least}, at the cloud's prices",)),
@@ -131,9 +131,10 @@ def _rows(benefits: Benefits, width: int, key: str) -> list[Content]:
         (parity, solved),
     )
     lines = []
+    room = max(_FIGURE, *(len(text) for (text, _), _ in rows))
     for number, (figure, ways) in enumerate(rows):
         label = (("TODAY" if number == 0 else "").ljust(LABEL), TITLE)
-        start = line(label, right(line(figure), _FIGURE), "  ")
+        start = line(label, right(line(figure), room), "  ")
         lines.append(fitting([line(start, way) for way in ways], width))
     by_day = line((key, "bold $reflex"), (" by day", MUTED))
     if lines[0].cell_length + by_day.cell_length < width:
@@ -202,13 +203,16 @@ class ReasonsSection(Section):
     """Why the last hour's Implement calls went where they went: ``reasons`` with their counts."""
 
     reasons: reactive[Mapping[str, int] | None] = reactive(None, layout=True)
+    broken: reactive[bool] = reactive(default=False)
 
     def lines(self, width: int) -> list[Content]:
-        """A bar for each reason, the most frequent first; nothing without calls."""
+        """A bar for each reason, the most frequent first."""
         counted = dict(self.reasons or {})
         whole = sum(counted.values())
+        if self.reasons is None:
+            return [title("WHY, 1 h", UNREADABLE if self.broken else ("◌ reading …", MUTED))]
         if not whole:
-            return [title("WHY, 1 h", ("no Implement call yet", MUTED))]
+            return [title("WHY, 1 h", ("no Implement call in the last hour", MUTED))]
         shown = sorted(counted.items(), key=lambda item: -item[1])[:_MOST_REASONS]
         name = max(len(reason) for reason, _ in shown)
         bar = min(_MOST_BAR, width - LABEL - _SHARE - name - 4)

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
     from reflex_tui.model.reports import ListedReport
 
-_WHEN, _MARK, _SOLVED, _P95, _JSON, _VERDICT = 13, 2, 9, 9, 8, 14
+_WHEN, _MARK, _SOLVED, _P95, _JSON = 13, 2, 9, 9, 8
+# Where there is no last column, the verdict says whether it counts.
+_VERDICT, _VERDICT_ALONE = 14, 18
 _MODEL, _SUITE, _PARITY, _SHORT_PARITY, _COUNTS = 16, 20, 15, 8, 18
 # From these widths on there are the suite, the bound and the last column; and compliance.
 _WIDE, _WIDEST = 110, 130
 _TREND = 12
+_DEMOTED = "demoted"
 
 
 class Sizes(NamedTuple):
@@ -36,19 +39,20 @@ class Sizes(NamedTuple):
     suite: int
     parity: int
     json: int
+    verdict: int
     counts: int
 
     @classmethod
     def at(cls, width: int) -> Sizes:
         """Those of ``width`` cells."""
-        fixed = _WHEN + _MARK + _SOLVED + _P95 + _VERDICT
+        fixed = _WHEN + _MARK + _SOLVED + _P95
         if width < _WIDE:
-            room = max(0, width - fixed - _SHORT_PARITY)
-            return cls(room, 0, _SHORT_PARITY, 0, 0)
+            room = max(0, width - fixed - _SHORT_PARITY - _VERDICT_ALONE)
+            return cls(room, 0, _SHORT_PARITY, 0, _VERDICT_ALONE, 0)
         compliance = _JSON if width >= _WIDEST else 0
-        room = width - fixed - _PARITY - compliance - _SUITE - _MODEL
+        room = width - fixed - _PARITY - compliance - _SUITE - _MODEL - _VERDICT
         more = max(0, min(14, room - _COUNTS))
-        return cls(_MODEL + more, _SUITE, _PARITY, compliance, max(0, room - more))
+        return cls(_MODEL + more, _SUITE, _PARITY, compliance, _VERDICT, max(0, room - more))
 
 
 def report_header(width: int) -> Content:
@@ -64,7 +68,7 @@ def report_header(width: int) -> Content:
         right("P95", _P95),
         right("JSON", sizes.json),
         "  ",
-        left("VERDICT", _VERDICT - 2),
+        left("VERDICT", sizes.verdict - 2),
         left("COUNTS?", sizes.counts),
     )
     return line(*names).stylize(MUTED)
@@ -88,7 +92,10 @@ def report_line(
     if report.problem:
         return line(when, sign, (f"✖ {report.problem}", BAD), (f"   {report.name}", MUTED))
     sizes = Sizes.at(width)
-    word, style = VERDICTS.get(report.verdict) or (report.verdict or "unknown", MUTED)
+    verdict = VERDICTS.get(report.verdict) or (report.verdict or "unknown", MUTED)
+    counted = _counts(report, suites, demoted=demoted)
+    if not sizes.counts and report.verdict == "pass" and not counted.yes:
+        verdict = counted.alone, counted.style
     figures = measured(report)
     parity = percent(figures.parity)
     if sizes.suite and figures.parity_bound is not None:
@@ -105,30 +112,54 @@ def report_line(
         right(duration(figures.p95), _P95),
         right(percent(figures.json), sizes.json),
         "  ",
-        left(line((word, style)), _VERDICT - 2),
-        left(line(_counts(report, suites, sizes.counts, demoted=demoted)), sizes.counts),
+        left(line(verdict), sizes.verdict - 2),
+        left(line((counted.words(sizes.counts), counted.style)), sizes.counts),
     )
 
 
-def _counts(
-    report: ListedReport, suites: Sequence[str], room: int, *, demoted: bool
-) -> tuple[str, str]:
-    """Whether the report may enable reflex, and if not why: a mark's sentence where it fits."""
+class Counted(NamedTuple):
+    """Whether a report may enable reflex: if not ``why``, in a word and perhaps in a sentence."""
+
+    style: str
+    why: str = ""
+    sentence: str = ""
+
+    def words(self, room: int) -> str:
+        """What the last column says in ``room`` cells."""
+        if self.yes:
+            return "yes"
+        said = f"no: {self.sentence}"
+        return said if self.sentence and len(said) <= room else f"no: {self.why}"
+
+    @property
+    def yes(self) -> bool:
+        """It may."""
+        return not self.why
+
+    @property
+    def alone(self) -> str:
+        """What a pass is called that does not count, where there is no last column."""
+        if self.why == _DEMOTED:
+            return f"✖ {_DEMOTED}"
+        said = f"▲ pass: {self.why}"
+        return said if len(said) <= _VERDICT_ALONE - 2 else "▲ not counted"
+
+
+def _counts(report: ListedReport, suites: Sequence[str], *, demoted: bool) -> Counted:
     if demoted:
-        return "no: demoted", BAD
+        return Counted(BAD, _DEMOTED)
     marks = disqualifying(report.stamps, in_demo="demo" in report.stamps)
     if marks:
-        said = f"no: {mark(marks[0]).sentence}"
-        return said if len(said) <= room else f"no: {marks[0]}", POOR
+        return Counted(POOR, marks[0], mark(marks[0]).sentence)
     match report.verdict:
         case "pass" if not counts(report.suite_root, suites):
-            return "no: unlisted", POOR
+            return Counted(POOR, "unlisted")
         case "pass":
-            return "yes", GOOD
+            return Counted(GOOD)
         case "fail":
-            return "no: failed", MUTED
+            return Counted(MUTED, "failed")
         case _:
-            return "no: undecided", MUTED
+            return Counted(MUTED, "undecided")
 
 
 class TrendSection(Section):

@@ -30,6 +30,7 @@ TITLE = "bold $muted"
 # Headings and labels take this many cells, so that what follows them is in one column.
 LABEL = 10
 _LEAST = 16
+_BETWEEN = "   "
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 _STEPS = (1.0, 2.0, 5.0, 10.0)
 
@@ -129,6 +130,23 @@ def labelled(label: Content, told: Content, width: int) -> list[Content]:
     return [
         left(line(" " * indent if number else label, row.rstrip()), width)
         for number, row in enumerate(rows)
+    ]
+
+
+def packed(label: Content, pieces: Sequence[Content], width: int) -> list[Content]:
+    """``pieces`` beside ``label``, as many a row as fit: a row breaks between two where it can."""
+    rows: list[Content] = []
+    for piece in pieces:
+        longer = line(rows[-1], _BETWEEN, piece) if rows else piece
+        if rows and longer.cell_length <= width - label.cell_length:
+            rows[-1] = longer
+        else:
+            rows.append(piece)
+    blank = line(" " * label.cell_length)
+    return [
+        part
+        for number, row in enumerate(rows)
+        for part in labelled(blank if number else label, row, width)
     ]
 
 

@@ -14,7 +14,18 @@ from core.plain import plain
 from core.settings.model import Thresholds
 from reflex_tui.model.gate import BAD, criteria
 from reflex_tui.widgets.gate import PAST, VERDICTS, criterion_line
-from reflex_tui.widgets.lines import LABEL, MUTED, bars, labelled, left, line, right, spread, title
+from reflex_tui.widgets.lines import (
+    LABEL,
+    MUTED,
+    bars,
+    fitting,
+    labelled,
+    left,
+    line,
+    right,
+    spread,
+    title,
+)
 from reflex_tui.widgets.section import Section
 from reflex_tui.widgets.trials import ARM_STYLE
 
@@ -189,7 +200,11 @@ class ReportSection(Section):
         past = bool(self.demoted)
         verdict, style = (PAST if past else VERDICTS).get(report.verdict, ("", MUTED))
         told = line((verdict, f"bold {style}"))
-        lines = [spread(title("GATE", report.suite), told, width)]
+        # The list cuts long names, and the ends are what tells models of a family apart.
+        whole = title("GATE", report.model, (" on ", MUTED), report.suite)
+        short = title("GATE", report.suite)
+        judged = fitting([whole, short] if report.model else [short], width - told.cell_length - 2)
+        lines = [spread(judged, told, width)]
         if past:
             since = line((f"✖ demoted since: {self.demoted}", BAD))
             lines += labelled(line(" " * LABEL), since, width)

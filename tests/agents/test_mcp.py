@@ -6,11 +6,9 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from mcp.client.client import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from core.client.backend import ChatRequest
 from core.errors import ConfigError
@@ -22,9 +20,17 @@ from tests.support.implement.scene import BROKEN, CHECK, GOOD, PROMPT, scene
 from tests.support.router.world import QUESTION, world
 
 if TYPE_CHECKING:
+    from mcp.client.client import Client
     from mcp_types import CallToolResult
 
 CODE = Path(sys.executable).with_name("code")
+
+
+def client_of(transport: object) -> Client:
+    """The official client; the SDK takes seconds to load, so the first test does it."""
+    from mcp.client.client import Client
+
+    return Client(cast("Any", transport))
 
 
 def said(result: CallToolResult) -> str:
@@ -42,7 +48,7 @@ def document(result: CallToolResult) -> dict[str, Any]:
 async def test_it_says_how_things_are(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Health, who would answer next, and why a call went where it did."""
     monkeypatch.chdir(project)
-    async with world(project) as w, Client(server()) as client:
+    async with world(project) as w, client_of(server()) as client:
         async with w.implementer() as implementer:
             call = await implementer.call(ChatRequest(QUESTION), stage=Stage.PLAN)
             answer = await call.answer()
@@ -65,7 +71,7 @@ async def test_a_task_is_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyP
     async with scene(tmp_path / "repo", reflex=[GOOD]) as found:
         monkeypatch.chdir(found.root)
         asked = {"prompt": PROMPT, "files": ["calc.py"]}
-        async with Client(server(checks=(CHECK,))) as client:
+        async with client_of(server(checks=(CHECK,))) as client:
             refused = await client.call_tool("implement", {**asked, "check": "rm -rf ."})
             outside = await client.call_tool("implement", {**asked, "files": ["/etc/passwd"]})
             shown = document(await client.call_tool("implement", asked))
@@ -85,13 +91,15 @@ async def test_a_task_is_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyP
 async def test_as_an_agent_starts_it(project: Path) -> None:
     """By its command, over standard streams, in the project's directory."""
     async with world(project):
+        from mcp.client.stdio import StdioServerParameters, stdio_client
+
         started = StdioServerParameters(
             command=str(CODE),
             args=["reflex", "mcp", "--check", CHECK],
             cwd=project,
             env=dict(os.environ),
         )
-        async with Client(stdio_client(started)) as client:
+        async with client_of(stdio_client(started)) as client:
             names = {tool.name: tool for tool in (await client.list_tools()).tools}
             status = document(await client.call_tool("status", {}))
     assert set(names) == {"health", "status", "why", "implement"}

@@ -135,6 +135,7 @@ async def test_a_stand_in_promotes_nothing(project: Path) -> None:
         assert await detail(a.settings) == "marked"
 
 
+@pytest.mark.slow
 async def test_without_a_sandbox_it_is_refused_or_stamped(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,8 +162,8 @@ async def test_without_a_sandbox_it_is_refused_or_stamped(
     ("changes", "reason"),
     [
         ({"tasks": "t0[1-5]"}, "5 of the suite's 6"),
-        ({"shard": (1, 2)}, "a shard"),
-        ({"aa": True}, "A/A"),
+        pytest.param({"shard": (1, 2)}, "a shard", marks=pytest.mark.slow),
+        pytest.param({"aa": True}, "A/A", marks=pytest.mark.slow),
         ({"arms": ("cloud", "reflex")}, "only reflex against cloud"),
         ({"attempts": 2}, "attempts"),
         ({"candidates": 2}, "candidates = 1"),

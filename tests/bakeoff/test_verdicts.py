@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 async def test_a_pass(project: Path) -> None:
     """All in time, all solved, and just enough of them; the report says the same."""
     async with arena(project) as a:

@@ -68,6 +68,7 @@ def test_the_last_record_cut_at_every_byte(tmp_path: Path) -> None:
     log.close()
 
 
+@pytest.mark.slow
 def test_eight_processes_share_the_log(tmp_path: Path) -> None:
     """Eight processes at once: seq contiguous, each one's events in order, none left behind."""
     directory = tmp_path / "capsule"

@@ -35,6 +35,7 @@ def test_an_older_index_goes_on_from_where_it_was(small: tuple[EventLog, list[Re
     log.close()
 
 
+@pytest.mark.slow
 def test_building_tells_its_progress_and_can_stop(filled: tuple[EventLog, list[Record]]) -> None:
     """A large log is indexed in steps; stopping keeps them, and the tail is there all the while."""
     log, records = filled

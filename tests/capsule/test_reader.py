@@ -116,6 +116,7 @@ def test_a_write_under_way_is_no_error(tmp_path: Path) -> None:
     log.close()
 
 
+@pytest.mark.slow
 def test_a_line_without_end_is_not_read_for_ever(tmp_path: Path) -> None:
     """A planted gigantic line is damage, whichever way it is met, and costs bounded memory."""
     log = EventLog(tmp_path / "capsule", disk=QuickDisk())

@@ -48,7 +48,7 @@ MANY = 100
         (EVIL, VICTIM),
         ({"patternProperties": {"^(a|aa)+$": {}}}, json.dumps({"a" * 60 + "!": 1})),
         (DOUBLING, "1"),
-        ({"uniqueItems": True}, PAIRS),
+        pytest.param({"uniqueItems": True}, PAIRS, marks=pytest.mark.slow),
     ],
     ids=["pattern", "names", "references", "pairs"],
 )

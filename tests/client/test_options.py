@@ -118,14 +118,14 @@ async def test_several_refusals_in_turn() -> None:
             "messages", "This model's context length is 4096 tokens.", "context_length_exceeded"
         ),
         openai("temperature", "temperature must be between 0 and 2", "invalid_value"),
-        openai("top_p", "top_p is not supported"),
+        openai("stop", "stop is not supported"),
         {"error": "the upstream server is not supported"},
         {"detail": "no"},
     ],
 )
 async def test_other_refusals_are_told_at_once(refusal: object) -> None:
-    """What names no option, or only its value, is the caller's to hear."""
-    request = ChatRequest(HELLO, temperature=9.0, extra={"top_p": 0.5})
+    """What names no option, or only its value, is the caller's to hear; so is a lost stop."""
+    request = ChatRequest(HELLO, temperature=9.0, extra={"stop": ["x"]})
     async with FaultServer(whole(refusal, 400)) as server, ChatClient(server.backend()) as client:
         with pytest.raises(BadRequest):
             await client.complete(request)

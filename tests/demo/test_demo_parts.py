@@ -15,7 +15,7 @@ from core.demo import story
 from core.demo.calibration import calibrated
 from core.demo.closing import Tour, tour_of
 from core.demo.recorded import RECORDED, show_recorded
-from core.demo.story import BEATS, Act, Beat, Story
+from core.demo.story import BEATS, Act, Beat, Story, beats_for
 from core.harness.report.storage import newest, read
 from core.router.condition import DeepProbe
 from core.router.lapses import disqualifying
@@ -60,6 +60,16 @@ def test_the_story_is_over_within_ninety_seconds() -> None:
     assert BEATS[-1].at_s <= 90
     acts = [beat.act for beat in BEATS]
     assert acts.index(Act.HOLD) < acts.index(Act.CONTINUE) < acts.index(Act.BAKEOFF)
+    assert beats_for(6000, 3) == BEATS
+
+
+def test_a_slow_engine_hangs_until_calls_have_fallen_back() -> None:
+    """Three calls of 16.5 s have to time out; what follows follows as much later."""
+    slow = beats_for(16_500, 3)
+    began, back = (next(b.at_s for b in slow if b.act is act) for act in (Act.HOLD, Act.CONTINUE))
+    assert back - began > 3 * 16.5
+    assert [beat.act for beat in slow] == [beat.act for beat in BEATS]
+    assert slow[-1].at_s - back == BEATS[-1].at_s - BEATS[2].at_s
 
 
 @pytest.fixture

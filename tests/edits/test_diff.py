@@ -33,7 +33,7 @@ def test_only_what_differs_is_shown() -> None:
     assert result.diff.count("@@ -") == 2
 
 
-@pytest.mark.parametrize("count", [1_990, 12_000, 60_000])
+@pytest.mark.parametrize("count", [1_990, 12_000, pytest.param(60_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kinds", [2, 150, 1_000_000])
 def test_a_long_file_is_compared_in_parts(count: int, kinds: int) -> None:
     """Every second line changed, of lines that repeat: beyond 2,000 lines it is one hunk."""

@@ -166,6 +166,7 @@ def test_hostile_replies_raise_nothing_but_edit_rejected(
     assert result.diff
 
 
+@pytest.mark.slow
 def test_a_hint_is_not_sought_without_end() -> None:
     """A search text of one huge line in a file of many is refused as any other."""
     long = "".join("x" * 100 + f"{i}\n" for i in range(20_000))

@@ -139,6 +139,7 @@ def test_the_only_model_is_fetched_once(hub: Hub, fetcher: Fetcher) -> None:
     assert hub.fetched == [("m-q4.gguf", None)]
 
 
+@pytest.mark.slow
 @needs_library
 def test_what_broke_off_is_resumed(environment: dict[str, str]) -> None:
     """A killed process leaves what it had; the next one asks for the rest alone."""

@@ -211,7 +211,15 @@ def test_parity_below_the_threshold_fails() -> None:
     """53 of 64 is 82.8 %."""
     result = judged(bakeoff(64, reflex=lambda t, _n: t >= 11))
     assert (result.verdict, result.misses) == (Verdict.FAIL, ("success_parity",))
-    assert "82.8125 % is under 85 %" in result.summary
+    assert "82.8 % is under 85 %" in result.summary
+
+
+def test_a_headline_writes_figures_as_the_table_does_unless_that_hides_the_miss() -> None:
+    """A duration in seconds; in full where the rounded ones are the same."""
+    slow = judged(bakeoff(64, pace=lambda _t, _n: 27_160.1))
+    assert "P95 latency 27.2 s is not below 2.00 s" in slow.summary
+    close = judged(bakeoff(64, pace=lambda _t, _n: 2001.0))
+    assert "P95 latency 2001 ms is not below 2000 ms" in close.summary
 
 
 def test_a_promising_parity_says_how_many_tasks_would_decide() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 METRIC = {"value": 1.0, "bound": None, "threshold": 2.0, "verdict": "pass"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_sandbox")
 async def test_each_criterion_is_shown_with_its_own_verdict(project: Path) -> None:
     """Too few tasks leave latency and parity undecided, and compliance is still a pass."""

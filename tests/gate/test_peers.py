@@ -18,10 +18,14 @@ from core.harness.gate.statistics import (
 )
 from core.harness.gate.statistics.repeated import look_confidence
 
-peer = pytest.importorskip("scipy.stats", reason="scipy is not installed")
+
+@pytest.fixture(scope="module")
+def peer() -> Any:
+    """Scipy takes seconds to load, so it is loaded by whoever runs these tests."""
+    return pytest.importorskip("scipy.stats", reason="scipy is not installed")
 
 
-def test_students_t() -> None:
+def test_students_t(peer: Any) -> None:
     """Quantiles to five digits at all that the gate asks for, the distribution to ten."""
     for freedom in (1, 2, 3, 9, 16, 29, 30, 67, 203):
         for probability in (0.95, 0.96, 0.97, 0.99, 0.999):
@@ -31,7 +35,7 @@ def test_students_t() -> None:
             assert student_cdf(t, freedom) == pytest.approx(peer.t.cdf(t, freedom), rel=1e-10)
 
 
-def test_the_early_looks_quantile() -> None:
+def test_the_early_looks_quantile(peer: Any) -> None:
     """The strictest that are asked for, at a quarter of 16 and of 200 tasks, to a part in 200."""
     for tasks in (16, 68, 200):
         asked = look_confidence(0.95, tasks // 4, tasks)
@@ -39,7 +43,7 @@ def test_the_early_looks_quantile() -> None:
         assert ours == pytest.approx(peer.t.ppf(asked, tasks // 4 - 1), rel=5e-3)
 
 
-def test_binomial() -> None:
+def test_binomial(peer: Any) -> None:
     """As far out as the gate looks."""
     for calls in (20, 59, 153, 1000):
         for slow in (0, 1, 5, 19):
@@ -47,7 +51,7 @@ def test_binomial() -> None:
             assert binomial_cdf(slow, calls, 0.05) == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_four_looks_err_together_as_often_as_planned() -> None:
+def test_the_four_looks_err_together_as_often_as_planned(peer: Any) -> None:
     """A normal score at a quarter, half, three quarters and all, by the multivariate normal."""
     for alpha in (0.04, 0.025):
         constant = repeated._obrien_fleming(alpha, 4)
@@ -81,7 +85,7 @@ def test_the_score_takes_the_likeliest_probabilities() -> None:
         assert parity._constrained(a, b, c, n, 0.85) == pytest.approx(tuple(found.x), abs=1e-6)
 
 
-def test_a_regression_is_the_exact_sign_test() -> None:
+def test_a_regression_is_the_exact_sign_test(peer: Any) -> None:
     """With one trial a task it is McNemar's, which is a binomial test of the changed tasks."""
     for fell, rose in ((5, 0), (9, 2), (3, 3)):
         before = {f"f{i}": [True] for i in range(fell)} | {f"r{i}": [False] for i in range(rose)}
@@ -90,7 +94,7 @@ def test_a_regression_is_the_exact_sign_test() -> None:
         assert paired_regression(before, now, 0.95).p_value == pytest.approx(expected)
 
 
-def test_successes_without_a_failure_prove_what_clopper_and_pearson_say() -> None:
+def test_successes_without_a_failure_prove_what_clopper_and_pearson_say(peer: Any) -> None:
     """The exact lower bound of a rate of which no failure was seen."""
     for calls in (1, 59, 68, 299):
         assert proven_rate(calls, 0.95) == pytest.approx(peer.beta.ppf(0.05, calls, 1))

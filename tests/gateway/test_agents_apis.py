@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from core.settings import Settings
 
-openai = pytest.importorskip("openai")
 
 MODES = [(True, "reflex"), (False, "cloud")]
 TOOL_SCHEMA = {"type": "object", "properties": {"cmd": {"type": "string"}}, "required": ["cmd"]}
@@ -78,7 +77,7 @@ async def test_the_openai_sdk_speaks_responses(project: Path, mode: str, *, prom
     async with (
         world(project, promoted=promoted) as w,
         gateway(w.settings) as url,
-        openai.AsyncOpenAI(base_url=url, api_key="any") as sdk,
+        pytest.importorskip("openai").AsyncOpenAI(base_url=url, api_key="any") as sdk,
     ):
         raw = await sdk.responses.with_raw_response.create(model="x", input="Which line is wrong?")
         async with sdk.responses.stream(model="x", input="Which line is wrong?") as stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ async def echoes(seen: Seen, writer: asyncio.StreamWriter) -> None:
     sent = f"{seen.headers.get('authorization')} {seen.headers.get('x-api-key')}"
     if "fail" in seen.body.decode():
         await whole({"error": {"message": f"bad key {sent}", "type": "x"}}, 400)(seen, writer)
+        return
+    if "log in" in seen.body.decode():
+        await whole({"error": {"message": f"expired: {sent}"}}, 401)(seen, writer)
         return
     said = streams(event(delta({"content": "yes"})), event(delta({}, "stop")), DONE)
     await said(seen, writer)
@@ -70,14 +74,18 @@ async def test_it_goes_to_the_cloud_over_tls_and_nowhere_else(
             failing = {**ASKS[path], "metadata": {"please": "fail"}, "user": "fail"}
             refused = await http.post(path, json=failing, headers=headers)
             nobody = await http.post(path, json=ASKS[path])
+            again = json.loads(json.dumps(ASKS[path]).replace('"hi"', '"log in"'))
+            expired = await http.post(path, json=again, headers=headers)
     assert answer.status_code == 200, answer.text
     assert {seen.headers["authorization"] for seen in cloud.chats} == {f"Bearer {SECRET}"}
     assert local.chats
     for seen in local.chats:
         assert SECRET not in str(seen.headers)
         assert SECRET.encode() not in seen.body
-    assert nobody.status_code in (401, 502)
-    assert SECRET not in refused.text + answer.text
+    # Agents log in anew on a 401, and on nothing else.
+    assert (nobody.status_code, expired.status_code) == (401, 401)
+    assert "x-should-retry" not in expired.headers
+    assert SECRET not in refused.text + answer.text + expired.text
     with EventLog(settings.state_dir / "capsule") as log:
         assert sum(one.event_type == "LLMCall" for one in log.read()) > 3
     homes = (Path(os.environ[name]) for name in ("XDG_STATE_HOME", "XDG_DATA_HOME"))

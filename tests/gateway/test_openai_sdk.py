@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from tests.support.router.world import World
 
-openai = pytest.importorskip("openai")
-
 MODES = [(True, "reflex", "healthy_and_thresholds_met"), (False, "cloud", "thresholds_not_met")]
 CALL = {"name": "edit", "arguments": '{"path": "a.py", "n": 3}'}
+
+
+def openai() -> Any:
+    """The SDK, which takes seconds to load, by the first test that uses it."""
+    return pytest.importorskip("openai")
 
 
 class Fix(BaseModel):
@@ -41,7 +44,7 @@ async def sdk_for(settings: Settings) -> AsyncIterator[Any]:
     """An asynchronous client of a gateway, that tries again as it does by default."""
     async with (
         gateway(settings) as url,
-        openai.AsyncOpenAI(base_url=url, api_key="any") as sdk,
+        openai().AsyncOpenAI(base_url=url, api_key="any") as sdk,
     ):
         yield sdk
 
@@ -162,7 +165,7 @@ async def test_the_synchronous_client(project: Path) -> None:
     """Whole and streamed, from a thread of its own; the models are listed."""
 
     def ask(url: str) -> tuple[str, str, list[str]]:
-        with openai.OpenAI(base_url=url, api_key="any") as sdk:
+        with openai().OpenAI(base_url=url, api_key="any") as sdk:
             whole = sdk.chat.completions.create(model="x", messages=QUESTION)
             with sdk.chat.completions.create(model="x", messages=QUESTION, stream=True) as stream:
                 pieces = [chunk.choices[0].delta.content or "" for chunk in stream]
@@ -180,7 +183,7 @@ async def test_an_error_is_the_sdk_s_own(project: Path) -> None:
     """What the cloud refuses raises BadRequestError with its words, and is not tried again."""
     async with sdk_over(project, promoted=False) as (sdk, w):
         w.cloud.script = w.cloud.script.changed({"faults": "status:422"})
-        with pytest.raises(openai.UnprocessableEntityError) as caught:
+        with pytest.raises(openai().UnprocessableEntityError) as caught:
             await sdk.chat.completions.create(model="x", messages=QUESTION)
         assert w.cloud.requests == 1
     assert caught.value.code == "bad_request"

@@ -9,10 +9,9 @@ import pytest
 
 from core.client.backend import Backend, ChatRequest, Reply
 from core.client.chat import Options
-from core.client.toolcalls import is_unparsed_call
+from core.client.toolcalls import is_unparsed_call, legal_id
 from core.errors import StatusError
 from core.gateway.dialects.messages import count_tokens
-from core.gateway.dialects.tools import legal_id
 from core.router.fitting import fitted
 from core.stages import Mode
 from tests.support.gateway.agents import DIALECTS, latest

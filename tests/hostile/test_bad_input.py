@@ -107,6 +107,7 @@ def test_what_no_command_takes(litter: Path) -> None:
     report(guarded([Line(argv, litter) for argv in lines]), 2, usage=True)
 
 
+@pytest.mark.slow
 def test_values_of_another_kind(litter: Path) -> None:
     """Numbers that are none, and choices that there are not."""
     lines = []
@@ -118,6 +119,7 @@ def test_values_of_another_kind(litter: Path) -> None:
     report(guarded([Line(argv, litter) for argv in lines]), 2, usage=True)
 
 
+@pytest.mark.slow
 def test_paths_that_lead_to_nothing_usable(litter: Path) -> None:
     """Pipes, directories, devices, junk and names that no file can have."""
     taking = [(c, o) for c in commands() for o in c.options if _kind(o) == "path"]
@@ -147,6 +149,7 @@ def test_words_that_mean_nothing(litter: Path) -> None:
     report(guarded([Line(argv, litter) for argv in lines]), 0, 1, 2)
 
 
+@pytest.mark.slow
 def test_streams_that_take_nothing(project: Path) -> None:
     """A closed or full standard output ends a command, not in a traceback."""
     for shell, statuses in (

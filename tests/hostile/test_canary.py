@@ -206,6 +206,7 @@ async def test_through_a_proxy(
         assert KEY_PART not in text, around(text, KEY_PART)
 
 
+@pytest.mark.slow
 async def test_a_bakeoff(project: Path) -> None:
     """Progress and reports repeat what the servers said, and not the key that one was sent."""
     async with scene(project, "full_io") as world:

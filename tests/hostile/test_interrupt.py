@@ -47,12 +47,19 @@ needs_namespaces = pytest.mark.skipif(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("line", UNDER_WAY)
+@pytest.mark.parametrize(
+    "line",
+    [
+        one if one in _ONE_OF_A_KIND else pytest.param(one, marks=pytest.mark.slow)
+        for one in UNDER_WAY
+    ],
+)
 def test_ctrl_c_while_a_command_is_under_way(project: Path, line: str) -> None:
     """Whatever it does, and whatever processes it has started for that."""
     assert _ended_by(signal.SIGINT, project, line) == 130
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 @needs_namespaces
 @pytest.mark.parametrize(

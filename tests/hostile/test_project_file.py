@@ -158,6 +158,7 @@ def refused(ended: Ended) -> str:
     return ", ".join(fault for fault, so in faults.items() if so)
 
 
+@pytest.mark.slow
 def test_broken_files(tmp_path: Path) -> None:
     """Whatever a file holds that is no configuration."""
     cases = {}
@@ -191,6 +192,7 @@ PLACES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 def test_what_is_no_file(tmp_path: Path) -> None:
     """Pipes, devices, links and directories, named or lying in the project."""
     cases = {}
@@ -221,6 +223,7 @@ PATHS = (
 )
 
 
+@pytest.mark.slow
 def test_paths(project: Path) -> None:
     """A path that is none, is too long, or leads where no configuration is."""
     cases = {f"--config {place!a:.40}": named(place, project) for place in PATHS}

@@ -8,6 +8,8 @@ import random
 import shlex
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.support.hostile.commands import commands
 from tests.support.hostile.forged import bodies, forge
 from tests.support.hostile.guarded import Line, guarded
@@ -97,6 +99,7 @@ def test_a_server_that_says_what_it_likes(project: Path) -> None:
         shown_safely(guarded(lines))
 
 
+@pytest.mark.slow
 def test_names_that_a_configuration_may_hold(project: Path) -> None:
     """What is printable may be a model's name, and a line to paste into a shell stays one word."""
     names = [word for word in STRINGS if word.strip() == word and word and word.isprintable()]
@@ -124,6 +127,7 @@ def test_names_that_a_configuration_may_hold(project: Path) -> None:
     assert sum(one.status == 1 for one in ended) > len(names[:15]) // 2
 
 
+@pytest.mark.slow
 def test_directories_and_files_of_any_name(tmp_path: Path) -> None:
     """Nobody chooses in which directory a project lies that came in an archive."""
     names = [w.replace("/", "_").replace("\0", "_")[:40] for w in STRINGS]
@@ -162,6 +166,7 @@ def _can_be_typed(value: Any) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_reports_by_a_stranger(project: Path) -> None:
     """Every string in some text of a report, on a terminal and in a workflow's log."""
     chance = random.Random(1)

@@ -214,6 +214,7 @@ async def test_attempts_are_limited(tmp_path: Path) -> None:
         assert (len(found.reflex.asked), found.cloud.asked) == (2, [])
 
 
+@pytest.mark.slow
 async def test_further_candidates_are_local(tmp_path: Path) -> None:
     """Several replies at once from reflex, of which any may win; one from the cloud."""
     async with scene(tmp_path / "repo", reflex=[WRONG]) as found:

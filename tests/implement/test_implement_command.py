@@ -44,7 +44,7 @@ HANGS = (
     [
         (["y", "y"], 0, GOOD, "✓ solved by reflex (local)"),
         pytest.param(["yes", "n"], 1, BROKEN, "not written", marks=pytest.mark.slow),
-        ([""], 1, BROKEN, "nothing was run or written"),
+        pytest.param([""], 1, BROKEN, "nothing was run or written", marks=pytest.mark.slow),
         (["y", "^C"], 130, BROKEN, "Write this to calc.py?"),
     ],
 )
@@ -182,6 +182,7 @@ async def test_what_cannot_be_worked_on(
         assert found.reflex.asked == found.cloud.asked == []
 
 
+@pytest.mark.slow
 async def test_a_check_that_is_no_program(tmp_path: Path) -> None:
     """It is found out by running it, and the same is said."""
     async with scene(tmp_path / "repo") as found:
@@ -210,6 +211,7 @@ async def test_a_check_without_end(tmp_path: Path) -> None:
         assert "did not end within 4 s" in found.reflex.asked[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_interrupted_in_a_check(tmp_path: Path, number: signal.Signals) -> None:
     """130; the check's process is gone, the copy as well, and the tree is as it was."""
@@ -252,6 +254,7 @@ async def test_the_check_gets_no_key(tmp_path: Path) -> None:
         assert ended.document["check_before"]["passed"] is True
 
 
+@pytest.mark.slow
 async def test_from_a_directory_below(tmp_path: Path) -> None:
     """Names and the check count from where the person stands."""
     async with scene(tmp_path / "repo", reflex=[WRONG]) as found:

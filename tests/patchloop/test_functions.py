@@ -269,8 +269,36 @@ def test_only_what_the_failure_reaches_is_shown_whole() -> None:
     assert "return rounded(sum(self.lines))" in shown
     assert "return math.floor(value)" in shown
     assert "def unrelated():\n    pass  # not shown\n" in shown
-    assert "def empty(self):\n        pass  # not shown\n" in shown
     assert focused({PATH: CART}, [PATH], "1 test fails")[PATH] == CART
+
+
+def test_what_made_the_object_is_shown_with_the_method_that_failed() -> None:
+    """Its constructor, and other methods on the same attributes: the fault may be theirs."""
+    text = (
+        "class Board:\n"
+        "    def __init__(self):\n        self.rows = [[]] * 3\n"
+        "    def put(self, row, stone):\n        self.rows[row].append(stone)\n"
+        "    def named(self):\n        return self.name\n"
+        "    def text(self):\n        return str(self.rows)\n"
+        "class Other:\n"
+        "    def width(self):\n        return self.rows\n"
+    )
+    shown = focused({PATH: text}, [PATH], "assert board.text() == '.'")[PATH]
+    assert "[[]] * 3" in shown
+    assert "append(stone)" in shown
+    assert shown.count("pass  # not shown") == 2
+    assert "return self.name" not in shown
+
+
+def test_a_class_without_end_is_not_shown_whole() -> None:
+    """The shortest methods on the same attributes first, as many as fit."""
+    long = "".join(f"        self.rows[{at}]\n" for at in range(70))
+    methods = "".join(f"    def m{at}(self):\n{long}" for at in range(3))
+    made = "    def __init__(self):\n        self.rows = []\n"
+    text = f"class Board:\n{methods}{made}    def text(self):\n        return str(self.rows)\n"
+    shown = focused({PATH: text}, [PATH], "assert board.text() == '.'")[PATH]
+    assert "self.rows = []" in shown
+    assert shown.count("pass  # not shown") == 2
 
 
 async def test_the_loop_asks_for_functions() -> None:

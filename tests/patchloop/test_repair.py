@@ -111,6 +111,22 @@ async def test_a_copy_of_a_text_file_is_one_to_the_letter() -> None:
     assert kinds == [FailureKind.UNCHANGED, FailureKind.TEST]
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("", FailureKind.UNCHANGED),
+        ('    """What it is."""\n', FailureKind.TEST),
+    ],
+    ids=["left out", "another"],
+)
+async def test_a_copy_without_its_docstrings_is_a_copy(said: str, kind: FailureKind) -> None:
+    """Small models leave them out; another docstring may be what a check wants."""
+    written = '"""Answers."""\n\n\ndef answer():\n    """The answer."""\n    return 0\n'
+    ask = Answers(whole(f"def answer():\n{said}    return 0\n"))
+    result = await repair(job(files={"answer.py": written}, attempts=1), ask, Wants42())
+    assert [one.failure for one in result.attempts] == [kind]
+
+
 async def test_blocks_instead_of_json() -> None:
     """No schema is sent; a reply that is anything else is not in the format."""
     ask = Answers(f"Here it is:\n```\n{GOOD}```", f"```python\n{GOOD}```")

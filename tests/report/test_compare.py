@@ -45,7 +45,7 @@ def test_lost_successes_count_beyond_noise(lost: int, worse: bool) -> None:  # n
     found = compare(made(planted(lost=lost)), made())
     assert found.regressed is worse
     if worse:
-        assert found.reasons[0].startswith("success fell from 100 % to 92.19 % of 64 tasks")
+        assert found.reasons[0].startswith("success fell from 100 % to 92.2 % of 64 tasks")
         assert "task-000" in found.reasons[0]
 
 

@@ -275,6 +275,7 @@ def test_a_report_with_a_fault_is_refused_and_the_fault_named(tmp_path: Path, sa
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.slow
 def test_the_newest_whole_report_is_found(tmp_path: Path) -> None:
     """By name, past partial reports, shards, subsets, A/A runs and other files."""
     assert newest(tmp_path) == NewestReport(None)

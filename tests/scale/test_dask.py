@@ -44,6 +44,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
+@pytest.mark.slow
 async def test_it_comes_to_what_one_process_comes_to(project: Path, two: Cluster) -> None:
     """The same trials and verdict, made by both at once; one capsule has all the evidence.
 
@@ -93,6 +94,7 @@ def most_at_once(events: list[Progress]) -> int:
     return most
 
 
+@pytest.mark.slow
 async def test_keys_stay_where_they_are(
     project: Path, two: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

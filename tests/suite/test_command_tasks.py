@@ -74,6 +74,7 @@ def test_check_tags_and_golden_are_read(tmp_path: Path) -> None:
     assert suite.made["commit"] == "abc"
 
 
+@pytest.mark.slow
 async def test_a_command_decides(tmp_path: Path, self_test: SelfTest) -> None:
     """Broken fails, the solution passes, a syntax error is a failure to compile."""
     (task,) = load_suite(shell_suite(tmp_path)).tasks

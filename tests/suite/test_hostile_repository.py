@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from core.harness.mining.making import SuiteWish, make_suite
 from core.harness.suites.loading import load_suite
 from tests.support.suite.making import write
@@ -27,6 +29,7 @@ async def made_from(root: Path, self_test: SelfTest, **changes: object) -> MadeS
     return await make_suite(root, wanted, self_test.sandbox(), stop=asyncio.Event())
 
 
+@pytest.mark.slow
 async def test_odd_names_links_and_messages_cost_no_task(
     tmp_path: Path, self_test: SelfTest
 ) -> None:

@@ -37,7 +37,7 @@ def test_its_form() -> None:
     "glob",
     [
         "py-*",
-        "ts-order-total",
+        pytest.param("ts-order-total", marks=pytest.mark.slow),
         pytest.param("rust-badge-*", marks=pytest.mark.slow),
         pytest.param("go-shapes", marks=pytest.mark.slow),
     ],

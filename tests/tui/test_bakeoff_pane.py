@@ -109,7 +109,7 @@ async def test_a_run_from_dialog_to_promotion(ring: Arena) -> None:
         assert "✓ pass: every criterion clears" in said(bench)
         assert "p enables reflex" in said(bench)
         await until(bench, lambda: bench.shows("limit 2.00 s"))
-        assert "GATE      small" in bench.shown()
+        assert " on small" in bench.shown()
         assert "0 alone" in bench.shown()
         await bench.press("p")
         await until(bench, lambda: bench.shows("enabled = true"))
@@ -173,6 +173,7 @@ async def test_a_run_survives_other_panes(ring: Arena) -> None:
         assert "✓ pass" in bench.shown()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_sandbox")
 @pytest.mark.parametrize(
     ("key", "answer"),

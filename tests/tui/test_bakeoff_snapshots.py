@@ -104,6 +104,7 @@ async def show_run(
 LOOK = Look(17, 16, 16, 100.0, 62.5, "open")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "theme"), LOOKS)
 def test_going(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     """A run under way: cells of every state, figures, the verdict so far."""
@@ -318,7 +319,7 @@ REFUSED = ConfigError(
     [
         (ALL, MIDDLE, "reflex-dark"),
         pytest.param(SOME, SMALL, "reflex-dark", marks=pytest.mark.slow),
-        (REFUSED, SMALL, "reflex-light"),
+        pytest.param(REFUSED, SMALL, "reflex-light", marks=pytest.mark.slow),
     ],
     ids=["all", "some", "refused"],
 )
@@ -413,8 +414,12 @@ def test_without_colour(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> 
     ("name", "words"),
     [
         ("done", ("✓ written", "enabled = true", "next call")),
-        ("disable", ("enabled = false", "every Implement call goes to the cloud")),
-        ("error", ("Read-only file system",)),
+        pytest.param(
+            "disable",
+            ("enabled = false", "every Implement call goes to the cloud"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("error", ("Read-only file system",), marks=pytest.mark.slow),
         ("refused", ("✖ refused: no valid gate pass (model_changed)", "Nothing was written")),
     ],
 )

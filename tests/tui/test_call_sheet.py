@@ -70,7 +70,7 @@ def test_a_bar_tells_the_wait_for_the_first_token_from_the_rest(tmp_path: Path) 
     assert "░" not in step_line(timed_out, 160).plain
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", [pytest.param((80, 24), marks=pytest.mark.slow), (120, 40)])
 async def test_the_sheet_shows_text_event_and_the_call_before(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:

@@ -20,6 +20,7 @@ from core.monitor.savings import SavedFigure, Savings
 from core.router.condition import Cause, DeepProbe
 from core.router.decision import GateView
 from core.router.shadowed import ShadowSummary
+from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
 from reflex_tui.model.latencies import WINDOWS
@@ -118,11 +119,24 @@ async def test_a_lapsed_gate_has_no_parity(
         assert said in bench.shown()
 
 
+async def test_a_pass_without_measurement_is_no_missing_pass(seen: Windowed) -> None:
+    """As the demo's gate, which holds but has no parity; and the smallest sum is written whole."""
+    planted = GateView(valid=True, detail="", event=passed() | {"metrics": {}})
+    (local,) = (each for each in seen.today.backends if each.mode == Mode.REFLEX)
+    today = replace(seen.today, backends=(replace(local, prompt=1, completion=0),))
+    async with dashboard(size=(160, 48)) as bench:
+        view = routing_view(gate=planted, configured=priced())
+        await bench.tell(ViewSeen(view), WindowSeen(replace(seen, today=today)))
+        assert "success against the cloud: not measured" in bench.shown()
+        assert "< $0.0001  saved" in bench.shown()
+
+
 async def test_before_the_evidence_is_read_nothing_is_claimed(seen: Windowed) -> None:
     """How far it is, then an empty day, then figures."""
     async with dashboard() as bench:
         await bench.tell(ViewSeen(routing_view()), WindowSeen(None, 0.42))
         assert "◌ reading the evidence, 42 %" in bench.shown()
+        assert "WHY, 1 h  ◌ reading …" in bench.shown()
         assert "LATENCY   ◌ reading" in bench.shown()
         await bench.tell(WindowSeen(replace(seen, today=Totals(0, 0))), came(()))
         assert "TODAY     no calls yet" in bench.shown()

@@ -102,8 +102,19 @@ async def test_a_part_that_is_missing_before_is_an_error(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     "keys",
-    [(), ("question_mark",), ("ctrl+p",), ("slash", "x"), ("2", "f", "x"), ("3", "n")],
-    ids=["dashboard", "help", "palette", "command", "filter", "start"],
+    [
+        pytest.param((), id="dashboard"),
+        *(
+            pytest.param(keys, id=name, marks=pytest.mark.slow)
+            for name, keys in (
+                ("help", ("question_mark",)),
+                ("palette", ("ctrl+p",)),
+                ("command", ("slash", "x")),
+                ("filter", ("2", "f", "x")),
+            )
+        ),
+        pytest.param(("3", "n"), id="start"),
+    ],
 )
 async def test_ctrl_c_leaves_whatever_is_open(keys: tuple[str, ...], tmp_path: Path) -> None:
     """A dialog over the dashboard keeps it from nothing."""

@@ -107,6 +107,7 @@ async def test_a_slow_server_does_not_hold_up_the_log(
             assert len(heartbeat.lags_ms) > beats
 
 
+@pytest.mark.slow
 async def test_a_log_that_can_no_longer_be_read_says_so_and_comes_back(workspace: Path) -> None:
     """Its file becomes a directory: the reason is told without an end of the dashboard."""
     capsule = workspace / ".speckit" / "capsule"

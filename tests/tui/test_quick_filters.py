@@ -74,6 +74,7 @@ async def test_older_calls_are_counted_by_the_index(a_day: tuple[Record, ...]) -
         assert "x failed 258" in bench.shown()
 
 
+@pytest.mark.slow
 async def test_a_filter_is_kept_and_let_go(a_day: tuple[Record, ...], tmp_path: Path) -> None:
     """With the user, for the next time; its mark is clicked as the others are."""
     async with dashboard(theme_file=tmp_path / "theme") as bench:

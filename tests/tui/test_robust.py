@@ -31,6 +31,7 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path / "api"
 
 
+@pytest.mark.slow
 async def test_nothing_reads_the_capsule_on_the_event_loop(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +68,7 @@ async def test_nothing_reads_the_capsule_on_the_event_loop(
     assert all(loop not in threads for threads in callers.values()), callers
 
 
+@pytest.mark.slow
 async def test_a_capsule_that_goes_and_another_that_comes(workspace: Path) -> None:
     """Nothing of the old one stays, in memory or by the index; the new one is followed."""
     capsule = workspace / ".speckit" / "capsule"

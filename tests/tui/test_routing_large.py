@@ -83,6 +83,7 @@ async def in_sight(bench: Bench) -> list[int]:
     return [row.seq for row in rows()]
 
 
+@pytest.mark.slow
 async def test_all_rows_can_be_reached(workspace: Path) -> None:
     """Home, End, pages, the scrollbar and a time; each shows the rows that lie there."""
     async with watching(workspace) as bench:
@@ -116,7 +117,14 @@ async def test_all_rows_can_be_reached(workspace: Path) -> None:
         assert (await in_sight(bench))[-1] == EVENTS - 1
 
 
-FILTERS = ["mode:cloud", "reason:no_bake", ">1s", "<300", "timeout", "call:00", "error:time >1s"]
+FILTERS = [
+    "mode:cloud",
+    "error:time >1s",
+    *(
+        pytest.param(text, marks=pytest.mark.slow)
+        for text in ("reason:no_bake", ">1s", "<300", "timeout", "call:00")
+    ),
+]
 
 
 @pytest.mark.parametrize("text", FILTERS)

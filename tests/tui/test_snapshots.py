@@ -140,8 +140,16 @@ def test_help(snap_compare: Snap) -> None:
     ("page", "words"),
     [
         ("check", ("✓ pass, 3 d ago", "P95 latency", "at most 1.62 s")),
-        ("models", ("● qwen2.5-coder-7b-instruct   configured", "another-model")),
-        ("status", ("next Implement call → reflex", "/src/acme/api/stage0.toml")),
+        pytest.param(
+            "models",
+            ("● qwen2.5-coder-7b-instruct   configured", "another-model"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "status",
+            ("next Implement call → reflex", "/src/acme/api/stage0.toml"),
+            marks=pytest.mark.slow,
+        ),
         ("help", ("KEYS HERE",)),
     ],
 )

@@ -174,6 +174,7 @@ async def test_the_cursor_chooses_a_suite(project: Path) -> None:
         assert listed.highlighted is None
 
 
+@pytest.mark.slow
 async def test_a_suite_is_made_and_chosen(tmp_path: Path) -> None:
     """With progress, in the sandbox; Enter takes it back to the start dialog."""
     root = a_project(tmp_path)

@@ -47,7 +47,13 @@ def test_it_ends_when_its_terminal_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sent_at", [ENTERED, DRAWN], ids=["entered", "drawn"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (signal.SIGHUP, signal.SIGINT)),
+    ],
+)
 def test_a_signal_restores_the_terminal(
     number: signal.Signals, sent_at: bytes, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class AgentCall:
     """What an agent wants: the request for the router, and the form of the answer.
 
+    ``callers_credential``: a cloud is asked in the agent's own name.
     ``needs_cloud`` says why no local server may answer (``image_input``, ``server_tool`` …), and
     ``native_only`` which field only a cloud of the agent's own dialect understands. ``tools`` leads
     back to the agent's own names.
@@ -29,6 +30,7 @@ class AgentCall:
     include_usage: bool = False
     needs_cloud: str | None = None
     native_only: str | None = None
+    callers_credential: bool = False
     tools: ToolNames = field(default_factory=ToolNames)
 
 

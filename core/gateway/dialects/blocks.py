@@ -1,7 +1,8 @@
 """A reply's deltas as blocks, one open at a time: reasoning, text, a refusal, tool calls.
 
 Both newer APIs want each block opened, filled and closed before the next. Chat's deltas may mix
-them: parts of a call that is not the open one wait for their turn. No block is opened for nothing.
+them: what comes while a call still lacks some of its arguments waits for its turn. No block is
+opened for nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Block:
     identity: str = ""
     name: str = ""
     parts: list[str] = field(default_factory=list)
+    unfinished_parts: int = -1  # with so many, its arguments were seen to be no whole JSON
 
     @property
     def text(self) -> str:
@@ -73,12 +75,15 @@ class Blocks:
             yield from self._close()
 
     def _say(self, kind: Kind, text: str) -> Iterator[BlockStep]:
-        if self._open is None or self._open.kind != kind:
-            yield from self.finish()
-            yield from self._opened(Block(kind))
-        assert self._open is not None
-        self._open.parts.append(text)
-        yield BlockStep("more", self._open, text)
+        last = self._waiting[-1] if self._waiting else self._open
+        if last is None or last.kind != kind:
+            last = Block(kind)
+            self._waiting.append(last)
+        last.parts.append(text)
+        if last is self._open:
+            yield BlockStep("more", last, text)
+        else:
+            yield from self._next()
 
     def _call(self, part: Mapping[str, Any]) -> Iterator[BlockStep]:
         inner = part.get("function") or part.get("custom") or {}
@@ -99,14 +104,14 @@ class Blocks:
             yield from self._next()
 
     def _next(self) -> Iterator[BlockStep]:
-        """Open the call that waits first, if what is open may be closed for it."""
-        before = self._open
-        if not self._waiting[0].name:
-            return
-        if before is not None and before.kind == "call" and not _is_json(before.text):
-            return
-        yield from self._close()
-        yield from self._opened(self._waiting.pop(0))
+        """Open what waits, in its order, as far as what is open may be closed for it."""
+        while self._waiting:
+            if self._waiting[0].kind == "call" and not self._waiting[0].name:
+                return
+            if self._open is not None and _lacks_arguments(self._open):
+                return
+            yield from self._close()
+            yield from self._opened(self._waiting.pop(0))
 
     def _opened(self, block: Block) -> Iterator[BlockStep]:
         block.number = len(self.all)
@@ -154,6 +159,18 @@ def event_of(kind: str, payload: Mapping[str, Any]) -> bytes:
     """A server-sent event with its name, which stands in its data as well; ASCII."""
     document = json.dumps({"type": kind, **payload}, separators=(",", ":"))
     return f"event: {kind}\ndata: {document}\n\n".encode()
+
+
+def _lacks_arguments(block: Block) -> bool:
+    """Whether it is a call whose arguments are not whole yet."""
+    if block.kind != "call":
+        return False
+    if block.unfinished_parts == len(block.parts):
+        return True
+    if _is_json(block.text):
+        return False
+    block.unfinished_parts = len(block.parts)
+    return True
 
 
 def _is_json(text: str) -> bool:

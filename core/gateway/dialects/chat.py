@@ -39,6 +39,7 @@ _FORMAT_KEYS = {
 }
 # Parts of a message that no local server is asked about, and the decision's detail.
 _NOT_TEXT = {"image_url": "image_input", "input_audio": "audio_input", "file": "file_input"}
+_TEXTS = ("text", "refusal")
 _SCHEMA_KEYS = {"name", "description", "strict", "schema"}
 
 
@@ -139,10 +140,11 @@ def _needs_cloud(message: Mapping[str, Any]) -> str | None:
     """What of a message is not text, and so for the cloud."""
     content = message.get("content")
     parts = content if isinstance(content, list) else []
-    kinds = (part.get("type") for part in parts if isinstance(part, dict))
-    return next(
-        (_NOT_TEXT[kind] for kind in kinds if type(kind) is str and kind in _NOT_TEXT), None
-    )
+    for part in parts:
+        kind = part.get("type", "text") if isinstance(part, dict) else "text"
+        if kind not in _TEXTS:
+            return _NOT_TEXT.get(str(kind), "unknown_content")
+    return None
 
 
 def _optional(given: Mapping[str, Any], name: str, kind: type) -> Any:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from core.gateway.dialects.agent_call import AnswerWriter
 
+_PASSED_ON = ("temperature", "top_p")
 _READ = frozenset(
     {
         *("model", "messages", "system", "tools", "tool_choice", "max_tokens", "stream"),
-        *("temperature", "top_p", "stop_sequences", "output_config"),
+        *("stop_sequences", "output_config", *_PASSED_ON),
     }
 )
 # Claude Code's first block, which changes each turn and would void a server's prefix cache.
@@ -51,7 +52,7 @@ class Messages:
     def native(self, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Without thoughts of a local model, whose signature Anthropic's servers would refuse."""
         turns = [_without_our_thoughts(turn) for turn in _list(given.get("messages"))]
-        return {**given, "messages": turns}
+        return {**given, "messages": [turn for turn in turns if turn is not None]}
 
     def writer(self, call: AgentCall, call_id: str, created: int) -> AnswerWriter:  # noqa: ARG002  it tells no time
         """For the answer to ``call``."""
@@ -95,9 +96,7 @@ class _Reader:
 
     def call(self) -> AgentCall:
         given = self._given
-        extra = {name: given[name] for name in ("temperature", "top_p") if given.get(name)}
-        if given.get("temperature") == 0:
-            extra["temperature"] = 0
+        extra = {name: given[name] for name in _PASSED_ON if given.get(name) is not None}
         if isinstance(given.get("stop_sequences"), list) and given["stop_sequences"]:
             extra["stop"] = given["stop_sequences"]
         if offered := [tool for tool in map(self._tool, _list(given.get("tools"))) if tool]:
@@ -210,17 +209,13 @@ class _Reader:
         if kind == "image" and (url := _url(source)):
             self._needs_cloud = self._needs_cloud or "image_input"
             return {"type": "image_url", "image_url": {"url": url}}
-        if kind == "document" and isinstance(source, dict):
-            if source.get("type") == "text" and isinstance(source.get("data"), str):
-                return {"type": "text", "text": source["data"]}
-            if source.get("type") == "base64" and (url := _url(source)):
-                self._needs_cloud = self._needs_cloud or "file_input"
-                assert isinstance(block, dict)
-                name = str(block.get("title") or "document.pdf")
-                return {"type": "file", "file": {"filename": name, "file_data": url}}
-        if kind == "tool_reference":
+        if isinstance(block, dict) and (text := _told(block)) is not None:
+            return {"type": "text", "text": text}
+        if kind == "document" and _is_base64(source) and (url := _url(source)):
+            self._needs_cloud = self._needs_cloud or "file_input"
             assert isinstance(block, dict)
-            return {"type": "text", "text": f"tool: {block.get('tool_name')}"}
+            name = str(block.get("title") or "document.pdf")
+            return {"type": "file", "file": {"filename": name, "file_data": url}}
         self._foreign(kind)
         return None
 
@@ -253,6 +248,9 @@ class _Reader:
                     self._dropped.add("tool_choice")
             case "any" if "tools" in extra:
                 extra["tool_choice"] = "required"
+            case "any" if self._given.get("tools"):  # a server's own ones alone
+                self._needs_cloud = "server_tool"
+                self._dropped.add("tool_choice")
             case "auto" | "none" as kind if "tools" in extra:
                 extra["tool_choice"] = kind
         if choice.get("disable_parallel_tool_use") is True and "tools" in extra:
@@ -260,11 +258,14 @@ class _Reader:
 
 
 def _without_our_thoughts(turn: object) -> object:
+    """The turn; None where nothing else was in it, since an empty one is refused."""
     content = turn.get("content") if isinstance(turn, dict) else None
     if not isinstance(turn, dict) or not isinstance(content, list):
         return turn
     kept = [block for block in content if not _is_our_thought(block)]
-    return turn if len(kept) == len(content) else {**turn, "content": kept}
+    if len(kept) == len(content):
+        return turn
+    return {**turn, "content": kept} if kept else None
 
 
 def _is_our_thought(block: object) -> bool:
@@ -299,6 +300,31 @@ def _is_text(block: object) -> bool:
         and block.get("type") == "text"
         and isinstance(block.get("text"), str)
     )
+
+
+def _told(block: Mapping[str, Any]) -> str | None:
+    """What a block says in text that is more than a text; None where it is no text."""
+    match block:
+        case {"type": "document", "source": {"type": "text", "data": str(text)}}:
+            return text
+        case {"type": "document", "source": {"type": "content", "content": content}}:
+            return _titled(block, content) if all(map(_is_text, _list(content))) else None
+        case {"type": "search_result"}:
+            return _titled(block, block.get("content"))
+        case {"type": "tool_reference"}:
+            return f"tool: {block.get('tool_name')}"
+    return None
+
+
+def _titled(block: Mapping[str, Any], content: object) -> str:
+    """A document's or a search result's texts under its title and where it is from."""
+    heads = [block[name] for name in ("title", "source") if isinstance(block.get(name), str)]
+    texts = [one["text"] for one in _list(content) if _is_text(one)]
+    return "\n".join([*heads, *texts])
+
+
+def _is_base64(source: object) -> bool:
+    return isinstance(source, dict) and source.get("type") == "base64"
 
 
 def _url(source: object) -> str | None:

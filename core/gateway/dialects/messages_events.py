@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from core.client.toolcalls import legal_id
 from core.gateway.dialects.blocks import Blocks, blocks_of, event_of
-from core.gateway.dialects.tools import legal_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +28,7 @@ _TYPES = {
     429: "rate_limit_error",
     503: "overloaded_error",
     504: "timeout_error",
+    529: "overloaded_error",
 }
 _SERVER_ERRORS = 500
 

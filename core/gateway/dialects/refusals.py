@@ -14,6 +14,9 @@ from core.errors import (
     NoBackend,
     RateLimited,
     ReflexError,
+    ServerError,
+    StatusError,
+    TooLong,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ _TYPES: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "not_found_error",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
+_LOGINS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # The first that fits. A wrong key or endpoint is for the gateway's user to correct.
 _STATUSES: tuple[tuple[type[ReflexError], int], ...] = (
     (RateLimited, HTTPStatus.TOO_MANY_REQUESTS),
@@ -34,6 +38,8 @@ _STATUSES: tuple[tuple[type[ReflexError], int], ...] = (
     (NoBackend, HTTPStatus.SERVICE_UNAVAILABLE),
     (ReflexError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
+# What a busy server says: agents wait, and some turn to another model of theirs.
+_BUSY = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, 529})
 # The SDKs heed it; another attempt would end the same.
 _FUTILE = {"x-should-retry": "false"}
 # How servers say that a prompt does not fit, where they have no code for it.
@@ -105,30 +111,38 @@ def _integer(digits: str) -> int:
     return int(digits.replace(",", ""))
 
 
-def error_reply(error: ReflexError) -> ErrorReply:
+def error_reply(error: ReflexError, *, callers_credential: bool = False) -> ErrorReply:
     """What a caller gets for ``error``, which no other backend could make good.
 
     An agent acts on a server's own code, type and param: it compacts on
     ``context_length_exceeded``, and stops on ``insufficient_quota``. Where the status is not the
-    server's, as of a key of ours that is refused, its names would mislead.
+    server's, as of a key of ours that is refused, its names would mislead. With
+    ``callers_credential`` the key that was refused is the agent's own, which then logs in anew.
     """
     message = error.message
     if error.remedy:
         message = f"{message.rstrip('. ')}. {error.remedy}"
-    if isinstance(error, BadRequest):
+    own = callers_credential and isinstance(error, Misconfigured) and error.status in _LOGINS
+    if own or isinstance(error, BadRequest) or _is_busy(error):
+        assert isinstance(error, StatusError)
         status = error.status
     else:
         status = next(status for kind, status in _STATUSES if isinstance(error, kind))
-    headers = {} if not isinstance(error, BadRequest | Misconfigured) else _FUTILE
+    headers = _FUTILE if not own and isinstance(error, BadRequest | Misconfigured) else {}
     seconds = getattr(error, "retry_after_s", None)
-    if status == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:
+    if seconds is not None and (isinstance(error, RateLimited) or _is_busy(error)):
         headers = {"retry-after": f"{seconds:.0f}"}
-    server = error if isinstance(error, BadRequest | RateLimited) else None
+    server = error if own or isinstance(error, BadRequest | RateLimited) else None
+    code = CONTEXT_EXCEEDED if isinstance(error, TooLong) else getattr(server, "server_code", None)
     return ErrorReply(
         status,
         message,
-        param=server.param if server else None,
-        code=(server.server_code if server else None) or error.code,
-        kind=server.server_type if server else None,
+        param=getattr(server, "param", None),
+        code=code or error.code,
+        kind=getattr(server, "server_type", None),
         headers=headers,
     )
+
+
+def _is_busy(error: ReflexError) -> bool:
+    return isinstance(error, ServerError) and error.status in _BUSY

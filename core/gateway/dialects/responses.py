@@ -26,11 +26,12 @@ _PASSED_ON = ("temperature", "top_p", "parallel_tool_calls")
 _READ = frozenset(
     {
         *("model", "input", "instructions", "tools", "tool_choice", "max_output_tokens"),
-        *("stream", "store", "text", "reasoning", *_PASSED_ON),
+        *("stream", "text", "reasoning", *_PASSED_ON),
     }
 )
 # Only the servers that keep conversations know what these refer to.
 _KEPT_ELSEWHERE = ("previous_response_id", "conversation", "prompt")
+_ITEMS_KEPT_ELSEWHERE = ("item_reference", "compaction", "compaction_summary")
 # A tuple: what an agent sends as a type may be anything, also a list, which no set can look up.
 _TEXTS = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
 _ROLES = {"developer": "system", "system": "system", "user": "user", "assistant": "assistant"}
@@ -69,6 +70,7 @@ class _Reader:
         self._tools = ToolNames()
         self._dropped: set[str] = set()
         self._needs_cloud: str | None = None
+        self._kept_elsewhere = next((key for key in _KEPT_ELSEWHERE if given.get(key)), None)
         self._talk = Conversation()
 
     def call(self) -> AgentCall:
@@ -79,9 +81,9 @@ class _Reader:
         extra = {name: given[name] for name in _PASSED_ON if given.get(name) is not None}
         if offered:
             extra["tools"] = offered
-            self._choose(given.get("tool_choice"), extra)
         else:
             extra.pop("parallel_tool_calls", None)
+        self._choose(given.get("tool_choice"), extra)
         schema, name = self._text(_table(given, "text"))
         effort = _table(given, "reasoning").get("effort")
         if isinstance(effort, str):
@@ -90,7 +92,7 @@ class _Reader:
         if isinstance(given.get("instructions"), str):
             self._talk.say("system", given["instructions"])
         self._items(given.get("input"))
-        native = next((key for key in _KEPT_ELSEWHERE if given.get(key)), None)
+        native = self._kept_elsewhere
         if not (self._talk.messages() or native or self._needs_cloud):
             raise ErrorReply(400, "input must be a text, or a list of items", param="input")
         request = ChatRequest(
@@ -135,6 +137,8 @@ class _Reader:
                 self._result(item)
             case "additional_tools":
                 pass  # offered already
+            case str() if kind in _ITEMS_KEPT_ELSEWHERE:
+                self._kept_elsewhere = self._kept_elsewhere or kind
             case _:
                 # Of a tool that a server carries out itself, or sealed for it.
                 self._note("server_tool", f"input.{str(kind)[:60]}")
@@ -155,7 +159,10 @@ class _Reader:
         self._talk.call(_identity(item), flat, arguments)
 
     def _result(self, item: Mapping[str, Any]) -> None:
-        output = self._content(item.get("output"))
+        given = item.get("output")
+        if isinstance(given, dict):  # not as the API has it, but what a tool said is kept
+            given = json.dumps(given, ensure_ascii=False)
+        output = self._content(given)
         if isinstance(output, str):
             self._talk.result(_identity(item), output)
             return
@@ -169,26 +176,30 @@ class _Reader:
             return content
         return joined([part for part in map(self._part, _list(content)) if part])
 
-    def _part(self, part: object) -> dict[str, Any] | None:
-        if not isinstance(part, dict):
-            return None
-        kind = part.get("type")
-        if _is_text(part):
-            return {"type": "text", "text": part["text"]}
-        if kind == "refusal":
-            return {"type": "text", "text": str(part.get("refusal") or "")}
-        if kind == "input_image" and isinstance(part.get("image_url"), str):
-            self._note("image_input")
-            image = {"url": part["image_url"]}
-            if isinstance(part.get("detail"), str):
-                image["detail"] = part["detail"]
-            return {"type": "image_url", "image_url": image}
-        if kind == "input_file" and isinstance(part.get("file_data"), str):
-            self._note("file_input")
-            name = str(part.get("filename") or "file")
-            return {"type": "file", "file": {"filename": name, "file_data": part["file_data"]}}
-        self._note("unknown_content", f"content.{str(kind)[:60]}")
-        return None
+    def _part(self, part: Any) -> dict[str, Any] | None:
+        match part:
+            case {"type": kind, "text": str(text)} if kind in _TEXTS:
+                return {"type": "text", "text": text}
+            case {"type": "refusal"}:
+                return {"type": "text", "text": str(part.get("refusal") or "")}
+            case {"type": "input_image", "image_url": str(url)}:
+                self._note("image_input")
+                detail = part.get("detail")
+                image = {"url": url, **({"detail": detail} if isinstance(detail, str) else {})}
+                fit = {"type": "image_url", "image_url": image}
+            case {"type": "input_file", "file_data": str(data)}:
+                self._note("file_input")
+                name = str(part.get("filename") or "file")
+                fit = {"type": "file", "file": {"filename": name, "file_data": data}}
+            case {"type": "input_audio", "input_audio": dict(sound)}:
+                self._note("audio_input")
+                fit = {"type": "input_audio", "input_audio": sound}
+            case dict():
+                self._note("unknown_content", f"content.{str(part.get('type'))[:60]}")
+                return None
+            case _:
+                return None
+        return fit
 
     def _note(self, reason: str, dropped: str | None = None) -> None:
         self._needs_cloud = self._needs_cloud or reason
@@ -219,20 +230,34 @@ class _Reader:
 
     def _choose(self, choice: object, extra: dict[str, Any]) -> None:
         """Put ``tool_choice`` into chat's words; a tool that only a server has needs the cloud."""
-        if isinstance(choice, str):
+        offered = extra.get("tools", [])
+        if isinstance(choice, str) and offered:
             extra["tool_choice"] = choice
+        elif choice == "required" and self._given.get("tools"):  # a server's own ones alone
+            self._note("server_tool", "tool_choice.required")
         elif isinstance(choice, dict):
             match choice.get("type"):
                 case "function" | "custom":
-                    flat = self._flat_of(choice)
-                    extra["tool_choice"] = {"type": "function", "function": {"name": flat}}
+                    if offered:
+                        flat = self._flat_of(choice)
+                        extra["tool_choice"] = {"type": "function", "function": {"name": flat}}
                 case "allowed_tools":
                     allowed = {self._flat_of(one) for one in _list(choice.get("tools"))}
-                    kept = [tool for tool in extra["tools"] if tool["function"]["name"] in allowed]
-                    extra["tools"] = kept or extra["tools"]
-                    extra["tool_choice"] = choice.get("mode") or "auto"
+                    kept = [tool for tool in offered if tool["function"]["name"] in allowed]
+                    self._allow(kept, choice.get("mode"), extra)
                 case kind:
                     self._note("server_tool", f"tool_choice.{str(kind)[:60]}")
+
+    def _allow(self, kept: list[dict[str, Any]], mode: object, extra: dict[str, Any]) -> None:
+        """Offer these tools alone; where none is left, only a server's own may be called."""
+        if kept:
+            extra["tools"] = kept
+            extra["tool_choice"] = mode if isinstance(mode, str) else "auto"
+            return
+        extra.pop("tools", None)
+        extra.pop("parallel_tool_calls", None)
+        if mode == "required":
+            self._note("server_tool", "tool_choice.allowed_tools")
 
     def _flat_of(self, choice: object) -> str:
         named = choice if isinstance(choice, dict) else {}

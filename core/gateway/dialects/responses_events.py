@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.client.toolcalls import legal_id
 from core.gateway.dialects.blocks import Blocks, blocks_of, event_of
 from core.gateway.dialects.refusals import CONTEXT_EXCEEDED
-from core.gateway.dialects.tools import freeform_input, legal_id
+from core.gateway.dialects.tools import freeform_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_LEGAL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_NAME = 64
 _DIGEST = 10
 INPUT_SCHEMA = {
@@ -65,15 +64,6 @@ def flat_name(name: str, namespace: str | None = None) -> str:
     """A legal name for a tool: ``namespace__name``, shortened or cleaned where it must be."""
     whole = f"{namespace.rstrip('_')}__{name}" if namespace else name
     return whole if _LEGAL_NAME.fullmatch(whole) else _shortened(whole, whole)
-
-
-def legal_id(identity: str, otherwise: str) -> str:
-    """A tool call's id that every API takes; always the same for the same ``identity``."""
-    if not identity:
-        return otherwise
-    if _LEGAL_ID.fullmatch(identity):
-        return identity
-    return f"call_{hashlib.sha256(identity.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
 
 def function(

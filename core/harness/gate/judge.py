@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReportError
+from core.figures import duration, percent
 from core.harness.gate.criteria import (
     GOLDEN,
     Criterion,
@@ -348,4 +349,8 @@ def _miss(one: Criterion) -> str:
     if one.value == math.inf:
         return f"{one.title}: over one call in twenty got no reply"
     relation = "not below" if one.unit == "ms" else "under"
-    return f"{one.title} {one.value:.6g} {one.unit} is {relation} {one.threshold:g} {one.unit}"
+    shown = duration if one.unit == "ms" else percent
+    value, limit = shown(one.value), shown(one.threshold)
+    if value == limit:  # a miss by less than a rounded figure tells
+        value, limit = (f"{each:.6g} {one.unit}" for each in (one.value, one.threshold))
+    return f"{one.title} {value} is {relation} {limit}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from core.figures import plural
+from core.figures import percent, plural
 from core.harness.gate.criteria import SUCCESS_PARITY, Criterion, GateThresholds, Verdict
 from core.harness.gate.statistics import LEAST_CONFIDENCE, PairedTable, ratio_score
 from core.harness.gate.statistics.repeated import (
@@ -315,8 +315,8 @@ def _not_asked(
         unit="%",
         state=Verdict.FAIL,
         note=f"reflex solved {last.reflex} at its first {plural(last.tasks, 'task')}; the cloud "
-        f"was not asked further, as parity would be at most {last.value:.1f} % even if it solved "
-        "half",
+        f"was not asked further, as parity would be at most {percent(last.value)} even if it "
+        "solved half",
     )
     return ParityJudgement(criterion, looks, 0.0, plan.evidence, "", 0.0, plan.against)
 

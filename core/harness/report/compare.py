@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ReportError
-from core.figures import duration, nearest_rank
+from core.figures import duration, nearest_rank, percent
 from core.harness.gate.statistics import Regression, binomial_cdf, paired_regression
 from core.harness.report.derived import solved
 from core.patchloop.formats import compliance_title
@@ -196,8 +196,8 @@ def _reasons(
 
 def _fall(what: str, seen: Regression) -> str:
     return (
-        f"{what} fell from {100 * seen.before:.4g} % to {100 * seen.now:.4g} % of {seen.tasks} "
-        f"tasks (p = {seen.p_value:.2g}); worse at {_some(seen.fell)}"
+        f"{what} fell from {percent(100 * seen.before)} to {percent(100 * seen.now)} "
+        f"of {seen.tasks} tasks (p = {seen.p_value:.2g}); worse at {_some(seen.fell)}"
     )
 
 

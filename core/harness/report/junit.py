@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from core.errors import ReportError
+from core.figures import duration
 from core.files import replace_whole
 from core.harness.report.derived import solved
 from core.patchloop.trial import UNANSWERED, FailureKind
@@ -94,7 +95,7 @@ def _case(
 
 
 def _line(number: int, attempt: Attempt) -> str:
-    took = "no reply" if math.isinf(attempt.answered_ms) else f"{attempt.answered_ms:.0f} ms"
+    took = "no reply" if math.isinf(attempt.answered_ms) else duration(attempt.answered_ms)
     return f"attempt {number}: {attempt.failure or 'passed'}, {took}: {attempt.detail}"
 
 

@@ -159,9 +159,9 @@ def fingerprint(report: Report, figures: Mapping[str, ArmSummary]) -> list[str]:
     ]
     for name, arm in report.arms.items():
         server = f"{code(arm.model)} at {code(arm.endpoint)}, {code(arm.server_identity)}"
-        rows.append([f"arm {code(name)}", f"{server}, {arm.timeout_ms:g} ms"])
+        rows.append([f"arm {code(name)}", f"{server}, {arm.timeout_ms / 1000:g} s"])
     judged = (
-        f"P95 < {limits.p95_latency_ms:g} ms, parity ≥ {limits.success_parity_percent:g} %, "
+        f"P95 < {limits.p95_latency_ms / 1000:g} s, parity ≥ {limits.success_parity_percent:g} %, "
         f"compliance ≥ {limits.json_schema_compliance_percent:g} %, "
         f"confidence {limits.confidence:g}"
     )

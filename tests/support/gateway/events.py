@@ -1,4 +1,7 @@
-"""Server-sent events read back, and the SDKs' types as oracles of what may be in them."""
+"""Server-sent events read back, and the SDKs' types as oracles of what may be in them.
+
+The SDKs take seconds to load, so they are loaded when the first event is looked at.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from functools import cache
 from typing import Any, get_args
 
 import pytest
-from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
-from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 
@@ -35,6 +36,8 @@ def valid_responses(events: list[dict[str, Any]]) -> None:
 
 def valid_response(document: dict[str, Any]) -> None:
     """Whether it is a ``response`` of OpenAI's SDK."""
+    from openai.types.responses import Response
+
     Response.model_validate(document)
 
 
@@ -70,6 +73,8 @@ def valid_chat_request(body: dict[str, Any]) -> None:
 @cache
 def _adapter(kind: str) -> TypeAdapter[Any]:
     if kind == "chat":
+        from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+
         params: Any = CompletionCreateParamsStreaming
         return TypeAdapter(params)
     events: Any = pytest.importorskip("anthropic").types.RawMessageStreamEvent
@@ -79,6 +84,8 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 @cache
 def _events() -> dict[str, Any]:
     """The SDK's classes by the type of the event."""
+    from openai.types.responses import ResponseStreamEvent
+
     annotated: Any = ResponseStreamEvent
     union, *_ = get_args(annotated)
     return {get_args(one.model_fields["type"].annotation)[0]: one for one in get_args(union)}
