@@ -32,9 +32,9 @@ from core.capsule import EventLog
 from core.capsule.index import Index
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
+from reflex_tui.cli.main import collect_garbage_seldom
 from reflex_tui.model.filters import LogFilter, parse_filter
 from reflex_tui.screens.dashboard import Dashboard
-from reflex_tui.terminal import collect_garbage_seldom
 from reflex_tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:

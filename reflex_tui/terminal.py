@@ -1,8 +1,7 @@
-"""The dashboard's terminal and process: is it fit, when to leave, the clipboard, garbage."""
+"""The dashboard's terminal and process: is it fit, when to leave, the clipboard."""
 
 from __future__ import annotations
 
-import gc
 import os
 import select
 import signal
@@ -72,12 +71,3 @@ def to_file(text: str, directory: Path | None = None) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     return Path(name)
-
-
-def collect_garbage_seldom() -> None:
-    """Have Python look for garbage seldom: a look at all widgets and rows delays a key by 0.1 s.
-
-    Measured by ``benchmarks/dashboard.py``: with Python's own thresholds a jump's p95 is 150 ms
-    while events arrive, with these 65 to 85, for 3 MB more.
-    """
-    gc.set_threshold(50_000, 10, 10)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
@@ -24,29 +25,36 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from core.capsule import EventLog
-
 _MOST_TOKENS = 1 << 40
 _MOST_MS = 1e9
 _MINUTE = len("2026-01-12T10:00")
 # As plain text: a comparison with an enum takes several times as long.
-_IMPLEMENT, _CLOUD = Stage.IMPLEMENT.value, Mode.CLOUD.value
+_IMPLEMENT, _CLOUD, _REFLEX = Stage.IMPLEMENT.value, Mode.CLOUD.value, Mode.REFLEX.value
+_CHOSEN, _HELD_OUT = Reason.HEALTHY_AND_THRESHOLDS_MET.value, Reason.HOLDOUT.value
 
 
-def _parser(*names: str) -> Any:
-    field = core_schema.typed_dict_field(core_schema.any_schema(), required=False)
-    schema = core_schema.typed_dict_schema(dict.fromkeys(names, field), extra_behavior="ignore")
-    return SchemaValidator(schema).validate_json
+def _parser(*names: str) -> Callable[[bytes], Mapping[str, Any]]:
+    """Parses a JSON object for these fields alone; None stands for one that it has not.
+
+    It raises ValidationError where there is no such object.
+    """
+    schema = core_schema.with_default_schema(core_schema.any_schema(), default=None)
+    fields = dict.fromkeys(names, core_schema.typed_dict_field(schema))
+    object_schema = core_schema.typed_dict_schema(fields, extra_behavior="ignore")
+    return SchemaValidator(object_schema).validate_json
 
 
 _DECISION = b'{"event_type":"RoutingDecision"'
 _CALL = b'{"event_type":"LLMCall"'
 _OUTCOME = b'{"event_type":"CallOutcome"'
 _PAIR = b'{"event_type":"ShadowChecked"'
-_decision = _parser(
-    "call_id", "time", "stage", "origin", "reason", "detail", "session", "is_fallback", "task_id"
+_OF_DECISION = (
+    *("call_id", "time", "stage", "origin", "is_fallback"),
+    *("reason", "detail", "session", "task_id"),
 )
-_call = _parser("call_id", "mode", "success", "latency_ms", "prompt_tokens", "completion_tokens")
+_OF_CALL = ("call_id", "mode", "success", "latency_ms", "prompt_tokens", "completion_tokens")
+_decision, _decision_fields = _parser(*_OF_DECISION), itemgetter(*_OF_DECISION)
+_call, _call_fields = _parser(*_OF_CALL), itemgetter(*_OF_CALL)
 
 
 @dataclass(slots=True)
@@ -77,19 +85,20 @@ class CallFacts:
     @property
     def eligible(self) -> bool:
         """Reflex was chosen, and the cloud might have been by the hold-out."""
-        return self.reason == Reason.HEALTHY_AND_THRESHOLDS_MET and self.detail != NOT_COMPARED
+        return self.reason == _CHOSEN and self.detail != NOT_COMPARED
 
     @property
     def held_out(self) -> bool:
         """The cloud was chosen by the hold-out."""
-        return self.reason == Reason.HOLDOUT
+        return self.reason == _HELD_OUT
 
 
 def facts_of(
-    log: EventLog, workspace: Path, *, since: str = "", after: int = 0, key: bytes | None = None
+    capsule: Path, workspace: Path, *, since: str = "", after: int = 0, key: bytes | None = None
 ) -> list[CallFacts]:
     """Each live Implement call decided since then (RFC 3339, UTC), oldest first.
 
+    ``capsule`` is the log's directory.
     Records up to the ``seq`` ``after`` are not looked at.
     Outcomes and pairs count where they carry the seal of the user whose ``key`` it is.
 
@@ -97,7 +106,7 @@ def facts_of(
         CapsuleCorrupt: the log's framing is damaged.
     """
     calls: dict[object, CallFacts] = {}
-    blocks = blocks_from(log.path, place_of(log.path, after + 1))
+    blocks = blocks_from(capsule, place_of(capsule, after + 1))
     for line in chain.from_iterable(lines for _, lines in blocks):
         try:
             if line.startswith(_CALL):
@@ -112,38 +121,37 @@ def facts_of(
 
 
 def _take_decision(calls: dict[object, CallFacts], body: Mapping[str, Any], since: str) -> None:
-    call_id, time, session = body.get("call_id"), body.get("time"), body.get("session")
-    if call_id in calls or body.get("is_fallback") or not isinstance(time, str) or time < since:
+    call_id, time, stage, origin, fallback, reason, detail, session, task = _decision_fields(body)
+    if call_id in calls or fallback or not isinstance(time, str) or time < since:
         return
-    if body.get("stage") != _IMPLEMENT or body.get("origin") not in LIVE_ORIGINS:
+    if stage != _IMPLEMENT or origin not in LIVE_ORIGINS:
         return
-    task = body.get("task_id")
     calls[call_id] = CallFacts(
         time,
-        str(body.get("reason")),
-        body.get("detail"),
+        str(reason),
+        detail,
         session if isinstance(session, str) else None,
         task=task if isinstance(task, str) else None,
     )
 
 
 def _take_call(calls: dict[object, CallFacts], body: Mapping[str, Any]) -> None:
-    call = calls.get(body.get("call_id"))
+    call_id, mode, success, latency_ms, prompt_tokens, completion_tokens = _call_fields(body)
+    call = calls.get(call_id)
     if call is None:
         return
-    latency_ms = body.get("latency_ms")
     if isinstance(latency_ms, int | float) and 0 <= latency_ms < _MOST_MS:
         call.waited_ms += latency_ms
-    if body.get("success") is not True:
+    if success is not True:
         return
-    prompt, completion = _tokens(body.get("prompt_tokens")), _tokens(body.get("completion_tokens"))
+    prompt, completion = _tokens(prompt_tokens), _tokens(completion_tokens)
     call.counted = prompt is not None and completion is not None
-    if body.get("mode") == _CLOUD:
-        call.answered = Mode.CLOUD
+    if mode == _CLOUD:
+        call.answered = _CLOUD
         call.cloud_prompt += prompt or 0
         call.cloud_completion += completion or 0
     else:
-        call.answered = Mode.REFLEX
+        call.answered = _REFLEX
         call.local_prompt += prompt or 0
         call.local_completion += completion or 0
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.harness.bakeoff.progress import Finished
     from core.harness.report.compare import Comparison
     from core.settings import Settings
-    from reflex_tui.cli.parser import Commands
+    from reflex_tui.cli.parser import Actions, Commands
 
 _INCONCLUSIVE = 3
 
@@ -26,7 +26,6 @@ def add(commands: Commands) -> None:
     bakeoff = commands.add(
         "bakeoff",
         run,
-        "test reflex against the cloud, and judge whether it may serve",
         "bakeoff",
         "bakeoff --tasks 'c*' --candidates 4",
         "bakeoff --suite path/to/QuixBugs --trials 3",
@@ -128,7 +127,7 @@ def add(commands: Commands) -> None:
     _add_merge(commands.actions(bakeoff))
 
 
-def _add_merge(actions: Commands) -> None:
+def _add_merge(actions: Actions) -> None:
     merge = actions.add(
         "merge",
         run_merge,

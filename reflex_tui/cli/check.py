@@ -25,7 +25,6 @@ def add(commands: Commands) -> None:
     check = commands.add(
         "check",
         run,
-        "the gate for CI: judge a report's trials again",
         "check",
         "check --report .speckit/eval/reflex-bakeoff-20260112T103016Z.json",
         "check --baseline main.json --junit reflex.xml",

@@ -25,7 +25,6 @@ def add(commands: Commands) -> None:
     completion = commands.add(
         "completion",
         run,
-        "print a script for completion in your shell",
         "completion bash",
         "completion fish | source",
     )

@@ -35,7 +35,6 @@ def add(commands: Commands) -> None:
     demo = commands.add(
         "demo",
         run,
-        "open the dashboard on an embedded engine, with sample calls",
         "demo",
     )
     demo.add_argument(

@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Declare both commands."""
-    enable = commands.add(
-        "enable", run, "let reflex serve Implement calls; needs a valid gate pass", "enable"
-    )
+    enable = commands.add("enable", run, "enable")
     enable.add_argument(
         "--force", action="store_true", help="also without a gate pass; the log records it"
     )
-    commands.add("disable", run_disable, "send Implement calls to the cloud", "disable")
+    commands.add("disable", run_disable, "disable")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -28,8 +28,6 @@ def add(commands: Commands) -> None:
     engine = commands.add(
         "engine",
         run,
-        "serve a model with the embedded llama.cpp until Ctrl-C; n-gram drafts make code that "
-        "repeats the prompt about twice as fast, with the same output",
         "engine",
         "engine --gguf qwen2.5-coder-7b-instruct-q4_k_m.gguf --port 3009",
         "engine --threads 8 --parallel 4 --ctx 16384",

@@ -34,7 +34,6 @@ def add(commands: Commands) -> None:
     events = commands.add(
         "events",
         run,
-        "show the newest events; follow, verify or export them",
         "events -n 50",
         "events -f --mode reflex",
         "events --type RoutingDecision --since 15m",

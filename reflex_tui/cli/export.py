@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.export.selection import Range
     from core.export.shipping import Cursor, Destination
     from core.settings import Settings
-    from reflex_tui.cli.parser import Commands
+    from reflex_tui.cli.parser import Actions
 
 SINCE = "only newer ones: 30s, 15m, 2h, 7d, a local time, or a date and time"
 _POLL_S = 0.5
@@ -29,7 +29,7 @@ _MOST_PAUSE_S = 30.0
 _STDOUT = "standard output"
 
 
-def add(actions: Commands) -> None:
+def add(actions: Actions) -> None:
     """Declare the action of ``events``."""
     export = actions.add(
         "export",

@@ -34,7 +34,6 @@ def add(commands: Commands) -> None:
     health = commands.add(
         "health",
         run,
-        "check the reflex server: 0 when healthy, else what to do",
         "health",
         "health --deep",
         "health --watch 5",
@@ -58,7 +57,7 @@ def add(commands: Commands) -> None:
     health.add_argument(
         "--timeout", type=positive, metavar="MS", help="timeout of a check (default: timeout_ms)"
     )
-    commands.add("models", run_models, "list the models the reflex server serves", "models")
+    commands.add("models", run_models, "models")
 
 
 def run(arguments: argparse.Namespace) -> int:

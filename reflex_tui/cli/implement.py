@@ -38,7 +38,6 @@ def add(commands: Commands) -> None:
     implement = commands.add(
         "implement",
         run,
-        "edit files until a check passes; asks before writing",
         "implement 'Round half up, also below zero.' --file money.py --check 'pytest -q'",
         "implement 'Reject an empty name.' --file a.c b.c --check \"make CFLAGS='-O0 -g' test\"",
         "implement 'Fix the parser.' --file p.py --check 'make test' --yes --json",

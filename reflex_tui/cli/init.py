@@ -35,7 +35,6 @@ def add(commands: Commands) -> None:
     init = commands.add(
         "init",
         run,
-        "find a local server, and write a first stage0.toml",
         "init",
         "init --port 8000 --model qwen2.5-coder-7b-instruct",
     )

@@ -34,7 +34,6 @@ def add(commands: Commands) -> None:
     launch = commands.add(
         "launch",
         run,
-        "start a coding agent over a gateway of its own",
         "launch",
         "launch claude",
         "launch codex -- exec 'Fix the failing test.'",

@@ -42,7 +42,6 @@ def add(commands: Commands) -> None:
     mcp = commands.add(
         "mcp",
         run,
-        "serve tools for a coding agent over MCP",
         "mcp",
         "mcp --check 'pytest -q' --check 'make lint'",
     )

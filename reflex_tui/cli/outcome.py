@@ -19,7 +19,6 @@ def add(commands: Commands) -> None:
     outcome = commands.add(
         "outcome",
         run,
-        "record whether a call's answer did what it was asked for",
         "outcome 3f2a ok",
         "outcome 3f2a failed",
     )

@@ -1,7 +1,7 @@
 """The whole command line: which commands there are, in groups, and what is wrong with one.
 
-Each command's module adds it to the parser (see the package). Where the command line names one,
-that module alone is imported.
+Each command's module adds it to the parser (see the package), and is imported only where the
+command line names it: help over all commands takes no more than ``GROUPS``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,45 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 GROUPS = {
-    "look": ("health", "models", "status", "events", "replay", "savings", "outcome", "tui"),
-    "evaluate": ("bakeoff", "check", "report", "suite"),
-    "work": ("implement", "launch", "serve", "mcp"),
-    "configure": ("init", "enable", "disable", "trust"),
-    "run locally": ("engine", "demo", "completion"),
+    "look": {
+        "health": "check the reflex server: 0 when healthy, else what to do",
+        "models": "list the models the reflex server serves",
+        "status": "show configuration, breaker, gate, and the next call's route",
+        "events": "show the newest events; follow, verify or export them",
+        "replay": "show a call's recorded reply, or send the request again",
+        "savings": "money, time and tokens saved against the cloud, with intervals",
+        "outcome": "record whether a call's answer did what it was asked for",
+        "tui": "open the dashboard",
+    },
+    "evaluate": {
+        "bakeoff": "test reflex against the cloud, and judge whether it may serve",
+        "check": "the gate for CI: judge a report's trials again",
+        "report": "list bakeoff reports, show one, or compare two",
+        "suite": "make a suite from your own code, list suites, show or check one",
+    },
+    "work": {
+        "implement": "edit files until a check passes; asks before writing",
+        "launch": "start a coding agent over a gateway of its own",
+        "serve": "serve an OpenAI-compatible API over the router, for agents",
+        "mcp": "serve tools for a coding agent over MCP",
+    },
+    "configure": {
+        "init": "find a local server, and write a first stage0.toml",
+        "enable": "let reflex serve Implement calls; needs a valid gate pass",
+        "disable": "send Implement calls to the cloud",
+        "trust": "allow a server off this machine, looser thresholds, or suites, that a project "
+        "names",
+    },
+    "run locally": {
+        "engine": "serve a model with the embedded llama.cpp until Ctrl-C; n-gram drafts make "
+        "code that repeats the prompt about twice as fast, with the same output",
+        "demo": "open the dashboard on an embedded engine, with sample calls",
+        "completion": "print a script for completion in your shell",
+    },
 }
+"""The commands by group, each with its line of help."""
+
+_DOES = {name: does for commands in GROUPS.values() for name, does in commands.items()}
 # The module of a command that has not one of its own name.
 _SHARED_MODULES = {"models": "health", "disable": "enable"}
 _MARGIN = 2
@@ -67,10 +100,10 @@ def _columns() -> int:
         return _WIDTH
 
 
-class Commands:
+class Actions:
     """Adds commands, or the actions of one; all of them take ``--config`` and ``--json``."""
 
-    def __init__(self, parser: _Parser, prog: str, kind: str = "command") -> None:
+    def __init__(self, parser: _Parser, prog: str, kind: str = "action") -> None:
         self._prog = prog
         self._subparsers = parser.add_subparsers(
             title=f"{kind}s", metavar=kind.upper(), prog=parser.prog, parser_class=_Parser
@@ -78,15 +111,10 @@ class Commands:
         parser.kind, parser.names = kind, self._subparsers.choices
         self._shared = _shared(default=argparse.SUPPRESS)
 
-    def actions(self, command: argparse.ArgumentParser) -> Commands:
-        """Actions of ``command``, none of which need be given."""
-        assert isinstance(command, _Parser)
-        return Commands(command, self._prog, "action")
-
     def add(
         self, name: str, run: Callable[[argparse.Namespace], int], does: str, *examples: str
     ) -> argparse.ArgumentParser:
-        """A command that ``run`` carries out; ``does`` is its help in a line."""
+        """An action that ``run`` carries out; ``does`` is its help in a line."""
         lines = "\n".join(f"  {self._prog} {example}" for example in examples)
         parser = self._subparsers.add_parser(
             name,
@@ -101,6 +129,25 @@ class Commands:
         return parser
 
 
+class Commands:
+    """Adds the commands themselves."""
+
+    def __init__(self, parser: _Parser, prog: str) -> None:
+        self._prog = prog
+        self._all = Actions(parser, prog, "command")
+
+    def add(
+        self, name: str, run: Callable[[argparse.Namespace], int], *examples: str
+    ) -> argparse.ArgumentParser:
+        """A command that ``run`` carries out; ``GROUPS`` has its help in a line."""
+        return self._all.add(name, run, _DOES[name], *examples)
+
+    def actions(self, command: argparse.ArgumentParser) -> Actions:
+        """Actions of ``command``, none of which need be given."""
+        assert isinstance(command, _Parser)
+        return Actions(command, self._prog)
+
+
 def _shared(**default: Any) -> _Parser:
     """The options that stand before or after a command; what one does not find undoes nothing."""
     shared = _Parser(add_help=False, formatter_class=HelpFormatter)
@@ -110,10 +157,11 @@ def _shared(**default: Any) -> _Parser:
     return shared
 
 
-def build_parser(prog: str, argv: Sequence[str] = ()) -> _Parser:
+def build_parser(prog: str, argv: Sequence[str] | None = None) -> _Parser:
     """The whole command line; ``arguments.handler(arguments)`` runs what was asked for.
 
-    Where ``argv`` names a command it knows that one alone, or its module's.
+    Where ``argv`` names a command it knows that one alone, or its module's. Where it names none it
+    knows all, without what they take: enough for help, and to say what is wrong.
     """
     parser = _WholeParser(
         prog=prog,
@@ -125,12 +173,16 @@ def build_parser(prog: str, argv: Sequence[str] = ()) -> _Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = Commands(parser, prog)
-    known = [name for names in GROUPS.values() for name in names]
-    named = _command_of(argv)
-    wanted = [named] if named in known else known
-    for module in dict.fromkeys(_SHARED_MODULES.get(name, name) for name in wanted):
+    named = _DOES if argv is None else _DOES.keys() & {_command_of(argv)}
+    for module in dict.fromkeys(_SHARED_MODULES.get(name, name) for name in named):
         import_module(f"reflex_tui.cli.{module}").add(commands)
+    for name in () if named else _DOES:
+        commands.add(name, _untold)
     return parser
+
+
+def _untold(_: argparse.Namespace) -> NoReturn:
+    raise AssertionError("a command line that names a command loads it")
 
 
 def _command_of(argv: Iterable[str]) -> str | None:
@@ -139,7 +191,7 @@ def _command_of(argv: Iterable[str]) -> str | None:
     for word in words:
         if word == "--config":
             next(words, None)
-        elif word != "--json" and not word.startswith("--config="):
+        elif word not in {"--json", "--"} and not word.startswith("--config="):
             return word
     return None
 
@@ -197,9 +249,9 @@ class _WholeParser(_Parser):
     def format_help(self) -> str:
         """As argparse writes it, with a heading before each group's first command."""
         text = super().format_help()
-        for number, (group, names) in enumerate(GROUPS.items()):
-            gap = "\n" if number else ""
-            text = text.replace(f"\n    {names[0]} ", f"\n{gap}  {group}:\n    {names[0]} ", 1)
+        for number, (group, commands) in enumerate(GROUPS.items()):
+            gap, first = "\n" if number else "", next(iter(commands))
+            text = text.replace(f"\n    {first} ", f"\n{gap}  {group}:\n    {first} ", 1)
         return text.replace("\n  COMMAND\n", "\n", 1)
 
 

@@ -26,7 +26,6 @@ def add(commands: Commands) -> None:
     replay = commands.add(
         "replay",
         run,
-        "show a call's recorded reply, or send the request again",
         "replay 3f2a",
         "replay 3f2a --against reflex",
         "replay 3f2a --json | jq .text",

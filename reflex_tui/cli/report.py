@@ -25,7 +25,6 @@ def add(commands: Commands) -> None:
     report = commands.add(
         "report",
         run_list,
-        "list bakeoff reports, show one, or compare two",
         "report list",
         "report show",
         "report compare reflex-bakeoff-20260112T103016Z.json",

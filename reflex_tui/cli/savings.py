@@ -30,7 +30,6 @@ def add(commands: Commands) -> None:
     savings = commands.add(
         "savings",
         run,
-        "money, time and tokens saved against the cloud, with intervals",
         "savings",
         "savings --by day --since 30d",
         "savings --by session --csv",
@@ -47,7 +46,6 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0, whatever was saved."""
-    from core.capsule import EventLog
     from core.capsule.keys import own_key
     from core.monitor.facts import GROUPINGS, facts_of
     from core.monitor.savings import grouped, savings_of
@@ -56,9 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.csv and arguments.json:
         raise ConfigError("--csv and --json exclude each other", remedy="Leave one of them out.")
     settings = load_settings(arguments.config)
-    root = settings.source.root
-    with EventLog(settings.state_dir / "capsule") as log:
-        calls = facts_of(log, root, since=moment(arguments.since), key=own_key())
+    capsule, root = settings.state_dir / "capsule", settings.source.root
+    calls = facts_of(capsule, root, since=moment(arguments.since), key=own_key())
     price = settings.cloud.price_usd
     total = savings_of("all", calls, price)
     groups = grouped(calls, GROUPINGS[arguments.by]) if arguments.by else {}

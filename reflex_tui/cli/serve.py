@@ -29,7 +29,6 @@ def add(commands: Commands) -> None:
     serve = commands.add(
         "serve",
         run,
-        "serve an OpenAI-compatible API over the router, for agents",
         "serve",
         "serve --port 3011 --stage plan",
         "serve --host 0.0.0.0 --token-env REFLEX_TOKEN --allow-host host.docker.internal",

@@ -23,7 +23,6 @@ def add(commands: Commands) -> None:
     commands.add(
         "status",
         run,
-        "show configuration, breaker, gate, and the next call's route",
         "status",
         "status --json",
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.harness.sandbox import Sandbox
     from core.harness.suites.tasks import Suite
     from core.settings import Settings
-    from reflex_tui.cli.parser import Commands
+    from reflex_tui.cli.parser import Actions, Commands
 
 _DEFAULT_TASKS, _DEFAULT_TIME_S = 40, 600.0
 _MOST_AT_ONCE = 4
@@ -35,7 +35,6 @@ def add(commands: Commands) -> None:
     suite = commands.add(
         "suite",
         run_list,
-        "make a suite from your own code, list suites, show or check one",
         "suite make",
         "suite list",
         "suite show mine",
@@ -77,7 +76,7 @@ def _add_bind(action: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_make(actions: Commands) -> None:
+def _add_make(actions: Actions) -> None:
     make = actions.add(
         "make",
         run_make,

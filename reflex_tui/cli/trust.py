@@ -20,7 +20,6 @@ def add(commands: Commands) -> None:
     trust = commands.add(
         "trust",
         run,
-        "allow a server off this machine, looser thresholds, or suites, that a project names",
         "trust https://llm.example.com/v1",
         "trust --thresholds",
         "trust --suites",

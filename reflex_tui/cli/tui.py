@@ -28,7 +28,6 @@ def add(commands: Commands) -> None:
     tui = commands.add(
         "tui",
         run,
-        "open the dashboard",
         "tui",
         "tui --config path/stage0.toml",
         "tui --web --port 8000",

@@ -95,13 +95,11 @@ def read_savings(settings: Settings, by: str) -> SavedParts:
     Raises:
         CapsuleError: it cannot be read.
     """
-    from core.capsule import EventLog
     from core.capsule.keys import own_key
     from core.monitor.facts import GROUPINGS, facts_of
     from core.monitor.savings import grouped, savings_of
 
-    with EventLog(settings.state_dir / "capsule") as log:
-        calls = facts_of(log, settings.source.root, key=own_key())
+    calls = facts_of(settings.state_dir / "capsule", settings.source.root, key=own_key())
     price = settings.cloud.price_usd
     groups = grouped(calls, GROUPINGS[by])
     newest = list(groups.items())[-_MOST_PARTS:]

@@ -135,7 +135,7 @@ class WindowWatcher(Watcher):
         if known is None or now >= due:
             midnight = self._clock.now().astimezone().replace(hour=0, minute=0, second=0)
             first = index.seq_at(midnight) or log.head()[0] + 1
-            calls = facts_of(log, self._settings.source.root, after=first - 1)
+            calls = facts_of(log.path, self._settings.source.root, after=first - 1)
             known = savings_of("today", calls, self._settings.cloud.price_usd)
             took_s = self._clock.monotonic() - now
             self._saved = now + min(_SAVINGS_EVERY_S, took_s / _SAVINGS_SHARE), known

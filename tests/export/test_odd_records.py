@@ -88,7 +88,7 @@ def test_they_are_summed_up(capsule: Path) -> None:
         count = len(list(log.read()))
         summary = summarize(log, {str(llm_call().run_id)}, Cloud(), after=0)
         assert (summary.events, bool(summary.calls)) == (count, True)
-        assert savings_of("all", facts_of(log, capsule.parent), Cloud().price_usd).calls
+        assert savings_of("all", facts_of(capsule, capsule.parent), Cloud().price_usd).calls
         assert check_holdouts(log, capsule.parent) == []
         shadow = shadow_summary(
             log, capsule.parent, endpoint=known["endpoint"], model=known["model"], key=bytes(32)

@@ -168,7 +168,7 @@ def test_a_long_log_is_read_in_one_go(tmp_path: Path, *, torture: bool) -> None:
                      completion_tokens=3)
             )  # fmt: skip
         began = time.perf_counter()
-        found = facts_of(log, tmp_path, key=b"k" * 32)
+        found = facts_of(log.path, tmp_path, key=b"k" * 32)
         took_s = time.perf_counter() - began
     print(f"{count:,} events in {took_s:.2f} s")  # noqa: T201
     assert len(found) == count // 2
