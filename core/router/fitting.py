@@ -54,12 +54,13 @@ def fitted(
         extra = {**request.extra, "response_format": request.response_format}
         return replace(request, constrain=False, extra=extra)
     request = _for_local(request)
-    if request.schema is None:
+    schema = request.schema
+    if schema is None:
         return request
     request = replace(request, projection=grammar_of(identity))
     if json_schema:
         return request
-    rule: Message = {"role": "system", "content": in_words(request.schema)}
+    rule: Message = {"role": "system", "content": in_words(schema)}
     # A recorded call that was sent so before has it among its messages already.
     stated = list(request.messages[:1]) == [rule]
     messages = request.messages if stated else [rule, *request.messages]
