@@ -110,8 +110,8 @@ class BackendError(ReflexError):
 
     ``partial`` is the client's ``Reply`` where one came to its end and was not right: cut, or not
     the JSON asked for. ``own_words`` is the message without anything that the server said,
-    which may be the prompt or the reply; by default the whole message. ``schema_sent`` is as in the
-    client's ``Reply``.
+    which may be the prompt or the reply; by default the whole message. ``schema_sent`` and
+    ``asked_stream`` are as in the client's ``Reply``.
     """
 
     code = "backend"
@@ -130,6 +130,7 @@ class BackendError(ReflexError):
         self.own_words = message if own_words is None else own_words
         self.partial: Any = None
         self.schema_sent: str | None = None
+        self.asked_stream: bool | None = None
 
 
 class ConnectFailed(BackendError):

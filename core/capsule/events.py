@@ -89,10 +89,13 @@ class LLMCallEvent(Event):
     prompt_tokens: int | None = Field(default=None, description="As the server counted.")
     completion_tokens: int | None = Field(default=None, description="As the server counted.")
     cached_tokens: int | None = Field(default=None, description="Prompt tokens from its cache.")
+    reasoning_tokens: int | None = Field(
+        default=None, description="Those of completion_tokens that were reasoning."
+    )
     response_model: str | None = Field(default=None, description="The model that the server names.")
     response_id: str | None = Field(default=None, description="The reply's id, as the server said.")
     streamed: bool | None = Field(
-        default=None, description="The reply was asked for as a stream; null: no reply came."
+        default=None, description="The reply was asked for as a stream; null: it broke off."
     )
     schema_sent: str | None = Field(
         default=None,
@@ -110,6 +113,10 @@ class LLMCallEvent(Event):
     capture_mode: str = Field(description="none, prompts_only or full_io.")
     dialect: str = Field(
         default="chat", description="The API that the agent spoke: chat, responses or messages."
+    )
+    api: str = Field(default="chat", description="The API that the backend was asked by.")
+    session: str | None = Field(
+        default=None, description="The agent's session, as in the RoutingDecision."
     )
     dropped: list[str] = Field(
         default=[],
@@ -140,6 +147,9 @@ class CallUnansweredEvent(Event):
     model: str | None = Field(description="The model asked for last; null: none.")
     attempts: int = Field(description="HTTP requests in all.")
     waited_ms: float = Field(description="From the caller's request to its end; ms.")
+    session: str | None = Field(
+        default=None, description="The agent's session, as in the RoutingDecision."
+    )
     origin: str = Field(default="live", description="As in the RoutingDecision.")
 
 

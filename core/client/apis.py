@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from core.client import messages_api, responses_api
 from core.stages import Mode
@@ -53,6 +54,21 @@ _APIS = {
         messages_api.whole,
     ),
 }
+
+
+def provider_of(api: object) -> str:
+    """Whose form a backend is asked in: telemetry names any compatible server by that."""
+    return "anthropic" if api == "messages" else "openai"
+
+
+def server_of(endpoint: str) -> tuple[str | None, int | None]:
+    """Host and port; neither where it is no URL."""
+    try:
+        parts = urlsplit(endpoint)
+        port = parts.port
+    except ValueError:
+        return None, None
+    return parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
 def api_of(backend: Backend) -> Api | None:

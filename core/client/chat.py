@@ -165,6 +165,7 @@ class ChatClient:
         except BackendError as error:
             error.ttft_ms = attempt.since_sent_ms(attempt.assembly.first_content_at)
             error.schema_sent = attempt.assembly.schema_sent
+            error.asked_stream = attempt.assembly.asked_stream
             empty = isinstance(error, IncompleteReply) and attempt.assembly.finish_reason
             if empty or isinstance(error, CutReply | NotCompliant):
                 error.partial = self._reply(attempt)

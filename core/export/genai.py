@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from core.client.apis import provider_of, server_of
 from core.export.selection import RAW
 from core.figures import finite
 from core.plain import plain_json
@@ -34,6 +34,7 @@ REQUEST_MODEL = "gen_ai.request.model"
 INPUT_TOKENS = "gen_ai.usage.input_tokens"
 OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 CACHED_TOKENS = "gen_ai.usage.cache_read.input_tokens"
+REASONING_TOKENS = "gen_ai.usage.reasoning.output_tokens"
 FINISH_REASONS = "gen_ai.response.finish_reasons"
 RESPONSE_MODEL = "gen_ai.response.model"
 RESPONSE_ID = "gen_ai.response.id"
@@ -41,11 +42,18 @@ STREAM = "gen_ai.request.stream"
 MAX_TOKENS = "gen_ai.request.max_tokens"
 TEMPERATURE = "gen_ai.request.temperature"
 SEED = "gen_ai.request.seed"
+TOP_P = "gen_ai.request.top_p"
+TOP_K = "gen_ai.request.top_k"
+FREQUENCY_PENALTY = "gen_ai.request.frequency_penalty"
+PRESENCE_PENALTY = "gen_ai.request.presence_penalty"
+STOP_SEQUENCES = "gen_ai.request.stop_sequences"
+CHOICES = "gen_ai.request.choice.count"
 CONVERSATION = "gen_ai.conversation.id"
 TTFT_S = "gen_ai.response.time_to_first_chunk"
 OUTPUT_TYPE = "gen_ai.output.type"
 INPUT_MESSAGES = "gen_ai.input.messages"
 OUTPUT_MESSAGES = "gen_ai.output.messages"
+TOOLS = "gen_ai.tool.definitions"
 ERROR_TYPE = "error.type"
 SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
@@ -56,22 +64,32 @@ EVALUATION = "gen_ai.evaluation.result"
 OWN = "reflex."
 _EVALUATIONS = frozenset({"CallOutcome", "GateDecision"})
 _UNANSWERED = "CallUnanswered"
+ABANDONED = "outcome_unknown"
 
 _INT64 = 1 << 63
 _MOST_MS = 1e12  # some thirty years
 
 CHAT = "chat"
-# Every backend is asked in OpenAI's form, and that is what the conventions want named then.
-OPENAI = "openai"
 
 _COUNTS = {
     "prompt_tokens": INPUT_TOKENS,
     "completion_tokens": OUTPUT_TOKENS,
     "cached_tokens": CACHED_TOKENS,
+    "reasoning_tokens": REASONING_TOKENS,
 }
 _SAID = {"response_model": RESPONSE_MODEL, "response_id": RESPONSE_ID, "streamed": STREAM}
-_ASKED = {"max_tokens": MAX_TOKENS, "temperature": TEMPERATURE, "seed": SEED}
-_NAMED = frozenset({*_COUNTS, *_SAID, "model", "endpoint", "finish_reason", "ttft_ms", "error"})
+_ASKED = {
+    "max_tokens": MAX_TOKENS,
+    "temperature": TEMPERATURE,
+    "seed": SEED,
+    "top_p": TOP_P,
+    "top_k": TOP_K,
+    "frequency_penalty": FREQUENCY_PENALTY,
+    "presence_penalty": PRESENCE_PENALTY,
+}
+_NAMED = frozenset(
+    {*_COUNTS, *_SAID, "model", "endpoint", "finish_reason", "ttft_ms", "error", "session"}
+)
 
 
 def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
@@ -85,6 +103,7 @@ def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
         named = _of_evaluation(body)
     elif body.get("event_type") == _UNANSWERED:
         named = {ERROR_TYPE: body.get("error"), REQUEST_MODEL: body.get("model")}
+        named[CONVERSATION] = body.get("session")
         named = {name: value for name, value in named.items() if value is not None}
     for name, value in body.items():
         # A keyed hash of a request says nothing to a collector; raw ones are named above.
@@ -97,12 +116,13 @@ def attributes(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Value]:
 
 
 def _of_call(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Any]:
-    host, port = _server(str(body.get("endpoint") or ""))
+    host, port = server_of(str(body.get("endpoint") or ""))
     finish, compliant = body.get("finish_reason"), body.get("json_compliant")
-    ttft_ms = finite(body.get("ttft_ms"))
+    ttft_ms = None if body.get("streamed") is False else finite(body.get("ttft_ms"))
     named: dict[str, Any] = {
         OPERATION: CHAT,
-        PROVIDER: OPENAI,
+        PROVIDER: provider_of(body.get("api")),
+        CONVERSATION: body.get("session"),
         REQUEST_MODEL: str(body.get("model")),
         SERVER_ADDRESS: host,
         SERVER_PORT: port,
@@ -115,20 +135,31 @@ def _of_call(body: Mapping[str, Any], *, with_io: bool) -> dict[str, Any]:
     request = body.get("request")
     if isinstance(request, dict):  # it was kept; these hold nothing of what was said
         named |= {name: finite(request.get(field)) for field, name in _ASKED.items()}
+        named[CHOICES] = None if (many := request.get("n")) == 1 else finite(many)
     if with_io:
+        named[STOP_SEQUENCES] = _stops(body.get("request"))
+        named[TOOLS] = _tools(body.get("request"))
         named[INPUT_MESSAGES] = _messages(body.get("request"))
         named[OUTPUT_MESSAGES] = _reply(body.get("response"), str(finish or "error"))
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _server(endpoint: str) -> tuple[str | None, int | None]:
-    """Host and port; neither where it is no URL."""
-    try:
-        parts = urlsplit(endpoint)
-        port = parts.port
-    except ValueError:
-        return None, None
-    return parts.hostname, port or (443 if parts.scheme == "https" else 80)
+def _stops(request: object) -> list[str] | None:
+    stop = request.get("stop") if isinstance(request, dict) else None
+    texts = [stop] if isinstance(stop, str) else _list(stop)
+    return [text for text in texts if isinstance(text, str)] or None
+
+
+def _tools(request: object) -> str | None:
+    """The tools that were offered; their parameters are in the event."""
+    offered = _list(request.get("tools")) if isinstance(request, dict) else []
+    tools = [(str(tool.get("type")), tool) for tool in offered if isinstance(tool, dict)]
+    named = [
+        {"type": kind, "name": inner.get("name")}
+        for kind, tool in tools
+        if isinstance(inner := tool.get(kind), dict)
+    ]
+    return _json(named) if named else None
 
 
 def _finish_reasons(finish: object, *, failed: bool) -> list[str] | None:
@@ -273,6 +304,7 @@ def _call_span(record: Record, answered: SpanFields) -> SpanFields | None:
     named = {
         REQUEST_MODEL: body.get("model"),
         RESPONSE_MODEL: body.get("response_model"),
+        CONVERSATION: body.get("session"),
         **{f"{OWN}{name}": body.get(name) for name in kept},
     }
     return SpanFields(
@@ -298,6 +330,24 @@ def _unanswered_span(record: Record, own: SpanFields) -> SpanFields:
         parent_id=None,
         start_ns=max(0, own.end_ns - _nanoseconds_of(body.get("waited_ms"))),
         failed=_text(body.get("error") or "error"),
+    )
+
+
+def abandoned_span(decision: Record) -> SpanFields | None:
+    """The span of a whole call of which nothing but its ``decision`` tells, and no more will.
+
+    None where it is of no call.
+    """
+    own = span_of(decision, with_io=False)
+    if own.parent_id is None:
+        return None
+    return replace(
+        own,
+        name=f"call {_text(decision.body.get('stage'))}",
+        span_id=own.parent_id,
+        parent_id=None,
+        failed=ABANDONED,
+        attributes={**own.attributes, ERROR_TYPE: ABANDONED},
     )
 
 

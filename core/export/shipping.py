@@ -12,39 +12,55 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
+from core.clock import SystemClock
 from core.errors import CapsuleError
-from core.export.genai import spans_of
+from core.export.genai import abandoned_span, spans_of
+from core.export.unended import UnendedCalls
 from core.files import make_private, open_state
 from core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from core.capsule import EventLog, Record
     from core.export.genai import SpanFields
 
 
+_CURSOR_BYTES = 4096
+
+
 class Cursor:
-    """The last record that a destination has taken, held by one process at a time."""
+    """The last record that a destination has taken, held by one process at a time.
+
+    ``open_calls`` holds for the log of the last ``after``: the calls that had not ended there.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.open_calls: tuple[int, ...] = ()
 
     def after(self, log: EventLog) -> int:
         """The ``seq`` to go on after: 0 for a new destination, or a log that was replaced."""
+        self.open_calls = ()
         try:
-            kept = json.loads(os.pread(self._descriptor, 4096, 0) or b"null")
+            kept = json.loads(os.pread(self._descriptor, _CURSOR_BYTES, 0) or b"null")
             seq, digest = int(kept["seq"]), str(kept["hash"])
+            calls = tuple(int(one) for one in kept.get("open", ()))
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return 0
         record = log.get(seq)
-        return seq if record is not None and record.hash == digest else 0
+        if record is None or record.hash != digest:
+            return 0
+        self.open_calls = tuple(one for one in calls if 0 < one <= seq)
+        return seq
 
-    def move(self, record: Record) -> None:
-        """Note that everything up to ``record`` was taken."""
+    def move(self, record: Record, open_calls: Sequence[int] = ()) -> None:
+        """Note that everything up to ``record`` was taken, and which calls had not ended there."""
+        kept = {"seq": record.seq, "hash": record.hash, "open": list(open_calls)}
         # Padded, so that one write replaces what was there whole: no truncation in between.
-        text = json.dumps({"seq": record.seq, "hash": record.hash}).ljust(256) + "\n"
+        text = json.dumps(kept, separators=(",", ":")).ljust(_CURSOR_BYTES - 1) + "\n"
         os.pwrite(self._descriptor, text.encode(), 0)
 
 
@@ -98,18 +114,29 @@ def ship_batch(
     with_io: bool,
     after: int = 0,
     until: int | None = None,
+    now: datetime | None = None,
 ) -> list[Record]:
     """Ship the next records after the cursor, and after ``after``; none left: an empty list.
+
+    With them go the root spans of calls that nobody will end any more, by the time ``now``.
 
     Raises:
         ExportError: they were not taken; the cursor stays.
         CapsuleCorrupt: the next one is damaged.
     """
-    start = max(cursor.after(log), after)
+    taken = cursor.after(log)
+    start = max(taken, after)
     batch = _batch(log, start, until)
-    if batch:
-        destination.send([s for record in batch for s in spans_of(record, with_io=with_io)])
-        cursor.move(batch[-1])
+    calls = UnendedCalls(log, cursor.open_calls)
+    calls.take(batch)
+    # What is not shipped yet may hold a call's end.
+    abandoned = [] if batch else calls.abandoned(now or SystemClock().now())
+    spans = [span for record in batch for span in spans_of(record, with_io=with_io)]
+    spans += filter(None, map(abandoned_span, abandoned))
+    last = batch[-1] if batch else log.get(taken)
+    if spans and last is not None:
+        destination.send(spans)
+        cursor.move(last, calls.without(abandoned))
     return batch
 
 

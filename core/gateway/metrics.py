@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
+from core.client.apis import provider_of, server_of
 from core.router.decision import BreakerState
 
 if TYPE_CHECKING:
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
 
 _NOBODY = "none"
-# All backends are asked in OpenAI's form, and that is what the conventions want named then.
-_PROVIDER = "openai"
 # Seconds: a small local model at one end, a thinking cloud model at the other.
 _GEN_AI_BUCKETS = tuple(0.01 * 2**power for power in range(14))
 _BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60, 120)
+
+
+def _server(endpoint: str) -> tuple[str, str]:
+    host, port = server_of(endpoint)
+    return host or "", str(port or "")
 
 
 class Metrics:
@@ -65,7 +69,10 @@ class Metrics:
         self._gate = gauge("reflex_gate_valid", "1 while the gate pass holds, else 0.")
         self._healthy = gauge("reflex_server_healthy", "1 while the reflex server is healthy.")
         inference = partial(Histogram, buckets=_GEN_AI_BUCKETS, registry=registry)
-        asked = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"]
+        asked = [
+            *("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"),
+            *("server_address", "server_port"),
+        ]
         self._inference = inference(
             "gen_ai_client_inference_duration_seconds",
             "GenAI conventions: the attempt that ended a call, from request to last byte.",
@@ -97,7 +104,7 @@ class Metrics:
         """A call ended after ``took_s``: ``answered``, ``cancelled`` or an error's code."""
         error_type = "" if answer is not None else outcome
         if asked is not None:
-            of = ("chat", _PROVIDER, asked.model)
+            of = ("chat", provider_of(asked.api), asked.model, *_server(asked.endpoint))
             duration_s = took_s if answer is None else answer.latency_ms / 1000
             self._inference.labels(*of, error_type).observe(duration_s)
             if answer is not None and answer.ttft_ms is not None:

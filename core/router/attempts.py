@@ -140,7 +140,9 @@ class Attempts:
             failure_count=self._failure_count(),
             is_fallback=why.is_fallback,
         )
-        self.asked = AskedBackend(backend.mode, why.reason, backend.name, backend.model)
+        self.asked = AskedBackend(
+            backend.mode, why.reason, backend.name, backend.model, backend.endpoint, backend.api
+        )
 
     async def _ask(
         self,

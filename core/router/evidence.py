@@ -32,7 +32,7 @@ from core.errors import (
 from core.plain import plain
 from core.router.decision import Caller
 from core.router.news import news_of
-from core.stages import LIVE_ORIGINS, PRIMARY
+from core.stages import LIVE_ORIGINS, PRIMARY, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator, Iterator
@@ -44,10 +44,11 @@ if TYPE_CHECKING:
     from core.router.breaker import Transition
     from core.settings import Settings
     from core.settings.policy import PolicySnapshot
-    from core.stages import Mode, Reason, Stage
+    from core.stages import Reason, Stage
 
 logger = logging.getLogger(__name__)
 
+_MOST_TOKENS = 1 << 40
 _NAME = re.compile(r"[a-z_]{1,32}")
 
 
@@ -59,6 +60,8 @@ class AskedBackend:
     reason: Reason
     backend: str
     model: str
+    endpoint: str
+    api: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +233,10 @@ class Evidence:
             prompt_tokens=reply.prompt_tokens if reply else None,
             completion_tokens=reply.completion_tokens if reply else None,
             cached_tokens=reply.cached_tokens if reply else None,
+            reasoning_tokens=_reasoning_tokens(reply),
             response_model=plain(reply.model, 256) or None if reply else None,
             response_id=plain(reply.id, 256) or None if reply else None,
-            streamed=reply.asked_stream if reply else None,
+            streamed=getattr(reply or error, "asked_stream", None),
             schema_sent=reply.schema_sent if reply else getattr(error, "schema_sent", None),
             waited_ms=_rounded(waited_ms),
             attempt=attempt,
@@ -243,6 +247,8 @@ class Evidence:
             capture_mode=self._policy.capture_mode,
             dialect=request.dialect,
             dropped=list(left_out(request, backend)),
+            api=backend.api if backend.mode is Mode.CLOUD else "chat",
+            session=self._kept_id(call.caller.session),
             origin=call.origin,
         )
         return self._begin(self._sealed(call, outcome, event))
@@ -262,6 +268,7 @@ class Evidence:
             model=asked.model if asked else None,
             attempts=attempts,
             waited_ms=round(waited_ms, 3),
+            session=self._kept_id(call.caller.session),
             origin=call.origin,
         )
         return self._begin(event)
@@ -334,6 +341,12 @@ def _as_sent(request: ChatRequest) -> dict[str, Any]:
         if (value := getattr(request, name)) is not None:
             sent[name] = value
     return {**sent, **request.extra}
+
+
+def _reasoning_tokens(reply: Reply | None) -> int | None:
+    details = reply.usage.get("completion_tokens_details") if reply else None
+    told = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return told if type(told) is int and 0 <= told <= _MOST_TOKENS else None
 
 
 def _as_received(outcome: Outcome) -> dict[str, Any] | None:

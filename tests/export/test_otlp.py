@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,6 +140,37 @@ def test_a_verdict_is_an_evaluation_and_an_answered_tool_a_part(tmp_path: Path) 
     ]
 
 
+def test_what_was_asked_for_is_told_by_the_conventions_names(tmp_path: Path) -> None:
+    """Sampling, session and provider always; stop texts and tools only where all is."""
+    from core.export.genai import span_of, spans_of
+
+    function = {"type": "function", "function": {"name": "run", "parameters": {"secret": 1}}}
+    request = {"messages": [], "top_p": 0.5, "frequency_penalty": 0.1, "n": 4, "stop": "END"}
+    asked = call(
+        "c1", Mode.CLOUD, request=request | {"tools": [function]}, api="messages", session="s1",
+        reasoning_tokens=7, streamed=False, waited_ms=5.0,
+    )  # fmt: skip
+    with EventLog(tmp_path / "capsule") as log:
+        record = log.append(asked)
+    root, attempt = (span.attributes for span in spans_of(record, with_io=False))
+    expected = {
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.conversation.id": "s1",
+        "gen_ai.request.top_p": 0.5,
+        "gen_ai.request.frequency_penalty": 0.1,
+        "gen_ai.request.choice.count": 4,
+        "gen_ai.usage.reasoning.output_tokens": 7,
+    }
+    assert expected.items() <= attempt.items()
+    assert root["gen_ai.conversation.id"] == "s1"
+    # It was no stream, so that there was no first chunk.
+    unsaid = ("response.time_to_first_chunk", "request.stop_sequences", "tool.definitions")
+    assert not {f"gen_ai.{name}" for name in unsaid} & attempt.keys()
+    told = span_of(record, with_io=True).attributes
+    assert told["gen_ai.request.stop_sequences"] == ["END"]
+    assert told["gen_ai.tool.definitions"] == '[{"type":"function","name":"run"}]'
+
+
 def test_a_call_that_nobody_answered_has_a_root_too(tmp_path: Path) -> None:
     """From the request to its end, failed, and above its decisions and attempts."""
     from core.export.genai import spans_of
@@ -156,6 +188,39 @@ def test_a_call_that_nobody_answered_has_a_root_too(tmp_path: Path) -> None:
     assert root.end_ns - root.start_ns == 1_700_000_000
     expected = {"error.type": "no_backend", "gen_ai.request.model": "m", "reflex.attempts": 3}
     assert expected.items() <= root.attributes.items()
+
+
+def test_a_call_whose_process_was_killed_gets_its_root_later(tmp_path: Path) -> None:
+    """An hour on, over a restart of the export, once, and not what has ended or is no call."""
+
+    class Kept:
+        """Takes everything."""
+
+        def __init__(self) -> None:
+            self.spans: list[SpanFields] = []
+
+        def send(self, spans: Sequence[SpanFields]) -> None:
+            self.spans += spans
+
+    kept, shadow = Kept(), decision("c3").model_copy(update={"origin": "shadow"})
+    later = datetime.now(UTC) + timedelta(hours=2)
+    with EventLog(tmp_path / "capsule") as log:
+        for event in (decision("c1"), decision("c2"), shadow, call("c2", Mode.REFLEX)):
+            log.append(event)
+        with cursor_for(tmp_path, "d") as cursor:
+            assert len(ship_batch(log, cursor, kept, with_io=False)) == 4
+            assert ship_batch(log, cursor, kept, with_io=False) == []  # it may still be answered
+        roots = [span.trace_id for span in kept.spans if span.name.startswith("call ")]
+        with cursor_for(tmp_path, "d") as cursor:
+            for _ in range(2):
+                assert ship_batch(log, cursor, kept, with_io=False, now=later) == []
+    root = kept.spans[-1]
+    begun = kept.spans[0]
+    assert len(kept.spans) == 4 + len(roots) + 1
+    assert (root.name, root.parent_id, root.failed) == ("call implement", None, "outcome_unknown")
+    assert (root.trace_id, root.span_id) == (begun.trace_id, begun.parent_id)
+    assert root.trace_id not in roots
+    assert root.attributes["error.type"] == "outcome_unknown"
 
 
 def test_with_io_the_messages_go_too(project: Path, collector: Receiver) -> None:

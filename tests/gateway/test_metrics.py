@@ -65,4 +65,6 @@ async def test_calls_are_told_by_the_genai_conventions(project: Path) -> None:
     assert 'reflex_call_duration_seconds_count{error_type="server_error",mode="reflex"} 1.0' in text
     assert 'gen_ai_operation_name="chat"' in text
     assert 'gen_ai_request_model="local"' in text
+    assert 'gen_ai_provider_name="openai"' in text
+    assert 'server_address="127.0.0.1"' in text
     assert 'reflex_drift_level{promise="latency"} 0.0' in text

@@ -162,6 +162,8 @@ async def test_the_decision_says_who_asked(project: Path) -> None:
                     assert answered.status_code == 200, answered.text
             first = [one for one in w.events("RoutingDecision") if not one["is_fallback"]]
             kept[mode] = first[-4:]
+            asked = {one["call_id"]: one["session"] for one in w.events("RoutingDecision")}
+            assert all(one["session"] == asked[one["call_id"]] for one in w.events("LLMCall"))
     hashed, same, main, unknown = kept["prompts_only"]
     assert (hashed["stage"], hashed["stage_rule"]) == ("implement", "claude-subagent")
     assert hashed["session"] == same["session"] != "session-1"
