@@ -23,6 +23,7 @@ BRANCHES = (ast.stmt, ast.ExceptHandler, ast.match_case)
 NOT_SHOWN = "# not shown"
 # Of methods that are shown for the state they share: some 3,000 characters.
 _MOST_LINES_BESIDE = 80
+_BEFORE_QUOTE = re.compile(r"\s*[^\s:]+:\d+: |[>\s]+")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -127,6 +128,24 @@ def masked(
         hidden = [one.node for one in found if id(one.node) in reached]
         shown[path] = _without(files[path], hidden)
     return shown if shown != files else None
+
+
+def unquoted(failing: str, files: Mapping[str, str], shown: Mapping[str, str]) -> str:
+    """A check's output without the lines of ``files`` that are hidden in ``shown``.
+
+    Tracebacks quote them: alone, behind a mark, or behind where they stand (``FILE:LINE: ``).
+    """
+    hidden = {
+        line.strip()
+        for path, text in shown.items()
+        for line in {*files.get(path, "").split("\n")} - {*text.split("\n")}
+    } - {""}
+    lines = []
+    for line in failing.split("\n"):
+        before = _BEFORE_QUOTE.match(line)
+        end = before.end() if before else 0
+        lines.append(f"{line[:end]}..." if line[end:].strip() in hidden else line)
+    return "\n".join(lines)
 
 
 def _reached(functions: Sequence[Defined], failing: str) -> set[int]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from core.fingerprint import PROMPTS
 from core.patchloop.formats import WHOLE_FORMATS, EditFormat, numbered
 from core.patchloop.grammar import fence_for
+from core.patchloop.masking import unquoted
 from core.patchloop.trial import FailureKind
 from core.plain import plain_block
 
@@ -51,7 +52,8 @@ def opening(
     """The first messages: the task, ``files`` by path, and what ``failing`` tests say.
 
     ``edit_format`` is one that has been resolved. ``masked`` are the files without the bodies to
-    be written; ``tried`` is what another backend has failed with; ``hint`` is added at the end.
+    be written, which are then not quoted from ``failing`` either; ``tried`` is what another backend
+    has failed with; ``hint`` is added at the end.
     """
     parts = [instruction]
     parts += [_file("reference", path, files[path]) for path in files if path not in editable]
@@ -64,7 +66,9 @@ def opening(
             text = numbered(text)
         parts.append(_file(kind if path in files else "absent", path, text))
     if failing.strip():
-        parts.append(f"{_phrase('fails')}\n{_block(_ends(_tidy(failing), MOST_FAILING))}")
+        said = _ends(_tidy(failing), MOST_FAILING)
+        said = unquoted(said, files, masked) if masked else said
+        parts.append(f"{_phrase('fails')}\n{_block(said)}")
     parts.append(_package(tried))
     by_function = edit_format is EditFormat.FUNCTION
     paths = _phrase("functions") if by_function else _listed(editable)

@@ -74,10 +74,11 @@ async def test_no_question_is_asked_twice_and_the_ladder_ends() -> None:
 async def test_the_second_question_does_not_show_the_faulty_body() -> None:
     """Nor the reply that failed; the signature and the failure are there."""
     ask = Answers(whole(WRONG), whole(GOOD))
-    result = await repair(job(), ask, Wants42())
+    failing = "0 == 42 is false\n  answer.py:2: return 0"
+    result = await repair(job(failing=failing), ask, Wants42())
     assert [one.rung for one in result.attempts] == ["rewrite", "mask"]
     first, second = (request.messages[-1]["content"] for request in ask.requests)
-    assert "return 0" in first
+    assert first.count("return 0") == 2
     assert "return" not in second.replace("return 42", "")
     for part in ("def answer():\n    ...\n", "0 == 42 is false", "Write the whole of answer.py"):
         assert part in second

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.patchloop.masking import masked
+from core.patchloop.masking import masked, unquoted
 
 CART = '''"""A cart."""
 
@@ -91,6 +91,24 @@ def test_files_that_may_not_be_edited_are_shown_whole() -> None:
     found = masked(files, ["cart.py", "a.js"], "total")
     assert found is not None
     assert (found["tests.py"], found["a.js"]) == (files["tests.py"], files["a.js"])
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "  cart.py:12: return rounded(sum(self.lines)) * TAX",
+        'File "cart.py", line 12, in total\n    return rounded(sum(self.lines)) * TAX',
+        ">       return rounded(sum(self.lines)) * TAX",
+    ],
+)
+def test_a_traceback_does_not_show_what_is_hidden(quote: str) -> None:
+    """A small model copies a faulty line wherever it reads it; what else was said stays."""
+    found = masked({"cart.py": CART}, ["cart.py"], "in total")
+    assert found
+    said = f"total fails\n  tests.py:3: assert cart.total() == 4\n{quote}\n  cart.py:3: TAX = 0.2"
+    told = unquoted(said, {"cart.py": CART}, found)
+    assert "sum(self.lines)" not in told
+    assert told == said.replace("return rounded(sum(self.lines)) * TAX", "...")
 
 
 @given(
