@@ -24,6 +24,7 @@ _DOCUMENTS = frozenset({b"{", b"["})
 # data, error, event, id, retry, and a comment
 _FIELDS = frozenset({b"d", b"e", b"i", b"r", b":"})
 _PIECE = 64 << 10
+_MEMBER = b"\x1f"
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
@@ -43,12 +44,18 @@ def decoder(encoding: str) -> Decode:
     stream = zlib.decompressobj(_WINDOWS[name])
 
     def inflate(raw: bytes) -> Iterable[bytes]:
+        nonlocal stream
         waiting = raw
         try:
-            while not stream.eof:
+            while True:
+                if stream.eof:
+                    # gzip data may be several members, one after the other.
+                    if name == "deflate" or not waiting.startswith(_MEMBER):
+                        break
+                    stream = zlib.decompressobj(_WINDOWS[name])
                 piece = stream.decompress(waiting, _PIECE)
                 yield piece
-                waiting = stream.unconsumed_tail
+                waiting = stream.unused_data if stream.eof else stream.unconsumed_tail
                 # A full piece can leave output inside zlib although all input was taken.
                 if not waiting and len(piece) < _PIECE:
                     break

@@ -182,7 +182,7 @@ class ChatClient:
             headers |= native.headers
             url += f"?{native.query}" if native.query else ""
         try:
-            content = _written(body).encode()
+            content = _encoded(body, native=request.native_for(self._backend) is not None)
         except (TypeError, ValueError, RecursionError) as error:
             raise MalformedRequest(
                 "the request cannot be written as JSON",
@@ -356,6 +356,18 @@ def _sendable(key: str) -> bool:
 
 
 _written = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def _encoded(body: Mapping[str, Any], *, native: bool) -> bytes:
+    try:
+        return _written(body).encode()
+    except UnicodeEncodeError:
+        if not native:
+            raise
+        # Half a surrogate pair in an agent's own words is for its cloud to judge.
+        return json.dumps(body, allow_nan=False).encode()
+
+
 _HEADERS = {
     "Content-Type": "application/json",
     "Accept": "text/event-stream, application/json",

@@ -107,6 +107,8 @@ class MessagesReader:
 
     def __init__(self) -> None:
         self._usage: dict[str, Any] = {}
+        # Some servers give a call's whole input where it begins, and no part of it later.
+        self._inputs: dict[int, dict[str, Any]] = {}
 
     def chunks(self, event: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The chat chunks that say what ``event`` says."""
@@ -117,14 +119,31 @@ class MessagesReader:
                 self._count(message.get("usage"))
                 return [{"id": message.get("id"), "model": message.get("model"), "choices": []}]
             case {"type": "content_block_start", "content_block": dict(block)}:
-                return _begun(at, block)
+                return self._begun(at, block)
             case {"type": "content_block_delta", "delta": dict(delta)}:
+                if delta.get("partial_json"):
+                    self._inputs.pop(at, None)
                 return _said(at, delta)
             case {"type": "message_delta", "delta": dict(delta)}:
-                return [self.ended(delta, event.get("usage"))]
+                return [*self._given(), self.ended(delta, event.get("usage"))]
             case {"type": "error"}:
                 return [{"error": event.get("error") or {"message": "an error without words"}}]
         return []
+
+    def _begun(self, at: int, block: Mapping[str, Any]) -> list[dict[str, Any]]:
+        if block.get("type") == "tool_use":
+            if block.get("input") and type(block["input"]) is dict:
+                self._inputs[at] = block["input"]
+            return _delta(tool_calls=[_call(at, block, "")])
+        return _delta(content=block["text"]) if block.get("text") else []
+
+    def _given(self) -> list[dict[str, Any]]:
+        """The inputs that no part came of."""
+        inputs, self._inputs = self._inputs, {}
+        parts = (
+            {"index": at, "function": {"arguments": json.dumps(one)}} for at, one in inputs.items()
+        )
+        return [chunk for part in parts for chunk in _delta(tool_calls=[part])]
 
     def ended(self, end: Mapping[str, Any], usage: object) -> dict[str, Any]:
         """The chunk that tells why it ended, and what it took."""
@@ -151,12 +170,6 @@ class MessagesReader:
             "total_tokens": prompt + output,
             "prompt_tokens_details": {"cached_tokens": cached},
         }
-
-
-def _begun(at: int, block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if block.get("type") == "tool_use":
-        return _delta(tool_calls=[_call(at, block, "")])
-    return _delta(content=block["text"]) if block.get("text") else []
 
 
 def _said(at: int, delta: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -62,12 +62,8 @@ def whole(document: Mapping[str, Any]) -> dict[str, Any]:
     for nth, item in enumerate(document["output"] if type(document["output"]) is list else ()):
         if type(item) is not dict:
             continue
-        for part in item["content"] if type(item.get("content")) is list else ():
-            if type(part) is dict and type(part.get("text")) is str:
-                name = "reasoning_content" if item.get("type") == "reasoning" else "content"
-                message[name] = message.get(name, "") + part["text"]
-            elif type(part) is dict and part.get("type") == "refusal":
-                message["refusal"] = part.get("refusal")
+        for name, text in _said(item).items():
+            message[name] = message.get(name, "") + text
         if call := reader.called(nth, item, item.get("arguments") or item.get("input")):
             message["tool_calls"].append(call)
     end = reader.ended(document)
@@ -86,11 +82,14 @@ class ResponsesReader:
         """The chat chunks that say what ``event`` says."""
         kind, response = str(event.get("type")), event.get("response")
         if name := _TEXTS.get(kind):
+            self._filled.add(_place(event))
             return _delta(**{name: event.get("delta")})
         if type(response) is dict:
             return self._told(kind, response)
         if kind == "error":
             return [{"error": event.get("error") or dict(event)}]
+        if kind == "response.output_item.done" and type(event.get("item")) is dict:
+            return self._whole_item(_place(event), event["item"])
         call = self._call(kind, event)
         return _delta(tool_calls=[call]) if call else []
 
@@ -100,25 +99,38 @@ class ResponsesReader:
             case "response.created":
                 return [{"id": response.get("id"), "model": response.get("model"), "choices": []}]
             case "response.completed" | "response.incomplete":
-                return [self.ended(response)]
+                return [*self._unsaid(response.get("output")), self.ended(response)]
             case "response.failed":
                 return [{"error": response.get("error") or {"message": "the response failed"}}]
         return []
 
+    def _unsaid(self, output: object) -> list[dict[str, Any]]:
+        """The whole output, where no event before has told any of it."""
+        if self._filled or self._calls or type(output) is not list:
+            return []
+        items = [(at, item) for at, item in enumerate(output) if type(item) is dict]
+        return [chunk for at, item in items for chunk in self._whole_item(at, item)]
+
     def _call(self, kind: str, event: Mapping[str, Any]) -> dict[str, Any] | None:
         """The part of a tool call that an event holds."""
-        at, item = event.get("output_index"), event.get("item")
-        at = at if type(at) is int else 0
+        at, item = _place(event), event.get("item")
         match kind:
             case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
                 self._filled.add(at)
                 return _part(at, "custom" if "custom" in kind else "function", event.get("delta"))
             case "response.output_item.added" if type(item) is dict:
                 return self.called(at, item, "")
-            case "response.output_item.done" if type(item) is dict and at not in self._filled:
-                # Some servers send a call's arguments at its end only.
-                return self.called(at, item, item.get("arguments") or item.get("input"))
         return None
+
+    def _whole_item(self, at: int, item: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """An item that has ended, where nothing of it came before, as of some servers."""
+        if at in self._filled:
+            return []
+        self._filled.add(at)
+        if call := self.called(at, item, item.get("arguments") or item.get("input")):
+            return _delta(tool_calls=[call])
+        said = _said(item)
+        return _delta(**said) if said else []
 
     def called(self, at: int, item: Mapping[str, Any], text: object) -> dict[str, Any] | None:
         """The call that an item is; None where it is none that an agent carries out."""
@@ -140,6 +152,29 @@ class ResponsesReader:
             "choices": [{"index": 0, "delta": {}, "finish_reason": reason}],
             "usage": _usage(usage) if type(usage) is dict else None,
         }
+
+
+def _place(event: Mapping[str, Any]) -> int:
+    at = event.get("output_index")
+    return at if type(at) is int else 0
+
+
+def _said(item: Mapping[str, Any]) -> dict[str, str]:
+    """What an item says that is a message or a thought, by chat's names."""
+    said: dict[str, str] = {}
+    thinks = item.get("type") == "reasoning"
+    content = item.get("content")
+    parts = content if type(content) is list else []
+    if thinks and not parts:
+        parts = item["summary"] if type(item.get("summary")) is list else []
+    for part in parts:
+        match part:
+            case {"text": str(text)}:
+                name = "reasoning_content" if thinks else "content"
+                said[name] = said.get(name, "") + text
+            case {"type": "refusal", "refusal": str(text)}:
+                said["refusal"] = said.get("refusal", "") + text
+    return said
 
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:

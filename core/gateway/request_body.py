@@ -112,7 +112,11 @@ def _zstd() -> Callable[[bytes], Iterable[bytes]] | None:
         stream = zstd.ZstdDecompressor()
         try:
             yield stream.decompress(packed, _PIECE)
-            while not stream.eof:
+            while not stream.eof or stream.unused_data:
+                if stream.eof:  # several frames, one after the other
+                    rest, stream = stream.unused_data, zstd.ZstdDecompressor()
+                    yield stream.decompress(rest, _PIECE)
+                    continue
                 piece = stream.decompress(b"", _PIECE)
                 if not piece:
                     raise ProtocolError("the body was cut")

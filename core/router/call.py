@@ -13,7 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.client.backend import NativePiece
-from core.errors import BackendError, CapsuleError, Counting, MalformedRequest, NoBackend
+from core.errors import (
+    BackendError,
+    CapsuleError,
+    Counting,
+    MalformedRequest,
+    NoBackend,
+    TooLong,
+)
 from core.monitor.holdout import NOT_COMPARED, held_out
 from core.router.answer import Answer, Stream, piece_of
 from core.router.attempts import Attempts, Why
@@ -162,7 +169,7 @@ class RoutedCall:
         answer = await self._instead_of_cloud(decision)
         if answer:
             return answer
-        raise self._attempts.error or _no_backend(decision)
+        raise self._attempts.error or _unasked(decision)
 
     def _end_if_malformed(self) -> None:
         """Nobody else is asked what cannot be sent; a cloud may be sent the caller's own words."""
@@ -308,7 +315,16 @@ class RoutedCall:
         )
 
 
-def _no_backend(decision: RoutingDecision) -> NoBackend:
+def _unasked(decision: RoutingDecision) -> BackendError | NoBackend:
+    """Why nobody was asked; an agent whose prompt is too long makes it shorter."""
+    if decision.reason is Reason.PROMPT_EXCEEDS_CONTEXT:
+        tokens, _, context = str(decision.detail).removesuffix("_tokens").partition("_of_")
+        return TooLong(
+            f"the prompt has at least {tokens} tokens, and the local model's maximum context length"
+            f" is {context} tokens",
+            status=400,
+            remedy="Shorten the prompt, or raise the server's context size.",
+        )
     why = f"{decision.reason}: {decision.detail}" if decision.detail else str(decision.reason)
     return NoBackend(
         f"no backend is allowed to answer this call ({why})",
