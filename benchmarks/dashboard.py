@@ -32,9 +32,9 @@ from core.capsule import EventLog
 from core.capsule.index import Index
 from core.settings import load_settings
 from reflex_tui.app import ReflexApp
-from reflex_tui.cli.main import collect_garbage_seldom
 from reflex_tui.model.filters import LogFilter, parse_filter
 from reflex_tui.screens.dashboard import Dashboard
+from reflex_tui.terminal import collect_garbage_in_small_steps
 from reflex_tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def memory_mb() -> float:
 async def session(workspace: Path, given: Given) -> dict[str, Any]:  # noqa: PLR0915  one story
     """One run of the dashboard over the workspace; figures by name."""
     found: dict[str, Any] = {}
-    collect_garbage_seldom()  # as the command does
+    collect_garbage_in_small_steps()  # as the command does
     drawn, turns = Drawn(), Turns()
     read = partial(load_settings, workspace / "stage0.toml")
     app = ReflexApp(None, read=read, theme_file=workspace / "theme")

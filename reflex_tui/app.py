@@ -447,6 +447,7 @@ def run(
         beside: What is to go on while the dashboard is open, such as a demo's story: it is made
             with a way to say something there, entered once there is a picture, and left at its end.
     """
+    terminal.collect_garbage_in_small_steps()
     app = ReflexApp(settings, read=read, beside=beside)
     asyncio.run(_run(app))
     return app.return_code or 0

@@ -43,16 +43,14 @@ def reflex_tui() -> NoReturn:
 
 def _run_and_exit(argv: Sequence[str], prog: str) -> NoReturn:
     """Run one command line as this process's work, and end with its status."""
-    collect_garbage_seldom()
+    _collect_garbage_seldom()
     sys.exit(run(argv, prog))
 
 
-def collect_garbage_seldom() -> None:
+def _collect_garbage_seldom() -> None:
     """Have Python look for garbage seldom: what a command loads and reads mostly stays.
 
-    Its own thresholds take a tenth of a command's time over 100,000 events, and a look at all of
-    the dashboard's widgets and rows delays a key by 0.1 s: a jump's p95 is then 150 ms while events
-    arrive, with these 65 to 85, for 3 MB more.
+    Its own thresholds take a tenth of a command's time over 100,000 events.
     """
     gc.set_threshold(50_000, 10, 10)
 
