@@ -174,6 +174,8 @@ def _uncoloured(text: str) -> str:
 
     A search that marks what it found cuts a token in two.
     """
+    if "\x1b" not in text and "\\" not in text:
+        return text
     return _COLOUR.sub("", text) if any(code in text for code in _COLOURED) else text
 
 

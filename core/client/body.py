@@ -138,16 +138,22 @@ class SSEDecoder:
         return events
 
     def _read(self, lines: list[bytes], events: list[SSEEvent]) -> None:
-        for line in lines:
-            if line.startswith(b"data: "):
-                self._data.append(line[6:])
-            elif line:
-                self._field(line)
-            else:
-                if self._data:
-                    events.append(SSEEvent(self._event, self._text()))
-                    self._data.clear()
-                self._event = ""
+        data = self._data
+        try:
+            for line in lines:
+                if line[:6] == b"data: ":
+                    data.append(line[6:])
+                elif line:
+                    self._field(line)
+                elif data:
+                    text = data[0] if len(data) == 1 else b"\n".join(data)
+                    events.append(SSEEvent(self._event, text.decode()))
+                    data.clear()
+                    self._event = ""
+                else:
+                    self._event = ""
+        except UnicodeDecodeError as error:
+            raise ProtocolError("the stream holds an event that is not UTF-8") from error
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
@@ -159,13 +165,6 @@ class SSEDecoder:
         elif name == b"error":
             self._event = "error"
             self._data.append(value)
-
-    def _text(self) -> str:
-        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            raise ProtocolError("the stream holds an event that is not UTF-8") from error
 
     def _check(self, length: int) -> None:
         if length > self._max_line:
@@ -250,11 +249,12 @@ class BodyReader:
         return self._begun
 
     def _event(self, event: SSEEvent, at: float) -> None:
+        name, data = event
         if self.done:
             return
-        if event.event == "error":
-            raise self._assembly.error(event.data)
-        if event.data == _DONE:
+        if name == "error":
+            raise self._assembly.error(data)
+        if data == _DONE:
             self.done = True
-        elif event.data:
-            self._assembly.chunk(event.data, at)
+        elif data:
+            self._assembly.chunk(data, at)

@@ -73,7 +73,10 @@ class Assembly:
             StatusError: it reports an error.
             ProtocolError: it is not a chunk.
         """
-        payload = _parsed(text)
+        try:
+            payload = parse_json_now(text)
+        except ValueError as error:
+            raise _no_json() from error
         if self._reader is None:
             self._take(payload, "delta", at)
         elif type(payload) is dict:
@@ -94,8 +97,8 @@ class Assembly:
     def error(self, text: str) -> StatusError:
         """The error that an event named ``error`` reports, whatever its form."""
         try:
-            payload = _parsed(text)
-        except ProtocolError:
+            payload = parse_json_now(text)
+        except ValueError:
             return fault_error(self._backend, ServerFault(None, text), self._quote)
         # llama.cpp's older form is the inside of {"error": …}.
         fault = error_in(payload) or error_in({"error": payload}) or ServerFault(None, "")
@@ -197,7 +200,8 @@ class Assembly:
             raise ProtocolError("the server sent JSON that is no object")
         if self.first_chunk_at is None:
             self._begin(payload, at)
-        self._take_around(payload)
+        if payload.get("usage") or not self.id or not _KNOWN_AROUND.issuperset(payload):
+            self._take_around(payload)
         if choices and type(choices) is not list:
             raise malformed("choices")
         for choice in choices or ():
@@ -213,21 +217,22 @@ class Assembly:
         self.model = self._quote(model) if type(model) is str else ""
 
     def _take_around(self, payload: dict[str, Any]) -> None:
-        if not self.id and type(given := payload.get("id")) is str:
-            self.id = self._quote(given)
         usage = payload.get("usage")
         if usage and type(usage) is dict:
             self.usage = usage
-        if not _KNOWN_AROUND.issuperset(payload):
-            _note(payload, _KNOWN_AROUND, self.around)
+        if not self.id and type(given := payload.get("id")) is str:
+            self.id = self._quote(given)
+        _note(payload, _KNOWN_AROUND, self.around)
 
     def _choice(self, choice: dict[str, Any], key: str, at: float) -> None:
         delta = choice.get(key)
         if delta:
             if type(delta) is not dict:
                 raise malformed(key)
-            content = _text(delta, "content")
+            content = delta.get("content")
             if content:
+                if type(content) is not str:
+                    raise malformed("content")
                 if self.first_content_at is None:
                     self.first_content_at = at
                 self._parts.append(content)
@@ -281,13 +286,8 @@ def _text(source: dict[str, Any], name: str) -> str:
     return value or ""
 
 
-def _parsed(text: str) -> Any:
-    try:
-        return parse_json_now(text)
-    except ValueError as error:
-        raise ProtocolError(
-            "the server sent an event that is not JSON, or holds too many values"
-        ) from error
+def _no_json() -> ProtocolError:
+    return ProtocolError("the server sent an event that is not JSON, or holds too many values")
 
 
 def _count(value: object) -> int | None:

@@ -171,22 +171,21 @@ class ChunkedBody:
         data = self._unfinished + data
         self._unfinished = b""
         pieces: list[bytes] = []
-        at = 0
-        while not self._in_trailers and at < len(data):
-            if self._left:
-                piece = data[at : at + self._left]
-                pieces.append(piece)
-                at += len(piece)
-                self._left -= len(piece)
-                continue
-            found = self._size.match(data, at)
-            if found is None:
-                self._unfinished = self._begun(data[at:])
-                return b"".join(pieces)
-            at = found.end()
-            self._left = int(found[1], 16)
-            self._size = _FURTHER
-            self._in_trailers = not self._left
+        at, end = 0, len(data)
+        while at < end and not self._in_trailers:
+            if not self._left:
+                found = self._size.match(data, at)
+                if found is None:
+                    self._unfinished = self._begun(data[at:])
+                    break
+                at = found.end()
+                self._left = int(found[1], 16)
+                self._size = _FURTHER
+                self._in_trailers = not self._left
+            upto = min(at + self._left, end)
+            pieces.append(data[at:upto])
+            self._left -= upto - at
+            at = upto
         if self._in_trailers:
             self._end(data[at:])
         return b"".join(pieces)
