@@ -11,9 +11,8 @@ are looked through first, and each of them for the anchors that are there at all
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from core.capsule.secret_rules import (
     KEY_BEGINS,
@@ -56,11 +55,13 @@ def redact(obj: Any, known: Collection[str] = ()) -> Any:
     literals = sorted((secret for secret in known if len(secret) >= _SHORTEST_KNOWN), key=len)
     texts: list[str] = []
     _collect(obj, texts, 0)
-    return _redacted(obj, _Wanted.of("\n".join(texts), literals[::-1]), 0)
+    wanted = _Wanted.of("\n".join(texts), literals[::-1])
+    if isinstance(obj, str) and not any(wanted):
+        return obj
+    return _redacted(obj, wanted, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """What must be looked for in each text, since it occurs somewhere in the whole value."""
 
     known: tuple[str, ...]
