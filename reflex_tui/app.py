@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import Binding
-from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.theme import BUILTIN_THEMES
-from textual.widget import MountError
-from textual.worker import WorkerFailed
 
 from core.clock import Clock, SystemClock
 from core.plain import plain, plain_block
-from reflex_tui import terminal, theme
+from reflex_tui import bugs, terminal, theme
+from reflex_tui.bugs import SturdyApp
 from reflex_tui.model.slash import COMMANDS, SlashCall
 from reflex_tui.panes.health import HealthPane
 from reflex_tui.screens.dashboard import Dashboard
@@ -30,7 +28,6 @@ from reflex_tui.watch.announcements import (
     CopyWanted,
     LookWanted,
     NoticeCame,
-    WatcherDied,
 )
 from reflex_tui.widgets.refusing import why_refused
 
@@ -62,7 +59,7 @@ _PICTURE = "Screenshot"  # as Textual names its command
 Beside = Callable[[Callable[[str], object]], AbstractContextManager[object]]
 
 
-class ReflexApp(App[None]):
+class ReflexApp(SturdyApp):
     """The dashboard over one workspace.
 
     ``settings`` may be None: they are then read by ``read`` after the first paint, and what is
@@ -93,7 +90,7 @@ class ReflexApp(App[None]):
         self._theme_file = theme_file or theme.user_state_file()
         # Before Textual reads its styles with it: set afterwards, it reads all of them twice.
         self.set_reactive(App.theme, theme.remembered(self._theme_file, set(self.available_themes)))
-        super().__init__()
+        super().__init__(self._theme_file.with_name(bugs.NAME))
         self._beside = beside
         self._entered = ExitStack()
         self.settings = settings
@@ -229,10 +226,6 @@ class ReflexApp(App[None]):
         self.dashboard.complete()
         self._show_broken(message.error)
 
-    def on_watcher_died(self, message: WatcherDied) -> None:
-        """A bug in a watcher is a bug in the application."""
-        raise message.error
-
     def on_look_wanted(self, message: LookWanted) -> None:
         """Look at the server now."""
         if message.deep:
@@ -294,15 +287,6 @@ class ReflexApp(App[None]):
     def on_command_wanted(self, message: CommandWanted) -> None:
         """Run a slash command."""
         self._run_command(message.call)
-
-    def _handle_exception(self, error: Exception) -> None:
-        """As Textual's, but for what leaving itself brings about.
-
-        From ``exit`` on nothing is mounted any more, so a part half built misses its children.
-        """
-        cause = error.error if isinstance(error, WorkerFailed) else error
-        if self.return_code is None or not isinstance(cause, (NoMatches, MountError)):
-            super()._handle_exception(error)
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:  # noqa: FBT001, FBT002
         """As Textual's; a key that has something to do, but not now, says why it does not."""

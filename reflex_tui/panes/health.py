@@ -66,6 +66,7 @@ class HealthPane(RefusesKeys, VerticalScroll):
         self._looks = Looks()
         self._seen: Windowed | None = None
         self._probes: deque[float | None] = deque(maxlen=_PROBES_KEPT)
+        self._rates: deque[float] = deque(maxlen=_PROBES_KEPT)
 
     def compose(self) -> ComposeResult:
         """The backends and the gate over the whole width, then two columns, then the remedy."""
@@ -98,12 +99,15 @@ class HealthPane(RefusesKeys, VerticalScroll):
         if previous and (previous.endpoint, previous.model) != (health.endpoint, health.model):
             self._looks.clear()
             self._probes.clear()
+            self._rates.clear()
         if previous is None or previous.checked_at != health.checked_at:
             # A failed generation comes from a server that answers.
             up = health.ok or health.cause in LISTED
             self._probes.append(health.latency_ms if up else None)
             self._looks.add(health.checked_at, ok=up)
-        server.probes = tuple(self._probes)
+            if health.load is not None and health.load.tokens_per_s is not None:
+                self._rates.append(health.load.tokens_per_s)
+        server.probes, server.rates = tuple(self._probes), tuple(self._rates)
         server.routing_view = routing_view
         if health.deep is not None or not health.ok:
             server.deep = health.deep

@@ -298,8 +298,8 @@ class CopyWanted(Message):
 
 
 @dataclass(eq=False, repr=False)
-class WatcherDied(Message):
-    """A watching thread ended by a bug: the dashboard must not show old data as if it were new."""
+class WorkFailed(Message):
+    """Work beside the dashboard met a bug; what watches begins again after a pause."""
 
     error: Exception
 

@@ -7,8 +7,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from core.errors import ReflexError
-from reflex_tui.watch.announcements import BakeoffEnded, BakeoffProgressed, WatcherDied
-from reflex_tui.watch.stoppable import StoppableWork
+from reflex_tui.watch.announcements import BakeoffEnded, BakeoffProgressed, WorkFailed
+from reflex_tui.watch.stoppable import StoppableWork, WorkBroke
 
 if TYPE_CHECKING:
     from core.clock import Clock
@@ -39,8 +39,8 @@ class BakeoffRun(StoppableWork):
         except ReflexError as raised:
             error = raised
         except Exception as bug:  # noqa: BLE001  a thread that ends by a bug must say so
-            self._post(WatcherDied(bug))
-            return
+            self._post(WorkFailed(bug))
+            error = WorkBroke(bug)
         self._post(BakeoffEnded(error))
 
     async def _run(self) -> None:

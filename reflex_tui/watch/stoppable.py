@@ -7,8 +7,23 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from core.errors import ReflexError
+from core.plain import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class WorkBroke(ReflexError):
+    """A bug ended the work: what was done by then is kept."""
+
+    code = "bug"
+
+    def __init__(self, bug: Exception) -> None:
+        super().__init__(
+            f"a bug in Reflex ended it: {plain(repr(bug), 200)}",
+            remedy="The notice names the file with the details; please report it.",
+        )
 
 
 class StoppableWork:

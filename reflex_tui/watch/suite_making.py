@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from core.errors import ReflexError, SandboxError
-from reflex_tui.watch.announcements import WatcherDied
-from reflex_tui.watch.stoppable import StoppableWork
+from reflex_tui.watch.announcements import WorkFailed
+from reflex_tui.watch.stoppable import StoppableWork, WorkBroke
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,8 +69,8 @@ class SuiteMaking(StoppableWork):
         except ReflexError as raised:
             error = raised
         except Exception as bug:  # noqa: BLE001  a thread that ends by a bug must say so
-            self._post(WatcherDied(bug))
-            return
+            self._post(WorkFailed(bug))
+            error = WorkBroke(bug)
         self._post(SuiteMade(made, error))
 
     async def _make(self) -> MadeSuite:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from reflex_tui.watch.announcements import WatcherDied
+from reflex_tui.watch.announcements import WorkFailed
 
 if TYPE_CHECKING:
     from textual.message import Message
+
+AGAIN_AFTER_S = 10.0
 
 
 class Post(Protocol):
@@ -19,7 +21,7 @@ class Post(Protocol):
 
 
 class Watcher:
-    """A daemon thread that runs ``watch`` until ``stop``; a bug in it is reported."""
+    """A daemon thread that runs ``watch`` until ``stop``; a bug is told, then it begins again."""
 
     def __init__(self, name: str, post: Post) -> None:
         self._post = post
@@ -49,10 +51,15 @@ class Watcher:
         raise NotImplementedError
 
     def _run(self) -> None:
-        try:
-            self.watch()
-        except Exception as error:  # noqa: BLE001  a dashboard that no longer updates must say so
-            self._post(WatcherDied(error))
+        while not self._stopping.is_set():
+            try:
+                self.watch()
+            except Exception as bug:  # noqa: BLE001  what no longer updates must say so
+                self._post(WorkFailed(bug))
+                # Of the class, as a follower's own ``wait`` does more.
+                threading.Event.wait(self._stopping, AGAIN_AFTER_S)
+            else:
+                return
 
 
 def unreadable(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ _STORES = {
     "none": "neither prompts nor replies",
 }
 _NAME, _VALUE, _THRESHOLD, _VERDICT = 15, 9, 10, 12
+_GIVEN_UP = re.compile(r"^\w+ solved (\d+) at its first (\d+) tasks?;.*$")
 _BOUND, _LEAST_BAR, _MOST_BAR = 19, 8, 48
 
 
@@ -128,7 +130,9 @@ def criterion_line(criterion: CriterionRow, width: int, *, past: bool = False) -
     # What a bound proves comes after a comma: it is left out before words are cut.
     short = criterion.bound.partition(",")[0]
     shorter = short.replace(" first calls", "").replace(" replies", "")
-    words = [criterion.bound, short, shorter, shorter.replace(" at or over", " ≥")]
+    # Of a run that was given up early its count is enough here; the report says the rest.
+    few = _GIVEN_UP.sub(r"solved \1 of \2", short)
+    words = [criterion.bound, short, shorter, few, shorter.replace(" at or over", " ≥")]
     bound = fitting([line((f"  {each}", MUTED)) for each in words], room)
     return line(
         left(criterion.name, _NAME),

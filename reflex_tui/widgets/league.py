@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from reflex_tui.model.reports import ListedReport
 
-_WHEN, _MARK, _SOLVED, _P95, _JSON = 13, 2, 9, 9, 8
+_WHEN, _MARK, _SOLVED, _P95, _JSON = 12, 2, 9, 9, 8
 # Where there is no last column, the verdict says whether it counts.
 _VERDICT, _VERDICT_ALONE = 14, 18
-_MODEL, _SUITE, _PARITY, _SHORT_PARITY, _COUNTS = 16, 20, 15, 8, 18
+_MODEL, _SUITE, _PARITY, _SHORT_PARITY, _COUNTS = 17, 20, 15, 8, 18
 # From these widths on there are the suite, the bound and the last column; and compliance.
 _WIDE, _WIDEST = 110, 130
 _TREND = 12

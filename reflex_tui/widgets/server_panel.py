@@ -39,6 +39,7 @@ _WIDE = 100
 
 _GAP, _NARROW_GAP = "   ", "  "
 _LEAST_TOP_MS = 10.0
+_LEAST_RATES, _MOST_RATES, _LEAST_RATE = 8, 30, 10.0
 # vLLM publishes its metrics always.
 _METRICS = {"sglang": "--enable-metrics", "llamacpp": "--metrics"}
 
@@ -138,6 +139,7 @@ def _how_to_copy(number: int, key: str) -> Content:
 class ServerSection(Section):
     """What was seen of the reflex server; ``probes`` are the last probes' ms, None when down.
 
+    ``rates`` are the tokens/s that its engine published at them.
     ``deep`` is the last deep probe, which is kept while the server stays healthy, ``deep_advice``
     what to do when it failed; ``generating`` while one is running. ``hour`` holds the last
     hour's minutes, oldest first. ``gpu`` is how busy the graphics card is, empty without one.
@@ -146,6 +148,7 @@ class ServerSection(Section):
     routing_view: reactive[RoutingView | None] = reactive(None, layout=True)
     live: reactive[Figures | None] = reactive(None)
     probes: reactive[tuple[float | None, ...]] = reactive(())
+    rates: reactive[tuple[float, ...]] = reactive(())
     now: reactive[datetime | None] = reactive(None)
     deep: reactive[DeepProbe | None] = reactive(None, layout=True)
     deep_advice: reactive[str] = reactive("", layout=True)
@@ -158,13 +161,7 @@ class ServerSection(Section):
         if self.routing_view is None:
             return [title("SERVER"), line(("◌ probing the server …", MUTED)), *_blank(4)]
         lines = [title("SERVER"), *self._state(width), self._model(width), self._probe(width)]
-        busy, shares = _load(self.routing_view.health)
-        one = line(*busy, _GAP if shares else "", shares)
-        label = line(("load".ljust(LABEL), MUTED))
-        if one.cell_length <= width - LABEL or not shares:
-            lines += labelled(label, one, width)
-        else:
-            lines += [line(label, *busy), _row("", shares)]
+        lines += self._load(width)
         if self.gpu:
             lines.append(_row("GPU", plain(self.gpu, 200)))
         lines.append(self._last_hour(width))
@@ -214,6 +211,21 @@ class ServerSection(Section):
         top = ceiling(self.probes, least=_LEAST_TOP_MS)
         spark = Sparkline(self.probes, top, GOOD).line(room)
         return _row("probe", took, spark, _GAP, (seen, MUTED))
+
+    def _load(self, width: int) -> list[Content]:
+        """What the engine does now, its speed of late where there is room, and its shares."""
+        assert self.routing_view is not None
+        busy, shares = _load(self.routing_view.health)
+        label = line(("load".ljust(LABEL), MUTED))
+        start = line(label, *busy)
+        room = min(_MOST_RATES, width - start.cell_length - len(_GAP))
+        if self.rates and room >= _LEAST_RATES and self.screen.has_class("-tall"):
+            spark = Sparkline(self.rates, ceiling(self.rates, least=_LEAST_RATE), GOOD).line(room)
+            return [line(start, _GAP, spark), *([_row("", shares)] if shares else [])]
+        one = line(*busy, _GAP if shares else "", shares)
+        if one.cell_length <= width - LABEL or not shares:
+            return labelled(label, one, width)
+        return [start, _row("", shares)]
 
     def _last_hour(self, width: int) -> Content:
         share, known = share_up(self.hour)

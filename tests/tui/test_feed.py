@@ -25,7 +25,7 @@ from reflex_tui.watch.announcements import (
     ReportsSeen,
     ViewBlocked,
     ViewSeen,
-    WatcherDied,
+    WorkFailed,
 )
 from reflex_tui.watch.capsule import CapsuleWatcher
 from reflex_tui.watch.on_disk import ConfigWatcher, ReportsWatcher
@@ -61,7 +61,7 @@ class Inbox:
         end = time.monotonic() + PATIENCE_S
         while True:
             message = self._messages.get(timeout=max(0.01, end - time.monotonic()))
-            if isinstance(message, WatcherDied):
+            if isinstance(message, WorkFailed):
                 raise message.error
             if isinstance(message, kind) and (until is None or until(message)):
                 return message

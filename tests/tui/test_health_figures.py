@@ -18,9 +18,11 @@ from core.router.shadowed import ShadowSummary
 from core.settings.model import LocalBackend
 from core.stages import Mode
 from reflex_tui.model.benefits import benefits_of
+from reflex_tui.model.gate import CriterionRow
 from reflex_tui.model.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict
 from reflex_tui.watch.gpu import gpu_words
 from reflex_tui.widgets.chart import Dot, Plotted, plot, ticks
+from reflex_tui.widgets.gate import criterion_line
 from tests.support.tui.health_states import priced
 from tests.support.tui.making import NO_GATE, NOW, passed, settings
 
@@ -253,3 +255,13 @@ def test_a_chart_has_the_size_asked_for(size: tuple[int, int]) -> None:
 def test_a_graphics_card_is_told_in_words(told: str, words: str) -> None:
     """As ``nvidia-smi`` tells it, a card each; what it cannot tell is left out."""
     assert gpu_words(told) == words
+
+
+def test_what_a_criterion_saw_is_shortened_before_it_is_cut() -> None:
+    """A run that was given up early says how many were solved, in the room there is."""
+    seen = "reflex solved 6 at its first 17 tasks; the cloud was not asked further, as parity"
+    row = CriterionRow("success_parity", "success parity", "70.6 %", seen, "≥ 85 %", "fail")
+    wide, narrow = (criterion_line(row, width).plain for width in (200, 64))
+    assert seen in wide
+    assert "solved 6 of 17" in narrow
+    assert "…" not in narrow

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.capsule.index import Totals
-from core.client.load import load_between, parse_metrics
+from core.client.load import EngineLoad, load_between, parse_metrics
 from core.client.server import Engine, EngineIdentity
 from core.errors import UntrustedEndpoint
 from core.monitor.drift import Watched
@@ -152,6 +152,23 @@ async def test_the_hour_shows_outages_and_what_nobody_saw(seen: Windowed) -> Non
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
         assert all(glyph in row for glyph in "·█×▄")
         assert "up 92.5 %   48 min observed" in row
+
+
+@pytest.mark.parametrize(("size", "drawn"), [((80, 24), False), ((160, 48), True)])
+async def test_the_speed_of_late_is_drawn_beside_the_load(
+    size: tuple[int, int],
+    drawn: bool,  # noqa: FBT001
+) -> None:
+    """A bar a look, where there is room; the engine's shares stay in sight."""
+    async with dashboard(size=size) as bench:
+        for seconds, rate in ((0, 40.0), (1, 20.0), (2, 0.0), (3, 80.0)):
+            at = NOW + timedelta(seconds=seconds)
+            seen = replace(healthy(), checked_at=at, load=EngineLoad(1, 0, 0.93, rate))
+            await bench.tell(ViewSeen(routing_view(seen)))
+        (row,) = [row for row in bench.shown().splitlines() if "1 running" in row]
+        assert ("·▄▂ ▇" in row) == drawn
+        assert "80 tok/s" in row
+        assert "prefix hits 93 %" in bench.shown()
 
 
 async def test_a_look_at_an_ill_server_is_no_time_up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import threading
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,24 @@ from core.capsule.index import Index
 from core.settings import load_settings
 from core.settings.policy import PolicySnapshot
 from reflex_tui.app import ReflexApp
-from reflex_tui.watch.announcements import CountWanted, IndexGrew, RecordsCame, RowsCounted
+from reflex_tui.watch import watcher
+from reflex_tui.watch.announcements import (
+    CountWanted,
+    IndexGrew,
+    RecordsCame,
+    RowsCounted,
+    WorkFailed,
+)
+from reflex_tui.watch.watcher import Watcher
+from tests.support.patience import PATIENCE_S
 from tests.support.tui.bench import Bench, came, dashboard
 from tests.support.tui.making import NOW, StillClock, decision
 from tests.support.tui.watching import make, records, until, watching
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from textual.message import Message
 
     from core.capsule.record import Record
 
@@ -194,3 +206,67 @@ async def test_a_changed_configuration_is_in_force_and_told(tmp_path: Path) -> N
         assert policy != PolicySnapshot.capture(before).policy_hash
         told = [each.message for each in app._notifications]
         assert told == [f"stage0.toml: in force, as policy {policy[:19]}"]
+
+
+class Stumbling(Watcher):
+    """Meets a bug at its first look, and none at the second."""
+
+    looks = 0
+
+    def watch(self) -> None:
+        """Look once."""
+        self.looks += 1
+        if self.looks == 1:
+            raise KeyError("first")
+
+
+def test_a_watcher_begins_again_after_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what it met, and looks once more."""
+    monkeypatch.setattr(watcher, "AGAIN_AFTER_S", 0.01)
+    told: list[Message] = []
+
+    def post(message: Message) -> None:
+        told.append(message)
+
+    stumbling = Stumbling("test", post)
+    stumbling.start()
+    stumbling.join(PATIENCE_S)
+    assert not stumbling.is_running
+    assert stumbling.looks == 2
+    assert [type(each) for each in told] == [WorkFailed]
+
+
+async def test_a_bug_beside_the_dashboard_is_told_and_kept_and_the_rest_goes_on(
+    tmp_path: Path,
+) -> None:
+    """One of a watcher and one of a sheet's thread; the file has no secret."""
+    secret = f"sk-{'a1B2' * 12}"
+    bug = RuntimeError(f"key {secret}")
+    async with dashboard(theme_file=tmp_path / "theme") as bench:
+        bench.app.post_message(WorkFailed(bug))
+        await bench.drawn()
+
+        def stumble() -> None:
+            raise LookupError("of a worker")
+
+        bench.app.run_worker(stumble, thread=True)
+        await until_told(bench, 2)
+        assert "The rest goes on" in bench.told()[0]
+        assert "LookupError" in bench.told()[1]
+        await bench.press("2")
+        assert "Reading the capsule" in bench.shown()
+        kept = bench.app.kept_at.read_text()
+        assert "LookupError: of a worker" in kept
+        bench.app.post_message(WorkFailed(bug))
+        await until_told(bench, 3)
+        kept = bench.app.kept_at.read_text()
+        assert "RuntimeError" in kept
+        assert secret not in kept
+        bench.app.bugs.clear()
+
+
+async def until_told(bench: Bench, number: int) -> None:
+    """Wait for so many notices."""
+    async with asyncio.timeout(PATIENCE_S):
+        while len(bench.told()) < number:
+            await asyncio.sleep(0.02)

@@ -114,6 +114,7 @@ async def dashboard(
         while not app.dashboard.is_whole:
             await pilot.pause()
         yield Bench(app, pilot, clock)
+        assert not app.bugs, app.bugs
 
 
 def came(records: Iterable[Record], **fields: bool) -> RecordsCame:
