@@ -23,6 +23,7 @@ ReflexError
 │   ├── IncompleteReply            the stream broke off, or ended without finish_reason
 │   │   └── OnlyReasoning          it ended, and all of it was reasoning
 │   ├── CutReply                   finish_reason other than stop or tool_calls
+│   │   └── CutByCaller            by the caller's own limit, and so of no use
 │   └── NotCompliant               not the JSON that the schema asks for, or a bad tool call
 │       └── UnparsedCall           a tool call that the server did not take out of the text
 ├── CapsuleError                   the evidence could not be written or read
@@ -261,6 +262,12 @@ class CutReply(BackendError):
     ) -> None:
         super().__init__(message, remedy=remedy, own_words=own_words)
         self.finish_reason = finish_reason
+
+
+class CutByCaller(CutReply):
+    """The caller's own limit cut it, and a part is of no use: half a JSON object, half a call."""
+
+    counting = Counting.NOT_COUNTED
 
 
 class NotCompliant(BackendError):

@@ -32,6 +32,7 @@ _MARKS = (
 _FENCE = "```"
 ANY_API = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """How a call's id may look that agents are given."""
+_LEAST_UNIQUE = 9  # as long as Mistral's are, the shortest that are random
 CLOUDS = {
     "chat": re.compile(r".{1,40}", re.DOTALL),
     "responses": re.compile(r".{1,64}", re.DOTALL),
@@ -160,6 +161,15 @@ def legal_id(identity: str, otherwise: str, form: re.Pattern[str] = ANY_API) -> 
     if form.fullmatch(identity):
         return identity
     return f"call_{hashlib.sha256(identity.encode('utf-8', 'replace')).hexdigest()[:24]}"
+
+
+def id_for_agent(identity: str, otherwise: str) -> str:
+    """The id under which an agent is told of a call.
+
+    ``otherwise`` where the server's own is so short that it may come again in a later turn, as
+    ``call_0`` does; a cloud would refuse the conversation then.
+    """
+    return legal_id(identity, otherwise) if len(identity) >= _LEAST_UNIQUE else otherwise
 
 
 def narrowed(extra: Mapping[str, Any]) -> Mapping[str, Any]:

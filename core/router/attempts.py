@@ -11,7 +11,14 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import BackendError, BadRequest, Counting, CutReply, IncompleteReply
+from core.errors import (
+    BackendError,
+    BadRequest,
+    Counting,
+    CutByCaller,
+    CutReply,
+    IncompleteReply,
+)
 from core.router.evidence import AskedBackend, Outcome
 
 if TYPE_CHECKING:
@@ -164,6 +171,8 @@ class Attempts:
             if usable := _usable(request, error):
                 outcome = Outcome(usable.latency_ms, reply=usable)
             else:
+                if not self._call.limit_is_ours and _is_cut_by_caller(request, error):
+                    error = _cut_by_caller(error)
                 outcome = Outcome(1000 * (self._clock.monotonic() - start), error=error)
         except BaseException as error:  # noqa: BLE001  raised below, once it is on record
             outcome = Outcome(1000 * (self._clock.monotonic() - start), cancelled=True)
@@ -216,14 +225,34 @@ def _usable(request: ChatRequest, error: BackendError) -> Reply | None:
     if reply is None or request.schema is not None or reply.tool_calls:
         return None
     if isinstance(error, CutReply):
-        limit = _limit(request)
-        if error.finish_reason != "length" or limit is None:
+        if not _is_cut_by_caller(request, error):
             return None
-        if reply.completion_tokens is not None and reply.completion_tokens < limit:
-            return None  # by the server's context, not by the caller
     elif not (isinstance(error, IncompleteReply) and not reply.text and _after_tool(request)):
         return None
     return reply if _is_unicode(reply.text) else None
+
+
+def _is_cut_by_caller(request: ChatRequest, error: BackendError) -> bool:
+    """Whether the caller's own limit cut the reply, and not the server's context."""
+    reply: Reply | None = error.partial
+    limit = _limit(request)
+    if reply is None or limit is None or not isinstance(error, CutReply):
+        return False
+    fewer = reply.completion_tokens is not None and reply.completion_tokens < limit
+    return error.finish_reason == "length" and not fewer
+
+
+def _cut_by_caller(error: BackendError) -> CutByCaller:
+    """The same error as one that says nothing of the server."""
+    cut = CutByCaller(
+        error.message,
+        own_words=error.own_words,
+        finish_reason="length",
+        remedy="Raise max_tokens: half a JSON object or half a tool call is no use.",
+    )
+    cut.partial, cut.ttft_ms = error.partial, error.ttft_ms
+    cut.schema_sent, cut.asked_stream = error.schema_sent, error.asked_stream
+    return cut
 
 
 def _limit(request: ChatRequest) -> int | None:

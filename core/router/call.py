@@ -91,7 +91,14 @@ class RoutedCall:
         self._options = options or CallOptions()
         self._started = run.clock.monotonic()
         self._attempts = Attempts(
-            Call(self.call_id, stage, run.origin, self._options.caller, self._options.task_id),
+            Call(
+                self.call_id,
+                stage,
+                run.origin,
+                self._options.caller,
+                self._options.task_id,
+                limit_is_ours=self._options.local_sampling,
+            ),
             run.evidence,
             run.clock,
             failure_count=lambda: run.breakers[PRIMARY].view().failure_count,

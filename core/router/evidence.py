@@ -66,13 +66,18 @@ class AskedBackend:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What all events of one caller's request share."""
+    """What all events of one caller's request share.
+
+    ``limit_is_ours``: its ``max_tokens`` is generous and ours, so that a model which reaches it is
+    at fault.
+    """
 
     call_id: str
     stage: Stage
     origin: str
     caller: Caller = field(default_factory=Caller)
     task_id: str | None = None
+    limit_is_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

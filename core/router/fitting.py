@@ -6,6 +6,7 @@ shadow, bakeoff and replay.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,6 @@ from core.client.toolcalls import CLOUDS, legal_id, narrowed
 from core.stages import Mode
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
 
     from core.client.backend import Backend, ChatRequest, Message
@@ -46,7 +46,7 @@ def fitted(
     if request.grammar is not None and (backend.mode is Mode.CLOUD or not json_schema):
         request = replace(request, grammar=None)
     if backend.mode is Mode.CLOUD:
-        request = _with_legal_ids(_without_reasoning(request), CLOUDS[backend.api])
+        request = _with_legal_ids(_without_reasoning(request), backend.api)
         if local_sampling:
             request = replace(request, temperature=None, seed=None, max_tokens=None)
         if request.response_format is None:
@@ -81,26 +81,49 @@ def _without_reasoning(request: ChatRequest) -> ChatRequest:
     return replace(request, messages=messages)
 
 
-def _with_legal_ids(request: ChatRequest, form: re.Pattern[str]) -> ChatRequest:
+def _with_legal_ids(request: ChatRequest, api: str) -> ChatRequest:
     """With such ids of tool calls as the cloud takes: a local server's own may be of any form."""
-    messages = [_with_legal_id(message, form) for message in request.messages]
+    ids = _CallIds(api)
+    messages = [ids.in_message(message) for message in request.messages]
     changed = any(new is not old for new, old in zip(messages, request.messages, strict=True))
     return replace(request, messages=messages) if changed else request
 
 
-def _with_legal_id(message: Message, form: re.Pattern[str]) -> Message:
-    fit: dict[str, Any] = {}
-    answered, calls = message.get("tool_call_id"), message.get("tool_calls")
-    if isinstance(answered, str) and legal_id(answered, answered, form) != answered:
-        fit["tool_call_id"] = legal_id(answered, answered, form)
-    if isinstance(calls, list | tuple):
-        ids = [one.get("id") if isinstance(one, dict) else None for one in calls]
-        if any(isinstance(one, str) and legal_id(one, one, form) != one for one in ids):
-            fit["tool_calls"] = [
-                {**call, "id": legal_id(one, one, form)} if isinstance(one, str) else call
-                for one, call in zip(ids, calls, strict=True)
-            ]
-    return cast("Message", {**message, **fit}) if fit else message
+class _CallIds:
+    """The ids of one conversation's calls; the two newer APIs want each to be another one."""
+
+    def __init__(self, api: str) -> None:
+        self._form = CLOUDS[api]
+        self._once = api != "chat"
+        self._given: set[str] = set()
+        self._unanswered: dict[str, deque[str]] = {}
+
+    def in_message(self, message: Message) -> Message:
+        """The message as the cloud is sent it: the same one where nothing changes."""
+        fit: dict[str, Any] = {}
+        answered, calls = message.get("tool_call_id"), message.get("tool_calls")
+        if isinstance(answered, str):
+            waiting = self._unanswered.get(answered)
+            fit["tool_call_id"] = waiting.popleft() if waiting else self._legal(answered)
+        if isinstance(calls, list | tuple):
+            self._unanswered = {}
+            fit["tool_calls"] = [self._called(call) for call in calls]
+        changed = any(message.get(name) != value for name, value in fit.items())
+        return cast("Message", {**message, **fit}) if changed else message
+
+    def _called(self, call: Any) -> Any:
+        own = call.get("id") if isinstance(call, dict) else None
+        if not isinstance(own, str):
+            return call
+        given = self._legal(own)
+        if self._once and given in self._given:
+            given = self._legal(f"{own}#{len(self._given)}")
+        self._given.add(given)
+        self._unanswered.setdefault(own, deque()).append(given)
+        return {**call, "id": given}
+
+    def _legal(self, identity: str) -> str:
+        return legal_id(identity, identity, self._form)
 
 
 def _for_local(request: ChatRequest) -> ChatRequest:

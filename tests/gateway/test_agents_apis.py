@@ -142,7 +142,8 @@ async def test_tool_calls_in_each_dialect(project: Path, *, promoted: bool) -> N
     found = events.events_of(mine.content)
     events.valid_responses(found)
     item = found[-1]["response"]["output"][1]
-    assert (item["name"], item["call_id"], item["arguments"]) == ("run", "call_1", '{"cmd": "ls"}')
+    assert (item["name"], item["arguments"]) == ("run", '{"cmd": "ls"}')
+    assert item["call_id"] not in ("", "call_1")  # which the next turn's may be called again
     told = events.events_of(theirs.content)
     events.valid_messages(told)
     assert told[-2]["delta"]["stop_reason"] == "tool_use"

@@ -243,6 +243,21 @@ def test_a_cloud_gets_ids_that_it_takes(api: str, replaced: set[str]) -> None:
     assert local.messages == request.messages
 
 
+@pytest.mark.parametrize("api", ["responses", "messages"])
+def test_ids_that_come_again_are_told_apart(api: str) -> None:
+    """Some servers call the first call of each turn the same, or both calls of one turn."""
+    call = {"id": "call_0", "type": "function", "function": {"name": "run"}}
+    turn = {"role": "assistant", "content": None, "tool_calls": [call, call]}
+    done = [{"role": "tool", "tool_call_id": "call_0", "content": str(nth)} for nth in range(2)]
+    conversation: list[Any] = [*HI, turn, *done, turn, *done]
+    sent: Any = fitted(ChatRequest(conversation), backend(api), json_schema=True).messages
+    ids = [call["id"] for message in sent for call in message.get("tool_calls", ())]
+    assert len(set(ids)) == 4
+    assert [one["tool_call_id"] for one in sent if one["role"] == "tool"] == ids
+    chat = fitted(ChatRequest(conversation), backend(), json_schema=True)
+    assert chat.messages is conversation
+
+
 def test_a_messages_cloud_is_sent_nothing_that_it_refuses() -> None:
     """Blank texts, a temperature over 1, parameters without a type, a freeform tool."""
     freeform = {"type": "custom", "custom": {"name": "patch"}}

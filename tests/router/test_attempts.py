@@ -129,7 +129,6 @@ async def test_a_reply_cut_by_the_callers_own_limit_is_an_answer(
     ("asked", "ended"),
     [
         ({}, "no limit was set"),
-        ({"max_tokens": 4, "schema": SCHEMA}, "half a JSON object meets no schema"),
         ({"max_tokens": 5000}, "the server's own context cut it"),
     ],
 )
@@ -140,6 +139,32 @@ async def test_any_other_cut_is_a_failure(project: Path, asked: dict[str, Any], 
         answer = await implementer.complete(QUESTION, **asked)
     assert answer.mode is Mode.CLOUD, ended
     assert len(local.chats) == 3
+
+
+@pytest.mark.parametrize("what", ["half a JSON object", "half a call"])
+async def test_what_the_callers_limit_makes_useless_is_no_fault_of_the_server(
+    project: Path, what: str
+) -> None:
+    """The cloud is asked at once; neither the breaker nor the monitor counts it."""
+    function = {"name": "run", "arguments": '{"a": '}
+    part = {"tool_calls": [{"index": 0, "id": "c", "function": function}]}
+    said_first = {"content": '{"a": '} if what == "half a JSON object" else part
+    tool = {"type": "function", "function": {"name": "run"}}
+    asked: dict[str, Any] = (
+        {"schema": SCHEMA} if what == "half a JSON object" else {"extra": {"tools": [tool]}}
+    )
+    cut = streams(ROLE, event(delta(said_first)), event(delta({}, "length")), DONE)
+    async with between(project, cut) as (implementer, local, _):
+        for _ in range(4):
+            answer = await implementer.complete(QUESTION, max_tokens=4, **asked)
+            assert (answer.mode, answer.reason) == (Mode.CLOUD, "backend_failed")
+        settings = implementer.settings
+    assert len(local.chats) == 4
+    assert not recorded(settings, "BreakerStateChanged")
+    ours = [one for one in recorded(settings, "LLMCall") if one["mode"] == "reflex"]
+    assert {(one["error"], one["finish_reason"], one["watched"]) for one in ours} == {
+        ("cut", "length", 0)
+    }
 
 
 async def test_an_empty_turn_after_a_tools_result_is_an_answer(project: Path) -> None:

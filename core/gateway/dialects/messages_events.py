@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from core.client.toolcalls import legal_id
+from core.client.toolcalls import id_for_agent
 from core.gateway.dialects.blocks import Blocks, blocks_of, event_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class MessageWriter:
                 nth = f"toolu_{self._call_id[:24]}{block.number}"
                 return {
                     "type": "tool_use",
-                    "id": legal_id(block.identity, nth),
+                    "id": id_for_agent(block.identity, nth),
                     "name": self._tools.of(block.name).name,
                     "input": _arguments(text),
                 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.client.toolcalls import legal_id
+from core.client.toolcalls import id_for_agent
 from core.gateway.dialects.blocks import Blocks, blocks_of, event_of
 from core.gateway.dialects.refusals import CONTEXT_EXCEEDED
 from core.gateway.dialects.tools import freeform_input
@@ -147,7 +147,7 @@ class ResponseWriter:
     def _call(self, block: Block, text: str) -> dict[str, Any]:
         tool = self._tools.of(block.name)
         nth = f"call_{self._call_id[:24]}{block.number}"
-        call: dict[str, Any] = {"call_id": legal_id(block.identity, nth), "name": tool.name}
+        call: dict[str, Any] = {"call_id": id_for_agent(block.identity, nth), "name": tool.name}
         if tool.namespace:
             call["namespace"] = tool.namespace
         if tool.custom:
