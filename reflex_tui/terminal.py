@@ -28,6 +28,8 @@ def unfit() -> str | None:
         return None  # below a web server the terminal is at the other end of a pipe
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return "standard input or output is not one"
+    if sys.__stderr__ is None or not sys.__stderr__.isatty():
+        return "standard error is not one, and Textual draws there"
     term = os.environ.get("TERM", "")
     if term in _WITHOUT_CURSOR:
         return f"TERM={term} cannot position text" if term else "TERM is not set"

@@ -29,7 +29,7 @@ from reflex_tui.widgets.log_bars import FilterBar, FilterState, TimeBar, typed_t
 from reflex_tui.widgets.log_view import LogHeader, LogView
 from reflex_tui.widgets.quick_bar import Chip, QuickBar
 from reflex_tui.widgets.refusing import RefusesKeys
-from reflex_tui.widgets.section import Notice
+from reflex_tui.widgets.section import Banner, Notice
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,6 +109,7 @@ class RoutingPane(RefusesKeys, LogPane, can_focus=True):
 
     def compose(self) -> ComposeResult:
         """Filter, column names and rows, or the notice that there are none; latencies beside."""
+        yield Banner()
         yield FilterBar()
         yield TimeBar()
         yield QuickBar()
@@ -328,6 +329,7 @@ class RoutingPane(RefusesKeys, LogPane, can_focus=True):
         self._show_quick(state)
         state.broken = self.broken is not None or self._index.damage is not None
         empty = not len(self.listing)
+        self._say_broken(notice=empty)
         notice.display = empty
         self._charts.display = bool(len(self.newest))
         view.display = not empty
@@ -337,6 +339,18 @@ class RoutingPane(RefusesKeys, LogPane, can_focus=True):
             notice.show(*self._why_empty())
         elif self.has_focus and not self.charting:
             view.focus()  # it had the focus only while there were no rows
+
+    def _say_broken(self, *, notice: bool) -> None:
+        """Tell above the rows what is wrong with the evidence; a notice tells it without rows."""
+        error = self.broken or self._index.damage
+        banner = self.query_one(Banner)
+        if error is None or notice:
+            banner.say("")
+            return
+        rest = f"{error.remedy}\n" if error.remedy else ""
+        rest += "Verify it: code reflex events verify."
+        rest += " Until it can be read, no call is sent." if self.broken else ""
+        banner.say(f"✖ {error.message}", rest, tone="error")
 
     def _show_quick(self, state: FilterState) -> None:
         bar = self.query_one(QuickBar)

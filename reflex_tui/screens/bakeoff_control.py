@@ -391,9 +391,12 @@ class BakeoffControl(Vertical):
 
     def _say_unfinished(self) -> None:
         found = self.pane.unfinished
-        if self.running or found is None or (self.banner.words and self.pane.live is not None):
+        if self.running or (self.banner.words and self.pane.live is not None):
             return
-        self._say(unfinished_words(found, self._keys))
+        if found is not None:
+            self._say(unfinished_words(found, self._keys))
+        elif self.pane.live is None:  # what it said of the run that is over now, elsewhere
+            self.banner.say("")
 
     @work(thread=True, group="detail", exclusive=True)
     def _read_detail(self, report: ListedReport, *, opened: bool) -> None:

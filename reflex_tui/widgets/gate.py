@@ -203,7 +203,8 @@ class EvidenceSection(Section):
         age = ""
         if self.newest and self.now:
             age = ago(max(0.0, (self.now - self.newest).total_seconds()))
-        first = title("EVIDENCE", self._state(), (f"   newest {age}" if age else "", MUTED))
+        state = title("EVIDENCE", self._state())
+        first = fitting([line(state, (f"   newest {age}" if age else "", MUTED)), state], width)
         if self.routing_view is None:
             return [left(first, width), line("")]
         policy = self.routing_view.policy

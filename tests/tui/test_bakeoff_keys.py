@@ -16,7 +16,13 @@ from reflex_tui.model.live import Live
 from reflex_tui.model.reports import ListedReport
 from reflex_tui.model.slash import parse
 from reflex_tui.panes.bakeoff import BakeoffPane
-from reflex_tui.watch.announcements import BakeoffProgressed, CommandWanted, ReportsSeen, ViewSeen
+from reflex_tui.watch.announcements import (
+    BakeoffProgressed,
+    CommandWanted,
+    ReportsSeen,
+    UnfinishedSeen,
+    ViewSeen,
+)
 from tests.support.tui.bakeoffs import events, trials
 from tests.support.tui.bench import dashboard
 from tests.support.tui.making import NOW, ROOT, StillClock, figure, passed, routing_view
@@ -252,3 +258,14 @@ async def test_a_run_larger_than_the_screen_shows_where_it_is() -> None:
         assert len(rows) == 1
         assert "✖" in "".join(bench.shown().splitlines()[5:7])
         assert "task-300" in bench.shown()
+
+
+async def test_a_run_elsewhere_is_not_said_to_go_on_when_it_is_over() -> None:
+    """Its journal goes, and what was said of it."""
+    found = Unfinished(ROOT / "x", 1, 14, under_way=True, about={})
+    async with dashboard() as bench:
+        await bench.tell(ReportsSeen((one(1),)), UnfinishedSeen(found))
+        await bench.press("3")
+        assert "running elsewhere" in bench.shown()
+        await bench.tell(UnfinishedSeen(None))
+        assert "running elsewhere" not in bench.shown()

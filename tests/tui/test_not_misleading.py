@@ -140,6 +140,11 @@ async def test_broken_evidence_stops_the_next_call(
         await bench.tell(CapsuleBroken(BROKEN))
         assert "→ reflex" not in bench.shown()
         assert "not sent" in bench.shown()
+        await bench.press("2")
+        assert BROKEN.message in " ".join(bench.shown().split())
+        assert "code reflex events verify" in bench.shown()
+        assert "TIME" in bench.shown()  # the rows that were read are there
+        await bench.press("1")
         await bench.tell(CommandWanted.named("status"))
         assert "→ reflex" not in bench.shown()
         assert "not sent" in bench.shown()

@@ -25,7 +25,7 @@ from reflex_tui.watch.announcements import (
 from reflex_tui.watch.watcher import Watcher
 from tests.support.patience import PATIENCE_S
 from tests.support.tui.bench import Bench, came, dashboard
-from tests.support.tui.making import NOW, StillClock, decision
+from tests.support.tui.making import NOW, StillClock, decision, settings
 from tests.support.tui.watching import make, records, until, watching
 
 if TYPE_CHECKING:
@@ -206,6 +206,19 @@ async def test_a_changed_configuration_is_in_force_and_told(tmp_path: Path) -> N
         assert policy != PolicySnapshot.capture(before).policy_hash
         told = [each.message for each in app._notifications]
         assert told == [f"stage0.toml: in force, as policy {policy[:19]}"]
+
+
+async def test_a_notice_is_shown_whole_on_a_small_terminal() -> None:
+    """Its last row too, with a title that is long."""
+    words = "3 failures in a row, the last: timeout. Calls go elsewhere until it answers again."
+    app = ReflexApp(settings(), clock=StillClock(), watch=False)
+    app.animation_level = "none"
+    async with app.run_test(size=(60, 14), notifications=True) as pilot:
+        while not app.dashboard.is_whole:
+            await pilot.pause()
+        app.notify(words, title="Breaker open: qwen2.5-coder-7b-instruct-q4-k-m-by-somebody-else")
+        bench = Bench(app, pilot, StillClock())
+        await bench.sees("answers again.")
 
 
 class Stumbling(Watcher):

@@ -118,6 +118,24 @@ def test_a_terminal_that_cannot_show_it_gets_a_line(
     assert b"\x1b" not in said
 
 
+def test_it_does_not_begin_where_it_would_draw_into_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standard error, to which Textual writes, has to be the terminal too."""
+    ours, theirs = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("TEXTUAL_DRIVER", raising=False)
+    with os.fdopen(theirs, "r+b", buffering=0) as end, (tmp_path / "log").open("w") as log:
+        for name in ("stdin", "stdout"):
+            monkeypatch.setattr(sys, name, end)
+        monkeypatch.setattr(sys, "__stderr__", log)
+        assert "standard error" in str(terminal.unfit())
+        monkeypatch.setattr(sys, "__stderr__", end)
+        assert terminal.unfit() is None
+        monkeypatch.undo()
+    os.close(ours)
+
+
 async def test_a_signal_that_was_ignored_stays_ignored() -> None:
     """As below ``nohup``."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
