@@ -134,7 +134,7 @@ class Assembly:
                 if reason == "length"
                 else "",
             )
-        if not self._parts and not self._calls:
+        if not any(self._parts) and not self._calls:
             if self._reasoned():
                 raise OnlyReasoning(
                     "the reply holds only reasoning, no answer",
@@ -232,7 +232,8 @@ class Assembly:
             content = delta.get("content")
             if content:
                 if type(content) is not str:
-                    raise malformed("content")
+                    delta = _in_one_text(delta, content)
+                    content = delta["content"]
                 if self.first_content_at is None:
                     self.first_content_at = at
                 self._parts.append(content)
@@ -277,6 +278,31 @@ def _note(source: dict[str, Any], known: frozenset[str], further: dict[str, Any]
     for name in source.keys() - known:
         if source[name] is not None:
             further[name] = source[name]
+
+
+def _in_one_text(delta: dict[str, Any], content: Any) -> dict[str, Any]:
+    """The delta of a model that says thoughts and text as parts of its content, as Mistral's do."""
+    if type(content) is not list:
+        raise malformed("content")
+    texts, thoughts = [], []
+    for part in content:
+        match part:
+            case {"type": "text", "text": str(text)}:
+                texts.append(text)
+            case {"type": "thinking", "thinking": list(inner)}:
+                thoughts += [one["text"] for one in inner if _is_text(one)]
+            case {"type": "thinking", "thinking": str(text)}:
+                thoughts.append(text)
+            case {"type": str()}:
+                pass  # a reference, or what else is no text
+            case _:
+                raise malformed("content")
+    thought = {"reasoning_content": "".join(thoughts)} if thoughts else {}
+    return {**delta, **thought, "content": "".join(texts)}
+
+
+def _is_text(part: Any) -> bool:
+    return type(part) is dict and type(part.get("text")) is str
 
 
 def _text(source: dict[str, Any], name: str) -> str:

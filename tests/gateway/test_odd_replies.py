@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.behaviours import event, streams
+from tests.support.behaviours import DONE, delta, event, streams, whole
 from tests.support.faultserver import FaultServer
 from tests.support.gateway import events
 from tests.support.gateway.serving import CHAT, configured, fronted, on_post
@@ -84,6 +84,31 @@ async def test_a_cloud_of_few_events_loses_nothing(project: Path, name: str) -> 
     assert {part["index"] for part in parts} == {0}
     arguments = "".join(part["function"].get("arguments") or "" for part in parts)
     assert json.loads(arguments) == {"a": 1}
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_reply_in_parts_is_read(project: Path, *, streamed: bool) -> None:
+    """As Mistral's thinking models give it; what is no text is left out."""
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}, {"type": "x"}]}
+    parts = [thinking, {"type": "reference", "reference_ids": [1]}, {"type": "text", "text": "yes"}]
+    said = (
+        streams(event(delta({"content": parts})), event(delta({"content": "!"}, "stop")), DONE)
+        if streamed
+        else whole({"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]})
+    )
+    async with (
+        FaultServer(on_post(said)) as cloud,
+        fronted(configured(project, cloud.endpoint)) as http,
+    ):
+        asked = {"messages": HI, "max_tokens": 9, "stream": streamed}
+        answer = await http.post("messages", json=asked)
+    if streamed:
+        found = [one.get("delta", {}) for one in events.events_of(answer.content)]
+        told = "".join(one.get("thinking", "") + one.get("text", "") for one in found)
+    else:
+        content = answer.json()["content"]
+        told = "".join(one.get("thinking", "") + one.get("text", "") for one in content)
+    assert told == ("hmyes!" if streamed else "hmyes")
 
 
 async def test_half_a_surrogate_pair_is_for_the_agents_own_cloud_to_judge(project: Path) -> None:
