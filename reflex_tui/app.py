@@ -166,6 +166,8 @@ class ReflexApp(SturdyApp):
         """All panes are there: watch what they show."""
         from reflex_tui.model import preferences  # not for the first paint
 
+        if not self.is_headless:  # a process of its own
+            terminal.collect_garbage_in_small_steps()
         self._use_keymap()
         kept = self._theme_file.with_name(preferences.NAME)
         self.dashboard.routing.preferences = preferences.preferred(kept)
@@ -431,7 +433,6 @@ def run(
         beside: What is to go on while the dashboard is open, such as a demo's story: it is made
             with a way to say something there, entered once there is a picture, and left at its end.
     """
-    terminal.collect_garbage_in_small_steps()
     app = ReflexApp(settings, read=read, beside=beside)
     asyncio.run(_run(app))
     return app.return_code or 0

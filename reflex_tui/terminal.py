@@ -77,10 +77,11 @@ def to_file(text: str, directory: Path | None = None) -> Path:
 
 
 def collect_garbage_in_small_steps() -> None:
-    """Have Python look for garbage often among what is new, and hardly ever among all.
+    """Have Python look for garbage often among what is new, and never again among what is loaded.
 
     No key is heard meanwhile. Python's own thresholds have it look at all widgets and rows every
     few seconds, which takes 0.1 s on a busy machine; a look at 50,000 new things takes nearly as
     long there, one at 2,000 or 10,000, which these ask for, 5 to 12 ms.
     """
+    gc.freeze()
     gc.set_threshold(2_000, 5, 500)

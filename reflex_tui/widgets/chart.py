@@ -16,7 +16,7 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content
 
@@ -50,8 +50,7 @@ _MOST_DIGIT = 9
 _LEAST_MS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
+class Dot(NamedTuple):
     """A call: when it ended, 0 (the left end) to 1, and what it took in ms; None: it failed."""
 
     at: float
@@ -76,11 +75,12 @@ def plot(plotted: Plotted, width: int, height: int) -> list[Content]:
     if rows < 2 or columns < 2:  # noqa: PLR2004  nothing can be drawn
         return [Content(" " * width)] * height
     answered = {
-        mode: [(_column(dot.at, columns), dot.ms) for dot in dots if dot.ms is not None]
+        mode: [(_column(at, columns), max(ms, _LEAST_MS)) for at, ms in dots if ms is not None]
         for mode, dots in plotted.dots.items()
     }
     heights = [ms for dots in answered.values() for _, ms in dots]
-    levels = ticks([*heights, *([plotted.limit] if plotted.limit else [])], rows // 2)
+    ends = [min(heights), max(heights)] if heights else []
+    levels = ticks([*ends, *([plotted.limit] if plotted.limit else [])], rows // 2)
     low, top = math.log10(levels[0]), math.log10(levels[-1])
     step = (top - low) / (rows - 1)
     lane = low - step
@@ -118,7 +118,7 @@ def plot(plotted: Plotted, width: int, height: int) -> list[Content]:
         for mode, code in _CODES.items():
             dots = answered.get(mode, ())
             # A cell once, however many calls lie in it: plotext takes its time over each.
-            cells = sorted({(x, _row_of(ms, low, step, rows)) for x, ms in dots})
+            cells = sorted({(x, round((math.log10(ms) - low) / step)) for x, ms in dots})
             ys = [low + row * step for _, row in cells]
             figure.scatter([x for x, _ in cells], ys, marker=MARKS[mode], color=code)
         lines = figure.build().splitlines()
@@ -147,10 +147,6 @@ def ticks(values: Iterable[float], most: int) -> list[float]:
     return found if len(found) > 1 else [found[0], found[0] * 10]
 
 
-def _row_of(ms: float, low: float, step: float, rows: int) -> int:
-    return min(rows - 1, max(0, round((math.log10(max(ms, _LEAST_MS)) - low) / step)))
-
-
 def _column(at: float, columns: int) -> int:
     return min(columns - 1, max(0, round(at * (columns - 1))))
 
@@ -169,7 +165,7 @@ def _band(
             continue
         p50, p95 = nearest_rank(values, 50), nearest_rank(values, 95)
         assert p50 is not None and p95 is not None  # noqa: PT018  there are values
-        first, last = (round((math.log10(max(ms, _LEAST_MS)) - low) / step) for ms in (p50, p95))
+        first, last = (round((math.log10(ms) - low) / step) for ms in (p50, p95))
         cells |= {
             (column, row)
             for column in range(group * wide, min(columns, (group + 1) * wide))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,31 +49,20 @@ class Charts:
         rest = self.height - 1 - half
         return [*self._total(rest), Content(""), *self._ttft(half)]
 
-    def has_place_of(self, other: Charts) -> bool:
-        """Whether it may stand for the other while that is drawn: it shows an earlier moment."""
-        mine = (self.window, self.limit_ms, self.width, self.height)
-        return mine == (other.window, other.limit_ms, other.width, other.height)
-
     def _total(self, height: int) -> list[Content]:
-        dots = {
-            mode: [
-                Dot(self._at(call), call.waited_ms if call.answered else None)
-                for call in self.calls
-                if call.mode is mode
-            ]
-            for mode in Mode
-        }
+        start_s, seconds = self.now_s - self.window.seconds, self.window.seconds
+        dots: dict[Mode, list[Dot]] = {mode: [] for mode in Mode}
+        for call in self.calls:
+            ms = call.waited_ms if call.answered else None
+            dots[call.mode].append(Dot((call.at - start_s) / seconds, ms))
         return self._chart(self._heading(), Plotted(dots, self.limit_ms, self._names()), height)
 
     def _ttft(self, height: int) -> list[Content]:
-        dots = {
-            mode: [
-                Dot(self._at(call), call.ttft_ms)
-                for call in self.calls
-                if call.mode is mode and call.ttft_ms is not None
-            ]
-            for mode in Mode
-        }
+        start_s, seconds = self.now_s - self.window.seconds, self.window.seconds
+        dots: dict[Mode, list[Dot]] = {mode: [] for mode in Mode}
+        for call in self.calls:
+            if call.ttft_ms is not None:
+                dots[call.mode].append(Dot((call.at - start_s) / seconds, call.ttft_ms))
         heading = title("TTFT", ("time to the first token", MUTED))
         return self._chart(heading, Plotted(dots, None, self._names()), height)
 
@@ -82,9 +70,6 @@ class Charts:
         if height <= 1:
             return [left(heading, self.width)]
         return [heading, *plot(plotted, self.width, min(height - 1, _MOST_ROWS))]
-
-    def _at(self, call: EndedCall) -> float:
-        return 1 - (self.now_s - call.at) / self.window.seconds
 
     def _names(self) -> list[tuple[float, str]]:
         window = self.window
@@ -111,10 +96,7 @@ class Charts:
 
 
 class PlotSection(Section):
-    """``calls`` of ``window``, None while they are read; total above TTFT, or total alone.
-
-    A picture that merely moves on is drawn by a thread, and the one before stands meanwhile.
-    """
+    """``calls`` of ``window``, None while they are read; total above TTFT, or total alone."""
 
     DEFAULT_CSS = """
     PlotSection { height: 1fr; }
@@ -125,38 +107,16 @@ class PlotSection(Section):
     limit_ms: reactive[float] = reactive(2000.0)
     broken: reactive[bool] = reactive(default=False)
 
-    def __init__(self) -> None:
-        super().__init__()
-        # The newest picture; None where what it shows is no longer so.
-        self._drawn: tuple[Charts, list[Content]] | None = None
-        self._drawing = False
-
     def show(self, calls: tuple[EndedCall, ...] | None, window: Window, now_s: float) -> None:
         """Draw these; once in a while only, where the same window has merely moved on."""
         moved_s = now_s - self.now_s
-        moved_on = window is self.window and bool(calls) == bool(self.calls) and moved_s > 0
-        if moved_on and (self._drawing or moved_s < _DRAWN_EVERY_S):
+        same = window is self.window and bool(calls) == bool(self.calls)
+        if same and 0 < moved_s < _DRAWN_EVERY_S:
             return
         self.set_reactive(PlotSection.window, window)
         self.set_reactive(PlotSection.now_s, now_s)
         self.set_reactive(PlotSection.calls, calls)
-        if moved_on and self._drawn and self.is_on_screen:
-            self._drawing = True
-            self.run_worker(self._draw_beside(self._charts()))
-        else:
-            self._drawn = None
-            self.refresh()
-
-    async def _draw_beside(self, charts: Charts) -> None:
-        try:
-            self._drawn = charts, await asyncio.to_thread(charts.lines)
-        finally:
-            self._drawing = False
         self.refresh()
-
-    def _charts(self) -> Charts:
-        width, height = self.content_size
-        return Charts(self.calls or (), self.window, self.now_s, self.limit_ms, width, height)
 
     def lines(self, width: int) -> list[Content]:
         """As many lines as there is height."""
@@ -168,10 +128,7 @@ class PlotSection(Section):
             return [left(title("LATENCY", told), width)]
         if not self.calls:
             return [title("LATENCY", (f"no calls in the last {self.window.words}", MUTED))]
-        charts = self._charts()
-        if self._drawn is None or not self._drawn[0].has_place_of(charts):
-            self._drawn = charts, charts.lines()
-        return self._drawn[1]
+        return Charts(self.calls, self.window, self.now_s, self.limit_ms, width, height).lines()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """The least there can be; the stylesheet gives it more."""

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from textual.app import App
 
-from core.stages import Mode
-from reflex_tui.model.latencies import WINDOWS, EndedCall
 from reflex_tui.model.slash import parse
 from reflex_tui.watch.announcements import CommandWanted, ViewSeen
-from reflex_tui.widgets.plot import Charts, PlotSection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.making import routing_view
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
-
     from core.capsule import Record
     from tests.support.tui.bench import Bench
 
@@ -115,34 +108,3 @@ async def test_escape_leaves_the_time_and_keeps_the_filter(a_day: tuple[Record, 
         assert "mode:cloud" in bench.shown()
         assert not bench.routing.listing.filter.is_empty
         assert "Open" in bench.offered()
-
-
-class _Alone(App[None]):
-    def compose(self) -> ComposeResult:
-        yield PlotSection()
-
-
-async def test_a_chart_that_moves_on_is_drawn_by_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys are heard meanwhile; the first one, and one of another size, are there at once."""
-    drawn: list[tuple[float, int, bool]] = []
-    lines = Charts.lines
-
-    def noted(charts: Charts) -> list:
-        here = threading.current_thread() is threading.main_thread()
-        drawn.append((charts.now_s, charts.width, here))
-        return lines(charts)
-
-    monkeypatch.setattr(Charts, "lines", noted)
-    calls = (EndedCall(95.0, Mode.REFLEX, "reflex", answered=True, waited_ms=120.0),)
-    app = _Alone()
-    async with app.run_test(size=(60, 14)) as pilot:
-        section = app.query_one(PlotSection)
-        for now_s in (100.0, 101.0, 103.0):
-            section.show(calls, WINDOWS[0], now_s)
-            await pilot.pause()
-            await app.workers.wait_for_complete()
-        await pilot.pause()
-        assert drawn == [(100.0, 60, True), (103.0, 60, False)]
-        await pilot.resize_terminal(50, 14)
-        await pilot.pause()
-        assert drawn[2:] == [(103.0, 50, True)]

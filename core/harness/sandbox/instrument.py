@@ -16,7 +16,6 @@ import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from unittest import TestCase
 
 from core.errors import SuiteError
 from core.syntax import parse
@@ -68,6 +67,8 @@ def _raise(exception: ast.expr) -> ast.Raise:
 
 def _assertion_method(node: ast.AST) -> str:
     """``assertX`` for a call ``self.assertX(…)`` of unittest's own, else nothing."""
+    from unittest import TestCase  # its package costs a start that reads no tests
+
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
             return name if name.startswith("assert") and hasattr(TestCase, name) else ""
