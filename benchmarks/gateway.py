@@ -2,7 +2,8 @@
 
 The same call to the instant stub directly, through ``code reflex serve``, and through LiteLLM's
 proxy where the command ``litellm`` is found (``--tools``), one after another on one connection:
-plain and streamed. Then 32 callers at once for some seconds, and the memory of each process.
+plain and streamed. Then 32 callers at once for some seconds, and the memory of each process. The
+ways take turns, so that other work on the machine meets them all alike.
 
     python benchmarks/gateway.py [--quick] [--tools DIR[:DIR]]
 """
@@ -15,11 +16,12 @@ import os
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 ADDED_MS, ADDED_P95_MS, A_SECOND, MEMORY_MB = 1.5, 4.0, 800, 60
 CALLERS = 32
+ROUNDS = 10
 # Without a key of its own it starts for local development only.
 _LITELLM = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -161,16 +164,23 @@ async def _measured(given: Given, direct: str, stack: ExitStack) -> dict[str, Me
         if proxy := shutil.which("litellm", path=given.tools or None):
             ways["LiteLLM proxy"] = stack.enter_context(_litellm(proxy, direct))
         found = {name: Measured() for name in ways}
-        repetitions = given.times(200, 1000)
-        for name, (endpoint, _) in ways.items():
-            async with Caller(endpoint) as caller:
+        async with AsyncExitStack() as callers:
+            asks = {}
+            for name, (endpoint, _) in ways.items():
+                asks[name] = (await callers.enter_async_context(Caller(endpoint))).ask
                 for _ in range(20):
-                    await caller.ask(stream=True)
-                for _ in range(repetitions):
-                    found[name].plain.append(await caller.ask(stream=False))
-                    found[name].streamed.append(await caller.ask(stream=True))
-        for name, (endpoint, child) in ways.items():
-            found[name].a_second = await _rate(endpoint, float(given.times(3, 10)))
+                    await asks[name](stream=True)
+            for _ in range(ROUNDS):
+                for name, ask in asks.items():
+                    for _ in range(given.times(20, 100)):
+                        found[name].plain.append(await ask(stream=False))
+                        found[name].streamed.append(await ask(stream=True))
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(given.times(3, ROUNDS)):
+            for name, (endpoint, _) in ways.items():
+                rates[name].append(await _rate(endpoint, 1.0))
+        for name, (_, child) in ways.items():
+            found[name].a_second = statistics.median(rates[name])
             found[name].memory_mb = _peak_mb(child) if child else 0.0
         return found
 

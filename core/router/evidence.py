@@ -290,7 +290,7 @@ class Evidence:
         if self._seals is None or not counts or silent:
             return event
         number = next(self.numbers)
-        fields = event.model_dump(include=set(SEALED)) | {"watched": number}
+        fields = {name: getattr(event, name) for name in SEALED} | {"watched": number}
         sealed = {"watched": number, "seal": self._seals.seal(fields)}
         return event.model_copy(update=sealed)
 
