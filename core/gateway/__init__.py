@@ -6,6 +6,6 @@ graceful end), passes ``security`` (this machine, no web page, the token) and re
 the answer as it may be sent: a local server's when it is whole and valid, a cloud's as it comes.
 ``runs`` gives each call the Implementer of the configuration as it is now; ``metrics`` counts.
 
-``dialects`` are pure: they read and word requests, answers and errors. The rest needs the
-``serve`` extra (starlette, uvicorn, prometheus-client), except ``runs`` and ``security``.
+``dialects`` are pure: they read and word requests, answers and errors. The rest, except ``runs``
+and ``security``, needs the ``serve`` extra: starlette, uvicorn, httptools, prometheus-client.
 """

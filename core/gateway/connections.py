@@ -15,8 +15,8 @@ import resource
 import socket
 from typing import TYPE_CHECKING, Any
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 HEAD_S = 10.0
 """How long the head of a request may take, from the connection or from its first byte."""
 
+MAX_HEAD = 64 << 10
+"""The longest head of a request, in bytes."""
+
 UNREAD_S = 120.0
 """How long an agent may leave unread what it was sent, once that is too much for the buffers."""
 
+_INVALID = "Invalid HTTP request received."
+_TOO_LONG = "the head of the request is too long"
 _MOST = 1000
 _LEAST = 4
 _SHARE = 3  # a call takes its agent's connection, its server's, and files
@@ -45,13 +50,16 @@ def connection_limit() -> int:
     return max(_LEAST, min(_MOST, left // _SHARE))
 
 
-class Connection(H11Protocol):
-    """One agent's connection; uvicorn's, with a deadline for heads and few writes."""
+class Connection(HttpToolsProtocol):
+    """One agent's connection; uvicorn's, with a limit and a deadline for heads, and few writes."""
 
     quiet_since = 0.0
     """When anything last happened here, on the event loop's clock."""
     is_lost = False
     """Whether it is gone; one that is closing still holds what its agent has not read."""
+    _in_head = True
+    _head_bytes = 0
+    _message_is_whole = False
     _head_deadline: asyncio.TimerHandle | None = None
     _read_deadline: asyncio.TimerHandle | None = None
 
@@ -59,7 +67,9 @@ class Connection(H11Protocol):
     def is_idle(self) -> bool:
         """Whether no request is being answered: none is here, or not all of it."""
         cycle = self.cycle
-        return cycle is None or bool(cycle.response_complete or cycle.more_body)
+        if cycle is None or self.pipeline:
+            return cycle is None
+        return bool(cycle.response_complete or cycle.more_body)
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -75,8 +85,64 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
         self.quiet_since = self.loop.time()
-        super().data_received(data)
+        if self._message_is_whole:  # what comes after one message begins the next
+            self._begin_head()
+        if self._in_head:
+            self._head_bytes += len(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._read(data)
+        except httptools.HttpParserError:
+            self.logger.warning(_INVALID)
+            self.send_400_response(_INVALID)
+        else:
+            if self._in_head and self._head_bytes > MAX_HEAD:
+                self.send_400_response(_TOO_LONG)
         self._watch_head()
+
+    def _read(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                # To HTTP/2, say, as Java's client asks by itself. None is made: the request is read
+                # again without, since the parser reads neither its body nor another after it.
+                data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+            else:
+                return
+
+    def _head_without_upgrade(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        kept = (header for header in self.headers if header[0] != b"upgrade")
+        return b"\r\n".join([*lines, *(b"%b: %b" % header for header in kept), b"", b""])
+
+    def on_message_begin(self) -> None:  # noqa: D102
+        if self._message_is_whole:
+            self._begin_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:  # noqa: D102
+        # What came with the end of the head may belong to the body.
+        if self._head_bytes > MAX_HEAD and self._head_length() > MAX_HEAD:
+            raise ValueError(_TOO_LONG)
+        if self.parser.get_method() == b"CONNECT":
+            raise ValueError(_INVALID)
+        if not self.parser.should_upgrade():
+            self._in_head = False
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:  # noqa: D102
+        if not self.parser.should_upgrade():
+            self._message_is_whole = True
+            super().on_message_complete()
+
+    def _begin_head(self) -> None:
+        self._in_head, self._head_bytes, self._message_is_whole = True, 0, False
+
+    def _head_length(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
         self.is_lost = True
@@ -107,7 +173,7 @@ class Connection(H11Protocol):
             self._read_deadline = None
 
     def _watch_head(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
+        if self._message_is_whole or not self._in_head:
             self._stop_watching()
         elif self._head_deadline is None:
             self._head_deadline = self.loop.call_later(HEAD_S, self.drop)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 GRACE_S = 30
-_MAX_HEAD = 64 << 10
 # Longer than clients keep a connection, so that none is closed under a request just sent.
 _KEEP_ALIVE_S = 75
 _LAST_WORDS_S = 2.0
@@ -122,7 +121,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http="httptools",
                 ws="none",
                 loop="asyncio",
                 lifespan="off",
@@ -130,7 +129,6 @@ class Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                h11_max_incomplete_event_size=_MAX_HEAD,
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=grace_s,
             )

@@ -2,7 +2,8 @@
 
 A web page that a user visits can make his browser talk to loopback. It cannot leave out ``Origin``,
 and with a name that was rebound to 127.0.0.1 it cannot send another ``Host`` than that name. A
-request that gives its length in two ways is refused too: a proxy may have read it otherwise.
+request that names two hosts, or gives its length in two ways, is refused too, and its connection
+closed: a proxy may have read it otherwise.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Guard:
                 403,
                 "this server does not answer to that Host; see `code reflex serve --help`",
                 code="host_not_allowed",
+                headers={"connection": "close"},
             )
         for name, value in headers:
             if name == b"origin" or (

@@ -200,6 +200,7 @@ HOSTILE = {
     + b"2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
     + b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200 + b"\r\n\r\n",
+    "a tunnel": b"CONNECT localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 }
 
@@ -214,6 +215,22 @@ async def test_hostile_heads_are_refused(settings: Settings) -> None:
         assert b"200" in (
             await raw(url, b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         )
+
+
+UPGRADE = b"connection: Upgrade\r\nupgrade: h2c\r\ncontent-type: application/json\r\n"
+LAST = b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("further", [b"content-type: application/json\r\n", UPGRADE])
+async def test_what_is_no_attack_is_answered(settings: Settings, further: bytes) -> None:
+    """A body longer than a head may be; an upgrade that is asked for and not made, as Java does."""
+    body = b" " * 100_000 + b"{}"
+    head = HEAD + f"{len(body)}\r\n".encode() + further + b"\r\n"
+    async with gateway(settings) as url:
+        answer = await raw(url, head + body + LAST)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"messages must be a list" in answer
+    assert b"HTTP/1.1 200" in answer
 
 
 BAD_FORM = FORM | {"json_schema": {"name": "no schema"}}
