@@ -267,6 +267,7 @@ class CutReply(BackendError):
 class CutByCaller(CutReply):
     """The caller's own limit cut it, and a part is of no use: half a JSON object, half a call."""
 
+    code = "cut_by_caller"
     counting = Counting.NOT_COUNTED
 
 

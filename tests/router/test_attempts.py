@@ -163,7 +163,7 @@ async def test_what_the_callers_limit_makes_useless_is_no_fault_of_the_server(
     assert not recorded(settings, "BreakerStateChanged")
     ours = [one for one in recorded(settings, "LLMCall") if one["mode"] == "reflex"]
     assert {(one["error"], one["finish_reason"], one["watched"]) for one in ours} == {
-        ("cut", "length", 0)
+        ("cut_by_caller", "length", 0)
     }
 
 
