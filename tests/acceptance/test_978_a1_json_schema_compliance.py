@@ -91,7 +91,7 @@ async def test_the_patch_loops_own_question_gets_bare_json(
     assert local
     for call in local:
         assert call["success"] == (call["error"] is None)
-        assert call["error"] in {None, "cut"}
+        assert call["error"] in {None, "cut_by_caller"}
         if call["success"]:
             assert_bare_json(call["response"]["text"], wanted)
 

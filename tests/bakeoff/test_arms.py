@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_sandbox")
 
 
+@pytest.mark.slow
 async def test_unknown_and_equal_arms_are_refused(project: Path) -> None:
     """The error lists what there is."""
     async with arena(project, tasks=1) as a:

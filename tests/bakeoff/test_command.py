@@ -41,6 +41,7 @@ def test_enable_takes_a_valid_pass(project: Path) -> None:
     assert "enabled = true" in config.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_status_names_the_sandbox(project: Path) -> None:
     """Its tier, as an attack on it finds out, for people and in JSON."""
     words = reflex(project, "status")

@@ -112,6 +112,7 @@ async def test_a_pass_is_of_as_many_candidates_as_were_asked(project: Path) -> N
             assert await detail(a.settings) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("solved", "expected"), [(3, "success_parity"), (5, None)])
 @pytest.mark.usefixtures("no_sandbox")
 async def test_the_newest_verdict_counts(project: Path, solved: int, expected: str | None) -> None:

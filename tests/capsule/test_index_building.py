@@ -75,6 +75,7 @@ def test_several_processes_build_it_together(filled: tuple[EventLog, list[Record
     ] * 3
 
 
+@pytest.mark.slow
 def test_threads_may_ask_while_it_is_built(filled: tuple[EventLog, list[Record]]) -> None:
     """Questions from other threads are answered from what is indexed so far."""
     log, _ = filled

@@ -77,7 +77,9 @@ def test_a_suite_is_answered_from_its_solutions(
         assert (applied.files == solved) is (success_rate == 1.0)
 
 
-@pytest.mark.parametrize("name", ["reflex_patchloop_v1", "reflex_patchloop_v2"])
+@pytest.mark.parametrize(
+    "name", ["reflex_patchloop_v1", pytest.param("reflex_patchloop_v2", marks=pytest.mark.slow)]
+)
 def test_tasks_that_auto_asks_by_functions_are_solved_by_functions(name: str) -> None:
     """Functions that change and new ones, constants, imports; a failing answer is a valid edit."""
     asked = 0

@@ -117,6 +117,7 @@ def test_stop_leaves_no_process_and_no_port(tmp_path: Path) -> None:
         assert listening(port)
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_a_file_of_ones_own_is_served_under_its_name(tmp_path: Path) -> None:
     """The file's name in lower case; neither an option of the child's, nor controls."""

@@ -51,7 +51,7 @@ def test_percentile_does_not_round_its_rank_up_by_accident() -> None:
 
 
 @pytest.mark.parametrize("p", [Fraction(1, 20), Fraction(1, 2), Fraction(9, 10)])
-@pytest.mark.parametrize("n", [1, 7, 59, 204])
+@pytest.mark.parametrize("n", [1, 7, 59, pytest.param(204, marks=pytest.mark.slow)])
 def test_binomial_cdf_agrees_with_rational_arithmetic(n: int, p: Fraction) -> None:
     """Twelve digits over the whole range, tails included."""
     for k in range(-1, n + 1):

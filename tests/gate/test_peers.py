@@ -25,6 +25,7 @@ def peer() -> Any:
     return pytest.importorskip("scipy.stats", reason="scipy is not installed")
 
 
+@pytest.mark.slow
 def test_students_t(peer: Any) -> None:
     """Quantiles to five digits at all that the gate asks for, the distribution to ten."""
     for freedom in (1, 2, 3, 9, 16, 29, 30, 67, 203):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STAGE = {"X-Speckit-Stage": "plan"}
 
 
+@pytest.mark.slow
 async def test_llm(project: Path) -> None:
     """Streamed, whole, and by a schema."""
     models: Any = pytest.importorskip("llm.default_plugins.openai_models")

@@ -48,6 +48,7 @@ def on_terminal(argv: list[str], cwd: Path) -> Line:
     return Line(argv, cwd, _PLAIN, terminal=argv[0] != "bakeoff")
 
 
+@pytest.mark.slow
 def test_a_capsule_by_a_stranger(project: Path) -> None:
     """Every field of every type of event, hostile and well-chained, through every command."""
     written = bodies(hostile_values(STRINGS))

@@ -193,6 +193,7 @@ async def test_a_check_that_is_no_program(tmp_path: Path) -> None:
         assert found.reflex.asked == found.cloud.asked == []
 
 
+@pytest.mark.slow
 async def test_a_check_that_passes_already(tmp_path: Path) -> None:
     """It is said, and the work goes on: what is asked for may be new."""
     async with scene(tmp_path / "repo", reflex=[GOOD]) as found:
@@ -203,6 +204,7 @@ async def test_a_check_that_passes_already(tmp_path: Path) -> None:
         assert "It fails:" not in found.reflex.asked[0]
 
 
+@pytest.mark.slow
 async def test_a_check_without_end(tmp_path: Path) -> None:
     """It is stopped, the model is told, and the next attempt may mend it."""
     waits = "import time\ntime.sleep(600)\n"

@@ -205,6 +205,7 @@ async def test_a_task_that_reflex_begins_or_that_is_not_sampled_is_no_pair(
         assert len(found.reflex.asked) == (3 if promoted else 0)
 
 
+@pytest.mark.slow
 async def test_one_that_takes_too_long_is_stopped_and_counts_as_not_solved(tmp_path: Path) -> None:
     """The answer does not wait for longer than ``wait_s``."""
     text = PATIENT + ALL.replace("wait_s = 60", "wait_s = 5")
@@ -280,6 +281,7 @@ async def test_a_check_that_the_sandbox_cannot_run_says_nothing_of_reflex(tmp_pa
         assert found.world.events("ShadowChecked") == []
 
 
+@pytest.mark.slow
 async def test_without_a_sandbox_or_a_healthy_server_there_is_no_comparison(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,6 +155,7 @@ def test_odd_numbers_of_trials_do_not_take_for_ever() -> None:
     assert compare(made(now), made(before)).success.worse
 
 
+@pytest.mark.slow
 @given(trials(), trials())
 def test_any_two_runs_compare_or_say_why_not(first: list[Trial], second: list[Trial]) -> None:
     """Reports may be a stranger's."""

@@ -55,6 +55,7 @@ def test_every_trial_that_was_asked_for_is_there() -> None:
     assert len(set(names)) == len(names) == 6
 
 
+@pytest.mark.slow
 @given(trials())
 def test_it_is_well_formed_whatever_the_texts(made_up: list[Trial]) -> None:
     """Control characters, CDATA ends and entities included."""

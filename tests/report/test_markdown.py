@@ -61,7 +61,7 @@ def test_the_verdict_stands_first_and_then_what_limits_it() -> None:
     """One line with the reason, the models, the stamps, the gate's table."""
     page = render(made(planted(64, lost=20), stamps=["scripted"]))
     lines = page.splitlines()
-    assert lines[0] == "# ✖ fail: success parity 68.75 % is under 85 %"
+    assert lines[0] == "# ✖ fail: success parity 68.8 % is under 85 %"
     assert "Candidate `qwen2.5-coder-7b-instruct`, baseline `gpt-5-mini`" in lines[2]
     assert lines[4].startswith("> **scripted**: ")
     assert "| ✓ | P95 latency | 159 ms | ≤ 163 ms | < 2.00 s | pass |" in page

@@ -41,9 +41,16 @@ FAULTS = {
     "offschema": "not_compliant",
     "length": "cut",
 }
+_SHORT = {"status:500", "reset", "cut", "offschema"}
 
 
-@pytest.mark.parametrize(("fault", "code"), [*FAULTS.items()])
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (fault, code) if fault in _SHORT else pytest.param(fault, code, marks=pytest.mark.slow)
+        for fault, code in FAULTS.items()
+    ],
+)
 async def test_three_requests_then_the_cloud_for_all_calls(
     project: Path, fault: str, code: str, *, torture: bool
 ) -> None:
@@ -270,6 +277,7 @@ async def test_a_clouds_hang_is_its_own_timeout(project: Path) -> None:
                 await implementer.complete(QUESTION)
 
 
+@pytest.mark.slow
 async def test_one_probe_goes_of_many_at_half_open(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

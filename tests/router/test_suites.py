@@ -83,6 +83,7 @@ async def test_a_suite_that_changed_is_said_before_its_name(project: Path) -> No
         assert (await gate_of(w.settings)).detail == "suite_changed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", [{}, FAILED])
 async def test_a_bakeoff_on_another_suite_takes_no_pass_away(
     project: Path, later: dict[str, Any]

@@ -48,6 +48,7 @@ async def test_the_best_tier_that_holds(tier: Tier) -> None:
     assert str(chosen.tier) in chosen.reason
 
 
+@pytest.mark.slow
 @linux_only
 async def test_a_bubblewrap_that_does_not_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -98,6 +99,7 @@ async def test_where_nothing_holds(monkeypatch: pytest.MonkeyPatch, workspace: P
     assert result.exit_status == 0
 
 
+@pytest.mark.slow
 async def test_allowing_it_does_not_choose_it(tier: Tier) -> None:
     """A sandbox that holds is used also by those who would do without."""
     chosen = await choose_tier(allow_unsandboxed=True)

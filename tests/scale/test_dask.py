@@ -204,6 +204,7 @@ async def test_a_suite_that_a_worker_lacks(
             await a.run(executor=two.executor)
 
 
+@pytest.mark.slow
 async def test_no_scheduler(project: Path) -> None:
     """Said at once, with the line that starts one."""
     async with arena(project, tasks=1) as a:

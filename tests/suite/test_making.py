@@ -153,6 +153,7 @@ async def test_one_test_file_is_enough_for_a_task(tmp_path: Path, self_test: Sel
     assert made.tally.tried.total() == tried
 
 
+@pytest.mark.slow
 async def test_a_function_that_all_tests_reach(tmp_path: Path, self_test: SelfTest) -> None:
     """It is broken so that some of them still pass: who notices must be told from who does not."""
     root = make_repository(tmp_path)

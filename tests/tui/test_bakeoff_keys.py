@@ -53,11 +53,21 @@ def offered(bench: Bench) -> set[str]:
 @pytest.mark.parametrize(
     ("reports", "keys", "expected"),
     [
-        ((), (), {"New", "Disable"}),
-        ((one(1),), (), {"New", "Disable", "Open"}),
+        pytest.param((), (), {"New", "Disable"}, marks=pytest.mark.slow),
+        pytest.param((one(1),), (), {"New", "Disable", "Open"}, marks=pytest.mark.slow),
         ((one(2), one(1)), (), {"New", "Disable", "Open", "Compare", "Baseline"}),
-        ((one(2), one(1)), ("down",), {"New", "Disable", "Open", "Baseline"}),
-        ((one(2), one(1, "other")), (), {"New", "Disable", "Open", "Baseline"}),
+        pytest.param(
+            (one(2), one(1)),
+            ("down",),
+            {"New", "Disable", "Open", "Baseline"},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            (one(2), one(1, "other")),
+            (),
+            {"New", "Disable", "Open", "Baseline"},
+            marks=pytest.mark.slow,
+        ),
         (
             (one(2), one(1, "other")),
             ("down", "space", "up"),
@@ -194,9 +204,9 @@ async def test_a_model_has_a_trend_once_there_are_two_reports() -> None:
     ("command", "told"),
     [
         ("stop", "No bakeoff is running here"),
-        ("resume", "There is no interrupted bakeoff to resume"),
-        ("report", "There is no report yet"),
-        ("compare", "There is no report yet"),
+        pytest.param("resume", "There is no interrupted bakeoff to resume", marks=pytest.mark.slow),
+        pytest.param("report", "There is no report yet", marks=pytest.mark.slow),
+        pytest.param("compare", "There is no report yet", marks=pytest.mark.slow),
     ],
 )
 async def test_a_command_with_nothing_to_do_says_so(command: str, told: str) -> None:

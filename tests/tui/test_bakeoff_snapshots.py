@@ -211,6 +211,7 @@ async def show_reports(pilot: Pilot[None], desk: BakeoffControl) -> None:
     desk.pane.take_focus()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "theme"), LOOKS)
 def test_reports(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     """The newest report: gate, latency of both arms with the limit, what only one arm solved."""
@@ -400,6 +401,7 @@ async def test_leave() -> None:
     says(shown, "Stop it and leave", "esc Stay")
 
 
+@pytest.mark.slow
 def test_without_colour(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
     """NO_COLOR: glyphs and words say it."""
     monkeypatch.setenv("NO_COLOR", "1")

@@ -94,6 +94,7 @@ async def test_events_takes_a_filter() -> None:
         assert bench.routing.listing.filter.fields == (("mode", "cloud"),)
 
 
+@pytest.mark.slow
 async def test_pages_open_and_close() -> None:
     """Each command's page, with the way back in the footer."""
     pages = {"help": "FILES", "status": "[reflex.fallback]", "check": "P95 latency"}

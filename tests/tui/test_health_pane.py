@@ -74,7 +74,9 @@ async def test_tasks_that_reflex_worked_on_unseen_are_counted(seen: Windowed, ca
         assert "11 of 15 tasks" in " ".join(bench.shown().split())
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "size", [SIZES[0], *(pytest.param(one, marks=pytest.mark.slow) for one in SIZES[1:])]
+)
 async def test_the_four_reasons_are_in_sight_at_every_size(
     seen: Windowed, size: tuple[int, int]
 ) -> None:
@@ -268,8 +270,8 @@ async def test_the_engines_own_load_comes_from_its_real_metrics(engine: str) -> 
     ("engine", "told"),
     [
         (Engine.SGLANG, "start it with --enable-metrics"),
-        (Engine.LLAMACPP, "start it with --metrics"),
-        (Engine.VLLM, "not published"),
+        pytest.param(Engine.LLAMACPP, "start it with --metrics", marks=pytest.mark.slow),
+        pytest.param(Engine.VLLM, "not published", marks=pytest.mark.slow),
     ],
 )
 async def test_an_engine_that_publishes_no_load_says_how_it_would(

@@ -85,6 +85,7 @@ async def test_enabling_shows_what_live_calls_show(
             assert "● up" not in bench.shown()
 
 
+@pytest.mark.slow
 async def test_one_failure_of_many_is_no_verdict(tmp_path: Path) -> None:
     """What P95 may leave out is told as a count alone."""
     async with dashboard() as bench:

@@ -161,6 +161,7 @@ async def test_a_double_click_opens_the_call(a_day: tuple[Record, ...]) -> None:
         assert isinstance(bench.app.screen, DetailScreen)
 
 
+@pytest.mark.slow
 async def test_the_filters_line_and_its_state_are_clicked(a_day: tuple[Record, ...]) -> None:
     """The line to type in it, what it says of following to follow again."""
     async with dashboard() as bench:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+import pytest
+
 from core.errors import ConfigError
 from reflex_tui.model.live import Live
 from reflex_tui.model.reports import ListedReport
@@ -23,8 +25,6 @@ from tests.support.tui.bench import dashboard
 from tests.support.tui.making import ROOT, StillClock, ill, routing_view, settings
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.support.tui.bench import Bench
 
 
@@ -81,6 +81,7 @@ async def test_of_the_bakeoff_pane(monkeypatch: pytest.MonkeyPatch) -> None:
         assert bench.offered().isdisjoint({"New", "Stop", "Resume", "Promote", "Compare"})
 
 
+@pytest.mark.slow
 async def test_of_dialogs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a field has the focus: Enter would only be text to it."""
     for screen in (PromoteScreen, BakeoffStart):

@@ -97,6 +97,7 @@ async def test_a_capsule_that_goes_and_another_that_comes(workspace: Path) -> No
         assert "anew" in bench.shown()
 
 
+@pytest.mark.slow
 async def test_damage_far_up_is_told_and_the_rest_is_shown(workspace: Path) -> None:
     """One bit in an old event: the tail is there, and the state says that the log is damaged."""
     segment = workspace / ".speckit" / "capsule" / "events-000001.jsonl"

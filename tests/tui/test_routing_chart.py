@@ -22,7 +22,7 @@ async def drawn(bench: Bench) -> str:
     return bench.shown()
 
 
-@pytest.mark.parametrize("size", [(80, 40), (160, 48)])
+@pytest.mark.parametrize("size", [(80, 40), pytest.param((160, 48), marks=pytest.mark.slow)])
 async def test_log_sparklines_and_chart_are_in_sight_together(
     a_day: tuple[Record, ...], size: tuple[int, int]
 ) -> None:
@@ -95,6 +95,7 @@ async def test_a_click_on_the_filter_line_lets_it_be_typed(a_day: tuple[Record, 
         assert not bench.routing.listing.filter.is_empty
 
 
+@pytest.mark.slow
 async def test_escape_leaves_the_time_and_keeps_the_filter(a_day: tuple[Record, ...]) -> None:
     """While a time is typed the footer says so, and nothing of the filter is cleared."""
     async with dashboard() as bench:

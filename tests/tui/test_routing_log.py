@@ -67,6 +67,7 @@ async def test_the_log_follows_until_it_is_moved_up_and_resumes_at_end(log: Even
         assert "0041" in bench.shown()
 
 
+@pytest.mark.slow
 async def test_every_upward_move_stops_following(a_day: tuple[Record, ...]) -> None:
     """Keys, the wheel and a click alike; moving down to the last row follows again."""
     async with dashboard(size=(80, 24)) as bench:

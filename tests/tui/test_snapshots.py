@@ -78,6 +78,7 @@ async def test_time(a_day: tuple[Record, ...], seen: Windowed) -> None:
     says(shown, "t time", "▲ paused   2 new ↓ End")
 
 
+@pytest.mark.slow
 async def test_filter(a_day: tuple[Record, ...], seen: Windowed) -> None:
     """A filter that is being typed, while paused: what it leaves, and the keys that end it."""
     told = [ViewSeen(routing_view()), came(a_day), WindowSeen(seen)]

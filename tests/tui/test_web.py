@@ -80,6 +80,7 @@ def test_a_taken_port_is_told() -> None:
         assert "--port 0" in caught.value.remedy
 
 
+@pytest.mark.slow
 async def test_a_browser_gets_the_dashboard(tmp_path: Path) -> None:
     """The page, and through its socket the running dashboard; a foreign page is refused."""
     import aiohttp  # comes with the extra
