@@ -1,11 +1,12 @@
 """What the gateway adds to an agent's call, over HTTP with keep-alive, two durable events included.
 
-The same call to the instant stub directly, through ``code reflex serve``, and through LiteLLM's
-proxy where the command ``litellm`` is found (``--tools``), one after another on one connection:
-plain and streamed. Then 32 callers at once for some seconds, and the memory of each process. The
-ways take turns, so that other work on the machine meets them all alike.
+The same call to the instant stub directly, through ``code reflex serve``, through LiteLLM's proxy
+where the command ``litellm`` is found (``--tools``), and through NVIDIA's Switchyard where the
+Python of the peers (``--peers``) has nemo-switchyard; one after another on one connection: plain
+and streamed. Then 32 callers at once for some seconds, and the memory of each process. The ways
+take turns, so that other work on the machine meets them all alike.
 
-    python benchmarks/gateway.py [--quick] [--tools DIR[:DIR]]
+    python benchmarks/gateway.py [--quick] [--tools DIR[:DIR]] [--peers PYTHON]
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import h11
-from processes import MODEL, pin, stub
+from processes import MODEL, pin, stub, versions
 from table import Given, Result, Row, main, number
 from workspace import promoted
 
@@ -38,6 +39,9 @@ from core.start import python_module
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    # An endpoint, and the process that answers there; None for the stub itself.
+    _Way = tuple[str, subprocess.Popen[str] | None]
+
 ADDED_MS, ADDED_P95_MS, A_SECOND, MEMORY_MB = 1.5, 4.0, 800, 60
 CALLERS = 32
 ROUNDS = 10
@@ -46,6 +50,13 @@ _LITELLM = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
 }
+_SWITCHYARD = """
+import signal, sys
+from switchyard_rust.server import Server
+with Server(sys.argv[1]) as server:
+    print(server.base_url, flush=True)
+    signal.pause()
+"""
 _STARTING_S = 120
 _ADDRESS = re.compile(r"http://[\d.]+:\d+")
 
@@ -111,7 +122,7 @@ class Measured:
 
 def measure(given: Given) -> Result:
     """Milliseconds that each gateway adds, its rate and its memory."""
-    result = Result("gateway", versions=_versions())
+    result = Result("gateway", versions=_versions(given))
     with stub() as address, ExitStack() as stack:
         found = asyncio.run(_measured(given, f"{address}/instant/v1", stack))
     direct, ours = found["direct"], found["reflex"]
@@ -160,9 +171,7 @@ def measure(given: Given) -> Result:
 
 async def _measured(given: Given, direct: str, stack: ExitStack) -> dict[str, Measured]:
     async with _gateway(direct) as (ours, process):
-        ways = {"direct": (direct, None), "reflex": (ours, process)}
-        if proxy := shutil.which("litellm", path=given.tools or None):
-            ways["LiteLLM proxy"] = stack.enter_context(_litellm(proxy, direct))
+        ways = {"direct": (direct, None), "reflex": (ours, process), **_peers(given, direct, stack)}
         found = {name: Measured() for name in ways}
         async with AsyncExitStack() as callers:
             asks = {}
@@ -183,6 +192,15 @@ async def _measured(given: Given, direct: str, stack: ExitStack) -> dict[str, Me
             found[name].a_second = statistics.median(rates[name])
             found[name].memory_mb = _peak_mb(child) if child else 0.0
         return found
+
+
+def _peers(given: Given, direct: str, stack: ExitStack) -> dict[str, _Way]:
+    found: dict[str, _Way] = {}
+    if proxy := shutil.which("litellm", path=given.tools or None):
+        found["LiteLLM proxy"] = stack.enter_context(_litellm(proxy, direct))
+    if given.installed("nemo-switchyard"):
+        found["Switchyard"] = stack.enter_context(_switchyard(given.peers, direct))
+    return found
 
 
 async def _rate(endpoint: str, seconds: float) -> float:
@@ -232,6 +250,22 @@ def _litellm(program: str, endpoint: str) -> Iterator[tuple[str, subprocess.Pope
             yield f"http://127.0.0.1:{port}/v1", process
 
 
+@contextmanager
+def _switchyard(python: str, endpoint: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Its own server, which the wheel brings, with one model and nothing to decide."""
+    with tempfile.TemporaryDirectory() as directory:
+        config = Path(directory) / "routes.toml"
+        config.write_text(
+            f'schema_version = 1\n[llm_clients.stub]\nformat = "openai_chat"\n'
+            f'base_url = "{endpoint}"\napi_key_env = "SWITCHYARD_KEY"\n'
+            f'[targets.stub]\nid = "{MODEL}"\nllm_client = "stub"\n'
+            f'[routes.stub]\nid = "{MODEL}"\ntype = "passthrough"\ntarget = "stub"\n'
+        )
+        with _child([python, "-c", _SWITCHYARD, str(config)]) as process:
+            assert process.stdout
+            yield f"{process.stdout.readline().strip()}/v1", process
+
+
 def _wait(port: int) -> None:
     ends = time.monotonic() + _STARTING_S
     while True:
@@ -245,7 +279,7 @@ def _wait(port: int) -> None:
 @contextmanager
 def _child(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A gateway on the last core, ended as Ctrl-C would."""
-    environment = {**os.environ, **_LITELLM, "NO_COLOR": "1"}
+    environment = {**os.environ, **_LITELLM, "SWITCHYARD_KEY": "none", "NO_COLOR": "1"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as process:
@@ -272,8 +306,8 @@ def _rank(samples: list[float], percent: int) -> float:
     return value
 
 
-def _versions() -> dict[str, str]:
-    return {"python": sys.version.split()[0]}
+def _versions(given: Given) -> dict[str, str]:
+    return {"python": sys.version.split()[0], **versions(given, ["nemo-switchyard"])}
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ def test_status_names_the_sandbox(project: Path) -> None:
     assert sandbox["reason"] in line
 
 
+@pytest.mark.slow
 def test_pass_says_what_follows_from_it(project: Path) -> None:
     """Progress goes to stderr, line by line without a terminal; the verdict comes first."""
     with bench(project, reflex=1) as b:

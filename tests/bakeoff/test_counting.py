@@ -186,6 +186,7 @@ def test_after_a_demotion_the_count_begins_anew() -> None:
     assert folded([*run(1), demoted | {"fingerprint": "sha256:other"}]).runs == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_sandbox")
 async def test_an_undecided_run_leaves_a_pass_in_force_and_a_fail_ends_it(project: Path) -> None:
     """What it has seen is kept, but it decides nothing."""
@@ -204,6 +205,7 @@ async def test_an_undecided_run_leaves_a_pass_in_force_and_a_fail_ends_it(projec
     assert decided == ["pass", "fail"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_sandbox")
 async def test_calls_for_latency_are_made_where_they_can_matter(project: Path) -> None:
     """Not while parity is open too, unless the user wishes them; then up to his number."""

@@ -206,6 +206,7 @@ HOSTILE = sorted(
 )
 
 
+@pytest.mark.slow
 def test_hostile_text_takes_linear_time() -> None:
     """Anything repeated costs milliseconds; a quadratic pattern would run into the time limit."""
     for text in HOSTILE:

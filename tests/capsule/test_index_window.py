@@ -46,6 +46,7 @@ def within(body: dict[str, Any]) -> int | None:
     return int((at - STRETCH.since) / (STRETCH.until - STRETCH.since) * STRETCH.slices)
 
 
+@pytest.mark.slow
 def test_a_kind_of_event_is_counted_slice_by_slice(
     index: Index, bodies: tuple[Path, list[dict[str, Any]]]
 ) -> None:

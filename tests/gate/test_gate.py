@@ -444,6 +444,7 @@ def test_an_equal_arm_is_seldom_failed_and_the_rate_is_reproducible() -> None:
     )
 
 
+@pytest.mark.slow
 def test_false_alarms_agree_with_the_binomial() -> None:
     """At confidence 0 an alarm needs 16 or more of 20 disagreements to fall on one side: exact."""
     trials = bakeoff(50, reflex=lambda t, _n: t >= 10, cloud=lambda t, _n: not 10 <= t < 20)

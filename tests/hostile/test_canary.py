@@ -78,7 +78,7 @@ def turns() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     "mode",
-    [pytest.param(one, marks=pytest.mark.slow) if one == "prompts_only" else one for one in MODES],
+    [pytest.param(one, marks=pytest.mark.slow) if one != "full_io" else one for one in MODES],
 )
 async def test_key_and_prompt_over_every_fault(
     project: Path,

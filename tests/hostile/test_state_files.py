@@ -94,6 +94,7 @@ def linked_parent(path: Path, outside: Path) -> None:
 
 
 PLANTS = (fifo, directory, link, hard_link, dangling, device, sparse, linked_parent)
+_SHORT = (fifo, link, hard_link, sparse)
 
 
 @pytest.fixture
@@ -111,7 +112,11 @@ def _in_time() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_in_time")
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize(
+    "plant",
+    [one if one in _SHORT else pytest.param(one, marks=pytest.mark.slow) for one in PLANTS],
+    ids=lambda plant: plant.__name__,
+)
 def test_planted_state_files(
     plant: Callable[[Path, Path], None],
     tmp_path: Path,

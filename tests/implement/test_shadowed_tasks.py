@@ -123,6 +123,7 @@ async def test_only_the_cloud_solves_it_and_a_forged_or_copied_record_counts_for
         assert summary(found) == PairedTasks(cloud_only=1)
 
 
+@pytest.mark.slow
 async def test_its_candidates_are_no_more_at_once_than_shadow_calls_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +258,7 @@ async def test_a_comparison_can_be_skipped(tmp_path: Path, *, waits: bool) -> No
         assert found.world.events("ShadowChecked") == []
 
 
+@pytest.mark.slow
 async def test_ctrl_c_skips_a_comparison_and_the_answer_is_asked_about(tmp_path: Path) -> None:
     """It was paid for; only with ``--yes`` does the key end all."""
     async with scene(tmp_path / "repo", promoted=False, in_reflex=PATIENT + ALL) as found:

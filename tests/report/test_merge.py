@@ -51,6 +51,7 @@ def _shards(trials: list[Trial], parts: int, **values: Any) -> list[Report]:
     ]
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_the_merged_report_says_what_an_unsharded_run_would(data: st.DataObject) -> None:
     """The same gate, the same figures, the same tasks, whatever order the shards come in."""

@@ -86,6 +86,7 @@ def test_the_dashboard_says_why_before_what_the_bakeoff_measured(demoted: Settin
     ]
 
 
+@pytest.mark.slow
 def test_status_says_the_same(demoted: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     """For a person and for a program; live calls are of no pass then."""
     assert demoted.source.path

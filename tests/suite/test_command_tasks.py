@@ -88,6 +88,7 @@ async def test_a_command_decides(tmp_path: Path, self_test: SelfTest) -> None:
     assert odd.failure is FailureKind.COMPILE
 
 
+@pytest.mark.slow
 async def test_protected_files_are_laid_anew(tmp_path: Path, self_test: SelfTest) -> None:
     """An edit cannot bring its own test, and what one run wrote is gone in the next."""
     (task,) = load_suite(shell_suite(tmp_path)).tasks

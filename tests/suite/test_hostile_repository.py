@@ -79,6 +79,7 @@ async def test_tests_that_never_end_or_multiply_are_ended(
     assert "its check takes too long" in why
 
 
+@pytest.mark.slow
 async def test_replaced_and_promised_objects_are_not_looked_for(
     tmp_path: Path, self_test: SelfTest
 ) -> None:

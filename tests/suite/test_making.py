@@ -196,6 +196,7 @@ def test_the_command_tells_what_came_of_it(
     assert min(told["memory_mib"], told["check_memory_mib"], told["checks"]) > 0
 
 
+@pytest.mark.slow
 async def test_whoever_stops_keeps_what_is_found(tmp_path: Path, self_test: SelfTest) -> None:
     """The first task that is kept ends the work; it is on disk, and nothing half-written is.
 

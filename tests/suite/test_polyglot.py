@@ -36,7 +36,7 @@ def test_its_form() -> None:
 @pytest.mark.parametrize(
     "glob",
     [
-        "py-*",
+        pytest.param("py-*", marks=pytest.mark.slow),
         pytest.param("ts-order-total", marks=pytest.mark.slow),
         pytest.param("rust-badge-*", marks=pytest.mark.slow),
         pytest.param("go-shapes", marks=pytest.mark.slow),

@@ -113,6 +113,7 @@ def test_a_later_run_says_that_looks_only_end_it() -> None:
     assert "┊" not in bar(live)
 
 
+@pytest.mark.slow
 async def test_each_open_criterion_has_a_bar_towards_its_verdict() -> None:
     """As long as the share that is done, with the count of what its rates ask for in all."""
     async with dashboard(size=(120, 40)) as bench:

@@ -116,6 +116,7 @@ def test_going(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     assert seen(snap_compare, act, size, theme)
 
 
+@pytest.mark.slow
 async def test_preparing() -> None:
     """Nothing is asked yet: servers are looked at, the sandbox attacked."""
 
@@ -218,6 +219,7 @@ def test_reports(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     assert seen(snap_compare, show_reports, size, theme)
 
 
+@pytest.mark.slow
 async def test_stopped() -> None:
     """A run that was stopped can be gone on with; the partial report is marked as baseline."""
 
@@ -233,6 +235,7 @@ async def test_stopped() -> None:
     says(shown, "◆ ", "✖ not JSON", "about 50 more first calls")
 
 
+@pytest.mark.slow
 async def test_elsewhere() -> None:
     """A bakeoff of another process is seen by its journal."""
 
@@ -246,7 +249,10 @@ async def test_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(("size", "theme"), LOOKS[1:3])
-@pytest.mark.parametrize("keys", [(), ("down",)], ids=["overview", "task"])
+@pytest.mark.parametrize(
+    "keys",
+    [pytest.param((), id="overview"), pytest.param(("down",), id="task", marks=pytest.mark.slow)],
+)
 def test_report(
     snap_compare: Snap, size: tuple[int, int], theme: str, keys: tuple[str, ...]
 ) -> None:

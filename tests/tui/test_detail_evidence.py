@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from core.capsule import EventLog
 from reflex_tui.screens.detail import DetailScreen
 from reflex_tui.watch.announcements import ViewSeen
@@ -36,6 +38,7 @@ async def opened(bench: Bench) -> str:
     return bench.shown()
 
 
+@pytest.mark.slow
 async def test_a_whole_chain_is_said_to_hold(tmp_path: Path) -> None:
     """Hash and link, each by glyph and word."""
     configured, records = recorded(tmp_path)

@@ -73,6 +73,7 @@ def test_what_the_server_serves_is_what_to_write() -> None:
     assert not first_config(replace(routing_view(), settings=unconfigured()))
 
 
+@pytest.mark.slow
 async def test_status_and_help_name_the_place() -> None:
     """Also where all is well."""
     async with dashboard(unconfigured()) as bench:

@@ -126,6 +126,7 @@ async def test_a_changed_key_acts_and_is_shown_everywhere(tmp_path: Path) -> Non
         assert any("events" in row and "f6" in row for row in bench.shown().splitlines())
 
 
+@pytest.mark.slow
 async def test_two_keys_may_change_places(tmp_path: Path) -> None:
     """``q`` helps and ``?`` leaves, if the user wants it so."""
     file = tmp_path / "keys.toml"

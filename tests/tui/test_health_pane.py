@@ -363,6 +363,7 @@ async def test_figures_and_chart_are_of_the_same_window(a_day: tuple[Record, ...
         assert "BACKENDS  last 1 min" in bench.shown()
 
 
+@pytest.mark.slow
 async def test_calls_before_the_first_page_are_asked_for(a_day: tuple[Record, ...]) -> None:
     """The window of a day is as long for the table as for the log."""
     later = tuple(replace(each, seq=each.seq + 5000) for each in a_day)

@@ -132,7 +132,9 @@ SAYS = {
 @pytest.mark.parametrize(
     "state",
     [
-        pytest.param(one, marks=pytest.mark.slow) if one in {"deep", "reading"} else one
+        pytest.param(one, marks=pytest.mark.slow)
+        if one in {"deep", "reading", "untrusted", "looking"}
+        else one
         for one in SAYS
     ],
 )

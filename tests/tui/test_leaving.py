@@ -113,7 +113,7 @@ async def test_a_part_that_is_missing_before_is_an_error(monkeypatch: pytest.Mon
                 ("filter", ("2", "f", "x")),
             )
         ),
-        pytest.param(("3", "n"), id="start"),
+        pytest.param(("3", "n"), id="start", marks=pytest.mark.slow),
     ],
 )
 async def test_ctrl_c_leaves_whatever_is_open(keys: tuple[str, ...], tmp_path: Path) -> None:
@@ -127,6 +127,7 @@ async def test_ctrl_c_leaves_whatever_is_open(keys: tuple[str, ...], tmp_path: P
         assert app.return_code == 0
 
 
+@pytest.mark.slow
 async def test_ctrl_c_copies_what_is_selected(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a field or on the screen; only then it is no way out."""
     copied: list[str] = []

@@ -63,6 +63,7 @@ async def test_a_column_is_sorted_by_key_and_click_and_end_goes_back(
         assert len(bench.view.rows) == 44
 
 
+@pytest.mark.slow
 async def test_a_session_is_chosen_from_a_list(tmp_path: Path) -> None:
     """Each with its calls, failures and time; without any it is said where they come from."""
     with EventLog(tmp_path / "capsule", clock=StillClock()) as log, Index(log) as index:

@@ -41,6 +41,7 @@ async def test_they_count_what_comes_and_changes(a_day: tuple[Record, ...], tmp_
         assert "b fell back 4   c cloud 12" in told[-1]
 
 
+@pytest.mark.slow
 async def test_a_key_and_a_click_filter_and_again_they_do_not(a_day: tuple[Record, ...]) -> None:
     """The filter they set is the one that could have been typed."""
     async with dashboard() as bench:
@@ -151,6 +152,7 @@ async def test_keys_that_cannot_act_say_why(a_day: tuple[Record, ...]) -> None:
         assert "Filter" not in bench.offered()
 
 
+@pytest.mark.slow
 async def test_a_double_click_opens_the_call(a_day: tuple[Record, ...]) -> None:
     """As Enter does."""
     async with dashboard() as bench:

@@ -41,6 +41,7 @@ async def test_log_sparklines_and_chart_are_in_sight_together(
         assert {"Chart", "Window", "Filter"} <= bench.offered()
 
 
+@pytest.mark.slow
 async def test_at_80_by_24_the_chart_is_one_key_away(a_day: tuple[Record, ...]) -> None:
     """``l`` gives it the pane, without the filter's key, and takes it back."""
     async with dashboard(size=(80, 24)) as bench:

@@ -168,6 +168,7 @@ async def test_a_filter_goes_over_all_rows_and_keeps_the_cursor(workspace: Path)
         assert bench.view.row_at_cursor() == chosen
 
 
+@pytest.mark.slow
 async def test_new_events_wait_while_paused_and_end_shows_them(workspace: Path) -> None:
     """What is in sight stands still; the count of those waiting is told."""
     async with watching(workspace) as bench, _log(workspace) as log:

@@ -38,6 +38,7 @@ def log(tmp_path: Path) -> Any:
         yield made
 
 
+@pytest.mark.slow
 async def test_the_log_follows_until_it_is_moved_up_and_resumes_at_end(log: EventLog) -> None:
     """What waits is counted; End goes to the newest and stays with it."""
     for number in range(60):

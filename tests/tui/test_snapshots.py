@@ -93,6 +93,7 @@ async def test_empty() -> None:
     says(shown, "No decision yet", "$ code reflex serve", "whichever process makes it")
 
 
+@pytest.mark.slow
 async def test_broken_capsule() -> None:
     """The evidence does not hold."""
     error = CapsuleCorrupt(
@@ -124,6 +125,7 @@ async def test_too_small() -> None:
     says(shown, "Terminal too small", "needs 60×14, is 40×8")
 
 
+@pytest.mark.slow
 async def test_command_bar() -> None:
     """A slash command that is being typed: those that begin so, and what each is for."""
     shown = await Scene([ViewSeen(routing_view()), came(())], ["slash", "s"]).text(SMALL)
