@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,12 +151,26 @@ def serve_forever(options: EngineOptions, on_ready: Callable[[int], None]) -> No
     try:
         server = xllamacpp.Server(params)
     except RuntimeError as error:
+        _let_it_log()
         raise EngineError(
             f"llama.cpp cannot serve {options.gguf}",
             remedy="its log says why; a file cut short by a broken download is the usual cause",
         ) from error
     on_ready(urlsplit(server.listening_address).port or options.port)
     threading.Event().wait()
+
+
+def _let_it_log() -> None:
+    """Wait, a second at most, until the log says something and pauses.
+
+    A thread of llama.cpp's own writes it, and neither the exception nor the exit waits for that.
+    """
+    size = 0
+    for _ in range(10):
+        time.sleep(0.1)
+        before, size = size, os.fstat(2).st_size
+        if 0 < size == before:
+            return
 
 
 def model_name(path: Path) -> str:
