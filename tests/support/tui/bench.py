@@ -75,8 +75,10 @@ class Bench:
         return shown(self.app)
 
     def shows(self, words: str) -> bool:
-        """Whether that is on the screen; not while the screen is still to be laid out."""
-        return self.app.screen._compositor.size == self.app.size and words in self.shown()
+        """Whether that is on the screen, wrapped or not; not while it is still to be laid out."""
+        if self.app.screen._compositor.size != self.app.size:
+            return False
+        return "".join(words.split()) in "".join(self.shown().split())
 
     async def sees(self, words: str) -> None:
         """Wait until that is on the screen: a sheet is filled by a worker, once it is laid out."""
