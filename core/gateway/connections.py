@@ -160,6 +160,8 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def on_response_complete(self) -> None:  # noqa: D102
+        # The agent gets its answer before anybody counts it.
+        self.transport.flush()  # type: ignore[attr-defined]
         self.quiet_since = self.loop.time()
         super().on_response_complete()
 
@@ -188,6 +190,7 @@ class JoinedWrites:
     """A transport that sends what is written in one turn of the event loop as one piece.
 
     A reply's head and body are two writes; without Nagle's algorithm they would be two packets.
+    ``flush`` does not wait for the turn's end.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -198,17 +201,18 @@ class JoinedWrites:
     def write(self, data: bytes) -> None:
         """Send ``data`` soon."""
         if not self._pieces:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._pieces.append(data)
 
     def close(self) -> None:
         """Close when all is sent, or nobody reads it."""
-        self._flush()
+        self.flush()
         self._transport.close()
         if self._transport.get_write_buffer_size():
             self._loop.call_later(UNREAD_S, self._transport.abort)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send now what was written."""
         pieces, self._pieces = self._pieces, []
         if pieces and not self._transport.is_closing():
             self._transport.write(b"".join(pieces))

@@ -122,8 +122,9 @@ class Stream:
 
     async def _end(self) -> None:
         assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
         if not self._task.cancelled():
             self._task.exception()  # seen: whoever listened has had it
 

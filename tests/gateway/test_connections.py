@@ -11,13 +11,14 @@ import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from core.gateway import connections
 from core.gateway.connections import JoinedWrites, connection_limit
+from core.gateway.metrics import Metrics
 from tests.support.behaviours import DONE, delta, event, streams
 from tests.support.faultserver import FaultServer
 from tests.support.gateway.serving import (
@@ -153,7 +154,7 @@ async def test_a_reply_leaves_in_one_piece(project: Path, monkeypatch: pytest.Mo
     """Head and body together, over a socket that does not wait for more."""
     written: list[bytes] = []
     sockets: list[socket.socket] = []
-    flush = JoinedWrites._flush
+    flush = JoinedWrites.flush
 
     def spied(self: JoinedWrites) -> None:
         written.append(b"".join(self._pieces))
@@ -161,7 +162,7 @@ async def test_a_reply_leaves_in_one_piece(project: Path, monkeypatch: pytest.Mo
         assert sockets[-1].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         flush(self)
 
-    monkeypatch.setattr(JoinedWrites, "_flush", spied)
+    monkeypatch.setattr(JoinedWrites, "flush", spied)
     events = [event(delta({"content": "yes"})), event(delta({}, "stop")), DONE]
     async with (
         FaultServer(on_post(streams(*events))) as cloud,
@@ -172,6 +173,34 @@ async def test_a_reply_leaves_in_one_piece(project: Path, monkeypatch: pytest.Mo
     assert len(pieces) == 1
     assert pieces[0].startswith(b"HTTP/1.1 200")
     assert b'"yes"' in pieces[0]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_has_left_before_it_is_counted(
+    project: Path, monkeypatch: pytest.MonkeyPatch, *, stream: bool
+) -> None:
+    """An agent does not wait for our own figures."""
+    order: list[str] = []
+    flush, ended = JoinedWrites.flush, Metrics.ended
+
+    def flushed(self: JoinedWrites) -> None:
+        order.extend(["sent"] * bool(self._pieces))
+        flush(self)
+
+    def counted(*given: Any) -> None:
+        order.append("counted")
+        ended(*given)
+
+    monkeypatch.setattr(JoinedWrites, "flush", flushed)
+    monkeypatch.setattr(Metrics, "ended", counted)
+    events = [event(delta({"content": "yes"})), event(delta({}, "stop")), DONE]
+    async with (
+        FaultServer(on_post(streams(*events))) as cloud,
+        fronted(configured(project, cloud.endpoint)) as http,
+    ):
+        await http.post(CHAT, json={**ASKED, "stream": stream})
+    assert "sent" in order
+    assert order[-1] == "counted"
 
 
 def test_the_limit_follows_the_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
