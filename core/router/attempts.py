@@ -7,6 +7,7 @@ backend's circuit breaker, where one has a say, learns how it ended.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -163,6 +164,8 @@ class Attempts:
         await self.recorded()
         self.count += 1
         interruption: BaseException | None = None
+        kept = self._evidence.kept(request)
+        asyncio.get_running_loop().call_soon(kept.work_out)  # once the request has left
         start = self._clock.monotonic()
         try:
             reply = await client.complete(request, on_delta=on_delta)
@@ -180,7 +183,7 @@ class Attempts:
         recording = self._evidence.begin_call_record(
             self._call,
             backend,
-            request,
+            kept,
             outcome,
             attempt=self.count,
             fallback_reason=self.error.code if self.error else why.after,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from core.capsule.capture import Capture
@@ -89,6 +91,28 @@ class Outcome:
     error: BackendError | None = None
     cancelled: bool = False
     call_id: str | None = None
+
+
+class KeptRequest:
+    """What the record of an attempt keeps of its request.
+
+    Looking for secrets in an agent's prompt takes a millisecond and more, so that it is better done
+    while the server thinks (``work_out``) than when its answer is here.
+    """
+
+    def __init__(self, request: ChatRequest, capture: Capture) -> None:
+        self.request = request
+        self._capture = capture
+
+    @cached_property
+    def content(self) -> Any:
+        """As the capture mode has it; CapsuleError where that cannot be recorded."""
+        return self._capture.request(_as_sent(self.request))
+
+    def work_out(self) -> None:
+        """Have ``content`` ready; its error is for whoever asks for it."""
+        with suppress(CapsuleError):
+            _ = self.content
 
 
 class Recording:
@@ -207,11 +231,15 @@ class Evidence:
         """An agent's own id: hashed, unless replies are kept as they are."""
         return None if given is None else str(self._capture.response(given))
 
+    def kept(self, request: ChatRequest) -> KeptRequest:
+        """What will be recorded of a request that is about to be sent."""
+        return KeptRequest(request, self._capture)
+
     def begin_call_record(
         self,
         call: Call,
         backend: Backend,
-        request: ChatRequest,
+        kept: KeptRequest,
         outcome: Outcome,
         *,
         attempt: int,
@@ -219,13 +247,13 @@ class Evidence:
         waited_ms: float | None = None,
     ) -> Recording:
         """Record an attempt's end; awaited, a failure to do so is a warning and not raised."""
-        reply, error = outcome.reply, outcome.error
+        reply, error, request = outcome.reply, outcome.error, kept.request
         event = LLMCallEvent(
             run_id=self._run_id,
             policy_hash=self._policy.policy_hash,
             mode=backend.mode,
             model=backend.model,
-            request=self._capture.request(_as_sent(request)),
+            request=kept.content,
             response=self._capture.response(_as_received(outcome)),
             latency_ms=round(outcome.latency_ms, 3),
             fallback_reason=fallback_reason,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import core
 from core.capsule import EventLog
+from core.capsule.capture import Capture
 from core.client.backend import ChatRequest
 from core.errors import BadRequest, Misconfigured, RateLimited, ServerError
 from core.router.fitting import fitted
@@ -23,6 +25,7 @@ from tests.support.behaviours import (
     ROLE,
     SCHEMA,
     Handler,
+    Seen,
     delta,
     event,
     said,
@@ -231,6 +234,29 @@ def test_what_counts_is_written_in_the_errors() -> None:
         kind: kind("", status=0).counting for kind in (Misconfigured, RateLimited, ServerError)
     }
     assert list(kinds.values()) == ["opens", "not_counted", "counted"]
+
+
+async def test_the_request_is_looked_through_while_the_server_thinks(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Finding secrets in a long prompt takes milliseconds, which no caller waits for."""
+    looked = asyncio.Event()
+    request = Capture.request
+
+    def seen(self: Capture, obj: Any) -> Any:
+        looked.set()
+        return request(self, obj)
+
+    monkeypatch.setattr(Capture, "request", seen)
+    good = streams(*said("yes"))
+
+    async def thinks(asked: Seen, writer: asyncio.StreamWriter) -> None:
+        await looked.wait()
+        await good(asked, writer)
+
+    async with between(project, thinks) as (implementer, *_):
+        answer = await implementer.complete(QUESTION)
+    assert (answer.mode, answer.attempts) == (Mode.REFLEX, 1)
 
 
 def test_attempts_are_made_in_one_place() -> None:
