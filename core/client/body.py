@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from core.errors import LimitExceeded, ProtocolError
 
@@ -72,11 +72,8 @@ def _not_asked_for(_: bytes) -> Iterable[bytes]:
     )
 
 
-class SSEEvent(NamedTuple):
-    """One event; ``event`` is its name, empty when the server gave none."""
-
-    event: str
-    data: str
+SSEEvent = tuple[str, str]
+"""One event: its name, empty when the server gave none, and its data."""
 
 
 class SSEDecoder:
@@ -147,7 +144,7 @@ class SSEDecoder:
                     self._field(line)
                 elif data:
                     text = data[0] if len(data) == 1 else b"\n".join(data)
-                    events.append(SSEEvent(self._event, text.decode()))
+                    events.append((self._event, text.decode()))
                     data.clear()
                     self._event = ""
                 else:
@@ -212,8 +209,7 @@ class BodyReader:
         if self._json:
             self._whole.append(piece)
             return
-        for event in self._sse.feed(piece):
-            self._event(event, at)
+        self._take(self._sse.feed(piece), at)
 
     @property
     def whole(self) -> bytes | None:
@@ -227,13 +223,12 @@ class BodyReader:
             return
         if self._json:
             return
-        for event in self._sse.close():
-            # The last event may have been cut: then it counts for nothing, and the reply is
-            # complete only if a finish_reason came before.
-            try:
-                self._event(event, at)
-            except ProtocolError:
-                return
+        # The last event may have been cut: then it counts for nothing, and the reply is complete
+        # only if a finish_reason came before.
+        try:
+            self._take(self._sse.close(), at)
+        except ProtocolError:
+            return
         if self._assembly.first_chunk_at is None and not self.done and not self._named:
             raise ProtocolError("the server answered with neither a stream of events nor JSON")
 
@@ -248,13 +243,13 @@ class BodyReader:
         self._begun = bool(first)
         return self._begun
 
-    def _event(self, event: SSEEvent, at: float) -> None:
-        name, data = event
-        if self.done:
-            return
-        if name == "error":
-            raise self._assembly.error(data)
-        if data == _DONE:
-            self.done = True
-        elif data:
-            self._assembly.chunk(data, at)
+    def _take(self, events: list[SSEEvent], at: float) -> None:
+        for name, data in events:
+            if self.done:
+                return
+            if name == "error":
+                raise self._assembly.error(data)
+            if data == _DONE:
+                self.done = True
+            elif data:
+                self._assembly.chunk(data, at)

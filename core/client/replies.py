@@ -214,7 +214,9 @@ class Assembly:
     def _begin(self, payload: dict[str, Any], at: float) -> None:
         self.first_chunk_at = at
         model = payload.get("model")
-        self.model = self._quote(model) if type(model) is str else ""
+        if type(model) is str:
+            # What we asked for ourselves is no stranger's word.
+            self.model = model if model == self._backend.model else self._quote(model)
 
     def _take_around(self, payload: dict[str, Any]) -> None:
         usage = payload.get("usage")

@@ -59,11 +59,9 @@ class Request:
         return _place_of(self.url).origin
 
     def head(self) -> h11.Request:
-        """Its request line and headers."""
+        """Its request line and headers, all but the body's length."""
         place = _place_of(self.url)
         headers = {"Host": place.host, **self.headers}
-        if self.body:
-            headers["Content-Length"] = str(len(self.body))
         return h11.Request(method=self.method, target=place.target, headers=list(headers.items()))
 
 
@@ -269,7 +267,7 @@ class DirectTransport:
             connection.wire.close()
             raise
         body = _Body(connection, self._give_back)
-        fields, ended = _fields(head), connection.ended
+        fields, ended = connection.fields, connection.ended
         return Response(head.status_code, fields, body, body.aclose, connection.wire, ended)
 
     async def _open(self, origin: Origin) -> _Connection:
@@ -313,31 +311,47 @@ def _fields(head: h11.Response) -> dict[str, str]:
     return fields
 
 
+# All that h11 needs to know of a request to read its answer: none of ours asks for a head alone.
+_ASKED = h11.Request(method="GET", target="/", headers=[("Host", "")])
+
+
 class _Connection:
     """One exchange after the other over one wire.
 
-    h11 writes requests and reads heads; of bodies, those that are not chunked, as a stream's is.
+    h11 writes heads, and reads them; of bodies, those that are not chunked, as a stream's is.
     """
 
     def __init__(self, origin: Origin, wire: Wire) -> None:
         self.origin = origin
         self.wire = wire
         self.good_until = 0.0
+        self.fields: dict[str, str] = {}
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
         self._chunked: ChunkedBody | None = None
         self._waiting = b""
         self._persists = True
+        self._asked: tuple[str, str, Mapping[str, str]] | None = None
+        self._lines = b""
 
     async def ask(self, request: Request) -> h11.Response:
-        send = self._http.send
-        parts = (send(request.head()), send(h11.Data(request.body)), send(h11.EndOfMessage()))
-        await self.wire.write(b"".join(part for part in parts if part))
+        self._http.send(_ASKED)
+        self._http.send(h11.EndOfMessage())
+        await self.wire.write(self._head(request) + request.body)
         for _ in range(_MOST_HEADS):
             event = await next_event(self._http, self.wire)
             if type(event) is h11.Response:
                 self._begin(event)
                 return event
         raise h11.RemoteProtocolError("informational responses without end")
+
+    def _head(self, request: Request) -> bytes:
+        """The request line and headers; a server is asked again and again with the same ones."""
+        asked = (request.method, request.url, request.headers)
+        if asked != self._asked:
+            self._asked = asked
+            self._lines = (h11.Connection(h11.CLIENT).send(request.head()) or b"")[: -len(b"\r\n")]
+        length = b"Content-Length: %d\r\n" % len(request.body) if request.body else b""
+        return b"%b%b\r\n" % (self._lines, length)
 
     async def data(self) -> bytes | None:
         """The next piece of the body; None after the last."""
@@ -366,11 +380,11 @@ class _Connection:
 
     def _begin(self, head: h11.Response) -> None:
         """Take over a body that is chunked, with what of it h11 has already been given."""
-        fields = dict(head.headers)
-        if head.status_code == _OK and b"transfer-encoding" in fields:
+        self.fields = _fields(head)
+        if head.status_code == _OK and "transfer-encoding" in self.fields:
             self._chunked = ChunkedBody()
             self._waiting = self._http.trailing_data[0]
-            closing = b"close" in fields.get(b"connection", b"").lower()
+            closing = "close" in self.fields.get("connection", "").lower()
             self._persists = head.http_version >= b"1.1" and not closing
 
     async def _content(self, chunked: ChunkedBody) -> bytes | None:

@@ -141,10 +141,11 @@ def _last_end(events: bytearray, seen: int) -> int:
 
 def _kind(event: SSEEvent) -> object:
     """The event's name; some servers have it in the data alone."""
-    if event.event:
-        return event.event
+    name, text = event
+    if name:
+        return name
     try:
-        data = json.loads(event.data)
+        data = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return data.get("type") if isinstance(data, dict) else None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from contextlib import asynccontextmanager
+import time
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+import h11
 import pytest
 
 from core.client.backend import Backend
 from core.client.fetch import BODY_LIMIT, Fetched, get, open_http
+from core.client.transport import DirectTransport, Request
 from core.errors import (
     BackendError,
     ConnectFailed,
@@ -19,6 +22,7 @@ from core.errors import (
     ProtocolError,
 )
 from core.stages import Mode
+from tests.support.faultserver import FaultServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -106,3 +110,31 @@ async def test_a_list_of_millions_is_refused() -> None:
     assert isinstance(found, Fetched)
     with pytest.raises(ProtocolError):
         found.json()
+
+
+async def test_each_request_has_its_own_headers() -> None:
+    """On a kept connection too, where the lines of the request before may be sent again."""
+    async with FaultServer() as server, DirectTransport(time.monotonic) as transport:
+        for key, body in (("a", b""), ("a", b"{}"), ("b", b"{}"), ("a", b'{"n": 1}')):
+            headers = {"Authorization": key}
+            response = await transport.send(
+                Request("GET", f"{server.endpoint}/models", headers, body)
+            )
+            async for _ in response.body:
+                pass
+            await response.close()
+        seen = [(one.headers["authorization"], one.body, one.nth) for one in server.requests]
+    assert seen == [("a", b"", 1), ("a", b"{}", 2), ("b", b"{}", 3), ("a", b'{"n": 1}', 4)]
+
+
+async def test_what_no_header_may_hold_is_not_sent() -> None:
+    """Neither at first, nor once a request has gone over the connection."""
+    async with FaultServer() as server, DirectTransport(time.monotonic) as transport:
+        url = f"{server.endpoint}/models"
+        for headers in ({"X": "a"}, {"X": "a\r\nY: b"}):
+            with suppress(h11.LocalProtocolError):
+                response = await transport.send(Request("GET", url, headers))
+                async for _ in response.body:
+                    pass
+                await response.close()
+        assert [one.headers.get("y") for one in server.requests] == [None]

@@ -244,7 +244,7 @@ def test_split_anywhere(name: str) -> None:
 
     expected = events(body)
     assert expected == events(*(body[at : at + 1] for at in range(len(body))))
-    assert expected[-1].data == "[DONE]" or "chat" not in load(name).path
+    assert expected[-1][1] == "[DONE]" or "chat" not in load(name).path
     places = cuts(body)
     if len(body) > _SHORT:
         places = [at for at in places if at < _END or at >= len(body) - _END]

@@ -34,7 +34,7 @@ def streams(draw: st.DrawFn) -> tuple[bytes, list[SSEEvent]]:
         # One line end an event: "\r" and then "\n" for a blank line would be a single one.
         end = draw(LINE_ENDS)
         written += "".join(field + end for field in fields if field) + end
-        events.append(SSEEvent(name, "\n".join(lines)))
+        events.append((name, "\n".join(lines)))
     return written.encode(), events
 
 
