@@ -42,7 +42,7 @@ def measure(given: Given) -> Result:
     peers = {peer: found[peer] for peer in PEER_COMMANDS if peer in found}
     for what, floor, most in (
         ("code reflex --help", "pass", 4.0),
-        ("code reflex health", "httpx GET", 1.3),
+        ("code reflex health", "httpx GET", 1.6),
     ):
         label = "python -c pass" if floor == "pass" else "bare httpx GET"
         result.rows.append(
