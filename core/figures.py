@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
 
@@ -68,6 +68,21 @@ def duration(ms: float | None) -> str:  # noqa: PLR0911  one return a size
     if minutes < 10:  # noqa: PLR2004
         return f"{minutes} m {rest:02} s"
     return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.0f} h"  # noqa: PLR2004
+
+
+def told_apart(values: Sequence[float], ways: Iterable[Callable[[float], str]]) -> list[str]:
+    """The values in the first of ``ways`` that tells apart all which differ, else in the last."""
+    said: list[str] = []
+    for way in ways:
+        said = [way(value) for value in values]
+        if len(set(said)) == len(set(values)):
+            break
+    return said
+
+
+def decimals(value: float, places: int) -> str:
+    """``1,204.5``; what rounds to zero has no sign."""
+    return f"{round(value, places) + 0.0:,.{places}f}"
 
 
 def ago(seconds: float) -> str:

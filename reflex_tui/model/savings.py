@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from core.figures import NONE, duration, percent, plural
+from core.figures import NONE, decimals, duration, percent, plural, told_apart
 from core.figures import usd as dollars
 from core.monitor.savings import LEAST_HELD_OUT
 
 if TYPE_CHECKING:
-    from core.monitor.savings import Savings
+    from collections.abc import Callable, Sequence
+
+    from core.monitor.savings import SavedFigure, Savings
     from core.settings import Settings
 
 
@@ -18,27 +21,30 @@ def usd(saved: Savings) -> str:
     found = saved.usd
     if found is None:
         return NONE
-    if found.low is None or found.high is None:
-        return f"about {dollars(found.value)}, if the cloud had needed as many tokens"
-    return f"{dollars(found.value)} ({_signed(found.low)} to {_signed(found.high)})"
+    ends = _ends(found)
+    if not ends:
+        return f"{_about('about', found.value)}, if the cloud had needed as many tokens"
+    value, low, high = told_apart((found.value, *ends), (_signed, *_MONEY))
+    return f"{value} ({low} to {high})"
 
 
 def seconds(saved: Savings) -> str:
     """Waiting saved."""
-    found = saved.seconds
-    if found is None or found.low is None or found.high is None:
+    ends = _ends(saved.seconds)
+    if saved.seconds is None or not ends:
         return NONE
-    return f"{_time(found.value)} ({_time(found.low)} to {_time(found.high)})"
+    every = (saved.seconds.value, *ends)
+    value, low, high = told_apart(every, (_time, *_in_one_unit(every)))
+    return f"{value} ({low} to {high})"
 
 
 def parity(saved: Savings) -> str:
     """Success relative to the cloud."""
-    found, (ours, theirs) = saved.parity, saved.known
-    if found is None or found.low is None or found.high is None:
+    ends, (ours, theirs) = _ends(saved.parity), saved.known
+    if saved.parity is None or not ends:
         return NONE
-    shown = f"{percent(100 * found.value)} of the cloud's"
-    reach = f"{percent(100 * found.low)} to {percent(100 * found.high)}"
-    return f"{shown} ({reach}; {ours} and {theirs} outcomes)"
+    value, low, high = told_apart((saved.parity.value, *ends), (_share, *_SHARES))
+    return f"{value} of the cloud's ({low} to {high}; {ours} and {theirs} outcomes)"
 
 
 def brief_usd(saved: Savings) -> tuple[str, str]:
@@ -46,25 +52,31 @@ def brief_usd(saved: Savings) -> tuple[str, str]:
     found = saved.usd
     if found is None:
         return NONE, ""
-    if found.low is None or found.high is None:
-        return f"~ {dollars(found.value)}", ""
-    return dollars(found.value), f"{_signed(found.low)}…{_signed(found.high)}"
+    ends = _ends(found)
+    if not ends:
+        return _about("~", found.value), ""
+    ways = _MONEY[max(map(abs, ends)) < _LARGE :]
+    _, low, high = told_apart((found.value, *ends), ways)
+    return dollars(found.value), f"{low}…{high}"
 
 
 def brief_seconds(saved: Savings) -> tuple[str, str]:
-    """Waiting saved, likewise."""
-    found = saved.seconds
-    if found is None or found.low is None or found.high is None:
+    """Waiting saved, likewise; its unit stands once."""
+    ends = _ends(saved.seconds)
+    if saved.seconds is None or not ends:
         return NONE, ""
-    return _time(found.value), f"{_time(found.low)}…{_time(found.high)}"
+    every = (saved.seconds.value, *ends)
+    _, low, high = told_apart(every, _in_one_unit(every))
+    return _time(saved.seconds.value), f"{low.split()[0]}…{high}"
 
 
 def brief_parity(saved: Savings) -> tuple[str, str]:
     """Success relative to the cloud, likewise."""
-    found = saved.parity
-    if found is None or found.low is None or found.high is None:
+    ends = _ends(saved.parity)
+    if saved.parity is None or not ends:
         return NONE, ""
-    return percent(100 * found.value), f"{100 * found.low:.0f}…{100 * found.high:.0f} %"
+    _, low, high = told_apart((saved.parity.value, *ends), _SHARES)
+    return _share(saved.parity.value), f"{low.split()[0]}…{high}"
 
 
 def unknown(saved: Savings, settings: Settings) -> list[str]:
@@ -95,9 +107,51 @@ def _success_unknown(ours: int, theirs: int) -> str:
     return f"Success: {so_far}, but none of one side's worked, so there is no ratio."
 
 
+def _ends(found: SavedFigure | None) -> tuple[float, float] | None:
+    """The interval's, where there is one."""
+    if found is None or found.low is None or found.high is None:
+        return None
+    return found.low, found.high
+
+
+def _about(word: str, usd: float) -> str:
+    """``about $0.05``; what is too little to be told is not about anything."""
+    told = dollars(usd)
+    return told if told.startswith("<") else f"{word} {told}"
+
+
 def _signed(value: float) -> str:
-    return f"-{dollars(-value)}" if value < 0 else dollars(value)
+    if value >= 0:
+        return dollars(value)
+    return f"-{dollars(-value)}".replace("-< ", "> -")
 
 
 def _time(value: float) -> str:
     return f"-{duration(-1000 * value)}" if value < 0 else duration(1000 * value)
+
+
+def _share(value: float) -> str:
+    return percent(100 * value)
+
+
+def _money(value: float, places: int) -> str:
+    shown = decimals(value, places)
+    return f"-${shown[1:]}" if shown.startswith("-") else f"${shown}"
+
+
+def _in_one_unit(every_s: Sequence[float]) -> list[Callable[[float], str]]:
+    """Seconds in the unit of the greatest, with more and more decimals."""
+    most = max(map(abs, every_s))
+    size, unit = next((each for each in _UNITS if most >= each[0]), _UNITS[-1])
+    return [partial(_in_unit, size=size, unit=unit, places=places) for places in range(4)]
+
+
+def _in_unit(value: float, *, size: float, unit: str, places: int) -> str:
+    return f"{decimals(value / size, places)} {unit}"
+
+
+_UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (0.001, "ms"))
+_LARGE = 1000.0
+# With more and more decimals.
+_MONEY = [partial(_money, places=places) for places in (0, 2, 3, 4, 6)]
+_SHARES = [partial(_in_unit, size=0.01, unit="%", places=places) for places in range(4)]

@@ -163,6 +163,6 @@ def _table(parts: Sequence[Savings], width: int) -> list[Content]:
         local = () if narrow else (right(percent(100 * share), _SHARE),)
         lines.append(line(*known, *local, *more, *figures))
         if not beside and any(reach for _, reach in found):
-            reaches = "".join(f"{gap}{reach[:figure].ljust(figure)}" for _, reach in found)
-            lines.append(line((" " * before + reaches, MUTED)))
+            below = [piece for _, reach in found for piece in (gap, left(reach, figure))]
+            lines.append(line((" " * before + line(*below).plain, MUTED)))
     return lines

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from core.capsule import EventLog
 from core.monitor.facts import CallFacts
-from core.monitor.savings import savings_of
+from core.monitor.savings import SavedFigure, savings_of
 from core.settings import Cloud
 from core.stages import Mode, Reason
+from reflex_tui.model import savings as words
 from reflex_tui.screens.savings import SavedParts, SavingsScreen, read_savings, savings_page
 from tests.support.patience import until
 from tests.support.tui.bench import dashboard
@@ -72,6 +76,66 @@ def test_without_one_it_says_what_is_not_known() -> None:
     row = next(each for each in shown.splitlines() if each.startswith("d0"))
     assert "~ $0.01" in row
     assert row.count("–") == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said", "brief"),
+    [
+        ((41_000, 40_900, 41_200), "11.39 h (11.36 h to 11.44 h)", ("11 h", "11.36…11.44 h")),
+        ((10_800, 10_799, 10_801), "3.000 h (3.000 h to 3.000 h)", ("3 h", "3.000…3.000 h")),
+        ((125, 122, 131), "2 m 05 s (2 m 02 s to 2 m 11 s)", ("2 m 05 s", "2.0…2.2 min")),
+        ((7, -1, 12), "7.00 s (-1.00 s to 12.0 s)", ("7.00 s", "-1…12 s")),
+    ],
+)
+def test_an_interval_of_time_has_digits_enough_to_tell_its_ends_apart(
+    seconds: tuple[float, float, float], said: str, brief: tuple[str, str]
+) -> None:
+    """So long as three decimals do; "11 h (11 h to 11 h)" says nothing."""
+    saved = replace(savings_of("all", [], lambda *_: None), seconds=SavedFigure(*seconds))
+    assert words.seconds(saved) == said
+    assert words.brief_seconds(saved) == brief
+
+
+@pytest.mark.parametrize(
+    ("usd", "said", "brief"),
+    [
+        ((4.12, 3.9, 4.4), "$4.12 ($3.90 to $4.40)", ("$4.12", "$3.90…$4.40")),
+        (
+            (1204.2, 1203.9, 1204.4),
+            "$1,204.20 ($1,203.90 to $1,204.40)",
+            ("$1,204", "$1,203.90…$1,204.40"),
+        ),
+        (
+            (0.0031, -0.00002, 0.007),
+            "$0.0031 (> -$0.0001 to $0.0070)",
+            ("$0.0031", "$0.000…$0.007"),
+        ),
+    ],
+)
+def test_so_has_one_of_money(
+    usd: tuple[float, float, float], said: str, brief: tuple[str, str]
+) -> None:
+    """A loss too small for cents is told as one."""
+    saved = replace(savings_of("all", [], lambda *_: None), usd=SavedFigure(*usd))
+    assert words.usd(saved) == said
+    assert words.brief_usd(saved) == brief
+
+
+def test_what_is_too_little_to_tell_is_not_about_anything() -> None:
+    """Not "about < $0.0001"."""
+    little = SavedFigure(0.00001)
+    saved = replace(savings_of("all", [], lambda *_: None), usd=little)
+    assert words.usd(saved) == "< $0.0001, if the cloud had needed as many tokens"
+    assert words.brief_usd(saved) == ("< $0.0001", "")
+
+
+def test_so_has_one_of_success() -> None:
+    """Here a percent's decimals."""
+    ends = SavedFigure(1.0, 0.999, 1.001)
+    saved = replace(savings_of("all", [], lambda *_: None), parity=ends, known=(20, 30))
+    told = "100 % of the cloud's (99.9 % to 100.1 %; 20 and 30 outcomes)"
+    assert words.parity(saved) == told
+    assert words.brief_parity(saved) == ("100 %", "99.9…100.1 %")
 
 
 def test_nothing_yet() -> None:
