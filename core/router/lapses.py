@@ -189,15 +189,18 @@ def explained(
     passed: bool = False,
     other: OtherSuite | None = None,
 ) -> Explanation:
-    """What ``detail`` means; ``marks`` are the disqualifying ones of a decision that ``passed``.
+    """What ``detail`` means; ``marks`` are a decision's disqualifying ones, ``passed`` its verdict.
 
     ``other`` is the suite that ``suite_not_listed`` is about, where it is known.
     """
     if detail == "suite_not_listed" and other:
         return other.explanation
     found = [mark(name) for name in marks]
+    whys = ", and ".join(one.sentence for one in found)
     if detail == "marked" and found:
-        whys = ", and ".join(one.sentence for one in found)
         head = "passed, but does not count" if passed else "does not count"
         return Explanation(f"{head}: {whys}", found[0].next_step)
-    return LAPSES.get(detail) or Explanation(detail.replace("_", " "))
+    known = LAPSES.get(detail) or Explanation(detail.replace("_", " "))
+    if not found:
+        return known
+    return Explanation(f"{known.sentence}; a pass would not count: {whys}", known.next_step)

@@ -89,7 +89,10 @@ def assess(
         return GateView(valid=False, detail="superseded" if decided else "no_bakeoff")
     age_days = _age_days(event, present.now)
     marks = disqualifying(map(str, event.get("stamps") or ()), in_demo=present.in_demo)
-    detail = "marked" if marks else _lapse(event, policy, present, age_days)
+    detail = _lapse(event, policy, present, age_days)
+    # What failed would fail without the marks too.
+    if marks and detail not in _misses(event):
+        detail = "marked"
     other = None
     if detail == "suite_not_listed":
         other = other_suite(str(event.get("suite")), policy.reflex)
@@ -109,8 +112,14 @@ def _lapse(
         return stale.code
     if event.get("verdict") == "pass":
         return None if listed(event, policy.reflex.suites) else "suite_not_listed"
-    misses = event.get("misses") or []
-    return str(misses[0]) if event.get("verdict") == "fail" and misses else "inconclusive"
+    return next(iter(_misses(event)), "inconclusive")
+
+
+def _misses(event: Mapping[str, Any]) -> list[str]:
+    """What failed; empty where nothing did."""
+    return (
+        [str(each) for each in event.get("misses") or []] if event.get("verdict") == "fail" else []
+    )
 
 
 def other_suite(suite: str, reflex: Reflex) -> OtherSuite:

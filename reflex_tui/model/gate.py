@@ -230,7 +230,7 @@ def gate_condition(gate: GateView | None) -> Condition:
     glyph = "▲" if gate.detail == "inconclusive" else "✖"
     detail = gate.detail or "not passed"
     word = _STATE_WORDS.get(detail, detail.replace("_", " "))
-    return Condition(glyph, "does not count" if gate.marks else word, style)
+    return Condition(glyph, "does not count" if detail == "marked" else word, style)
 
 
 def breaker_condition(breaker: BreakerView | None) -> Condition:

@@ -148,6 +148,8 @@ class Counted(NamedTuple):
 def _counts(report: ListedReport, suites: Sequence[str], *, demoted: bool) -> Counted:
     if demoted:
         return Counted(BAD, _DEMOTED)
+    if report.verdict == "fail":
+        return Counted(MUTED, "failed")
     marks = disqualifying(report.stamps, in_demo="demo" in report.stamps)
     if marks:
         return Counted(POOR, marks[0], mark(marks[0]).sentence)
@@ -156,8 +158,6 @@ def _counts(report: ListedReport, suites: Sequence[str], *, demoted: bool) -> Co
             return Counted(POOR, "unlisted")
         case "pass":
             return Counted(GOOD)
-        case "fail":
-            return Counted(MUTED, "failed")
         case _:
             return Counted(MUTED, "undecided")
 

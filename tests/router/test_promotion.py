@@ -76,6 +76,15 @@ async def test_a_pass_holds_for_what_it_was_about(project: Path) -> None:
         ({"stamps": ["subset"]}, "marked"),
         ({"stamps": ["scripted"]}, "marked"),
         ({"stamps": ["demo"]}, "marked"),
+        (
+            {"verdict": "fail", "misses": ["p95_latency"], "stamps": ["scripted"]},
+            "p95_latency",
+        ),
+        ({"verdict": "inconclusive", "stamps": ["partial"]}, "marked"),
+        (
+            {"verdict": "fail", "misses": ["p95_latency"], "stamps": ["subset"], "model": "other"},
+            "marked",
+        ),
         ({"backend": "vllm"}, "no_bakeoff"),
     ],
 )

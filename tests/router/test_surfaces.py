@@ -6,7 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
@@ -91,6 +91,23 @@ def test_it_is_explained_by_the_dashboard(marked: Settings) -> None:
         assert SENTENCE in text
         assert STEP in text
         assert "no bakeoff" not in text
+
+
+def test_what_failed_comes_before_why_it_would_not_count(project: Path) -> None:
+    """A bakeoff against the stand-in that was too slow as well."""
+
+    async def fail() -> Settings:
+        async with world(project, promoted=False) as w:
+            failed: dict[str, Any] = {"verdict": "fail", "misses": ["p95_latency"]}
+            await promote(w.settings, stamps=["scripted"], **failed)
+            return w.settings
+
+    gate = seen(asyncio.run(fail())).gate
+    assert gate_condition(gate).label == "✖ p95 latency"
+    told = gate.explanation
+    assert told.sentence.startswith(LAPSES["p95_latency"].sentence)
+    assert told.sentence.endswith("; a pass would not count: " + MARKS["scripted"].sentence)
+    assert told.next_step == LAPSES["p95_latency"].next_step
 
 
 def test_it_is_explained_by_check(tmp_path: Path) -> None:

@@ -157,6 +157,17 @@ async def test_the_league_table_says_who_solved_what_and_whether_it_counts(colum
         assert any("▲ pass: subset" in row for row in rows) == (not wide)
 
 
+async def test_one_that_failed_says_so_first() -> None:
+    """Also where it would not count if it had passed."""
+    weak = replace(one(1), verdict="fail", stamps=("scripted",), suite_root=SUITE)
+    async with dashboard(size=(160, 30)) as bench:
+        await bench.tell(ReportsSeen((weak,)))
+        await bench.press("3")
+        (row,) = [row for row in bench.shown().splitlines() if "no: " in row]
+        assert "✖ fail " in row
+        assert "no: failed" in row
+
+
 @pytest.mark.parametrize("columns", [80, 160])
 async def test_a_report_whose_pass_was_taken_away_counts_no_more(columns: int) -> None:
     """The list says so at every width, and the report does; another's pass stays one."""
