@@ -24,6 +24,7 @@ from core.router.breaker import Breaker, BreakerRule
 from core.router.decision import BreakerView, GateView, RoutingDecision, decide
 from core.router.health import HealthMonitor, probe
 from core.router.promotion import GateWatch
+from core.router.server_notices import too_few_requests
 from core.settings.policy import PolicySnapshot
 from core.stages import Mode, Stage
 
@@ -51,6 +52,12 @@ class RoutingView:
     breaker: BreakerView
     gate: GateView
     decision: RoutingDecision
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what a healthy server lacks, for this configuration too."""
+        few = too_few_requests(self.health.engine, self.policy.reflex.candidates, 1)
+        return (*self.health.notices, few) if few else self.health.notices
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready: what the next Implement call would do, health, breaker, gate and policy."""

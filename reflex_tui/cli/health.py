@@ -186,18 +186,10 @@ def _figures(found: Health) -> list[tuple[str, str]]:
 
 
 def _load(load: EngineLoad) -> str:
-    from core.figures import percent
-    from core.plain import plain
+    from reflex_tui.model.engine_load import refused, shares, speed
 
-    shares = (
-        ("cache", load.cache_hit_rate),
-        ("KV in use", load.kv_cache_usage),
-        ("drafts kept", load.draft_acceptance),
-    )
-    parts = [f"{load.running} running", f"{load.queued} queued"]
-    parts += [f"{name} {percent(100 * share)}" for name, share in shares if share is not None]
-    refused = [f"{count} refused ({plain(why, 40)})" for why, count in load.rejected.items()]
-    return ", ".join(parts + refused)
+    now = (f"{load.running} running", f"{load.queued} queued", speed(load))
+    return ", ".join(filter(None, (*now, *shares(load), refused(load))))
 
 
 def _explain(found: Health, settings: Settings) -> None:

@@ -134,7 +134,6 @@ def _notices(settings: Settings) -> list[str]:
 
 
 def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
-    from core.router.server_notices import too_few_requests
     from reflex_tui.model.first_config import config_place
     from reflex_tui.model.next_call import next_call
 
@@ -152,8 +151,7 @@ def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[
         coloured(found.sentence, "bold"),
         f"reason    {found.code}",
     ]
-    few = too_few_requests(health.engine, seen.settings.reflex.candidates, 1)
-    lines += [f"{coloured('▲', 'yellow')} {each}" for each in (*health.notices, few) if each]
+    lines += [f"{coloured('▲', 'yellow')} {each}" for each in seen.notices]
     if not health.ok:
         lines += ["", *health.remedy]
     settings = seen.settings

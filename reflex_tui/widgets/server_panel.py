@@ -12,13 +12,24 @@ from textual.style import Style
 
 from core.figures import ago, count, duration, percent
 from core.plain import plain
+from reflex_tui.model import engine_load
 from reflex_tui.model.first_config import first_config, place_of
 from reflex_tui.model.gate import BAD, GOOD, MODE_STYLE, POOR, server_condition
 from reflex_tui.model.uptime import share_up, squeezed
 from reflex_tui.watch.announcements import CopyWanted
 from reflex_tui.widgets.backends_table import Sparkline
 from reflex_tui.widgets.keymap import shown_key
-from reflex_tui.widgets.lines import LABEL, MUTED, ceiling, fitting, labelled, left, line, title
+from reflex_tui.widgets.lines import (
+    LABEL,
+    MUTED,
+    ceiling,
+    fitting,
+    labelled,
+    left,
+    line,
+    packed,
+    title,
+)
 from reflex_tui.widgets.section import Section
 
 if TYPE_CHECKING:
@@ -38,6 +49,7 @@ _SHORT_ROWS, _ROWS = 2, 6
 _WIDE = 100
 
 _GAP, _NARROW_GAP = "   ", "  "
+_BESIDE = Content(" " * LABEL)
 _LEAST_TOP_MS = 10.0
 _LEAST_RATES, _MOST_RATES, _LEAST_RATE = 8, 30, 10.0
 # vLLM publishes its metrics always.
@@ -165,6 +177,10 @@ class ServerSection(Section):
         if self.gpu:
             lines.append(_row("GPU", plain(self.gpu, 200)))
         lines.append(self._last_hour(width))
+        for notice in self.routing_view.notices:
+            lines += labelled(
+                line(("▲".ljust(LABEL), POOR)), line((plain(notice, 400), POOR)), width
+            )
         if self.generating:
             lines.append(_row("deep", ("◌ one short, constrained generation …", MUTED)))
         elif self.deep:
@@ -215,17 +231,20 @@ class ServerSection(Section):
     def _load(self, width: int) -> list[Content]:
         """What the engine does now, its speed of late where there is room, and its shares."""
         assert self.routing_view is not None
-        busy, shares = _load(self.routing_view.health)
+        load = self.routing_view.health.load
+        busy = _busy(self.routing_view.health)
+        shares = [line(each) for each in engine_load.shares(load)] if load else []
+        refused = engine_load.refused(load) if load else ""
+        more = labelled(_BESIDE, line((refused, MUTED)), width) if refused else []
         label = line(("load".ljust(LABEL), MUTED))
         start = line(label, *busy)
         room = min(_MOST_RATES, width - start.cell_length - len(_GAP))
         if self.rates and room >= _LEAST_RATES and self.screen.has_class("-tall"):
             spark = Sparkline(self.rates, ceiling(self.rates, least=_LEAST_RATE), GOOD).line(room)
-            return [line(start, _GAP, spark), *([_row("", shares)] if shares else [])]
-        one = line(*busy, _GAP if shares else "", shares)
-        if one.cell_length <= width - LABEL or not shares:
-            return labelled(label, one, width)
-        return [start, _row("", shares)]
+            start = line(start, _GAP, spark)
+        elif not shares or Content(_GAP).join([start, *shares]).cell_length <= width:
+            return [*labelled(label, Content(_GAP).join([line(*busy), *shares]), width), *more]
+        return [start, *(packed(_BESIDE, shares, width) if shares else []), *more]
 
     def _last_hour(self, width: int) -> Content:
         share, known = share_up(self.hour)
@@ -261,24 +280,17 @@ def _row(label: str, *pieces: Content | str | tuple[str, str]) -> Content:
     return line((label.ljust(LABEL), MUTED), *pieces)
 
 
-def _load(health: Health) -> tuple[list[str | tuple[str, str]], str]:
-    """Requests and speed, and the shares the engine publishes: KV cache, prefix hits, drafts."""
+def _busy(health: Health) -> list[str | tuple[str, str]]:
+    """Requests and speed, or why they are not known."""
     load = health.load
     if load is None:
         option = _METRICS.get(health.engine.engine) if health.engine else None
         hint = f"not published; start it with {option} to see it" if option else "not published"
-        return [(hint if health.ok else "–", MUTED)], ""
+        return [(hint if health.ok else "–", MUTED)]
     queued = (f"{count(load.queued)} queued", POOR if load.queued else "")
     busy: list[str | tuple[str, str]] = [f"{count(load.running)} running", _GAP, queued]
-    if load.tokens_per_s is not None:
-        busy += [_GAP, f"{load.tokens_per_s:.0f} tok/s"]
-    shares = (
-        ("KV", load.kv_cache_usage),
-        ("prefix hits", load.cache_hit_rate),
-        ("drafts kept", load.draft_acceptance),
-    )
-    known = (f"{name} {percent(round(100 * of))}" for name, of in shares if of is not None)
-    return busy, _GAP.join(known)
+    rate = engine_load.speed(load)
+    return [*busy, _GAP, rate] if rate else busy
 
 
 def _deep(deep: DeepProbe) -> list[str | tuple[str, str]]:

@@ -23,6 +23,7 @@ from core.router.shadowed import ShadowSummary
 from core.stages import Mode
 from reflex_tui import theme
 from reflex_tui.app import ReflexApp
+from reflex_tui.cli.health import _show
 from reflex_tui.model.latencies import WINDOWS
 from reflex_tui.model.rows import call_end
 from reflex_tui.model.slash import parse
@@ -30,11 +31,13 @@ from reflex_tui.panes.health import HealthPane
 from reflex_tui.watch.announcements import (
     CallsCame,
     CommandWanted,
+    GpuSeen,
     LookWanted,
     ViewBlocked,
     ViewSeen,
     WindowSeen,
 )
+from reflex_tui.widgets.server_panel import ServerSection
 from tests.support.tui.bench import came, dashboard
 from tests.support.tui.health_states import priced, windowed
 from tests.support.tui.making import (
@@ -171,6 +174,31 @@ async def test_the_speed_of_late_is_drawn_beside_the_load(
         assert ("·▄▂ ▇" in row) == drawn
         assert "80 tok/s" in row
         assert "prefix hits 93 %" in bench.shown()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_all_that_the_engine_tells_is_shown_as_the_command_line_says_it(
+    size: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its shares, what it refused, the graphics card, and what it lacks; no figure is cut."""
+    load = EngineLoad(8, 3, 0.725, 118.0, 0.008, 1.0, {"max_num_queued_reqs": 100})
+    short = "Its context is 1,024 tokens: enough for the patch loop's small files"
+    seen = replace(healthy(), load=load, notices=(short,))
+    _show(seen, settings(), as_json=False)
+    told = capsys.readouterr().out
+    async with dashboard(size=size) as bench:
+        await bench.tell(ViewSeen(routing_view(seen)), GpuSeen("62 % busy, 14.2 of 24.0 GiB"))
+        section = bench.app.screen.query_one(ServerSection)
+        rows = [row.plain for row in section.lines(section.content_size.width)]
+    words = " ".join(" ".join(rows).split())
+    assert "…" not in words
+    for each in ("8 running", "3 queued", "118 tok/s", "KV 0.8 %", "prefix hits 72.5 %"):
+        assert each in words
+        assert each in told
+    for each in ("drafts kept 100 %", "100 refused since its start (max_num_queued_reqs)", short):
+        assert each in words
+        assert each in told
+    assert "62 % busy, 14.2 of 24.0 GiB" in words
 
 
 async def test_a_look_at_an_ill_server_is_no_time_up() -> None:
