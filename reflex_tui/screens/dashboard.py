@@ -144,7 +144,7 @@ class Dashboard(Screen[None]):
         # No containers around: each would be drawn too, line by line, below what covers it.
         yield Masthead(_workspace(self.settings))
         yield HealthPane()
-        yield KeyBar()
+        yield KeyBar(rows=1)
         yield Static(id="too-small")
 
     def on_mount(self) -> None:
