@@ -102,7 +102,7 @@ class BackendsSection(Section):
     def lines(self, width: int) -> list[Content]:
         """A title with the windows, the columns' names, a row for each backend, a footnote."""
         rows = self._rows()
-        columns = _columns(self.limit_ms, width)
+        columns = _columns(self.limit_ms, width, known=self.calls is not None)
         used = _BACKEND + sum(size for _, size, _ in columns)
         sparks = self._sparks(width - used)
         names = [(left("BACKEND", _BACKEND)), *(right(name, size) for name, size, _ in columns)]
@@ -194,8 +194,8 @@ def _both(rows: tuple[Figures, ...]) -> tuple[Figures, ...]:
 _Column = tuple[str, int, "Callable[[Figures], Content]"]
 
 
-def _columns(limit_ms: float, width: int) -> list[_Column]:
-    """The columns of figures that the width allows."""
+def _columns(limit_ms: float, width: int, *, known: bool) -> list[_Column]:
+    """The columns of figures that the width allows; not ``known`` before calls are read."""
 
     def told(text: str, style: str = "") -> Content:
         return line((text, MUTED if text == NONE else style))
@@ -215,11 +215,14 @@ def _columns(limit_ms: float, width: int) -> list[_Column]:
     speed: Callable[[Figures], Content] = lambda row: told(  # noqa: E731
         NONE if row.tokens_per_s is None else f"{row.tokens_per_s:.0f}"
     )
+    calls: Callable[[Figures], Content] = lambda row: told(  # noqa: E731
+        count(row.calls if known else None), "" if row.calls else MUTED
+    )
     failed: Callable[[Figures], Content] = lambda row: line(  # noqa: E731
         (count(row.failed) if row.failed else "", BAD)
     )
     columns: list[_Column] = [
-        ("CALLS", 7, lambda row: told(count(row.calls), "" if row.calls else MUTED)),
+        ("CALLS", 7, calls),
         ("FAILED", 7, failed),
         ("OK", 8, ok),
         ("P50", 9, lambda row: told(duration(row.p50))),

@@ -15,6 +15,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,7 +47,6 @@ _STEPS = (1, 2, 5)
 # Of fewer calls than this a P95 is only the slowest.
 _LEAST_IN_BAND = 4
 _BANDS_ACROSS = 12
-_MOST_DIGIT = 9
 _LEAST_MS = 1.0
 
 
@@ -103,8 +103,7 @@ def plot(plotted: Plotted, width: int, height: int) -> list[Content]:
         if failed:
             names[lane] = FAILED_LANE
             figure.plot([0, columns - 1], [lane, lane], marker="·", color=_SILENT)
-            for at, calls in Counter(_column(dot.at, columns) for dot in failed).items():
-                sign = str(calls) if calls <= _MOST_DIGIT else "+"
+            for at, sign in _counted(_column(dot.at, columns) for dot in failed).items():
                 figure.scatter([at], [lane], marker=sign, color=_FAILED)
         if (limit := plotted.limit) is not None:
             height_of = math.log10(limit)
@@ -149,6 +148,21 @@ def ticks(values: Iterable[float], most: int) -> list[float]:
 
 def _column(at: float, columns: int) -> int:
     return min(columns - 1, max(0, round(at * (columns - 1))))
+
+
+def _counted(failed: Iterable[int]) -> dict[int, str]:
+    """What the lane shows in which column: failures in columns side by side are one number.
+
+    A digit each would be read as one: two beside each other as eleven. ``+`` where it has no room.
+    """
+    calls = Counter(failed)
+    signs: dict[int, str] = {}
+    for first in sorted(each for each in calls if each - 1 not in calls):
+        last = next(each for each in count(first) if each + 1 not in calls)
+        told, room = str(sum(calls[each] for each in range(first, last + 1))), last + 1 - first
+        shown = (told if len(told) <= room else "+").ljust(room, "×")
+        signs |= dict(enumerate(shown, first))
+    return signs
 
 
 def _band(

@@ -20,7 +20,6 @@ from core.stages import Mode
 from reflex_tui.model.benefits import benefits_of
 from reflex_tui.model.gate import CriterionRow
 from reflex_tui.model.uptime import MINUTES, Looks, Minute, minute_of, share_up, squeezed, verdict
-from reflex_tui.watch.gpu import gpu_words
 from reflex_tui.widgets.chart import Dot, Plotted, plot, ticks
 from reflex_tui.widgets.gate import criterion_line
 from tests.support.tui.health_states import priced
@@ -244,17 +243,19 @@ def test_a_chart_has_the_size_asked_for(size: tuple[int, int]) -> None:
     assert {line.cell_length for line in lines} == {size[0]}
 
 
-@pytest.mark.parametrize(
-    ("told", "words"),
-    [
-        ("62, 14541, 24576\n", "62 %, 14.2 of 24.0 GB"),
-        ("0, 1, 1024\n5, 2048, 4096\n", "0 %, 0.0 of 1.0 GB   5 %, 2.0 of 4.0 GB"),
-        ("[N/A], 1, 2\nNo devices were found\n", ""),
-    ],
-)
-def test_a_graphics_card_is_told_in_words(told: str, words: str) -> None:
-    """As ``nvidia-smi`` tells it, a card each; what it cannot tell is left out."""
-    assert gpu_words(told) == words
+def test_failures_beside_each_other_are_one_number() -> None:
+    """One of each minute would otherwise read as eleven, or as a hundred and eleven."""
+    columns = 80 - 9
+    places = [10, 11, 30, 40, 41, 42, *[60] * 12, *[64] * 6, *[65] * 6]
+    dots = [Dot(at / (columns - 1), None) for at in places]
+    given = Plotted({Mode.REFLEX: [Dot(0.5, 80.0), *dots]}, 2000.0, [(0, "a")])
+    (row,) = [each.plain for each in plot(given, 80, 12) if "failed" in each.plain]
+    lane = row[9:]
+    assert lane[9:13] == "·2×·"
+    assert lane[30] == "1"
+    assert lane[40:43] == "3××"
+    assert lane[59:62] == "·+·"
+    assert lane[63:67] == "·12·"
 
 
 def test_what_a_criterion_saw_is_shortened_before_it_is_cut() -> None:

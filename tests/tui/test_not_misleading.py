@@ -105,6 +105,7 @@ async def test_what_is_being_read_is_not_called_empty() -> None:
             await bench.press(pane)
             said += bench.shown()
         assert [each for each in empty if each in said] == []
+        assert not re.search(r"(reflex|cloud) +0 ", said)
         assert said.count("reading") + said.count("Reading") >= 4
         await bench.tell(came(()), ReportsSeen(()))
         said = bench.shown()
@@ -112,6 +113,7 @@ async def test_what_is_being_read_is_not_called_empty() -> None:
             await bench.press(pane)
             said += bench.shown()
         assert [each for each in empty if each not in said] == []
+        assert re.search(r"reflex +0 ", said)
 
 
 async def test_a_filter_says_that_it_searches(a_day: tuple[Record, ...]) -> None:
