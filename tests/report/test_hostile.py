@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -111,6 +112,17 @@ def test_the_walk_has_limits(
     monkeypatch.setattr(fingerprint, limit, most)
     with pytest.raises(UnsafeFile):
         tree_hash(tmp_path)
+
+
+def test_a_suite_has_not_changed_because_it_took_long_to_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that does much else hours may lie between two of its files."""
+    (tmp_path / "file").write_text("text")
+    found = tree_hash(tmp_path)
+    hours = itertools.count(step=3600.0)
+    monkeypatch.setattr("core.fingerprint.time.monotonic", lambda: next(hours))
+    assert tree_hash(tmp_path) == found
 
 
 def test_a_suite_has_limits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
