@@ -12,6 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.figures import NONE, count, day_time, duration, percent, plural
+from core.harness.sandbox.limits import Tier
 from core.plain import plain
 from core.router.lapses import mark
 from core.settings.model import Thresholds
@@ -204,9 +205,13 @@ def _about(detail: Detail, width: int) -> list[Content]:
     named = [line(plain(machine.cpu, 60)), line((size, MUTED))]
     named.append(line((plain(machine.platform, 120), MUTED)))
     lines += packed(line(("machine".ljust(LABEL), MUTED)), named, width)
-    blocked = plural(report.sandbox.escapes_held, "escape attempt")
-    sandbox = f"{report.sandbox.tier}: blocked all {blocked}"
-    lines.append(line(("sandbox".ljust(LABEL), MUTED), plain(sandbox, width)))
+    boxed, held = report.sandbox.tier, plural(report.sandbox.escapes_held, "escape attempt")
+    sandbox = (
+        line(("none: model-written code ran with your rights", POOR))
+        if boxed == Tier.NONE
+        else line(f"{plain(boxed, 40)}: blocked all {held}")
+    )
+    lines += labelled(line(("sandbox".ljust(LABEL), MUTED)), sandbox, width)
     file = line((plain(detail.path, 500), MUTED))
     lines += labelled(line(("file".ljust(LABEL), MUTED)), file, width)
     return lines

@@ -174,6 +174,20 @@ def test_a_report_says_what_was_solved_in_which_format(tmp_path: Path) -> None:
     assert all(each.plain.isprintable() for each in task_page({"reflex": [odd]}, 100))
 
 
+def test_without_a_sandbox_nothing_was_blocked(tmp_path: Path) -> None:
+    """Not "blocked all 0 escape attempts"."""
+    report = made(planted(4))
+    bare = report.sandbox.model_copy(update={"tier": "none", "escapes_held": 0})
+    for sandbox, said in (
+        (report.sandbox, f"{report.sandbox.tier}: blocked all"),
+        (bare, "none: model-written code ran with your rights"),
+    ):
+        path, _, _ = write(report.model_copy(update={"sandbox": sandbox}), tmp_path)
+        rows = [each.plain for each in overview(read_detail(path, tmp_path), 80)]
+        (row,) = [each for each in rows if each.startswith("sandbox ")]
+        assert said in row
+
+
 def test_golden_tasks_have_a_row_that_wants_few() -> None:
     """At most as many lost as are allowed, not at least; the note says how many and which."""
     gate = judge(
