@@ -9,7 +9,7 @@ with ``--table`` the same of what is done so far. A suite is asked level by leve
 
     python benchmarks/loop.py MODEL.gguf [--humanevalfix FILE.jsonl] [--suite NAME] [--tasks GLOB]
         [--neighbours CHARACTERS] [--most N] [--formats code,fence] [--attempts N] [--threads N]
-        [--at-once N] [--no-drafts] [--out DIR] [--table]
+        [--candidates K [--apart]] [--at-once N] [--no-drafts] [--out DIR] [--table]
 
 Of HumanEvalFix only the tasks 0, 7, 14, … are asked: prompts are tuned on those. The others are
 kept for the day when somebody wants to know whether a gain is real. Its files are one function
@@ -22,8 +22,11 @@ import argparse
 import asyncio
 import hashlib
 import json
+import math
+import re
 import sys
 import time
+import urllib.request
 from collections import Counter, deque
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
@@ -76,21 +79,26 @@ class Question:
 
 
 class Asker:
-    """Asks the engine, and keeps what it said."""
+    """Asks the engine, and keeps what it said and counted; cancelled calls count as begun."""
 
     def __init__(self, client: ChatClient) -> None:
         self._client = client
         self.replies: list[str] = []
+        self.begun = 0
+        self.prompt_tokens = self.completion_tokens = 0
 
     async def __call__(self, request: ChatRequest) -> Outcome:
         """As ``core.patchloop.loop.Ask``."""
         since = time.perf_counter()
+        self.begun += 1
         try:
             reply = await self._client.complete(request)
         except BackendError as error:
             self.replies.append(getattr(error, "text", "") or error.message)
             return Outcome(1000 * (time.perf_counter() - since), error=error)
         self.replies.append(reply.text)
+        self.prompt_tokens += reply.prompt_tokens or 0
+        self.completion_tokens += reply.completion_tokens or 0
         return Outcome(reply.latency_ms, reply=reply)
 
 
@@ -102,6 +110,7 @@ def questions(given: argparse.Namespace) -> Iterator[Question]:
         tree_hash(PROMPTS),
         edit_schemas_hash(),
         str(given.attempts),
+        *([f"candidates {given.candidates} {given.apart}"] if given.candidates > 1 else []),
     ):
         conditions.update(part.encode())
     for name, tasks in _suites(given):
@@ -154,8 +163,8 @@ async def run(given: argparse.Namespace) -> int:
                 start_engine,
                 gguf=given.model,
                 n_threads=given.threads,
-                n_parallel=given.at_once,
-                n_ctx=CONTEXT * given.at_once,
+                n_parallel=given.at_once * given.candidates,
+                n_ctx=CONTEXT * given.at_once * given.candidates,
                 drafts=given.drafts,
             )
             stack.callback(server.stop)
@@ -167,7 +176,7 @@ async def run(given: argparse.Namespace) -> int:
             async def work() -> None:
                 while waiting:
                     question = waiting.popleft()
-                    row = await _trial(question, client, checks, given)
+                    row = await _trial(question, client, checks, given, server.endpoint)
                     done[question.key] = row
                     with trials.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(row) + "\n")
@@ -176,7 +185,7 @@ async def run(given: argparse.Namespace) -> int:
             await asyncio.gather(*(work() for _ in range(given.at_once)))
     rows = [done[one.key] for one in asked if one.key in done]
     summaries = _summaries(rows)
-    text = _markdown(summaries, given.model.name)
+    text = _markdown(summaries, given.model.name) + _candidates(rows)
     told = {"model": given.model.name, "machine": machine(), "summaries": summaries}
     (given.out / "loop.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     (given.out / "loop.md").write_text(text, encoding="utf-8")
@@ -185,7 +194,11 @@ async def run(given: argparse.Namespace) -> int:
 
 
 async def _trial(
-    question: Question, client: ChatClient, checks: Checks, given: argparse.Namespace
+    question: Question,
+    client: ChatClient,
+    checks: Checks,
+    given: argparse.Namespace,
+    endpoint: str,
 ) -> dict[str, Any]:
     task = question.task
     check, failing = await checks.of(task)
@@ -197,9 +210,17 @@ async def _trial(
         failing=failing,
         edit_format=question.edit_format,
         attempts=given.attempts,
+        candidates=given.candidates,
     )
+    slots = max(1, given.candidates - 1)
+
+    async def most_replies() -> int:
+        return 1 if given.apart else slots
+
+    before = await asyncio.to_thread(_prompts_read, endpoint)
     since = time.perf_counter()
-    result = await repair(job, asker, check)
+    result = await repair(job, asker, check, most_replies=most_replies)
+    seconds = time.perf_counter() - since
     return {
         "key": question.key,
         "suite": question.suite,
@@ -207,25 +228,44 @@ async def _trial(
         "level": task.level,
         "format": question.edit_format.value,
         "solved": result.solved,
-        "seconds": round(time.perf_counter() - since, 1),
+        "seconds": round(seconds, 1),
         "drafts": given.drafts,
         "threads": given.threads,
         "at_once": given.at_once,
-        "attempts": _attempts(result, asker.replies),
+        "attempts": _attempts(result, asker.replies if given.candidates == 1 else None),
+        "calls": asker.begun,
+        "prompt_tokens": asker.prompt_tokens,
+        "prompt_tokens_read": await asyncio.to_thread(_prompts_read, endpoint) - before,
+        "completion_tokens": asker.completion_tokens,
         "diff": result.diff,
     }
 
 
-def _attempts(result: Repair, replies: Sequence[str]) -> list[dict[str, Any]]:
+def _prompts_read(endpoint: str) -> int:
+    """The prompt tokens that the engine has computed so far, those of cancelled calls too."""
+    with urllib.request.urlopen(f"{endpoint.removesuffix('/v1')}/metrics", timeout=600) as answer:
+        found = re.search(
+            r"^llamacpp:prompt_tokens_total (\d+)", answer.read().decode(), re.MULTILINE
+        )
+    return int(found[1]) if found else 0
+
+
+def _attempts(result: Repair, replies: Sequence[str] | None) -> list[dict[str, Any]]:
+    """An attempt's row; of several replies there are figures, and no text."""
     rows = []
-    for attempt, reply in zip(result.attempts, replies, strict=True):
+    for attempt, reply in zip(result.attempts, replies or [""] * len(result.attempts), strict=True):
         row = asdict(attempt)
         wanted = "rung edit_format failure detail compliant"
         counts = "prompt_tokens completion_tokens cached_tokens"
         kept = {name: row[name] for name in (*wanted.split(), *counts.split())}
         for name in ("ttft_ms", "latency_ms"):
             kept[name] = None if row[name] is None else round(row[name])
-        rows.append(kept | {"reply": reply[:SHOWN_CHARACTERS]})
+        several = [asdict(one) for one in attempt.candidates]
+        for one in several:
+            came = one["latency_ms"] < math.inf
+            one["latency_ms"] = round(one["latency_ms"]) if came else None
+        told = {"candidates": several} if several else {"reply": reply[:SHOWN_CHARACTERS]}
+        rows.append(kept | told)
     return rows
 
 
@@ -234,6 +274,25 @@ def _done(path: Path) -> dict[str, dict[str, Any]]:
         return {}
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
     return {row["key"]: row for row in rows}
+
+
+def _candidates(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What several replies at once took and gave; nothing where one was asked for at a time."""
+    told = [one for row in rows for one in row["attempts"] if "candidates" in one]
+    if not told:
+        return ""
+    replies = [one for attempt in told for one in attempt["candidates"]]
+    sums = {
+        name: sum(row[name] for row in rows)
+        for name in ("calls", "prompt_tokens_read", "completion_tokens", "seconds")
+    }
+    return (
+        f"\n{sum(row['solved'] for row in rows)} of {len(rows)} solved in {len(told)} attempts, "
+        f"{sum(one['passed'] for one in replies)} of "
+        f"{sum(one['compliant'] is not None for one in replies)} replies that came passed; "
+        f"{sums['calls']} requests, prompt tokens read {sums['prompt_tokens_read']}, tokens "
+        f"{sums['completion_tokens']} (of calls that were not cancelled), {sums['seconds']:.0f} s\n"
+    )
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -350,6 +409,12 @@ def _arguments() -> argparse.Namespace:
         help="edit formats, with commas; default code,fence",
     )
     parser.add_argument("--attempts", type=int, default=3, help="per trial; default %(default)s")
+    parser.add_argument(
+        "--candidates", type=int, default=1, help="replies at once; default %(default)s"
+    )
+    parser.add_argument(
+        "--apart", action="store_true", help="a request for each candidate, as where none shares"
+    )
     parser.add_argument("--threads", type=int, default=2, help="that compute")
     parser.add_argument(
         "--at-once", type=int, default=1, help="trials in parallel: less for each, more in all"

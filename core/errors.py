@@ -112,7 +112,7 @@ class BackendError(ReflexError):
     ``partial`` is the client's ``Reply`` where one came to its end and was not right: cut, or not
     the JSON asked for. ``own_words`` is the message without anything that the server said,
     which may be the prompt or the reply; by default the whole message. ``schema_sent`` and
-    ``asked_stream`` are as in the client's ``Reply``.
+    ``asked_stream`` are as in the client's ``Reply``, as is ``choices``.
     """
 
     code = "backend"
@@ -132,6 +132,7 @@ class BackendError(ReflexError):
         self.partial: Any = None
         self.schema_sent: str | None = None
         self.asked_stream: bool | None = None
+        self.choices: tuple[Any, ...] = ()
 
 
 class ConnectFailed(BackendError):

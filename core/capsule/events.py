@@ -75,13 +75,17 @@ class LLMCallEvent(Event):
     mode: Mode = Field(description="reflex or cloud.")
     model: str = Field(description="The model asked for.")
     request: Any = Field(description="The request, or its keyed hash, as the capture mode says.")
-    response: Any = Field(description="The response, or its keyed hash, as the capture mode says.")
+    response: Any = Field(
+        description="The response, or its keyed hash, as the capture mode says; of several replies "
+        "the one that was used, with all of them in choices."
+    )
     latency_ms: float = Field(description="Request sent to last byte; ms.")
     fallback_reason: str | None = Field(default=None, description="Why an earlier backend failed.")
     ttft_ms: float | None = Field(default=None, description="Request sent to first content; ms.")
     success: bool = Field(description="A complete and valid reply.")
     json_compliant: bool | None = Field(
-        default=None, description="Parses and meets the schema; null without a schema."
+        default=None,
+        description="Parses and meets the schema, as does each of several; null without a schema.",
     )
     error: str | None = Field(default=None, description="The error's code when it failed.")
     error_message: str | None = Field(default=None, description="The error in words, redacted.")
@@ -94,6 +98,14 @@ class LLMCallEvent(Event):
     )
     response_model: str | None = Field(default=None, description="The model that the server names.")
     response_id: str | None = Field(default=None, description="The reply's id, as the server said.")
+    replies_asked: int | None = Field(
+        default=None, description="Replies that one request asked for (n); null: one."
+    )
+    replies_came: int | None = Field(
+        default=None,
+        description="Those that ended, good or bad, before the call did; null: one was asked for, "
+        "or the call broke off.",
+    )
     streamed: bool | None = Field(
         default=None, description="The reply was asked for as a stream; null: it broke off."
     )

@@ -12,6 +12,8 @@ from core.stages import Mode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from core.client.several import Choices, Ending
+
 
 class Message(TypedDict, total=False):
     """One chat message in OpenAI's form; ``content`` is a string or a list of parts."""
@@ -89,7 +91,8 @@ class ChatRequest:
     stop, …) that are passed on as they are. ``response_format`` is the caller's own wording of
     ``schema``, where there is one; the router sends it to a cloud unchanged. ``dialect`` is the
     wire format that the caller spoke, and ``dropped`` names what its translation into these fields
-    had to leave out; ``native`` is the request as it came. ``credential`` holds the caller's own
+    had to leave out; ``native`` is the request as it came. Of a local server ``n`` replies may be
+    asked for at once, of which ``choices`` is told. ``credential`` holds the caller's own
     authentication headers, for a cloud that is asked in his name; it is neither shown nor kept.
     """
 
@@ -107,6 +110,8 @@ class ChatRequest:
     dialect: str = "chat"
     dropped: tuple[str, ...] = ()
     native: NativeRequest | None = field(default=None, repr=False)
+    n: int = 1
+    choices: Choices | None = field(default=None, repr=False, compare=False)
     credential: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def native_for(self, backend: Backend) -> NativeRequest | None:
@@ -151,3 +156,4 @@ class Reply:
     id: str = ""
     asked_stream: bool | None = None
     schema_sent: str | None = None
+    choices: tuple[Ending, ...] = ()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from core.client.replies import Assembly
+    from core.client.several import SeveralAssembly
 
     Decode = Callable[[bytes], Iterable[bytes]]
 
@@ -179,7 +180,7 @@ class BodyReader:
     first byte tells, whatever the content type: no event starts with ``{``, and no JSON as a field.
     """
 
-    def __init__(self, content_type: str, assembly: Assembly) -> None:
+    def __init__(self, content_type: str, assembly: Assembly | SeveralAssembly) -> None:
         kind = content_type.lower()
         self._json = "json" in kind
         self._html = "html" in kind

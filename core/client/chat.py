@@ -8,15 +8,17 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 from core.client import bounded
 from core.client import schema as structured
 from core.client.apis import CHAT_PATH, api_of, authentication
 from core.client.backend import Reply
 from core.client.faults import hidden, quoting, shed
+from core.client.options import Options
 from core.client.proxy_environment import open_transport
+from core.client.replies import Assembly
 from core.client.request import Exchange
+from core.client.several import as_one_call, heard
 from core.client.toolcalls import arguments_of, fault_of, is_unparsed_call, narrowed, offered
 from core.client.transport import DirectTransport, Request
 from core.clock import SystemClock
@@ -35,12 +37,13 @@ from core.plain import plain
 from core.stages import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
     from types import TracebackType
 
     from core.client.backend import Backend, ChatRequest, Message
     from core.client.faults import Quote
     from core.client.replies import OnDelta
+    from core.client.several import SeveralAssembly
     from core.clock import Clock
 
 _SCHEMA_REFUSED = frozenset({400, 422, 500})
@@ -63,6 +66,11 @@ class ChatClient:
         self._api = api_of(backend)
         self._transport = open_transport(backend.endpoint, self._clock.monotonic)
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether its server may be asked for several replies at once: it has not refused that."""
+        return self._options.takes_several
+
     async def complete(
         self,
         request: ChatRequest,
@@ -78,8 +86,12 @@ class ChatClient:
         must not block. A server that refuses an option of ours, such as streaming, is asked again
         without it, within the same deadline; this client remembers that.
 
+        Of several replies (``request.n``) the one returned is the first that was whole and valid;
+        its ``choices`` are all of them. A server that refuses ``n`` gives one.
+
         Raises:
             BackendError: whatever went wrong; ``ttft_ms`` is set when content had begun to come.
+                Of several replies, none was whole and valid.
         """
         if not _sendable(self._backend.api_key or ""):
             raise Misconfigured(
@@ -108,6 +120,7 @@ class ChatClient:
                 on_delta,
                 api=self._api,
                 native=native is not None,
+                count=body.get("n", 1) if request.choices else 1,
             )
             try:
                 return await self._asked(attempt, request, body, deadline, limit_ms)
@@ -155,25 +168,69 @@ class ChatClient:
         attempt.assembly.schema_sent = structured.sent_instead(request.schema, body)
         try:
             left_ms = max(0.0, deadline - loop.time()) * 1000
-            await attempt.run(self._message(request, body), limit_ms, left_ms=left_ms)
-            attempt.assembly.judge()
-            if request.native_for(self._backend):
-                return self._reply(attempt)
-            left_s = max(_LEAST_CHECK_S, deadline - loop.time())
-            data = await self._checked_within(min(left_s, bounded.LIMIT_S), attempt, request)
-            return self._reply(attempt, data)
+            reading = attempt.run(self._message(request, body), limit_ms, left_ms=left_ms)
+            if attempt.several:
+                return await self._several(attempt, attempt.several, request, reading, deadline)
+            await reading
+            return await self._judged(attempt, attempt.only, request, deadline)
         except BackendError as error:
-            error.ttft_ms = attempt.since_sent_ms(attempt.assembly.first_content_at)
-            error.schema_sent = attempt.assembly.schema_sent
-            error.asked_stream = attempt.assembly.asked_stream
-            empty = isinstance(error, IncompleteReply) and attempt.assembly.finish_reason
-            if empty or isinstance(error, CutReply | NotCompliant):
-                error.partial = self._reply(attempt)
-            shed(error)
+            self._noted(error, attempt)
             raise
         except asyncio.CancelledError as error:
             error.__traceback__ = None  # as the errors of ours shed theirs
             raise
+
+    async def _several(
+        self,
+        attempt: Exchange,
+        said: SeveralAssembly,
+        request: ChatRequest,
+        reading: Coroutine[Any, Any, None],
+        deadline: float,
+    ) -> Reply:
+        """The first reply that was whole and valid, with all the others in its ``choices``."""
+        assert request.choices is not None
+
+        async def judge(index: int) -> Reply:
+            one = said.each[index]
+            one.asked_stream, one.schema_sent = said.asked_stream, said.schema_sent
+            try:
+                return await self._judged(
+                    attempt, one, request, deadline, ended_at=said.ended_at.get(index)
+                )
+            except BackendError as error:
+                self._noted(error, attempt, one)
+                raise
+
+        endings, broke = await heard(said, request.choices, reading, judge)
+        return as_one_call(said, endings, broke, attempt.since_sent_ms)
+
+    async def _judged(
+        self,
+        attempt: Exchange,
+        said: Assembly,
+        request: ChatRequest,
+        deadline: float,
+        *,
+        ended_at: float | None = None,
+    ) -> Reply:
+        """The reply that has come to its end, if it is whole and valid."""
+        said.judge()
+        if request.native_for(self._backend):
+            return self._reply(attempt, said)
+        left_s = max(_LEAST_CHECK_S, deadline - asyncio.get_running_loop().time())
+        data = await self._checked_within(min(left_s, bounded.LIMIT_S), said, request)
+        return self._reply(attempt, said, data, ended_at=ended_at)
+
+    def _noted(self, error: BackendError, attempt: Exchange, one: Assembly | None = None) -> None:
+        """Tell ``error`` what had come before it, of ``one`` reply or of the call."""
+        said = one or attempt.assembly
+        error.ttft_ms = attempt.since_sent_ms(said.first_content_at)
+        error.schema_sent, error.asked_stream = said.schema_sent, said.asked_stream
+        empty = isinstance(error, IncompleteReply) and said.finish_reason
+        if isinstance(said, Assembly) and (empty or isinstance(error, CutReply | NotCompliant)):
+            error.partial = self._reply(attempt, said)
+        shed(error)
 
     def _message(self, request: ChatRequest, body: Mapping[str, Any]) -> Request:
         url = f"{self._backend.endpoint.rstrip('/')}{self._api.path if self._api else CHAT_PATH}"
@@ -250,22 +307,17 @@ class ChatClient:
                 for schema in tools.values():
                     await _parameters(schema)
 
-    async def _checked_within(self, limit_s: float, attempt: Exchange, request: ChatRequest) -> Any:
-        if (
-            request.schema is None
-            and not attempt.assembly.tool_calls
-            and "tools" not in request.extra
-        ):
+    async def _checked_within(self, limit_s: float, said: Assembly, request: ChatRequest) -> Any:
+        if request.schema is None and not said.tool_calls and "tools" not in request.extra:
             return None  # a plain text, and nothing was offered that it could be a call of
         try:
             async with asyncio.timeout(limit_s):
-                return await self._checked(attempt, request)
+                return await self._checked(said, request)
         except TimeoutError:
             raise bounded.took_too_long(limit_s) from None
 
-    async def _checked(self, attempt: Exchange, request: ChatRequest) -> Any:
+    async def _checked(self, said: Assembly, request: ChatRequest) -> Any:
         """The reply's data, once its text and its tool calls are what was asked for."""
-        said = attempt.assembly
         tools = offered(request.extra)
         if said.tool_calls:
             for call in said.tool_calls:
@@ -299,12 +351,14 @@ class ChatClient:
             words = hidden(error.message, self._backend.api_key)
             raise _bad_call(f"the arguments of {plain(name, 80)}: {words}") from None
 
-    def _reply(self, attempt: Exchange, data: Any = None) -> Reply:
-        said = attempt.assembly
+    def _reply(
+        self, attempt: Exchange, said: Assembly, data: Any = None, ended_at: float | None = None
+    ) -> Reply:
+        ended_at = attempt.last_at if ended_at is None else ended_at
         return Reply(
             text=said.text,
             finish_reason=said.finish_reason or "",
-            latency_ms=attempt.since_sent_ms(attempt.last_at) or 0.0,
+            latency_ms=attempt.since_sent_ms(ended_at) or 0.0,
             ttft_ms=attempt.since_sent_ms(said.first_content_at),
             first_chunk_ms=attempt.since_sent_ms(said.first_chunk_at),
             model=said.model,
@@ -374,85 +428,3 @@ _HEADERS = {
     "Accept-Encoding": "identity",
     "User-Agent": "speckit-reflex",
 }
-_OPENAI = "api.openai.com"
-_REFUSALS = frozenset({400, 405, 415, 422, 501})
-_LIMITS = ("max_tokens", "max_completion_tokens")
-# Ours alone or worded by us, so that whatever a server says of them is a reason to leave them out.
-_GRAMMAR = ("grammar", "ebnf", "structured_outputs")
-_OURS = ("stream_options", "stream", "reasoning_effort", *_GRAMMAR)
-_ASKED = ("temperature", "top_p", "seed", "parallel_tool_calls", *_LIMITS)
-# What the other two APIs call it, and where in the body it stands.
-_ELSEWHERE = {"reasoning_effort": (("reasoning", "effort"), ("output_config", "effort"))}
-_UNSUPPORTED = re.compile(r"support|unknown|unrecogni[sz]ed|unexpected|extra|permitted|deprecated")
-
-
-class Options:
-    """The options that a request is sent with, less those that this server has refused.
-
-    Some servers may not stream, do not know ``stream_options``, or take no temperature. They are
-    asked again without it, and it is not sent to them any more.
-    """
-
-    def __init__(self, backend: Backend) -> None:
-        # OpenAI's newer models refuse the field that all the local engines understand.
-        official = urlsplit(backend.endpoint).hostname == _OPENAI
-        self._refused = {"max_tokens"} if official else set[str]()
-
-    def of(self, request: ChatRequest) -> dict[str, Any]:
-        """The caller's further fields and our own, as this server takes them."""
-        further = {
-            name: value for name, value in request.extra.items() if name not in self._refused
-        }
-        limit = next((name for name in _LIMITS if name not in self._refused), _LIMITS[0])
-        given = {
-            "temperature": request.temperature,
-            "seed": request.seed,
-            limit: request.max_tokens,
-        }
-        options = further | {
-            name: value
-            for name, value in (given | _grammar_fields(request)).items()
-            if value is not None and name not in self._refused
-        }
-        if "stream" in self._refused:
-            return {**options, "stream": False}
-        if "stream_options" in self._refused:
-            return {**options, "stream": True}
-        return {**options, "stream": True, "stream_options": {"include_usage": True}}
-
-    def learn(self, error: StatusError, sent: Mapping[str, Any]) -> bool:
-        """Whether ``error`` refuses an option that was sent, which then is sent no more."""
-        if error.status not in _REFUSALS:
-            return False
-        words = error.message.removeprefix(error.own_words).lower()
-        names = f"{error.server_code} {error.server_type}".lower()
-        unsupported = _UNSUPPORTED.search(f"{names} {words}") is not None
-        for name in (*_OURS, *_ASKED):
-            paths = ((name,), *_ELSEWHERE.get(name, ()))
-            called = {name, *(".".join(path) for path in paths), *(path[-1] for path in paths)}
-            named = error.param in called or any(
-                re.search(rf"\b{re.escape(one)}(?:ing)?\b", words) for one in called
-            )
-            news = name not in self._refused and any(_stands(sent, path) for path in paths)
-            if named and news and (name in _OURS or unsupported):
-                self._refused.add(name)
-                return True
-        return False
-
-
-def _stands(sent: Mapping[str, Any], path: tuple[str, ...]) -> bool:
-    value: Any = sent
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value is not None and (value is not False or path == ("parallel_tool_calls",))
-
-
-def _grammar_fields(request: ChatRequest) -> dict[str, Any]:
-    """A grammar under the name that each engine knows it by: llama.cpp, SGLang, vLLM.
-
-    They all take the same notation, and pass over each other's fields.
-    """
-    if request.grammar is None or not request.constrain:
-        return {}
-    values = (request.grammar, request.grammar, {"grammar": request.grammar})
-    return dict(zip(_GRAMMAR, values, strict=True))

@@ -11,7 +11,7 @@ from core.client.toolcalls import ToolCalls, has_arguments
 from core.errors import CutReply, IncompleteReply, OnlyReasoning, ProtocolError, StatusError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from core.client.apis import Api
     from core.client.backend import Backend
@@ -76,7 +76,7 @@ class Assembly:
         try:
             payload = parse_json_now(text)
         except ValueError as error:
-            raise _no_json() from error
+            raise no_json() from error
         if self._reader is None:
             self._take(payload, "delta", at)
         elif type(payload) is dict:
@@ -87,12 +87,7 @@ class Assembly:
         """Take a whole ``chat.completion``, parsed, complete at ``at``; raises as ``chunk``."""
         if self._api and type(payload) is dict:
             payload = self._api.whole(payload)
-        choices = self._take(payload, "message", at)
-        if choices is None:
-            raise ProtocolError(
-                "the server answered with JSON that is no chat completion",
-                remedy="Check that the endpoint is an OpenAI-compatible API, usually …/v1.",
-            )
+        self._take(payload, "message", at, whole=True)
 
     def error(self, text: str) -> StatusError:
         """The error that an event named ``error`` reports, whatever its form."""
@@ -115,10 +110,7 @@ class Assembly:
         """
         reason = self.finish_reason
         if reason is None:
-            raise IncompleteReply(
-                "the reply ended without a finish_reason",
-                remedy="The server stopped in the middle; its log says why.",
-            )
+            raise incomplete()
         if self._refusal:
             raise CutReply(
                 f"the model refused: {self._quote(self.refusal)}",
@@ -173,24 +165,37 @@ class Assembly:
     @property
     def prompt_tokens(self) -> int | None:
         """As the server counted."""
-        return _count(self.usage.get("prompt_tokens"))
+        return counted(self.usage.get("prompt_tokens"))
 
     @property
     def completion_tokens(self) -> int | None:
         """As the server counted."""
-        return _count(self.usage.get("completion_tokens"))
+        return counted(self.usage.get("completion_tokens"))
 
     @property
     def cached_tokens(self) -> int | None:
         """Prompt tokens that the server took from its cache."""
         details = self.usage.get("prompt_tokens_details")
-        return _count(details.get("cached_tokens")) if isinstance(details, dict) else None
+        return counted(details.get("cached_tokens")) if isinstance(details, dict) else None
 
     def _reasoned(self) -> bool:
         return bool(self._strings.keys() & {"reasoning_content", "reasoning"})
 
-    def _take(self, payload: Any, key: str, at: float) -> Any:
-        """Take one document; returns its ``choices``."""
+    def _take(self, payload: Any, key: str, at: float, *, whole: bool = False) -> None:
+        """Take one document: what belongs to the whole call, and the first of its choices."""
+        for choice in self.around_choices(payload, at, whole=whole):
+            if not choice.get("index"):  # further candidates (n > 1) are not ours to mix in
+                self.choice(choice, key, at)
+
+    def around_choices(
+        self, payload: Any, at: float, *, whole: bool = False
+    ) -> Sequence[dict[str, Any]]:
+        """Take what a document says beside its choices, and return those.
+
+        Raises:
+            StatusError: it reports an error.
+            ProtocolError: it is not OpenAI's; ``whole`` is one that must have choices.
+        """
         choices = payload.get("choices") if type(payload) is dict else None
         if not choices or payload.get("error"):
             fault = error_in(payload)
@@ -202,13 +207,15 @@ class Assembly:
             self._begin(payload, at)
         if payload.get("usage") or not self.id or not _KNOWN_AROUND.issuperset(payload):
             self._take_around(payload)
-        if choices and type(choices) is not list:
+        if choices is None and whole:
+            raise ProtocolError(
+                "the server answered with JSON that is no chat completion",
+                remedy="Check that the endpoint is an OpenAI-compatible API, usually …/v1.",
+            )
+        if not choices:
+            return ()
+        if type(choices) is not list or any(type(choice) is not dict for choice in choices):
             raise malformed("choices")
-        for choice in choices or ():
-            if type(choice) is not dict:
-                raise malformed("choices")
-            if not choice.get("index"):  # further candidates (n > 1) are not ours to mix in
-                self._choice(choice, key, at)
         return choices
 
     def _begin(self, payload: dict[str, Any], at: float) -> None:
@@ -226,7 +233,8 @@ class Assembly:
             self.id = self._quote(given)
         _note(payload, _KNOWN_AROUND, self.around)
 
-    def _choice(self, choice: dict[str, Any], key: str, at: float) -> None:
+    def choice(self, choice: dict[str, Any], key: str, at: float) -> None:
+        """Take one choice, whose ``key`` is ``delta`` or ``message``."""
         delta = choice.get(key)
         if delta:
             if type(delta) is not dict:
@@ -314,11 +322,21 @@ def _text(source: dict[str, Any], name: str) -> str:
     return value or ""
 
 
-def _no_json() -> ProtocolError:
+def incomplete() -> IncompleteReply:
+    """The error for a reply that nothing has ended."""
+    return IncompleteReply(
+        "the reply ended without a finish_reason",
+        remedy="The server stopped in the middle; its log says why.",
+    )
+
+
+def no_json() -> ProtocolError:
+    """The error for an event that cannot be read."""
     return ProtocolError("the server sent an event that is not JSON, or holds too many values")
 
 
-def _count(value: object) -> int | None:
+def counted(value: object) -> int | None:
+    """A number of tokens as a server gives it; None where that is none."""
     return value if type(value) is int and 0 <= value < _LARGEST_COUNT else None
 
 

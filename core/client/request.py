@@ -18,6 +18,7 @@ from core.client.faults import (
     transport_error,
 )
 from core.client.replies import Assembly
+from core.client.several import SeveralAssembly
 from core.errors import AttemptTimeout, ProtocolError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _LAST_STATUS = 599
 
 
 class Exchange:
-    """Sends one request and reads its answer into ``assembly``.
+    """Sends one request and reads its answer into ``assembly``, of one reply or of ``count``.
 
     ``on_delta`` gets the reply's deltas, or with ``native`` its bytes, as ``NativePiece``.
     ``sent_at`` and ``last_at`` are the moments the request had left and the last byte of the reply
@@ -60,6 +61,7 @@ class Exchange:
         *,
         api: Api | None = None,
         native: bool = False,
+        count: int = 1,
     ) -> None:
         self._backend = backend
         self._on_bytes = on_delta if native else None
@@ -67,8 +69,14 @@ class Exchange:
         self._clock = clock
         self._quote = quote
         self._reader: BodyReader | None = None
-        self.assembly = Assembly(backend, quote, None if native else on_delta, api)
+        self.several = SeveralAssembly(backend, quote, count) if count > 1 else None
+        self.only = Assembly(backend, quote, None if native else on_delta, api)
         self.sent_at = 0.0
+
+    @property
+    def assembly(self) -> Assembly | SeveralAssembly:
+        """What has come, of the only reply or of the several that were asked for."""
+        return self.several or self.only
 
     @property
     def last_at(self) -> float:

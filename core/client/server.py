@@ -67,6 +67,7 @@ _ABOUT = {
     Engine.VLLM: ("/version",),
     Engine.OLLAMA: ("/api/version",),
 }
+_MOST_REPLIES = 64
 _WEIGHTS_KEYS = ("model_path", "weight_version", "architectures", "model_ftype")
 _META_KEYS = ("n_params", "size", "ftype", "n_vocab", "n_embd")
 
@@ -113,6 +114,20 @@ def grammar_of(identity: EngineIdentity | None) -> Grammar:
             return Grammar.LLAMACPP
         case _:
             return Grammar.PORTABLE
+
+
+def most_replies(identity: EngineIdentity | None) -> int:
+    """How many replies one request may ask for; 1 where the engine gains nothing by it.
+
+    Those that share a prompt read it once. llama.cpp refuses more than it has slots.
+    """
+    match identity:
+        case EngineIdentity(engine=Engine.LLAMACPP):
+            return min(identity.setup.running or 1, _MOST_REPLIES)
+        case EngineIdentity(engine=Engine.SGLANG | Engine.VLLM):
+            return _MOST_REPLIES
+        case _:
+            return 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,10 @@ class RoutedAsk:
             self._failed.update({one.backend for one in asked})
         return (asked[0] if asked else None), self.given_up - before
 
+    async def most_replies(self) -> int:
+        """How many replies one request may ask for at the local server whose turn it is."""
+        return await self._implementer.most_replies(given_up=self.given_up)
+
     async def __call__(self, request: ChatRequest) -> Outcome:
         """Ask by the rule.
 
@@ -145,4 +149,5 @@ def _reply(answer: Answer) -> Reply:
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
         cached_tokens=answer.cached_tokens,
+        choices=answer.choices,
     )

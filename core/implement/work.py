@@ -198,7 +198,9 @@ async def work(
             repaired, left, shadowed = None, "", None
             try:
                 try:
-                    repaired = await repair(job, ask, check, on_attempt=note)
+                    repaired = await repair(
+                        job, ask, check, on_attempt=note, most_replies=ask.most_replies
+                    )
                 except NoBackend as error:
                     if not tried:
                         raise

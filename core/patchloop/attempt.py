@@ -34,11 +34,10 @@ from core.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.client.backend import ChatRequest
     from core.errors import BackendError
     from core.patchloop.applying import Applied
     from core.patchloop.formats import Edit
-    from core.patchloop.job import Ask, Check, Job
+    from core.patchloop.job import Check, Job
     from core.router.evidence import Outcome
 
 
@@ -127,16 +126,15 @@ _ORDER = (
 
 
 class Try:
-    """One request of an attempt; what it holds is right at any moment, also when cancelled.
+    """One reply of an attempt; what it holds is right at any moment, also when cancelled.
 
     ``failure`` is the first thing that went wrong and ``detail`` says what; ``passed`` that the
     check did, which a lint failure does not undo.
     """
 
-    def __init__(self, job: Job, edit_format: EditFormat, request: ChatRequest) -> None:
+    def __init__(self, job: Job, edit_format: EditFormat) -> None:
         self._job = job
         self.edit_format = edit_format
-        self._request = request
         self.outcome: Outcome | None = None
         self.applied: Applied | None = None
         self.failure: FailureKind | None = None
@@ -146,13 +144,13 @@ class Try:
         self.lint_passed: bool | None = None
         self._malformed = False
 
-    async def run(self, ask: Ask, check: Check) -> bool:
-        """Ask and judge the reply; returns whether it passed."""
-        self.outcome = await ask(self._request)
-        error = self.outcome.error
-        self.late = self.came and self.outcome.latency_ms > self._job.timeout_ms
+    async def judge(self, outcome: Outcome, check: Check) -> bool:
+        """Judge how it ended; returns whether it passed."""
+        self.outcome = outcome
+        error = outcome.error
+        self.late = self.came and outcome.latency_ms > self._job.timeout_ms
         if self.late:
-            limit, took = self._job.timeout_ms, self.outcome.latency_ms
+            limit, took = self._job.timeout_ms, outcome.latency_ms
             self._failed(FailureKind.TIMEOUT, f"answered after {took:.0f} ms, over {limit:g} ms")
         elif error is not None:
             self._failed(_kind(error), error.message)

@@ -17,8 +17,9 @@ from core.patchloop.trial import MOST_DIFF, Attempt, Candidate
 from core.plain import plain, plain_block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from core.patchloop.asking import Asking
     from core.patchloop.attempt import Try
     from core.patchloop.job import Ask, Check, Job
     from core.patchloop.ladder import Rung
@@ -39,17 +40,23 @@ class Repair:
     outcome: Outcome | None = field(default=None, repr=False)
 
 
+async def _one() -> int:
+    return 1
+
+
 async def repair(
     job: Job,
     ask: Ask,
     check: Check,
     *,
     on_attempt: Callable[[Attempt], bool | None] | None = None,
+    most_replies: Callable[[], Awaitable[int]] = _one,
 ) -> Repair:
     """Work on ``job`` until a check passes, its attempts are used up or all has been asked.
 
     ``on_attempt`` is called with each attempt that ended. When it returns True another backend is
-    asked from now on: the ladder begins again, with what was tried so far.
+    asked from now on: the ladder begins again, with what was tried so far. ``most_replies`` says
+    how many replies one request may ask for; further candidates are asked for so many at once.
 
     Raises:
         ValueError: No file may be edited.
@@ -61,10 +68,11 @@ async def repair(
         rung = questions.next_rung()
         if rung is None:
             break
-        tries = questions.tries(rung, number)
-        winner = await _first_to_pass(tries, ask, check)
+        askings = questions.requests(rung, number, await most_replies())
+        winner = await _first_to_pass(askings, ask, check)
+        tries = [one for asking in askings for one in asking.tries]
         chosen = winner or max(tries, key=lambda one: one.came_as_far_as)
-        attempt = _attempt(chosen, tries, rung, solved=winner is not None)
+        attempt = _attempt(chosen, askings, rung, solved=winner is not None)
         attempts.append(attempt)
         elsewhere = on_attempt(attempt) if on_attempt else None
         if winner and winner.applied:
@@ -81,14 +89,14 @@ async def repair(
     return Repair(tuple(attempts), solved=False, files=dict(job.files))
 
 
-async def _first_to_pass(tries: Sequence[Try], ask: Ask, check: Check) -> Try | None:
+async def _first_to_pass(askings: Sequence[Asking], ask: Ask, check: Check) -> Try | None:
     """Run all at once; the first that passes ends the others."""
-    tasks = {asyncio.create_task(one.run(ask, check)): one for one in tries}
+    tasks = {asyncio.create_task(one.run(ask, check)) for one in askings}
     pending = set(tasks)
     try:
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            passed = [tasks[task] for task in done if task.result()]
+            passed = [winner for task in done if (winner := task.result())]
             if passed:
                 return min(passed, key=lambda one: one.latency_ms)
     finally:
@@ -98,11 +106,12 @@ async def _first_to_pass(tries: Sequence[Try], ask: Ask, check: Check) -> Try | 
     return None
 
 
-def _attempt(chosen: Try, tries: Sequence[Try], rung: Rung, *, solved: bool) -> Attempt:
+def _attempt(chosen: Try, askings: Sequence[Asking], rung: Rung, *, solved: bool) -> Attempt:
     """What is recorded: the winner's figures, or those of the try that came furthest.
 
     A failed attempt lasted until its last reply had come.
     """
+    tries = [one for asking in askings for one in asking.tries]
     several = len(tries) > 1
     latency_ms = chosen.latency_ms
     if several and not solved:
@@ -121,6 +130,7 @@ def _attempt(chosen: Try, tries: Sequence[Try], rung: Rung, *, solved: bool) -> 
         fences_stripped=chosen.applied.fences_stripped if chosen.applied else 0,
         lines_changed=chosen.applied.lines_changed if chosen.applied else None,
         lint_passed=chosen.lint_passed,
+        tokens_of_all=_tokens(askings) if len(askings) < len(tries) else None,
         rung=rung,
         edit_format=chosen.edit_format.value,
         diff="" if solved or not chosen.applied else plain_block(chosen.applied.diff)[:MOST_DIFF],
@@ -128,6 +138,13 @@ def _attempt(chosen: Try, tries: Sequence[Try], rung: Rung, *, solved: bool) -> 
         if several
         else (),
     )
+
+
+def _tokens(askings: Sequence[Asking]) -> int | None:
+    """What the servers counted of all replies together; None where they counted nothing."""
+    replies = [one.outcome.reply for one in askings if one.outcome]
+    counts = [one.completion_tokens for one in replies if one and one.completion_tokens is not None]
+    return sum(counts) if counts else None
 
 
 def _candidate(index: int, one: Try) -> Candidate:

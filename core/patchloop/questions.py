@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.client.backend import ChatRequest
+from core.patchloop.asking import Asking
 from core.patchloop.attempt import Try
 from core.patchloop.auto import resolve
 from core.patchloop.formats import MASKABLE, EditFormat, schema
@@ -113,13 +114,18 @@ class Questions:
         self._tried += self._past
         self._past = []
 
-    def tries(self, rung: Rung, number: int) -> list[Try]:
-        """The attempt's requests: the question that is due first, then variants, sampled."""
+    def requests(self, rung: Rung, number: int, most: int = 1) -> list[Asking]:
+        """The attempt's requests: the question that is due first, then variants, sampled.
+
+        A variant is asked for up to ``most`` replies at once.
+        """
         job = self._job
         seed = None if job.seed is None else job.seed + number * _SEEDS_AN_ATTEMPT
         made = []
-        for index in range(job.candidates):
+        index = 0
+        while index < job.candidates:
             form = self._form if index else self._form_of(rung)
+            count = min(most, job.candidates - index) if index else 1
             request = replace(
                 form.request,
                 messages=self._variant(number * job.candidates + index)
@@ -128,7 +134,9 @@ class Questions:
                 temperature=OTHER_TEMPERATURE if index else FIRST_TEMPERATURE,
                 seed=None if seed is None else (seed + index) % _MOST_SEED,
             )
-            made.append(Try(job, form.edit_format, request))
+            tries = [Try(job, form.edit_format) for _ in range(count)]
+            made.append(Asking(request, tries))
+            index += count
         return made
 
     def _form_of(self, rung: Rung) -> _Form:

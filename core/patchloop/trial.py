@@ -82,8 +82,9 @@ class Attempt:
     ``late`` says that the reply came after ``timeout_ms``, which fails the attempt. ``compliant``
     is None when no reply came, ``lint_passed`` when it was not reached. ``rung`` says how the task
     was asked (``core.patchloop.ladder``), ``edit_format`` in which format, never ``auto``; both are
-    empty in older reports. ``diff`` is what an attempt that failed had changed, cut to 2,000
-    characters; the solving one's is its trial's.
+    empty in older reports. ``tokens_of_all`` is what was written of all candidates, where one
+    request asked for several: not every server counts each. ``diff`` is what an attempt that failed
+    had changed, cut to 2,000 characters; the solving one's is its trial's.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -101,6 +102,7 @@ class Attempt:
     lines_changed: Count | None = None
     lint_passed: bool | None = None
     candidates: tuple[Candidate, ...] = ()
+    tokens_of_all: Count | None = None
     rung: Annotated[str, Field(max_length=20)] = ""
     edit_format: Annotated[str, Field(max_length=20)] = ""
     diff: Annotated[str, Field(max_length=MOST_DIFF)] = ""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from core.client.replies import OnDelta
+    from core.client.several import Ending
     from core.stages import Mode, Reason
 
 
@@ -26,7 +27,8 @@ class Answer:
     ``fields`` are the message's further fields, such as ``reasoning_content``; ``usage`` is the
     server's own, with all details; ``around`` holds its fields beside ``choices``,
     ``in_choice`` those beside the message.
-    ``stop_sequence`` is the caller's own text that ended it, where the server tells.
+    ``stop_sequence`` is the caller's own text that ended it, where the server tells. Where several
+    replies were asked for at once, ``choices`` are all of them, as the client's ``Reply`` has them.
     """
 
     text: str
@@ -53,6 +55,7 @@ class Answer:
     around: Mapping[str, Any] = field(default_factory=dict)
     in_choice: Mapping[str, Any] = field(default_factory=dict)
     stop_sequence: str | None = None
+    choices: tuple[Ending, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

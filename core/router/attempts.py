@@ -255,6 +255,7 @@ def _cut_by_caller(error: BackendError) -> CutByCaller:
     )
     cut.partial, cut.ttft_ms = error.partial, error.ttft_ms
     cut.schema_sent, cut.asked_stream = error.schema_sent, error.asked_stream
+    cut.choices = error.choices
     return cut
 
 

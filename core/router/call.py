@@ -280,9 +280,10 @@ class RoutedCall:
             self._listener(piece)
 
     async def _fitted(self, backend: Backend) -> ChatRequest:
-        """The request as ``backend`` takes it; a schema needs to know who answers there."""
+        """The request as ``backend`` takes it; some depends on who answers there."""
         identity, monitor = None, self._run.monitors.get(backend.name)
-        if monitor is not None and self._request.schema is not None:
+        matters = self._request.schema is not None or self._request.n > 1
+        if monitor is not None and matters:
             identity = (await monitor.current()).engine
         return fitted(
             self._request,
@@ -317,6 +318,7 @@ class RoutedCall:
             usage=reply.usage,
             around=reply.around,
             in_choice=reply.in_choice,
+            choices=reply.choices,
             stop_sequence=reply.stop_sequence,
             warnings=tuple(self._attempts.warnings),
         )

@@ -23,12 +23,14 @@ from core.capsule.events import (
 from core.capsule.live_seal import SEALED
 from core.capsule.redaction import redact
 from core.client.apis import left_out
+from core.client.backend import Reply
 from core.errors import (
     BackendError,
     CapsuleError,
     Counting,
     CutReply,
     NotCompliant,
+    OnlyReasoning,
     StatusError,
 )
 from core.plain import plain
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
 
     from core.capsule import EventLog
     from core.capsule.live_seal import CallSeals
-    from core.client.backend import Backend, ChatRequest, Reply
+    from core.client.backend import Backend, ChatRequest
+    from core.client.several import Ending
     from core.notify.notifier import Notifier
     from core.router.breaker import Transition
     from core.settings import Settings
@@ -91,6 +94,12 @@ class Outcome:
     error: BackendError | None = None
     cancelled: bool = False
     call_id: str | None = None
+
+    @property
+    def choices(self) -> tuple[Ending, ...]:
+        """Where several replies were asked for at once: how each ended, None where it did not."""
+        end = self.reply or self.error
+        return end.choices if end else ()
 
 
 class KeptRequest:
@@ -269,6 +278,8 @@ class Evidence:
             reasoning_tokens=_reasoning_tokens(reply),
             response_model=plain(reply.model, 256) or None if reply else None,
             response_id=plain(reply.id, 256) or None if reply else None,
+            replies_asked=_replies_asked(request, outcome),
+            replies_came=sum(map(_ended, outcome.choices)) if outcome.choices else None,
             streamed=getattr(reply or error, "asked_stream", None),
             schema_sent=reply.schema_sent if reply else getattr(error, "schema_sent", None),
             waited_ms=_rounded(waited_ms),
@@ -373,6 +384,8 @@ def _as_sent(request: ChatRequest) -> dict[str, Any]:
     for name in ("schema", "max_tokens", "temperature", "seed"):
         if (value := getattr(request, name)) is not None:
             sent[name] = value
+    if request.n > 1:
+        sent["n"] = request.n
     return {**sent, **request.extra}
 
 
@@ -382,20 +395,41 @@ def _reasoning_tokens(reply: Reply | None) -> int | None:
     return told if type(told) is int and 0 <= told <= _MOST_TOKENS else None
 
 
+def _replies_asked(request: ChatRequest, outcome: Outcome) -> int | None:
+    """How many one request asked for, where that was several; a server may have refused that."""
+    if outcome.reply is None and request.n > 1:
+        return request.n
+    return len(outcome.choices) or None
+
+
+def _ended(one: Ending) -> bool:
+    """Whether a reply came to its end, good or bad."""
+    return isinstance(one, Reply | NotCompliant | CutReply | OnlyReasoning)
+
+
 def _as_received(outcome: Outcome) -> dict[str, Any] | None:
-    if outcome.reply is not None:
-        received: dict[str, Any] = {"text": outcome.reply.text}
-        if outcome.reply.tool_calls:
-            received["tool_calls"] = list(outcome.reply.tool_calls)
-        return received
-    if isinstance(outcome.error, NotCompliant) and outcome.error.text:
-        return {"text": outcome.error.text}
+    received = _words(outcome.reply or outcome.error)
+    if outcome.choices:
+        received = received or {"text": ""}
+        received["choices"] = [_words(one) for one in outcome.choices]
+    return received
+
+
+def _words(end: Ending) -> dict[str, Any] | None:
+    """What one reply said; None where nothing is left of it."""
+    if isinstance(end, Reply):
+        calls = {"tool_calls": list(end.tool_calls)} if end.tool_calls else {}
+        return {"text": end.text, **calls}
+    if isinstance(end, NotCompliant) and end.text:
+        return {"text": end.text}
     return None
 
 
 def _compliant(request: ChatRequest, outcome: Outcome) -> bool | None:
+    """Whether what came to its end met the schema: of several replies, each."""
     if request.schema is None:
         return None
-    if outcome.reply is not None:
-        return True
-    return False if isinstance(outcome.error, NotCompliant | CutReply) else None
+    ends = outcome.choices or (outcome.reply or outcome.error,)
+    if any(isinstance(one, NotCompliant | CutReply) for one in ends):
+        return False
+    return True if outcome.reply is not None else None

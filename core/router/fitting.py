@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from core.client.schema import in_words
-from core.client.server import grammar_of
+from core.client.server import grammar_of, most_replies
 from core.client.toolcalls import CLOUDS, legal_id, narrowed
 from core.stages import Mode
 
@@ -39,7 +39,8 @@ def fitted(
     A cloud gets the schema in the caller's own ``response_format`` where there is one. A local
     server gets it as a constraint if ``json_schema``, else as an instruction in words, once; a
     grammar it gets if ``json_schema``, and no cloud does. ``identity`` is who answers there, if
-    that is known: its grammar decides how much of the schema is sent. With
+    that is known: its grammar decides how much of the schema is sent, and whether several replies
+    may be asked for at once. With
     ``local_sampling``, temperature, seed and ``max_tokens`` are meant for local servers alone:
     cloud models refuse the first, and think before they answer within the last.
     """
@@ -47,6 +48,7 @@ def fitted(
         request = replace(request, grammar=None)
     if backend.mode is Mode.CLOUD:
         request = _with_legal_ids(_without_reasoning(request), backend.api)
+        request = replace(request, n=1) if request.n > 1 else request
         if local_sampling:
             request = replace(request, temperature=None, seed=None, max_tokens=None)
         if request.response_format is None:
@@ -54,6 +56,8 @@ def fitted(
         extra = {**request.extra, "response_format": request.response_format}
         return replace(request, constrain=False, extra=extra)
     request = _for_local(request)
+    if request.n > 1:
+        request = replace(request, n=min(request.n, most_replies(identity)))
     schema = request.schema
     if schema is None:
         return request

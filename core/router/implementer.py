@@ -11,6 +11,7 @@ from core.capsule.keys import user_key
 from core.capsule.live_seal import CallSeals
 from core.client.backend import Backend, ChatRequest, Message
 from core.client.chat import ChatClient
+from core.client.server import most_replies
 from core.clock import Clock, SystemClock
 from core.errors import WrongEventLoop
 from core.monitor.outcomes import bare_id, outcome_event, recent_call
@@ -25,7 +26,7 @@ from core.settings.policy import PolicySnapshot
 from core.stages import CLOUD, PRIMARY, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from core.capsule import EventLog
@@ -271,6 +272,17 @@ class Implementer:
         self._check_loop()
         await self.begin()
         return RoutedCall(self._run, request, stage, options)
+
+    async def most_replies(self, *, given_up: Collection[str] = ()) -> int:
+        """How many replies one request may ask for at the local server whose turn it would be.
+
+        1 where that is none, or where it would gain nothing.
+        """
+        order = (PRIMARY, *self.policy.reflex.fallback.order)
+        name = next((one for one in order if one in self._monitors and one not in given_up), None)
+        if name is None or not self._client(self._run.backends[name]).takes_several:
+            return 1
+        return most_replies((await self._monitors[name].current()).engine)
 
     async def begin(self) -> None:
         """Record the run's policy, which the first call does otherwise.

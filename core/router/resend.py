@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 
 ORIGIN = "replay"
-_FIELDS = ("messages", "schema", "max_tokens", "temperature", "seed")
+# Of several replies the one that was used is asked for again.
+_FIELDS = ("messages", "schema", "max_tokens", "temperature", "seed", "n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from core.standin.script import Turn
 
 
 CHARACTERS_PER_TOKEN = 4
+_MOST_REPLIES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ChatQuery:
-    """What of a chat completion request matters here; ``text`` is that of all messages."""
+    """What of a chat completion request matters here.
+
+    ``text`` is that of all messages; ``count`` replies are asked for (``n``).
+    """
 
     model: str
     text: str
@@ -28,6 +32,7 @@ class ChatQuery:
     stream: bool
     include_usage: bool
     max_tokens: int | None
+    count: int = 1
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -49,7 +54,8 @@ def read_query(body: bytes) -> ChatQuery:
     given = read_object(body)
     messages: Any = given.get("messages")
     _expect(isinstance(messages, list) and messages, "messages must be a list of at least one")
-    _expect(given.get("n") in (None, 1), "n must be 1")
+    count = 1 if given.get("n") is None else given["n"]
+    _expect(type(count) is int and 1 <= count <= _MOST_REPLIES, f"n must be 1 to {_MOST_REPLIES}")
     limit = given.get("max_completion_tokens", given.get("max_tokens"))
     sensible = limit is None or (isinstance(limit, int) and limit > 0)
     _expect(sensible, "max_tokens must be an integer from 1")
@@ -61,6 +67,7 @@ def read_query(body: bytes) -> ChatQuery:
         stream=given.get("stream") is True,
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
         max_tokens=limit,
+        count=count,
     )
 
 
@@ -95,20 +102,30 @@ class Envelope:
     created: int
     model: str
 
-    def chunk(self, delta: Mapping[str, Any], finish_reason: str | None = None) -> bytes:
+    def chunk(
+        self, delta: Mapping[str, Any], finish_reason: str | None = None, index: int = 0
+    ) -> bytes:
         """A server-sent event with a part of the answer."""
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        choice = {"index": index, "delta": delta, "finish_reason": finish_reason}
         return event({**self._common("chat.completion.chunk"), "choices": [choice]})
 
     def usage_chunk(self, counts: Mapping[str, Any]) -> bytes:
         """The server-sent event that holds the token counts and no choice."""
         return event({**self._common("chat.completion.chunk"), "choices": [], "usage": counts})
 
-    def whole(self, content: str, finish_reason: str, counts: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer in one piece."""
-        message = {"role": "assistant", "content": content}
-        choice = {"index": 0, "message": message, "finish_reason": finish_reason}
-        return {**self._common("chat.completion"), "choices": [choice], "usage": counts}
+    def whole(
+        self, replies: Iterable[tuple[str, str]], counts: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The answer in one piece, of replies with the reasons for which they ended."""
+        choices = [
+            {
+                "index": index,
+                "message": {"role": "assistant", "content": content},
+                "finish_reason": reason,
+            }
+            for index, (content, reason) in enumerate(replies)
+        ]
+        return {**self._common("chat.completion"), "choices": choices, "usage": counts}
 
     def _common(self, kind: str) -> dict[str, Any]:
         return {
@@ -188,16 +205,30 @@ def spoil(text: str, turn: Turn) -> str:
     return OFF_SCHEMA if turn.has("offschema") else text
 
 
-def streamed(query: ChatQuery, envelope: Envelope, text: str, turn: Turn) -> TimedReply:
-    """The answer as server-sent events: role, content, finish, counts when asked for, the end."""
-    said, finish_reason = _cut_to(query, tokens(text), turn)
-    pieces = [Piece(turn.ttft_s / 2, envelope.chunk({"role": "assistant", "content": ""}))]
-    pieces += [
-        Piece(turn.ttft_s + turn.token_s * position, envelope.chunk({"content": token}))
-        for position, token in enumerate(said)
-    ]
-    end_s = _end_s(turn, len(said))
-    half = len(said) // 2 + 1  # the role, and half of the content
+def streamed(query: ChatQuery, envelope: Envelope, texts: Sequence[str], turn: Turn) -> TimedReply:
+    """The answer as server-sent events: role, content, finish, counts when asked for, the end.
+
+    Several replies come at once, each at the same pace.
+    """
+    pieces: list[Piece] = []
+    endings: list[Piece] = []
+    total, end_s = 0, 0.0
+    for index, text in enumerate(texts):
+        said, finish_reason = _cut_to(query, tokens(text), turn)
+        role = envelope.chunk({"role": "assistant", "content": ""}, index=index)
+        pieces.append(Piece(turn.ttft_s / 2, role))
+        pieces += [
+            Piece(
+                turn.ttft_s + turn.token_s * position,
+                envelope.chunk({"content": token}, index=index),
+            )
+            for position, token in enumerate(said)
+        ]
+        ended_s = _end_s(turn, len(said))
+        endings.append(Piece(ended_s, envelope.chunk({}, finish_reason, index)))
+        total, end_s = total + len(said), max(end_s, ended_s)
+    pieces.sort(key=lambda piece: piece.at_s)
+    half = total // 2 + len(texts)  # the roles, and half of the content
     if turn.has("cut"):
         return TimedReply(pieces[:half], broken=True)
     if turn.has("error"):
@@ -205,21 +236,26 @@ def streamed(query: ChatQuery, envelope: Envelope, text: str, turn: Turn) -> Tim
         return TimedReply([*pieces[:half], failed, Piece(failed.at_s, DONE)])
     if turn.has("badchunk"):
         pieces.insert(half, Piece(pieces[half - 1].at_s, b'data: {"choices": [{"delta"\n\n'))
-    pieces.append(Piece(end_s, envelope.chunk({}, finish_reason)))
+    pieces = sorted([*pieces, *endings], key=lambda piece: piece.at_s)
     if query.include_usage:
-        pieces.append(Piece(end_s, envelope.usage_chunk(usage(query, len(said)))))
+        pieces.append(Piece(end_s, envelope.usage_chunk(usage(query, total))))
     return TimedReply([*pieces, Piece(end_s, DONE)])
 
 
-def in_one_piece(query: ChatQuery, envelope: Envelope, text: str, turn: Turn) -> WholeAnswer:
+def in_one_piece(
+    query: ChatQuery, envelope: Envelope, texts: Sequence[str], turn: Turn
+) -> WholeAnswer:
     """The answer as one JSON body."""
-    said, finish_reason = _cut_to(query, tokens(text), turn)
-    whole = envelope.whole("".join(said), finish_reason, usage(query, len(said)))
+    replies = [_cut_to(query, tokens(text), turn) for text in texts]
+    total, longest = sum(len(said) for said, _ in replies), max(len(said) for said, _ in replies)
+    whole = envelope.whole(
+        (("".join(said), reason) for said, reason in replies), usage(query, total)
+    )
     body = json.dumps(_error(turn) if turn.has("error") else whole).encode()
     if turn.has("badchunk"):
         body = body[: len(body) // 2]
     sent = body[: len(body) // 2] if turn.has("cut") else body
-    return WholeAnswer(_end_s(turn, len(said)), sent, stated_length=len(body))
+    return WholeAnswer(_end_s(turn, longest), sent, stated_length=len(body))
 
 
 def _cut_to(query: ChatQuery, said: list[str], turn: Turn) -> tuple[list[str], str]:

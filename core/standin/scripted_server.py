@@ -168,15 +168,15 @@ class ScriptedServer:
                 message = f"the model {query.model!r} does not exist; {self.script.model!r} does"
                 await connection.send_json(404, error_body(404, message, "model_not_found"))
                 return
-            text = spoil(self._answer(query), chance)
+            texts = [spoil(self._answer(query), chance) for _ in range(query.count)]
         except ValueError as error:
             await connection.send_json(400, error_body(400, str(error)))
             return
         envelope = Envelope(f"chatcmpl-scripted-{number}", int(time.time()), self.script.model)
         if query.stream:
-            await _send_stream(connection, streamed(query, envelope, text, chance), asked_s)
+            await _send_stream(connection, streamed(query, envelope, texts, chance), asked_s)
         else:
-            await _send_whole(connection, in_one_piece(query, envelope, text, chance), asked_s)
+            await _send_whole(connection, in_one_piece(query, envelope, texts, chance), asked_s)
 
     def _answer(self, query: ChatQuery) -> str:
         question = Question(query.text, query.schema)

@@ -72,8 +72,9 @@ async def test_max_tokens_cuts(scripted: ScriptedServer, client: httpx.AsyncClie
         ({"model": "gpt-5"}, 404, "does not exist"),
         ({"messages": []}, 400, "messages"),
         ({"messages": ["hi"]}, 400, "each message"),
-        ({"n": 2}, 400, "n must be 1"),
+        ({"n": 65}, 400, "n must be 1 to 64"),
         ({"n": []}, 400, "n must be 1"),
+        ({"n": True}, 400, "n must be 1"),
         ({"max_tokens": 0}, 400, "max_tokens"),
         ({"response_format": {"type": "json_schema"}}, 400, "response_format"),
         (

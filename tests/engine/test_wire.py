@@ -35,7 +35,7 @@ def text(found: list[Any]) -> str:
 
 def test_the_pieces_are_due_as_the_pace_says() -> None:
     """Role at half the time to the first token, then a token at a time, then the endings."""
-    telling = streamed(QUERY, ENVELOPE, TEXT, failing())
+    telling = streamed(QUERY, ENVELOPE, [TEXT], failing())
     due = [piece.at_s for piece in telling.pieces]
     assert due[:3] == pytest.approx([0.5, 1.0, 1.1])
     assert due[10:] == pytest.approx([1.9] * 4)
@@ -45,7 +45,7 @@ def test_the_pieces_are_due_as_the_pace_says() -> None:
 
 def test_a_cut_stream_stops_half_way() -> None:
     """Half of the content, no finish reason, no end mark, and the connection breaks."""
-    telling = streamed(QUERY, ENVELOPE, TEXT, failing("cut"))
+    telling = streamed(QUERY, ENVELOPE, [TEXT], failing("cut"))
     found = chunks(telling)
     assert telling.broken
     assert text(found) == TEXT[:20]
@@ -55,7 +55,7 @@ def test_a_cut_stream_stops_half_way() -> None:
 
 def test_an_error_comes_in_the_middle_of_a_stream() -> None:
     """Half of the content, then the error, then an orderly end."""
-    telling = streamed(QUERY, ENVELOPE, TEXT, failing("error"))
+    telling = streamed(QUERY, ENVELOPE, [TEXT], failing("error"))
     *found, failed = chunks(telling)
     assert not telling.broken
     assert text(found) == TEXT[:20]
@@ -64,8 +64,8 @@ def test_an_error_comes_in_the_middle_of_a_stream() -> None:
 
 def test_a_bad_chunk_stands_among_good_ones() -> None:
     """One piece more than well, and that one is not JSON."""
-    well = streamed(QUERY, ENVELOPE, TEXT, failing()).pieces
-    spoilt = streamed(QUERY, ENVELOPE, TEXT, failing("badchunk")).pieces
+    well = streamed(QUERY, ENVELOPE, [TEXT], failing()).pieces
+    spoilt = streamed(QUERY, ENVELOPE, [TEXT], failing("badchunk")).pieces
     (extra,) = set(spoilt) - set(well)
     assert len(spoilt) == len(well) + 1
     with pytest.raises(ValueError, match="Expecting"):
@@ -74,15 +74,15 @@ def test_a_bad_chunk_stands_among_good_ones() -> None:
 
 def test_length_stops_half_way_with_its_reason() -> None:
     """Half of the tokens, finish_reason length, counted so."""
-    *_, finish, counts = chunks(streamed(QUERY, ENVELOPE, TEXT, failing("length")))
+    *_, finish, counts = chunks(streamed(QUERY, ENVELOPE, [TEXT], failing("length")))
     assert finish["choices"][0]["finish_reason"] == "length"
     assert counts["usage"]["completion_tokens"] == 5
 
 
 def test_a_whole_answer_is_due_with_its_last_token() -> None:
     """Not streaming costs the same time; a cut one states more than it sends."""
-    whole = in_one_piece(QUERY, ENVELOPE, TEXT, failing())
+    whole = in_one_piece(QUERY, ENVELOPE, [TEXT], failing())
     assert whole.at_s == pytest.approx(1.9)
     assert whole.stated_length == len(whole.body)
-    cut = in_one_piece(QUERY, ENVELOPE, TEXT, failing("cut"))
+    cut = in_one_piece(QUERY, ENVELOPE, [TEXT], failing("cut"))
     assert len(cut.body) == cut.stated_length // 2

@@ -9,7 +9,7 @@ import pytest
 
 from core.client import messages_api, responses_api
 from core.client.backend import Backend, ChatRequest, Reply
-from core.client.chat import Options
+from core.client.options import Options
 from core.errors import StatusError
 from core.router.fitting import fitted
 from core.stages import Mode

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.client.backend import Backend, ChatRequest, Reply
-from core.client.chat import Options
+from core.client.options import Options
 from core.client.toolcalls import is_unparsed_call, legal_id
 from core.errors import StatusError
 from core.gateway.dialects.messages import count_tokens

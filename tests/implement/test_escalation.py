@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -225,6 +225,29 @@ async def test_further_candidates_are_local(tmp_path: Path) -> None:
         assert found.cloud.asked == []
         (applied,) = found.world.events("PatchApplied")
         assert applied["call_id"] in {call["call_id"] for call in found.world.events("LLMCall")}
+
+
+async def test_where_the_engine_shares_the_prompt_one_request_asks_for_the_others(
+    tmp_path: Path,
+) -> None:
+    """One decision and one call on record for three replies, of which any may win."""
+    text = 'capture_mode = "full_io"'
+    plans: list[str | dict[str, Any]] = [WRONG, WRONG, {"edits": "none"}, GOOD]
+    async with scene(tmp_path / "repo", reflex=plans, in_reflex=text, owned_by="vllm") as found:
+        assert (await solve(found, candidates=4)).changes
+        assert len(found.reflex.asked) == 4
+        assert found.reflex.asked[1] == found.reflex.asked[3] != found.reflex.asked[0]
+        calls = found.world.events("LLMCall")
+        (applied,) = found.world.events("PatchApplied")
+    (several,) = (call for call in calls if call["replies_asked"])
+    assert len(calls) == 2
+    assert applied["call_id"] == several["call_id"]
+    assert (several["replies_asked"], several["replies_came"]) == (3, 3)
+    assert (several["success"], several["json_compliant"]) == (True, False)
+    assert several["request"]["n"] == 3
+    assert [one["text"] == '{"edits": "none"}' for one in several["response"]["choices"]] == [
+        *(False, True, False)
+    ]
 
 
 async def test_a_task_is_held_out_as_a_whole(tmp_path: Path) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import math
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from core.errors import AttemptTimeout, ConnectFailed, SandboxError
+from core.client.backend import Reply
+from core.errors import AttemptTimeout, BackendError, ConnectFailed, NotCompliant, SandboxError
 from core.patchloop.loop import repair
 from core.patchloop.trial import FailureKind
-from tests.support.patchloop.loop import GOOD, WRONG, Answers, Wants42, job, whole
+from core.router.evidence import Outcome
+from tests.support.patchloop.loop import BROKEN, GOOD, WRONG, Answers, Wants42, job, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from core.client.backend import ChatRequest
+    from core.client.several import Ending
     from core.patchloop.job import CheckResult
 
 LONG_S = 30.0
@@ -92,3 +100,109 @@ async def test_an_error_of_one_ends_the_others() -> None:
     with pytest.raises(SandboxError):
         await repair(job(candidates=2), ask, check)
     assert ask.cancelled == 1
+
+
+class AtOnce(Answers):
+    """An ``Ask`` whose further candidates come by one request, ``say`` being told of each."""
+
+    def __init__(self, first: str, *others: str | BackendError | None) -> None:
+        super().__init__(first)
+        self._others = others
+        self.closed = False
+
+    async def __call__(self, request: ChatRequest) -> Outcome:
+        if request.n == 1:
+            return await super().__call__(request)
+        self.requests.append(request)
+        assert request.choices
+        endings: list[Ending] = []
+        for index, other in enumerate(self._others[: request.n]):
+            await asyncio.sleep(0.01)
+            one = other if other is None or isinstance(other, BackendError) else said(other, index)
+            endings.append(one)
+            if isinstance(one, Reply):
+                request.choices.on_reply(index, one)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(request.choices.closed(), 0.5)
+            self.closed = True
+        whole_ones = [one for one in endings if isinstance(one, Reply)]
+        if whole_ones:
+            reply = replace(whole_ones[0], choices=tuple(endings))
+            return Outcome(70.0, reply=reply, call_id="call")
+        error = next(one for one in endings if isinstance(one, BackendError))
+        error.choices = tuple(endings)
+        return Outcome(70.0, error=error)
+
+
+def said(text: str, index: int) -> Reply:
+    """A reply, later the higher its index."""
+    latency_ms = 20.0 + 10 * index
+    return Reply(text, "stop", latency_ms, 5.0, 5.0, data=json.loads(text), completion_tokens=7)
+
+
+async def three() -> int:
+    """How many one request may ask for."""
+    return 3
+
+
+async def test_one_request_asks_for_the_others_and_the_first_that_passes_ends_it() -> None:
+    """The reply that never ended is none, and the winner names the call."""
+    ask = AtOnce(whole(WRONG), whole(WRONG), whole(GOOD), None)
+    result = await repair(job(candidates=4), ask, Wants42(), most_replies=three)
+    assert result.solved
+    assert ask.closed
+    assert [request.n for request in ask.requests] == [1, 3]
+    assert result.outcome is not None
+    assert result.outcome.call_id == "call"
+    (attempt,) = result.attempts
+    assert attempt.latency_ms == 30.0
+    assert [(one.compliant, one.passed) for one in attempt.candidates] == [
+        *((True, False), (True, False), (True, True), (None, False))
+    ]
+    assert attempt.tokens_of_all == len(whole(WRONG)) + 7
+
+
+async def test_replies_that_are_wrong_count_as_such() -> None:
+    """Each for itself, and the attempt ends when all have."""
+    ask = AtOnce(whole(WRONG), NotCompliant("no JSON"), whole(WRONG), whole("def answer(:"))
+    result = await repair(job(candidates=4, attempts=1), ask, Wants42(), most_replies=three)
+    (attempt,) = result.attempts
+    assert not ask.closed
+    assert attempt.replies == (True, False, True, True)
+    assert attempt.failure is FailureKind.TEST
+    assert attempt.latency_ms == 70.0
+
+
+async def test_a_call_that_failed_failed_for_each() -> None:
+    """The server is gone: no candidate came."""
+    ask = AtOnce(whole(WRONG), *(ConnectFailed("refused"),) * 3)
+    result = await repair(job(candidates=4, attempts=1), ask, Wants42(), most_replies=three)
+    assert [one.compliant for one in result.attempts[0].candidates] == [True, None, None, None]
+
+
+async def test_a_server_that_gives_one_reply_after_all_gives_one_candidate() -> None:
+    """It has refused several, and was asked for one."""
+    ask = Answers(whole(WRONG), whole(GOOD))
+    result = await repair(job(candidates=4), ask, Wants42(), most_replies=three)
+    assert result.solved
+    assert [one.passed for one in result.attempts[0].candidates] == [False, True, False, False]
+
+
+async def test_more_than_one_request_may_ask_for_are_several_requests() -> None:
+    """A llama.cpp of three slots is asked for three at a time, by other words each time."""
+    ask = AtOnce(whole(WRONG), *(whole(WRONG),) * 3)
+    await repair(job(candidates=6, attempts=1), ask, Wants42(), most_replies=three)
+    assert [request.n for request in ask.requests] == [1, 3, 2]
+    assert len({request.messages[-1]["content"] for request in ask.requests}) == 3
+
+
+async def test_a_check_that_breaks_ends_the_request() -> None:
+    """A sandbox that cannot be set up ends the loop, as with a request each."""
+    ask = AtOnce(whole(BROKEN), *(whole(GOOD),) * 3)
+
+    async def check(files: Mapping[str, str], changed: Sequence[str]) -> CheckResult:
+        raise SandboxError("no sandbox")
+
+    with pytest.raises(SandboxError):
+        await repair(job(candidates=4), ask, check, most_replies=three)
+    assert ask.closed

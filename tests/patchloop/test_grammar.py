@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.client.backend import Backend, ChatRequest
-from core.client.chat import Options
+from core.client.options import Options
 from core.errors import BadRequest, EditRejected
 from core.patchloop.formats import EditFormat, parse_fenced
 from core.patchloop.grammar import fence_for, fence_grammar

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.client.chat import ChatClient
+from core.client.server import most_replies
 from core.errors import (
     ConnectFailed,
     IncompleteReply,
@@ -78,6 +79,11 @@ class Asker:
             return await self._ask(fit, what)
 
         return ask
+
+    async def most_replies(self) -> int:
+        """How many replies may be asked for by one request."""
+        told = self._arm.local and self._client.takes_several
+        return most_replies(self._arm.identity) if told else 1
 
     async def aclose(self) -> None:
         """Close the connections, once all is on record."""

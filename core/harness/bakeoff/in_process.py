@@ -145,7 +145,7 @@ class LocalTrials:
         asker = self._askers[slot.arm]
         ask = asker.on_behalf_of(f"{slot.task}, trial {slot.trial + 1}")
         try:
-            result = await repair(job, ask, check, on_attempt=tell)
+            result = await repair(job, ask, check, on_attempt=tell, most_replies=asker.most_replies)
         finally:
             await asker.settled()
         return Trial(

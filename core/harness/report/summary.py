@@ -168,6 +168,8 @@ def _first_token_ms(attempt: Attempt) -> float:
 
 def _completion_tokens(attempt: Attempt) -> int | None:
     """All that were generated, as far as they were counted."""
+    if attempt.tokens_of_all is not None:
+        return attempt.tokens_of_all
     if attempt.candidates:
         return _sum(one.completion_tokens for one in attempt.candidates)
     return attempt.completion_tokens
@@ -248,8 +250,10 @@ def _cost(arm: ArmRecord, prompt_tokens: int | None, completion_tokens: int | No
 
 
 def _gain(report: Report, trials: Sequence[Trial]) -> CandidateGain | None:
-    firsts = [one.attempts[0].candidates for one in trials if one.attempts]
-    rows = [row for row in firsts if len(row) > 1]
+    firsts = [
+        one.attempts[0] for one in trials if one.attempts and len(one.attempts[0].candidates) > 1
+    ]
+    rows = [one.candidates for one in firsts]
     if not rows:
         return None
     limit = deadline_ms(report) if trials[0].arm == report.pair[0] else math.inf
@@ -266,7 +270,7 @@ def _gain(report: Report, trials: Sequence[Trial]) -> CandidateGain | None:
         first_unknown=sum(1 for row in rows if row[0].compliant is None and any(map(wins, row))),
         any_solved=len(winners),
         tokens_first=sum(row[0].completion_tokens or 0 for row in rows),
-        tokens_all=sum(one.completion_tokens or 0 for row in rows for one in row),
+        tokens_all=sum(_completion_tokens(one) or 0 for one in firsts),
         first_p50_ms=nearest_rank(came, 50),
         winner_p50_ms=nearest_rank(winners, 50),
     )

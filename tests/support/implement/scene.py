@@ -110,6 +110,7 @@ async def scene(
     in_reflex: str = "",
     promoted: bool = True,
     ttft_ms: float = 0,
+    owned_by: str = "test",
 ) -> AsyncIterator[Scene]:
     """A git repository at ``root``; ``text`` is added to its stage0.toml, ``in_reflex`` within.
 
@@ -121,7 +122,7 @@ async def scene(
     script = Script(ttft_ms=ttft_ms, tokens_per_s=0)
     answers = Planned(reflex), Planned(cloud)
     async with (
-        ScriptedServer(replace(script, model="local", owned_by="test"), [answers[0]]) as local,
+        ScriptedServer(replace(script, model="local", owned_by=owned_by), [answers[0]]) as local,
         ScriptedServer(script, [answers[1]]) as remote,
     ):
         path = root / "stage0.toml"
