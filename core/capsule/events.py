@@ -77,7 +77,7 @@ class LLMCallEvent(Event):
     request: Any = Field(description="The request, or its keyed hash, as the capture mode says.")
     response: Any = Field(
         description="The response, or its keyed hash, as the capture mode says; of several replies "
-        "the one that was used, with all of them in choices."
+        "the first that was whole and valid, with all of them in choices."
     )
     latency_ms: float = Field(description="Request sent to last byte; ms.")
     fallback_reason: str | None = Field(default=None, description="Why an earlier backend failed.")

@@ -119,11 +119,12 @@ def grammar_of(identity: EngineIdentity | None) -> Grammar:
 def most_replies(identity: EngineIdentity | None) -> int:
     """How many replies one request may ask for; 1 where the engine gains nothing by it.
 
-    Those that share a prompt read it once. llama.cpp refuses more than it has slots.
+    Those that share a prompt read it once. llama.cpp refuses more than it has slots, and begins
+    when as many are free; one is left to the first candidate, which is asked for by itself.
     """
     match identity:
         case EngineIdentity(engine=Engine.LLAMACPP):
-            return min(identity.setup.running or 1, _MOST_REPLIES)
+            return max(1, min((identity.setup.running or 1) - 1, _MOST_REPLIES))
         case EngineIdentity(engine=Engine.SGLANG | Engine.VLLM):
             return _MOST_REPLIES
         case _:

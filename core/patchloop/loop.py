@@ -40,6 +40,10 @@ class Repair:
     outcome: Outcome | None = field(default=None, repr=False)
 
 
+# The question that is due goes by itself, so that two candidates have nothing to share.
+_FEWEST_TO_SHARE = 2
+
+
 async def _one() -> int:
     return 1
 
@@ -68,7 +72,8 @@ async def repair(
         rung = questions.next_rung()
         if rung is None:
             break
-        askings = questions.requests(rung, number, await most_replies())
+        at_once = await most_replies() if job.candidates > _FEWEST_TO_SHARE else 1
+        askings = questions.requests(rung, number, at_once)
         winner = await _first_to_pass(askings, ask, check)
         tries = [one for asking in askings for one in asking.tries]
         chosen = winner or max(tries, key=lambda one: one.came_as_far_as)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 ORIGIN = "replay"
-# Of several replies the one that was used is asked for again.
+# Where several replies were asked for at once, one is asked for again.
 _FIELDS = ("messages", "schema", "max_tokens", "temperature", "seed", "n")
 
 

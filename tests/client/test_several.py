@@ -11,6 +11,8 @@ import pytest
 from core.client import body
 from core.client.backend import ChatRequest, Message, Reply
 from core.client.chat import ChatClient
+from core.client.server import Engine, EngineIdentity, most_replies
+from core.client.setup import ServerSetup
 from core.client.several import Choices
 from core.errors import (
     AttemptTimeout,
@@ -252,3 +254,26 @@ async def test_a_call_that_is_called_off_leaves_nothing_behind() -> None:
         if asyncio.all_tasks() <= before:
             break
     assert asyncio.all_tasks() <= before
+
+
+@pytest.mark.parametrize(
+    ("engine", "slots", "most"),
+    [
+        (Engine.LLAMACPP, 4, 3),
+        (Engine.LLAMACPP, 1, 1),
+        (Engine.LLAMACPP, None, 1),
+        (Engine.LLAMACPP, 1000, 64),
+        (Engine.VLLM, None, 64),
+        (Engine.SGLANG, 2, 64),
+        (Engine.OLLAMA, None, 1),
+        (Engine.LM_STUDIO, None, 1),
+        (Engine.UNKNOWN, 8, 1),
+        (None, None, 1),
+    ],
+)
+def test_how_many_an_engine_may_be_asked_for(
+    engine: Engine | None, slots: int | None, most: int
+) -> None:
+    """Where nothing is known of it, one; a slot of llama.cpp's stays with the first candidate."""
+    who = EngineIdentity(engine, None, "", ServerSetup(running=slots)) if engine else None
+    assert most_replies(who) == most

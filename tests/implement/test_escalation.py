@@ -250,6 +250,23 @@ async def test_where_the_engine_shares_the_prompt_one_request_asks_for_the_other
     ]
 
 
+async def test_a_request_of_which_no_reply_is_valid_is_one_failure(tmp_path: Path) -> None:
+    """Of three failures that open the breaker, it is one."""
+    wrong: list[dict[str, Any]] = [{"edits": "none"}]
+    async with scene(tmp_path / "repo", reflex=wrong, owned_by="vllm") as found:
+        await solve(found, candidates=4, attempts=1)
+        calls = [one for one in found.world.events("LLMCall") if one["backend"] == "reflex"]
+        opened = found.world.events("BreakerStateChanged")
+    several = [call for call in calls if call["replies_asked"]]
+    assert several
+    for call in several:
+        assert (call["replies_asked"], call["replies_came"]) == (3, 3)
+        assert (call["success"], call["json_compliant"]) == (False, False)
+        assert call["error"] == "not_compliant"
+    assert [one["failure_count"] for one in opened] == [3]
+    assert len(calls) >= 3
+
+
 async def test_a_task_is_held_out_as_a_whole(tmp_path: Path) -> None:
     """Its further attempts and candidates too; reflex hears of it when the cloud has failed."""
     text = "[reflex.monitor]\nholdout = 1.0\n[reflex.fallback]\nmax_failures = 2\n"
