@@ -208,6 +208,7 @@ async def _to_the_end(settings: Settings, plan: Plan) -> Finished:
     """The run to its end; the first Ctrl-C stops it in order, the second at once."""
     import asyncio
 
+    from core.clock import SystemClock
     from core.harness.bakeoff.progress import Finished as Ended
     from core.harness.bakeoff.run import run_bakeoff
     from core.plain import plain
@@ -215,7 +216,7 @@ async def _to_the_end(settings: Settings, plan: Plan) -> Finished:
     from reflex_tui.cli.progress_line import progress_on
 
     stop = asyncio.Event()
-    show = progress_on(sys.stderr)
+    show = progress_on(sys.stderr, SystemClock())
     loop = asyncio.get_running_loop()
 
     this = asyncio.current_task()

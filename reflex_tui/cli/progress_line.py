@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from core.figures import duration
@@ -17,10 +15,10 @@ from core.harness.bakeoff.progress import (
     TrialStarted,
 )
 from core.plain import plain
+from reflex_tui.model.live import Live, solved_words, time_taken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from core.clock import Clock
     from core.harness.bakeoff.progress import Progress
     from core.patchloop.trial import Trial
 
@@ -40,65 +38,56 @@ class Show(Protocol):
         """Leave the place tidy for what follows."""
 
 
-def progress_on(stream: TextIO, clock: Callable[[], float] = time.monotonic) -> Show:
+def progress_on(stream: TextIO, clock: Clock) -> Show:
     """The kind of progress that suits ``stream``."""
-    return _OneLine(stream, clock) if stream.isatty() else _Lines(stream, clock)
+    figures = _Figures(clock)
+    return _OneLine(stream, figures) if stream.isatty() else _Lines(stream, figures)
 
 
-class _Tally:
-    """What has happened so far; ``eta_s`` and the rate count from the beginning of this process."""
+class _Figures:
+    """The figures of the run so far, as words."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._started_at = clock()
-        self._kept = 0
-        self.total = self.done = 0
-        self.solved: Counter[str] = Counter()
-        self.tried: Counter[str] = Counter()
+    def __init__(self, clock: Clock) -> None:
+        self._live = Live(clock)
 
     def event(self, event: Progress) -> None:
-        if isinstance(event, Started):
-            self._started_at = self._clock()
-            self.total, self.done, self._kept = event.total, event.done, event.done
-            self.tried.update(dict.fromkeys(event.arms, 0))
-        elif isinstance(event, TrialEnded):
-            self.done = event.done
-            self.tried[event.trial.arm] += 1
-            self.solved[event.trial.arm] += event.trial.solved
-
-    @property
-    def rate(self) -> float:
-        """Trials a second."""
-        elapsed_s = self._clock() - self._started_at
-        return (self.done - self._kept) / elapsed_s if elapsed_s > 0 else 0.0
-
-    @property
-    def eta(self) -> str:
-        return duration(1000 * (self.total - self.done) / self.rate if self.rate else None)
-
-    @property
-    def score(self) -> str:
-        """Solved of tried, by arm."""
-        return ", ".join(
-            f"{plain(arm, 40)} {self.solved[arm]}/{count}" for arm, count in self.tried.items()
-        )
+        self._live.take(event)
 
     @property
     def place(self) -> str:
-        return f"{self.done:>{len(str(self.total))}}/{self.total}"
+        """Trials done of all."""
+        return f"{self._live.done:>{len(str(self._live.total))}}/{self._live.total}"
+
+    @property
+    def pace(self) -> str:
+        """At the pace of this process."""
+        return f"{self._live.pace * _MINUTE:.0f}/min"
+
+    @property
+    def left(self) -> str:
+        """The time left."""
+        left_s = self._live.left_s
+        return f"{duration(None if left_s is None else 1000 * left_s)} left"
+
+    @property
+    def solved(self) -> str:
+        """Solved of tried, by arm; trials kept from before included."""
+        scores = ((arm, self._live.score(arm)) for arm in self._live.arms)
+        each = (f"{plain(arm, 40)} {score.solved}/{score.tried}" for arm, score in scores)
+        return f"solved {', '.join(each)}"
 
 
 class _OneLine:
     """Task, arm, rate and time left in one line, cut to the terminal's width."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+    def __init__(self, stream: TextIO, figures: _Figures) -> None:
         self._stream = stream
-        self._tally = _Tally(clock)
+        self._figures = figures
         self._now = ""
         self._width = 0
 
     def event(self, event: Progress) -> None:
-        self._tally.event(event)
+        self._figures.event(event)
         if isinstance(event, Started):
             for line in (*event.left_out, *event.notices):
                 self.say(line)
@@ -109,9 +98,8 @@ class _OneLine:
         elif isinstance(event, LatencyCall):
             self._now = event.words
         if not isinstance(event, Finished):
-            tally = self._tally
-            pace = f"{tally.rate * _MINUTE:.0f}/min, {tally.eta} left"
-            self._write(f"{tally.place}  {pace}  solved {tally.score}  {self._now}")
+            now = self._figures
+            self._write(f"{now.place}  {now.pace}, {now.left}  {now.solved}  {self._now}")
 
     def say(self, words: str) -> None:
         self._write("")
@@ -133,12 +121,12 @@ class _OneLine:
 class _Lines:
     """A line a trial, for logs."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+    def __init__(self, stream: TextIO, figures: _Figures) -> None:
         self._stream = stream
-        self._tally = _Tally(clock)
+        self._figures = figures
 
     def event(self, event: Progress) -> None:
-        self._tally.event(event)
+        self._figures.event(event)
         if isinstance(event, Started):
             kept = f", {event.done} kept" if event.done else ""
             self.say(
@@ -150,10 +138,10 @@ class _Lines:
         elif isinstance(event, LookTaken | LatencyCall):
             self.say(event.words)
         elif isinstance(event, TrialEnded):
-            tally, trial = self._tally, event.trial
+            now, trial = self._figures, event.trial
             self.say(
-                f"{tally.place}  {trial.arm}  {trial.task}  {_outcome(trial)}"
-                f"  (solved {tally.score}; {tally.eta} left)"
+                f"{now.place}  {trial.arm}  {trial.task}  {_outcome(trial)}"
+                f"  ({now.solved}; {now.left})"
             )
 
     def say(self, words: str) -> None:
@@ -165,9 +153,7 @@ class _Lines:
 
 
 def _outcome(trial: Trial) -> str:
-    count = len(trial.attempts)
-    took = duration(sum(one.latency_ms for one in trial.attempts))
-    if trial.solved:
-        return f"solved at attempt {count}, {took}"
+    if words := solved_words(trial):
+        return f"{words}, {time_taken(trial)}"
     kinds = ", ".join(one.failure.value for one in trial.attempts if one.failure)
     return f"not solved: {kinds}"

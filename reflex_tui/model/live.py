@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from core.figures import nearest_rank
+from core.figures import duration, nearest_rank
 from core.harness.bakeoff.progress import (
     AttemptEnded,
     Finished,
@@ -127,12 +127,15 @@ class Live:
         return max(0.0, end_s - self._begun_s)
 
     @property
-    def left_s(self) -> float | None:
-        """About how long it still takes, at the pace of this process; None before the first end."""
+    def pace(self) -> float:
+        """Trials a second that this process ends; 0 before the first end."""
         here = self.done - self._kept
-        if here <= 0 or self.elapsed_s < _LEAST_SPAN_S:
-            return None
-        return (self.total - self.done) * self.elapsed_s / here
+        return here / self.elapsed_s if self.elapsed_s >= _LEAST_SPAN_S else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """About how long it still takes, at this pace; None before the first end."""
+        return (self.total - self.done) / self.pace if self.pace > 0 else None
 
     @property
     def looked_at(self) -> tuple[float, ...]:
@@ -202,6 +205,21 @@ class Live:
         key = (trial.task, trial.trial), trial.arm
         self._running.pop(key, None)
         self._trials[key] = trial
+
+
+def solved_words(trial: Trial) -> str:
+    """``solved at attempt 2``, ``solved too late``; empty where it was not solved."""
+    if not trial.solved:
+        return ""
+    if not solved_in_time(trial):
+        return "solved too late"
+    count = len(trial.attempts)
+    return "solved" if count == 1 else f"solved at attempt {count}"
+
+
+def time_taken(trial: Trial) -> str:
+    """How long all of its attempts took."""
+    return duration(sum(one.latency_ms for one in trial.attempts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from core.harness.gate.criteria import P95_LATENCY
 from core.harness.gate.judge import solved_in_time
 from core.plain import plain, plain_block
 from reflex_tui.model.gate import BAD, GOOD, POOR
-from reflex_tui.model.live import CellState, Live, Score
+from reflex_tui.model.live import CellState, Live, Score, solved_words, time_taken
 from reflex_tui.widgets.gate import VERDICTS
 from reflex_tui.widgets.lines import MUTED, fitting, labelled, left, line, right, spread
 from reflex_tui.widgets.section import Section
@@ -132,17 +132,13 @@ def trial_line(live: Live, which: TrialKey, width: int) -> Content:
 
 
 def outcome(trial: Trial, *, short: bool = False) -> Content:
-    """``solved, 410 ms``, ``solved at try 2, 1.31 s``, ``tests fail, 3 attempts``.
+    """``solved, 410 ms``, ``solved at attempt 2, 1.31 s``, ``tests fail, 3 attempts``.
 
     In ``short`` ``edit not applied ×3``, and no more than 22 cells.
     """
-    total_ms = sum(one.latency_ms for one in trial.attempts)
+    if words := solved_words(trial):
+        return line(words, (f", {time_taken(trial)}", MUTED))
     count = len(trial.attempts)
-    if solved_in_time(trial):
-        when = "solved" if count == 1 else f"solved at attempt {count}"
-        return line(when, (f", {duration(total_ms)}", MUTED))
-    if trial.solved:
-        return line("solved too late", (f", {duration(total_ms)}", MUTED))
     why = FAILURES.get(trial.failure or "", "not solved")
     if short:
         return line(_SHORT.get(trial.failure or "", why), (f" ×{count}", MUTED))
@@ -150,13 +146,13 @@ def outcome(trial: Trial, *, short: bool = False) -> Content:
 
 
 def task_page(trials: Mapping[str, Sequence[Trial]], width: int) -> list[Content]:
-    """Every arm's goes at one task, each with its attempts and the diff that solved it."""
+    """Every arm's trials of one task, each with its attempts and the diff that solved it."""
     lines: list[Content] = []
-    for (arm, goes), style in zip(trials.items(), ARM_STYLE, strict=False):
-        if not goes:
+    for (arm, of_arm), style in zip(trials.items(), ARM_STYLE, strict=False):
+        if not of_arm:
             lines += [line((plain(arm, 40), f"bold {style}"), ("   not tried", MUTED)), line("")]
-        for trial in goes:
-            lines += _trial_lines(trial, len(goes), style)
+        for trial in of_arm:
+            lines += _trial_lines(trial, len(of_arm), style)
     return [left(each, width) for each in lines]
 
 
