@@ -7,12 +7,13 @@ are worked out and written here and nowhere else, so that all surfaces show the 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+Value = TypeVar("Value")
 
 NONE = "–"
 
@@ -28,6 +29,16 @@ def nearest_rank(values: Sequence[float], percent: float, *, ordered: bool = Fal
 
     rank = math.ceil(Fraction(str(percent)) * len(values) / 100)
     return (values if ordered else sorted(values))[max(rank, 1) - 1]
+
+
+def first_where(values: Sequence[Value], holds: Callable[[Value], bool]) -> int:
+    """The index of the first value that ``holds``, found by halving; their number where none does.
+
+    What holds for one must hold for all that follow it.
+    """
+    from bisect import bisect_left
+
+    return bisect_left(values, 1, key=holds)
 
 
 def finite(value: object) -> float | None:

@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import UnsafeFile
+from core.errors import CapsuleError, UnsafeFile
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -65,6 +65,14 @@ def _refuse_foreign(status: os.stat_result, path: Path, flags: int) -> None:
         raise _unsafe(path, "is not a regular file")
     if status.st_nlink > 1 and flags & (os.O_WRONLY | os.O_RDWR):
         raise _unsafe(path, "has a second name (a hard link)", _COPY)
+
+
+def cannot_be_opened(path: Path, error: OSError) -> CapsuleError:
+    """What to raise where ``open_state`` or ``make_private`` raised ``error`` for a file."""
+    return CapsuleError(
+        f"{plain(path)} cannot be opened: {plain(error.strerror or error)}",
+        remedy=f"Make {plain(path.parent)} a directory that you can write to.",
+    )
 
 
 def state_opener(path: str, flags: int) -> int:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from core.capsule.keys import own_directory, seal, seal_holds, user_key
 from core.capsule.segments import decode, lines_from, place_of
 from core.clock import rfc3339
-from core.errors import CapsuleError, NoHome
-from core.files import make_private, open_state
+from core.errors import NoHome
+from core.files import cannot_be_opened, make_private, open_state
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -190,20 +190,16 @@ def _read(descriptor: int) -> NewestDecision:
 @contextmanager
 def _kept(workspace: Path, key_directory: Path | None, flags: int) -> Iterator[int]:
     path = newest_file(workspace, key_directory)
-    directory = path.parent
     try:
         if flags & os.O_CREAT:
-            make_private(directory)
+            make_private(path.parent)
         descriptor = open_state(path, flags)
     except FileNotFoundError:
         raise
     except NotADirectoryError as error:  # HOME=/dev/null
         raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
     except OSError as error:
-        raise CapsuleError(
-            f"{plain(path)} cannot be opened: {plain(error.strerror or error)}",
-            remedy=f"Make {plain(directory)} a directory that you can write to.",
-        ) from error
+        raise cannot_be_opened(path, error) from error
     try:
         yield descriptor
     finally:

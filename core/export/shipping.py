@@ -16,7 +16,7 @@ from core.clock import SystemClock
 from core.errors import CapsuleError
 from core.export.genai import abandoned_span, spans_of
 from core.export.unended import UnendedCalls
-from core.files import make_private, open_state
+from core.files import cannot_be_opened, make_private, open_state
 from core.plain import plain
 
 if TYPE_CHECKING:
@@ -71,16 +71,12 @@ def cursor_for(state_dir: Path, destination: str) -> Iterator[Cursor]:
     Raises:
         CapsuleError: another process ships there, or the file cannot be opened.
     """
-    directory = state_dir / "export"
-    path = directory / f"{sha256(destination.encode()).hexdigest()[:16]}.json"
+    path = state_dir / "export" / f"{sha256(destination.encode()).hexdigest()[:16]}.json"
     try:
-        make_private(directory)
+        make_private(path.parent)
         descriptor = open_state(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise CapsuleError(
-            f"{plain(path)} cannot be opened: {plain(error.strerror or error)}",
-            remedy=f"Make {plain(directory)} a directory that you can write to.",
-        ) from error
+        raise cannot_be_opened(path, error) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

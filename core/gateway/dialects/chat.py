@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.client.backend import ChatRequest
 from core.gateway.dialects.agent_call import AgentCall
-from core.gateway.dialects.refusals import ErrorReply
+from core.gateway.dialects.refusals import ErrorReply, body_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,8 +71,7 @@ def read_chat(given: object) -> AgentCall:
     Raises:
         ErrorReply: 400, as OpenAI's API would say it.
     """
-    if not isinstance(given, dict):
-        raise ErrorReply(400, "the request's body must be a JSON object", code="invalid_json")
+    given = body_object(given)
     for name, why in _UNSUPPORTED.items():
         if given.get(name):
             raise ErrorReply(400, why, param=name, code="unsupported_parameter")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from core.client.backend import ChatRequest
 from core.gateway.dialects.agent_call import AgentCall
 from core.gateway.dialects.messages_events import OURS, MessageWriter, error_document
-from core.gateway.dialects.refusals import ErrorReply
+from core.gateway.dialects.refusals import ErrorReply, body_object
 from core.gateway.dialects.tools import ToolName, ToolNames, function
 from core.gateway.dialects.turns import Conversation, joined
 
@@ -41,10 +41,10 @@ class Messages:
 
     def read(self, given: object) -> AgentCall:
         """Read a request's body, parsed; ErrorReply 400, as Anthropic's API would say it."""
-        limit = _object(given).get("max_tokens")
+        limit = body_object(given).get("max_tokens")
         if type(limit) is not int or limit < 1:
             raise ErrorReply(400, "max_tokens: must be a positive integer", param="max_tokens")
-        call = _Reader(_object(given)).call()
+        call = _Reader(body_object(given)).call()
         if not call.needs_cloud and all(one["role"] == "system" for one in call.request.messages):
             raise ErrorReply(400, "messages: all of them are empty", param="messages")
         return call
@@ -65,7 +65,7 @@ class Messages:
 
 def count_tokens(given: object) -> int:
     """An estimate of a request's prompt tokens, rather too high than too low."""
-    call = _Reader(_object(given)).call()
+    call = _Reader(body_object(given)).call()
     return estimated(call.request)
 
 
@@ -282,12 +282,6 @@ def _schema(config: object) -> Mapping[str, Any] | None:
         raise ErrorReply(400, "output_config.format: must be a json_schema", param="output_config")
     schema: Mapping[str, Any] = form["schema"]
     return schema
-
-
-def _object(given: object) -> Mapping[str, Any]:
-    if not isinstance(given, dict):
-        raise ErrorReply(400, "the request's body must be a JSON object", code="invalid_json")
-    return given
 
 
 def _list(value: object) -> list[Any]:

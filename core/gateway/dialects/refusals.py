@@ -107,6 +107,17 @@ class ErrorReply(Exception):
         return (asked, most) if asked > most else None
 
 
+def body_object(given: object) -> Mapping[str, Any]:
+    """A request's body, parsed: an object in every dialect.
+
+    Raises:
+        ErrorReply: 400, it is something else.
+    """
+    if not isinstance(given, dict):
+        raise ErrorReply(400, "the request's body must be a JSON object", code="invalid_json")
+    return given
+
+
 def _integer(digits: str) -> int:
     return int(digits.replace(",", ""))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.client.backend import ChatRequest
 from core.gateway.dialects.agent_call import AgentCall
-from core.gateway.dialects.refusals import ErrorReply
+from core.gateway.dialects.refusals import ErrorReply, body_object
 from core.gateway.dialects.responses_events import OURS, ResponseWriter
 from core.gateway.dialects.tools import ToolName, ToolNames, freeform, function
 from core.gateway.dialects.turns import Conversation, joined
@@ -44,7 +44,7 @@ class Responses:
 
     def read(self, given: object) -> AgentCall:
         """Read a request's body, parsed; ErrorReply 400, as OpenAI's API would say it."""
-        return _Reader(_object(given)).call()
+        return _Reader(body_object(given)).call()
 
     def native(self, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Without reasoning of a local model, which OpenAI's servers do not find."""
@@ -282,12 +282,6 @@ def _is_our_reasoning(item: object) -> bool:
     if not isinstance(item, dict) or item.get("type") != "reasoning":
         return False
     return str(item.get("id")).startswith(f"rs_{OURS}")
-
-
-def _object(given: object) -> Mapping[str, Any]:
-    if not isinstance(given, dict):
-        raise ErrorReply(400, "the request's body must be a JSON object", code="invalid_json")
-    return given
 
 
 def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:

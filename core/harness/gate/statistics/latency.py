@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from core.figures import nearest_rank
+from core.figures import first_where, nearest_rank
 from core.harness.gate.statistics.repeated import calls_until_proven, latency_evidence
 
 if TYPE_CHECKING:
@@ -55,14 +55,7 @@ def p95_slow_allowed(n: int, confidence: float) -> int:
     That is the greatest k with P(X ≤ k | n, 0.05) ≤ 1 - ``confidence``: were a twentieth of all
     calls slow, so few among n would be that rare.
     """
-    allowed, beyond = -1, n
-    while beyond - allowed > 1:
-        middle = (allowed + beyond) // 2
-        if binomial_cdf(middle, n, SLOW_SHARE) <= 1 - confidence:
-            allowed = middle
-        else:
-            beyond = middle
-    return allowed
+    return first_where(range(n), lambda k: binomial_cdf(k, n, SLOW_SHARE) > 1 - confidence) - 1
 
 
 def p95_bound(latencies: Sequence[float], confidence: float) -> float | None:
@@ -126,13 +119,12 @@ def latency_bound(latencies: Sequence[float], confidence: float) -> float | None
     if confidence < LEAST_CONFIDENCE:
         return p95_bound(latencies, confidence)
     ordered = sorted(set(latencies))
-    low, high = -1, len(ordered)
-    while high - low > 1:
-        middle = (low + high) // 2
-        above = math.nextafter(ordered[middle], math.inf)
-        proven = latency_proven(latencies, above, confidence)
-        low, high = (low, middle) if proven else (middle, high)
-    return ordered[high] if high < len(ordered) else None
+
+    def is_bound(latency: float) -> bool:
+        return latency_proven(latencies, math.nextafter(latency, math.inf), confidence)
+
+    least = first_where(ordered, is_bound)
+    return ordered[least] if least < len(ordered) else None
 
 
 def latency_calls_needed(slow: int, calls: int, confidence: float) -> int | None:
@@ -154,11 +146,7 @@ def proven_rate(n: int, confidence: float) -> float:
 
 def _least_calls(k: int, enough: int, confidence: float) -> int:
     """The fewest calls among which ``k`` slow ones pass, given that ``enough`` are."""
-    few = k
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        if binomial_cdf(k, middle, SLOW_SHARE) <= 1 - confidence:
-            enough = middle
-        else:
-            few = middle
-    return enough
+    passing = first_where(
+        range(k + 1, enough), lambda n: binomial_cdf(k, n, SLOW_SHARE) <= 1 - confidence
+    )
+    return k + 1 + passing

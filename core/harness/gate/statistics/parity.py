@@ -29,6 +29,8 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Self
 
+from core.figures import first_where
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -209,11 +211,7 @@ class PairedTable:
 
         if not clears(MOST_TASKS):
             return None
-        few, enough = 1, MOST_TASKS
-        while enough - few > 1:
-            middle = (few + enough) // 2
-            few, enough = (few, middle) if clears(middle) else (middle, enough)
-        return enough
+        return 2 + first_where(range(2, MOST_TASKS), clears)
 
     def score(self, threshold: float) -> float:
         """The uncorrected score of the hypothesis that the ratio is ``threshold``."""

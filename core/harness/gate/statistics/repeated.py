@@ -28,6 +28,8 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from core.figures import first_where
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -171,11 +173,7 @@ def tasks_until_proven(
 
     if not reached(most):
         return None
-    few, enough = 0, most
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        few, enough = (few, middle) if reached(middle) else (middle, enough)
-    return enough
+    return 1 + first_where(range(1, most), reached)
 
 
 def latency_evidence(slow: int, calls: int) -> float:
