@@ -49,7 +49,7 @@ class Beat:
 
 _HANGS_S = 22.0
 BEATS = (
-    Beat(5, Act.TELL, "All is well: reflex answers the Implement calls, the cloud the others."),
+    Beat(5, Act.TELL, "The server is healthy: reflex answers the Implement calls, the cloud the others."),
     Beat(
         22,
         Act.HOLD,
@@ -60,7 +60,7 @@ BEATS = (
         Act.CONTINUE,
         "The engine answers again. One call tries it, and reflex takes over.",
     ),
-    Beat(64, Act.BAKEOFF, "A bakeoff of a few tasks is under way: press 3 to watch it."),
+    Beat(64, Act.BAKEOFF, "A bakeoff of a few tasks is running: press 3 to watch it."),
     Beat(88, Act.TELL, "That was the tour. The demo goes on until you press q."),
 )
 

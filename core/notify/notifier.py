@@ -53,7 +53,7 @@ class Notifier:
 
     def _begin(self, found: Callable[[float], UserNotice | None], once: str = "") -> None:
         if not _at_once.acquire(blocking=False):
-            logger.warning("a notice was dropped: %d others are under way", _MOST_AT_ONCE)
+            logger.warning("a notice was dropped: %d others are waiting or running", _MOST_AT_ONCE)
             return
         thread = threading.Thread(target=self._tell, args=(found, once), name="notice", daemon=True)
         _under_way.add(thread)

@@ -475,11 +475,11 @@ class BakeoffPane(RefusesKeys, Vertical, can_focus=True):
         listed = self.query_one(TrialList)
         at = listed.highlighted
         stay = listed.get_option_at_index(at).id if at else None
-        goes = live.newest(_MOST_LISTED)
-        ids = [f"{task}/{number}" for task, number in goes]
+        newest = live.newest(_MOST_LISTED)
+        ids = [f"{task}/{number}" for task, number in newest]
         listed.set_options(
             Option(trial_line(live, which, width), id=name)
-            for which, name in zip(goes, ids, strict=True)
+            for which, name in zip(newest, ids, strict=True)
         )
         if ids:
             # At the top it stays at the top, so that what comes is seen.

@@ -128,7 +128,7 @@ class BakeoffControl(Vertical):
         self.pane.take_focus()
 
     def use(self, settings: Settings) -> None:
-        """TrialKey by these settings from now on; a run under way keeps its own."""
+        """Use these settings from now on; a running bakeoff keeps its own."""
         self._settings = settings
         self.pane.thresholds = settings.reflex.thresholds
         self.pane.suites = settings.reflex.suites
@@ -206,7 +206,7 @@ class BakeoffControl(Vertical):
             self.pane.stopping = True
 
     def on_bakeoff_pane_resume_wanted(self) -> None:
-        """Go on with the run that was stopped last."""
+        """Resume the last interrupted run."""
         found, settings = self.pane.unfinished, self._settings
         if settings is None or found is None or self.pane.why_not("resume"):
             return

@@ -95,9 +95,9 @@ class CostSection(Section):
 def _scope(found: Estimate, width: int) -> Content:
     """How many tasks, and who is asked: beside it where there is room, else below."""
     part = "all" if found.selected == found.tasks else f"{found.selected} of"
-    goes = f" × {plural(found.trials, 'trial')}" if found.trials > 1 else ""
+    each = f" × {plural(found.trials, 'trial')}" if found.trials > 1 else ""
     arms = " against ".join(plain(one.model, 40) for one in found.arms)
-    tasks = f"{part} {plural(found.tasks, 'task')}{goes}"
+    tasks = f"{part} {plural(found.tasks, 'task')}{each}"
     beside = f"   {arms}"
     fits = len(tasks) + len(beside) <= width
     return line(tasks, (beside if fits else f"\n{arms}", MUTED))

@@ -52,7 +52,7 @@ class WindowWatcher(Watcher):
         self._saved: tuple[float, Savings | None] = (0.0, None)
 
     def use(self, settings: Settings) -> None:
-        """Go by another configuration of the same workspace."""
+        """Use another configuration of the same workspace."""
         self._settings = settings
         self._wake.set()
 

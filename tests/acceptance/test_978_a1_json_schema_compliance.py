@@ -40,7 +40,7 @@ async def test_replies_are_the_schemas_json_whatever_the_prompt_asks(
 ) -> None:
     """Prompts that beg for Markdown get bare JSON from the local model, and no help from the cloud.
 
-    The recorded text is looked at as well: it is what came from the server, not what was mended.
+    The recorded text is looked at as well: it is what came from the server, not what was fixed.
     """
     settings = await promoted(project, engine, scripted, 'capture_mode = "full_io"\n')
     async with Implementer.from_settings(settings) as implementer:
@@ -99,7 +99,7 @@ async def test_the_patch_loops_own_question_gets_bare_json(
 async def test_prose_without_constraint_is_found_out(
     engine: ServerProcess, scripted: ScriptedServer, project: Path
 ) -> None:
-    """With ``json_schema = false`` the model writes prose: that is a failure, and is not mended."""
+    """With ``json_schema = false`` the model writes prose: that is a failure, and is not fixed."""
     settings = await promoted(
         project, engine, scripted, "json_schema = false\n[reflex.fallback]\nmax_failures = 1\n"
     )

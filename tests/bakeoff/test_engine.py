@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 async def test_the_embedded_engine_fails_at_its_first_look(
     engine: ServerProcess, project: Path
 ) -> None:
-    """Its replies meet the schema, as a grammar makes them; they do not mend the code.
+    """Its replies meet the schema, as a grammar makes them; they do not fix the code.
 
     So after one of four tasks the run ends, says why, and the cloud was never asked.
     """

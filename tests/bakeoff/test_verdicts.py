@@ -113,7 +113,7 @@ async def test_a_dead_server_fails(project: Path) -> None:
 
 @pytest.mark.usefixtures("no_sandbox")
 async def test_trials_count_as_calls(project: Path) -> None:
-    """Two goes at three tasks are six first calls."""
+    """Two trials of three tasks are six first calls."""
     async with arena(project, tasks=3) as a:
         finished, _ = await a.run(trials=2)
     latency = finished.report.gate["criteria"][0]

@@ -34,7 +34,7 @@ def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
     tally = json.loads(done.stdout)
     acknowledged = [tuple(pair) for pair in tally["acknowledged"]]
     with EventLog(directory) as log:
-        log.append(decision("last"))  # mends what the last one killed left
+        log.append(decision("last"))  # fixes what the last one killed left
         found = {(record.seq, record.body["call_id"]) for record in log.read()}
         lost = set(acknowledged) - found
         assert (len(lost), len(set(acknowledged))) == (0, len(acknowledged))

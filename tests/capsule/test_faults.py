@@ -95,7 +95,7 @@ def test_other_calls_fail_and_are_done_again(tmp_path: Path, operation: str) -> 
 
 
 def test_a_part_that_cannot_be_cut_off_is_cut_off_later(tmp_path: Path) -> None:
-    """A write fails half-way and the cut fails too: readers see no part, the next writer mends."""
+    """A write fails half-way and the cut fails too: readers see no part, the next writer fixes."""
 
     class Failing(FaultyDisk):
         def truncate(self, fd: int, size: int) -> None:
@@ -175,18 +175,18 @@ FULL_DISK = """
             break
     print(log.verify().records)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    print(log.append(decision("mended")).seq)
+    print(log.append(decision("fixed")).seq)
 """
 
 
 def test_a_full_disk_is_survived(tmp_path: Path) -> None:
     """The kernel's own limit: a typed error that says what to do, no damage, and on it goes."""
-    refused, records, mended = run_child(FULL_DISK, str(tmp_path / "capsule"))
+    refused, records, fixed = run_child(FULL_DISK, str(tmp_path / "capsule"))
     last, kind, remedy = refused.split(" ", 2)
     assert kind == "CapsuleError"
     assert remedy.startswith("Free some space")
     assert records == last
-    assert int(mended) == int(last) + 1
+    assert int(fixed) == int(last) + 1
     assert EventLog(tmp_path / "capsule").verify().ok
 
 
@@ -218,11 +218,11 @@ READ_ONLY = """
 
 def test_a_read_only_directory_is_told(tmp_path: Path) -> None:
     """No permission: a typed error that says what to do, nothing made, and on it goes."""
-    refused, left, mended, place = run_child(READ_ONLY)
+    refused, left, fixed, place = run_child(READ_ONLY)
     assert refused.startswith("CapsuleError Make ")
     assert refused.endswith("writable for this user.")
     assert left == "[] True []"
-    assert mended == "1"
+    assert fixed == "1"
     subprocess.run(["rm", "-r", place], check=True)
 
 

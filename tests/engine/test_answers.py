@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TASKS = [
-    SolvedTask("short", "Mend it.", {"a.py": "broken"}, {"a.py": "mended"}),
-    SolvedTask("long", "Mend it. Then test it.", {"b.py": "broken"}, {"b.py": "mended"}),
+    SolvedTask("short", "Fix it.", {"a.py": "broken"}, {"a.py": "fixed"}),
+    SolvedTask("long", "Fix it. Then test it.", {"b.py": "broken"}, {"b.py": "fixed"}),
 ]
 SCHEMA = {"type": "object"}
 
@@ -28,9 +28,9 @@ def changed_files(
 
 
 def answers(answerer: SuiteAnswerer, text: str, count: int) -> list[bool]:
-    """For so many askings, whether the answer mends the task."""
+    """For so many askings, whether the answer fixes the task."""
     given = [answerer.answer(Question(f"You are…\n{text}", SCHEMA)) for _ in range(count)]
-    return ["mended" in (answer or "") for answer in given]
+    return ["fixed" in (answer or "") for answer in given]
 
 
 def suite(success_rate: float, seed: int = 0) -> SuiteAnswerer:
@@ -40,31 +40,31 @@ def suite(success_rate: float, seed: int = 0) -> SuiteAnswerer:
 
 def test_the_task_is_known_by_its_prompt_the_longest_that_fits() -> None:
     """A prompt that is part of another's does not hide it."""
-    answer = suite(1).answer(Question("Files follow. Mend it. Then test it.", SCHEMA))
+    answer = suite(1).answer(Question("Files follow. Fix it. Then test it.", SCHEMA))
     assert answer is not None
-    assert json.loads(answer) == {"files": {"b.py": "mended"}, "schema": SCHEMA}
+    assert json.loads(answer) == {"files": {"b.py": "fixed"}, "schema": SCHEMA}
 
 
 def test_it_is_silent_about_other_things() -> None:
     """Without a task's prompt, or without an edit schema, somebody else may answer."""
     assert suite(1).answer(Question("Hello", SCHEMA)) is None
-    assert suite(1).answer(Question("Mend it.", None)) is None
+    assert suite(1).answer(Question("Fix it.", None)) is None
 
 
 def test_rates_at_the_ends_are_certain() -> None:
     """1 always solves, 0 never; a failing answer is a well-formed edit that changes nothing."""
-    assert all(answers(suite(1), "Mend it.", 20))
-    assert not any(answers(suite(0), "Mend it.", 20))
-    failing = suite(0).answer(Question("Mend it.", SCHEMA))
+    assert all(answers(suite(1), "Fix it.", 20))
+    assert not any(answers(suite(0), "Fix it.", 20))
+    failing = suite(0).answer(Question("Fix it.", SCHEMA))
     assert failing is not None
     assert json.loads(failing)["files"] == {"a.py": "broken"}
 
 
 def test_the_rate_is_kept_and_the_seed_decides() -> None:
     """Over many askings the rate shows; the same seed repeats, whatever was asked between."""
-    once = answers(suite(0.7, seed=5), "Mend it.", 1000)
+    once = answers(suite(0.7, seed=5), "Fix it.", 1000)
     assert sum(once) / 1000 == pytest.approx(0.7, abs=0.05)
     mixed = suite(0.7, seed=5)
-    answers(mixed, "Mend it. Then test it.", 3)
-    assert answers(mixed, "Mend it.", 1000) == once
-    assert answers(suite(0.7, seed=6), "Mend it.", 1000) != once
+    answers(mixed, "Fix it. Then test it.", 3)
+    assert answers(mixed, "Fix it.", 1000) == once
+    assert answers(suite(0.7, seed=6), "Fix it.", 1000) != once

@@ -104,7 +104,7 @@ def test_of_two_tasks_with_one_prompt_the_one_whose_file_is_shown_is_meant() -> 
     """Also where a part of a long file is not shown."""
     files = [f"def f():\n    return {number}\n\n\ndef g():\n    return 0\n" for number in (1, 2)]
     tasks = [
-        SolvedTask(str(nth), "Mend it.", {"a.py": text}, {"a.py": f"# {nth}\n{text}"})
+        SolvedTask(str(nth), "Fix it.", {"a.py": text}, {"a.py": f"# {nth}\n{text}"})
         for nth, text in enumerate(files)
     ]
     answerer = SuiteAnswerer(tasks, edit_reply, success_rate=1.0, seed=0)
@@ -112,7 +112,7 @@ def test_of_two_tasks_with_one_prompt_the_one_whose_file_is_shown_is_meant() -> 
     for nth, text in enumerate(files):
         shown = text.replace("return 0", "pass  # not shown")
         for asked in (text, shown):
-            said = answerer.answer(Question(f"Mend it.\n{asked}", form))
+            said = answerer.answer(Question(f"Fix it.\n{asked}", form))
             assert said is not None
             assert json.loads(said)["edits"][0]["content"].startswith(f"# {nth}\n")
 

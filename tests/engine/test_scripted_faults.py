@@ -30,7 +30,7 @@ RAISES: dict[str, type[Exception]] = {
 async def test_each_fault_shows_on_the_wire(
     scripted: ScriptedServer, client: httpx.AsyncClient, kind: str, *, stream: bool
 ) -> None:
-    """Every kind does what its description says, and the next request is well again."""
+    """Every kind does what its description says, and the next request is answered well again."""
     await chat(client, scripted)
     scripted.script = replace(scripted.script, faults=parse_faults(kind))
     if kind in RAISES:

@@ -72,7 +72,7 @@ class Model:
         offered = [tool["function"]["name"] for tool in seen.json.get("tools", ())]
         shell = next((name for name in offered if name in SHELLS), None)
         if shell is None:  # a title, which some want as JSON
-            titled = '{"title": "Mend"}' if "response_format" in seen.json else "Mend"
+            titled = '{"title": "Fix"}' if "response_format" in seen.json else "Fix"
             ending = event(delta({}, "stop"))
             await streams(event(delta({"content": titled})), ending)(seen, writer)
             return
@@ -129,7 +129,7 @@ def reasons(settings: Settings) -> list[str]:
 async def test_it_finishes_a_task(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, way: str
 ) -> None:
-    """The file is mended and its test has run, whoever answers; a death is not noticed."""
+    """The file is fixed and its test has run, whoever answers; a death is not noticed."""
     if way == "held for long" and not os.environ.get("REFLEX_TORTURE"):
         pytest.skip("REFLEX_TORTURE=1 holds each reply for 40 s")
     work, environ = workshop(tmp_path)
@@ -154,7 +154,7 @@ async def test_it_finishes_a_task(
             ended = await launch(
                 settings,
                 name,
-                (*WORDS[name], "Mend calc.py and run its test."),
+                (*WORDS[name], "Fix calc.py and run its test."),
                 stage=Stage.IMPLEMENT,
                 environ=environ,
             )
@@ -181,7 +181,7 @@ async def test_pi_finishes_a_task(project: Path, tmp_path: Path, api: str, *, di
             models.parent.mkdir(parents=True)
             models.write_text(json.dumps({"providers": {"r": provider}}))
             agent = await asyncio.create_subprocess_exec(
-                *("pi", "--provider", "r", "--model", "reflex", "-p", "Mend calc.py."),
+                *("pi", "--provider", "r", "--model", "reflex", "-p", "Fix calc.py."),
                 cwd=work,
                 env=environ,
                 stdin=asyncio.subprocess.DEVNULL,

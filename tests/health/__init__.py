@@ -1,1 +1,1 @@
-"""Tests of what a server is and whether it is well."""
+"""Tests of what a server is and whether it is healthy."""

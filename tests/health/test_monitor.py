@@ -106,7 +106,7 @@ async def test_a_healthy_verdict_expires() -> None:
 
 
 async def test_a_healthy_verdict_ages_from_the_beginning_of_its_probe() -> None:
-    """A server that took 1.9 s to say it is well may have died since it began to."""
+    """A server that took 1.9 s to say it is healthy may have died since it began to."""
     async with monitored() as (monitor, server, clock):
         server.hold.clear()
         waiting = asyncio.create_task(monitor.current())

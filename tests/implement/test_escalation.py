@@ -19,7 +19,7 @@ from tests.support.implement.scene import (
     GOOD,
     PROMPT,
     WRONG,
-    mend,
+    fix,
     refused_or_undone,
     scene,
     solve,
@@ -35,7 +35,7 @@ PASSED = "healthy_and_thresholds_met"
 async def test_reflex_fails_and_the_cloud_solves_it(tmp_path: Path) -> None:
     """``max_failures`` attempts at reflex, then a decision that says why the cloud is asked."""
     async with scene(tmp_path / "repo") as found:
-        ended = await mend(found.root)
+        ended = await fix(found.root)
         assert ended.status == 0, ended.err
         assert found.calc == GOOD
         assert found.decisions == [("reflex", PASSED, None, False)] * 3 + [

@@ -22,8 +22,8 @@ from tests.support.implement.scene import (
     TEST,
     WRONG,
     at_terminal,
+    fix,
     implement,
-    mend,
     refused_or_undone,
     scene,
     solve,
@@ -197,7 +197,7 @@ async def test_a_check_that_is_no_program(tmp_path: Path) -> None:
 async def test_a_check_that_passes_already(tmp_path: Path) -> None:
     """It is said, and the work goes on: what is asked for may be new."""
     async with scene(tmp_path / "repo", reflex=[GOOD]) as found:
-        ended = await mend(found.root, check="true")
+        ended = await fix(found.root, check="true")
         assert ended.status == 0
         assert "passes before any change" in ended.err
         assert ended.document["check_before"] == {"passed": True, "status": 0}
@@ -206,7 +206,7 @@ async def test_a_check_that_passes_already(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_a_check_without_end(tmp_path: Path) -> None:
-    """It is stopped, the model is told, and the next attempt may mend it."""
+    """It is stopped, the model is told, and the next attempt may fix it."""
     waits = "import time\ntime.sleep(600)\n"
     async with scene(tmp_path / "repo", reflex=[waits, waits, GOOD]) as found:
         assert (await solve(found, check_timeout_s=4)).changes
@@ -252,7 +252,7 @@ async def test_the_check_gets_no_key(tmp_path: Path) -> None:
     """What a model wrote is run with it: the cloud's key is not in its environment."""
     async with scene(tmp_path / "repo", reflex=[GOOD]) as found:
         (found.root / "env.py").write_text("import os; assert 'OPENAI_API_KEY' not in os.environ")
-        ended = await mend(found.root, check=f"{sys.executable} env.py", OPENAI_API_KEY="s3cret")
+        ended = await fix(found.root, check=f"{sys.executable} env.py", OPENAI_API_KEY="s3cret")
         assert ended.document["check_before"]["passed"] is True
 
 
@@ -265,7 +265,7 @@ async def test_from_a_directory_below(tmp_path: Path) -> None:
         below.mkdir()
         (below / "calc.py").write_text(BROKEN)
         (below / "test_calc.py").write_text(TEST)
-        ended = await mend(below, "--stage", "plan", "--edit-format", "search_replace")
+        ended = await fix(below, "--stage", "plan", "--edit-format", "search_replace")
         assert ended.status == 1  # the stand-in edits calc.py, which here is pkg/calc.py
         assert {one["failure"] for one in ended.document["attempts"]} == {"format"}
         assert "a version of pkg/calc.py that is wrong:" in found.cloud.asked[0]

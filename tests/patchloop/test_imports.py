@@ -10,13 +10,13 @@ from core.patchloop.formats import WholeFile
 from core.patchloop.imports import with_needed_imports
 
 TYPED = "from typing import List\n\n\ndef first(of: List[int]) -> int:\n    return of[1]\n"
-MENDED = "def first(of: List[int]) -> int:\n    return of[0]\n"
+FIXED = "def first(of: List[int]) -> int:\n    return of[0]\n"
 
 
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        pytest.param(TYPED, MENDED, "from typing import List\n" + MENDED, id="left out"),
+        pytest.param(TYPED, FIXED, "from typing import List\n" + FIXED, id="left out"),
         pytest.param(
             "from typing import Dict, List as L\nx = 1\n",
             "y: L = []\n",
@@ -64,8 +64,8 @@ def test_what_the_model_bound_or_dropped_is_its_own(after: str) -> None:
 
 def test_a_rewritten_file_is_whole() -> None:
     """The change that is applied holds the import, and its diff does not take it away."""
-    made = apply({"a.py": TYPED}, [WholeFile("a.py", MENDED)], ["a.py"])
-    assert made.files["a.py"] == "from typing import List\n" + MENDED
+    made = apply({"a.py": TYPED}, [WholeFile("a.py", FIXED)], ["a.py"])
+    assert made.files["a.py"] == "from typing import List\n" + FIXED
     assert "-from typing" not in made.diff
 
 

@@ -29,12 +29,12 @@ FORMATS = [one for one in EditFormat if one is not EditFormat.AUTO]
 @pytest.mark.parametrize("edit_format", FORMATS)
 def test_the_order_of_a_prompt(edit_format: EditFormat) -> None:
     """Task, reference, the faulty file, what the tests say, and last the rules."""
-    system, user = opening("Mend\nthe cart.", FILES, ["cart.py"], edit_format, "1 test fails")
+    system, user = opening("Fix\nthe cart.", FILES, ["cart.py"], edit_format, "1 test fails")
     assert system["content"] == "You are an expert Python programmer."
     assert edit_format.value in {path.stem for path in PROMPTS.glob("*.txt")}
     text = user["content"]
     rules = "in one ```python" if edit_format is EditFormat.FENCE else '{"edits":'
-    parts = ("Mend\nthe cart.", "notes.py", "a version of cart.py that is wrong", "1 test fails")
+    parts = ("Fix\nthe cart.", "notes.py", "a version of cart.py that is wrong", "1 test fails")
     places = [text.index(part) for part in (*parts, rules)]
     assert places == sorted(places)
     assert "x = '$files'" in text
@@ -75,9 +75,9 @@ def test_what_others_have_tried() -> None:
 
 def test_lines_are_numbered_where_numbers_are_asked_for() -> None:
     """Only the line-range form shows them."""
-    shown = opening("Mend it.", FILES, ["cart.py"], EditFormat.LINE_RANGE)[1]["content"]
+    shown = opening("Fix it.", FILES, ["cart.py"], EditFormat.LINE_RANGE)[1]["content"]
     assert "   1 | lines = []" in shown
-    plain = opening("Mend it.", FILES, ["cart.py"], EditFormat.WHOLE_FILE)[1]["content"]
+    plain = opening("Fix it.", FILES, ["cart.py"], EditFormat.WHOLE_FILE)[1]["content"]
     assert "1 |" not in plain
 
 

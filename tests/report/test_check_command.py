@@ -137,7 +137,7 @@ def test_a_flipped_verdict_is_caught(workspace: Workspace) -> None:
 
 
 def test_a_baseline_and_junit(workspace: Workspace) -> None:
-    """Worse beyond noise is one; the XML is written all the same."""
+    """A significant regression is one; the XML is written all the same."""
     baseline = workspace.written()
     worse = workspace.written(planted(lost=5, cloud_lost=5))
     arguments = ("check", "--report", worse, "--baseline", baseline, "--junit", "out/reflex.xml")

@@ -1,4 +1,4 @@
-"""A run against its baseline: worse beyond noise, or not."""
+"""A run against its baseline: a significant regression, or none."""
 
 from __future__ import annotations
 

@@ -259,7 +259,7 @@ def test_the_wall_clock_is_not_asked() -> None:
     "content", [b"", b"{", b"[]", b"\x00" * 512, b'{"failures": "9"}', b"null", b"\xff\xfe"]
 )
 def test_a_corrupt_file_means_nothing_is_known(tmp_path: Path, content: bytes) -> None:
-    """Damage counts as no failures, and is mended by the next write."""
+    """Damage counts as no failures, and is fixed by the next write."""
     now = Time()
     each = opened(breaker(tmp_path, now))
     each.path.write_bytes(content)

@@ -140,7 +140,7 @@ async def test_a_hang_costs_its_deadline_and_no_more(project: Path) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_a_wrong_configuration_opens_at_once(project: Path, status: int) -> None:
-    """Trying again would not mend a key or a name."""
+    """Trying again would not fix a key or a name."""
     async with world(project) as w:
         w.faults(f"status:{status}")
         async with w.implementer() as implementer:
@@ -154,7 +154,7 @@ async def test_a_wrong_configuration_opens_at_once(project: Path, status: int) -
 async def test_a_bad_request_goes_straight_on_and_is_not_counted(
     project: Path, status: int
 ) -> None:
-    """The server is well; this request is not for it."""
+    """The server is healthy; this request is not for it."""
     async with world(project) as w:
         w.faults(f"status:{status}")
         async with w.implementer() as implementer:

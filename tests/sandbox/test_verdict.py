@@ -1,4 +1,4 @@
-"""What honest code gets: a right verdict, and a message that helps to mend what is wrong."""
+"""What honest code gets: a right verdict, and a message that helps to fix what is wrong."""
 
 from __future__ import annotations
 

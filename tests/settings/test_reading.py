@@ -63,7 +63,7 @@ def test_the_sample_holds_every_key_with_its_default() -> None:
 def test_a_mistake_names_file_line_key_and_what_was_expected(
     text: str, line: int, words: list[str]
 ) -> None:
-    """The message is enough to mend the file."""
+    """The message is enough to fix the file."""
     with pytest.raises(ConfigError) as caught:
         parse(text, "stage0.toml")
     assert str(caught.value).startswith(f"stage0.toml:{line}:")

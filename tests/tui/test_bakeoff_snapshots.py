@@ -148,14 +148,14 @@ async def test_could_not_go_on() -> None:
     async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         desk.pane.live = Live(StillClock())
         error = ReflexError(
-            "the reflex arm is not well: nothing listens at 127.0.0.1:3009 (connection refused)",
+            "the reflex arm is unhealthy: nothing listens at 127.0.0.1:3009 (connection refused)",
             remedy="\n".join(ill().remedy),
         )
         desk.on_bakeoff_ended(BakeoffEnded(error))
         await pilot.pause()
 
     shown = await Acted(act).text(SMALL)
-    says(shown, "✖ the bakeoff failed: the reflex arm is not well", "127.0.0.1:3009 (connection")
+    says(shown, "✖ the bakeoff failed: the reflex arm is unhealthy", "127.0.0.1:3009 (connection")
     says(shown, "sglang serve", "vllm serve", "code reflex engine --port 3009")
 
 

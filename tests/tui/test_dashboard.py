@@ -139,15 +139,15 @@ async def test_a_broken_configuration_is_shown_until_it_is_mended() -> None:
         assert "stage0.toml:2: unknown key" in bench.shown()
         await bench.tell(ConfigBroken(ConfigError("stage0.toml:3: worse")))
         assert "stage0.toml:3: worse" in bench.shown()
-        mended = settings(thresholds={"p95_latency_ms": 900})
+        fixed = settings(thresholds={"p95_latency_ms": 900})
         bench.app._begin = lambda: None  # type: ignore[method-assign]
-        await bench.tell(ConfigRead(mended))
+        await bench.tell(ConfigRead(fixed))
         assert isinstance(bench.app.screen, Dashboard)
         assert bench.routing.limit_ms == 900
 
 
 async def test_without_a_configuration_there_is_no_way_back() -> None:
-    """Opened on a broken file: only its mending or leaving."""
+    """Opened on a broken file: only its fixing or leaving."""
     async with dashboard() as bench:
         bench.app.settings = None
         await bench.tell(ConfigBroken(ConfigError("stage0.toml:2: unknown key")))

@@ -244,7 +244,7 @@ def test_an_untrusted_server_is_never_contacted(tmp_path: Path, inbox: Inbox) ->
 def test_the_configuration_is_read_when_it_changes(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mistake is told once, its mending too, and a touch that changes nothing is not."""
+    """A mistake is told once, its fixing too, and a touch that changes nothing is not."""
     monkeypatch.setattr("reflex_tui.watch.on_disk.CONFIG_EVERY_S", 0.02)
     path = project(tmp_path, "[reflex]\nenabled = false\n")
     settings = load_settings(path)

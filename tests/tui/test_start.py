@@ -65,7 +65,7 @@ async def test_a_server_that_does_not_answer_holds_up_nothing(tmp_path: Path) ->
 
 
 async def test_behind_a_broken_configuration_the_dashboard_becomes_whole(tmp_path: Path) -> None:
-    """Once it is mended, all of it is there."""
+    """Once it is fixed, all of it is there."""
     app = watching(tmp_path, "no address")
     async with app.run_test(size=(120, 40)):
         await until(lambda: isinstance(app.screen, BrokenConfigScreen))

@@ -182,7 +182,7 @@ async def refused_or_undone(here: Path, *arguments: str) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-async def mend(here: Path, *more: str, check: str = CHECK, **environ: str) -> Ended:
+async def fix(here: Path, *more: str, check: str = CHECK, **environ: str) -> Ended:
     """The planted bug's task by the command with ``--yes --json``, and ``more``."""
     given = (PROMPT, "--file", "calc.py", "--check", check, "--yes", "--json", *more)
     return await implement(here, *given, **environ)

@@ -98,7 +98,7 @@ def figure(
 
 
 def healthy(configured: Settings | None = None) -> Health:
-    """A server that is well."""
+    """A healthy server."""
     chosen = configured or settings()
     return Health(
         ok=True,
@@ -116,7 +116,7 @@ def healthy(configured: Settings | None = None) -> Health:
 
 
 def ill(cause: Cause = Cause.NOT_LISTENING, summary: str = "") -> Health:
-    """A server that is not well, with its real remedy."""
+    """An unhealthy server, with its real remedy."""
     backend = primary(settings())
     return replace(
         healthy(),
@@ -136,7 +136,7 @@ def routing_view(
     breaker: BreakerView | None = None,
     configured: Settings | None = None,
 ) -> RoutingView:
-    """What would be seen; by default all is well and the gate was passed three days ago."""
+    """What would be seen; by default the server is healthy and the gate was passed three days ago."""
     chosen = configured or settings()
     # Its hash is in the pictures, and must not change with every new setting.
     policy = replace(PolicySnapshot.capture(chosen, StillClock()), policy_hash=POLICY)
