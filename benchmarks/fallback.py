@@ -1,9 +1,9 @@
 """What a call costs when reflex cannot answer it: refused, 500, hanging, and with the breaker open.
 
 Each first kind is one whole call of a fresh run, from decision to the cloud's answer, with all its
-evidence; beside it the same call while reflex is healthy, and LiteLLM Router's fallback (which records
-nothing) told not to try again. A fresh run's first failure makes the breaker's directory and file,
-so these take what the disk's other users leave: the p95 says how much that was.
+evidence; beside it the same call while reflex is healthy, and LiteLLM Router's fallback (which
+records nothing) told not to try again. A fresh run's first failure makes the breaker's directory
+and file, so these take what the disk's other users leave: the p95 says how much that was.
 
     python benchmarks/fallback.py [--quick]
 """

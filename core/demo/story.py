@@ -49,7 +49,7 @@ class Beat:
 
 _HANGS_S = 22.0
 BEATS = (
-    Beat(5, Act.TELL, "The server is healthy: reflex answers the Implement calls, the cloud the others."),
+    Beat(5, Act.TELL, "Healthy: reflex answers the Implement calls, the cloud the others."),
     Beat(
         22,
         Act.HOLD,

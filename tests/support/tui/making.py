@@ -136,7 +136,7 @@ def routing_view(
     breaker: BreakerView | None = None,
     configured: Settings | None = None,
 ) -> RoutingView:
-    """What would be seen; by default the server is healthy and the gate was passed three days ago."""
+    """What would be seen; by default a healthy server, and a gate passed three days ago."""
     chosen = configured or settings()
     # Its hash is in the pictures, and must not change with every new setting.
     policy = replace(PolicySnapshot.capture(chosen, StillClock()), policy_hash=POLICY)
