@@ -82,7 +82,7 @@ def test_an_interrupted_leader_leaves_nobody_waiting(interruption: type[BaseExce
         pass
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
     later = {wish: f"done {wish}" for wish in range(2, 6)}
     assert outcomes == {1: interruption.__name__, **later}
@@ -112,7 +112,7 @@ def test_who_comes_before_the_tickets_are_asked_for_shares_the_commit() -> None:
         pass
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert batches == [[1, 2, 3, 4, 5]]
 
 

@@ -47,7 +47,7 @@ class Following:
     def end(self) -> None:
         """Stop following."""
         self.stop.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
 

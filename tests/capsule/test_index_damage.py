@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import stat
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from core.capsule import EventLog, Record
 from core.capsule.index import EventFilter, Index, Latency
 from core.capsule.record import GENESIS, complete_line
-from core.errors import CapsuleCorrupt
+from core.errors import CapsuleCorrupt, CapsuleError
 from tests.support.capsule.filling import fill, index_file
 from tests.support.capsule.making import decision
 
@@ -47,6 +48,31 @@ def test_its_file_is_private(small: tuple[EventLog, list[Record]]) -> None:
             assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize("exclusive", [False, True], ids=["written", "locked"])
+def test_an_index_that_somebody_holds_is_kept(
+    small: tuple[EventLog, list[Record]], monkeypatch: pytest.MonkeyPatch, *, exclusive: bool
+) -> None:
+    """It is busy, not damaged: what is being written does not keep others from opening it."""
+    with Index(small[0]) as index:
+        index.update()
+    file = index_file(small[0].path)
+    before = file.stat().st_ino
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.1))
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        if exclusive:
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        with Index(small[0]) as index:
+            if exclusive:
+                with pytest.raises(CapsuleError, match="written by another process"):
+                    index.count(EventFilter())
+            else:
+                assert index.count(EventFilter()) == len(small[1])
+    assert file.stat().st_ino == before
+    with Index(small[0]) as index:
+        assert index.count(EventFilter()) == len(small[1])
 
 
 def zeros(path: Path) -> None:

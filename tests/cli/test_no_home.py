@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.command import reflex
+from tests.support.patience import PATIENCE_S
 from tests.support.terminal import until_end
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def test_the_dashboard_says_it_in_a_line(project: Path) -> None:
     ) as dashboard:
         os.close(theirs)
         said = until_end(ours)
-        assert dashboard.wait(20) == 2
+        assert dashboard.wait(PATIENCE_S) == 2
     error, remedy = said.decode().replace("\x1b[?1049l", "\n").splitlines()[-2:]
     assert "error: this user has no home directory" in error
     assert "HOME" in remedy

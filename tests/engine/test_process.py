@@ -16,6 +16,7 @@ from core.engine.process import MOST_LOG_BYTES, ServerProcess
 from core.errors import EngineError
 from core.standin.scripted_server import start_scripted
 from tests.support.engine.processes import eventually, running
+from tests.support.patience import PATIENCE_S
 
 READY = "import sys; print('{\"port\": 4242}', flush=True); "
 FOREVER = "import time; time.sleep(60)"
@@ -129,7 +130,7 @@ def test_stop_ends_a_start_in_another_thread() -> None:
     thread.start()
     assert eventually(lambda: server.pid is not None)
     server.stop()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert "ended with signal" in str(raised[0])
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_textual_snapshot
+from textual.notifications import Notification
 
 from core.capsule import EventLog
+from tests.support.patience import PATIENCE_S
 from tests.support.tui.making import StillClock, write_a_day
 from tests.support.tui.watching import Heartbeat
 
@@ -47,6 +49,12 @@ def _one_time_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _notices_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice stays however long a busy machine takes to look at it."""
+    monkeypatch.setattr(Notification, "time_left", PATIENCE_S)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from core.stages import Mode
 from reflex_tui.model.uptime import Minute, minute_of
 from reflex_tui.watch.announcements import WindowSeen
 from reflex_tui.watch.windows import WindowWatcher, look
+from tests.support.patience import PATIENCE_S
 from tests.support.tui.health_states import compared, indexed
 from tests.support.tui.making import NOW, StillClock, call, decision, settings, write_a_day
 
@@ -66,7 +67,7 @@ def watching(configured: Settings) -> Iterator[tuple[WindowWatcher, queue.Queue[
 def seen(posted: queue.Queue[WindowSeen]) -> Windowed:
     """The next whole answer."""
     while True:
-        message = posted.get(timeout=20)
+        message = posted.get(timeout=PATIENCE_S)
         assert isinstance(message, WindowSeen), message
         if message.seen is not None:
             return message.seen

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reflex_tui import terminal
-from tests.support.patience import until
+from tests.support.patience import PATIENCE_S, until
 from tests.support.terminal import until_end
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def test_it_ends_when_its_terminal_is_gone(tmp_path: Path) -> None:
         finally:
             os.close(ours)
         try:
-            assert dashboard.wait(20) == 129
+            assert dashboard.wait(PATIENCE_S) == 129
         finally:
             dashboard.kill()
 
@@ -71,7 +71,7 @@ def test_a_signal_restores_the_terminal(
                 seen += os.read(ours, 65_536)
             dashboard.send_signal(number)
             seen += until_end(ours)
-            assert dashboard.wait(20) == 128 + number
+            assert dashboard.wait(PATIENCE_S) == 128 + number
         finally:
             dashboard.kill()
             os.close(ours)
@@ -109,7 +109,7 @@ def test_a_terminal_that_cannot_show_it_gets_a_line(
         os.close(theirs)
         try:
             said = until_end(ours)
-            assert dashboard.wait(20) == 2
+            assert dashboard.wait(PATIENCE_S) == 2
         finally:
             dashboard.kill()
             os.close(ours)

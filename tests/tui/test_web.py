@@ -16,6 +16,7 @@ import pytest
 
 from core.extras import how_to_install
 from reflex_tui import web
+from tests.support.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +109,7 @@ async def test_a_browser_gets_the_dashboard(tmp_path: Path) -> None:
             async with session.ws_connect(f"{url}/ws?width=100&height=30") as socket_:
                 shown = b""
                 while b"checking" not in shown:
-                    message = await socket_.receive(timeout=60)
+                    message = await socket_.receive(timeout=PATIENCE_S)
                     if isinstance(message.data, bytes):
                         shown += message.data
                 async with session.get(url, headers={"Host": "example.org"}) as rebound:
@@ -117,7 +118,7 @@ async def test_a_browser_gets_the_dashboard(tmp_path: Path) -> None:
                 assert await asyncio.to_thread(process.wait, 20) == 130
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(PATIENCE_S)
         process.stdout.close()
 
 

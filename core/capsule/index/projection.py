@@ -41,7 +41,14 @@ from core.capsule.index.query import (
     rows_of,
     seq_at,
 )
-from core.capsule.index.store import Places, identity_of, open_store, remove_store, store_file
+from core.capsule.index.store import (
+    Places,
+    identity_of,
+    is_busy,
+    open_store,
+    remove_store,
+    store_file,
+)
 from core.capsule.index.window import (
     IndexedAttempt,
     KeptTotals,
@@ -332,7 +339,7 @@ class Index:
                 except sqlite3.DatabaseError as error:
                     if self._halted.is_set():
                         raise CapsuleError("query cancelled") from error
-                    if _is_busy(error):
+                    if is_busy(error):
                         raise CapsuleError(
                             "the capsule's index is being written by another process",
                             remedy="Try again in a moment.",
@@ -394,8 +401,3 @@ def _readable(places: Places, seq: int, place: RecordPlace) -> Record | None:
     except (FileNotFoundError, CapsuleError):
         return None
     return record if record.seq == seq else None
-
-
-def _is_busy(error: sqlite3.DatabaseError) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the errors that we raise have none
-    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

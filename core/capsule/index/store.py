@@ -78,14 +78,25 @@ def open_store(file: Path | None, capsule: Path) -> sqlite3.Connection:
     """The index of ``capsule`` in ``file``, empty when it was not there or is damaged.
 
     Where none can be kept (no home, a read-only one) it is a private temporary one.
+
+    Raises:
+        sqlite3.OperationalError: It is there, and another process holds it for long.
     """
     for _ in range(2 if file else 0):
         assert file
         try:
             return _opened(file, capsule)
-        except (sqlite3.DatabaseError, OSError):
+        except (sqlite3.DatabaseError, OSError) as error:
+            if is_busy(error):
+                raise
             remove_store(file)
     return _prepared(sqlite3.connect("", isolation_level=None, check_same_thread=False))
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether SQLite says that another process holds the index: it is not damaged then."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the errors that we raise have none
+    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def remove_store(file: Path) -> None:
@@ -165,17 +176,18 @@ def _refuse_strangers(file: Path, found: os.stat_result) -> None:
 
 
 def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
-    connection.execute("BEGIN IMMEDIATE")
+    # Looking takes no lock: whoever is adding to the index may hold it for long.
     found = dict(
         connection.execute("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
     )
     if not found:
+        connection.execute("BEGIN IMMEDIATE")
         for statement in _TABLES.values():
             connection.execute(statement)
         connection.execute("INSERT INTO meta VALUES (?, 0, '', 0, 0, 0)", (_VERSION,))
+        connection.execute("COMMIT")
         found = _TABLES
     (version,) = connection.execute("SELECT version FROM meta").fetchone() or (None,)
-    connection.execute("COMMIT")
     expected = _TABLES | INDEXES
     if version != _VERSION or not (
         _TABLES.keys() <= found.keys() and found.items() <= expected.items()
