@@ -46,8 +46,9 @@ types: $(VENV)/.dev ## Static types
 contracts: $(VENV)/.dev ## Import contracts
 	$(BIN)/lint-imports
 
-docs: $(VENV)/.dev ## Write the reference pages from the code
+docs: $(VENV)/.dev ## Write the reference pages and the report's JSON Schema from the code
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m core.harness.report.json_schema
 
 site: $(VENV)/.dev ## The documentation as a site, below site/; a warning is an error
 	@$(BIN)/python docs/site.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, get_args
 
 # The two backends that there always are; a configuration names further ones.
 PRIMARY = "reflex"
@@ -58,12 +59,7 @@ class Reason(StrEnum):
 
 
 # How the patch loop's edits may be written; ``core.patchloop.formats`` says what each is.
-EDIT_FORMATS = (
-    "auto",
-    "code",
-    "function",
-    "whole_file",
-    "search_replace",
-    "line_range",
-    "fence",
-)
+EditFormatName = Literal[
+    "auto", "code", "function", "whole_file", "search_replace", "line_range", "fence"
+]
+EDIT_FORMATS: tuple[EditFormatName, ...] = get_args(EditFormatName)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from core.stages import CLOUD, PRIMARY, Stage
+from core.stages import CLOUD, PRIMARY, EditFormatName, Stage
 
 _LONGEST_NAME = 253  # that the domain name system has
 
@@ -159,11 +159,6 @@ class LocalBackend(ConfigSection):
     timeout_ms: Milliseconds | None = Field(
         default=None, description="Deadline of one attempt; default: that of [reflex]."
     )
-
-
-EditFormatName = Literal[
-    "auto", "code", "function", "whole_file", "search_replace", "line_range", "fence"
-]
 
 
 class Reflex(ConfigSection):

@@ -23,6 +23,7 @@ from reflex_tui.screens.report import ReportScreen
 from reflex_tui.watch.announcements import CommandWanted, ReportsSeen, UnfinishedSeen
 from reflex_tui.widgets.section import Banner
 from tests.support.bakeoff.arena import Arena, arena
+from tests.support.patience import PATIENCE_S
 from tests.support.tui.bakeoffs import report, running, trials, until
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ async def test_leaving_asks_once_and_stops_in_order(ring: Arena, key: str, answe
         run = desk.run
         assert run is not None
         await until(bench, lambda: not run.alive)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while bench.app.is_running and bench.app._exit is False:
                 await asyncio.sleep(0.02)
     (partial,) = newest(ring.eval)

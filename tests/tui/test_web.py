@@ -115,7 +115,7 @@ async def test_a_browser_gets_the_dashboard(tmp_path: Path) -> None:
                 async with session.get(url, headers={"Host": "example.org"}) as rebound:
                     assert rebound.status == 403
                 process.send_signal(signal.SIGINT)  # with a page that is still open
-                assert await asyncio.to_thread(process.wait, 20) == 130
+                assert await asyncio.to_thread(process.wait, PATIENCE_S) == 130
     finally:
         process.kill()
         process.wait(PATIENCE_S)

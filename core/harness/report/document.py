@@ -18,6 +18,7 @@ from pydantic import (
 from core.harness.gate.criteria import GateThresholds, Verdict
 from core.harness.gate.looks import GatePlan  # noqa: TC001  pydantic reads it
 from core.patchloop.trial import Trial  # noqa: TC001  pydantic reads it
+from core.stages import EDIT_FORMATS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -176,9 +177,7 @@ class RunSettings(ReportPart):
     json_schema: bool = Field(
         default=True, description="The reflex server was held to the schema, not only checked."
     )
-    edit_format: Name = Field(
-        description="auto, code, whole_file, search_replace, line_range or fence."
-    )
+    edit_format: Name = Field(description=f"One of {', '.join(EDIT_FORMATS)}.")
     concurrency: Positive = Field(description="Trials run in parallel.")
     seed: int = Field(description="Of the random order.")
     timeout_ms: Milliseconds = Field(description="A later reflex reply counts as failed; ms.")

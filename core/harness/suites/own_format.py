@@ -34,7 +34,7 @@ from core.harness.suites.tasks import (
 )
 from core.harness.suites.trees import DIRECTORY, bytes_of_trees, read_tree_of
 from core.plain import plain, plain_block
-from core.settings.model import EditFormatName  # noqa: TC001  pydantic reads it
+from core.stages import EditFormatName  # noqa: TC001  pydantic reads it
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

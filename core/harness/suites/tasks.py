@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from core.settings.model import EditFormatName
+    from core.stages import EditFormatName
 
 Answers = Literal["solution", "control"]
 
