@@ -47,7 +47,7 @@ def measure(given: Given) -> Result:
             kind: middle(samples)
             for kind, samples in litellm(given, "fallback", address, repetitions).items()
         }
-    well = found["well"]
+    healthy = found["healthy"]
     for kind in ("refused", "500"):
         peers = {"LiteLLM Router": theirs[kind]} if theirs else {}
         result.rows.append(
@@ -56,13 +56,13 @@ def measure(given: Given) -> Result:
                 "ms",
                 found[kind],
                 "≤ 3 × a healthy call",
-                found[kind] <= 3 * well,
-                floor=("healthy call", well),
-                ratio=f"{number(found[kind] / well)} × healthy, {spread(samples, kind)}",
+                found[kind] <= 3 * healthy,
+                floor=("healthy call", healthy),
+                ratio=f"{number(found[kind] / healthy)} × healthy, {spread(samples, kind)}",
                 peers=peers,
             )
         )
-    late = found["hang"] - DEADLINE_MS - well
+    late = found["hang"] - DEADLINE_MS - healthy
     result.rows.append(
         Row(
             "fallback from a hang, beyond the deadline and a healthy call",
@@ -70,7 +70,7 @@ def measure(given: Given) -> Result:
             late,
             f"≤ 5 ms beyond {DEADLINE_MS} ms",
             late <= 5,
-            floor=("healthy call", well),
+            floor=("healthy call", healthy),
             ratio=spread(samples, "hang"),
         )
     )
@@ -91,14 +91,14 @@ def measure(given: Given) -> Result:
 
 def spread(samples: dict[str, list[float]], kind: str) -> str:
     """The p95 of a kind beside that of a healthy call."""
-    ill, well = (number(percentile(samples[each], 0.95)) for each in (kind, "well"))
-    return f"p95 {ill} ms, healthy {well} ms"
+    unhealthy, healthy = (number(percentile(samples[each], 0.95)) for each in (kind, "healthy"))
+    return f"p95 {unhealthy} ms, healthy {healthy} ms"
 
 
 async def calls(address: str, repetitions: int) -> dict[str, list[float]]:
     """What each call of each kind took, in ms."""
     instant = f"{address}/instant/v1"
-    kinds = {"well": "instant", "refused": "refused", "500": "error", "hang": "hang"}
+    kinds = {"healthy": "instant", "refused": "refused", "500": "error", "hang": "hang"}
     samples: dict[str, list[float]] = {kind: [] for kind in (*kinds, *_STEADY)}
     for _ in range(repetitions):
         for kind, path in kinds.items():
@@ -132,7 +132,7 @@ _STEADY = ("open", "cloud, reflex disabled", "client")
 
 
 async def _first_call(address: str, path: str) -> float:
-    """A call whose server falls ill after it was found well: ms."""
+    """A call whose server fails after it was found healthy: ms."""
     instant = f"{address}/instant/v1"
     endpoint = "http://127.0.0.1:9/v1" if path == "refused" else f"{address}/{path}/v1"
     # The pass and the probe are the healthy server's; then only its address changes.
@@ -142,8 +142,8 @@ async def _first_call(address: str, path: str) -> float:
     ):
         for _ in range(3):
             await implementer.complete(MESSAGES)
-        ill = Backend("reflex", Mode.REFLEX, endpoint, "stub", DEADLINE_MS)
-        implementer._clients["reflex"]._backend = ill  # noqa: SLF001
+        failing = Backend("reflex", Mode.REFLEX, endpoint, "stub", DEADLINE_MS)
+        implementer._clients["reflex"]._backend = failing  # noqa: SLF001
         return await _timed(implementer)
 
 

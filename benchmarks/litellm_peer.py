@@ -86,16 +86,16 @@ async def fallback(address: str, repetitions: int) -> dict[str, list[float]]:
     for kind, endpoint in (("refused", refused), ("500", f"{address}/error/v1")):
         router = litellm.Router(
             model_list=[
-                deployment("ill", endpoint, max_retries=0),
-                deployment("well", f"{address}/instant/v1"),
+                deployment("failing", endpoint, max_retries=0),
+                deployment("healthy", f"{address}/instant/v1"),
             ],
-            fallbacks=[{"ill": ["well"]}],
+            fallbacks=[{"failing": ["healthy"]}],
             num_retries=0,
             disable_cooldowns=True,
         )
 
         async def call(router: litellm.Router = router) -> None:
-            await streamed(router.acompletion(model="ill", messages=MESSAGES, stream=True))
+            await streamed(router.acompletion(model="failing", messages=MESSAGES, stream=True))
 
         await times(call, 3)
         found[kind] = await times(call, repetitions)

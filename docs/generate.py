@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 DOCS = Path(__file__).parent
-PICTURE = DOCS.parent / "snapshots" / "test_health_snapshots" / "test_health[well-dark-120x40].svg"
+PICTURES = DOCS.parent / "snapshots" / "test_health_snapshots"
+PICTURE = PICTURES / "test_health[healthy-dark-120x40].svg"
 _NOTE = "<!-- Made by docs/generate.py; change the code and run `make docs`. -->\n"
 
 _CONFIGURATION = """\

@@ -110,10 +110,10 @@ class RoutedAsk:
             checked=True,
             task_id=self._task_id,
         )
-        conduct = await self._implementer.call(request, stage=self._stage, options=options)
+        call = await self._implementer.call(request, stage=self._stage, options=options)
         started = self._clock.monotonic()
         try:
-            answer = await conduct.answer()
+            answer = await call.answer()
         except NoBackend:
             if not further:
                 raise
@@ -127,9 +127,9 @@ class RoutedAsk:
                 self._wait_s = min(max(self._pause_s, wished_s), _MOST_PAUSE_S)
             return Outcome(1000 * (self._clock.monotonic() - started), error=error)
         finally:
-            if conduct.asked:
+            if call.asked:
                 # The first candidate's place is the first, whichever ends first.
-                self._asked.insert(len(self._asked) if further else 0, conduct.asked)
+                self._asked.insert(len(self._asked) if further else 0, call.asked)
         self.answers[answer.call_id] = answer
         self.warnings += answer.warnings
         self._on_answer(answer)

@@ -69,7 +69,7 @@ class Live:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._begun_s: float | None = None
+        self._started_s: float | None = None
         self._ended_s: float | None = None
         self._running: OrderedDict[tuple[TrialKey, str], int] = OrderedDict()
         self._trials: OrderedDict[tuple[TrialKey, str], Trial] = OrderedDict()
@@ -114,17 +114,17 @@ class Live:
                 self._running.clear()
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether the first event came."""
-        return self._begun_s is not None
+        return self._started_s is not None
 
     @property
     def elapsed_s(self) -> float:
         """Since the first event, to the end where there is one."""
-        if self._begun_s is None:
+        if self._started_s is None:
             return 0.0
         end_s = self._clock.monotonic() if self._ended_s is None else self._ended_s
-        return max(0.0, end_s - self._begun_s)
+        return max(0.0, end_s - self._started_s)
 
     @property
     def pace(self) -> float:
@@ -191,7 +191,7 @@ class Live:
         return list(found)
 
     def _begin(self, event: Started) -> None:
-        self._begun_s = self._clock.monotonic()
+        self._started_s = self._clock.monotonic()
         self.suite, self.arms, self.trials = event.suite, event.arms, event.trials
         self.keys = tuple((task, n) for task in event.tasks for n in range(event.trials))
         self.done = self._kept = event.done
@@ -253,7 +253,7 @@ def finished_words(finished: Finished, keys: BakeoffKeys) -> BannerText:
     if not finished.recorded:
         rest = f"Does not count: {finished.unrecorded}."
     elif gate["verdict"] == "pass":
-        rest = _worth(finished, keys)
+        rest = _what_it_allows(finished, keys)
     return BannerText(f"{glyph} {gate['summary']}", rest, tone)
 
 
@@ -271,7 +271,7 @@ def unfinished_words(found: Unfinished, keys: BakeoffKeys) -> BannerText:
     return BannerText(f"▲ stopped at {far}", f"{keys.resume} resumes it")
 
 
-def _worth(finished: Finished, keys: BakeoffKeys) -> str:
+def _what_it_allows(finished: Finished, keys: BakeoffKeys) -> str:
     stamps = set(finished.report.stamps)
     # A report made in the demo's own workspace has its mark, and counts there.
     if found := disqualifying(sorted(stamps), in_demo="demo" in stamps):

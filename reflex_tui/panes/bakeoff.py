@@ -468,7 +468,7 @@ class BakeoffPane(RefusesKeys, Vertical, can_focus=True):
 
     def _show_live(self) -> None:
         live = self.live
-        if live is None or not live.begun:
+        if live is None or not live.started:
             return
         width = max(20, self.size.width - 5)
         self.query_one("#trials-header", Static).update(left(trial_header(live, width), width))

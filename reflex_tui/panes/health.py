@@ -88,8 +88,8 @@ class HealthPane(RefusesKeys, VerticalScroll):
 
     def watch_routing_view(self, routing_view: RoutingView | None) -> None:
         """Pass a new look on; the remedy of a server that is down takes the lower half."""
-        ill = routing_view is not None and not routing_view.health.ok
-        self.set_class(ill, "-down")
+        unhealthy = routing_view is not None and not routing_view.health.ok
+        self.set_class(unhealthy, "-down")
         if routing_view is None:
             return
         from core.router.condition import LISTED  # who looks has loaded it

@@ -119,7 +119,9 @@ class BakeoffControl(Vertical):
                 screen.action_leave()
                 return True
         live = self.pane.live
-        far = f"{live.done} of {live.total} trials are done" if live and live.begun else "preparing"
+        far = "preparing"
+        if live and live.started:
+            far = f"{live.done} of {live.total} trials are done"
         self.app.push_screen(LeaveScreen(self.run, far, leave))
         return True
 
@@ -293,7 +295,7 @@ class BakeoffControl(Vertical):
         live = self.pane.live
         if live is None:
             return
-        first = not live.begun
+        first = not live.started
         live.take(message.event)
         self._changed = True
         if first or live.finished is not None:
@@ -314,7 +316,7 @@ class BakeoffControl(Vertical):
         elif stopped:
             self.banner.say("▲ stopped before the first trial; no report was written")
             self.pane.live = None
-        if live is not None and not live.begun:
+        if live is not None and not live.started:
             self.pane.live = None
         if finished is not None:
             self._turn_to(finished)

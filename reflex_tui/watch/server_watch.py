@@ -66,33 +66,33 @@ class ViewWatcher(Watcher):
     async def _watch(self) -> None:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         self._task = asyncio.current_task()
-        lookout: RoutingState | None = None
+        routing: RoutingState | None = None
         try:
             while not self._stopping.is_set():
-                if lookout is not None and self._changed:
-                    await lookout.aclose()
-                    lookout = None
+                if routing is not None and self._changed:
+                    await routing.aclose()
+                    routing = None
                 self._changed = False
-                lookout = await self._look(lookout)
+                routing = await self._look(routing)
                 await self._pause()
         finally:
-            if lookout is not None:
-                await lookout.aclose()
+            if routing is not None:
+                await routing.aclose()
 
-    async def _look(self, lookout: RoutingState | None) -> RoutingState | None:
+    async def _look(self, routing: RoutingState | None) -> RoutingState | None:
         from core.router.view import RoutingState  # httpx costs the first paint
 
         deep, self._deep = self._deep, False
         try:
-            lookout = lookout or RoutingState(self._settings, clock=self._clock)
-            seen = await lookout.look(deep=deep)
+            routing = routing or RoutingState(self._settings, clock=self._clock)
+            seen = await routing.look(deep=deep)
             self._post(ViewSeen(seen, deep=deep))
             self._tell_age(seen)
         except (ConfigError, CapsuleError) as error:
             self._post(ViewBlocked(error))
         except OSError as error:
             self._post(ViewBlocked(CapsuleError(unreadable(error))))
-        return lookout
+        return routing
 
     def _tell_age(self, seen: RoutingView) -> None:
         """Tell once a pass that it is soon too old; its age is looked at now and then."""

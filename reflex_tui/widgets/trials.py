@@ -215,7 +215,7 @@ class TrialGrid(Section):
     def lines(self, width: int) -> list[Content]:
         """Progress, a block an arm, the key to the signs, the verdict so far."""
         live = self.live
-        if live is None or not live.begun:
+        if live is None or not live.started:
             return [
                 line(("Bakeoff   ", "bold"), ("◌ preparing", MUTED)),
                 line(""),

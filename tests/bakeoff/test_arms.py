@@ -59,9 +59,9 @@ async def test_an_ill_arm_is_told_by_name(project: Path, arm: str) -> None:
     async with arena(project, tasks=1) as a:
         server = getattr(a, arm)
         server.script = replace(server.script, down=True)
-        with pytest.raises(ReflexError, match=f"the {arm} arm is unhealthy") as ill:
+        with pytest.raises(ReflexError, match=f"the {arm} arm is unhealthy") as unhealthy:
             await a.run()
-        assert ill.value.remedy
+        assert unhealthy.value.remedy
         assert not a.eval.exists()
 
 

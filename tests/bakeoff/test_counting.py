@@ -172,7 +172,7 @@ def test_a_pass_that_is_too_old_begins_a_new_count(days: int, runs: int, holds: 
     assert not failed.pass_holds
 
 
-def test_after_a_demotion_the_count_begins_anew() -> None:
+def test_after_a_demotion_the_count_begins_again() -> None:
     """What was seen of the model before live calls broke its promise is no evidence of it now."""
     demoted = {
         "event_type": "GateDecision",

@@ -109,7 +109,7 @@ def test_a_capsule_not_there_yet_is_waited_for(log: EventLog, follow: type[Follo
 
 
 @pytest.mark.parametrize("how", ["removed", "moved", "truncated"])
-def test_a_replaced_capsule_is_followed_anew(
+def test_a_replaced_capsule_is_followed_again(
     log: EventLog, follow: type[Following], how: str, tmp_path: Path
 ) -> None:
     """After the capsule was taken away the new one's records come, from seq 1."""

@@ -111,7 +111,7 @@ def test_without_a_capsule_there_is_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_what_is_remembered_agrees_with_counting_anew(
+def test_what_is_remembered_agrees_with_counting_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the log grows, with clocks set back, each answer is as a new index's."""

@@ -91,7 +91,7 @@ def test_healthy_is_zero(project: Path) -> None:
 def test_unhealthy_is_one_and_says_what_to_do(
     project: Path, status: int, body: str, model: str, told: list[str]
 ) -> None:
-    """Each way to be ill has its own remedy."""
+    """Each way to be unhealthy has its own remedy."""
     with answering(status, body) as endpoint:
         configure(project, endpoint, model)
         done = reflex(project, "health")

@@ -1,4 +1,4 @@
-"""Each way in which the stand-in can be ill, and clients that hang or leave."""
+"""Each way in which the stand-in can be unhealthy, and clients that hang or leave."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def test_faults_fall_the_same_way_for_the_same_seed(client: httpx.AsyncCli
     assert set(runs[0]) == {200, 500}
 
 
-async def test_it_can_be_made_ill_and_well_while_it_runs(
+async def test_it_can_be_made_unhealthy_and_healthy_while_it_runs(
     scripted: ScriptedServer, client: httpx.AsyncClient
 ) -> None:
     """``POST /__scripted`` changes the script and tells the state; a mistake changes nothing."""

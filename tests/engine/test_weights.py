@@ -68,7 +68,7 @@ def test_a_checked_file_is_remembered_by_size_and_time(package: Weights, tmp_pat
     assert "--force-reinstall --no-deps some-weights==1" in caught.value.remedy
 
 
-def test_a_new_pin_is_checked_anew(package: Weights, tmp_path: Path) -> None:
+def test_a_new_pin_is_checked_again(package: Weights, tmp_path: Path) -> None:
     """What was remembered for another hash does not count."""
     default_weights(package, cache_dir=tmp_path)
     with pytest.raises(EngineError, match="differ"):

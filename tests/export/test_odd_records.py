@@ -97,7 +97,7 @@ def test_they_are_summed_up(capsule: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [b'{"seq": 1e999, "hash": ""}', b"[" * 4000, b"5", b"\xff"])
-def test_a_cursor_by_a_stranger_begins_anew(capsule: Path, kept: bytes) -> None:
+def test_a_cursor_by_a_stranger_begins_again(capsule: Path, kept: bytes) -> None:
     """It lies in the project."""
     state = capsule.parent
     with cursor_for(state, "d") as cursor, EventLog(capsule) as log:

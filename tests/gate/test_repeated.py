@@ -110,7 +110,7 @@ def test_extension_without_end(cloud: float, overlap: float) -> None:
 @torture
 @pytest.mark.parametrize("repeats", [0.0, 1.0])
 @pytest.mark.parametrize(("cloud", "overlap"), NUISANCES[:4])
-def test_broken_off_and_started_anew(cloud: float, overlap: float, repeats: float) -> None:
+def test_broken_off_and_started_again(cloud: float, overlap: float, repeats: float) -> None:
     """A run counts from its start. One that is resumed keeps its plan: it is one run."""
     what = f"broken off when bad, 20 starts: cloud {cloud}, repeats {repeats}"
     rate = rate_of(what, partial(aborting_campaign, World(cloud, overlap, repeats), 20), 1_500)

@@ -100,7 +100,7 @@ async def test_a_fallback_is_not_shadowed(project: Path) -> None:
         assert (answer.is_fallback, w.reflex.requests) == (True, 3)
 
 
-async def test_an_ill_server_is_left_alone(project: Path) -> None:
+async def test_an_unhealthy_server_is_left_alone(project: Path) -> None:
     """No request, no record, and the breaker hears nothing of it."""
     async with shadowed(project) as (implementer, w):
         w.reflex.script = w.reflex.script.changed({"down": True})

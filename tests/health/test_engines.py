@@ -275,7 +275,7 @@ async def test_a_503_while_the_weights_are_asked_for_is_no_other_server() -> Non
     assert health.engine is None
 
 
-async def test_metrics_that_hang_do_not_make_a_server_ill() -> None:
+async def test_metrics_that_hang_do_not_make_a_server_unhealthy() -> None:
     """The load is extra: without it within the deadline there is none."""
     routes = recording("vllm") | {"/metrics": silent}
     async with serving(routes) as server:

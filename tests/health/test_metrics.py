@@ -235,7 +235,7 @@ async def test_a_reader_takes_rates_between_its_samples() -> None:
         assert await reader.read(http) == EngineLoad(1, 3, 40 / 140, 0.0)
 
 
-async def test_a_gap_starts_the_rates_anew() -> None:
+async def test_a_gap_starts_the_rates_again() -> None:
     """After a failed reading there is nothing to measure from."""
     routes = {"/metrics": Reply(body=llamacpp(0, 100, 0, 0).encode())}
     async with serving(routes) as server, open_http(local(server.endpoint)) as http:

@@ -137,7 +137,7 @@ async def test_an_empty_list_means_no_models(data: object) -> None:
     assert health.remedy == ("Start it with a model:", "--served-model-name m")
 
 
-async def test_an_endpoint_without_its_path_is_mended() -> None:
+async def test_an_endpoint_without_its_path_is_fixed() -> None:
     """A 404 at an endpoint that lacks /v1 gives the line with it."""
     async with serving({"/v1/models": models("m")}) as server:
         health = await probe(local(server.endpoint.removesuffix("/v1")), timeout_ms=30_000)

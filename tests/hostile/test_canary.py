@@ -71,9 +71,9 @@ def turns() -> list[tuple[str, str]]:
     """What reflex and the cloud do, call by call: each behaviour at least once on each."""
     behaviours = [*ECHOES, *FAULTS_TRIED]
     shifted = [*behaviours[7:], *behaviours[:7]]
-    ill = [(reflex, cloud) for reflex, cloud in zip(behaviours, shifted, strict=True)]
+    unhealthy = [(reflex, cloud) for reflex, cloud in zip(behaviours, shifted, strict=True)]
     # Behind a reflex that fails at once, so that the cloud is asked whatever its turn.
-    return [*ill, *zip_longest([], behaviours, fillvalue="closes")]
+    return [*unhealthy, *zip_longest([], behaviours, fillvalue="closes")]
 
 
 @pytest.mark.parametrize(

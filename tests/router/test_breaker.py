@@ -353,7 +353,7 @@ def test_no_file_holds_the_breaker_open_for_longer_than_the_cap(
     each.close()
 
 
-def test_a_deleted_file_is_made_anew(tmp_path: Path) -> None:
+def test_a_deleted_file_is_made_again(tmp_path: Path) -> None:
     """The count goes on from nothing."""
     now = Time()
     each = opened(breaker(tmp_path, now))

@@ -89,7 +89,7 @@ async def test_a_command_decides(tmp_path: Path, self_test: SelfTest) -> None:
 
 
 @pytest.mark.slow
-async def test_protected_files_are_laid_anew(tmp_path: Path, self_test: SelfTest) -> None:
+async def test_protected_files_are_laid_again(tmp_path: Path, self_test: SelfTest) -> None:
     """An edit cannot bring its own test, and what one run wrote is gone in the next."""
     (task,) = load_suite(shell_suite(tmp_path)).tasks
     check = CommandCheck(task, self_test.sandbox(), tmp_path)

@@ -187,7 +187,7 @@ async def _echo_key(seen: Seen, writer: asyncio.StreamWriter) -> None:
 
 
 class _Saying(NamedTuple):
-    """What a model says, well or ill, in either form of reply."""
+    """What a model says, right or wrong, in either form of reply."""
 
     text: str | None
     finish: str | None = "stop"

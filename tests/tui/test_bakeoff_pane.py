@@ -151,7 +151,7 @@ async def test_a_run_is_stopped_and_gone_on_with(ring: Arena) -> None:
         await bench.press("r")
         resumed = desk.pane.live
         assert resumed is not None
-        await until(bench, lambda: resumed.begun or not desk.running)
+        await until(bench, lambda: resumed.started or not desk.running)
         assert resumed.done >= kept.done, said(bench)
         await over(bench)
         assert "✓ pass" in said(bench)

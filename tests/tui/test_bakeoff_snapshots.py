@@ -38,7 +38,7 @@ from reflex_tui.watch.announcements import (
     ViewSeen,
 )
 from tests.support.tui.bakeoffs import events, report, trials
-from tests.support.tui.making import NO_GATE, ROOT, StillClock, ill, routing_view, settings
+from tests.support.tui.making import NO_GATE, ROOT, StillClock, routing_view, settings, unhealthy
 from tests.support.tui.scenes import LARGE, MIDDLE, SIZES, SMALL, Scene, says
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ async def test_could_not_go_on() -> None:
         desk.pane.live = Live(StillClock())
         error = ReflexError(
             "the reflex arm is unhealthy: nothing listens at 127.0.0.1:3009 (connection refused)",
-            remedy="\n".join(ill().remedy),
+            remedy="\n".join(unhealthy().remedy),
         )
         desk.on_bakeoff_ended(BakeoffEnded(error))
         await pilot.pause()
@@ -343,7 +343,7 @@ def test_start(
 
     async def act(pilot: Pilot[None], desk: BakeoffControl) -> None:
         tasks = "s*" if found is SOME else ""
-        down = routing_view(ill()) if found is SOME else routing_view()
+        down = routing_view(unhealthy()) if found is SOME else routing_view()
         dialog = BakeoffStart(settings(), BakeoffOptions(tasks=tasks), lambda: down, {})
         await pilot.app.push_screen(dialog)
         dialog.query_one(CostSection).found = found

@@ -131,7 +131,7 @@ async def test_every_key_has_an_id_that_a_keymap_can_change() -> None:
         assert bench.dashboard.pane == "routing"
 
 
-async def test_a_broken_configuration_is_shown_until_it_is_mended() -> None:
+async def test_a_broken_configuration_is_shown_until_it_is_fixed() -> None:
     """Over the dashboard, with the way back; it goes by itself, and the new one is in force."""
     async with dashboard() as bench:
         await bench.tell(ConfigBroken(ConfigError("stage0.toml:2: unknown key")))

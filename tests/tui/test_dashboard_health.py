@@ -17,9 +17,9 @@ from tests.support.tui.making import (
     OPEN,
     StillClock,
     healthy,
-    ill,
     routing_view,
     settings,
+    unhealthy,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def test_the_remedy_comes_below_the_chart_and_goes_again(
 ) -> None:
     """Red with what to do; green with the charts once the server is back."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(routing_view(ill())))
+        await bench.tell(came(a_day), ViewSeen(routing_view(unhealthy())))
         assert "✖ down" in bench.shown()
         assert "WHAT TO DO" in bench.shown()
         await bench.tell(ViewSeen(routing_view()))
@@ -63,7 +63,7 @@ async def test_c_copies_the_remedys_commands_whole_one_after_another() -> None:
         assert "Copy" not in bench.offered()
         await bench.press("c")
         assert bench.app.clipboard == ""
-        await bench.tell(ViewSeen(routing_view(ill())))
+        await bench.tell(ViewSeen(routing_view(unhealthy())))
         assert "Copy" in bench.offered()
         await bench.press("c")
         assert bench.app.clipboard.startswith("sglang serve")
@@ -76,7 +76,7 @@ async def test_c_copies_the_remedys_commands_whole_one_after_another() -> None:
 async def test_a_click_copies_the_command_under_the_pointer() -> None:
     """As the mouse would have it."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(routing_view(ill())))
+        await bench.tell(ViewSeen(routing_view(unhealthy())))
         lines = bench.shown().splitlines()
         row = next(index for index, line in enumerate(lines) if "code reflex engine" in line)
         await bench.pilot.click(offset=(lines[row].index("code reflex engine") + 3, row))
@@ -102,13 +102,13 @@ async def test_an_untrusted_server_has_a_screen_of_its_own() -> None:
 
 
 async def test_a_deep_probe_is_kept_while_the_server_is_well() -> None:
-    """The next plain look does not wipe its result off; an ill server does."""
+    """The next plain look does not wipe its result off; an unhealthy server does."""
     probe = DeepProbe(61.0, 410.0, 118.0, 790, schema_held=True)
     async with dashboard() as bench:
         await bench.tell(ViewSeen(routing_view(replace(healthy(), deep=probe)), deep=True))
         await bench.tell(ViewSeen(routing_view()))
         assert "✓ schema  TTFT 61 ms" in bench.shown()
-        await bench.tell(ViewSeen(routing_view(ill())))
+        await bench.tell(ViewSeen(routing_view(unhealthy())))
         assert "✓ schema" not in bench.shown()
 
 

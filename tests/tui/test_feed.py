@@ -157,7 +157,7 @@ def test_a_removed_capsule_empties_the_log_and_a_new_one_fills_it(
         assert [record.body["call_id"] for record in anew.records] == ["b"]
 
 
-def test_a_damaged_capsule_is_told_and_followed_once_it_is_mended(
+def test_a_damaged_capsule_is_told_and_followed_once_it_is_fixed(
     capsule: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One bit is enough; with the bit back the log goes on by itself."""

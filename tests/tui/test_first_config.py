@@ -16,7 +16,7 @@ from reflex_tui.model.first_config import example, first_config
 from reflex_tui.model.slash import parse as slash
 from reflex_tui.watch.announcements import CommandWanted, ConfigBroken, ViewSeen
 from tests.support.tui.bench import dashboard
-from tests.support.tui.making import ill, routing_view, settings
+from tests.support.tui.making import routing_view, settings, unhealthy
 
 ROOT = Path("/home/ada/src/acme/api")
 
@@ -51,7 +51,7 @@ async def test_where_nothing_is_configured_the_lines_and_their_place_are_shown(
     size: tuple[int, int],
 ) -> None:
     """Beside the commands that start a server; ``c`` copies them after those."""
-    seen = replace(routing_view(ill()), settings=unconfigured())
+    seen = replace(routing_view(unhealthy()), settings=unconfigured())
     async with dashboard(size=size) as bench:
         await bench.tell(ViewSeen(seen))
         shown = bench.shown()
@@ -65,7 +65,7 @@ async def test_where_nothing_is_configured_the_lines_and_their_place_are_shown(
 
 def test_what_the_server_serves_is_what_to_write() -> None:
     """It answers and serves another model: its own id is in the lines."""
-    missing = replace(ill(Cause.MODEL_MISSING), models=("served-model",))
+    missing = replace(unhealthy(Cause.MODEL_MISSING), models=("served-model",))
     seen = replace(routing_view(missing), settings=unconfigured())
     assert 'model = "served-model"' in first_config(seen)
     assert f'endpoint = "{missing.endpoint}"' in first_config(seen)

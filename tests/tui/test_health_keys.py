@@ -13,7 +13,7 @@ from reflex_tui.widgets import keymap
 from reflex_tui.widgets.key_bar import KeyBar
 from reflex_tui.widgets.keymap import checked, is_key, read_keymap
 from tests.support.tui.bench import dashboard
-from tests.support.tui.making import ill, routing_view
+from tests.support.tui.making import routing_view, unhealthy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +108,7 @@ async def test_a_changed_key_acts_and_is_shown_everywhere(tmp_path: Path) -> Non
     file = tmp_path / "keys.toml"
     file.write_text('pane.routing = "f6"\nhealth.copy = "y"\nhealth.chart = ["x", "f9"]\n')
     async with dashboard(keymap_file=file) as bench:
-        await bench.tell(ViewSeen(routing_view(ill())))
+        await bench.tell(ViewSeen(routing_view(unhealthy())))
         keys = {does: display for _, display, does in bench.app.screen.query_one(KeyBar).keys}
         assert keys["Copy"] == "y"
         assert keys["Chart"] == "x"

@@ -46,10 +46,10 @@ from tests.support.tui.making import (
     StillClock,
     figure,
     healthy,
-    ill,
     passed,
     routing_view,
     settings,
+    unhealthy,
 )
 
 if TYPE_CHECKING:
@@ -201,10 +201,10 @@ async def test_all_that_the_engine_tells_is_shown_as_the_command_line_says_it(
     assert "62 % busy, 14.2 of 24.0 GiB" in words
 
 
-async def test_a_look_at_an_ill_server_is_no_time_up() -> None:
+async def test_a_look_at_an_unhealthy_server_is_no_time_up() -> None:
     """The dashboard's own looks count as they are."""
     async with dashboard() as bench:
-        await bench.tell(ViewSeen(routing_view(ill())))
+        await bench.tell(ViewSeen(routing_view(unhealthy())))
         (row,) = [row for row in bench.shown().splitlines() if "last hour" in row]
         assert "up 0 %" in row
         assert "█" not in row
@@ -434,10 +434,12 @@ async def test_an_untrusted_server_bars_the_chart_too(seen: Windowed) -> None:
         assert not {"Chart", "Window"} & bench.offered()
 
 
-async def test_what_is_ill_keeps_its_chart_above_the_remedy(a_day: tuple[Record, ...]) -> None:
+async def test_what_is_unhealthy_keeps_its_chart_above_the_remedy(
+    a_day: tuple[Record, ...],
+) -> None:
     """How it was until then is what one wants to know."""
     async with dashboard() as bench:
-        await bench.tell(came(a_day), ViewSeen(routing_view(ill())))
+        await bench.tell(came(a_day), ViewSeen(routing_view(unhealthy())))
         shown = bench.shown()
         assert 0 < shown.index("2.00 s┤╌") < shown.index("WHAT TO DO")
         assert "code reflex engine" in shown
@@ -460,13 +462,13 @@ async def test_a_theme_can_be_named() -> None:
 async def test_it_draws_at_any_size_resized_wildly(
     seen: Windowed, a_day: tuple[Record, ...]
 ) -> None:
-    """From 20 by 5 to 300 by 100, well and ill, with and without the chart, nothing too wide."""
+    """From 20 by 5 to 300 by 100, healthy or not, with and without the chart: nothing too wide."""
     sizes = [(20, 5), (300, 100), (61, 14), (60, 100), (116, 30), (300, 14), (80, 24), (115, 29)]
     async with dashboard() as bench:
         await bench.tell(came(a_day), ViewSeen(routing_view()), WindowSeen(seen))
         for number, size in enumerate(sizes * 2):
             await bench.pilot.resize_terminal(*size)
-            await bench.tell(ViewSeen(routing_view(ill() if number % 3 == 0 else healthy())))
+            await bench.tell(ViewSeen(routing_view(unhealthy() if number % 3 == 0 else healthy())))
             if number % 2:
                 await bench.press("l")
             await bench.pilot.pause()

@@ -21,9 +21,9 @@ from tests.support.tui.making import (
     OPEN,
     StillClock,
     healthy,
-    ill,
     routing_view,
     settings,
+    unhealthy,
     write_a_day,
 )
 from tests.support.tui.scenes import LARGE, MIDDLE, SIZES, SMALL, Scene, says
@@ -63,14 +63,16 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
     """What the pane has been told in a state."""
     nothing = replace(seen, today=Totals(0, 0), hour={}, shadow=None, reasons={})
     configured = priced()
-    well = routing_view(configured=configured)
+    up = routing_view(configured=configured)
     probed = routing_view(replace(healthy(configured), deep=PROBE), configured=configured)
-    down = routing_view(ill(), breaker=OPEN, configured=configured)
+    down = routing_view(unhealthy(), breaker=OPEN, configured=configured)
     source = Source(None, settings().source.root, trusted=True)
-    bare = replace(routing_view(ill(), gate=NO_GATE), settings=replace(settings(), source=source))
+    bare = replace(
+        routing_view(unhealthy(), gate=NO_GATE), settings=replace(settings(), source=source)
+    )
     states: dict[str, list[Message]] = {
         "looking": [],
-        "well": [came(calls), ViewSeen(well), WindowSeen(seen)],
+        "healthy": [came(calls), ViewSeen(up), WindowSeen(seen)],
         "deep": [came(calls), ViewSeen(probed, deep=True), WindowSeen(seen)],
         "down": [came(calls), ViewSeen(down), WindowSeen(seen)],
         "unconfigured": [came(()), ViewSeen(bare)],
@@ -82,10 +84,10 @@ def told(state: str, calls: tuple[Record, ...], seen: Windowed) -> list[Message]
 
 
 LOOKS = [
-    pytest.param("well", "dark", SMALL, id="well-dark-80x24", marks=pytest.mark.slow),
-    pytest.param("well", "dark", MIDDLE, id="well-dark-120x40"),
-    pytest.param("well", "dark", LARGE, id="well-dark-160x48", marks=pytest.mark.slow),
-    pytest.param("well", "light", MIDDLE, id="well-light-120x40", marks=pytest.mark.slow),
+    pytest.param("healthy", "dark", SMALL, id="healthy-dark-80x24", marks=pytest.mark.slow),
+    pytest.param("healthy", "dark", MIDDLE, id="healthy-dark-120x40"),
+    pytest.param("healthy", "dark", LARGE, id="healthy-dark-160x48", marks=pytest.mark.slow),
+    pytest.param("healthy", "light", MIDDLE, id="healthy-light-120x40", marks=pytest.mark.slow),
     pytest.param("down", "dark", SMALL, id="down-dark-80x24"),
     pytest.param("down", "dark", MIDDLE, id="down-dark-120x40", marks=pytest.mark.slow),
     pytest.param("unconfigured", "dark", SMALL, id="unconfigured-dark-80x24"),

@@ -21,7 +21,7 @@ from reflex_tui.watch.announcements import (
     ViewSeen,
 )
 from tests.support.tui.bench import came, dashboard
-from tests.support.tui.making import StillClock, call, decision, ill, routing_view
+from tests.support.tui.making import StillClock, call, decision, routing_view, unhealthy
 from tests.support.tui.scenes import SIZES, SMALL
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ async def test_the_reason_is_never_clipped(size: tuple[int, int]) -> None:
     """However long it is: wrapped, not cut."""
     words = [f"reason{number}" for number in range(30)]
     async with dashboard(size=size) as bench:
-        await bench.tell(came(()), ViewSeen(routing_view(ill(summary=" ".join(words)))))
+        await bench.tell(came(()), ViewSeen(routing_view(unhealthy(summary=" ".join(words)))))
         shown = bench.shown()
         assert [each for each in words if each not in shown] == []
 

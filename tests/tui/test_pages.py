@@ -24,10 +24,10 @@ from tests.support.tui.making import (
     NO_GATE,
     StillClock,
     healthy,
-    ill,
     passed,
     routing_view,
     settings,
+    unhealthy,
     write_a_day,
 )
 
@@ -51,8 +51,8 @@ def test_the_server_is_up_slow_loading_or_down() -> None:
     assert server_condition(routing_view(), slow_calls(2310, calls=3)).label == "● up"
     lazy = routing_view(replace(healthy(), latency_ms=800.0))
     assert server_condition(lazy).why == "a probe takes 800 ms"
-    assert server_condition(routing_view(ill(Cause.LOADING, "loading"))).label == "▲ loading"
-    assert server_condition(routing_view(ill())).label == "✖ down"
+    assert server_condition(routing_view(unhealthy(Cause.LOADING, "loading"))).label == "▲ loading"
+    assert server_condition(routing_view(unhealthy())).label == "✖ down"
     assert server_condition(None).label == "◌ checking"
 
 
@@ -188,7 +188,7 @@ def test_models_marks_the_configured_one() -> None:
     """Served or not is seen at a glance."""
     text = "\n".join(line.plain for line in models_page(routing_view(), 80))
     assert "● qwen2.5-coder-7b-instruct   configured" in text
-    other = replace(ill(Cause.MODEL_MISSING, "not served"), models=("phi-4",))
+    other = replace(unhealthy(Cause.MODEL_MISSING, "not served"), models=("phi-4",))
     text = "\n".join(line.plain for line in models_page(routing_view(other), 80))
     assert "✖ qwen2.5-coder-7b-instruct is configured but not available" in text
 

@@ -22,7 +22,7 @@ from reflex_tui.watch.announcements import (
     ViewSeen,
 )
 from tests.support.tui.bench import dashboard
-from tests.support.tui.making import ROOT, StillClock, ill, routing_view, settings
+from tests.support.tui.making import ROOT, StillClock, routing_view, settings, unhealthy
 
 if TYPE_CHECKING:
     from tests.support.tui.bench import Bench
@@ -45,7 +45,7 @@ async def test_of_the_health_pane() -> None:
         await bench.tell(ViewSeen(routing_view()))
         assert await refused(bench, "c") == "Nothing to copy: the server is healthy"
         assert "Copy" not in bench.offered()
-        await bench.tell(ViewSeen(routing_view(ill())))
+        await bench.tell(ViewSeen(routing_view(unhealthy())))
         assert "Copy" in bench.offered()
         await bench.tell(ViewBlocked(ConfigError("no key", remedy="Set one.")))
         for key in ("l", "w"):
@@ -111,6 +111,6 @@ async def test_of_dialogs(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_where_not_all_keys_fit_help_is_still_offered() -> None:
     """It names the others."""
     async with dashboard(size=(80, 24)) as bench:
-        await bench.tell(ViewSeen(routing_view(ill())))
+        await bench.tell(ViewSeen(routing_view(unhealthy())))
         (foot,) = bench.shown().splitlines()[-1:]
         assert ("? Help" in foot, "Command" in foot) == (True, False)

@@ -17,9 +17,9 @@ from tests.support.tui.making import (
     StillClock,
     call,
     decision,
-    ill,
     routing_view,
     settings,
+    unhealthy,
     write_a_day,
 )
 
@@ -218,7 +218,7 @@ async def test_foreign_text_is_never_markup(log: EventLog) -> None:
     log.append(call("aaaa", error=hostile))
     async with dashboard(size=(160, 40)) as bench:
         await bench.tell(came(log.tail(9)))
-        await bench.tell(ViewSeen(routing_view(ill(summary="[blink]z[/]"))))
+        await bench.tell(ViewSeen(routing_view(unhealthy(summary="[blink]z[/]"))))
         await bench.press("2")
         assert "[bold red]x[/]" in bench.shown()
         assert "\x1b" not in bench.shown()

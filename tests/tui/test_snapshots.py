@@ -25,9 +25,9 @@ from tests.support.tui.making import (
     NOW,
     OPEN,
     StillClock,
-    ill,
     routing_view,
     settings,
+    unhealthy,
 )
 from tests.support.tui.making import write_a_day as write
 from tests.support.tui.scenes import LARGE, MIDDLE, SIZES, SMALL, Scene, says
@@ -192,5 +192,5 @@ def test_no_colour(
 ) -> None:
     """NO_COLOR: glyphs and words say it all."""
     monkeypatch.setenv("NO_COLOR", "1")
-    scene = Scene([came(a_day), ViewSeen(routing_view(ill(), breaker=OPEN))], ["2", "up"])
+    scene = Scene([came(a_day), ViewSeen(routing_view(unhealthy(), breaker=OPEN))], ["2", "up"])
     assert scene.looks_as_before(snap_compare, SMALL)

@@ -147,7 +147,7 @@ async def make_suite(
         find_toolchain(check, root)
         limit_s = wanted.longest_check(check)
         verifier = Verifier(sandbox, root, limit_s=limit_s, bind=wanted.bind)
-        maker = _Maker(wanted, _Ground(repository, tree, check), verifier, tell)
+        maker = _Maker(wanted, _Project(repository, tree, check), verifier, tell)
         stopped = await maker.work(stop)
         made = {
             "commit": repository.head,
@@ -168,7 +168,7 @@ async def make_suite(
     )
 
 
-class _Ground(NamedTuple):
+class _Project(NamedTuple):
     """What tasks are made of: the repository, its work tree as it is now, and its check."""
 
     repository: Repository
@@ -182,12 +182,12 @@ class _Maker:
     def __init__(
         self,
         wanted: SuiteWish,
-        ground: _Ground,
+        project: _Project,
         verifier: Verifier,
         tell: Callable[[MakingTally], None],
     ) -> None:
         self._wanted = wanted
-        self._repository, self._tree, self._check = ground
+        self._repository, self._tree, self._check = project
         self._verifier = verifier
         self._tests: TestMap | None = None
         self._aside = suites_among(self._tree.files)

@@ -54,7 +54,7 @@ class World:
         return Implementer.from_settings(self.settings, **options)
 
     def faults(self, pattern: str) -> None:
-        """Make the reflex server ill, or well with ``""``."""
+        """Make the reflex server unhealthy, or healthy with ``""``."""
         self.reflex.script = replace(self.reflex.script, faults=parse_faults(pattern))
 
     def events(self, *types: str) -> list[dict[str, Any]]:

@@ -115,7 +115,7 @@ def healthy(configured: Settings | None = None) -> Health:
     )
 
 
-def ill(cause: Cause = Cause.NOT_LISTENING, summary: str = "") -> Health:
+def unhealthy(cause: Cause = Cause.NOT_LISTENING, summary: str = "") -> Health:
     """An unhealthy server, with its real remedy."""
     backend = primary(settings())
     return replace(
