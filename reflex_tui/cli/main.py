@@ -66,7 +66,7 @@ def run(argv: Sequence[str], prog: str) -> int:
         _prepare_streams()
         with _ending_on_sigterm():
             status = _run(argv, prog)
-        sys.stdout.flush()
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `… | head` has seen enough
@@ -125,7 +125,18 @@ def _prepare_streams() -> None:
 
 
 def _write_no_more() -> None:
+    """Let what is still to be written go nowhere, as Python tries it again when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _output_failed() -> bool:
+    """Whether standard output takes no more; if so, nothing further is written to it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _write_no_more()
+        return True
+    return False
 
 
 class _Machine(ReflexError):
@@ -134,7 +145,13 @@ class _Machine(ReflexError):
 
 
 def _of_the_machine(error: OSError) -> ReflexError:
-    return _Machine(plain(error, 600))
+    """Names what failed: a file, or standard output, for which the kernel has no name."""
+    told = error.strerror or str(error)
+    if error.filename is not None:
+        told = f"{plain(error.filename, 300)}: {told}"
+    elif _output_failed():
+        told = f"standard output cannot be written: {told}"
+    return _Machine(plain(told, 600))
 
 
 def _no_home() -> ReflexError:

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from itertools import groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -64,6 +65,7 @@ _DOES = {name: does for commands in GROUPS.values() for name, does in commands.i
 _SHARED_MODULES = {"models": "health", "disable": "enable"}
 _MARGIN = 2
 _WIDTH = 80
+_ALIKE = 0.65  # of 1; at less, "help" is taken for "health"
 _EPILOG = """\
 examples:
   {prog} demo
@@ -71,6 +73,7 @@ examples:
   {prog} status --json
 
 Options that every command takes may stand before it or after it.
+
 exit status: 0 good · 1 unhealthy or gate failed · 2 configuration or usage · 3 inconclusive ·
 130 interrupted · 143 terminated"""
 
@@ -87,6 +90,16 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - _MARGIN)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Wraps paragraphs as argparse does options; indented lines, the examples, stay."""
+        from textwrap import wrap  # as argparse loads it
+
+        told: list[str] = []
+        for as_it_is, group in groupby(text.splitlines(), lambda line: line[:1] in {"", " "}):
+            lines = list(group)
+            told += lines if as_it_is else wrap(" ".join(lines), width)
+        return "".join(f"{indent}{line}\n" for line in told)
 
 
 def _columns() -> int:
@@ -235,8 +248,12 @@ class _Parser(argparse.ArgumentParser):
     def _refuse(self, message: str, typed: str, known: Iterable[str]) -> NoReturn:
         import difflib  # rarely needed
 
-        near = difflib.get_close_matches(typed[:60], known, n=1)
+        near = difflib.get_close_matches(typed[:60], known, n=1, cutoff=_ALIKE)
         self.error(message + (f"; did you mean {near[0]}?" if near else ""))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As it is, but help that cannot be written is no success."""
+        print(message, end="", file=file or sys.stderr, flush=True)
 
     def error(self, message: str) -> NoReturn:
         """What was typed may have come from a file: it is shown as plain text."""
@@ -261,5 +278,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version
 
-        print(f"{parser.prog} {version('speckit-reflex')}")
+        print(f"{parser.prog} {version('speckit-reflex')}", flush=True)
         parser.exit()

@@ -62,6 +62,20 @@ def test_help_loads_nothing_heavy(line: str) -> None:
         assert not {f"reflex_tui.cli.{name}" for name in NAMES} & loaded
 
 
+@pytest.mark.parametrize("command", sorted(name for names in GROUPS.values() for name in names))
+def test_help_keeps_to_the_terminal(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its sentences; examples stay as they are, to be copied."""
+    monkeypatch.setenv("COLUMNS", "60")
+    with pytest.raises(SystemExit):
+        run([command, "--help"], "code reflex")
+    told, _, examples = capsys.readouterr().out.partition("\nexamples:\n")
+    sentences = [line for line in told.splitlines() if not line.startswith((" ", "usage:"))]
+    assert max(map(len, sentences)) < 60
+    assert all(line.startswith("  code reflex ") for line in examples.splitlines())
+
+
 def test_alone_it_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     """With every command in its group, and status 0."""
     assert run([], "code reflex") == 0

@@ -20,6 +20,8 @@ TYPED = {
     "helth --json --deep": "unknown command helth; did you mean health?",
     "--json helth": "unknown command helth; did you mean health?",
     "--config a.toml statsu": "unknown command statsu; did you mean status?",
+    "help": "unknown command help\nSee: code reflex --help",
+    "code": "unknown command code\nSee: code reflex --help",
     "xyzzy": "unknown command xyzzy\nSee: ",
     "events verfy": "unknown action verfy; did you mean verify?\nSee: code reflex events --help",
     "events -n 5 exprt": "unknown action exprt; did you mean export?",

@@ -150,9 +150,16 @@ def test_words_that_mean_nothing(litter: Path) -> None:
 
 
 @pytest.mark.slow
-def test_streams_that_take_nothing(project: Path) -> None:
+@pytest.mark.parametrize("unbuffered", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_streams_that_take_nothing(project: Path, unbuffered: dict[str, str]) -> None:
     """A closed or full standard output ends a command, not in a traceback."""
+    environment = {key: os.environ[key] for key in os.environ.keys() - {"PYTHONUNBUFFERED"}}
     for shell, statuses in (
+        (f"{CODE} reflex >/dev/full", {2}),
+        (f"{CODE} reflex --help >/dev/full", {2}),
+        (f"{CODE} reflex --version >/dev/full", {2}),
+        (f"{CODE} reflex savings --help >/dev/full", {2}),
+        (f"{CODE} reflex savings >/dev/full", {2}),
         (f"{CODE} reflex savings >&-", {0}),
         (f"{CODE} reflex savings 2>&- >&-", {0}),
         (f"{CODE} reflex savings --json >/dev/full", {2}),
@@ -160,10 +167,17 @@ def test_streams_that_take_nothing(project: Path) -> None:
         (f"{CODE} reflex no-such 2>/dev/full", {1, 2, 120}),
     ):
         done = subprocess.run(
-            ["bash", "-c", shell], cwd=project, capture_output=True, text=True, check=False
+            ["bash", "-c", shell],
+            env=environment | unbuffered,
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode in statuses, (shell, done)
         assert "Traceback" not in done.stderr, shell
+        assert "Exception ignored" not in done.stderr, shell
+        assert "Errno" not in done.stderr, shell
 
 
 def test_another_code_that_cannot_be_run(tmp_path: Path) -> None:
