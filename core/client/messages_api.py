@@ -86,16 +86,18 @@ def whole(document: Mapping[str, Any]) -> dict[str, Any]:
     content = document.get("content")
     if type(content) is not list:
         return dict(document)
-    message: dict[str, Any] = {"role": "assistant", "content": "", "tool_calls": []}
+    texts: dict[str, list[str]] = {"content": []}
+    calls = []
     for nth, block in enumerate(content):
         match block:
             case {"type": "text", "text": str(text)}:
-                message["content"] += text
+                texts["content"].append(text)
             case {"type": "thinking", "thinking": str(text)}:
-                message["reasoning_content"] = message.get("reasoning_content", "") + text
+                texts.setdefault("reasoning_content", []).append(text)
             case {"type": "tool_use"}:
-                arguments = json.dumps(block.get("input") or {})
-                message["tool_calls"].append(_call(nth, block, arguments))
+                calls.append(_call(nth, block, json.dumps(block.get("input") or {})))
+    said = {name: "".join(parts) for name, parts in texts.items()}
+    message = {"role": "assistant", **said, "tool_calls": calls}
     reader = MessagesReader()
     end = reader.ended(document, document.get("usage"))
     choice = {"index": 0, "message": message, **end["choices"][0]}

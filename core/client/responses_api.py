@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from core.client.backend import ChatRequest
 
@@ -25,12 +25,12 @@ _CUT = {"max_output_tokens": "length", "content_filter": "content_filter"}
 def encoded(request: ChatRequest, model: str) -> dict[str, Any]:
     """The body of a request for ``model``, streamed and kept by nobody."""
     extra = request.extra
-    freeform = [
-        call.get("id")
+    freeform = frozenset(
+        str(call.get("id"))
         for message in request.messages
         for call in _calls(message)
         if type(call.get("custom")) is dict
-    ]
+    )
     items = (item for message in request.messages for item in _items(message, freeform))
     body: dict[str, Any] = {
         "model": model,
@@ -58,14 +58,17 @@ def whole(document: Mapping[str, Any]) -> dict[str, Any]:
     if "output" not in document:
         return dict(document)
     reader = ResponsesReader()
-    message: dict[str, Any] = {"role": "assistant", "content": "", "tool_calls": []}
-    for nth, item in enumerate(document["output"] if type(document["output"]) is list else ()):
-        if type(item) is not dict:
-            continue
-        for name, text in _said(item).items():
-            message[name] = message.get(name, "") + text
-        if call := reader.called(nth, item, item.get("arguments") or item.get("input")):
-            message["tool_calls"].append(call)
+    output = document["output"] if type(document["output"]) is list else []
+    items = [(nth, item) for nth, item in enumerate(output) if type(item) is dict]
+    calls = [
+        reader.called(nth, item, item.get("arguments") or item.get("input")) for nth, item in items
+    ]
+    message = {
+        "role": "assistant",
+        "content": "",
+        **_said(item for _, item in items),
+        "tool_calls": [call for call in calls if call],
+    }
     end = reader.ended(document)
     choice = {"index": 0, "message": message, **end["choices"][0]}
     return {"id": document.get("id"), "model": document.get("model"), **end, "choices": [choice]}
@@ -129,7 +132,7 @@ class ResponsesReader:
         self._filled.add(at)
         if call := self.called(at, item, item.get("arguments") or item.get("input")):
             return _delta(tool_calls=[call])
-        said = _said(item)
+        said = _said([item])
         return _delta(**said) if said else []
 
     def called(self, at: int, item: Mapping[str, Any], text: object) -> dict[str, Any] | None:
@@ -159,22 +162,22 @@ def _place(event: Mapping[str, Any]) -> int:
     return at if type(at) is int else 0
 
 
-def _said(item: Mapping[str, Any]) -> dict[str, str]:
-    """What an item says that is a message or a thought, by chat's names."""
-    said: dict[str, str] = {}
-    thinks = item.get("type") == "reasoning"
-    content = item.get("content")
-    parts = content if type(content) is list else []
-    if thinks and not parts:
-        parts = item["summary"] if type(item.get("summary")) is list else []
-    for part in parts:
-        match part:
-            case {"text": str(text)}:
-                name = "reasoning_content" if thinks else "content"
-                said[name] = said.get(name, "") + text
-            case {"type": "refusal", "refusal": str(text)}:
-                said["refusal"] = said.get("refusal", "") + text
-    return said
+def _said(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What items say that are messages or thoughts, by chat's names."""
+    said: dict[str, list[str]] = {}
+    for item in items:
+        thinks = item.get("type") == "reasoning"
+        content = item.get("content")
+        parts = content if type(content) is list else []
+        if thinks and not parts:
+            parts = item["summary"] if type(item.get("summary")) is list else []
+        for part in parts:
+            match part:
+                case {"text": str(text)}:
+                    said.setdefault("reasoning_content" if thinks else "content", []).append(text)
+                case {"type": "refusal", "refusal": str(text)}:
+                    said.setdefault("refusal", []).append(text)
+    return {name: "".join(texts) for name, texts in said.items()}
 
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,12 +203,12 @@ def _calls(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return message.get("tool_calls") or ()
 
 
-def _items(message: Mapping[str, Any], freeform: Sequence[object]) -> list[dict[str, Any]]:
+def _items(message: Mapping[str, Any], freeform: frozenset[str]) -> list[dict[str, Any]]:
     """A message as items; ``freeform`` are the ids of calls whose input is no JSON."""
     role, content = str(message.get("role")), message.get("content")
     if role == "tool":
         identity = message.get("tool_call_id")
-        kind = "custom_tool_call_output" if identity in freeform else "function_call_output"
+        kind = "custom_tool_call_output" if str(identity) in freeform else "function_call_output"
         return [{"type": kind, "call_id": identity, "output": _text(content)}]
     items: list[dict[str, Any]] = []
     if content:
@@ -216,8 +219,7 @@ def _items(message: Mapping[str, Any], freeform: Sequence[object]) -> list[dict[
         )
     for call in _calls(message):
         identity, inner = {"call_id": call.get("id")}, _inner(call)
-        if call.get("id") in freeform:
-            custom = call["custom"]
+        if type(custom := call.get("custom")) is dict:
             said = {"name": custom.get("name"), "input": custom.get("input") or ""}
             items.append({"type": "custom_tool_call", **identity, **said})
         else:

@@ -8,6 +8,7 @@ opened for nothing.
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -19,19 +20,45 @@ if TYPE_CHECKING:
 
 _SAID = (("reasoning", "reasoning_content"), ("text", "content"), ("refusal", "refusal"))
 _PIECE = 256  # characters of a reply that is whole already
+# How often a call's arguments are looked at before they have ended: each look reads all of them.
+_MOST_LOOKS = 64
 Kind = Literal["reasoning", "text", "refusal", "call"]
 
 
 @dataclass(slots=True)
 class Block:
-    """One block: ``number`` counts from 0; a call has the server's ``identity`` and a ``name``."""
+    """One block: ``number`` counts from 0; a call has the server's ``identity`` and a ``name``.
+
+    It ``waits`` until it is opened.
+    """
 
     kind: Kind
     number: int = 0
     identity: str = ""
     name: str = ""
     parts: list[str] = field(default_factory=list)
-    unfinished_parts: int = -1  # with so many, its arguments were seen to be no whole JSON
+    waits: bool = True
+    _last: str = ""  # its last character that is not blank
+    _looks: int = 0  # how often its arguments were read as they were so far
+    _unfinished_parts: int = -1  # with so many, they were seen to be no whole JSON
+
+    def add(self, text: str) -> None:
+        """Take more of it."""
+        self.parts.append(text)
+        self._last = text.rstrip()[-1:] or self._last
+
+    def lacks_arguments(self) -> bool:
+        """Whether it is a call whose arguments are not whole yet, as far as few looks can tell."""
+        if self.kind != "call":
+            return False
+        if self._unfinished_parts == len(self.parts):
+            return True
+        if self._last == "}" and self._looks < _MOST_LOOKS:
+            self._looks += 1
+            if _is_json(self.text):
+                return False
+        self._unfinished_parts = len(self.parts)
+        return True
 
     @property
     def text(self) -> str:
@@ -54,7 +81,7 @@ class Blocks:
         self.all: list[Block] = []
         self._open: Block | None = None
         self._calls: dict[int, Block] = {}
-        self._waiting: list[Block] = []
+        self._waiting: deque[Block] = deque()
 
     def take(self, delta: Mapping[str, Any]) -> Iterator[BlockStep]:
         """The steps that a delta in OpenAI's form makes."""
@@ -71,7 +98,7 @@ class Blocks:
         """The steps that close what is open, and bring what waits."""
         yield from self._close()
         while self._waiting:
-            yield from self._opened(self._waiting.pop(0))
+            yield from self._opened(self._waiting.popleft())
             yield from self._close()
 
     def _say(self, kind: Kind, text: str) -> Iterator[BlockStep]:
@@ -79,7 +106,7 @@ class Blocks:
         if last is None or last.kind != kind:
             last = Block(kind)
             self._waiting.append(last)
-        last.parts.append(text)
+        last.add(text)
         if last is self._open:
             yield BlockStep("more", last, text)
         else:
@@ -96,11 +123,11 @@ class Blocks:
         block.name = block.name or inner.get("name") or ""
         text = inner.get("arguments") or inner.get("input") or ""
         if text:
-            block.parts.append(text)
+            block.add(text)
         if block is self._open:
             if text:
                 yield BlockStep("more", block, text)
-        elif block in self._waiting:
+        elif block.waits:
             yield from self._next()
 
     def _next(self) -> Iterator[BlockStep]:
@@ -108,13 +135,13 @@ class Blocks:
         while self._waiting:
             if self._waiting[0].kind == "call" and not self._waiting[0].name:
                 return
-            if self._open is not None and _lacks_arguments(self._open):
+            if self._open is not None and self._open.lacks_arguments():
                 return
             yield from self._close()
-            yield from self._opened(self._waiting.pop(0))
+            yield from self._opened(self._waiting.popleft())
 
     def _opened(self, block: Block) -> Iterator[BlockStep]:
-        block.number = len(self.all)
+        block.number, block.waits = len(self.all), False
         self.all.append(block)
         self._open = block
         yield BlockStep("open", block)
@@ -126,7 +153,7 @@ class Blocks:
         if block is None:
             return
         if block.kind == "call" and not block.parts:
-            block.parts.append("{}")
+            block.add("{}")
             yield BlockStep("more", block, "{}")
         yield BlockStep("close", block)
 
@@ -161,21 +188,7 @@ def event_of(kind: str, payload: Mapping[str, Any]) -> bytes:
     return f"event: {kind}\ndata: {document}\n\n".encode()
 
 
-def _lacks_arguments(block: Block) -> bool:
-    """Whether it is a call whose arguments are not whole yet."""
-    if block.kind != "call":
-        return False
-    if block.unfinished_parts == len(block.parts):
-        return True
-    if _is_json(block.text):
-        return False
-    block.unfinished_parts = len(block.parts)
-    return True
-
-
 def _is_json(text: str) -> bool:
-    if not text.rstrip().endswith("}"):
-        return False
     try:
         json.loads(text)
     except (ValueError, RecursionError):

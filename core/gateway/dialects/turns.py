@@ -29,9 +29,7 @@ class Conversation:
         if not content:
             return
         if role == "assistant":
-            last = self._open_turn()
-            text = content if isinstance(content, str) else ""
-            last["content"] = "\n\n".join(filter(None, (last["content"], text)))
+            self._open_turn()["content"] += [content] if isinstance(content, str) else []
         else:
             self._messages.append({"role": role, "content": content})
 
@@ -61,7 +59,7 @@ class Conversation:
         ordered: list[dict[str, Any]] = []
         for message in self._messages:
             if message["role"] != "tool":
-                ordered.append(message)
+                ordered.append(_put_together(message))
                 called_now = [call["id"] for call in message.get("tool_calls", ())]
                 ordered += [_result_of(identity, results[identity]) for identity in called_now]
             elif message["tool_call_id"] not in called:
@@ -71,16 +69,25 @@ class Conversation:
         return cast("list[Message]", ordered)
 
     def _open_turn(self) -> dict[str, Any]:
-        """The assistant's message that is being put together."""
+        """The assistant's message that is being put together, from lists of its texts."""
         last = self._messages[-1] if self._messages else None
         if last is None or last["role"] != "assistant":
-            last = {"role": "assistant", "content": None}
+            last = {"role": "assistant", "content": []}
             self._messages.append(last)
         if self._reasoning:
-            before = last.get("reasoning_content", "")
-            last["reasoning_content"] = before + "\n".join(self._reasoning)
+            last.setdefault("reasoning_content", []).append("\n".join(self._reasoning))
             self._reasoning = []
         return last
+
+
+def _put_together(message: dict[str, Any]) -> dict[str, Any]:
+    """An assistant's message with its texts as one each; joining them one by one takes long."""
+    if message["role"] != "assistant":
+        return message
+    whole = {**message, "content": "\n\n".join(message["content"]) or None}
+    if "reasoning_content" in message:
+        whole["reasoning_content"] = "".join(message["reasoning_content"])
+    return whole
 
 
 def _result_of(identity: str, results: deque[dict[str, Any]]) -> dict[str, Any]:
