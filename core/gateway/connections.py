@@ -25,7 +25,7 @@ HEAD_S = 10.0
 """How long the head of a request may take, from the connection or from its first byte."""
 
 MAX_HEAD = 64 << 10
-"""The longest head of a request, in bytes."""
+"""The longest head of a request, in bytes, and the most that may follow its body."""
 
 UNREAD_S = 120.0
 """How long an agent may leave unread what it was sent, once that is too much for the buffers."""
@@ -59,6 +59,7 @@ class Connection(HttpToolsProtocol):
     """Whether it is gone; one that is closing still holds what its agent has not read."""
     _in_head = True
     _head_bytes = 0
+    _bytes_after_body = 0
     _message_is_whole = False
     _head_deadline: asyncio.TimerHandle | None = None
     _read_deadline: asyncio.TimerHandle | None = None
@@ -89,6 +90,8 @@ class Connection(HttpToolsProtocol):
             self._begin_head()
         if self._in_head:
             self._head_bytes += len(data)
+        else:
+            self._bytes_after_body += len(data)
         self._unset_keepalive_if_required()
         try:
             self._read(data)
@@ -98,6 +101,8 @@ class Connection(HttpToolsProtocol):
         else:
             if self._in_head and self._head_bytes > MAX_HEAD:
                 self.send_400_response(_TOO_LONG)
+            elif self._bytes_after_body > MAX_HEAD:
+                self.drop()  # it may have been answered already
         self._watch_head()
 
     def _read(self, data: bytes) -> None:
@@ -123,6 +128,15 @@ class Connection(HttpToolsProtocol):
             self._begin_head()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; those after the body are none of the request's."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:  # noqa: D102
+        self._bytes_after_body = 0
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:  # noqa: D102
         # What came with the end of the head may belong to the body.
         if self._head_bytes > MAX_HEAD and self._head_length() > MAX_HEAD:
@@ -139,7 +153,8 @@ class Connection(HttpToolsProtocol):
             super().on_message_complete()
 
     def _begin_head(self) -> None:
-        self._in_head, self._head_bytes, self._message_is_whole = True, 0, False
+        self._in_head, self._message_is_whole = True, False
+        self._head_bytes = self._bytes_after_body = 0
 
     def _head_length(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

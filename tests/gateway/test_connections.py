@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import resource
@@ -148,6 +149,52 @@ async def test_a_long_call_outlasts_the_head_s_deadline(
             await asyncio.sleep(0.8)
             go.set()
             assert (await calling).status_code == 200
+
+
+async def asked_raw(url: str, *pieces: bytes) -> bytes:
+    """What the gateway answers to these bytes, until it closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+    with suppress(ConnectionError):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+    answer = b""
+    with suppress(ConnectionError):
+        async with asyncio.timeout(PATIENCE_S):
+            answer = await reader.read()
+    writer.close()
+    return answer
+
+
+CHUNKED = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+    b"content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+)
+
+
+async def test_a_header_after_the_body_is_none_of_the_request_s(project: Path) -> None:
+    """Not even one that arrives together with the head, before anything of it is looked at."""
+    body = json.dumps(ASKED).encode()
+    chunked = b"%x\r\n%b\r\n0\r\nx-speckit-stage: nonsense\r\nhost: evil\r\n\r\n"
+    async with (
+        FaultServer(saying({"content": "yes"})) as cloud,
+        gateway(configured(project, cloud.endpoint)) as url,
+    ):
+        answer = await asked_raw(url, CHUNKED + chunked % (len(body), body))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("first", [b"2\r\n{}\r\n0\r\n", b"2\r\n{}\r\n0\r\nx: ", b"2;"])
+async def test_what_follows_a_body_is_bounded(project: Path, first: bytes) -> None:
+    """Headers, one header, or a chunk's extension without an end: the connection is closed."""
+    endless = [b"x-a: b\r\n" * 8192 if first.endswith(b"0\r\n") else b"x" * 65536] * 64
+    async with (
+        FaultServer(saying({"content": "yes"})) as cloud,
+        gateway(configured(project, cloud.endpoint)) as url,
+        httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as http,
+    ):
+        assert await asked_raw(url, CHUNKED + first, *endless) == b""
+        assert (await http.post(CHAT, json=ASKED)).status_code == 200
 
 
 async def test_a_reply_leaves_in_one_piece(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
