@@ -74,9 +74,12 @@ def replace_function(text: str, edit: FunctionBody) -> str:
         raise EditRejected(f'{edit.path}: "code" must be the function {named}, whole.')
     level = _Level(found.beside if found else tree.body)
     try:
-        return _Change(text, tree, level, edit.path).made(name, code, parts)
+        made = _Change(text, tree, level, edit.path).made(name, code, parts)
     except RecursionError:
         raise EditRejected(f'{edit.path}: "code" is nested too deeply.') from None
+    if parsed(made) is None:  # a form feed in the reply's indentation, say, which Python skips
+        raise EditRejected(f'{edit.path}: indent "code" with spaces alone.')
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ def test_a_function_is_replaced_and_nothing_else() -> None:
         ("rounded", ["def rounded(v): pass", "#" * 70_000], "too long"),
         ("rounded", [f"a{n} = 1" for n in range(64)] + ["def rounded(v): pass"], "65 statements"),
         ("Cart.RATE", ["RATE = 1"], "there is no function"),
+        ("Cart.total", ["def total(self):", "  \x0c  return 0"], "with spaces alone"),
     ],
 )
 def test_what_is_no_such_function_is_refused(
