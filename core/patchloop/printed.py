@@ -15,8 +15,9 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _OVERWRITTEN = re.compile(r"^[^\n]*\r(?=[^\n])", re.MULTILINE)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _SPAN = r"\d+(?:\.\d+\s?s(?:ec(?:onds?)?)?|(?:\.\d+)?\s?ms)"
-# Only where runners tell how long they took: a number in an assertion's message stays.
-_TIMING = re.compile(rf"\s+in {_SPAN}\b|\s*\({_SPAN}\)")
+# Only where runners tell how long they took: a number in an assertion's message stays. Blanks are
+# read from their first on alone: from each of a million on, they would take hours.
+_TIMING = re.compile(rf"(?<!\s)\s+in {_SPAN}\b|(?<!\s)\s*\({_SPAN}\)")
 _GAP = "\n…\n"
 _ERRORS = (re.compile(r"\b\w*(?:Error|Exception)\b: "), re.compile(r"\bassert "))
 # A line's end, also where lines have been joined, and the rules that runners draw.

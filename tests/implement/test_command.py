@@ -130,6 +130,14 @@ def test_feedback_of_anything(output: str, limit: int) -> None:
     assert not found.startswith("\x1b[31m")
 
 
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", "\r", "(", " in 1", "\x1b]", "assert "])
+def test_feedback_of_much_of_the_same(blank: str) -> None:
+    """A program that prints blanks without end costs milliseconds, not hours."""
+    text = neutral(f"a{blank * 500_000}b (0.1s) in 2.0s", {}, limit=300)
+    assert len(text) <= 300
+    gist(text)
+
+
 def test_of_a_long_output_both_ends_are_kept() -> None:
     """The end more than the beginning: there stands the summary."""
     text = neutral("a" * 5000 + "b" * 5000, {}, limit=300)

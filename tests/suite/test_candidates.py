@@ -253,3 +253,11 @@ def test_nothing_of_a_repositorys_configuration_runs(tmp_path: Path) -> None:
         cwd=root, check=True, capture_output=True,
     )  # fmt: skip
     assert status.stdout == b""
+
+
+@pytest.mark.parametrize("word", [" ", "word", "word.", "fix ", "GH ", "A-", "(", "[", "`", "a("])
+def test_a_message_of_much_of_the_same(word: str) -> None:
+    """It is read as far as it could be kept: all of it would take hours."""
+    instruction = instruction_of(f"Round half up\n\n{word * 300_000}", ["x"], "y")
+    assert instruction.startswith("Round half up")
+    assert len(instruction) <= 2000

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST = 2000
 _LEAST = 12
+_MOST_READ = 16_000  # of a message; of a line as much as is kept, for patterns that look ahead
 _TRAILER = re.compile(
     r"(signed-off-by|co-authored-by|co-developed-by|reviewed-by|acked-by|tested-by|reported-by|"
     r"suggested-by|helped-by|cc|change-id|fixes|closes|resolves|refs?|see-also|bug|issue|link|"
@@ -51,7 +52,8 @@ def instruction_of(message: str, added: Iterable[str], before: str) -> str:
     }
     kept: list[str] = []
     fenced = False
-    for number, line in enumerate(message.strip().splitlines()):
+    for number, whole in enumerate(message[:_MOST_READ].strip().splitlines()):
+        line = whole[:_MOST]
         if _FENCE.match(line):
             fenced = not fenced
             continue
