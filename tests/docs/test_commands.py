@@ -59,6 +59,21 @@ def test_make_targets_exist() -> None:
         assert named <= TARGETS, page
 
 
+def test_make_torture_runs_every_longer_form() -> None:
+    """A test that has one lies below a part that is run when none is named."""
+    tests, makefile = ROOT / "tests", (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    (parts,) = re.findall(r"^PARTS \?= (.+)$", makefile, re.MULTILINE)
+    longer = re.compile("REFLEX_" + r"TORTURE|\btorture: bool")
+    found = [
+        path
+        for path in tests.glob("*/**/test_*.py")
+        if longer.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found
+    run = [tests / part for part in parts.split()]
+    assert [one for one in found if not any(one.is_relative_to(each) for each in run)] == []
+
+
 def _made(line: str) -> list[str]:
     found = MAKE.match(line.partition(" #")[0].strip())
     return found[1].split() if found else []
