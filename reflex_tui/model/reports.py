@@ -120,10 +120,10 @@ def read_report(path: Path) -> ListedReport:
         return ListedReport(path, at, problem="not a report")
     gate = document.get("gate")
     gate = gate if isinstance(gate, dict) else document
-    created = document.get("created_at")
+    ended = document.get("finished_at") or document.get("created_at")
     return ListedReport(
         path,
-        at if created is None else parse_time(created),
+        at if ended is None else parse_time(ended),
         verdict=word(document, "verdict") or word(gate, "verdict"),
         suite=_suite(document),
         suite_root=_suite(document, "root"),

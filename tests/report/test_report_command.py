@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,8 @@ import pytest
 
 from core.harness.report.markdown import render
 from core.harness.report.storage import read
-from tests.support.report.synthetic import arm, planted
+from core.patchloop.trial import FailureKind
+from tests.support.report.synthetic import arm, attempt, planted
 from tests.support.report.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,6 +47,15 @@ def test_the_list_has_a_line_for_each(workspace: Workspace) -> None:
     assert [one["verdict"] for one in listed[:2]] == ["fail", "pass"]
     assert listed[1]["power"]["equal_model_clears_percent"] > 99
     assert listed[2] == {"report": broken.name, "readable": False}
+
+
+def test_a_p95_without_an_end_is_listed_as_such(workspace: Workspace) -> None:
+    """Not as one that is not known: more than one call in twenty got no reply."""
+    lost = attempt(math.inf, FailureKind.TIMEOUT)
+    silent = [replace(one, solved=False, attempts=(lost,)) for one in planted(4)]
+    workspace.written(silent)
+    (row,) = workspace.reflex("report", "list").stdout.splitlines()[1:]
+    assert row.split()[-2:] == ["∞", "fail"]
 
 
 def test_a_report_is_shown_as_its_page(workspace: Workspace) -> None:

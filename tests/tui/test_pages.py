@@ -115,6 +115,7 @@ def test_reports_are_newest_first_and_damage_is_told(tmp_path: Path) -> None:
     gate = {"verdict": "inconclusive", "criteria": [], "misses": [], "decides": "12 more tasks"}
     document = {
         "created_at": "2026-01-12T10:30:16Z",
+        "finished_at": "2026-01-12T10:42:00Z",
         "suite": {"name": "reflex_patchloop_v1"},
         "arms": {"reflex": {"name": "reflex"}, "cloud": {"name": "cloud"}},
         "stamps": ["partial"],
@@ -128,6 +129,8 @@ def test_reports_are_newest_first_and_damage_is_told(tmp_path: Path) -> None:
     assert (damaged.problem, strange.problem) == ("not JSON", "not a report")
     assert damaged.at is not None
     assert damaged.at.day == 13
+    assert report.at is not None
+    assert report.at.minute == 42  # when it ended, as reports and the command line say
     assert (report.verdict, report.suite, report.arms) == (
         "inconclusive",
         "reflex_patchloop_v1",
