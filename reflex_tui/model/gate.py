@@ -36,6 +36,7 @@ _TABLE: tuple[tuple[str, str, str, Callable[[float | None], str], str], ...] = (
     ("json_compliance", "JSON compliance", "at least", percent, "≥"),
 )
 _GOLDEN = "golden_regression"
+_ROOM = 1.25  # how much longer than its limit a bar is that should stay below it
 _STATES = frozenset({"pass", "fail", "inconclusive"})
 
 SLOW_PROBE_MS = 500.0
@@ -110,6 +111,8 @@ def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Cr
         state = _state(gate or {}, entry, key)
         value = number(entry, "value")
         endless = value is None and state == "fail"
+        low_is_good = sign != "≥"
+        drawn = math.inf if endless and low_is_good else value
         found.append(
             CriterionRow(
                 key,
@@ -118,7 +121,7 @@ def criteria(gate: Mapping[str, Any] | None, thresholds: Thresholds) -> tuple[Cr
                 bound=_bound(entry, at, say),
                 threshold="" if limit is None else f"{sign} {say(limit)}",
                 verdict=state,
-                bar=_bar(value, number(entry, "bound"), limit, low_is_good=sign != "≥"),
+                bar=_bar(drawn, number(entry, "bound"), limit, low_is_good=low_is_good),
             )
         )
     return tuple(found)
@@ -134,8 +137,10 @@ def _bar(
     """Percentages on a scale to 100; what is to be low on one that leaves room beyond the limit."""
     if value is None or not limit:
         return None
+    if math.isinf(value):
+        return Bar(1.0, 1.0, 1 / _ROOM)
     proven = value if bound is None else bound
-    whole = max(limit * 1.25, value, proven) if low_is_good else max(100.0, value, limit)
+    whole = max(limit * _ROOM, value, proven) if low_is_good else max(100.0, value, limit)
     return Bar(value / whole, max(0.0, proven / whole), limit / whole)
 
 

@@ -108,6 +108,8 @@ def test_no_reply_at_all_is_an_endless_latency() -> None:
     entry = {"name": "p95_latency", "value": None, "state": "fail", "threshold": 2000}
     latency = criteria({"verdict": "fail", "criteria": [entry]}, Thresholds())[0]
     assert (latency.value, latency.verdict) == ("∞", "fail")
+    assert latency.bar is not None
+    assert latency.bar.limit < latency.bar.value == 1.0
 
 
 def test_reports_are_newest_first_and_damage_is_told(tmp_path: Path) -> None:
