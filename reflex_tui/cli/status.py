@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from core.router.view import RoutingView
     from core.settings import Settings
     from reflex_tui.cli.parser import Commands
+    from reflex_tui.model.latencies import Figures
+
+_NEWEST = 5000  # events; few machines make more calls in the time that counts
 
 
 def add(commands: Commands) -> None:
@@ -46,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         }
         print_json(_document(seen) | {"sandbox": held, "shadow": told})
     else:
-        print("\n".join(_lines(seen, sandbox, shadow)))
+        print("\n".join(_lines(seen, sandbox, shadow, _live(settings))))
     return 0
 
 
@@ -133,15 +136,43 @@ def _notices(settings: Settings) -> list[str]:
     return lines
 
 
-def _lines(seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary) -> list[str]:
+def _live(settings: Settings) -> Figures | None:
+    """What the newest calls show of the server, by which the dashboard judges it too."""
+    from core.capsule import EventLog
+    from core.clock import SystemClock
+    from core.stages import PRIMARY
+    from reflex_tui.model.latencies import STATE_WINDOW_S, Calls, of_state
+    from reflex_tui.model.rows import call_end
+
+    calls = Calls()
+    with EventLog(settings.state_dir / "capsule") as log:
+        for record in log.tail(_NEWEST):
+            if record.event_type == "LLMCall":
+                calls.add(call_end(record))
+    found = of_state(calls.within(STATE_WINDOW_S, SystemClock().now().timestamp()))
+    return next((of for of in found if of.backend == PRIMARY), None)
+
+
+def _server(seen: RoutingView, live: Figures | None) -> str:
+    """Its state, why it is not simply up, and where it is."""
+    from reflex_tui.model.gate import BAD, GOOD, server_condition
+
+    state = server_condition(seen, live)
+    colour = {GOOD: "green", BAD: "red"}.get(state.style, "yellow")
+    why = f"{state.why}; " if seen.health.ok and state.why else ""
+    return f"{coloured(state.label, colour)}  {why}{seen.health.summary}"
+
+
+def _lines(
+    seen: RoutingView, sandbox: SelfTest, shadow: ShadowSummary, live: Figures | None
+) -> list[str]:
     from reflex_tui.model.first_config import config_place
     from reflex_tui.model.next_call import next_call
 
     health = seen.health
-    state = coloured("● up", "green") if health.ok else coloured("✖ down", "red")
     found = next_call(seen)
     lines = [
-        f"server    {state}  {health.summary}",
+        f"server    {_server(seen, live)}",
         f"breaker   {_breaker(seen)}",
         *_gate(seen),
         *_watched(seen),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+from core.capsule import EventLog
 from core.harness.report.document import Stamp
 from core.harness.report.still_counts import check, present
 from core.router.decision import GateView
@@ -28,6 +29,7 @@ from tests.support.faultserver import FaultServer
 from tests.support.gateway.serving import configured, fronted, sibling
 from tests.support.report.workspace import Workspace
 from tests.support.router.world import promote, seen, world
+from tests.support.tui.making import call, decision
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -108,6 +110,22 @@ def test_what_failed_comes_before_why_it_would_not_count(project: Path) -> None:
     assert told.sentence.startswith(LAPSES["p95_latency"].sentence)
     assert told.sentence.endswith("; a pass would not count: " + MARKS["scripted"].sentence)
     assert told.next_step == LAPSES["p95_latency"].next_step
+
+
+async def test_status_judges_the_server_by_its_calls_as_the_dashboard_does(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It answers its probes, but more than one call in twenty failed."""
+    monkeypatch.chdir(project)
+    async with world(project) as w:
+        with EventLog(w.settings.state_dir / "capsule") as log:
+            for number in range(10):
+                log.append(decision(f"c{number}"))
+                error = "connect_failed" if number < 2 else None
+                log.append(call(f"c{number}", total_ms=50, error=error))
+        assert await asyncio.to_thread(run, ["status"], "code reflex") == 0
+    (told,) = [row for row in capsys.readouterr().out.splitlines() if row.startswith("server ")]
+    assert told.startswith("server    ▲ failing  2 of 10 failed; ")
 
 
 def test_it_is_explained_by_check(tmp_path: Path) -> None:
