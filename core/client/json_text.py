@@ -1,4 +1,4 @@
-"""JSON from outside: looked over before it is parsed, strict where a schema is to be met, merged.
+"""JSON from outside: looked over before it is parsed, strict where a schema is to be met, in parts.
 
 ``json`` holds the interpreter while it parses, so that neither a thread nor a deadline bounds it: 8
 MB of empty lists take ten seconds. What ``is_light`` accepts takes some milliseconds; the rest is
@@ -138,37 +138,65 @@ _NAMES = frozenset({"id", "type", "name", "role", "format", "index", "signature"
 _MOST_OPEN = 16
 
 
-def merged(before: Any, now: Any) -> Any:
-    """``before`` with the next part: text and lists go on, objects are merged, the rest replaced.
+class _Text(list[str]):
+    """A text's parts so far."""
+
+
+class Growing:
+    """A value that comes in parts: text and lists go on, objects are merged, the rest replaced.
 
     Entries of lists with the same ``index`` are parts of one, where no 16 others lie between them.
-    Neither argument is changed.
+    A part costs what it is long, however much there is already; none is changed.
     """
-    if before is None or now is None:
-        return before if now is None else now
-    if isinstance(before, str) and isinstance(now, str):
-        return before + now
-    if isinstance(before, dict) and isinstance(now, dict):
-        whole = dict(before)
-        for name, value in now.items():
+
+    def __init__(self) -> None:
+        self._node: Any = None
+
+    def add(self, part: Any) -> None:
+        """Take the next part; null adds nothing."""
+        self._node = _grown(self._node, part)
+
+    def whole(self) -> Any:
+        """All of it so far, as a value of its own."""
+        return _whole(self._node)
+
+
+def _grown(node: Any, part: Any) -> Any:
+    """``node``, which is changed, with the next part; or a new one, where it is of another kind."""
+    if part is None:
+        return node
+    if isinstance(part, str):
+        node = node if isinstance(node, _Text) else _Text()
+        node.append(part)
+    elif isinstance(part, dict):
+        node = node if isinstance(node, dict) else {}
+        for name, value in part.items():
             known = name in _NAMES and value is not None
-            whole[name] = value if known else merged(before.get(name), value)
-        return whole
-    if isinstance(before, list) and isinstance(now, list):
-        whole_list = list(before)
-        for item in now:
-            _place(whole_list, item)
-        return whole_list
-    return now
+            node[name] = value if known else _grown(node.get(name), value)
+    elif isinstance(part, list):
+        if not isinstance(node, list) or isinstance(node, _Text):
+            return [_grown(None, item) for item in part]
+        for item in part:
+            _place(node, item)
+    else:
+        node = part
+    return node
 
 
 def _place(items: list[Any], item: Any) -> None:
     index = item.get("index") if isinstance(item, dict) else None
     if index is not None:
         # The newest: a list of thousands must not be gone through for each of thousands.
-        for nth in range(len(items) - 1, max(-1, len(items) - 1 - _MOST_OPEN), -1):
-            other = items[nth]
+        for other in items[-1 : -_MOST_OPEN - 1 : -1]:
             if isinstance(other, dict) and other.get("index") == index:
-                items[nth] = merged(other, item)
+                _grown(other, item)
                 return
-    items.append(item)
+    items.append(_grown(None, item))
+
+
+def _whole(node: Any) -> Any:
+    if isinstance(node, _Text):
+        return "".join(node)
+    if isinstance(node, dict):
+        return {name: _whole(inner) for name, inner in node.items()}
+    return list(map(_whole, node)) if isinstance(node, list) else node

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.client.bounded import parse_json_now
 from core.client.faults import ServerFault, error_in, fault_error
-from core.client.json_text import merged
+from core.client.json_text import Growing
 from core.client.toolcalls import ToolCalls, has_arguments
 from core.errors import CutReply, IncompleteReply, OnlyReasoning, ProtocolError, StatusError
 
@@ -51,7 +51,7 @@ class Assembly:
         self._refusal: list[str] = []
         self._calls = ToolCalls()
         self._strings: dict[str, list[str]] = {}
-        self._others: dict[str, Any] = {}
+        self._others: dict[str, Growing] = {}
         self.usage: dict[str, Any] = {}
         """The server's own, with whatever details it gives."""
         self.around: dict[str, Any] = {}
@@ -160,7 +160,8 @@ class Assembly:
     @property
     def fields(self) -> dict[str, Any]:
         """What else the message holds, such as ``reasoning_content``."""
-        return {name: "".join(parts) for name, parts in self._strings.items()} | self._others
+        others = {name: value.whole() for name, value in self._others.items()}
+        return {name: "".join(parts) for name, parts in self._strings.items()} | others
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -280,7 +281,7 @@ class Assembly:
             if value:
                 self._strings.setdefault(name, []).append(value)
         elif value is not None:
-            self._others[name] = merged(self._others.get(name), value)
+            self._others.setdefault(name, Growing()).add(value)
 
 
 def _note(source: dict[str, Any], known: frozenset[str], further: dict[str, Any]) -> None:

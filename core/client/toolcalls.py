@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from core.client.bounded import parse_json_now
-from core.client.json_text import merged
+from core.client.json_text import Growing
 from core.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ class _ToolCall:
         self.name = ""
         self._section = "function"
         self._arguments: list[str] = []
-        self._around: dict[str, Any] = {}
-        self._inside: dict[str, Any] = {}
+        self._around: dict[str, Growing] = {}
+        self._inside: dict[str, Growing] = {}
 
     def add(self, part: dict[str, Any]) -> None:
         section, inner = _inner(part)
@@ -146,9 +146,9 @@ class _ToolCall:
 
     def whole(self) -> dict[str, Any]:
         payload = "input" if self._section == "custom" else "arguments"
-        inner = {**self._inside, "name": self.name, payload: "".join(self._arguments)}
+        inner = {**_collected(self._inside), "name": self.name, payload: "".join(self._arguments)}
         own = {"id": self.identity, "type": self._section, self._section: inner}
-        return {**self._around, **own}
+        return {**_collected(self._around), **own}
 
 
 def legal_id(identity: str, otherwise: str, form: re.Pattern[str] = ANY_API) -> str:
@@ -277,9 +277,13 @@ def _text(value: Any) -> str:
     return value or ""
 
 
-def _collect(into: dict[str, Any], source: dict[str, Any], known: set[str]) -> None:
+def _collect(into: dict[str, Growing], source: dict[str, Any], known: set[str]) -> None:
     for name in source.keys() - known:
-        into[name] = merged(into.get(name), source[name])
+        into.setdefault(name, Growing()).add(source[name])
+
+
+def _collected(parts: Mapping[str, Growing]) -> dict[str, Any]:
+    return {name: value.whole() for name, value in parts.items()}
 
 
 def _malformed() -> ProtocolError:

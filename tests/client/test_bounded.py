@@ -16,7 +16,7 @@ from core.client import bounded
 from core.client import schema as schemas
 from core.client.backend import ChatRequest, Message
 from core.client.chat import ChatClient
-from core.client.json_text import is_light, merged
+from core.client.json_text import Growing, is_light
 from core.errors import AttemptTimeout, BadRequest, NotCompliant, ProtocolError
 from tests.support.behaviours import EVENTS, completion, framed, head, raw, said, streams, whole
 from tests.support.engine.processes import eventually, running
@@ -230,18 +230,39 @@ def test_what_is_light() -> None:
     assert not is_light(b"x" * (2 << 20))
 
 
-def test_merging() -> None:
+def grown(*parts: Any) -> Any:
+    """What they make together."""
+    value = Growing()
+    for part in parts:
+        value.add(part)
+    return value.whole()
+
+
+def test_parts_of_a_value() -> None:
     """Texts go on, objects are merged, entries with an index are one, names are not repeated."""
     before = {"type": "t", "text": "a", "list": [{"index": 0, "text": "x", "id": "i"}]}
     now = {"type": "t", "text": "b", "list": [{"index": 0, "text": "y", "id": "i"}, 5], "n": 1}
-    assert merged(before, now) == {
+    assert grown(before, now) == {
         "type": "t",
         "text": "ab",
         "list": [{"index": 0, "text": "xy", "id": "i"}, 5],
         "n": 1,
     }
     assert before["text"] == "a"
-    assert merged(None, 1) == merged(1, None) == 1
+    assert grown(None, 1) == grown(1, None) == 1
+    assert grown([1], "a", {"b": None}, 2, {"c": {}}, None) == {"c": {}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", [{"a": "x" * 30}, [{"index": 0, "text": "x" * 30}]])
+def test_many_parts_of_a_value_cost_what_they_are_long(part: Any) -> None:
+    """Copied at each part, thousands of them would run into the time limit."""
+    count = 300_000
+    value = Growing()
+    for number in range(count):
+        value.add(part)
+        value.add({f"k{number}": 1} if isinstance(part, dict) else [{"index": f"n{number // 2}"}])
+    assert len(value.whole()) >= count // 2
 
 
 def test_a_child_runs_our_own_package(tmp_path: Path) -> None:

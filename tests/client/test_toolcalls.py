@@ -10,7 +10,7 @@ import pytest
 from core.client import toolcalls
 from core.client.backend import ChatRequest, Message
 from core.client.chat import ChatClient
-from core.client.json_text import merged
+from core.client.json_text import Growing
 from core.client.toolcalls import ToolCalls, is_unparsed_call, offered
 from core.errors import Counting, NotCompliant
 from core.stages import Mode
@@ -150,7 +150,10 @@ def test_long_lists_are_merged_in_one_pass() -> None:
     """Entries by their index, of which a server may send tens of thousands."""
     first = [{"index": Counted(number), "text": "a"} for number in range(2000)]
     second = [{"index": Counted(number), "text": "b"} for number in range(1999, 4000)]
-    made = merged(first, second)
+    value = Growing()
+    value.add(first)
+    value.add(second)
+    made = value.whole()
     assert [one["text"] for one in made[1998:2001]] == ["a", "ab", "b"]
     assert len(made) == 4000
     assert Counted.compared < 100_000
