@@ -239,7 +239,7 @@ class PolicySnapshotRefEvent(Event):
 
 
 class PolicyRecapturedEvent(Event):
-    """At a stage's beginning the configuration had changed: the run goes by another snapshot."""
+    """At a stage's beginning the configuration had changed: the run uses another snapshot."""
 
     event_type: ClassVar[str] = "PolicyRecaptured"
 
@@ -337,8 +337,8 @@ class GateDecisionEvent(Event):
     report_sha256: str = Field(default="", description="The report's sha256.")
     stamps: list[str] = Field(
         default_factory=list,
-        description="The report's, what limits its worth: demo, scripted, unsandboxed, "
-        "reused_cloud, server_changed, mixed_hardware.",
+        description="The report's marks, which limit what it can enable: demo, scripted, "
+        "unsandboxed, reused_cloud, server_changed, mixed_hardware.",
     )
     fingerprint: str = Field(
         default="", description="sha256 of model, server, suite, prompts, thresholds and cloud."

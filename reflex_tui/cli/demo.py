@@ -156,7 +156,7 @@ def _closing(settings: Settings) -> str:
     capsule = settings.state_dir / "capsule"
     with EventLog(capsule) as log:
         tour = tour_of(log)
-    bakeoff = ", and a bakeoff begun" if tour.bakeoffs else ""
+    bakeoff = ", and a bakeoff started" if tour.bakeoffs else ""
     return (
         f"Seen       {plural(tour.calls, 'call')}, {tour.by_reflex} answered by reflex, "
         f"{tour.fell_back} fell back to the cloud{bakeoff}\n"

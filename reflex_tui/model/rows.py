@@ -377,7 +377,7 @@ def _sentence(event_type: str, body: Mapping[str, Any]) -> tuple[str, str]:
         "PolicySnapshotRef": ("policy", f"a run began under {say('policy_hash')[:19]}"),
         "PolicyRecaptured": (
             "policy",
-            f"stage {say('stage')} goes by another policy, {say('policy_hash')[:19]}",
+            f"stage {say('stage')} uses another policy, {say('policy_hash')[:19]}",
         ),
         "PatchApplied": ("patch", f"{say('lines_changed')} lines changed, {solved}"),
         "PatchUndone": ("patch", "undone"),

@@ -149,7 +149,7 @@ class Suite:
     made: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def select(self, glob: str) -> Suite:
-        """The tasks whose id matches ``glob``; a run on less than all is stamped ``subset``.
+        """The tasks whose id matches ``glob``; a run on less than all is marked ``subset``.
 
         Raises:
             SuiteError: No task matches.
