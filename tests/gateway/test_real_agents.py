@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from core.settings import Settings
 
+FILE = "def add(a, b):\n    return a {} b\n"
 FIX = "sed -i 's/a - b/a + b/' calc.py"
 TEST = "python3 -c 'import calc; assert calc.add(2, 3) == 5; print(\"all is well\")'"
 # How each agent's tool for commands is called, and what it wants to be told.
@@ -113,7 +114,7 @@ def workshop(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     work.mkdir()
-    (work / "calc.py").write_text("def add(a, b):\n    return a - b\n")
+    (work / "calc.py").write_text(FILE.format("-"))
     return work, {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb"}
 
 
@@ -159,9 +160,51 @@ async def test_it_finishes_a_task(
                 environ=environ,
             )
     assert ended.status == 0
-    assert (work / "calc.py").read_text() == "def add(a, b):\n    return a + b\n"
+    assert (work / "calc.py").read_text() == FILE.format("+")
     by = far if way in {"cloud", "reflex dies in between"} else local
     assert by.ended_well, reasons(settings)
+
+
+@dataclass
+class Editor:
+    """A model that writes whole files, as aider has it: at first a wrong one, then what passes."""
+
+    name: str
+    dies: bool = False
+    ended_well: bool = False
+
+    async def __call__(self, seen: Seen, writer: asyncio.StreamWriter) -> None:
+        has_failed = "AssertionError" in seen.json["messages"][-1]["content"]
+        if has_failed and self.dies:
+            writer.transport.abort()
+            return
+        self.ended_well = has_failed
+        text = (
+            f"Done by {self.name}.\n\ncalc.py\n```\n{FILE.format('+' if has_failed else '*')}```\n"
+        )
+        await streams(event(delta({"content": text})), event(delta({}, "stop")))(seen, writer)
+
+
+@pytest.mark.parametrize("name", [installed("aider")])
+@pytest.mark.parametrize("way", ["reflex", "cloud", "reflex dies in between"])
+async def test_aider_finishes_a_task(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, way: str
+) -> None:
+    """It calls no tools: the model writes files, and what its test says goes back to the model."""
+    work, environ = workshop(tmp_path)
+    local, far = Editor("reflex", dies=way == "reflex dies in between"), Editor("cloud")
+    async with FaultServer(on_post(local)) as reflex, FaultServer(on_post(far)) as cloud:
+        settings = configured(project, cloud.endpoint, reflex=reflex.endpoint)
+        if way != "cloud":
+            await promote(settings)
+        monkeypatch.chdir(work)
+        words = ("--no-git", "--yes-always", "--no-check-update", "--analytics-disable")
+        words += ("--auto-test", "--test-cmd", TEST, "--message", "Mend add().", "calc.py")
+        async with asyncio.timeout(10 * PATIENCE_S):
+            ended = await launch(settings, name, words, stage=Stage.IMPLEMENT, environ=environ)
+    assert ended.status == 0
+    assert (work / "calc.py").read_text() == FILE.format("+")
+    assert (local if way == "reflex" else far).ended_well, reasons(settings)
 
 
 @pytest.mark.skipif(shutil.which("pi") is None, reason="pi is not installed")
