@@ -63,6 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from core.settings import load_settings
 
+    if arguments.agent is None and arguments.arguments:
+        from reflex_tui.cli.parser import UsageError
+
+        raise UsageError("there are words for an agent, and none is named before --")
     settings = load_settings(arguments.config)
     if arguments.agent is None:
         return _list(as_json=arguments.json)

@@ -209,6 +209,14 @@ def _command_of(argv: Iterable[str]) -> str | None:
     return None
 
 
+def _parted(argv: Sequence[str]) -> tuple[Sequence[str], bool, Sequence[str]]:
+    """What stands before the first ``--`` after the command, whether there is one, and the rest."""
+    for at, word in enumerate(argv):
+        if word == "--" and _command_of(argv[:at]) is not None:
+            return argv[:at], True, argv[at + 1 :]
+    return argv, False, ()
+
+
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, not in the ten that some commands' usage takes."""
 
@@ -221,6 +229,11 @@ class _Parser(argparse.ArgumentParser):
             if word.startswith("-") and word.endswith("=--"):  # over which argparse stumbles
                 self.error(f"argument {word.removesuffix('=--')}: expected one argument")
         found, left = self.parse_known_args(args, namespace)
+        before, dashes, own = _parted(args or ())
+        if dashes and hasattr(found, "arguments"):
+            # Another program's words, of which argparse leaves some out, or takes none.
+            found, left = self.parse_known_args(before, namespace)
+            found.arguments = [*found.arguments, *own]
         if left:
             command = getattr(found, "parser", self)
             some = " ".join(repr(plain(word, 40)) for word in left[:3])

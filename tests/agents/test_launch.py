@@ -22,6 +22,7 @@ from core.errors import ConfigError
 from core.stages import Stage
 from reflex_tui.cli.launch import summary_lines
 from reflex_tui.cli.main import run
+from reflex_tui.cli.parser import UsageError, build_parser
 from tests.support.router.world import World, world
 
 if TYPE_CHECKING:
@@ -277,3 +278,21 @@ def test_the_summary_is_one_sentence(summary: Summary, said: str) -> None:
 def test_damaged_evidence_is_said() -> None:
     """In the last line, where else its check stands."""
     assert "damaged" in summary_lines(Summary(damage="line 3 is not a record"))[-1]
+
+
+@pytest.mark.parametrize("before", ["", "--stage plan", "--json", "--config other.toml"])
+def test_the_agent_s_words_follow_any_option(before: str) -> None:
+    """What stands after ``--`` is the agent's, whatever the command itself was given before."""
+    argv = ["launch", "pi", *before.split(), "--", "--json", "-p", "hi", "--", "x"]
+    given = build_parser("code reflex", argv).parse_args(argv)
+    assert given.arguments == ["--json", "-p", "hi", "--", "x"]
+    assert given.json == (before == "--json")
+
+
+def test_words_of_no_agent_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only what stands after ``--`` is the agent's, and a command without words takes none."""
+    assert run(["launch", "--", "pi"], "code reflex") == 2
+    assert "none is named before --" in capsys.readouterr().err
+    for argv in (["health", "--json", "--", "x"], ["--json", "health", "x"]):
+        with pytest.raises(UsageError, match="takes no argument"):
+            build_parser("code reflex", argv).parse_args(argv)
