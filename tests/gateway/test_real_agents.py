@@ -198,8 +198,10 @@ async def test_aider_finishes_a_task(
         if way != "cloud":
             await promote(settings)
         monkeypatch.chdir(work)
-        words = ("--no-git", "--yes-always", "--no-check-update", "--analytics-disable")
-        words += ("--auto-test", "--test-cmd", TEST, "--message", "Mend add().", "calc.py")
+        words = (
+            *("--no-git", "--yes-always", "--no-check-update", "--analytics-disable"),
+            *("--auto-test", "--test-cmd", TEST, "--message", "Mend add().", "calc.py"),
+        )
         async with asyncio.timeout(10 * PATIENCE_S):
             ended = await launch(settings, name, words, stage=Stage.IMPLEMENT, environ=environ)
     assert ended.status == 0
