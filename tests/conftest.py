@@ -53,6 +53,8 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
     config = items[0].config
     slow = sum(item.get_closest_marker("slow") is not None for item in items)
     config.stash[_LEFT_OUT] = config.stash.get(_LEFT_OUT, 0) + slow
+    # The pictures of tests that are left out are not stale.
+    config.option.warn_unused_snapshots = True
     if hasattr(config, "workeroutput"):
         config.workeroutput["left_out"] = config.stash[_LEFT_OUT]
 
