@@ -175,7 +175,7 @@ def call(
 ) -> LLMCallEvent:
     """An LLMCall; with ``error`` it failed."""
     local = mode is Mode.REFLEX
-    good = "error" not in fields
+    good = fields.get("error") is None
     given: dict[str, Any] = {
         "run_id": "run-1",
         "policy_hash": "sha256:" + "ab" * 32,
