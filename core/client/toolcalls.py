@@ -39,6 +39,8 @@ CLOUDS = {
     "messages": ANY_API,
 }
 """How an id may look that a cloud of each API is sent: it refuses others."""
+MOST_CALLS = 1000
+"""More in one reply is no answer: each takes work, and the event loop serves others too."""
 _MOST_OPEN = 64
 # How often arguments are looked at before they have ended: each look reads all of them.
 _MOST_LOOKS = 256
@@ -68,7 +70,7 @@ class ToolCalls:
         """Take a part, or a whole call unless ``streamed``; returns it with its call's number.
 
         Raises:
-            ProtocolError: it is no part of a tool call.
+            ProtocolError: it is no part of a tool call, or of one call too many.
         """
         if type(part) is not dict:
             raise _malformed()
@@ -77,6 +79,8 @@ class ToolCalls:
             raise _malformed()
         call = self._call_of(part, index) if streamed else None
         if call is None:
+            if len(self._calls) >= MOST_CALLS:
+                raise ProtocolError(f"the reply has more than {MOST_CALLS:,} tool calls")
             call = _ToolCall(len(self._calls))
             self._calls.append(call)
         if index is not None:

@@ -11,8 +11,8 @@ from core.client import toolcalls
 from core.client.backend import ChatRequest, Message
 from core.client.chat import ChatClient
 from core.client.json_text import Growing
-from core.client.toolcalls import ToolCalls, is_unparsed_call, offered
-from core.errors import Counting, NotCompliant
+from core.client.toolcalls import MOST_CALLS, ToolCalls, is_unparsed_call, offered
+from core.errors import Counting, NotCompliant, ProtocolError
 from core.stages import Mode
 from tests.support.behaviours import DONE, completion, delta, event, said, streams, whole
 from tests.support.faultserver import FaultServer
@@ -177,6 +177,17 @@ def test_parts_are_passed_on_with_their_own_number() -> None:
     calls = ToolCalls()
     parts = [part(None, id="a", name="f"), part(None, id="b", name="f"), part(None, arguments="{}")]
     assert [calls.add(one, streamed=True)["index"] for one in parts] == [0, 1, 1]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_too_many_calls_are_no_answer(*, streamed: bool) -> None:
+    """Fifty thousand would hold up everybody else for seconds."""
+    calls = ToolCalls()
+    for number in range(MOST_CALLS):
+        calls.add(part(number, id=f"c{number}", name="f", arguments="{}"), streamed=streamed)
+    calls.add(part(1, arguments=""), streamed=True)
+    with pytest.raises(ProtocolError, match="more than 1,000 tool calls"):
+        calls.add(part(MOST_CALLS, id="c", name="f", arguments="{}"), streamed=streamed)
 
 
 def test_further_fields_are_kept() -> None:
