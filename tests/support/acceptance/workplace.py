@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from core.engine.process import ServerProcess
     from core.standin.scripted_server import ScriptedServer
 
-PATIENT_MS = 30_000
+PATIENT_MS = 90_000  # another process may have the cores
 EDIT_SCHEMA = {
     "type": "object",
     "properties": {
