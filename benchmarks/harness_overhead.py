@@ -44,7 +44,8 @@ from core.harness.bakeoff import run as running
 from core.harness.bakeoff.journal import Journal
 from core.harness.bakeoff.plan import DEFAULT_SUITE
 from core.patchloop import attempt as candidate
-from core.patchloop import loop as patchloop
+from core.patchloop import questions
+from core.router.attempts import Attempts
 from core.router.evidence import Evidence
 from core.settings import load_settings
 from core.standin.scripted_server import start_scripted
@@ -93,11 +94,12 @@ def instrument() -> None:
     """Time the parts."""
     timed("tests, before", checker.Checks, "of")
     timed("tests and lint, after", checker.TaskCheck, "__call__")
-    timed("prompt", patchloop, "opening")
+    timed("prompt", questions, "opening")
     timed("apply and diff", candidate, "apply")
     timed("compile", candidate, "compile_problem")
-    timed("decision on disk", Evidence, "decided")
-    timed("call on disk", Evidence, "called")
+    timed("decision on disk", Evidence, "record_decision")
+    timed("call's record made", Evidence, "begin_call_record")
+    timed("call's record on disk", Attempts, "recorded")
     timed("model", Exchange, "run")
     timed("validation", structured, "parse")
     timed("journal", Journal, "add")
@@ -202,8 +204,10 @@ def pace_row(given: Given, server: ServerProcess) -> Row:
 async def _run(plan: Plan) -> None:
     add = Journal.add
 
-    def add_and_tell(journal: Journal, trial: Trial, machine: Environment) -> None:
-        add(journal, trial, machine)
+    def add_and_tell(
+        journal: Journal, trial: Trial, machine: Environment, *, first_call: bool = False
+    ) -> None:
+        add(journal, trial, machine, first_call=first_call)
         overheads.trial_ended(trial)
 
     Journal.add = add_and_tell  # type: ignore[assignment, method-assign]
