@@ -77,7 +77,7 @@ async def heard(project: Path, api: str, *, before: bool) -> list[dict[str, Any]
             pieces = answer.aiter_raw()
             found = await anext(pieces)
             if before:
-                assert b"resp_c" not in found
+                assert b'"resp_c"' not in found
             else:
                 await asyncio.sleep(10 * relay.PING_EVERY_S)
             pinged.set()
