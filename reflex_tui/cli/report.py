@@ -129,9 +129,9 @@ def _directory(arguments: argparse.Namespace) -> Path:
 def _all(directory: Path) -> Iterator[tuple[Path, Report | None]]:
     """Every report there, the newest first; None for one that cannot be read."""
     from core.errors import ReportError
-    from core.harness.report.storage import read
+    from core.harness.report.storage import order_made, read
 
-    for file in sorted(directory.glob(_NAMES), reverse=True):
+    for file in sorted(directory.glob(_NAMES), key=lambda one: order_made(one.name), reverse=True):
         try:
             yield file, read(file)
         except ReportError:
@@ -141,9 +141,11 @@ def _all(directory: Path) -> Iterator[tuple[Path, Report | None]]:
 def _named(named: Path | None, directory: Path) -> Path:
     """The report that was asked for: by its path, its name there, or the newest."""
     from core.errors import ReportError
+    from core.harness.report.storage import order_made
 
     if named is None:
-        named = max(directory.glob(_NAMES), default=None)
+        found = directory.glob(_NAMES)
+        named = max(found, key=lambda one: order_made(one.name), default=None)
         if named is None:
             raise ReportError(
                 f"{plain(directory)}: no reports yet", remedy="Make one: code reflex bakeoff"

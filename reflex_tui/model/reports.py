@@ -19,7 +19,7 @@ from core.harness import bounded_json
 from core.harness.report.derived import rederive, solved
 from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
-from core.harness.report.storage import MAX_BYTES, read
+from core.harness.report.storage import MAX_BYTES, order_made, read
 from core.harness.report.summary import summaries
 from core.harness.report.tags import parity_by_tag
 from core.harness.suites.loading import available_suites, load_suite
@@ -94,7 +94,7 @@ def newest(directory: Path) -> list[tuple[Path, Stamp]]:
         names = fnmatch.filter(names_in(directory), PATTERN)
     except OSError:
         return []
-    for path in map(directory.joinpath, sorted(names, reverse=True)[:MOST]):
+    for path in map(directory.joinpath, sorted(names, key=order_made, reverse=True)[:MOST]):
         try:
             status = path.lstat()
         except OSError:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.harness.report.markdown import render
-from core.harness.report.storage import read
+from core.harness.report.storage import newest, read
 from core.patchloop.trial import FailureKind
+from reflex_tui.model.reports import newest as shown_newest
 from tests.support.report.synthetic import arm, attempt, planted
 from tests.support.report.workspace import Workspace
 
@@ -47,6 +48,21 @@ def test_the_list_has_a_line_for_each(workspace: Workspace) -> None:
     assert [one["verdict"] for one in listed[:2]] == ["fail", "pass"]
     assert listed[1]["power"]["equal_model_clears_percent"] > 99
     assert listed[2] == {"report": broken.name, "readable": False}
+
+
+def test_of_two_of_one_second_the_later_is_the_newest(workspace: Workspace) -> None:
+    """A quick machine ends both within it; every place that looks for the newest means the same."""
+    first = workspace.written()
+    later = [first.with_name(f"{first.stem}-{number}.json") for number in (2, 10)]
+    for path in later:
+        path.write_bytes(first.read_bytes())
+    names = [later[1].name, later[0].name, first.name]
+    listed = workspace.reflex("report", "list").stdout.splitlines()[1:]
+    assert [line.split()[0] for line in listed] == names
+    (stated,) = json.loads(workspace.reflex("report", "attest").stdout)["subject"]
+    assert stated["name"] == names[0]
+    assert [path.name for path, _ in shown_newest(workspace.reports)] == names
+    assert newest(workspace.reports).path == later[1]
 
 
 def test_a_p95_without_an_end_is_listed_as_such(workspace: Workspace) -> None:

@@ -46,7 +46,8 @@ MAX_BYTES = 64 << 20
 # A workspace has some dozen reports; whoever plants thousands does not keep us busy with them.
 MOST_PASSED_OVER = 200
 MOST_PASSED_BYTES = 4 * MAX_BYTES
-_NAME = re.compile(r"reflex-bakeoff-(\d{8}T\d{6}Z)(?:-(\d{1,4}))?\.json")
+_BEGINNING = "reflex-bakeoff-"
+_NAME = re.compile(rf"{_BEGINNING}(\d{{8}}T\d{{6}}Z)(?:-(\d{{1,4}}))?\.json")
 
 
 def read(path: Path) -> Report:
@@ -123,9 +124,17 @@ def _reports_in(directory: Path) -> list[Path]:
         raise ReportError(
             f"{plain(directory)}: cannot be read: {error.strerror or error}"
         ) from None
-    found = [match for name in names if (match := _NAME.fullmatch(name))]
-    found.sort(key=lambda match: (match[1], int(match[2] or 1)), reverse=True)
-    return [directory / match[0] for match in found]
+    found = sorted((name for name in names if _NAME.fullmatch(name)), key=order_made, reverse=True)
+    return [directory / name for name in found]
+
+
+def order_made(name: str) -> tuple[str, int]:
+    """What names of reports are sorted by, oldest first: ``…Z-2.json`` came after ``…Z.json``.
+
+    A name that somebody else gave keeps its place by its letters.
+    """
+    match = _NAME.fullmatch(name)
+    return (f"{_BEGINNING}{match[1]}", int(match[2] or 1)) if match else (name, 0)
 
 
 def _less_than_whole(report: Report) -> str:
