@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from core.harness.report.document import Report
     from reflex_tui.cli.parser import Commands
 
-_NAMES = "reflex-bakeoff-*.json"
-
 
 def add(commands: Commands) -> None:
     """Declare the command and its actions."""
@@ -129,9 +127,9 @@ def _directory(arguments: argparse.Namespace) -> Path:
 def _all(directory: Path) -> Iterator[tuple[Path, Report | None]]:
     """Every report there, the newest first; None for one that cannot be read."""
     from core.errors import ReportError
-    from core.harness.report.storage import order_made, read
+    from core.harness.report.storage import PATTERN, order_made, read
 
-    for file in sorted(directory.glob(_NAMES), key=lambda one: order_made(one.name), reverse=True):
+    for file in sorted(directory.glob(PATTERN), key=lambda one: order_made(one.name), reverse=True):
         try:
             yield file, read(file)
         except ReportError:
@@ -141,10 +139,10 @@ def _all(directory: Path) -> Iterator[tuple[Path, Report | None]]:
 def _named(named: Path | None, directory: Path) -> Path:
     """The report that was asked for: by its path, its name there, or the newest."""
     from core.errors import ReportError
-    from core.harness.report.storage import order_made
+    from core.harness.report.storage import PATTERN, order_made
 
     if named is None:
-        found = directory.glob(_NAMES)
+        found = directory.glob(PATTERN)
         named = max(found, key=lambda one: order_made(one.name), default=None)
         if named is None:
             raise ReportError(

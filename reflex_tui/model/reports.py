@@ -19,7 +19,7 @@ from core.harness import bounded_json
 from core.harness.report.derived import rederive, solved
 from core.harness.report.origins import by_origin
 from core.harness.report.power import power_of
-from core.harness.report.storage import MAX_BYTES, order_made, read
+from core.harness.report.storage import MAX_BYTES, PATTERN, order_made, read
 from core.harness.report.summary import summaries
 from core.harness.report.tags import parity_by_tag
 from core.harness.suites.loading import available_suites, load_suite
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from core.patchloop.trial import Trial
 
 
-PATTERN = "reflex-bakeoff-*.json"
 MOST = 200
 _GATE = ("verdict", "misses", "criteria", "metrics")
 _STEM = "reflex-bakeoff-%Y%m%dT%H%M%SZ"

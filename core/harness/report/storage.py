@@ -47,6 +47,7 @@ MAX_BYTES = 64 << 20
 MOST_PASSED_OVER = 200
 MOST_PASSED_BYTES = 4 * MAX_BYTES
 _BEGINNING = "reflex-bakeoff-"
+PATTERN = f"{_BEGINNING}*.json"
 _NAME = re.compile(rf"{_BEGINNING}(\d{{8}}T\d{{6}}Z)(?:-(\d{{1,4}}))?\.json")
 
 
@@ -287,7 +288,7 @@ def _excess(data: bytes) -> str:
 @contextlib.contextmanager
 def _free_stem(moment: datetime, directory: Path) -> Iterator[str]:
     """A name nobody has, kept from other writers by a hidden file until both files stand."""
-    base = f"reflex-bakeoff-{moment:%Y%m%dT%H%M%SZ}"
+    base = f"{_BEGINNING}{moment:%Y%m%dT%H%M%SZ}"
     for number in count(1):
         stem = base if number == 1 else f"{base}-{number}"
         claim = directory / f".{stem}.claim"
